@@ -1,0 +1,1 @@
+"""Hyperparameter and robustness studies of AdaLoRA+RS on genomic classification."""
