@@ -1,0 +1,13 @@
+"""Fine-tuning of one configuration, in any process.
+
+Map, in the order in which a trial uses it:
+
+    plan.py      a resolved spec and the size of the data -> optimizer steps, report points, budget
+    data.py      tokenised splits as flat arrays; batches as a function of (data seed, step)
+    methods.py   adalora_rs, adalora, lora, fmft, linear_probe: what of a model trains
+    metrics.py   MCC, AUC, F1, accuracy and loss of a split's logits
+    trial.py     Trial: the training loop, its evaluation, its checkpoint
+    memory.py    peak memory of the process or of the GPU
+
+Nothing here knows of Ray, Optuna or MLflow.
+"""

@@ -1,0 +1,125 @@
+"""Tokenised splits and the batches drawn from them.
+
+A split is three flat arrays, which Ray's object store shares between workers without a copy.
+Which rows form the batch of a step is a function of (data seed, step) alone: a resumed trial
+needs no iterator state, and two trials with one data seed see the same batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+# A window of this many batches is sorted by length when batches are grouped by length: large
+# enough that the padding nearly vanishes, small enough that the order stays random.
+LENGTH_WINDOW = 50
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """Token ids of all rows, one after the other; row i is `tokens[offsets[i]:offsets[i+1]]`."""
+
+    tokens: Int[np.ndarray, " total"]
+    offsets: Int[np.ndarray, " rows_plus_one"]
+    labels: Int[np.ndarray, " rows"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " rows"]:
+        """Tokens per row, special tokens included."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class EncodedTask:
+    """The three splits of a task as one tokenizer sees them."""
+
+    name: str
+    num_labels: int
+    pad_id: int
+    train: EncodedSplit
+    dev: EncodedSplit
+    test: EncodedSplit
+
+
+def encode_split(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> EncodedSplit:
+    """Packs token ids row by row into flat arrays."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    tokens = np.fromiter((token for row in rows for token in row), dtype=np.int32)
+    return EncodedSplit(tokens, offsets, np.asarray(labels, dtype=np.int64))
+
+
+def collate(
+    split: EncodedSplit, rows: Int[np.ndarray, " batch"], pad_id: int, device: torch.device
+) -> dict[str, torch.Tensor]:
+    """Returns `input_ids` and `attention_mask` (batch, longest) and `labels` (batch)."""
+    lengths = split.lengths[rows]
+    ids = np.full((len(rows), int(lengths.max())), pad_id, dtype=np.int64)
+    for i, row in enumerate(rows):
+        ids[i, : lengths[i]] = split.tokens[split.offsets[row] : split.offsets[row + 1]]
+    mask = np.arange(ids.shape[1]) < lengths[:, None]
+    batch = {
+        "input_ids": torch.from_numpy(ids),
+        "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+        "labels": torch.from_numpy(split.labels[rows]),
+    }
+    if device.type == "cpu":
+        return batch
+    return {name: t.pin_memory().to(device, non_blocking=True) for name, t in batch.items()}
+
+
+class BatchOrder:
+    """Which rows of the training split form micro-batch m = 0, 1, 2, …
+
+    Every epoch is a fresh permutation drawn from (data seed, epoch); its last batch may be
+    smaller. With `group_by_length`, rows of similar length share a batch: windows of the
+    permutation are sorted by length and the batches of the epoch shuffled again.
+    """
+
+    def __init__(
+        self, split: EncodedSplit, batch_size: int, data_seed: int, group_by_length: bool
+    ) -> None:
+        self.rows = len(split)
+        self.batch_size = batch_size
+        self.data_seed = data_seed
+        self.lengths = split.lengths if group_by_length else None
+        self.batches_per_epoch = -(-self.rows // batch_size)
+        self._epoch = -1
+        self._batches: list[Int[np.ndarray, " batch"]] = []
+
+    def __getitem__(self, micro_batch: int) -> Int[np.ndarray, " batch"]:
+        epoch, index = divmod(micro_batch, self.batches_per_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._batches = epoch, self._draw(epoch)
+        return self._batches[index]
+
+    def _draw(self, epoch: int) -> list[Int[np.ndarray, " batch"]]:
+        generator = np.random.default_rng([self.data_seed, epoch])
+        order = generator.permutation(self.rows)
+        if self.lengths is None:
+            return self._cut(order)
+        window = self.batch_size * LENGTH_WINDOW
+        windows = [order[start : start + window] for start in range(0, self.rows, window)]
+        by_length = [rows[np.argsort(self.lengths[rows], kind="stable")] for rows in windows]
+        batches = self._cut(np.concatenate(by_length))
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def _cut(self, order: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " batch"]]:
+        return [
+            order[start : start + self.batch_size]
+            for start in range(0, self.rows, self.batch_size)
+        ]
+
+
+def evaluation_batches(
+    split: EncodedSplit, batch_size: int
+) -> Iterator[Int[np.ndarray, " batch"]]:
+    """Yields every row once, longest first, so that little is padded and memory peaks first."""
+    order = np.argsort(-split.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

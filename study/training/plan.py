@@ -1,0 +1,73 @@
+"""What a trial will do, as numbers known before it starts: steps, report points, mask events.
+
+Pure arithmetic over a resolved spec and the number of training rows, so that the dry run, the
+checks of a space and the training itself cannot disagree.
+"""
+
+import math
+from dataclasses import dataclass
+
+from adapters.budget import CubicBudget
+from study.spec import StudySpec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The schedule of one trial in optimizer steps, counted from 1."""
+
+    steps_per_epoch: int
+    total_steps: int
+    warmup_steps: int
+    """Steps over which the learning rate rises (not the budget's warm-up)."""
+    report_steps: tuple[int, ...]
+    """The optimizer steps after which the dev split is evaluated; the last is `total_steps`."""
+    budget: CubicBudget | None
+    """None for the methods without a rank allocator."""
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Factor in [0, 1] on the learning rate of step `step` >= 1.
+
+        Linear rise over the warm-up, then linear decay that would reach 0 one step after the end.
+        """
+        if step <= self.warmup_steps:
+            return step / self.warmup_steps
+        return (self.total_steps - step + 1) / (self.total_steps - self.warmup_steps + 1)
+
+
+def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
+    """Returns the plan of a resolved spec for `train_rows` rows and `matrices` adapted matrices."""
+    training = spec.training
+    steps_per_epoch = math.ceil(train_rows / (training.batch_size * training.accumulation))
+    total_steps = training.steps or math.ceil(training.epochs * steps_per_epoch)
+    reports = min(training.reports, total_steps)
+    return Plan(
+        steps_per_epoch=steps_per_epoch,
+        total_steps=total_steps,
+        warmup_steps=round(training.warmup_ratio * total_steps),
+        report_steps=tuple(math.ceil(k * total_steps / reports) for k in range(1, reports + 1)),
+        budget=make_budget(spec, total_steps, matrices),
+    )
+
+
+def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget | None:
+    """Returns the budget schedule of an AdaLoRA spec, with `deltaT` turned into steps."""
+    adapter = spec.adapter
+    if adapter.method not in ("adalora_rs", "adalora"):
+        return None
+    T = round((1 - adapter.final_fraction) * total_steps)
+    return CubicBudget(
+        total_steps=total_steps,
+        b0=adapter.b0,
+        bT=adapter.bT,
+        matrices=matrices,
+        final_fraction=adapter.final_fraction,
+        warmup_steps=adapter.warmup_steps,
+        deltaT=delta_steps(adapter.deltaT, T),
+    )
+
+
+def delta_steps(deltaT: float, T: int) -> int:
+    """Returns `deltaT` in optimizer steps: an int is steps, a float in (0, 1) a fraction of `T`."""
+    if isinstance(deltaT, int):
+        return deltaT
+    return max(1, round(deltaT * T))
