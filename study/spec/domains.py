@@ -1,0 +1,188 @@
+"""Domains: what may stand in a searchable leaf instead of a fixed value.
+
+A leaf marked `Searchable` takes `8` or `{type: int, low: 4, high: 16}`. Its declared type is
+that of the fixed value, because that is what everything after `resolve` sees; before it, a
+searched leaf holds one of the classes below (`StudySpec.domains` lists them).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from study.spec.rules import Section, refuse, suggestion
+
+Choice = bool | int | float | str | None
+
+
+class _Domain(Section):
+    role: Literal["nuisance"] | None = None
+    """`nuisance`: tuned so that the comparison is fair, but not what the study is about."""
+
+    def as_mapping(self) -> dict[str, Any]:
+        """The mapping that the YAML would hold."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"type": self.type}  # type: ignore[attr-defined]
+
+
+class _Interval(_Domain):
+    @model_validator(mode="after")
+    def _low_to_high(self) -> "_Interval":
+        low, high, log, step = self.low, self.high, self.log, self.step  # type: ignore[attr-defined]
+        if low > high:
+            refuse((), f"low <= high must hold, but got low={low}, high={high}")
+        if log and low <= 0:
+            refuse(("low",), f"low > 0 must hold for log: true, but got low={low}", low)
+        if log and step is not None:
+            refuse(("step",), "log and step exclude each other; remove one of them", step)
+        if step is not None:
+            self._check_step(low, high, step)
+        return self
+
+    @staticmethod
+    def _check_step(low: float, high: float, step: float) -> None:
+        if step <= 0:
+            refuse(("step",), f"step > 0 must hold, but got step={step}", step)
+        steps = (high - low) / step
+        if abs(steps - round(steps)) > 1e-8 * max(1.0, steps):
+            reached = round(low + int(steps) * step, 12)
+            text = f"step must divide high - low, but got low={low}, high={high}, step={step}"
+            refuse(("step",), f"{text}; high={reached} would fit", step)
+
+
+class FloatDomain(_Interval):
+    """Real numbers in [low, high]; `ratio_of: b0` makes them fractions of b0 (for bT alone)."""
+
+    type: Literal["float"] = "float"
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+    ratio_of: Literal["b0"] | None = None
+
+    def bounds(self) -> tuple[Choice, ...]:
+        """The two ends."""
+        return (self.low, self.high)
+
+
+class IntDomain(_Interval):
+    """Whole numbers in [low, high]."""
+
+    type: Literal["int"] = "int"
+    low: int
+    high: int
+    log: bool = False
+    step: int | None = None
+
+    def bounds(self) -> tuple[Choice, ...]:
+        """The two ends."""
+        return (self.low, self.high)
+
+
+class CategoricalDomain(_Domain):
+    """One of a few values, none nearer to another."""
+
+    type: Literal["categorical"] = "categorical"
+    choices: Annotated[tuple[Choice, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _all_different(self) -> "CategoricalDomain":
+        for place, choice in enumerate(self.choices):
+            if choice in self.choices[:place]:
+                refuse(("choices",), f"choices must differ, but got {choice!r} twice", choice)
+        return self
+
+    def bounds(self) -> tuple[Choice, ...]:
+        """Every choice."""
+        return self.choices
+
+
+Domain = FloatDomain | IntDomain | CategoricalDomain
+DOMAINS: dict[str, type[FloatDomain] | type[IntDomain] | type[CategoricalDomain]] = {
+    "float": FloatDomain,
+    "int": IntDomain,
+    "categorical": CategoricalDomain,
+}
+
+
+def read_domain(given: dict[str, Any]) -> Domain:
+    """The domain that a mapping describes."""
+    kind = given.get("type")
+    if kind not in DOMAINS:
+        names = ", ".join(DOMAINS)
+        refuse(("type",), f"must be one of {names}, but got {kind!r}{suggestion(kind, DOMAINS)}")
+    return DOMAINS[kind].model_validate(given)
+
+
+def extremes(leaf: Any) -> tuple[Any, ...]:
+    """The ends, or choices, of a domain; a fixed value alone."""
+    return leaf.bounds() if isinstance(leaf, Domain) else (leaf,)
+
+
+class Searchable:
+    """Marks a leaf that may hold a domain; every value of the domain must be valid there."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            _fixed_or_domain,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(_plain),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {"x-searchable": True}
+
+
+def _plain(value: Any) -> Any:
+    return value.as_mapping() if isinstance(value, Domain) else value
+
+
+def _fixed_or_domain(given: Any, fixed: Callable[[Any], Any]) -> Any:
+    if not isinstance(given, dict | Domain):
+        return fixed(given)
+    domain = read_domain(given) if isinstance(given, dict) else given
+    if isinstance(domain, FloatDomain) and domain.ratio_of:
+        _check_ratio(domain)
+    else:
+        _check_bounds(domain, fixed)
+    return domain
+
+
+def _check_ratio(domain: FloatDomain) -> None:
+    if not 0 < domain.low <= domain.high <= 1:
+        found = f"low={domain.low}, high={domain.high}"
+        refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {found}")
+
+
+def _check_bounds(domain: Domain, fixed: Callable[[Any], Any]) -> None:
+    categorical = isinstance(domain, CategoricalDomain)
+    names = ("choices",) * len(domain.bounds()) if categorical else ("low", "high")
+    for name, value in zip(names, domain.bounds(), strict=True):
+        try:
+            fixed(value)
+        except ValidationError as error:
+            _blame(name, value, error, whole_numbers=isinstance(domain, FloatDomain))
+
+
+def _blame(name: str, value: Choice, error: ValidationError, *, whole_numbers: bool) -> NoReturn:
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "int_type" and whole_numbers:
+        refuse(("type",), "must be int, because the values are whole numbers", "float")
+    kind = (
+        PydanticCustomError("rule", "{text}", first["ctx"])
+        if first["type"] == "rule"
+        else first["type"]
+    )
+    details = InitErrorDetails(type=kind, loc=(name,), input=value, ctx=first.get("ctx", {}))
+    raise ValidationError.from_exception_data("study", [details]) from None

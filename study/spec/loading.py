@@ -1,0 +1,119 @@
+"""YAML and overrides -> StudySpec, and back."""
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from study.errors import InputError
+from study.spec import library
+from study.spec.domains import CategoricalDomain, FloatDomain, IntDomain
+from study.spec.messages import input_error
+from study.spec.overrides import override
+from study.spec.reader import Document, parse, read_text
+from study.spec.schema import PRESET_BACKBONE, StudySpec
+
+
+def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
+    """The study that a YAML file, or a shipped space by name, asks for.
+
+    `overrides` are texts `a.b=c`, applied in order. Relative paths in the file are looked for
+    beside the file, then in the working directory; relative paths in overrides in the working
+    directory alone. They are absolute in the result.
+
+    Raises:
+        InputError: one line: place, key, the rule that must hold, what was found, the fix. Of
+            several errors in values the first by line, and how many more there are.
+    """
+    path, source = library.find(path_or_name)
+    document = parse(read_text(path, source), source)
+    if document.values is None:
+        raise InputError(f"{source}: must not be empty; start from a shipped space, e.g. smoke")
+    if not isinstance(document.values, dict):
+        kind = type(document.values).__name__
+        raise InputError(
+            f"{source}: must be a mapping of sections (adapter: ...), but is a {kind}"
+        )
+    for setting in overrides:
+        override(document, setting)
+    _make_paths_absolute(document, path.resolve().parent)
+    try:
+        return StudySpec.model_validate(document.values)
+    except ValidationError as error:
+        raise input_error(error, document) from error
+
+
+def dump_spec(spec: StudySpec) -> str:
+    """YAML text from which `load_spec` reads an equal spec."""
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.indent(mapping=2)
+    text = StringIO()
+    yaml.dump(_flow_leaves(spec.model_dump(mode="json", exclude_none=True)), text)
+    return text.getvalue()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a YAML, for editors that check while one types."""
+    schema = StudySpec.model_json_schema()
+    domains = [
+        {"$ref": f"#/$defs/{cls.__name__}"} for cls in (FloatDomain, IntDomain, CategoricalDomain)
+    ]
+    for cls in (FloatDomain, IntDomain, CategoricalDomain):
+        schema["$defs"][cls.__name__] = cls.model_json_schema() | {"required": ["type"]}
+    _offer_domains(schema, domains)
+    return schema
+
+
+def _offer_domains(node: Any, domains: list[dict[str, str]]) -> None:
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, dict | list):
+            _offer_domains(child, domains)
+        if isinstance(child, dict) and child.pop("x-searchable", False):
+            kept = {key: child.pop(key) for key in ("title", "default") if key in child}
+            fixed = dict(child)
+            child.clear()
+            child |= {"anyOf": [fixed, *domains], **kept}
+
+
+def _flow_leaves(values: dict[str, Any], depth: int = 0) -> CommentedMap:
+    """Sections as blocks; what is inside a leaf (a domain, a list) on one line."""
+    mapping = CommentedMap()
+    for key, value in values.items():
+        if isinstance(value, dict):
+            mapping[key] = _flow_leaves(value, depth + 1)
+        elif isinstance(value, list):
+            mapping[key] = CommentedSeq(value)
+            mapping[key].fa.set_flow_style()
+        else:
+            mapping[key] = value
+    if depth > 1:
+        mapping.fa.set_flow_style()
+    return mapping
+
+
+def _make_paths_absolute(document: Document, beside: Path) -> None:
+    for section, key in (("task", "path"), ("backbone", "name")):
+        values = document.values.get(section)
+        given = values.get(key) if isinstance(values, dict) else None
+        if not isinstance(given, str) or not given:
+            continue
+        from_file = document.place((section, key)).line > 0
+        folders = [beside, Path.cwd()] if from_file else [Path.cwd()]
+        found = _absolute(given, folders)
+        if key == "path" or _is_folder(given, found):
+            values[key] = str(found)
+
+
+def _absolute(given: str, folders: list[Path]) -> Path:
+    candidates = [(folder / Path(given).expanduser()).resolve() for folder in folders]
+    return next((path for path in candidates if path.exists()), candidates[-1])
+
+
+def _is_folder(given: str, found: Path) -> bool:
+    """Whether a backbone's name means a folder rather than the preset or a hub id."""
+    return given != PRESET_BACKBONE and (given.startswith((".", "~", "/")) or found.is_dir())

@@ -1,0 +1,57 @@
+"""`--set a.b=c`: one leaf of a document replaced from the command line."""
+
+from typing import Any
+
+from study.errors import InputError
+from study.spec.reader import Document, Place, parse
+
+_ALTERNATIVES = {
+    ("task", "name"): "path",
+    ("task", "path"): "name",
+    ("training", "epochs"): "steps",
+    ("training", "steps"): "epochs",
+}
+
+
+def override(document: Document, setting: str) -> None:
+    """Write `a.b=c` into `document`; c is read as YAML.
+
+    Of two keys that exclude each other, setting one removes the other if the file gave it.
+
+    Raises:
+        InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
+    """
+    source = f"--set {setting}"
+    dotted, equals, text = setting.partition("=")
+    path = tuple(part.strip() for part in dotted.split("."))
+    if not equals or not all(path):
+        raise InputError(f"{source}: must be of the form a.b=c; e.g. --set training.steps=100")
+    value = parse(text, source).values
+    section = _section(document, path[:-1], source)
+    _forget(document, path)
+    section[path[-1]] = value
+    document.places[path] = Place(source)
+    _drop_alternative(document, path, value)
+
+
+def _section(document: Document, path: tuple[str, ...], source: str) -> dict[str, Any]:
+    section = document.values
+    for place, key in enumerate(path):
+        section = section.setdefault(key, {})
+        if section is None or not isinstance(section, dict):
+            found = ".".join(path[: place + 1])
+            raise InputError(f"{source}: {found} must be a mapping, but is {section!r}")
+    return section  # type: ignore[no-any-return]
+
+
+def _forget(document: Document, path: tuple[str, ...]) -> None:
+    for known in [place for place in document.places if place[: len(path)] == path]:
+        del document.places[known]
+
+
+def _drop_alternative(document: Document, path: tuple[str, ...], value: Any) -> None:
+    other = _ALTERNATIVES.get(path)  # type: ignore[arg-type]
+    if other is None or value is None:
+        return
+    if document.place((path[0], other)).line:
+        _section(document, path[:1], "")[other] = None

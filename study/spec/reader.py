@@ -1,0 +1,147 @@
+"""YAML text -> plain values, with the file and line of every key."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from study.errors import InputError
+
+MAX_BYTES = 256 * 1024
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+
+KeyPath = tuple[str | int, ...]
+
+
+class Place(NamedTuple):
+    """Where a value was written: a file and its line (from 1), or an option without a line."""
+
+    source: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}" if self.line else self.source
+
+
+@dataclass
+class Document:
+    """Plain values and the place of each of them, by path."""
+
+    source: str
+    values: Any
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> Place:
+        """Where `path` was written, or else the nearest thing around it."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(self.source))
+
+
+def read_text(path: Path, source: str) -> str:
+    """The text of a small UTF-8 file.
+
+    Raises:
+        InputError: `path` is a folder, too big, unreadable or not UTF-8.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{source}: must be a YAML file, but is a folder")
+        if not path.is_file():
+            raise InputError(f"{source}: must be a YAML file, but is something else")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{source}: must be a YAML file of at most {MAX_BYTES // 1024} KiB")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{source}: must be readable, but {error.strerror}") from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = Place(source, raw.count(b"\n", 0, error.start) + 1)
+        found = f"byte 0x{raw[error.start]:02x}"
+        raise InputError(f"{place}: must be UTF-8 text, but got {found}") from error
+
+
+def parse(text: str, source: str) -> Document:
+    """Read one YAML 1.2 document: `1e-4` is a number, `no` is text.
+
+    Raises:
+        InputError: not YAML, several documents, a duplicate key, an anchor, tag or odd key.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        node = yaml.compose(text)
+    except MarkedYAMLError as error:
+        raise InputError(_syntax_message(error, source)) from error
+    except YAMLError as error:
+        found = str(error).splitlines()[0]
+        raise InputError(f"{source}: must be plain YAML text, but {found}") from error
+    except RecursionError as error:
+        raise InputError(f"{source}: must be a mapping of sections, but nests too deep") from error
+    document = Document(source, None)
+    if node is not None:
+        document.values = _Walk(yaml, document).value(node, ())
+    return document
+
+
+def _syntax_message(error: MarkedYAMLError, source: str) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = Place(source, mark.line + 1 if mark else 0)
+    problem = error.problem or "cannot be read"
+    if "\\t" in problem:
+        return f"{place}: must not use tabs between values; use spaces instead"
+    if problem == "but found another document":
+        return f"{place}: must be a single document, but another one starts here; remove `---`"
+    context = f" {error.context}" if error.context else ""
+    return f"{place}: must be YAML, but{context}: {problem}".replace("\n", " ")
+
+
+class _Walk:
+    """Turns nodes into values and notes where they stand."""
+
+    def __init__(self, yaml: YAML, document: Document) -> None:
+        self.yaml = yaml
+        self.document = document
+
+    def refuse(self, node: Any, text: str) -> InputError:
+        return InputError(f"{self.place(node)}: {text}")
+
+    def place(self, node: Any) -> Place:
+        return Place(self.document.source, node.start_mark.line + 1)
+
+    def value(self, node: Any, path: KeyPath) -> Any:
+        self.document.places.setdefault(path, self.place(node))
+        if node.anchor is not None:
+            raise self.refuse(node, f"anchors must not be used, but got &{node.anchor}")
+        if isinstance(node, MappingNode) and node.tag == "tag:yaml.org,2002:map":
+            return self.mapping(node, path)
+        if isinstance(node, SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
+            return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
+        return self.scalar(node)
+
+    def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.scalar(key_node)
+            if not isinstance(key, str):
+                raise self.refuse(key_node, f"keys must be text, but got {key!r}")
+            if key in values:
+                first = self.document.places[(*path, key)].line
+                text = f"keys must differ, but `{key}` is already given in line {first}"
+                raise self.refuse(key_node, f"{'.'.join(map(str, (*path, key)))}: {text}")
+            self.document.places[(*path, key)] = self.place(key_node)
+            values[key] = self.value(value_node, (*path, key))
+        return values
+
+    def scalar(self, node: Any) -> Any:
+        if not isinstance(node, ScalarNode) or node.tag not in _PLAIN_TAGS:
+            kind = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+            text = f"must be plain text, numbers, lists and mappings, but got {kind}"
+            raise self.refuse(node, f"{text}; quote it or remove the tag")
+        try:
+            return self.yaml.constructor.construct_object(node)
+        except ValueError as error:
+            raise self.refuse(node, f"must be a value, but got {node.value!r}") from error

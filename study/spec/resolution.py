@@ -1,0 +1,38 @@
+"""Parameters suggested for one trial -> the study with every domain replaced by its value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.spec.domains import Choice, Domain, FloatDomain
+from study.spec.schema import StudySpec
+
+
+def parameter_name(leaf: str, domain: Domain) -> str:
+    """The sampler's name of a searched leaf: the leaf's own, `bT_ratio` where it is a ratio."""
+    return f"{leaf}_ratio" if isinstance(domain, FloatDomain) and domain.ratio_of else leaf
+
+
+def resolve(spec: StudySpec, params: Mapping[str, Choice]) -> StudySpec:
+    """The spec of one trial: no domains left, checked again.
+
+    Args:
+        spec: a study, searched or not.
+        params: a value for each domain, by `parameter_name`. `bT_ratio` becomes the whole
+            number max(1, round(ratio * b0)).
+
+    Raises:
+        ValueError: a parameter is missing or unknown.
+        pydantic.ValidationError: a value that the leaf does not allow.
+    """
+    domains = spec.domains
+    wanted = {parameter_name(leaf, domain) for leaf, domain in domains.items()}
+    if wanted != set(params):
+        raise ValueError(f"parameters must be {sorted(wanted)}, but got {sorted(params)}")
+    values = spec.model_dump()
+    for leaf, domain in domains.items():
+        section = values["adapter" if leaf in values["adapter"] else "training"]
+        section[leaf] = params[parameter_name(leaf, domain)]
+    ratio: Any = params.get("bT_ratio")
+    if ratio is not None:
+        values["adapter"]["bT"] = max(1, round(ratio * values["adapter"]["b0"]))
+    return StudySpec.model_validate(values)

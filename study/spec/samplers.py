@@ -1,0 +1,92 @@
+"""Optuna's samplers by name, with the arguments that a YAML can express.
+
+Each class lists the keyword arguments of the sampler with Optuna's own defaults; a test holds
+the two together, so that reading a YAML needs no import of Optuna. Left out are arguments that
+are Python objects, the deprecated ones, and `seed`, which is `search.seed`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from study.spec.rules import Section
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Sampler(Section):
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments that differ from Optuna's defaults."""
+        return self.model_dump(exclude={"name"}, exclude_defaults=True)
+
+
+class TPE(_Sampler):
+    """Tree-structured Parzen estimator: the default, good up to some hundreds of trials."""
+
+    name: Literal["tpe"] = "tpe"
+    n_startup_trials: Count = 10
+    n_ei_candidates: Positive = 24
+    multivariate: bool | None = None
+    group: bool = False
+    constant_liar: bool = True
+
+
+class GP(_Sampler):
+    """Gaussian process: few, expensive trials."""
+
+    name: Literal["gp"] = "gp"
+    n_startup_trials: Count = 10
+    deterministic_objective: bool = False
+    warn_independent_sampling: bool = True
+
+
+class CmaEs(_Sampler):
+    """Covariance matrix adaptation: numeric parameters, many trials."""
+
+    name: Literal["cmaes"] = "cmaes"
+    sigma0: Annotated[float, Field(gt=0)] | None = None
+    n_startup_trials: Count = 1
+    warn_independent_sampling: bool = True
+    consider_pruned_trials: bool = False
+    popsize: Positive | None = None
+    use_separable_cma: bool = False
+    with_margin: bool = False
+    lr_adapt: bool = False
+
+
+class Random(_Sampler):
+    """Independent uniform draws: the baseline."""
+
+    name: Literal["random"] = "random"
+
+
+class QMC(_Sampler):
+    """A low-discrepancy sequence: covers the space evenly."""
+
+    name: Literal["qmc"] = "qmc"
+    qmc_type: Literal["sobol", "halton"] = "sobol"
+    scramble: bool = False
+    warn_asynchronous_seeding: bool = True
+    warn_independent_sampling: bool = True
+
+
+class NSGAII(_Sampler):
+    """A genetic algorithm."""
+
+    name: Literal["nsgaii"] = "nsgaii"
+    population_size: Annotated[int, Field(ge=2)] = 50
+    mutation_prob: Probability | None = None
+    crossover_prob: Probability = 0.9
+    swapping_prob: Probability = 0.5
+
+
+class Grid(_Sampler):
+    """Every combination once: every domain must be categorical or have a step."""
+
+    name: Literal["grid"] = "grid"
+
+
+Sampler = Annotated[TPE | GP | CmaEs | Random | QMC | NSGAII | Grid, Field(discriminator="name")]

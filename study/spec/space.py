@@ -1,0 +1,88 @@
+"""The searched leaves as a space: Optuna's distributions, its corners, its grid.
+
+Keys are Optuna's parameter names (`resolve` takes them back): a leaf's own name, or `bT_ratio`.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from study.errors import InputError
+from study.spec.domains import CategoricalDomain, Choice, Domain, IntDomain
+from study.spec.resolution import parameter_name
+from study.spec.schema import StudySpec
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+
+def distributions(spec: StudySpec) -> "dict[str, BaseDistribution]":
+    """One Optuna distribution for every domain, in order."""
+    return {name: _distribution(domain) for name, domain in _named(spec).items()}
+
+
+def corners(spec: StudySpec) -> list[dict[str, Choice]]:
+    """Parameters at the edges: all low, all high, and each domain's ends with the rest midway.
+
+    Without domains, the single empty set of parameters.
+    """
+    ends = {name: _ends(domain) for name, domain in _named(spec).items()}
+    middle = {name: mid for name, (_, mid, _) in ends.items()}
+    points = [
+        {name: low for name, (low, _, _) in ends.items()},
+        {name: high for name, (_, _, high) in ends.items()},
+    ]
+    for name, (low, _, high) in ends.items():
+        points += [middle | {name: low}, middle | {name: high}]
+    return [point for place, point in enumerate(points) if point not in points[:place]]
+
+
+def grid(spec: StudySpec) -> dict[str, list[Choice]]:
+    """Every value of every domain, for the grid sampler.
+
+    Raises:
+        InputError: a domain is continuous.
+    """
+    return {name: _grid_values(name, domain) for name, domain in _named(spec).items()}
+
+
+def grid_size(spec: StudySpec) -> int:
+    """How many trials the whole grid takes."""
+    return math.prod(len(values) for values in grid(spec).values())
+
+
+def _named(spec: StudySpec) -> dict[str, Domain]:
+    return {parameter_name(leaf, domain): domain for leaf, domain in spec.domains.items()}
+
+
+def _distribution(domain: Domain) -> "BaseDistribution":
+    # Imported here: optuna takes longer to import than a bad YAML may take to be refused.
+    from optuna import distributions as optuna
+
+    if isinstance(domain, CategoricalDomain):
+        return optuna.CategoricalDistribution(domain.choices)
+    if isinstance(domain, IntDomain):
+        step = domain.step or 1
+        return optuna.IntDistribution(domain.low, domain.high, log=domain.log, step=step)
+    return optuna.FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def _ends(domain: Domain) -> tuple[Choice, Choice, Choice]:
+    if isinstance(domain, CategoricalDomain):
+        choices = domain.choices
+        return choices[0], choices[len(choices) // 2], choices[-1]
+    low, high = domain.low, domain.high
+    middle = math.sqrt(low * high) if domain.log else (low + high) / 2
+    if domain.step is not None:
+        middle = low + domain.step * round((middle - low) / domain.step)
+    return low, round(middle) if isinstance(domain, IntDomain) else middle, high
+
+
+def _grid_values(name: str, domain: Domain) -> list[Choice]:
+    if isinstance(domain, CategoricalDomain):
+        return list(domain.choices)
+    step = domain.step or (1 if isinstance(domain, IntDomain) else None)
+    if step is None or domain.log:
+        text = "must be categorical or stepped for the grid sampler, but is continuous"
+        raise InputError(f"{name}: {text}; give it a step or choices")
+    count = round((domain.high - domain.low) / step) + 1
+    return [round(domain.low + step * place, 12) for place in range(count)]
