@@ -29,7 +29,7 @@ class _Domain(Section):
 
     def as_mapping(self) -> dict[str, Any]:
         """The mapping that the YAML would hold."""
-        return self.model_dump(mode="json", exclude_defaults=True) | {"type": self.type}  # type: ignore[attr-defined]
+        return {"type": self.type} | self.model_dump(mode="json", exclude_defaults=True)  # type: ignore[attr-defined]
 
 
 class _Interval(_Domain):
@@ -45,6 +45,11 @@ class _Interval(_Domain):
         if step is not None:
             self._check_step(low, high, step)
         return self
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the values can be listed, as the grid sampler needs."""
+        return not self.log and (self.type == "int" or self.step is not None)  # type: ignore[attr-defined]
 
     @staticmethod
     def _check_step(low: float, high: float, step: float) -> None:
@@ -92,6 +97,11 @@ class CategoricalDomain(_Domain):
     type: Literal["categorical"] = "categorical"
     choices: Annotated[tuple[Choice, ...], Field(min_length=1, strict=False)]
 
+    @property
+    def is_finite(self) -> bool:
+        """Always."""
+        return True
+
     @model_validator(mode="after")
     def _all_different(self) -> "CategoricalDomain":
         for place, choice in enumerate(self.choices):
@@ -132,7 +142,7 @@ class Searchable:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(
+        return core_schema.with_info_wrap_validator_function(
             _fixed_or_domain,
             handler(source),
             serialization=core_schema.plain_serializer_function_ser_schema(_plain),
@@ -148,18 +158,22 @@ def _plain(value: Any) -> Any:
     return value.as_mapping() if isinstance(value, Domain) else value
 
 
-def _fixed_or_domain(given: Any, fixed: Callable[[Any], Any]) -> Any:
+def _fixed_or_domain(
+    given: Any, fixed: Callable[[Any], Any], info: core_schema.ValidationInfo[Any]
+) -> Any:
     if not isinstance(given, dict | Domain):
         return fixed(given)
     domain = read_domain(given) if isinstance(given, dict) else given
     if isinstance(domain, FloatDomain) and domain.ratio_of:
-        _check_ratio(domain)
+        _check_ratio(domain, info.field_name)
     else:
         _check_bounds(domain, fixed)
     return domain
 
 
-def _check_ratio(domain: FloatDomain) -> None:
+def _check_ratio(domain: FloatDomain, leaf: str | None) -> None:
+    if leaf != "bT":
+        refuse(("ratio_of",), f"must be left out, because only bT is a ratio of b0, not {leaf}")
     if not 0 < domain.low <= domain.high <= 1:
         found = f"low={domain.low}, high={domain.high}"
         refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {found}")

@@ -28,17 +28,13 @@ def find(path_or_name: str) -> tuple[Path, str]:
     Raises:
         InputError: neither exists.
     """
-    path = Path(path_or_name).expanduser()
+    path, name = Path(path_or_name), path_or_name.removesuffix(".yaml")
     try:
-        if path.exists() and not (path.is_dir() and path_or_name in names()):
+        if path.is_file() or (path.exists() and name not in names()):
             return path, path_or_name
     except OSError as error:
         raise InputError(f"{path_or_name}: must be readable, but {error.strerror}") from error
-    name = path_or_name.removesuffix(".yaml")
     if name in names():
         return folder() / f"{name}.yaml", f"search_spaces/{name}.yaml"
-    hint = suggestion(name, names())
-    known = ", ".join(names())
-    raise InputError(
-        f"{path_or_name}: must be a file or a known space{hint or '; known'}: {known}"
-    )
+    known = f"one of {', '.join(names())}{suggestion(name, names())}"
+    raise InputError(f"{path_or_name}: must be an existing YAML file or {known}")

@@ -1,5 +1,6 @@
 """YAML and overrides -> StudySpec, and back."""
 
+import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -35,9 +36,7 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
         raise InputError(f"{source}: must not be empty; start from a shipped space, e.g. smoke")
     if not isinstance(document.values, dict):
         kind = type(document.values).__name__
-        raise InputError(
-            f"{source}: must be a mapping of sections (adapter: ...), but is a {kind}"
-        )
+        raise InputError(f"{source}: must be a mapping of sections, but is a {kind}")
     for setting in overrides:
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
@@ -51,7 +50,6 @@ def dump_spec(spec: StudySpec) -> str:
     """YAML text from which `load_spec` reads an equal spec."""
     yaml = YAML()
     yaml.width = 4096
-    yaml.indent(mapping=2)
     text = StringIO()
     yaml.dump(_flow_leaves(spec.model_dump(mode="json", exclude_none=True)), text)
     return text.getvalue()
@@ -83,7 +81,7 @@ def _offer_domains(node: Any, domains: list[dict[str, str]]) -> None:
 def _flow_leaves(values: dict[str, Any], depth: int = 0) -> CommentedMap:
     """Sections as blocks; what is inside a leaf (a domain, a list) on one line."""
     mapping = CommentedMap()
-    for key, value in values.items():
+    for key, value in sorted(values.items(), key=lambda item: item[0] not in ("method", "name")):
         if isinstance(value, dict):
             mapping[key] = _flow_leaves(value, depth + 1)
         elif isinstance(value, list):
@@ -110,10 +108,20 @@ def _make_paths_absolute(document: Document, beside: Path) -> None:
 
 
 def _absolute(given: str, folders: list[Path]) -> Path:
-    candidates = [(folder / Path(given).expanduser()).resolve() for folder in folders]
-    return next((path for path in candidates if path.exists()), candidates[-1])
+    path = Path.home() / given[2:] if given.startswith("~/") else Path(given)
+    candidates = [Path(os.path.realpath(folder / path)) for folder in folders]
+    return next((path for path in candidates if _exists(path)), candidates[-1])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, a folder that may not be entered: whoever reads it says so
+        return False
 
 
 def _is_folder(given: str, found: Path) -> bool:
     """Whether a backbone's name means a folder rather than the preset or a hub id."""
-    return given != PRESET_BACKBONE and (given.startswith((".", "~", "/")) or found.is_dir())
+    if given == PRESET_BACKBONE:
+        return False
+    return given.startswith((".", "~/", "/")) or (_exists(found) and found.is_dir())

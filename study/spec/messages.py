@@ -1,18 +1,17 @@
 """A validation error -> the one line that a user can act on."""
 
-from typing import Any
+import re
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from study.errors import InputError
 from study.spec.reader import Document, KeyPath
-from study.spec.rules import suggestion
+from study.spec.rules import shown, suggestion
+from study.spec.samplers import Sampler
+from study.spec.schema import Adapter
 
-_TAGGED = (
-    "adapter",
-    "sampler",
-)  # sections whose class depends on a key: pydantic inserts its value
 _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -47,7 +46,7 @@ def input_error(error: ValidationError, document: Document) -> InputError:
 def _path(details: ErrorDetails) -> KeyPath:
     loc = details["loc"]
     path = tuple(
-        part for part, before in zip(loc, ("", *loc), strict=False) if before not in _TAGGED
+        part for part, before in zip(loc, ("", *loc), strict=False) if before not in _KINDS
     )
     if details["type"].startswith("union_tag"):
         return (*path, details["ctx"]["discriminator"].strip("'"))
@@ -58,26 +57,37 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
     kind, found, ctx = details["type"], details["input"], details.get("ctx", {})
     if kind in _COMPARISONS:
         sign, key = _COMPARISONS[kind]
-        return f"{path[-1]} {sign} {ctx[key]} must hold, but got {path[-1]}={found!r}"
+        leaf = path[-2] if path[-1] in ("low", "high", "choices") else path[-1]
+        return f"{leaf} {sign} {ctx[key]:g} must hold, but got {path[-1]}={shown(found)}"
     if kind in _EXPECTED:
-        return f"must be {_EXPECTED[kind]}, but got {_shown(found)}"
+        fix = "; this cannot be searched" if isinstance(found, dict) and "type" in found else ""
+        return f"must be {_EXPECTED[kind]}, but got {shown(found)}{fix}"
     if kind == "literal_error":
-        return f"must be one of {ctx['expected']}, but got {_shown(found)}"
+        return _one_of(re.findall("'(.*?)'", ctx["expected"]), found)
     if kind == "union_tag_invalid":
-        known = [tag.strip("'") for tag in ctx["expected_tags"].split(", ")]
-        hint = suggestion(ctx["tag"], known)
-        return f"must be one of {', '.join(known)}, but got {ctx['tag']!r}{hint}"
-    if kind in ("missing", "union_tag_not_found"):
+        return _one_of(_KINDS[path[-2]], found[path[-1]])
+    if kind == "union_tag_not_found":
+        return f"must be given, as one of {', '.join(_KINDS[path[-2]])}"
+    if kind == "missing":
         return "must be given"
     if kind == "finite_number":
         return f"must be finite, but got {found!r}"
     if kind in ("too_short", "string_too_short"):
-        return f"must not be empty, but got {_shown(found)}"
+        return "must not be empty"
     return details["msg"]
 
 
-def _shown(found: Any) -> str:
-    if isinstance(found, dict):
-        return "a mapping; only some settings can be searched" if "type" in found else "a mapping"
-    text = "nothing" if found is None else repr(found)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _one_of(known: list[str], found: Any) -> str:
+    expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+    return f"must be {expected}, but got {shown(found)}{suggestion(found, known)}"
+
+
+def _tags(union: Any, key: str) -> list[str]:
+    return [member.model_fields[key].default for member in get_args(get_args(union)[0])]
+
+
+# Keys whose class depends on a key inside; pydantic puts that key's value into the location.
+_KINDS: dict[str | int, list[str]] = {
+    "adapter": _tags(Adapter, "method"),
+    "sampler": _tags(Sampler, "name"),
+}

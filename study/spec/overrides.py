@@ -4,6 +4,7 @@ from typing import Any
 
 from study.errors import InputError
 from study.spec.reader import Document, Place, parse
+from study.spec.rules import shown
 
 _ALTERNATIVES = {
     ("task", "name"): "path",
@@ -21,12 +22,12 @@ def override(document: Document, setting: str) -> None:
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
     """
-    source = f"--set {setting}"
+    source = " ".join(f"--set {setting}".split())
     dotted, equals, text = setting.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path):
         raise InputError(f"{source}: must be of the form a.b=c; e.g. --set training.steps=100")
-    value = parse(text, source).values
+    value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
     _forget(document, path)
     section[path[-1]] = value
@@ -37,10 +38,14 @@ def override(document: Document, setting: str) -> None:
 def _section(document: Document, path: tuple[str, ...], source: str) -> dict[str, Any]:
     section = document.values
     for place, key in enumerate(path):
-        section = section.setdefault(key, {})
-        if section is None or not isinstance(section, dict):
-            found = ".".join(path[: place + 1])
-            raise InputError(f"{source}: {found} must be a mapping, but is {section!r}")
+        here = path[: place + 1]
+        if section.get(key) is None:
+            section[key] = {}
+            document.places[here] = Place(source)
+        section = section[key]
+        if not isinstance(section, dict):
+            text = f"must be a mapping, but is {shown(section)}"
+            raise InputError(f"{source}: {'.'.join(here)}: {text}")
     return section  # type: ignore[no-any-return]
 
 

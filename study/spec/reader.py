@@ -9,6 +9,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from study.errors import InputError
+from study.spec.rules import shown
 
 MAX_BYTES = 256 * 1024
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
@@ -65,8 +66,10 @@ def read_text(path: Path, source: str) -> str:
         raise InputError(f"{place}: must be UTF-8 text, but got {found}") from error
 
 
-def parse(text: str, source: str) -> Document:
+def parse(text: str, source: str, *, numbered: bool = True) -> Document:
     """Read one YAML 1.2 document: `1e-4` is a number, `no` is text.
+
+    `numbered` says whether lines mean anything in messages: not for a value in a command line.
 
     Raises:
         InputError: not YAML, several documents, a duplicate key, an anchor, tag or odd key.
@@ -75,7 +78,7 @@ def parse(text: str, source: str) -> Document:
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
-        raise InputError(_syntax_message(error, source)) from error
+        raise InputError(_syntax_message(error, source, numbered)) from error
     except YAMLError as error:
         found = str(error).splitlines()[0]
         raise InputError(f"{source}: must be plain YAML text, but {found}") from error
@@ -83,13 +86,13 @@ def parse(text: str, source: str) -> Document:
         raise InputError(f"{source}: must be a mapping of sections, but nests too deep") from error
     document = Document(source, None)
     if node is not None:
-        document.values = _Walk(yaml, document).value(node, ())
+        document.values = _Walk(yaml, document, numbered).value(node, ())
     return document
 
 
-def _syntax_message(error: MarkedYAMLError, source: str) -> str:
+def _syntax_message(error: MarkedYAMLError, source: str, numbered: bool) -> str:
     mark = error.problem_mark or error.context_mark
-    place = Place(source, mark.line + 1 if mark else 0)
+    place = Place(source, mark.line + 1 if mark and numbered else 0)
     problem = error.problem or "cannot be read"
     if "\\t" in problem:
         return f"{place}: must not use tabs between values; use spaces instead"
@@ -102,15 +105,16 @@ def _syntax_message(error: MarkedYAMLError, source: str) -> str:
 class _Walk:
     """Turns nodes into values and notes where they stand."""
 
-    def __init__(self, yaml: YAML, document: Document) -> None:
+    def __init__(self, yaml: YAML, document: Document, numbered: bool) -> None:
         self.yaml = yaml
+        self.numbered = numbered
         self.document = document
 
     def refuse(self, node: Any, text: str) -> InputError:
         return InputError(f"{self.place(node)}: {text}")
 
     def place(self, node: Any) -> Place:
-        return Place(self.document.source, node.start_mark.line + 1)
+        return Place(self.document.source, node.start_mark.line + 1 if self.numbered else 0)
 
     def value(self, node: Any, path: KeyPath) -> Any:
         self.document.places.setdefault(path, self.place(node))
@@ -142,6 +146,9 @@ class _Walk:
             text = f"must be plain text, numbers, lists and mappings, but got {kind}"
             raise self.refuse(node, f"{text}; quote it or remove the tag")
         try:
-            return self.yaml.constructor.construct_object(node)
+            value = self.yaml.constructor.construct_object(node)
         except ValueError as error:
-            raise self.refuse(node, f"must be a value, but got {node.value!r}") from error
+            raise self.refuse(node, f"must be a number, but got {shown(node.value)}") from error
+        if isinstance(value, str) and not value.isprintable():
+            raise self.refuse(node, f"must be printable text on one line, but got {shown(value)}")
+        return value

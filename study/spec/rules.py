@@ -19,6 +19,14 @@ def refuse(path: Iterable[str], text: str, found: object = None) -> NoReturn:
     raise ValidationError.from_exception_data("study", [details])
 
 
+def shown(found: object) -> str:
+    """What was found, short enough for one line."""
+    if isinstance(found, dict):
+        return "a mapping"
+    text = "nothing" if found is None else repr(found)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def suggestion(word: object, known: Iterable[str]) -> str:
     """`; did you mean ...?` for the known word nearest to `word`, or nothing when none is near."""
     near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
@@ -42,7 +50,7 @@ class Section(BaseModel):
         if isinstance(given, BaseModel):
             return given
         if not isinstance(given, dict):
-            refuse((), f"must be a mapping of keys to values, but got {given!r}", given)
+            refuse((), f"must be a mapping of keys to values, but got {shown(given)}")
         known = list(cls.model_fields)
         for key in given:
             if key not in known:

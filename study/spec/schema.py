@@ -48,15 +48,15 @@ Interval = Annotated[
 ]
 
 
-def _different(matrices: tuple[str, ...]) -> tuple[str, ...]:
+def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
+    if not matrices:
+        raise refusal("must name at least one matrix, but is empty")
     if len(set(matrices)) < len(matrices):
         raise refusal(f"matrices must differ, but got {', '.join(matrices)}")
     return matrices
 
 
-Matrices = Annotated[
-    tuple[Matrix, ...], Field(min_length=1, strict=False), AfterValidator(_different)
-]
+Matrices = Annotated[tuple[Matrix, ...], Field(strict=False), AfterValidator(_some_different)]
 ALL_MATRICES: tuple[Matrix, ...] = get_args(Matrix)
 
 
@@ -138,10 +138,6 @@ class _Budgeted(Section):
                 text, fix = f"bT <= b0 must hold, but got bT={bT}, b0={b0}", f"lower bT, or {fix}"
             refuse(("bT",), f"{text}; {fix}", highest)
         return self
-
-    def event_interval(self, T: int) -> int:
-        """Steps between mask events when the budget reaches bT at step `T`; at least 1."""
-        return self.deltaT if isinstance(self.deltaT, int) else max(1, round(self.deltaT * T))
 
 
 class AdaLoraRSSpec(_Budgeted):
@@ -278,7 +274,7 @@ class ResourcesSpec(Section):
 
 
 class StudySpec(Section):
-    """A whole study, as asked for."""
+    """A whole study, as asked for. A section that is left out or empty has its defaults."""
 
     backbone: BackboneSpec = BackboneSpec()
     task: TaskSpec = TaskSpec()
@@ -290,7 +286,43 @@ class StudySpec(Section):
     resources: ResourcesSpec = ResourcesSpec()
 
     @property
+    def objective(self) -> str:
+        """The name of the metric that decides, as trials report it: `dev_mcc`."""
+        return f"dev_{self.search.metric}"
+
+    @property
     def domains(self) -> dict[str, Domain]:
         """The searched leaves by name, in the order of the fields: adapter, then training."""
         leaves = [*self.adapter, *self.training]
         return {name: leaf for name, leaf in leaves if isinstance(leaf, Domain)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_sections(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: section for name, section in given.items() if section is not None}
+
+    @model_validator(mode="after")
+    def _events_before_the_end(self) -> "StudySpec":
+        adapter, steps = self.adapter, self.training.steps
+        if not isinstance(adapter, _Budgeted) or steps is None:
+            return self
+        T = round((1 - max(extremes(adapter.final_fraction))) * steps)
+        for name in ("deltaT", "warmup_steps"):
+            highest = max(extremes(getattr(adapter, name)))
+            if highest >= T:
+                text = f"{name} < T must hold, or no mask event comes before T, but got"
+                fix = "lower it or raise training.steps"
+                refuse(("adapter", adapter.method, name), f"{text} {name}={highest}, T={T}; {fix}")
+        return self
+
+    @model_validator(mode="after")
+    def _grid_is_finite(self) -> "StudySpec":
+        for leaf, domain in self.domains.items() if self.search.sampler.name == "grid" else ():
+            if not domain.is_finite:
+                section = "training" if hasattr(self.training, leaf) else "adapter"
+                tag = (self.adapter.method,) if section == "adapter" else ()
+                text = "must be categorical or have a step for the grid sampler"
+                refuse((section, *tag, leaf), f"{text}; add a step or choices")
+        return self
