@@ -34,6 +34,7 @@ from study.spec.schema import (
     StudySpec,
     TaskSpec,
     TrainingSpec,
+    late_setting,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "TrainingSpec",
     "dump_spec",
     "json_schema",
+    "late_setting",
     "load_spec",
     "parameter_name",
     "resolve",

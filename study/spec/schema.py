@@ -189,6 +189,24 @@ Adapter = Annotated[
 ]
 
 
+def late_setting(adapter: Adapter, total_steps: int) -> tuple[str, str] | None:
+    """The adapter's setting by which no mask event comes before T, and what to say about it.
+
+    None if events come, or the method has none. Reading a YAML applies this when
+    `training.steps` is given; with epochs it needs the data first.
+    """
+    if not isinstance(adapter, _Budgeted):
+        return None
+    T = round((1 - max(extremes(adapter.final_fraction))) * total_steps)
+    for name in ("deltaT", "warmup_steps"):
+        highest = max(extremes(getattr(adapter, name)))
+        if highest >= T:
+            rule = f"{name} < T must hold, or no mask event comes before T"
+            fix = "lower it or train longer"
+            return name, f"{rule}, but got {name}={highest}, T={T}; {fix}"
+    return None
+
+
 class TrainingSpec(Section):
     """How one trial trains: AdamW, linear warm-up, linear decay."""
 
@@ -306,15 +324,10 @@ class StudySpec(Section):
     @model_validator(mode="after")
     def _events_before_the_end(self) -> "StudySpec":
         adapter, steps = self.adapter, self.training.steps
-        if not isinstance(adapter, _Budgeted) or steps is None:
-            return self
-        T = round((1 - max(extremes(adapter.final_fraction))) * steps)
-        for name in ("deltaT", "warmup_steps"):
-            highest = max(extremes(getattr(adapter, name)))
-            if highest >= T:
-                text = f"{name} < T must hold, or no mask event comes before T, but got"
-                fix = "lower it or raise training.steps"
-                refuse(("adapter", adapter.method, name), f"{text} {name}={highest}, T={T}; {fix}")
+        late = late_setting(adapter, steps) if steps is not None else None
+        if late is not None:
+            name, text = late
+            refuse(("adapter", adapter.method, name), text)
         return self
 
     @model_validator(mode="after")
