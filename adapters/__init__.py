@@ -1,0 +1,58 @@
+"""AdaLoRA+RS for any torch model: low-rank adapters whose rank is allocated as they train.
+
+Map, in the order of use:
+
+    targets.py        which layers q, k, v, o, f1, f2 are in the OPT, BERT and ESM families
+    inject.py         put adapters into a model, take them out, fold them into plain weights
+    svd.py            the adapted layer: a frozen linear layer + P diag(lam) Q; LoRA's beside it
+    orthogonality.py  the penalty that keeps P and Q orthonormal
+    budget.py         how many triplets the model may keep after each step (pure arithmetic)
+    importance.py     how much the loss depends on each triplet
+    masking.py        the budget's choice, then chance: the only randomness while training
+    allocator.py      RankAllocator: the three above over a model, one call per optimizer step
+    state.py          the adapters' weights alone, in safetensors
+    counting.py       how many parameters train
+
+    here     shape                   what it is                      PEFT's name
+    P        (*lanes, out, rank)     left singular vectors           lora_B
+    lam      (*lanes, rank)          singular values                 lora_E
+    Q        (*lanes, rank, in)      right singular vectors          lora_A
+    triplet  P[:, i], lam[i], Q[i]   what is kept or pruned as one
+    b0, bT   int                     triplets per matrix, start/end  init_r, target_r
+    T        int                     step of the last mask event     total_step - tfinal
+    lanes                            leading dimensions, one trial each; none for a single trial
+
+Only torch is needed. Papers: AdaLoRA, arXiv 2303.10512; AdaLoRA+RS, Zhan & Zhang 2023.
+"""
+
+from adapters.allocator import RankAllocator
+from adapters.budget import CubicBudget
+from adapters.counting import ParameterCount, count_parameters
+from adapters.inject import adapted_layers, eject, inject, merge
+from adapters.orthogonality import orthogonality
+from adapters.state import adapter_state, load_adapter_state, load_adapters, save_adapters
+from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
+from adapters.targets import FAMILIES, MATRICES, expected_matches, target_patterns
+
+__all__ = [
+    "FAMILIES",
+    "MATRICES",
+    "AdaptedLinear",
+    "CubicBudget",
+    "LoRALinear",
+    "ParameterCount",
+    "RankAllocator",
+    "SVDLinear",
+    "adapted_layers",
+    "adapter_state",
+    "count_parameters",
+    "eject",
+    "expected_matches",
+    "inject",
+    "load_adapter_state",
+    "load_adapters",
+    "merge",
+    "orthogonality",
+    "save_adapters",
+    "target_patterns",
+]

@@ -1,0 +1,98 @@
+"""How many singular triplets the whole model may keep after each step.
+
+The cubic schedule of AdaLoRA (arXiv 2303.10512, eq. 12), in exact integer arithmetic:
+
+    b(t) = floor( B_T + (B_0 - B_T) (1 - (t - t_i) / (T - t_i))³ )
+
+    t    optimizer step, from 1        t_i  warm-up steps        T  end of the schedule
+    B_0 = n · b0 and B_T = n · bT triplets, over n adapted matrices
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Phase = Literal["warmup", "pruning", "final"]
+
+
+@dataclass(frozen=True, slots=True)
+class CubicBudget:
+    """The budget of a run of `total_steps` optimizer steps, and when it is enforced.
+
+    Raises:
+        ValueError: a field is out of its range.
+    """
+
+    total_steps: int
+    """T_total, at least 1."""
+    b0: int
+    """Triplets per matrix at the start."""
+    bT: int
+    """Average triplets per matrix at the end, 1 to `b0`."""
+    matrices: int
+    """Adapted matrices n, at least 1."""
+    final_fraction: float = 0.0
+    """(T_total - T) / T_total, in [0, 1): the share of the run after the last mask event."""
+    warmup_steps: int = 0
+    """t_i in [0, T): no mask event up to and including this step. The seed paper has 0."""
+    deltaT: int = 1
+    """Steps between mask events, at least 1; beyond T only the event at T remains."""
+
+    def __post_init__(self) -> None:
+        self._require(self.total_steps >= 1, "total_steps >= 1", self.total_steps)
+        self._require(self.matrices >= 1, "matrices >= 1", self.matrices)
+        self._require(1 <= self.bT <= self.b0, "1 <= bT <= b0", f"bT={self.bT}, b0={self.b0}")
+        self._require(0 <= self.final_fraction < 1, "0 <= final_fraction < 1", self.final_fraction)
+        self._require(self.T >= 1, "T = round((1 - final_fraction) total_steps) >= 1", self.T)
+        self._require(
+            0 <= self.warmup_steps < self.T,
+            "0 <= warmup_steps < T",
+            f"warmup_steps={self.warmup_steps}, T={self.T}",
+        )
+        self._require(self.deltaT >= 1, "deltaT >= 1", self.deltaT)
+
+    @staticmethod
+    def _require(holds: bool, rule: str, found: object) -> None:
+        if not holds:
+            raise ValueError(f"{rule} must hold, but got {found}")
+
+    @property
+    def T(self) -> int:  # noqa: N802
+        """The step of the last mask event, which always happens."""
+        return round((1 - self.final_fraction) * self.total_steps)
+
+    @property
+    def triplets(self) -> int:
+        """B_0, the triplets of the whole model."""
+        return self.matrices * self.b0
+
+    def phase(self, t: int) -> Phase:
+        """Returns `warmup` up to t_i, `pruning` up to and including T, then `final`."""
+        if t <= self.warmup_steps:
+            return "warmup"
+        return "pruning" if t <= self.T else "final"
+
+    def budget(self, t: int) -> int:
+        """Returns b(t), in triplets of the whole model."""
+        if t <= self.warmup_steps:
+            return self.triplets
+        end = self.matrices * self.bT
+        left, span = max(0, self.T - t), self.T - self.warmup_steps
+        return end + (self.triplets - end) * left**3 // span**3
+
+    def is_event(self, t: int) -> bool:
+        """Whether a mask is drawn after step t."""
+        if t == self.T:
+            return True
+        return t % self.deltaT == 0 and self.warmup_steps < t < self.T
+
+    def event_number(self, t: int) -> int:
+        """Returns how many mask events lie before step t."""
+        last = min(t, self.T) - 1
+        regular = max(0, last // self.deltaT - self.warmup_steps // self.deltaT)
+        return regular + (t > self.T)
+
+    def events(self) -> list[tuple[int, int]]:
+        """Returns (t, b(t)) of every mask event, in order."""
+        first = (self.warmup_steps // self.deltaT + 1) * self.deltaT
+        steps = [*range(first, self.T, self.deltaT), self.T]
+        return [(t, self.budget(t)) for t in steps]

@@ -1,0 +1,103 @@
+"""How much the loss depends on each entry and on each singular triplet.
+
+    I  = |w g|                                       sensitivity of one step (loss units)
+    Ī ← β1 Ī + (1-β1) I                              smoothed sensitivity
+    Ū ← β2 Ū + (1-β2) |I - Ī_previous|               smoothed uncertainty
+    s(w) = Ī Ū
+    S_i  = s(lam_i) + mean_j s(P_ji) + mean_j s(Q_ij)
+
+w is the entry after the optimizer's step, g the gradient that the step used (the order of
+AdaLoRA's code, arXiv 2303.10512, eq. 8-10). The seed paper prints Ī_previous where AdaLoRA has
+the updated Ī: all scores differ by the factor β1, the masks are the same.
+
+Everything is float32 whatever the model's dtype: in float16 every score underflows to 0.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from adapters._shapes import Float
+
+
+class ShapeGroup:
+    """The EMAs of all weights of one shape, stacked: k weights cost what one costs.
+
+    Args:
+        weights: Weights of equal shape (*lanes, …) on one device.
+    """
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self.weights = list(weights)
+        shape = (len(self.weights), *self.weights[0].shape)
+        self.sensitivity = torch.zeros(shape, device=self.weights[0].device)
+        self.uncertainty = torch.zeros_like(self.sensitivity)
+
+    def score(self) -> Float[Tensor, "k *shape"]:
+        """Returns s(w) of every entry."""
+        return self.sensitivity * self.uncertainty
+
+
+def observe(groups: Sequence[ShapeGroup], beta1: float, beta2: float) -> int:
+    """Takes one step's weights and gradients into the EMAs of all groups.
+
+    A weight without a gradient (a layer that the step did not use) keeps its EMAs.
+
+    Returns:
+        How many weights had no gradient.
+    """
+    observed = [_sensitivities(group) for group in groups]
+    current = [part for parts in observed for part in parts[0]]
+    if current:
+        smoothed = [part for parts in observed for part in parts[1]]
+        uncertainty = [part for parts in observed for part in parts[2]]
+        _smooth(current, smoothed, uncertainty, beta1, beta2)
+    return sum(parts[3] for parts in observed)
+
+
+_Observed = tuple[list[Tensor], list[Tensor], list[Tensor], int]
+
+
+def _sensitivities(group: ShapeGroup) -> _Observed:
+    gradients = [weight.grad for weight in group.weights]
+    present = [gradient for gradient in gradients if gradient is not None]
+    missing = len(gradients) - len(present)
+    if not missing:
+        current = [_product(torch.stack(group.weights), torch.stack(present))]
+        return current, [group.sensitivity], [group.uncertainty], 0
+    rows = [row for row, gradient in enumerate(gradients) if gradient is not None]
+    current = [_product(group.weights[row], g) for row, g in zip(rows, present, strict=True)]
+    smoothed = [group.sensitivity[row] for row in rows]
+    return current, smoothed, [group.uncertainty[row] for row in rows], missing
+
+
+def _product(weight: Tensor, gradient: Tensor) -> Tensor:
+    return weight.float() * gradient.float()
+
+
+def _smooth(
+    current: list[Tensor],
+    smoothed: list[Tensor],
+    uncertainty: list[Tensor],
+    beta1: float,
+    beta2: float,
+) -> None:
+    torch._foreach_abs_(current)
+    torch._foreach_sub_(current, smoothed)
+    torch._foreach_add_(smoothed, current, alpha=1 - beta1)
+    torch._foreach_abs_(current)
+    torch._foreach_lerp_(uncertainty, current, 1 - beta2)
+
+
+def triplet_score(
+    lam_score: Float[Tensor, "*lanes rank"],
+    P_score: Float[Tensor, "*lanes out rank"],
+    Q_score: Float[Tensor, "*lanes rank in"],
+) -> Float[Tensor, "*lanes rank"]:
+    """Returns S_i, comparable between matrices of any width.
+
+    The vectors enter by their mean, not their sum: a wide layer does not win the model-wide
+    ranking by its width.
+    """
+    return lam_score + P_score.mean(-2) + Q_score.mean(-1)
