@@ -7,10 +7,10 @@ the shapes at run time; nothing does in use, and `import adapters` needs torch a
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Bool, Float
 else:
     try:
-        from jaxtyping import Bool, Float, Int
+        from jaxtyping import Bool, Float
     except ImportError:
 
         class _Untyped:
@@ -19,6 +19,9 @@ else:
             def __class_getitem__(cls, item: tuple[type, str]) -> type:
                 return item[0]
 
-        Bool = Float = Int = _Untyped
+        Bool = Float = _Untyped
 
-__all__ = ["Bool", "Float", "Int"]
+Number = float | int
+"""A real number: run-time checkers take `float` literally, and `alpha=16` should do."""
+
+__all__ = ["Bool", "Float", "Number"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from adapters._shapes import Bool, Float
+from adapters._shapes import Bool, Float, Number
 from adapters.budget import CubicBudget
 from adapters.importance import ShapeGroup, observe
 from adapters.masking import event_uniforms, flip, keep_top
@@ -47,10 +47,10 @@ class RankAllocator:
         adapters: Mapping[str, SVDLinear],
         budget: CubicBudget,
         *,
-        beta1: float,
-        beta2: float,
-        p: float,
-        p_reintroduce: float | None = None,
+        beta1: Number,
+        beta2: Number,
+        p: Number,
+        p_reintroduce: Number | None = None,
         prune_mode: PruneMode = "zero",
         final_mask: FinalMask = "stochastic",
         mask_seed: int,

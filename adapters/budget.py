@@ -11,6 +11,8 @@ The cubic schedule of AdaLoRA (arXiv 2303.10512, eq. 12), in exact integer arith
 from dataclasses import dataclass
 from typing import Literal
 
+from adapters._shapes import Number
+
 Phase = Literal["warmup", "pruning", "final"]
 
 
@@ -30,7 +32,7 @@ class CubicBudget:
     """Average triplets per matrix at the end, 1 to `b0`."""
     matrices: int
     """Adapted matrices n, at least 1."""
-    final_fraction: float = 0.0
+    final_fraction: Number = 0.0
     """(T_total - T) / T_total, in [0, 1): the share of the run after the last mask event."""
     warmup_steps: int = 0
     """t_i in [0, T): no mask event up to and including this step. The seed paper has 0."""

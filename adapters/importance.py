@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from adapters._shapes import Float
+from adapters._shapes import Float, Number
 
 
 class ShapeGroup:
@@ -39,7 +39,7 @@ class ShapeGroup:
         return self.sensitivity * self.uncertainty
 
 
-def observe(groups: Sequence[ShapeGroup], beta1: float, beta2: float) -> int:
+def observe(groups: Sequence[ShapeGroup], beta1: Number, beta2: Number) -> int:
     """Takes one step's weights and gradients into the EMAs of all groups.
 
     A weight without a gradient (a layer that the step did not use) keeps its EMAs.
@@ -80,8 +80,8 @@ def _smooth(
     current: list[Tensor],
     smoothed: list[Tensor],
     uncertainty: list[Tensor],
-    beta1: float,
-    beta2: float,
+    beta1: Number,
+    beta2: Number,
 ) -> None:
     torch._foreach_abs_(current)
     torch._foreach_sub_(current, smoothed)

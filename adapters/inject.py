@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from adapters._shapes import Number
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 
 Kind = Literal["svd", "lora"]
@@ -27,8 +28,8 @@ def inject(
     patterns: Sequence[str],
     rank: int,
     *,
-    alpha: float,
-    dropout: float = 0.0,
+    alpha: Number,
+    dropout: Number = 0.0,
     kind: Kind = "svd",
     generator: torch.Generator,
     expected: int | None = None,
@@ -104,7 +105,7 @@ def adapted_layers(model: nn.Module) -> dict[str, AdaptedLinear]:
     }
 
 
-def _check_numbers(rank: int, dropout: float) -> None:
+def _check_numbers(rank: int, dropout: Number) -> None:
     if rank < 1:
         raise ValueError(f"rank >= 1 must hold, but got {rank}")
     if not 0 <= dropout < 1:

@@ -18,7 +18,7 @@ same on every device, after a resume, and whatever p is.
 import torch
 from torch import Tensor
 
-from adapters._shapes import Bool, Float
+from adapters._shapes import Bool, Float, Number
 
 GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -35,8 +35,8 @@ def keep_top(scores: Float[Tensor, "*lanes n"], budget: int) -> Bool[Tensor, "*l
 def flip(
     top: Bool[Tensor, "*lanes n"],
     uniforms: Float[Tensor, "*lanes n"],
-    p: float,
-    p_reintroduce: float,
+    p: Number,
+    p_reintroduce: Number,
 ) -> Bool[Tensor, "*lanes n"]:
     """Returns which triplets are kept once chance has had its say (equation 1).
 

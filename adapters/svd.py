@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters._shapes import Bool, Float
+from adapters._shapes import Bool, Float, Number
 
 INIT_STD = 0.02
 """Standard deviation of the entries of P and Q at the start."""
@@ -61,8 +61,8 @@ class AdaptedLinear(nn.Module):
         base: nn.Linear,
         rank: int,
         *,
-        alpha: float,
-        dropout: float = 0.0,
+        alpha: Number,
+        dropout: Number = 0.0,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -125,8 +125,8 @@ class SVDLinear(AdaptedLinear):
         base: nn.Linear,
         rank: int,
         *,
-        alpha: float,
-        dropout: float = 0.0,
+        alpha: Number,
+        dropout: Number = 0.0,
         generator: torch.Generator,
     ) -> None:
         super().__init__(base, rank, alpha=alpha, dropout=dropout, generator=generator)
@@ -150,8 +150,8 @@ class LoRALinear(AdaptedLinear):
         base: nn.Linear,
         rank: int,
         *,
-        alpha: float,
-        dropout: float = 0.0,
+        alpha: Number,
+        dropout: Number = 0.0,
         generator: torch.Generator,
     ) -> None:
         super().__init__(base, rank, alpha=alpha, dropout=dropout, generator=generator)
