@@ -1,0 +1,144 @@
+"""csv files of labelled sequences: a folder with one file a split, or one file for all.
+
+Columns are found by name, others are ignored, and every complaint names the file, the lines
+(as an editor counts them, header = 1), the rule, what was found and the fix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.errors import InputError
+from study.tasks.csvtable import Table, listed, listed_lines, read_table
+from study.tasks.task import SPLITS, Split
+
+LETTERS = b"ACGTN"
+LABEL = re.compile(r"[0-9]{1,6}")
+SPLIT_NAMES = {name: name for name in SPLITS} | {
+    "validation": "dev", "valid": "dev", "val": "dev", "development": "dev",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The header names to look for; `split` concerns single files alone."""
+
+    sequence: str
+    label: str
+    split: str
+
+
+def read_folder(folder: Path, columns: Columns) -> tuple[Split, Split, Split]:
+    """Reads train.csv, dev.csv and test.csv of `folder`.
+
+    Raises:
+        InputError: one of the three is missing, or breaks a rule of `read_single`.
+    """
+    files = [folder / f"{name}.csv" for name in SPLITS]
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        found = sorted(file.name for file in folder.glob("*.csv"))
+        raise InputError(
+            f"{folder}: must hold train.csv, dev.csv and test.csv, but {listed(missing)} is"
+            f" missing (csv files found: {listed(found) or 'none'});"
+            f" {_missing_fix(missing, found)}"
+        )
+    train, dev, test = (
+        _to_split(read_table(file, (columns.sequence, columns.label)), columns) for file in files
+    )
+    return train, dev, test
+
+
+def _missing_fix(missing: Sequence[str], found: Sequence[str]) -> str:
+    other = [name for name in found if SPLIT_NAMES.get(name[:-4].lower()) == "dev"]
+    if missing == ["dev.csv"] and other:
+        return f"rename {other[0]} to dev.csv"
+    if missing == ["dev.csv"]:
+        return "move a random tenth of train.csv's rows into dev.csv (test.csv must stay unseen)"
+    return "add it, or give a single csv with a split column"
+
+
+def read_single(path: Path, columns: Columns) -> tuple[Split, Split, Split]:
+    """Reads one csv whose split column says train, dev (or validation, valid, val) or test.
+
+    Raises:
+        InputError: unreadable, not UTF-8, empty, ragged, without the columns or one of the
+            splits; or a row with an empty sequence, letters other than A C G T N, a label
+            that is not a whole number, or an unknown split.
+    """
+    table = read_table(path, (columns.sequence, columns.label, columns.split))
+    names = [SPLIT_NAMES.get(value.lower(), "") for value in table.values[columns.split]]
+    _refuse(
+        table,
+        [row for row, name in enumerate(names) if not name],
+        f"{columns.split} must be train, dev or test",
+        table.values[columns.split],
+        "correct them",
+    )
+    absent = [name for name in SPLITS if name not in names]
+    if absent:
+        raise InputError(
+            f"{path}: column {columns.split} must name train, dev and test,"
+            f" but no row says {listed(absent)}; mark some rows so"
+        )
+    whole = _to_split(table, columns)
+    train, dev, test = (
+        Split(
+            [s for s, name in zip(whole.sequences, names, strict=True) if name == wanted],
+            [y for y, name in zip(whole.labels, names, strict=True) if name == wanted],
+        )
+        for wanted in SPLITS
+    )
+    return train, dev, test
+
+
+def _to_split(table: Table, columns: Columns) -> Split:
+    sequences = [value.upper() for value in table.values[columns.sequence]]
+    labels = table.values[columns.label]
+    _refuse_sequences(table, sequences)
+    _refuse(
+        table,
+        [row for row, label in enumerate(labels) if not LABEL.fullmatch(label)],
+        f"{columns.label} must be a whole number 0, 1, ..",
+        labels,
+        "number the classes from 0",
+    )
+    return Split(sequences, [int(label) for label in labels])
+
+
+def _refuse_sequences(table: Table, sequences: Sequence[str]) -> None:
+    empty = [row for row, sequence in enumerate(sequences) if not sequence]
+    _refuse(table, empty, "a sequence must not be empty", sequences, "remove these rows")
+    strange = {}
+    for row, sequence in enumerate(sequences):
+        rest = sequence.encode("ascii", "replace").translate(None, LETTERS)
+        if rest:
+            strange[row] = "".join(sorted(set(sequence) - set(LETTERS.decode())))
+    _refuse(
+        table,
+        list(strange),
+        "a sequence must consist of A, C, G, T and N",
+        strange,
+        "write N for ambiguous bases and T for U, or remove these rows",
+    )
+
+
+def _refuse(
+    table: Table,
+    rows: Sequence[int],
+    rule: str,
+    found: Sequence[str] | Mapping[int, str],
+    fix: str,
+) -> None:
+    """Raises InputError over `rows`, if any; `found` holds what stands in each row."""
+    if not rows:
+        return
+    first = found[rows[0]]
+    shown = first if len(first) <= 20 else first[:20] + ".."
+    lines = listed_lines([table.lines[row] for row in rows])
+    raise InputError(
+        f"{table.path}:{table.lines[rows[0]]}: {rule}, but found {shown!r}; {fix} ({lines})"
+    )

@@ -1,0 +1,58 @@
+"""load_task: from a task specification to checked splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.errors import InputError
+from study.tasks import promoters
+from study.tasks.checks import data_warnings, require_classes
+from study.tasks.csvfiles import Columns, read_folder, read_single
+from study.tasks.task import Split, Task
+
+if TYPE_CHECKING:
+    from study.spec import TaskSpec
+
+GENERATED = {"promoters": promoters.generate}
+
+
+def load_task(task: TaskSpec) -> Task:
+    """Generates or reads the task that `task` asks for, and checks it.
+
+    A path is a folder with train.csv, dev.csv and test.csv, or a single csv with a split
+    column; without a path, the task of that name is generated from its sizes and seed.
+
+    Raises:
+        InputError: a file, column, row or class breaks a rule; names it and the fix.
+    """
+    if task.path is not None:
+        path = Path(task.path)
+        train, dev, test = _read(path, task)
+        return _checked(path.stem, str(path), train, dev, test)
+    generate = GENERATED.get(task.name or "")
+    if generate is None:
+        raise InputError(
+            f"task.name: must be one of {', '.join(GENERATED)}, but got {task.name!r};"
+            " or give task.path"
+        )
+    train, dev, test = generate(task.train, task.dev, task.test, task.seed)
+    return _checked(str(task.name), f"task {task.name}", train, dev, test)
+
+
+def _read(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
+    columns = Columns(task.sequence_column, task.label_column, task.split_column)
+    if path.is_dir():
+        return read_folder(path, columns)
+    if path.exists():
+        return read_single(path, columns)
+    raise InputError(
+        f"task.path: must be a folder with train.csv, dev.csv and test.csv or a single csv,"
+        f" but nothing is at {path}"
+    )
+
+
+def _checked(name: str, where: str, train: Split, dev: Split, test: Split) -> Task:
+    num_labels = require_classes(where, train, dev, test)
+    warnings = data_warnings(train, dev, test, num_labels)
+    return Task(name, train, dev, test, num_labels, warnings)

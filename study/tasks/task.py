@@ -1,0 +1,39 @@
+"""Split and Task: what every source of labelled sequences returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sequences over A, C, G, T, N in upper case, and their classes 0..k-1, row by row."""
+
+    sequences: list[str]
+    labels: list[int]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Three splits of one classification problem; every class stands in `train`.
+
+    `warnings` are one-line findings about the data that deserve a look but stop nothing.
+    """
+
+    name: str
+    train: Split
+    dev: Split
+    test: Split
+    num_labels: int
+    warnings: list[str]
+
+    def splits(self) -> Iterator[tuple[str, Split]]:
+        """Yields ("train", ...), ("dev", ...), ("test", ...)."""
+        for name in SPLITS:
+            yield name, getattr(self, name)
