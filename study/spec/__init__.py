@@ -3,7 +3,9 @@
     library.py     names -> the shipped YAML files
     reader.py      YAML text -> plain values and the line of each
     overrides.py   --set a.b=c
-    schema.py      the sections and leaves, their defaults and rules
+    schema.py      the sections, their leaves and defaults, the rules between them
+    methods.py     the adapter section: one class a method
+    leaves.py      which values a leaf may have
     domains.py     {type: float, low: ..., high: ...} in place of a fixed value
     samplers.py    Optuna's samplers and their arguments
     messages.py    validation errors -> one line
@@ -18,15 +20,18 @@ holds a `Domain` (see `StudySpec.domains`).
 
 from study.spec.domains import CategoricalDomain, Domain, FloatDomain, IntDomain
 from study.spec.loading import dump_spec, json_schema, load_spec
-from study.spec.resolution import parameter_name, resolve
-from study.spec.schema import (
+from study.spec.methods import (
     AdaLoraRSSpec,
     AdaLoraSpec,
     Adapter,
-    BackboneSpec,
     FmftSpec,
     LinearProbeSpec,
     LoraSpec,
+    late_setting,
+)
+from study.spec.resolution import parameter_name, resolve
+from study.spec.schema import (
+    BackboneSpec,
     ResourcesSpec,
     SchedulerSpec,
     SearchSpec,
@@ -34,7 +39,6 @@ from study.spec.schema import (
     StudySpec,
     TaskSpec,
     TrainingSpec,
-    late_setting,
 )
 
 __all__ = [

@@ -12,15 +12,25 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainValidator,
     ValidationError,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from study.spec.rules import Section, refuse, suggestion
+from study.spec.rules import Section, refusal, refuse, shown, suggestion
 
 Choice = bool | int | float | str | None
+
+
+def _plain_value(value: object) -> Choice:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise refusal(f"must be a plain value, but got {shown(value)}")
+
+
+_Choice = Annotated[Choice, PlainValidator(_plain_value, json_schema_input_type=Choice)]
 
 
 class _Domain(Section):
@@ -95,7 +105,7 @@ class CategoricalDomain(_Domain):
     """One of a few values, none nearer to another."""
 
     type: Literal["categorical"] = "categorical"
-    choices: Annotated[tuple[Choice, ...], Field(min_length=1, strict=False)]
+    choices: Annotated[tuple[_Choice, ...], Field(min_length=1, strict=False)]
 
     @property
     def is_finite(self) -> bool:
@@ -125,9 +135,9 @@ DOMAINS: dict[str, type[FloatDomain] | type[IntDomain] | type[CategoricalDomain]
 def read_domain(given: dict[str, Any]) -> Domain:
     """The domain that a mapping describes."""
     kind = given.get("type")
-    if kind not in DOMAINS:
-        names = ", ".join(DOMAINS)
-        refuse(("type",), f"must be one of {names}, but got {kind!r}{suggestion(kind, DOMAINS)}")
+    if not isinstance(kind, str) or kind not in DOMAINS:
+        found = f"{shown(kind)}{suggestion(kind, DOMAINS)}"
+        refuse(("type",), f"must be one of {', '.join(DOMAINS)}, but got {found}")
     return DOMAINS[kind].model_validate(given)
 
 

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from study.errors import InputError
 from study.spec import library
-from study.spec.domains import CategoricalDomain, FloatDomain, IntDomain
+from study.spec.domains import DOMAINS
 from study.spec.messages import input_error
 from study.spec.overrides import override
 from study.spec.reader import Document, parse, read_text
@@ -58,12 +58,10 @@ def dump_spec(spec: StudySpec) -> str:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a YAML, for editors that check while one types."""
     schema = StudySpec.model_json_schema()
-    domains = [
-        {"$ref": f"#/$defs/{cls.__name__}"} for cls in (FloatDomain, IntDomain, CategoricalDomain)
-    ]
-    for cls in (FloatDomain, IntDomain, CategoricalDomain):
-        schema["$defs"][cls.__name__] = cls.model_json_schema() | {"required": ["type"]}
-    _offer_domains(schema, domains)
+    for cls in DOMAINS.values():
+        domain = cls.model_json_schema()
+        schema["$defs"][cls.__name__] = domain | {"required": ["type", *domain["required"]]}
+    _offer_domains(schema, [{"$ref": f"#/$defs/{cls.__name__}"} for cls in DOMAINS.values()])
     return schema
 
 

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from study.errors import InputError
+from study.spec.methods import Adapter
 from study.spec.reader import Document, KeyPath
 from study.spec.rules import shown, suggestion
 from study.spec.samplers import Sampler
-from study.spec.schema import Adapter
 
 _EXPECTED = {
     "int_type": "a whole number",

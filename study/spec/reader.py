@@ -147,7 +147,7 @@ class _Walk:
             raise self.refuse(node, f"{text}; quote it or remove the tag")
         try:
             value = self.yaml.constructor.construct_object(node)
-        except ValueError as error:
+        except (ValueError, LookupError) as error:  # e.g. `!!int x`, `!!bool maybe`
             raise self.refuse(node, f"must be a number, but got {shown(node.value)}") from error
         if isinstance(value, str) and not value.isprintable():
             raise self.refuse(node, f"must be printable text on one line, but got {shown(value)}")

@@ -1,63 +1,31 @@
 """The study that a YAML asks for: one class a section, one field a leaf, the paper's defaults.
 
-Leaves typed with a name from "Searchable leaves" may hold a domain instead of a value. Units
-are optimizer steps unless a docstring says otherwise.
+Leaves marked `Searchable` (leaves.py) may hold a domain instead of a value. The methods and
+their settings are in methods.py.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
-from study.spec.domains import Domain, FloatDomain, Searchable, extremes
-from study.spec.rules import Section, refusal, refuse
+from study.spec.domains import Domain
+from study.spec.leaves import (
+    Count,
+    Decay,
+    NonNegative,
+    OptionalPositive,
+    PositiveNumber,
+    SearchableCount,
+    Seed,
+    Text,
+)
+from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
+from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
 
 PRESET_BACKBONE = "opt-dna-mini"
-Matrix = Literal["q", "k", "v", "o", "f1", "f2"]
 Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
-
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-def _steps_or_fraction(value: object) -> int | float:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
-        return value
-    if isinstance(value, float) and 0 < value < 1:
-        return value
-    expected = "a whole number of steps >= 1 or a fraction of T in (0, 1)"
-    raise refusal(f"must be {expected}, but got {value!r}")
-
-
-# Searchable leaves
-Rate = Annotated[float, Field(ge=0, le=1), Searchable()]
-OptionalRate = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Searchable()]
-Decay = Annotated[float, Field(ge=0, lt=1), Searchable()]
-OpenFraction = Annotated[float, Field(gt=0, lt=1), Searchable()]
-PositiveNumber = Annotated[float, Field(gt=0), Searchable()]
-OptionalPositive = Annotated[Annotated[float, Field(gt=0)] | None, Searchable()]
-NonNegative = Annotated[float, Field(ge=0), Searchable()]
-SearchableCount = Annotated[int, Field(ge=1), Searchable()]
-SearchableSteps = Annotated[int, Field(ge=0), Searchable()]
-Interval = Annotated[
-    int | float,
-    PlainValidator(_steps_or_fraction, json_schema_input_type=int | float),
-    Searchable(),
-]
-
-
-def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
-    if not matrices:
-        raise refusal("must name at least one matrix, but is empty")
-    if len(set(matrices)) < len(matrices):
-        raise refusal(f"matrices must differ, but got {', '.join(matrices)}")
-    return matrices
-
-
-Matrices = Annotated[tuple[Matrix, ...], Field(strict=False), AfterValidator(_some_different)]
-ALL_MATRICES: tuple[Matrix, ...] = get_args(Matrix)
 
 
 class BackboneSpec(Section):
@@ -96,115 +64,6 @@ class TaskSpec(Section):
         if given.get("path") is not None and given.get("name") is not None:
             refuse(("path",), "name and path exclude each other; remove one of them")
         return given
-
-
-class _Budgeted(Section):
-    """What AdaLoRA and AdaLoRA+RS share: the budget and the importance score."""
-
-    matrices: Matrices = ALL_MATRICES
-    b0: SearchableCount = 12
-    """Average triplets per adapted matrix at the start: the initial rank of every matrix."""
-    bT: SearchableCount = 6
-    """Average triplets per adapted matrix at the end, at most b0; search it as a ratio of b0."""
-    deltaT: Interval = 100
-    """Steps between mask events: a whole number, or a fraction of T."""
-    beta1: Decay = 0.85
-    """EMA factor of the sensitivity."""
-    beta2: Decay = 0.85
-    """EMA factor of the uncertainty."""
-    final_fraction: OpenFraction = 0.25
-    """(T_total - T) / T_total: the last part of the steps, in which the mask is frozen."""
-    warmup_steps: SearchableSteps = 0
-    """No mask event up to this step."""
-    alpha: PositiveNumber = 32.0
-    """The update is scaled by alpha / b0."""
-    dropout: Decay = 0.0
-    gamma: NonNegative = 0.1
-    """Weight of the orthogonality penalty in the training loss."""
-    prune_mode: Annotated[Literal["zero", "mask"], Searchable()] = "zero"
-
-    @model_validator(mode="after")
-    def _final_budget_at_most_b0(self) -> "_Budgeted":
-        b0: Any = self.b0
-        bT: Any = self.bT
-        if isinstance(bT, FloatDomain):
-            return self
-        lowest, highest = min(extremes(b0)), max(extremes(bT))
-        if highest > lowest:
-            fix = "search bT as {type: float, low: .25, high: 1, ratio_of: b0}"
-            if not isinstance(b0, int) or not isinstance(bT, int):
-                text = f"bT <= b0 must hold everywhere, but bT={highest} can meet b0={lowest}"
-            else:
-                text, fix = f"bT <= b0 must hold, but got bT={bT}, b0={b0}", f"lower bT, or {fix}"
-            refuse(("bT",), f"{text}; {fix}", highest)
-        return self
-
-
-class AdaLoraRSSpec(_Budgeted):
-    """AdaLoRA with random sampling (Zhan & Zhang 2023)."""
-
-    method: Literal["adalora_rs"] = "adalora_rs"
-    p: Rate = 0.05
-    """Bernoulli rate: a top triplet is dropped, any other kept, with this probability."""
-    p_reintroduce: OptionalRate = None
-    """The second of these probabilities, if it differs; None: p."""
-    final_mask: Annotated[Literal["stochastic", "deterministic"], Searchable()] = "stochastic"
-
-
-class AdaLoraSpec(_Budgeted):
-    """AdaLoRA (Zhang et al. 2023): AdaLoRA+RS with p = 0."""
-
-    method: Literal["adalora"] = "adalora"
-    p: ClassVar[float] = 0.0
-    p_reintroduce: ClassVar[float | None] = None
-    final_mask: ClassVar[Literal["stochastic", "deterministic"]] = "deterministic"
-
-
-class LoraSpec(Section):
-    """LoRA (Hu et al. 2021): a fixed rank."""
-
-    method: Literal["lora"] = "lora"
-    matrices: Matrices = ALL_MATRICES
-    rank: SearchableCount = 8
-    alpha: PositiveNumber = 32.0
-    """The update is scaled by alpha / rank."""
-    dropout: Decay = 0.0
-
-
-class FmftSpec(Section):
-    """Full-model fine-tuning: every weight trains."""
-
-    method: Literal["fmft"] = "fmft"
-
-
-class LinearProbeSpec(Section):
-    """Only the classification head trains."""
-
-    method: Literal["linear_probe"] = "linear_probe"
-
-
-Adapter = Annotated[
-    AdaLoraRSSpec | AdaLoraSpec | LoraSpec | FmftSpec | LinearProbeSpec,
-    Field(discriminator="method"),
-]
-
-
-def late_setting(adapter: Adapter, total_steps: int) -> tuple[str, str] | None:
-    """The adapter's setting by which no mask event comes before T, and what to say about it.
-
-    None if events come, or the method has none. Reading a YAML applies this when
-    `training.steps` is given; with epochs it needs the data first.
-    """
-    if not isinstance(adapter, _Budgeted):
-        return None
-    T = round((1 - max(extremes(adapter.final_fraction))) * total_steps)
-    for name in ("deltaT", "warmup_steps"):
-        highest = max(extremes(getattr(adapter, name)))
-        if highest >= T:
-            rule = f"{name} < T must hold, or no mask event comes before T"
-            fix = "lower it or train longer"
-            return name, f"{rule}, but got {name}={highest}, T={T}; {fix}"
-    return None
 
 
 class TrainingSpec(Section):

@@ -1,0 +1,52 @@
+"""The kinds of leaves: which values a fixed setting may have, and which may be searched."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from study.spec.domains import Searchable
+from study.spec.rules import refusal, shown
+
+Matrix = Literal["q", "k", "v", "o", "f1", "f2"]
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _steps_or_fraction(value: object) -> int | float:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    expected = "a whole number of steps >= 1 or a fraction of T in (0, 1)"
+    raise refusal(f"must be {expected}, but got {shown(value)}")
+
+
+# Searchable leaves
+Rate = Annotated[float, Field(ge=0, le=1), Searchable()]
+OptionalRate = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Searchable()]
+Decay = Annotated[float, Field(ge=0, lt=1), Searchable()]
+OpenFraction = Annotated[float, Field(gt=0, lt=1), Searchable()]
+PositiveNumber = Annotated[float, Field(gt=0), Searchable()]
+OptionalPositive = Annotated[Annotated[float, Field(gt=0)] | None, Searchable()]
+NonNegative = Annotated[float, Field(ge=0), Searchable()]
+SearchableCount = Annotated[int, Field(ge=1), Searchable()]
+SearchableSteps = Annotated[int, Field(ge=0), Searchable()]
+Interval = Annotated[
+    int | float,
+    PlainValidator(_steps_or_fraction, json_schema_input_type=int | float),
+    Searchable(),
+]
+
+
+def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
+    if not matrices:
+        raise refusal("must name at least one matrix, but is empty")
+    if len(set(matrices)) < len(matrices):
+        raise refusal(f"matrices must differ, but got {', '.join(matrices)}")
+    return matrices
+
+
+Matrices = Annotated[tuple[Matrix, ...], Field(strict=False), AfterValidator(_some_different)]
+ALL_MATRICES: tuple[Matrix, ...] = get_args(Matrix)
