@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from adapters.budget import CubicBudget
-from study.spec import StudySpec
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
     """Returns the plan of a resolved spec for `train_rows` rows and `matrices` adapted matrices."""
     training = spec.training
     steps_per_epoch = math.ceil(train_rows / (training.batch_size * training.accumulation))
-    total_steps = training.steps or math.ceil(training.epochs * steps_per_epoch)
+    total_steps = training.steps or (training.epochs or 0) * steps_per_epoch
     reports = min(training.reports, total_steps)
     return Plan(
         steps_per_epoch=steps_per_epoch,
@@ -52,7 +52,7 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
 def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget | None:
     """Returns the budget schedule of an AdaLoRA spec, with `deltaT` turned into steps."""
     adapter = spec.adapter
-    if adapter.method not in ("adalora_rs", "adalora"):
+    if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return None
     T = round((1 - adapter.final_fraction) * total_steps)
     return CubicBudget(

@@ -1,0 +1,16 @@
+"""The study while it runs: Ray Tune schedules, Optuna suggests, ASHA stops, MLflow records.
+
+Map, in the order in which a study meets them:
+
+    journal.py    events.jsonl: what happened, appended by the driver alone; everything else
+                  here is derived from it and can be rebuilt
+    record.py     the events folded into one state per trial
+    folder.py     the study folder: opening, resuming, the names of its files
+    search.py     Optuna's ask and tell behind Ray's Searcher
+    stopping.py   Ray's ASHA, fed with a trial's own report index
+    worker.py     Ray's Trainable around study.training.Trial; warm workers
+    tracking.py   MLflow, brought up to date with the record
+    progress.py   the live table
+    execution.py  the Tuner that ties them together
+    results.py    trials.csv, best.yaml, best/: what is left when the study is done
+"""

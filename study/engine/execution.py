@@ -1,0 +1,190 @@
+"""The Tuner that ties searcher, scheduler, workers and tracking together."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import tune
+from rich.console import Console
+
+from study.engine.folder import StudyFolder
+from study.engine.journal import Event
+from study.engine.ledger import Ledger
+from study.engine.progress import Progress
+from study.engine.record import StudyRecord
+from study.engine.search import OptunaSearcher
+from study.engine.stopping import Scheduler
+from study.engine.tracking import Tracker
+from study.engine.worker import TrialWorker
+from study.errors import InputError
+from study.models.inspect import BackboneInfo
+from study.spec import StudySpec
+from study.training.data import EncodedTask
+from study.training.plan import make_plan
+
+# What Ray Tune prints, logs and saves on its own would repeat the journal and the live table.
+RAY_SETTINGS = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "600",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+OBJECT_STORE_BYTES = 512 * 2**20
+"""Shared memory of a local Ray: the tokenised data is all that goes through it."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial gets, and how many run at once."""
+
+    cpus: int
+    gpus: float
+    concurrent: int
+
+
+def start_ray(address: str | None) -> None:
+    """Joins the cluster at `address`, or starts a local one on loopback without a dashboard.
+
+    Raises:
+        InputError: there is no cluster at `address`.
+    """
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    common = {"logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
+        ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **common)
+        return
+    try:
+        ray.init(address=address, **common)
+    except ConnectionError as error:
+        raise InputError(
+            f"--address {address}: a Ray cluster must answer there, but: "
+            f"{str(error).splitlines()[0]}; start one with `ray start --head`, or leave --address "
+            "out to run on this machine"
+        ) from None
+
+
+def resources(spec: StudySpec, available: dict[str, float]) -> Resources:
+    """Returns what a trial gets: one GPU if there are any, else one CPU, unless the spec says.
+
+    Raises:
+        InputError: not even one trial fits.
+    """
+    asked = spec.resources
+    cpus = asked.cpus_per_trial or 1
+    gpus_here = available.get("GPU", 0.0)
+    gpus = asked.gpus_per_trial
+    if gpus is None:
+        gpus = 1.0 if gpus_here else 0.0
+    room = int(available.get("CPU", 0.0) // cpus)
+    if gpus:
+        room = min(room, int(gpus_here // gpus) if gpus >= 1 else int(gpus_here) * int(1 // gpus))
+    if room < 1:
+        raise InputError(
+            f"resources: one trial must fit into the cluster, but it asks for {cpus} CPU and "
+            f"{gpus:g} GPU of {available.get('CPU', 0):g} CPU and {gpus_here:g} GPU; lower "
+            "--cpus-per-trial or --gpus-per-trial"
+        )
+    return Resources(cpus, gpus, min(room, asked.max_concurrent or room))
+
+
+def run_trials(
+    ledger: Ledger,
+    info: BackboneInfo,
+    data: EncodedTask,
+    tracker: Tracker,
+    console: Console,
+    wanted: Resources,
+) -> str:
+    """Runs what is left of a study's trials; returns why it gave up, "" if it did not.
+
+    After an interruption some trials of the record are still running.
+    """
+    planner = _Planner(len(data.train))
+    tracker(_OPENED, ledger.record)
+    scheduler = Scheduler(ledger)
+    searcher = OptunaSearcher(ledger, planner)
+    progress = Progress(ledger.spec, console, wanted.concurrent)
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
+    worker = tune.with_resources(
+        tune.with_parameters(
+            TrialWorker,
+            spec=ledger.spec,
+            info=info,
+            data=data,
+            folder=ledger.folder,
+            cpus=wanted.cpus,
+        ),
+        {"cpu": wanted.cpus, "gpu": wanted.gpus},
+    )
+    tuner = tune.Tuner(
+        worker,
+        tune_config=tune.TuneConfig(
+            num_samples=-1,
+            search_alg=searcher,
+            scheduler=scheduler,
+            max_concurrent_trials=wanted.concurrent,
+            reuse_actors=True,
+            trial_dirname_creator=_trial_dirname,
+        ),
+        run_config=tune.RunConfig(
+            name=f"session-{len(list(ledger.folder.ray.iterdir())):03d}",
+            storage_path=str(ledger.folder.ray),
+            callbacks=[_Failures(ledger.folder)],
+            verbose=0,
+        ),
+    )
+    with progress:
+        tuner.fit()
+    return str(searcher.gave_up)
+
+
+_OPENED: Event = {"event": "opened"}
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """Resolved spec -> (optimizer steps, reports); picklable, as Ray wants."""
+
+    train_rows: int
+
+    def __call__(self, resolved: StudySpec) -> tuple[int, int]:
+        plan = make_plan(resolved, self.train_rows, matrices=1)
+        return plan.total_steps, len(plan.report_steps)
+
+
+class _Failures(tune.Callback):  # type: ignore[misc]
+    """Keeps the traceback of every crashed trial where people will look for it."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self.folder = folder
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Copies Ray's error file into the study folder."""
+        if trial.error_file:
+            shutil.copyfile(trial.error_file, self.folder.failure(trial.config["trial"]))
+
+
+class _Checkpoints:
+    """Deletes the checkpoints that nothing needs: a trial's that has ended, unless it is best."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def __call__(self, event: Event, record: StudyRecord) -> None:
+        if event["event"] != "ended":
+            return
+        best = self.ledger.best()
+        for trial in record.in_state("complete", "pruned", "failed"):
+            if best is None or trial.number != best.number:
+                self.ledger.folder.checkpoint(trial.number).unlink(missing_ok=True)
+
+
+def _trial_dirname(trial: Any) -> str:
+    return f"trial-{trial.config['trial']:05d}"

@@ -1,0 +1,140 @@
+"""One study folder: the names of its files, opening it, resuming in it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.errors import InputError
+from study.spec import StudySpec, dump_spec, load_spec
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """`<storage>/<name>/` and the files in it."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        """The spec as it was asked for, reloadable."""
+        return self.path / "spec.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """The events; see `study.engine.journal`."""
+        return self.path / "events.jsonl"
+
+    @property
+    def trials(self) -> Path:
+        """One row a trial."""
+        return self.path / "trials.csv"
+
+    @property
+    def best_spec(self) -> Path:
+        """The winner as a space of its own."""
+        return self.path / "best.yaml"
+
+    @property
+    def best(self) -> Path:
+        """The winner's weights and budget trace."""
+        return self.path / "best"
+
+    @property
+    def failures(self) -> Path:
+        """One traceback a crashed trial."""
+        return self.path / "failures"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The last checkpoint of every trial that may still need it."""
+        return self.path / "checkpoints"
+
+    @property
+    def optuna(self) -> Path:
+        """Optuna's journal of ended trials, for its dashboard."""
+        return self.path / "optuna.journal"
+
+    @property
+    def mlflow(self) -> Path:
+        """The default tracking database."""
+        return self.path / "mlflow.db"
+
+    @property
+    def ray(self) -> Path:
+        """Ray Tune's own files."""
+        return self.path / "ray"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.path / "report.html"
+
+    def checkpoint(self, trial: int) -> Path:
+        """The checkpoint file of a trial."""
+        return self.checkpoints / f"trial-{trial:05d}.pt"
+
+    def failure(self, trial: int) -> Path:
+        """The traceback file of a trial."""
+        return self.failures / f"trial-{trial:05d}.txt"
+
+
+def check_folder(path: Path, spec: StudySpec, resume: bool) -> None:
+    """Checks that a study may start or go on in `path`; writes nothing.
+
+    Raises:
+        InputError: the folder holds a study and `resume` is not set, or none and it is; the study
+            in it asks for something else; the folder is foreign or cannot be written.
+    """
+    folder = StudyFolder(path)
+    if folder.spec.exists():
+        if not resume:
+            raise InputError(
+                f"{path}: a new study needs a folder of its own, but this one holds a study; "
+                "continue it with --resume, or choose another --name"
+            )
+        _check_same(folder, spec)
+    elif resume:
+        raise InputError(
+            f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
+            "leave --resume out to start it, or give the --storage and --name it was started with"
+        )
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(
+            f"{path}: a new study needs an empty folder or none, but this path is in use by "
+            "something else; choose another --name or --storage"
+        )
+    _check_writable(path)
+
+
+def open_folder(path: Path, spec: StudySpec) -> StudyFolder:
+    """Creates the folder and writes the spec into it; call `check_folder` first."""
+    folder = StudyFolder(path)
+    for directory in (path, folder.checkpoints, folder.failures, folder.ray):
+        directory.mkdir(parents=True, exist_ok=True)
+    if not folder.spec.exists():
+        partial = folder.spec.with_suffix(".partial")
+        partial.write_text(dump_spec(spec), encoding="utf-8")
+        partial.replace(folder.spec)
+    return folder
+
+
+def _check_same(folder: StudyFolder, spec: StudySpec) -> None:
+    """What decides results must be as it was; how many resources are used may change."""
+    before = load_spec(str(folder.spec)).model_dump(exclude={"resources"})
+    after = spec.model_dump(exclude={"resources"})
+    changed = [name for name in after if after[name] != before.get(name)]
+    if changed:
+        raise InputError(
+            f"{folder.path}: --resume needs the spec that the study was started with "
+            f"(spec.yaml), but it differs in: {', '.join(changed)}; undo the change, or start a "
+            "study of another --name"
+        )
+
+
+def _check_writable(path: Path) -> None:
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{path}: the study folder must be writable, but {existing} is not; "
+            "choose another --storage"
+        )

@@ -1,0 +1,86 @@
+"""events.jsonl: one line an event, appended and flushed by the driver alone.
+
+The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trials.csv and the
+report are derived from it. Events and their fields:
+
+    study     version, name, spec (file name), created_with
+    created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
+    report    trial, report, step, metrics
+    decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
+    ended     trial, state (complete | pruned | failed), reason, value
+    winner    trial, dev, test
+
+Every event also has `event` and `time` (seconds since the epoch). `trial` counts from 0, `report`
+and `step` from 1. Numbers that are not finite are written as null.
+"""
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from study.errors import InputError
+
+Event = dict[str, Any]
+
+
+class Journal:
+    """Appends events to a file; holds no open file, so that it can be pickled.
+
+    A line is on disk when `append` returns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: str, **fields: Any) -> Event:
+        """Writes one event and returns it as a reader will see it."""
+        line = json.dumps({"event": event, "time": time.time()} | _finite(fields))
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        parsed: Event = json.loads(line)
+        return parsed
+
+    def read(self) -> list[Event]:
+        """Returns all events; a last line torn by a crash is cut off the file first.
+
+        Raises:
+            InputError: a line before the last is not a JSON object.
+        """
+        if not self.path.exists():
+            return []
+        data = self.path.read_bytes()
+        complete = data[: data.rfind(b"\n") + 1]
+        if len(complete) < len(data):
+            with self.path.open("r+b") as file:
+                file.truncate(len(complete))
+        lines = complete.decode("utf-8").splitlines()
+        return [self._parse(line, number) for number, line in enumerate(lines, start=1)]
+
+    def _parse(self, line: str, number: int) -> Event:
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            event = None
+        if not isinstance(event, dict) or "event" not in event:
+            raise InputError(
+                f"{self.path}:{number}: every line must be a JSON object with an `event`, but this "
+                f"one is {line[:40]!r}; restore the file from a copy or start a study of another "
+                "name"
+            )
+        return event
+
+
+def _finite(value: Any) -> Any:
+    """Replaces numbers that JSON does not know by None, at any depth."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,77 @@
+"""The one place through which a running study records what happens.
+
+Searcher, scheduler and callbacks share one ledger: an event is on disk first, then in the record,
+then with those who listen (MLflow, the live table).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from study.engine.folder import StudyFolder
+from study.engine.journal import Event, Journal
+from study.engine.record import StudyRecord, TrialRecord
+from study.spec import StudySpec
+from study.spec.space import grid_size
+
+Listener = Callable[[Event, StudyRecord], None]
+
+
+def trials_wanted(spec: StudySpec) -> int:
+    """Returns how many trials a study has: as asked for, or the size of the grid if smaller.
+
+    A space without domains has one configuration, which is run once.
+    """
+    if not spec.domains:
+        return 1
+    if spec.search.sampler.name == "grid":
+        return min(spec.search.trials, grid_size(spec))
+    return spec.search.trials
+
+
+class Ledger:
+    """The journal of a study and its fold, kept in step."""
+
+    def __init__(self, folder: StudyFolder, spec: StudySpec) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.journal = Journal(folder.journal)
+        events = self.journal.read()
+        self.opened = bool(events)
+        """Whether the study had been opened before, by an earlier run of the driver."""
+        self.record = StudyRecord.of(events, spec.objective)
+        self.listeners: list[Listener] = []
+
+    def note(self, event: str, **fields: Any) -> Event:
+        """Records one event and tells the listeners."""
+        written = self.journal.append(event, **fields)
+        self.record.apply(written)
+        for listener in self.listeners:
+            listener(written, self.record)
+        return written
+
+    def end(self, trial: TrialRecord, state: str, reason: str) -> None:
+        """Records that a trial has ended; a trial ends once."""
+        if trial.state == "running":
+            self.note(
+                "ended", trial=trial.number, state=state, reason=reason, value=trial.value
+            )
+
+    @property
+    def maximize(self) -> bool:
+        """Whether larger is better for the search metric."""
+        return self.spec.search.metric != "loss"
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial that was asked for has ended."""
+        ended = self.record.in_state("complete", "pruned", "failed")
+        return len(ended) >= trials_wanted(self.spec)
+
+    def best(self) -> TrialRecord | None:
+        """Returns the best complete trial so far."""
+        return self.record.best(self.maximize)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Ray pickles searcher and scheduler now and then; what it would restore is never used,
+        # as a resumed study is rebuilt from the journal.
+        return (Ledger, (self.folder, self.spec))

@@ -1,0 +1,71 @@
+"""Everything that can be wrong with a study's input, checked before anything is written."""
+
+import sys
+from pathlib import Path
+
+from study.engine.folder import check_folder
+from study.engine.tracking import check_tracking_uri
+from study.errors import InputError
+from study.models.inspect import BackboneInfo, inspect_backbone
+from study.models.tokenization import token_ids
+from study.spec import StudySpec
+from study.tasks import Split, Task, load_task
+from study.training.data import EncodedSplit, EncodedTask, encode_split
+
+
+def check_services(path: Path, spec: StudySpec, resume: bool, tracking_uri: str | None) -> None:
+    """Checks the study folder and the tracking server.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    check_folder(path, spec, resume)
+    if tracking_uri is not None:
+        check_tracking_uri(tracking_uri)
+
+
+def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
+    """Finds the backbone, reads the task and tokenises it; warns on standard error.
+
+    Raises:
+        InputError: backbone or data cannot be used, or they do not fit each other.
+    """
+    info = inspect_backbone(spec.backbone.name, spec.backbone.revision)
+    task = load_task(spec.task)
+    for warning in task.warnings:
+        warn(f"{task.name}: {warning}")
+    splits = {name: _encode(spec, info, task, name, split) for name, split in task.splits()}
+    pad_id = info.pad_id
+    if pad_id is None:
+        raise InputError(
+            f"backbone {info.name}: config.json must name a pad_token_id, but has none; add it"
+        )
+    return info, EncodedTask(task.name, task.num_labels, pad_id, **splits)
+
+
+def _encode(
+    spec: StudySpec, info: BackboneInfo, task: Task, name: str, split: Split
+) -> EncodedSplit:
+    rows = token_ids(info, split.sequences)
+    longest = max(len(row) for row in rows)
+    limit = spec.task.max_length or longest
+    if limit > info.max_positions:
+        raise InputError(
+            f"task.max_length: sequences must fit the {info.max_positions} positions of "
+            f"{info.name}, but {name} of {task.name} has up to {longest} tokens"
+            + (f" and max_length is {limit}" if spec.task.max_length else "")
+            + f"; set task.max_length to {info.max_positions} to cut them, or use a backbone with "
+            "more positions"
+        )
+    cut = sum(len(row) > limit for row in rows)
+    if cut:
+        warn(
+            f"{task.name}: {cut / len(rows):.1%} of the {name} sequences have more than "
+            f"task.max_length = {limit} tokens (up to {longest}) and are cut"
+        )
+    return encode_split([row[:limit] for row in rows], split.labels)
+
+
+def warn(message: str) -> None:
+    """Prints a warning on standard error."""
+    print(f"warning: {message}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,106 @@
+"""The live table: trials done, running and stopped, the best so far, the time left.
+
+On a terminal the table is redrawn in place; elsewhere (a log file, CI) every ended trial is one
+line.
+"""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from study.engine.journal import Event
+from study.engine.ledger import trials_wanted
+from study.engine.record import StudyRecord, TrialRecord
+from study.spec import StudySpec
+
+ROWS = 12
+"""Trials shown at a time: those running and the latest to end."""
+
+
+class Progress:
+    """Follows a study's record on the console; use as a context manager and as a listener."""
+
+    def __init__(self, spec: StudySpec, console: Console, concurrent: int) -> None:
+        self.spec = spec
+        self.console = console
+        self.concurrent = concurrent
+        self._started = time.time()
+        self._record = StudyRecord(spec.objective)
+        self._live = Live(console=console, refresh_per_second=2, get_renderable=self._table)
+
+    def __enter__(self) -> "Progress":
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def __call__(self, event: Event, record: StudyRecord) -> None:
+        """Takes in an event."""
+        self._record = record
+        if event["event"] == "ended" and not self.console.is_terminal:
+            trial = record.trials[event["trial"]]
+            self.console.print(f"{self._line(trial)}  [{self._headline()}]", markup=False)
+
+    def _line(self, trial: TrialRecord) -> str:
+        value = "-" if trial.value is None else f"{trial.value:.4f}"
+        settings = "  ".join(f"{k}={_short(v)}" for k, v in trial.settings.items())
+        done = f"{len(trial.reports)}/{trial.reports_planned}"
+        why = f" ({trial.reason})" if trial.state == "failed" else ""
+        return (
+            f"trial {trial.number:>3} {trial.state}{why} after {done} reports  "
+            f"{self.spec.objective} {value}  {settings}"
+        )
+
+    def _headline(self) -> str:
+        record = self._record
+        counts = {s: len(record.in_state(s)) for s in ("complete", "pruned", "failed", "running")}
+        best = record.best(self.spec.search.metric != "loss")
+        score = f"best {best.value:.4f} (trial {best.number})" if best else "no best yet"
+        return (
+            f"{counts['complete']} complete, {counts['pruned']} stopped, {counts['failed']} "
+            f"failed, {counts['running']} running of {trials_wanted(self.spec)}; {score}; "
+            f"{self._time_left()}"
+        )
+
+    def _time_left(self) -> str:
+        """Extrapolates from the mean duration of the trials that ended in this session."""
+        ended = [t for t in self._record.trials.values() if (t.ended or 0) > self._started]
+        if not ended:
+            return "time left not known yet"
+        per_trial = sum((t.ended or 0) - max(t.created, self._started) for t in ended) / len(ended)
+        over = len(self._record.in_state("complete", "pruned", "failed"))
+        waves = max(0, trials_wanted(self.spec) - over) / max(1, self.concurrent)
+        return f"about {_duration(per_trial * waves)} left"
+
+    def _table(self) -> Table:
+        table = Table(title=self._headline(), title_justify="left", expand=False)
+        for column in ("trial", "state", "report", self.spec.objective, *self.spec.domains):
+            table.add_column(column, justify="right")
+        trials = self._record.trials.values()
+        running = [t for t in trials if t.state == "running"]
+        ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
+        for trial in [*ended[-(ROWS - len(running)) :], *running]:
+            value = "" if trial.value is None else f"{trial.value:.4f}"
+            table.add_row(
+                str(trial.number),
+                trial.state,
+                f"{len(trial.reports)}/{trial.reports_planned}",
+                value,
+                *(_short(trial.settings[name]) for name in self.spec.domains),
+                style={"running": "bold", "pruned": "dim", "failed": "red"}.get(trial.state),
+            )
+        return table
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -1,0 +1,111 @@
+"""The events of a study folded into one state per trial.
+
+The same fold serves the running study (event by event) and a resumed one (all at once), so a
+resumed study cannot see anything that the uninterrupted one did not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from study.engine.journal import Event
+
+State = Literal["running", "complete", "pruned", "failed"]
+
+
+@dataclass
+class TrialRecord:
+    """Everything the journal says of one trial."""
+
+    number: int
+    metric: str
+    params: dict[str, Any]
+    """The values Optuna suggested, by parameter name."""
+    settings: dict[str, Any]
+    """The resolved values by leaf name, as trials.csv and MLflow show them."""
+    seeds: dict[str, int]
+    total_steps: int
+    reports_planned: int
+    optuna: dict[str, Any]
+    """The sampler's own attributes of the trial (CMA-ES and NSGA-II keep state there)."""
+    created: float
+    reports: list[Event] = field(default_factory=list)
+    decisions: list[Event] = field(default_factory=list)
+    state: State = "running"
+    reason: str = ""
+    ended: float | None = None
+
+    @property
+    def values(self) -> dict[int, float]:
+        """The search metric by optimizer step; reports that are not finite are left out."""
+        values = {report["step"]: report["metrics"].get(self.metric) for report in self.reports}
+        return {step: value for step, value in values.items() if value is not None}
+
+    @property
+    def value(self) -> float | None:
+        """The search metric of the last report, None before the first or if it is not finite."""
+        return self.metrics.get(self.metric)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of the last report; empty before the first."""
+        return dict(self.reports[-1]["metrics"]) if self.reports else {}
+
+
+@dataclass
+class StudyRecord:
+    """All trials of a study in the order in which they were created."""
+
+    metric: str
+    trials: dict[int, TrialRecord] = field(default_factory=dict)
+    winner: Event | None = None
+
+    @classmethod
+    def of(cls, events: Iterable[Event], metric: str) -> "StudyRecord":
+        """Folds all events of a journal."""
+        record = cls(metric)
+        for event in events:
+            record.apply(event)
+        return record
+
+    def apply(self, event: Event) -> None:
+        """Takes in one event."""
+        match event["event"]:
+            case "created":
+                self.trials[event["trial"]] = _created(event, self.metric)
+            case "report":
+                self.trials[event["trial"]].reports.append(event)
+            case "decision":
+                self.trials[event["trial"]].decisions.append(event)
+            case "ended":
+                trial = self.trials[event["trial"]]
+                trial.state, trial.reason = event["state"], event["reason"]
+                trial.ended = event["time"]
+            case "winner":
+                self.winner = event
+
+    def in_state(self, *states: State) -> list[TrialRecord]:
+        """Returns the trials in one of `states`, by number."""
+        return [trial for trial in self.trials.values() if trial.state in states]
+
+    def best(self, maximize: bool) -> TrialRecord | None:
+        """Returns the complete trial with the best last value; the earlier one wins a tie."""
+        complete = [t for t in self.in_state("complete") if t.value is not None]
+        if not complete:
+            return None
+        sign = -1 if maximize else 1
+        return min(complete, key=lambda trial: (sign * float(trial.value or 0.0), trial.number))
+
+
+def _created(event: Event, metric: str) -> TrialRecord:
+    return TrialRecord(
+        number=event["trial"],
+        metric=metric,
+        params=event["params"],
+        settings=event["settings"],
+        seeds=event["seeds"],
+        total_steps=event["total_steps"],
+        reports_planned=event["reports"],
+        optuna=event["optuna"],
+        created=event["time"],
+    )

@@ -1,0 +1,89 @@
+"""What is left when a study is done: trials.csv, best.yaml, best/."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from study.engine.execution import Resources
+from study.engine.folder import StudyFolder
+from study.engine.ledger import Ledger
+from study.engine.record import StudyRecord, TrialRecord
+from study.models import load_backbone
+from study.models.inspect import BackboneInfo
+from study.spec import StudySpec, dump_spec, resolve
+from study.training.data import EncodedTask
+from study.training.export import export
+from study.training.trial import Trial
+
+
+def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
+    """Writes trials.csv from the record: one row a trial, one column a name."""
+    rows = [_row(trial) for trial in record.trials.values()]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    partial = folder.trials.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(folder.trials)
+
+
+def _row(trial: TrialRecord) -> dict[str, Any]:
+    seconds = "" if trial.ended is None else round(trial.ended - trial.created, 1)
+    return {
+        "trial": trial.number,
+        "state": trial.state,
+        "reason": trial.reason,
+        **trial.params,
+        **trial.settings,
+        **{f"seed_{name}": seed for name, seed in trial.seeds.items()},
+        "reports": len(trial.reports),
+        "steps": trial.reports[-1]["step"] if trial.reports else 0,
+        "total_steps": trial.total_steps,
+        "seconds": seconds,
+        **trial.metrics,
+    }
+
+
+def crown(
+    ledger: Ledger, winner: TrialRecord, info: BackboneInfo, data: EncodedTask, wanted: Resources
+) -> None:
+    """Evaluates the winner on the test split, once, and writes best.yaml and best/.
+
+    The evaluation runs where the trials ran, so that it finds the GPU that they had.
+    """
+    spec = resolve(ledger.spec, winner.params)
+    measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
+    checkpoint = ledger.folder.checkpoint(winner.number)
+    scores = ray.get(measure.remote(spec, info, ray.put(data), checkpoint, ledger.folder.best))
+    write_best_spec(ledger.folder, spec)
+    ledger.note("winner", trial=winner.number, **scores)
+    summary = {"trial": winner.number, **scores}
+    (ledger.folder.best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+
+
+def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
+    """Writes the winner's resolved spec: a space of its own, with one trial."""
+    search = spec.search.model_copy(update={"trials": 1})
+    scheduler = spec.scheduler.model_copy(update={"name": "none"})
+    alone = spec.model_copy(update={"search": search, "scheduler": scheduler})
+    folder.best_spec.write_text(dump_spec(alone), encoding="utf-8")
+
+
+def _measure(
+    spec: StudySpec, info: BackboneInfo, data: EncodedTask, checkpoint: Path, best: Path
+) -> dict[str, dict[str, float]]:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    backbone = load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
+    trial = Trial(spec, backbone, data, device)
+    saved = torch.load(checkpoint, map_location=device, weights_only=True)
+    trial.load_state_dict(saved["trial"])
+    export(trial, best)
+    return {
+        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
+        for split in ("dev", "test")
+    }

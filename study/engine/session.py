@@ -1,0 +1,110 @@
+"""One run of the driver over a study: from the checked input to the last file."""
+
+import enum
+import os
+from pathlib import Path
+
+import ray
+import torch
+from rich.console import Console
+
+from study.engine.execution import Resources, resources, run_trials, start_ray
+from study.engine.folder import open_folder
+from study.engine.ledger import Ledger
+from study.engine.preparation import warn
+from study.engine.preview import print_plan
+from study.engine.results import crown, write_trials
+from study.engine.stopping import rungs
+from study.engine.summary import print_failures, print_summary
+from study.engine.tracking import Tracker
+from study.models import empty_backbone
+from study.models.inspect import BackboneInfo
+from study.spec import StudySpec
+from study.training.data import EncodedTask
+from study.training.forecast import Forecast, check_schedules, forecast, warnings
+
+
+class Ended(enum.Enum):
+    """How a run of the driver ended."""
+
+    DONE = enum.auto()
+    FAILED = enum.auto()
+    INTERRUPTED = enum.auto()
+
+
+def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
+    """Forecasts the space's corners, refuses dead settings and warns of doubtful ones.
+
+    Raises:
+        InputError: some trial would have no mask event before T.
+    """
+    check_schedules(spec, len(data.train))
+    empty = empty_backbone(info, num_labels=data.num_labels)
+    points = forecast(spec, len(data.train), empty)
+    for warning in warnings(points, rungs(spec)):
+        warn(warning)
+    return points
+
+
+def preview(
+    spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str | None
+) -> None:
+    """Prints the plan of a study; trains and writes nothing."""
+    points = check_space(spec, info, data)
+    if address is not None:
+        start_ray(address)
+        available = ray.cluster_resources()
+    else:
+        available = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+    wanted = resources(spec, available)
+    print_plan(Console(), spec, info, data, points, rungs(spec), wanted)
+
+
+def run_study(
+    path: Path,
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    address: str | None,
+    tracking_uri: str | None,
+) -> Ended:
+    """Runs a study, or what is left of it, in `path`."""
+    check_space(spec, info, data)
+    console = Console()
+    start_ray(address)
+    try:
+        wanted = resources(spec, ray.cluster_resources())
+        folder = open_folder(path, spec)
+        ledger = Ledger(folder, spec)
+        if not ledger.opened:
+            ledger.note("study", version=1, name=path.name, spec=folder.spec.name)
+        tracker = Tracker(folder, tracking_uri, path.name)
+        return _run(ledger, tracker, info, data, wanted, console)
+    finally:
+        ray.shutdown()
+
+
+def _run(
+    ledger: Ledger,
+    tracker: Tracker,
+    info: BackboneInfo,
+    data: EncodedTask,
+    wanted: Resources,
+    console: Console,
+) -> Ended:
+    gave_up = run_trials(ledger, info, data, tracker, console, wanted)
+    record = ledger.record
+    write_trials(ledger.folder, record)
+    winner = ledger.best()
+    interrupted = not gave_up and not ledger.complete
+    if winner is None or interrupted:
+        tracker.close(record, finished=False)
+        if interrupted:
+            return Ended.INTERRUPTED
+        print_failures(console, ledger, gave_up)
+        return Ended.FAILED
+    if record.winner is None:
+        crown(ledger, winner, info, data, wanted)
+    tracker.close(record, finished=True, artifacts=ledger.folder.best)
+    print_summary(console, ledger)
+    return Ended.DONE

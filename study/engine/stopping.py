@@ -1,0 +1,164 @@
+"""Ray's ASHA, fed with a trial's own report index and with everything the journal holds.
+
+What this adds to Ray's scheduler: reports and decisions are journalled; a loss that is not finite
+fails the trial at once; rungs are rebuilt from the journal on resume, because Ray forgets them.
+"""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from study.engine.ledger import Ledger
+from study.engine.record import TrialRecord
+from study.spec import StudySpec
+
+STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
+"""The state in which a deciding report leaves its trial."""
+
+
+class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
+    """Decides after every report whether a trial goes on."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        spec = ledger.spec
+        super().__init__(
+            time_attr="report",
+            metric=spec.objective,
+            mode="max" if ledger.maximize else "min",
+            max_t=spec.training.reports,
+            grace_period=first_rung(spec),
+            reduction_factor=spec.scheduler.reduction_factor,
+        )
+        self.ledger = ledger
+        for trial in ledger.record.trials.values():
+            super().on_trial_add(None, _stand_in(trial.number))
+        for trial, report in _in_time_order(ledger):
+            self._replay(trial, report)
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """The metric is the spec's; Ray may not set another."""
+        return True
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Puts a new trial into ASHA's bracket; a resumed one is there already."""
+        super().on_trial_add(tune_controller, _stand_in(trial.config["trial"]))
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Journals the report, decides, journals the decision."""
+        record = self.ledger.record.trials[trial.config["trial"]]
+        report = int(result["report"])
+        if report <= len(record.reports):
+            # The first report after a restart repeats the last one before it.
+            return str(TrialScheduler.CONTINUE)
+        self.ledger.note(
+            "report",
+            trial=record.number,
+            report=report,
+            step=int(result["step"]),
+            metrics=_metrics(result),
+        )
+        decision = self.decide(record, report)
+        if decision == "continue":
+            return str(TrialScheduler.CONTINUE)
+        return str(TrialScheduler.STOP)
+
+    def decide(self, trial: TrialRecord, report: int) -> str:
+        """Returns and journals continue, stop, complete or fail for a trial's newest report."""
+        value = trial.value
+        if value is None or trial.metrics.get("train_loss") is None:
+            return self._end(trial, "fail", "diverged: the loss is not finite")
+        if report >= trial.reports_planned:
+            return self._end(trial, "complete", "")
+        cutoff = self._cutoff(report)
+        if self._ask_asha(trial.number, report, value) == TrialScheduler.STOP:
+            reason = f"below the rung at report {report}: {value:.4f} against {cutoff:.4f}"
+            return self._end(trial, "stop", reason, cutoff)
+        self.ledger.note(
+            "decision", trial=trial.number, report=report, decision="continue", reason="", cutoff=cutoff
+        )
+        return "continue"
+
+    def _end(
+        self, trial: TrialRecord, decision: str, reason: str, cutoff: float | None = None
+    ) -> str:
+        self.ledger.note(
+            "decision",
+            trial=trial.number,
+            report=len(trial.reports),
+            decision=decision,
+            reason=reason,
+            cutoff=cutoff,
+        )
+        self.ledger.end(trial, STATE_AFTER[decision], reason)
+        return decision
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Any) -> None:
+        """Nothing to do: the last report has been seen by `on_trial_result`."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Nothing to do: the rungs keep what a removed trial has reported."""
+
+    def _replay(self, trial: TrialRecord, report: dict[str, Any]) -> None:
+        """Feeds ASHA a recorded report, and makes up for what a crash left unsaid after it."""
+        made = [d for d in trial.decisions if d["report"] == report["report"]]
+        if not made:
+            self.decide(trial, report["report"])
+            return
+        self._ask_asha(trial.number, report["report"], report["metrics"].get(trial.metric))
+        if made[-1]["decision"] in STATE_AFTER:
+            self.ledger.end(trial, STATE_AFTER[made[-1]["decision"]], made[-1]["reason"])
+
+    def _ask_asha(self, number: int, report: int, value: float | None) -> str:
+        if value is None or not math.isfinite(value):
+            return str(TrialScheduler.CONTINUE)
+        result = {self._time_attr: report, self._metric: value}
+        return str(super().on_trial_result(None, _stand_in(number), result))
+
+    def _cutoff(self, report: int) -> float | None:
+        """The score below which ASHA stops at this report; None where there is no rung."""
+        for milestone, recorded in self._brackets[0]._rungs:
+            if milestone == report and recorded:
+                return float(self._metric_op * self._brackets[0].cutoff(recorded))
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Scheduler, (self.ledger,))
+
+
+def first_rung(spec: StudySpec) -> int:
+    """Returns the report index of ASHA's first rung; the last report where there is no ASHA."""
+    reports = int(spec.training.reports)
+    if spec.scheduler.name == "none":
+        return reports
+    return max(1, math.ceil(spec.scheduler.grace_fraction * reports))
+
+
+def rungs(spec: StudySpec) -> list[int]:
+    """Returns the report indices at which ASHA decides, ascending; empty without ASHA."""
+    if spec.scheduler.name == "none":
+        return []
+    reports, factor = int(spec.training.reports), float(spec.scheduler.reduction_factor)
+    found, rung = [], float(first_rung(spec))
+    while rung < reports:
+        found.append(math.ceil(rung))
+        rung *= factor
+    return found
+
+
+def _in_time_order(ledger: Ledger) -> list[tuple[TrialRecord, dict[str, Any]]]:
+    pairs = [(t, report) for t in ledger.record.trials.values() for report in t.reports]
+    return sorted(pairs, key=lambda pair: pair[1]["time"])
+
+
+def _stand_in(number: int) -> SimpleNamespace:
+    """What ASHA sees of a trial: an identity that is the same after a resume."""
+    return SimpleNamespace(trial_id=str(number))
+
+
+def _metrics(result: dict[str, Any]) -> dict[str, Any]:
+    """Takes our metrics out of Ray's result, which `TrialWorker` prefixed."""
+    prefix = "metrics/"
+    return {k.removeprefix(prefix): v for k, v in result.items() if k.startswith(prefix)}

@@ -1,0 +1,78 @@
+"""What the terminal says when a study is over."""
+
+from rich.console import Console
+
+from study.engine.ledger import Ledger
+from study.engine.record import StudyRecord
+
+
+def print_summary(console: Console, ledger: Ledger) -> None:
+    """Prints the winner with its scores, the failures, the path and the next commands."""
+    record, folder = ledger.record, ledger.folder
+    winner = record.winner
+    assert winner is not None
+    trial = record.trials[winner["trial"]]
+    settings = "  ".join(f"{k}={_short(v)}" for k, v in trial.settings.items())
+    lines = [
+        "",
+        f"winner     trial {trial.number}: {settings}",
+        f"dev        {_scores(winner['dev'])}",
+        f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
+        f"parameters {int(trial.metrics['trainable_parameters']):,} trainable: "
+        f"{int(trial.metrics['adapter_parameters']):,} adapter, "
+        f"{int(trial.metrics['head_parameters']):,} head",
+        _budget_line(record, trial.number),
+        f"trials     {_counts(record)}",
+        *_failure_lines(ledger),
+        f"folder     {folder.path}",
+        "",
+        "next:",
+        f"  open {folder.report}",
+        f"  python -m study.run --space {folder.best_spec} --name {folder.path.name}-best",
+        f"  mlflow ui --backend-store-uri sqlite:///{folder.mlflow}",
+    ]
+    for line in lines:
+        if line is not None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_failures(console: Console, ledger: Ledger, gave_up: str) -> None:
+    """Prints why a study has no winner."""
+    why = gave_up or "no trial was completed"
+    lines = [f"the study could not finish: {why}", *_failure_lines(ledger)]
+    lines.append(f"folder     {ledger.folder.path}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _budget_line(record: StudyRecord, number: int) -> str | None:
+    metrics = record.trials[number].metrics
+    if "kept" not in metrics:
+        return None
+    return (
+        f"triplets   {int(metrics['kept'])} kept of a budget of {int(metrics['budget'])} "
+        f"({int(metrics['reintroduced'])} re-introduced, {int(metrics['dropped'])} dropped by "
+        "the random mask at the last event)"
+    )
+
+
+def _counts(record: StudyRecord) -> str:
+    states = {"complete": "complete", "pruned": "stopped early", "failed": "failed"}
+    return ", ".join(f"{len(record.in_state(s))} {word}" for s, word in states.items())  # type: ignore[arg-type]
+
+
+def _failure_lines(ledger: Ledger) -> list[str]:
+    lines = []
+    for trial in ledger.record.in_state("failed"):
+        file = ledger.folder.failure(trial.number)
+        where = f"; traceback in {file}" if file.exists() else ""
+        lines.append(f"failed     trial {trial.number}: {trial.reason}{where}")
+    return lines
+
+
+def _scores(scores: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,123 @@
+"""Run a study: `python -m study.run --space adalora_rs.yaml`.
+
+The space is a YAML file, or the name of one in search_spaces/. The study lives in one folder,
+`<storage>/<name>/`. Exit status: 0 done, 1 the study could not finish, 2 bad input, 130
+interrupted (go on with --resume).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.errors import InputError
+from study.spec import StudySpec, json_schema, load_spec
+
+if TYPE_CHECKING:
+    from study.models.inspect import BackboneInfo
+    from study.training.data import EncodedTask
+
+DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    arguments = parse(argv)
+    try:
+        return run(arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m study.run", description="Run a study of AdaLoRA+RS hyperparameters."
+    )
+    add = parser.add_argument
+    add("--space", metavar="YAML|NAME", help="the study: a YAML file or a name in search_spaces/")
+    add("--name", help="the study's name; default: the YAML's")
+    add("--storage", default="runs", metavar="DIR", help="where study folders live (runs)")
+    add("--set", action="append", default=[], metavar="a.b=c", help="override a setting")
+    add("--trials", type=int, metavar="N", help="search.trials")
+    add("--max-concurrent", type=int, metavar="N", help="resources.max_concurrent")
+    add("--gpus-per-trial", type=float, metavar="F", help="resources.gpus_per_trial")
+    add("--cpus-per-trial", type=int, metavar="N", help="resources.cpus_per_trial")
+    add("--address", metavar="auto|HOST:PORT", help="a running Ray cluster; default: this machine")
+    add("--tracking-uri", metavar="URI", help="an MLflow server; default: sqlite in the folder")
+    add("--resume", action="store_true", help="go on with an interrupted study")
+    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
+    add("--print-schema", action="store_true", help="print the JSON schema of a space; exit")
+    arguments = parser.parse_args(argv)
+    if not arguments.space and not arguments.print_schema:
+        parser.error("--space is required: a YAML file, or a name such as adalora_rs")
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Checks everything that can be wrong, then runs the study."""
+    if arguments.print_schema:
+        print(json.dumps(json_schema(), indent=2))  # noqa: T201
+        return DONE
+    spec = load_spec(arguments.space, overrides(arguments))
+    path = Path(arguments.storage).absolute() / (arguments.name or Path(arguments.space).stem)
+    # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    from study.engine.preparation import check_services, prepare_data
+
+    if not arguments.dry_run:
+        check_services(path, spec, arguments.resume, arguments.tracking_uri)
+    info, data = prepare_data(spec)
+    if arguments.dry_run:
+        return dry_run(arguments, spec, info, data)
+    return execute(arguments, path, spec, info, data)
+
+
+def overrides(arguments: argparse.Namespace) -> list[str]:
+    """Returns --set and the options that stand for a setting, the latter last."""
+    options = {
+        "search.trials": arguments.trials,
+        "resources.max_concurrent": arguments.max_concurrent,
+        "resources.gpus_per_trial": arguments.gpus_per_trial,
+        "resources.cpus_per_trial": arguments.cpus_per_trial,
+    }
+    given = [f"{path}={value}" for path, value in options.items() if value is not None]
+    return [*arguments.set, *given]
+
+
+def dry_run(
+    arguments: argparse.Namespace, spec: StudySpec, info: "BackboneInfo", data: "EncodedTask"
+) -> int:
+    """Prints the plan."""
+    from study.engine.session import preview
+
+    preview(spec, info, data, arguments.address)
+    return DONE
+
+
+def execute(
+    arguments: argparse.Namespace,
+    path: Path,
+    spec: StudySpec,
+    info: "BackboneInfo",
+    data: "EncodedTask",
+) -> int:
+    """Runs the study and says how it ended."""
+    from study.engine.session import Ended, run_study
+
+    ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri)
+    if ended is Ended.INTERRUPTED:
+        again = " ".join(["python -m study.run", *sys.argv[1:]])
+        again += "" if arguments.resume else " --resume"
+        print(f"\ninterrupted; nothing finished is lost. Go on with:\n  {again}")  # noqa: T201
+        return INTERRUPTED
+    return DONE if ended is Ended.DONE else COULD_NOT_FINISH
+
+
+if __name__ == "__main__":
+    sys.exit(main())

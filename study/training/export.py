@@ -1,0 +1,33 @@
+"""A trained trial as files: adapter weights, head, budget trace."""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from adapters import save_adapters
+from study.training.trial import Trial
+
+
+def export(trial: Trial, folder: Path) -> None:
+    """Writes adapters.safetensors, head.safetensors and budget_trace.json into `folder`.
+
+    Full fine-tuning has no adapters and writes model.safetensors instead. The trace has one entry
+    a mask event: step, budget, kept, reintroduced, dropped and the rank of every matrix.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "backbone": trial.spec.backbone.name,
+        "method": trial.spec.adapter.method,
+        "task": trial.data.name,
+    }
+    head = {name: p.detach().cpu().contiguous() for name, p in trial.prepared.head.items()}
+    save_file(head, folder / "head.safetensors", metadata)
+    if trial.prepared.adapters:
+        save_adapters(trial.model, folder / "adapters.safetensors", metadata)
+    if trial.prepared.backbone:
+        model = {n: p.detach().cpu().contiguous() for n, p in trial.prepared.backbone.items()}
+        save_file(model, folder / "model.safetensors", metadata)
+    if trial.allocator is not None:
+        trace = json.dumps(trial.allocator.trace(), indent=1)
+        (folder / "budget_trace.json").write_text(trace + "\n")

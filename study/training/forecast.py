@@ -1,0 +1,103 @@
+"""What the trials of a space would do, known before any of them runs.
+
+A forecast is the plan and the parameter counts of one point of the space; `warnings` and
+`check_schedules` say which settings would be dead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters import ParameterCount
+from study.errors import InputError
+from study.models import Backbone
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec, resolve
+from study.spec.space import corners
+from study.training.methods import count
+from study.training.plan import Plan, delta_steps, make_plan
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One point of the space."""
+
+    params: dict[str, Any]
+    spec: StudySpec
+    plan: Plan
+    parameters: ParameterCount
+
+
+def forecast(spec: StudySpec, train_rows: int, empty: Backbone) -> list[Forecast]:
+    """Returns the forecasts of the space's corners, those with equal plans and counts once.
+
+    `empty` is the backbone without weights (on the meta device).
+    """
+    found: dict[Any, Forecast] = {}
+    for params in corners(spec):
+        resolved = resolve(spec, params)
+        plan = make_plan(resolved, train_rows, matrices(resolved, empty))
+        point = Forecast(params, resolved, plan, count(resolved, empty))
+        found.setdefault((plan, point.parameters), point)
+    return list(found.values())
+
+
+def matrices(spec: StudySpec, backbone: Backbone) -> int:
+    """Returns how many weight matrices get an adapter: 0 without adapters."""
+    adapter = spec.adapter
+    if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
+        return int(backbone.info.layers * len(adapter.matrices))
+    return 0
+
+
+def check_schedules(spec: StudySpec, train_rows: int) -> None:
+    """Refuses a space in which some trial would have no mask event before T.
+
+    Raises:
+        InputError: the largest deltaT or warm-up reaches T; so in the paper's row for prom_tata
+            (deltaT = 5000 of 3,065 steps).
+    """
+    for params in corners(spec):
+        resolved = resolve(spec, params)
+        adapter = resolved.adapter
+        if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
+            return
+        total = make_plan(resolved.model_copy(update={"adapter": _PLAIN}), train_rows, 0)
+        T = round((1 - adapter.final_fraction) * total.total_steps)
+        between = delta_steps(adapter.deltaT, T)
+        first = (adapter.warmup_steps // between + 1) * between
+        if first >= T:
+            raise InputError(
+                f"adapter.deltaT: a mask event must come before T = {T} "
+                f"(of {total.total_steps} steps), but with deltaT = {between} and warmup_steps = "
+                f"{adapter.warmup_steps} the first would be at step {first}; lower deltaT (a "
+                "fraction such as 0.05 follows T), or train longer"
+            )
+
+
+_PLAIN = LoraSpec()
+
+
+def warnings(points: Sequence[Forecast], rungs: Sequence[int]) -> list[str]:
+    """Returns what deserves a loud word: rungs that compare trials before any was pruned."""
+    found = []
+    for point in points:
+        budget = point.plan.budget
+        if budget is None or not rungs:
+            continue
+        step = point.plan.report_steps[rungs[0] - 1]
+        first = budget.events()[0][0]
+        if step < first:
+            found.append(
+                f"the first rung (report {rungs[0]}, step {step}) comes before the first mask "
+                f"event (step {first}) where {_settings(point.params)}: trials are stopped there "
+                "before p, b0, bT, deltaT or the betas had any effect; raise "
+                "scheduler.grace_fraction or lower deltaT"
+            )
+    return found[:1]
+
+
+def _settings(params: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in params.items()
+    )

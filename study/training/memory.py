@@ -1,0 +1,26 @@
+"""Peak memory of a trial."""
+
+import resource
+import sys
+
+import torch
+
+GIB = 2**30
+
+
+def peak_memory_gib(device: torch.device) -> float:
+    """Returns the GPU's peak allocation since `reset_peak_memory`, on the CPU the process's peak.
+
+    The CPU figure is the resident set's high-water mark since the process started: in a worker
+    that has run other trials it is an upper bound for this one.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / GIB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / GIB if sys.platform == "darwin" else peak * 1024 / GIB
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Starts a new measurement on a GPU; the CPU's high-water mark cannot be reset."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)

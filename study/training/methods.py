@@ -1,0 +1,122 @@
+"""What of a model trains: AdaLoRA+RS, AdaLoRA, LoRA, full fine-tuning, linear probe.
+
+`prepare` turns a loaded backbone into a model ready for one trial. The adapter methods change the
+backbone's modules only by wrapping them, so `release` gives the untouched backbone back to the
+next trial; full fine-tuning works on a copy.
+"""
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from adapters import (
+    AdaptedLinear,
+    ParameterCount,
+    RankAllocator,
+    SVDLinear,
+    count_parameters,
+    eject,
+    inject,
+    target_patterns,
+)
+from adapters.budget import CubicBudget
+from study.models import Backbone, head_pattern, reset_head
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model with the parts of it that train."""
+
+    model: nn.Module
+    adapters: Mapping[str, AdaptedLinear]
+    """The adapted layers by module name; empty for fmft and linear_probe."""
+    head: dict[str, nn.Parameter]
+    backbone: dict[str, nn.Parameter]
+    """Backbone parameters that train: all of them under fmft, else none."""
+
+    @property
+    def adapter_parameters(self) -> list[nn.Parameter]:
+        """The trainable parameters of all adapters."""
+        return [
+            parameter
+            for module in self.adapters.values()
+            for parameter in module.parameters()
+            if parameter.requires_grad
+        ]
+
+
+def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepared:
+    """Re-draws the head, injects what the method asks for, and freezes the rest.
+
+    P, Q and the head come from the `init` seed alone, drawn on the CPU.
+    """
+    adapter = spec.adapter
+    generator = torch.Generator().manual_seed(spec.seeds.init)
+    model = copy.deepcopy(backbone.model) if adapter.method == "fmft" else backbone.model
+    family = backbone.info.family
+    reset_head(model, family, generator)
+    model.requires_grad_(adapter.method == "fmft")
+    adapters: Mapping[str, AdaptedLinear] = {}
+    if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
+        lora = isinstance(adapter, LoraSpec)
+        adapters = inject(
+            model,
+            target_patterns(family, adapter.matrices),
+            adapter.rank if isinstance(adapter, LoraSpec) else adapter.b0,
+            alpha=adapter.alpha,
+            dropout=adapter.dropout,
+            kind="lora" if lora else "svd",
+            generator=generator,
+            expected=backbone.info.layers * len(adapter.matrices),
+        )
+    head = _named(model, head_pattern(family))
+    for parameter in head.values():
+        parameter.requires_grad_(True)
+    trained = dict(model.named_parameters()) if adapter.method == "fmft" else {}
+    backbone_parameters = {name: p for name, p in trained.items() if name not in head}
+    return Prepared(model.to(device), adapters, head, backbone_parameters)
+
+
+def release(prepared: Prepared) -> None:
+    """Takes the adapters out again; the backbone is as it was before `prepare`."""
+    if prepared.adapters:
+        eject(prepared.model)
+
+
+def count(spec: StudySpec, backbone: Backbone) -> ParameterCount:
+    """Returns what of the model would train at the start; works on the meta device."""
+    prepared = prepare(spec, backbone, next(backbone.model.parameters()).device)
+    try:
+        return count_parameters(prepared.model, prepared.adapters, prepared.head.values())
+    finally:
+        release(prepared)
+
+
+def make_allocator(
+    spec: StudySpec, prepared: Prepared, budget: CubicBudget | None
+) -> RankAllocator | None:
+    """Returns the rank allocator of an AdaLoRA method, None for the others."""
+    adapter = spec.adapter
+    if budget is None or not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
+        return None
+    adapters = {k: m for k, m in prepared.adapters.items() if isinstance(m, SVDLinear)}
+    return RankAllocator(
+        adapters,
+        budget,
+        beta1=adapter.beta1,
+        beta2=adapter.beta2,
+        p=adapter.p,
+        p_reintroduce=adapter.p_reintroduce,
+        prune_mode=adapter.prune_mode,
+        final_mask=adapter.final_mask,
+        mask_seed=spec.seeds.mask,
+    )
+
+
+def _named(model: nn.Module, pattern: str) -> dict[str, nn.Parameter]:
+    return {name: p for name, p in model.named_parameters() if re.fullmatch(pattern, name)}
