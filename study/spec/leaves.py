@@ -9,13 +9,15 @@ from study.spec.rules import refusal, shown
 
 Matrix = Literal["q", "k", "v", "o", "f1", "f2"]
 
-Count = Annotated[int, Field(ge=1)]
+MAX_COUNT = 10**9
+
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Text = Annotated[str, Field(min_length=1)]
 
 
 def _steps_or_fraction(value: object) -> int | float:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_COUNT:
         return value
     if isinstance(value, float) and 0 < value < 1:
         return value
@@ -31,8 +33,8 @@ OpenFraction = Annotated[float, Field(gt=0, lt=1), Searchable()]
 PositiveNumber = Annotated[float, Field(gt=0), Searchable()]
 OptionalPositive = Annotated[Annotated[float, Field(gt=0)] | None, Searchable()]
 NonNegative = Annotated[float, Field(ge=0), Searchable()]
-SearchableCount = Annotated[int, Field(ge=1), Searchable()]
-SearchableSteps = Annotated[int, Field(ge=0), Searchable()]
+SearchableCount = Annotated[int, Field(ge=1, le=MAX_COUNT), Searchable()]
+SearchableSteps = Annotated[int, Field(ge=0, le=MAX_COUNT), Searchable()]
 Interval = Annotated[
     int | float,
     PlainValidator(_steps_or_fraction, json_schema_input_type=int | float),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from study.errors import InputError
-from study.spec.reader import Document, Place, parse
+from study.spec.reader import MAX_KEY, Document, Place, parse
 from study.spec.rules import shown
 
 _ALTERNATIVES = {
@@ -22,10 +22,10 @@ def override(document: Document, setting: str) -> None:
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
     """
-    source = " ".join(f"--set {setting}".split())
+    source = _label(setting)
     dotted, equals, text = setting.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
-    if not equals or not all(path):
+    if not equals or not all(path) or max(map(len, path)) > MAX_KEY:
         raise InputError(f"{source}: must be of the form a.b=c; e.g. --set training.steps=100")
     value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
@@ -33,6 +33,11 @@ def override(document: Document, setting: str) -> None:
     section[path[-1]] = value
     document.places[path] = Place(source)
     _drop_alternative(document, path, value)
+
+
+def _label(setting: str) -> str:
+    line = " ".join(f"--set {setting}".split())
+    return line if len(line) <= 90 else line[:87] + "..."
 
 
 def _section(document: Document, path: tuple[str, ...], source: str) -> dict[str, Any]:
@@ -58,5 +63,6 @@ def _drop_alternative(document: Document, path: tuple[str, ...], value: Any) -> 
     other = _ALTERNATIVES.get(path)  # type: ignore[arg-type]
     if other is None or value is None:
         return
-    if document.place((path[0], other)).line:
-        _section(document, path[:1], "")[other] = None
+    place = document.places.get((path[0], other))
+    if place is not None and place.line:  # given by the file, not by another override
+        document.values[path[0]][other] = None

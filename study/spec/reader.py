@@ -12,6 +12,7 @@ from study.errors import InputError
 from study.spec.rules import shown
 
 MAX_BYTES = 256 * 1024
+MAX_KEY = 60
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
 KeyPath = tuple[str | int, ...]
@@ -130,8 +131,8 @@ class _Walk:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = self.scalar(key_node)
-            if not isinstance(key, str):
-                raise self.refuse(key_node, f"keys must be text, but got {key!r}")
+            if not isinstance(key, str) or len(key) > MAX_KEY:
+                raise self.refuse(key_node, f"keys must be short text, but got {shown(key)}")
             if key in values:
                 first = self.document.places[(*path, key)].line
                 text = f"keys must differ, but `{key}` is already given in line {first}"
