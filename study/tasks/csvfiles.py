@@ -30,6 +30,13 @@ class Columns:
     label: str
     split: str
 
+    def in_every_file(self) -> dict[str, str]:
+        """The two columns that no file may lack, and what to do if one does."""
+        return {
+            self.sequence: "rename a column or set task.sequence_column",
+            self.label: "rename a column or set task.label_column",
+        }
+
 
 def read_folder(folder: Path, columns: Columns) -> tuple[Split, Split, Split]:
     """Reads train.csv, dev.csv and test.csv of `folder`.
@@ -47,7 +54,7 @@ def read_folder(folder: Path, columns: Columns) -> tuple[Split, Split, Split]:
             f" {_missing_fix(missing, found)}"
         )
     train, dev, test = (
-        _to_split(read_table(file, (columns.sequence, columns.label)), columns) for file in files
+        _to_split(read_table(file, columns.in_every_file()), columns) for file in files
     )
     return train, dev, test
 
@@ -69,7 +76,8 @@ def read_single(path: Path, columns: Columns) -> tuple[Split, Split, Split]:
             splits; or a row with an empty sequence, letters other than A C G T N, a label
             that is not a whole number, or an unknown split.
     """
-    table = read_table(path, (columns.sequence, columns.label, columns.split))
+    split_fix = "set task.split_column, or give the folder with train.csv, dev.csv and test.csv"
+    table = read_table(path, columns.in_every_file() | {columns.split: split_fix})
     names = [SPLIT_NAMES.get(value.lower(), "") for value in table.values[columns.split]]
     _refuse(
         table,

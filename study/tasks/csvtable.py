@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -23,10 +23,11 @@ class Table:
     values: dict[str, list[str]]
 
 
-def read_table(path: Path, wanted: Sequence[str]) -> Table:
-    """The columns `wanted` of the comma-separated UTF-8 file `path`, a header in its first row.
+def read_table(path: Path, wanted: Mapping[str, str]) -> Table:
+    """The wanted columns of the comma-separated UTF-8 file `path`, a header in its first row.
 
-    A byte-order mark and blank lines are skipped, other columns ignored.
+    `wanted` maps each column's name to what a user can do when it is missing. A byte-order
+    mark and blank lines are skipped, other columns ignored.
 
     Raises:
         InputError: the file is unreadable, not UTF-8, not csv, empty, ragged, or lacks one of
@@ -42,7 +43,7 @@ def read_table(path: Path, wanted: Sequence[str]) -> Table:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: must be a readable file, but: {error.strerror}") from error
-    places = [_place(path, header, name) for name in wanted]
+    places = [_place(path, header, name, fix) for name, fix in wanted.items()]
     ragged = [line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)]
     if ragged:
         raise InputError(
@@ -78,15 +79,13 @@ def _parse(path: Path, file: TextIO) -> tuple[list[str], list[int], list[list[st
     return header, lines, rows
 
 
-def _place(path: Path, header: Sequence[str], name: str) -> int:
+def _place(path: Path, header: Sequence[str], name: str, fix: str) -> int:
     if header.count(name) == 1:
         return header.index(name)
     if name in header:
         raise InputError(f"{path}:1: column {name!r} must stand once in the header; rename one")
     if len(header) == 1 and any(mark in header[0] for mark in "\t;"):
         fix = "separate the columns by commas"
-    else:
-        fix = "rename one, or set task.sequence_column, task.label_column or task.split_column"
     raise InputError(
         f"{path}:1: the header must name a column {name!r}, but names {listed(header)}; {fix}"
     )

@@ -1,0 +1,254 @@
+"""Reading csv tasks: what is accepted, and the one line that every fault is answered with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from study.errors import InputError
+from study.spec import TaskSpec
+from study.tasks import load_task
+
+GOOD = "sequence,label\nACGT,0\nGGCC,1\n"
+
+
+def write_folder(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    contents = {
+        "train": GOOD,
+        "dev": "sequence,label\nAAAA,0\nCCCC,1\n",
+        "test": "sequence,label\nTATA,0\nCGCG,1\n",
+    }
+    for name, text in (contents | files).items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def complaint(path: Path, **settings: str) -> str:
+    with pytest.raises(InputError) as caught:
+        load_task(TaskSpec(path=path, **settings))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message or path.name in message
+    return message
+
+
+def test_a_folder_is_read_row_by_row(tmp_path):
+    task = load_task(TaskSpec(path=write_folder(tmp_path / "mine")))
+
+    assert task.name == "mine"
+    assert task.num_labels == 2
+    assert task.train.sequences == ["ACGT", "GGCC"]
+    assert task.train.labels == [0, 1]
+    assert task.dev.sequences == ["AAAA", "CCCC"]
+    assert task.test.labels == [0, 1]
+    assert task.warnings == []
+
+
+def test_columns_are_found_by_the_names_that_the_user_gave(tmp_path):
+    text = "id,y,dna\n7,{},{}\n8,{},{}\n"
+    folder = write_folder(
+        tmp_path,
+        train=text.format(0, "AC", 1, "GT"),
+        dev=text.format(0, "AA", 1, "GG"),
+        test=text.format(1, "CC", 0, "TT"),
+    )
+
+    task = load_task(TaskSpec(path=folder, sequence_column="dna", label_column="y"))
+
+    assert task.train.sequences == ["AC", "GT"]
+    assert task.test.labels == [1, 0]
+
+
+def test_lower_case_whitespace_blank_lines_bom_and_crlf_are_forgiven(tmp_path):
+    messy = "\ufeff sequence , label \r\n acgtn , 0 \r\n\r\nGGcc,1\r\n"
+    task = load_task(TaskSpec(path=write_folder(tmp_path, train=messy)))
+
+    assert task.train.sequences == ["ACGTN", "GGCC"]
+    assert task.train.labels == [0, 1]
+
+
+def test_quoted_fields_are_read_as_csv(tmp_path):
+    quoted = '"sequence","note","label"\n"AC","a, b","0"\n"GT","c","1"\n'
+    task = load_task(TaskSpec(path=write_folder(tmp_path, train=quoted)))
+
+    assert task.train.sequences == ["AC", "GT"]
+
+
+@pytest.mark.parametrize("dev_name", ["dev", "validation", "val", "valid", " Dev "])
+def test_a_single_csv_is_split_by_its_column(tmp_path, dev_name):
+    rows = ["AC,0,train", "GT,1,train", "AA,0,test", "CC,1,test"]
+    rows += [f"TT,0,{dev_name}", f"GG,1,{dev_name}"]
+    path = tmp_path / "all.csv"
+    path.write_text("sequence,label,split\n" + "\n".join(rows))
+
+    task = load_task(TaskSpec(path=path))
+
+    assert task.name == "all"
+    assert task.train.sequences == ["AC", "GT"]
+    assert task.dev.sequences == ["TT", "GG"]
+    assert task.dev.labels == [0, 1]
+    assert task.test.sequences == ["AA", "CC"]
+
+
+def test_more_than_two_classes_are_counted(tmp_path):
+    train = "sequence,label\nAC,0\nGT,1\nCC,2\n"
+    task = load_task(TaskSpec(path=write_folder(tmp_path, train=train)))
+
+    assert task.num_labels == 3
+    assert "dev has no row of class 2" in task.warnings
+    assert "test has no row of class 2" in task.warnings
+
+
+def test_a_path_that_does_not_exist_is_named(tmp_path):
+    assert "nothing is at" in complaint(tmp_path / "nowhere")
+
+
+def test_a_folder_without_dev_says_how_to_make_one(tmp_path):
+    folder = write_folder(tmp_path)
+    (folder / "dev.csv").unlink()
+    message = complaint(folder)
+    assert "dev.csv is missing" in message
+    assert "test.csv, train.csv" in message
+    assert "random tenth" in message
+
+    (folder / "validation.csv").write_text(GOOD)
+    assert "rename validation.csv to dev.csv" in complaint(folder)
+
+
+def test_a_folder_without_csv_files_says_so(tmp_path):
+    message = complaint(tmp_path)
+    assert "train.csv, dev.csv, test.csv is missing" in message
+    assert "none" in message
+
+
+def test_an_empty_csv_is_refused(tmp_path):
+    message = complaint(write_folder(tmp_path, dev=""))
+    assert "dev.csv: must hold a header and rows, but is empty" in message
+
+
+def test_a_header_without_rows_is_refused(tmp_path):
+    message = complaint(write_folder(tmp_path, test="sequence,label\n"))
+    assert "test.csv: must hold rows below the header" in message
+
+
+def test_missing_columns_are_answered_with_the_ones_that_exist(tmp_path):
+    message = complaint(write_folder(tmp_path, train="seq,y\nAC,0\n"))
+    assert "train.csv:1: the header must name a column 'sequence', but names seq, y" in message
+    assert "task.sequence_column" in message
+
+    message = complaint(write_folder(tmp_path), label_column="target")
+    assert "task.label_column" in message
+    assert "'target', but names sequence, label" in message
+
+
+def test_tabs_and_semicolons_are_recognised(tmp_path):
+    message = complaint(write_folder(tmp_path, train="sequence;label\nAC;0\n"))
+    assert "separate the columns by commas" in message
+    message = complaint(write_folder(tmp_path, train="sequence\tlabel\nAC\t0\n"))
+    assert "separate the columns by commas" in message
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    message = complaint(write_folder(tmp_path, train="sequence,label,label\nAC,0,1\n"))
+    assert "'label' must stand once" in message
+
+
+def test_a_single_file_without_a_split_column_is_answered(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text(GOOD)
+    message = complaint(path)
+    assert "must name a column 'split'" in message
+    assert "task.split_column" in message
+    assert "or give the folder" in message
+
+
+def test_ragged_rows_are_named_by_line(tmp_path):
+    train = "sequence,label\nAC,0\nGT\nGG,1,9\nCC,1\n"
+    message = complaint(write_folder(tmp_path, train=train))
+    assert "train.csv:3: every row must have the header's 2 fields, but 2 do not" in message
+    assert "(lines 3, 4)" in message
+
+
+def test_an_open_quote_is_refused(tmp_path):
+    message = complaint(write_folder(tmp_path, train='sequence,label\n"AC,0\nGT,1\n'))
+    assert "train.csv:3: must be valid csv" in message
+
+
+@pytest.mark.parametrize("label", ["1.0", "-1", "yes", "", "1e3", "²", "9" * 5000])
+def test_labels_that_are_not_whole_numbers_are_refused(tmp_path, label):
+    train = f"sequence,label\nAC,0\nGT,{label}\nCC,1\n"
+    message = complaint(write_folder(tmp_path, train=train))
+    assert "train.csv:3: label must be a whole number 0, 1, .." in message
+    assert "(line 3)" in message
+    assert len(message) < 300 + len(str(tmp_path))
+
+
+def test_classes_must_be_numbered_from_zero_without_a_gap(tmp_path):
+    message = complaint(write_folder(tmp_path, train="sequence,label\nAC,1\nGT,2\n"))
+    assert "0 is missing (largest label 2); number the classes from 0" in message
+    message = complaint(write_folder(tmp_path, train="sequence,label\nAC,0\nGT,1\nGG,3\n"))
+    assert "2 is missing (largest label 3)" in message
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_class_that_train_lacks_is_refused(tmp_path, split):
+    folder = write_folder(tmp_path, **{split: "sequence,label\nAC,0\nGT,2\n"})
+    assert f"{split} has label 2, which train lacks (its classes: 0..1)" in complaint(folder)
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_split_with_a_single_class_is_refused(tmp_path, split):
+    folder = write_folder(tmp_path, **{split: "sequence,label\nAC,0\nGT,0\n"})
+    assert f"{split} must hold two classes or more, but every label is 0" in complaint(folder)
+
+
+def test_letters_outside_the_alphabet_are_refused_with_their_lines(tmp_path):
+    rows = [f"AC{letter},{i % 2}" for i, letter in enumerate("AURYé*CXGK")]
+    message = complaint(write_folder(tmp_path, train="sequence,label\n" + "\n".join(rows)))
+    assert "train.csv:3: a sequence must consist of A, C, G, T and N, but found 'U'" in message
+    assert "(lines 3, 4, 5, 6, 7 and 2 more)" in message
+
+
+def test_whitespace_inside_a_sequence_is_refused(tmp_path):
+    message = complaint(write_folder(tmp_path, train="sequence,label\nAC GT,0\nGT,1\n"))
+    assert "found ' '" in message
+
+
+def test_empty_sequences_are_refused(tmp_path):
+    message = complaint(write_folder(tmp_path, train="sequence,label\nAC,0\n  ,1\n"))
+    assert "train.csv:3: a sequence must not be empty" in message
+
+
+def test_other_encodings_are_refused(tmp_path):
+    folder = write_folder(tmp_path)
+    (folder / "train.csv").write_bytes("sequence,label,né\n".encode("latin-1"))
+    assert "train.csv: must be UTF-8 text, but byte 0xe9 is not" in complaint(folder)
+    (folder / "train.csv").write_bytes(GOOD.encode("utf-16"))
+    assert "train.csv: must be UTF-8 text" in complaint(folder)
+
+
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
+    folder = write_folder(tmp_path)
+    (folder / "train.csv").unlink()
+    (folder / "train.csv").mkdir()
+    assert "train.csv: must be a readable file, but: Is a directory" in complaint(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_read_permission_is_refused(tmp_path):
+    folder = write_folder(tmp_path)
+    (folder / "train.csv").chmod(0)
+    assert "train.csv: must be a readable file, but: Permission denied" in complaint(folder)
+
+
+def test_unknown_and_absent_splits_are_refused(tmp_path):
+    path = tmp_path / "all.csv"
+    path.write_text("sequence,label,split\nAC,0,train\nGT,1,holdout\n")
+    message = complaint(path)
+    assert "all.csv:3: split must be train, dev or test, but found 'holdout'" in message
+
+    path.write_text("sequence,label,split\nAC,0,train\nGT,1,test\n")
+    assert "but no row says dev" in complaint(path)
