@@ -7,7 +7,7 @@ from study.engine.folder import check_folder
 from study.engine.tracking import check_tracking_uri
 from study.errors import InputError
 from study.models.inspect import BackboneInfo, inspect_backbone
-from study.models.tokenization import token_ids
+from study.models.tokenization import load_tokenizer
 from study.spec import StudySpec
 from study.tasks import Split, Task, load_task
 from study.training.data import EncodedSplit, EncodedTask, encode_split
@@ -35,18 +35,14 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
     splits = {name: _encode(spec, info, task, name, split) for name, split in task.splits()}
-    pad_id = info.pad_id
-    if pad_id is None:
-        raise InputError(
-            f"backbone {info.name}: config.json must name a pad_token_id, but has none; add it"
-        )
-    return info, EncodedTask(task.name, task.num_labels, pad_id, **splits)
+    return info, EncodedTask(task.name, task.num_labels, load_tokenizer(info).pad_id, **splits)
 
 
 def _encode(
     spec: StudySpec, info: BackboneInfo, task: Task, name: str, split: Split
 ) -> EncodedSplit:
-    rows = token_ids(info, split.sequences)
+    tokenizer = load_tokenizer(info)
+    rows = tokenizer(split.sequences)
     longest = max(len(row) for row in rows)
     limit = spec.task.max_length or longest
     if limit > info.max_positions:
@@ -63,7 +59,7 @@ def _encode(
             f"{task.name}: {cut / len(rows):.1%} of the {name} sequences have more than "
             f"task.max_length = {limit} tokens (up to {longest}) and are cut"
         )
-    return encode_split([row[:limit] for row in rows], split.labels)
+    return encode_split([tokenizer.cut(row, limit) for row in rows], split.labels)
 
 
 def warn(message: str) -> None:
