@@ -42,7 +42,8 @@ class ShapeGroup:
 def observe(groups: Sequence[ShapeGroup], beta1: Number, beta2: Number) -> int:
     """Takes one step's weights and gradients into the EMAs of all groups.
 
-    A weight without a gradient (a layer that the step did not use) keeps its EMAs.
+    A weight without a gradient (a layer that the step did not use) keeps its EMAs. All keep them
+    where any gradient is not finite: a loss scaler has skipped that step. The device decides.
 
     Returns:
         How many weights had no gradient.
@@ -84,10 +85,15 @@ def _smooth(
     beta2: Number,
 ) -> None:
     torch._foreach_abs_(current)
+    finite = torch.stack([part.sum() for part in current]).sum().isfinite()
+    for part in current:
+        part.nan_to_num_(0, 0, 0)
     torch._foreach_sub_(current, smoothed)
-    torch._foreach_add_(smoothed, current, alpha=1 - beta1)
+    torch._foreach_add_(smoothed, torch._foreach_mul(current, finite * (1 - beta1)))
     torch._foreach_abs_(current)
-    torch._foreach_lerp_(uncertainty, current, 1 - beta2)
+    torch._foreach_sub_(current, uncertainty)
+    torch._foreach_mul_(current, finite * (1 - beta2))
+    torch._foreach_add_(uncertainty, current)
 
 
 def triplet_score(

@@ -1,0 +1,148 @@
+"""One training step of every method that is compared, on models of the same shape.
+
+Every arm is forward, backward, clipping, AdamW (fused, for all arms alike) and, where the method
+has one, the allocation; dropout inside the adapters is off, the backbone's is as configured.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import peft
+import torch
+from torch import Tensor, nn
+from transformers import OPTConfig, OPTForSequenceClassification
+
+from adapters import CubicBudget, RankAllocator, SVDLinear, inject, orthogonality, target_patterns
+
+RANK, ALPHA, GAMMA, DELTA_T = 8, 16, 0.1, 100
+BATCH, LENGTH = 8, 128
+TOTAL_STEPS = 100_000
+PATTERN = r".*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
+
+SHAPES = {
+    "opt-dna-mini": {"vocab_size": 4096, "hidden_size": 128, "ffn_dim": 512, "heads": 4},
+    "OPT-125M, 4 layers": {"vocab_size": 50272, "hidden_size": 768, "ffn_dim": 3072, "heads": 12},
+}
+
+
+@dataclass
+class Arm:
+    """A method's training step; `allocate` is the part of it that the allocator takes."""
+
+    loss: Callable[[dict[str, Tensor]], Tensor]
+    parameters: list[nn.Parameter]
+    allocate: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=1e-4, fused=True)
+        self.allocation_seconds: list[float] = []
+
+    def step(self, batch: dict[str, Tensor]) -> None:
+        """One step; the allocation's seconds are noted."""
+        self.loss(batch).backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        if self.allocate is not None:
+            started = time.perf_counter()
+            self.allocate()
+            self.allocation_seconds.append(time.perf_counter() - started)
+        self.optimizer.zero_grad()
+
+
+def backbone(shape: str) -> OPTForSequenceClassification:
+    """Random weights: time does not depend on them."""
+    torch.manual_seed(0)
+    size = SHAPES[shape]
+    return OPTForSequenceClassification(
+        OPTConfig(
+            vocab_size=size["vocab_size"],
+            hidden_size=size["hidden_size"],
+            word_embed_proj_dim=size["hidden_size"],
+            ffn_dim=size["ffn_dim"],
+            num_attention_heads=size["heads"],
+            num_hidden_layers=4,
+            num_labels=2,
+        )
+    )
+
+
+def batch(shape: str) -> dict[str, Tensor]:
+    """8 sequences of 128 tokens."""
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = SHAPES[shape]["vocab_size"]
+    return {
+        "input_ids": torch.randint(4, vocabulary, (BATCH, LENGTH), generator=generator),
+        "attention_mask": torch.ones(BATCH, LENGTH, dtype=torch.long),
+        "labels": torch.randint(0, 2, (BATCH,), generator=generator),
+    }
+
+
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def adalora_rs(shape: str) -> Arm:
+    """Scores at every step, a mask every 100, orthogonality on."""
+    model = backbone(shape)
+    found = inject(model, target_patterns("opt"), RANK, alpha=ALPHA, generator=torch.Generator())
+    adapters = {name: m for name, m in found.items() if isinstance(m, SVDLinear)}
+    model.score.requires_grad_(True)
+    budget = CubicBudget(TOTAL_STEPS, RANK, RANK // 2, len(adapters), deltaT=DELTA_T)
+    allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0.1, mask_seed=0)
+    return Arm(
+        lambda batch: model(**batch).loss + GAMMA * orthogonality(adapters),
+        _trained(model),
+        allocator.step,
+    )
+
+
+def lora(shape: str) -> Arm:
+    """This project's LoRA."""
+    model = backbone(shape)
+    inject(
+        model,
+        target_patterns("opt"),
+        RANK,
+        alpha=ALPHA,
+        kind="lora",
+        generator=torch.Generator(),
+    )
+    model.score.requires_grad_(True)
+    return Arm(lambda batch: model(**batch).loss, _trained(model))
+
+
+def peft_lora(shape: str) -> Arm:
+    """PEFT's LoRA at the same rank."""
+    config = peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=PATTERN, task_type="SEQ_CLS")
+    model = peft.get_peft_model(backbone(shape), config)
+    return Arm(lambda batch: model(**batch).loss, _trained(model))
+
+
+def peft_adalora(shape: str) -> Arm:
+    """PEFT's AdaLoRA with the same schedule; its forward pass adds the orthogonality."""
+    config = peft.AdaLoraConfig(
+        init_r=RANK,
+        target_r=RANK // 2,
+        lora_alpha=ALPHA,
+        target_modules=PATTERN,
+        task_type="SEQ_CLS",
+        total_step=TOTAL_STEPS,
+        deltaT=DELTA_T,
+        orth_reg_weight=GAMMA,
+    )
+    model = peft.get_peft_model(backbone(shape), config)
+    steps = iter(range(1, TOTAL_STEPS))
+    return Arm(
+        lambda batch: model(**batch).loss,
+        _trained(model),
+        lambda: model.base_model.update_and_allocate(next(steps)),
+    )
+
+
+ARMS: dict[str, Callable[[str], Arm]] = {
+    "PEFT LoRA": peft_lora,
+    "AdaLoRA+RS": adalora_rs,
+    "PEFT AdaLoRA": peft_adalora,
+    "LoRA": lora,
+}
