@@ -105,7 +105,7 @@ class CategoricalDomain(_Domain):
     """One of a few values, none nearer to another."""
 
     type: Literal["categorical"] = "categorical"
-    choices: Annotated[tuple[_Choice, ...], Field(min_length=1, strict=False)]
+    choices: Annotated[tuple[_Choice, ...], Field(strict=False)]
 
     @property
     def is_finite(self) -> bool:
@@ -114,6 +114,8 @@ class CategoricalDomain(_Domain):
 
     @model_validator(mode="after")
     def _all_different(self) -> "CategoricalDomain":
+        if not self.choices:
+            refuse(("choices",), "must name at least one choice, but is empty")
         for place, choice in enumerate(self.choices):
             if choice in self.choices[:place]:
                 refuse(("choices",), f"choices must differ, but got {choice!r} twice", choice)

@@ -58,7 +58,8 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
     if kind in _COMPARISONS:
         sign, key = _COMPARISONS[kind]
         leaf = path[-2] if path[-1] in ("low", "high", "choices") else path[-1]
-        return f"{leaf} {sign} {ctx[key]:g} must hold, but got {path[-1]}={shown(found)}"
+        bound = f"{ctx[key]:g}" if isinstance(ctx[key], float) else ctx[key]
+        return f"{leaf} {sign} {bound} must hold, but got {path[-1]}={shown(found)}"
     if kind in _EXPECTED:
         fix = "; this cannot be searched" if isinstance(found, dict) and "type" in found else ""
         return f"must be {_EXPECTED[kind]}, but got {shown(found)}{fix}"
@@ -72,7 +73,7 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
         return "must be given"
     if kind == "finite_number":
         return f"must be finite, but got {found!r}"
-    if kind in ("too_short", "string_too_short"):
+    if kind == "string_too_short":
         return "must not be empty"
     return details["msg"]
 

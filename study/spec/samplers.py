@@ -7,10 +7,10 @@ are Python objects, the deprecated ones, and `seed`, which is `search.seed`.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from study.spec.leaves import MAX_COUNT
-from study.spec.rules import Section
+from study.spec.rules import Section, refuse
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
@@ -34,6 +34,12 @@ class TPE(_Sampler):
     group: bool = False
     constant_liar: bool = True
 
+    @model_validator(mode="after")
+    def _groups_are_multivariate(self) -> "TPE":
+        if self.group and self.multivariate is False:
+            refuse(("group",), "group needs multivariate, but multivariate is false; remove one")
+        return self
+
 
 class GP(_Sampler):
     """Gaussian process: few, expensive trials."""
@@ -48,7 +54,6 @@ class CmaEs(_Sampler):
     """Covariance matrix adaptation: numeric parameters, many trials."""
 
     name: Literal["cmaes"] = "cmaes"
-    sigma0: Annotated[float, Field(gt=0)] | None = None
     n_startup_trials: Count = 1
     warn_independent_sampling: bool = True
     consider_pruned_trials: bool = False
@@ -56,6 +61,14 @@ class CmaEs(_Sampler):
     use_separable_cma: bool = False
     with_margin: bool = False
     lr_adapt: bool = False
+
+    @model_validator(mode="after")
+    def _one_variant(self) -> "CmaEs":
+        variants = ("use_separable_cma", "with_margin", "lr_adapt")
+        chosen = [name for name in variants if getattr(self, name)]
+        if len(chosen) > 1:
+            refuse((chosen[1],), f"{chosen[0]} and {chosen[1]} exclude each other; remove one")
+        return self
 
 
 class Random(_Sampler):
