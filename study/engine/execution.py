@@ -137,6 +137,7 @@ def run_trials(
             name=f"session-{len(list(ledger.folder.ray.iterdir())):03d}",
             storage_path=str(ledger.folder.ray),
             callbacks=[_Failures(ledger.folder)],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
     )

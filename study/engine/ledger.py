@@ -52,9 +52,7 @@ class Ledger:
     def end(self, trial: TrialRecord, state: str, reason: str) -> None:
         """Records that a trial has ended; a trial ends once."""
         if trial.state == "running":
-            self.note(
-                "ended", trial=trial.number, state=state, reason=reason, value=trial.value
-            )
+            self.note("ended", trial=trial.number, state=state, reason=reason, value=trial.value)
 
     @property
     def maximize(self) -> bool:

@@ -44,7 +44,8 @@ class Progress:
         self._record = record
         if event["event"] == "ended" and not self.console.is_terminal:
             trial = record.trials[event["trial"]]
-            self.console.print(f"{self._line(trial)}  [{self._headline()}]", markup=False)
+            line = f"{self._line(trial)}  [{self._headline()}]"
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, trial: TrialRecord) -> str:
         value = "-" if trial.value is None else f"{trial.value:.4f}"

@@ -39,9 +39,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
     """Suggests the trials of a study: first those left unfinished, then new ones."""
 
     def __init__(self, ledger: Ledger, planner: Planner) -> None:
-        super().__init__(
-            metric=ledger.spec.objective, mode="max" if ledger.maximize else "min"
-        )
+        super().__init__(metric=ledger.spec.objective, mode="max" if ledger.maximize else "min")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.ledger = ledger
         self.planner = planner

@@ -46,9 +46,7 @@ def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[
     return points
 
 
-def preview(
-    spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str | None
-) -> None:
+def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str | None) -> None:
     """Prints the plan of a study; trains and writes nothing."""
     points = check_space(spec, info, data)
     if address is not None:

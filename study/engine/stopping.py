@@ -77,7 +77,12 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             reason = f"below the rung at report {report}: {value:.4f} against {cutoff:.4f}"
             return self._end(trial, "stop", reason, cutoff)
         self.ledger.note(
-            "decision", trial=trial.number, report=report, decision="continue", reason="", cutoff=cutoff
+            "decision",
+            trial=trial.number,
+            report=report,
+            decision="continue",
+            reason="",
+            cutoff=cutoff,
         )
         return "continue"
 

@@ -55,8 +55,13 @@ class Tracker:
     """Writes what a study's record holds and MLflow does not."""
 
     def __init__(self, folder: StudyFolder, uri: str | None, study: str) -> None:
-        _quiet()
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         from mlflow import MlflowClient
+
+        # After the import, which sets levels of its own: the set-up chatter of a new database.
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
         self.uri = uri or f"sqlite:///{folder.mlflow}"
         self._client = MlflowClient(tracking_uri=self.uri)
@@ -209,11 +214,3 @@ def _study_key(folder: StudyFolder) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _quiet() -> None:
-    """Keeps MLflow's set-up chatter out of the live table and its retries short."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -35,7 +35,7 @@ class Plan:
 
 
 def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
-    """Returns the plan of a resolved spec for `train_rows` rows and `matrices` adapted matrices."""
+    """Returns the plan of a resolved spec for `train_rows` rows and `matrices` adapters."""
     training = spec.training
     steps_per_epoch = math.ceil(train_rows / (training.batch_size * training.accumulation))
     total_steps = training.steps or (training.epochs or 0) * steps_per_epoch
@@ -67,7 +67,7 @@ def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget
 
 
 def delta_steps(deltaT: float, T: int) -> int:
-    """Returns `deltaT` in optimizer steps: an int is steps, a float in (0, 1) a fraction of `T`."""
+    """Returns `deltaT` in optimizer steps: an int as it is, a float as a fraction of `T`."""
     if isinstance(deltaT, int):
         return deltaT
     return max(1, round(deltaT * T))

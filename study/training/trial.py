@@ -125,7 +125,7 @@ class Trial:
         gamma = getattr(self.spec.adapter, "gamma", 0.0)
         if gamma:
             penalty = gamma * orthogonality(self.prepared.adapters)
-            self.scaler.scale(penalty).backward()
+            self.scaler.scale(penalty).backward()  # type: ignore[no-untyped-call]
 
     def _autocast(self) -> AbstractContextManager[Any]:
         precision = self.spec.training.precision
@@ -140,7 +140,7 @@ class Trial:
     # Evaluation
 
     def evaluate(self, split: EncodedSplit) -> dict[str, float]:
-        """Returns the metrics of `study.training.metrics` on a split; training is not disturbed."""
+        """Returns `classification_metrics` on a split; training is not disturbed."""
         return classification_metrics(self.logits(split), split.labels)
 
     @torch.no_grad()
@@ -179,14 +179,17 @@ class Trial:
     def _rank_facts(self) -> dict[str, float]:
         if self.allocator is None or self.plan.budget is None:
             return {}
-        trace = self.allocator.trace()
         facts: dict[str, float] = {
-            "budget": self.plan.budget.budget(self.step),
-            "rank": self.allocator.rank(),
-            "missing_gradients": self.allocator.missing_gradients,
+            "budget": self.plan.budget.triplets,
+            "kept": self.plan.budget.triplets,
+            "reintroduced": 0,
+            "dropped": 0,
         }
+        trace = self.allocator.trace()
         if trace:
-            facts |= {key: trace[-1][key] for key in ("kept", "reintroduced", "dropped")}
+            facts = {name: trace[-1][name] for name in facts}
+        facts["rank"] = self.allocator.rank()
+        facts["missing_gradients"] = self.allocator.missing_gradients
         return facts
 
     # State
