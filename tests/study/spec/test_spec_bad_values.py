@@ -1,0 +1,258 @@
+"""Well-formed YAML with settings that cannot be: place, key, rule, finding, fix."""
+
+import pytest
+
+
+def adapter(*lines: str) -> str:
+    return "\n".join(["adapter:", "  method: adalora_rs", *(f"  {line}" for line in lines)])
+
+
+RATIO = "search bT as {type: float, low: .25, high: 1, ratio_of: b0}"
+SAMPLERS = "tpe, gp, cmaes, random, qmc, nsgaii, grid"
+METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        # keys
+        (adapter("b_0: 3"), "x.yaml:3: adapter.b_0: unknown key; did you mean `b0`?"),
+        ("adaptor: {}", "x.yaml:1: adaptor: unknown key; did you mean `adapter`?"),
+        ("adapter: {method: fmft, rank: 3}", "adapter.rank: unknown key; known keys: method"),
+        ("adapter: {method: adalora, p: 0.1}", "x.yaml:1: adapter.p: unknown key"),
+        (adapter("b0: {type: int, low: 6, hgh: 9}"), "adapter.b0.hgh: unknown key; did you mean"),
+        # types
+        ("training: 3", "training: must be a mapping of keys to values, but got 3"),
+        ("adapter: lora", "adapter: must be a mapping of keys to values, but got 'lora'"),
+        (adapter("b0: abc"), "x.yaml:3: adapter.b0: must be a whole number, but got 'abc'"),
+        (adapter("b0: 3.5"), "adapter.b0: must be a whole number, but got 3.5"),
+        (adapter("b0: true"), "adapter.b0: must be a whole number, but got True"),
+        (adapter("p: '0.1'"), "adapter.p: must be a number, but got '0.1'"),
+        (adapter("p: [0.1]"), "adapter.p: must be a number, but got [0.1]"),
+        (adapter("b0:"), "adapter.b0: must be a whole number, but got nothing"),
+        ("training: {group_by_length: yes}", "must be true or false, but got 'yes'"),
+        ("task: {path: 3}", "task.path: must be text, but got 3"),
+        ("backbone: {name: ''}", "backbone.name: must not be empty"),
+        # domains
+        (
+            adapter("b0: {type: int, low: 16, high: 4}"),
+            "x.yaml:3: adapter.b0: low <= high must hold, but got low=16, high=4",
+        ),
+        (adapter("b0: {type: int, low: 6}"), "adapter.b0.high: must be given"),
+        (adapter("b0: {low: 6, high: 9}"), "adapter.b0.type: must be one of float, int, categ"),
+        (adapter("b0: {type: integer}"), "but got 'integer'; did you mean `int`?"),
+        (adapter("b0: {type: [int]}"), "adapter.b0.type: must be one of float, int, categorical"),
+        (
+            adapter("b0: {type: float, low: 4, high: 8}"),
+            "adapter.b0.type: must be int, because the values are whole numbers",
+        ),
+        (
+            adapter("gamma: {type: float, low: 0, high: 1, log: true}"),
+            "adapter.gamma.low: low > 0 must hold for log: true, but got low=0.0",
+        ),
+        (
+            adapter("alpha: {type: float, low: 1, high: 4, log: true, step: 1}"),
+            "adapter.alpha.step: log and step exclude each other; remove one of them",
+        ),
+        (
+            adapter("alpha: {type: float, low: 1, high: 4, step: 0.7}"),
+            "step must divide high - low, but got low=1.0, high=4.0, step=0.7; high=3.8 would fit",
+        ),
+        (adapter("b0: {type: int, low: 6, high: 9, step: 2}"), "high=8 would fit"),
+        (adapter("b0: {type: int, low: 6, high: 9, step: 0}"), "step > 0 must hold"),
+        (adapter("alpha: {type: float, low: 1, high: .inf}"), "alpha.high: must be finite"),
+        (
+            adapter("p: {type: categorical, choices: []}"),
+            "p.choices: must name at least one choice",
+        ),
+        (
+            adapter("p: {type: categorical, choices: 0.1}"),
+            "p.choices: must be a list, but got 0.1",
+        ),
+        (adapter("p: {type: categorical, choices: [0.1, 0.1]}"), "but got 0.1 twice"),
+        (adapter("p: {type: categorical, choices: [[1]]}"), "must be a plain value, but got [1]"),
+        (adapter("p: {type: float, low: 0, high: 1, role: main}"), "must be nuisance, but got 'm"),
+        (
+            "search: {trials: {type: int, low: 1, high: 3}}",
+            "search.trials: must be a whole number, but got a mapping; this cannot be searched",
+        ),
+        ("training: {epochs: {type: int, low: 1, high: 3}}", "this cannot be searched"),
+        # the budget
+        (
+            adapter("b0: 4", "bT: 6"),
+            f"x.yaml:4: adapter.bT: bT <= b0 must hold, but got bT=6, b0=4; lower bT, or {RATIO}",
+        ),
+        (
+            adapter("b0: {type: int, low: 4, high: 12}", "bT: 6"),
+            f"adapter.bT: bT <= b0 must hold everywhere, but bT=6 can meet b0=4; {RATIO}",
+        ),
+        (adapter("bT: {type: int, low: 6, high: 13}"), "but bT=13 can meet b0=12"),
+        (
+            adapter("b0: {type: int, low: 6, high: 9}", "bT: {type: int, low: 2, high: 7}"),
+            f"but bT=7 can meet b0=6; {RATIO}",
+        ),
+        (
+            adapter("bT: {type: float, low: 0.5, high: 2, ratio_of: b0}"),
+            "0 < low <= high <= 1 must hold for ratio_of, but got low=0.5, high=2.0",
+        ),
+        (adapter("bT: {type: float, low: 0.1, high: 1, ratio_of: b1}"), "ratio_of: must be b0"),
+        (adapter("alpha: {type: float, low: 0.1, high: 1, ratio_of: b0}"), "only bT is a ratio"),
+        (adapter("b0: 0"), "adapter.b0: b0 >= 1 must hold, but got b0=0"),
+        # rates
+        (adapter("p: 1.5"), "x.yaml:3: adapter.p: p <= 1 must hold, but got p=1.5"),
+        (adapter("p: -0.1"), "adapter.p: p >= 0 must hold, but got p=-0.1"),
+        (adapter("p_reintroduce: 2"), "p_reintroduce <= 1 must hold, but got p_reintroduce=2"),
+        (adapter("p: .nan"), "adapter.p: must be finite, but got nan"),
+        (adapter("p: .inf"), "adapter.p: must be finite, but got inf"),
+        (
+            adapter("p:", "  type: float", "  low: 0", "  high: 1.5"),
+            "x.yaml:6: adapter.p.high: p <= 1 must hold, but got high=1.5",
+        ),
+        (adapter("p: {type: categorical, choices: [0, -1]}"), "p >= 0 must hold, but got choices"),
+        (adapter("beta1: 1"), "adapter.beta1: beta1 < 1 must hold, but got beta1=1"),
+        (adapter("beta2: 1.0"), "adapter.beta2: beta2 < 1 must hold, but got beta2=1.0"),
+        (adapter("beta2: {type: float, low: 0.5, high: 1}"), "beta2 < 1 must hold, but got high="),
+        # mask events
+        (adapter("deltaT: 0"), "deltaT: must be a whole number of steps >= 1 or a fraction of T"),
+        (adapter("deltaT: 1.0"), "a fraction of T in (0, 1), but got 1.0"),
+        (adapter("deltaT: 2.5"), "a fraction of T in (0, 1), but got 2.5"),
+        (adapter("deltaT: true"), "but got True"),
+        (
+            adapter("deltaT: {type: float, low: 0.5, high: 10}"),
+            "adapter.deltaT.high: must be a wh",
+        ),
+        (adapter("deltaT: {type: int, low: 0, high: 10}"), "adapter.deltaT.low: must be a whole"),
+        (
+            adapter("deltaT: 100") + "\ntraining: {steps: 40}",
+            "x.yaml:3: adapter.deltaT: deltaT < T must hold, or no mask event comes before T, "
+            "but got deltaT=100, T=30; lower it or train longer",
+        ),
+        (
+            adapter("deltaT: {type: int, low: 5, high: 30}") + "\ntraining: {steps: 40}",
+            "but got deltaT=30, T=30",
+        ),
+        (adapter("final_fraction: 0"), "final_fraction > 0 must hold"),
+        (adapter("final_fraction: 1"), "final_fraction < 1 must hold"),
+        (adapter("prune_mode: zer"), "must be one of zero, mask, but got 'zer'; did you mean `ze"),
+        (
+            adapter("prune_mode: {type: categorical, choices: [zero, no]}"),
+            "zero, mask, but got 'no",
+        ),
+        # methods and matrices
+        (
+            "adapter: {method: lorra}",
+            f"must be one of {METHODS}, but got 'lorra'; did you mean `l",
+        ),
+        ("adapter: {b0: 3}", f"adapter.method: must be given, as one of {METHODS}"),
+        ("adapter: {method: 3}", f"must be one of {METHODS}, but got 3"),
+        (
+            "adapter: {method: lora, matrices: [q, w]}",
+            "must be one of q, k, v, o, f1, f2, but got",
+        ),
+        ("adapter: {method: lora, matrices: [q, q]}", "matrices must differ, but got q, q"),
+        ("adapter: {method: lora, matrices: []}", "must name at least one matrix, but is empty"),
+        ("adapter: {method: lora, matrices: q}", "adapter.matrices: must be a list, but got 'q'"),
+        # training
+        ("training: {lr: 0}", "training.lr: lr > 0 must hold, but got lr=0"),
+        ("training: {lr: -1e-4}", "training.lr: lr > 0 must hold, but got lr=-0.0001"),
+        ("training: {lr: {type: float, low: 0, high: 1}}", "lr > 0 must hold, but got low=0.0"),
+        ("training: {batch_size: 0}", "training.batch_size: batch_size >= 1 must hold"),
+        ("training: {steps: -5}", "training.steps: steps >= 1 must hold, but got steps=-5"),
+        ("training: {steps: 99999999999}", "steps <= 1000000000 must hold"),
+        (
+            "training: {epochs: 3, steps: 40}",
+            "training.steps: epochs and steps exclude each other",
+        ),
+        (
+            "training: {steps: 8}",
+            "training.reports: reports <= steps must hold, but got reports=10, steps=8",
+        ),
+        ("training: {precision: fp8}", "must be one of fp32, bf16, fp16, but got 'fp8'"),
+        # task
+        ("task: {name: promoters, path: x}", "task.path: name and path exclude each other"),
+        ("task: {name: promoter}", "must be promoters, but got 'promoter'; did you mean `promot"),
+        ("task: {train: 0}", "task.train: train >= 1 must hold, but got train=0"),
+        # search
+        ("search: {trials: 0}", "search.trials: trials >= 1 must hold, but got trials=0"),
+        (
+            "search: {metric: mc}",
+            "mcc, auc, f1, accuracy, loss, but got 'mc'; did you mean `mcc`?",
+        ),
+        ("search: {sampler: tpe}", "search.sampler: must be a mapping of keys to values, but got"),
+        (
+            "search: {sampler: {name: tpee}}",
+            f"search.sampler.name: must be one of {SAMPLERS}, but got 'tpee'; did you mean `tpe`?",
+        ),
+        ("search: {sampler: {seed: 3}}", "search.sampler.name: must be given, as one of tpe"),
+        (
+            "search: {sampler: {name: tpe, n_startup: 3}}",
+            "search.sampler.n_startup: unknown key; did you mean `n_startup_trials`?",
+        ),
+        (
+            "search: {sampler: {name: random, multivariate: true}}",
+            "search.sampler.multivariate: unknown key; known keys: name",
+        ),
+        ("search: {sampler: {name: tpe, multivariate: false, group: true}}", "group needs multiv"),
+        (
+            "search: {sampler: {name: cmaes, lr_adapt: true, with_margin: true}}",
+            "exclude each oth",
+        ),
+        (
+            "search: {sampler: {name: grid}}\ntraining: {lr: {type: float, low: 1, high: 2}}",
+            "x.yaml:2: training.lr: must be categorical or have a step for the grid sampler",
+        ),
+        # the rest
+        ("scheduler: {name: hyperband}", "must be one of asha, none, but got 'hyperband'"),
+        ("scheduler: {reduction_factor: 1}", "reduction_factor > 1 must hold"),
+        ("scheduler: {grace_fraction: 0}", "grace_fraction > 0 must hold"),
+        ("scheduler: {grace_fraction: 1.5}", "grace_fraction <= 1 must hold"),
+        ("seeds: {init: -1}", "seeds.init: init >= 0 must hold, but got init=-1"),
+        ("seeds: {mask: 4294967296}", "seeds.mask: mask < 4294967296 must hold"),
+        ("seeds: {data: 0.5}", "seeds.data: must be a whole number, but got 0.5"),
+        ("resources: {gpus_per_trial: 1.5}", "must be whole, or a fraction below 1, but got 1.5"),
+        ("resources: {gpus_per_trial: -1}", "gpus_per_trial >= 0 must hold"),
+        ("resources: {cpus_per_trial: 0}", "cpus_per_trial >= 1 must hold"),
+        ("resources: {max_concurrent: 0}", "max_concurrent >= 1 must hold"),
+    ],
+)
+def test_an_impossible_setting_is_refused_in_one_line(refused, text, message):
+    line = refused(text)
+    assert line.startswith("x.yaml:")
+    assert message in line
+    assert "and 1 more" not in line
+    assert len(line) < 400
+
+
+def test_of_several_errors_the_first_by_line_is_shown_and_the_others_counted(refused):
+    text = "training:\n  batch_size: 0\nseeds:\n  init: -1\nsearch:\n  trials: 0\n"
+    expected = "x.yaml:2: training.batch_size: batch_size >= 1 must hold, but got batch_size=0"
+    assert refused(text) == f"{expected} (and 2 more)"
+
+
+def test_warm_up_steps_must_end_before_pruning_does(refused):
+    line = refused(adapter("deltaT: 10", "warmup_steps: 90") + "\ntraining: {steps: 120}")
+    assert "adapter.warmup_steps: warmup_steps < T must hold" in line
+    assert "warmup_steps=90, T=90" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        adapter("p: 0", "beta1: 0", "beta2: 0.999"),
+        adapter("p: 1", "p_reintroduce: 0"),
+        adapter("b0: 6", "bT: 6"),
+        adapter("deltaT: 1"),
+        adapter("deltaT: {type: categorical, choices: [50, 0.1]}"),
+        adapter("p_reintroduce: {type: categorical, choices: [null, 0.0]}"),
+        adapter("prune_mode: {type: categorical, choices: [zero, mask]}"),
+        adapter("b0: {type: int, low: 6, high: 6}"),
+        "training: {steps: 10, reports: 10}\nadapter: {method: lora}",
+        "resources: {gpus_per_trial: 0.25}",
+        "resources: {gpus_per_trial: 2}",
+        "resources:\nscheduler:\n",
+        "scheduler: {name: none}",
+        "adapter: {method: linear_probe}",
+    ],
+)
+def test_the_edges_of_the_rules_are_accepted(read, text):
+    read(text)

@@ -1,0 +1,115 @@
+"""`--set a.b=c`."""
+
+from pathlib import Path
+
+import pytest
+
+from study.spec import FloatDomain, load_spec
+
+SPACE = "training:\n  lr: 1e-4\n  epochs: 3\ntask:\n  name: promoters\n"
+
+
+def test_a_value_is_read_as_yaml(read):
+    spec = read(SPACE, "training.lr=2e-3", "training.group_by_length=true", "seeds.init=7")
+    assert (spec.training.lr, spec.training.group_by_length, spec.seeds.init) == (2e-3, True, 7)
+
+
+def test_the_last_of_two_overrides_wins(read):
+    assert read(SPACE, "training.lr=1e-3", "training.lr=1e-2").training.lr == 1e-2
+
+
+def test_a_fixed_leaf_becomes_searched_and_back(read):
+    domain = "{type: float, low: 1e-4, high: 1e-2, log: true}"
+    assert read(SPACE, f"training.lr={domain}").domains["lr"] == FloatDomain(
+        low=1e-4, high=1e-2, log=True
+    )
+    searched = f"training:\n  lr: {domain}\n"
+    assert read(searched, "training.lr=1e-3").domains == {}
+    narrowed = read(searched, "training.lr.high=1e-3").domains["lr"]
+    assert (narrowed.low, narrowed.high) == (1e-4, 1e-3)
+
+
+def test_a_section_that_the_file_lacks_is_made(read):
+    assert read(SPACE, "search.trials=3").search.trials == 3
+    assert read("resources:\n" + SPACE, "resources.max_concurrent=3").resources.max_concurrent == 3
+
+
+def test_one_of_two_exclusive_keys_replaces_the_other_of_the_file(read):
+    assert read(SPACE, "training.steps=400").training.epochs is None
+    assert read(SPACE, "training.steps=400", "training.steps=null").training.epochs == 5
+    assert read(SPACE, "task.path=data").task.name is None
+
+
+def test_two_exclusive_overrides_are_refused(refused):
+    line = refused(SPACE, "training.steps=400", "training.epochs=2")
+    assert line.startswith("--set training.steps=400: training.steps: epochs and steps exclude")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.lr", "--set training.lr: must be of the form a.b=c"),
+        ("=3", "--set =3: must be of the form a.b=c"),
+        ("training..lr=3", "--set training..lr=3: must be of the form a.b=c"),
+        (f"training.{'k' * 61}=3", "must be of the form a.b=c"),
+        ("training.lr=0", "--set training.lr=0: training.lr: lr > 0 must hold, but got lr=0"),
+        ("training.lrr=1", "--set training.lrr=1: training.lrr: unknown key; did you mean `lr`?"),
+        ("trainin.lr=1", "--set trainin.lr=1: trainin: unknown key; did you mean `training`?"),
+        ("training=1", "--set training=1: training: must be a mapping"),
+        ("training.lr.low=1", "--set training.lr.low=1: training.lr: must be a mapping, but is 0"),
+        ("training.lr=", "--set training.lr=: training.lr: must be a number, but got nothing"),
+        ("training.lr=a: b: c", "--set training.lr=a: b: c: must be YAML"),
+        ("training.lr=1\n---\n2", "--set training.lr=1 --- 2: must be a single document"),
+        ("training.lr=!!python/x 1", "--set training.lr=!!python/x 1: must be plain text"),
+        (
+            "adapter={method: adalora_rs, b0: {type: int, low: 3, high: 1}}",
+            "--set adapter={method: adalora_rs, b0: {type: int, low: 3, high: 1}}: adapter.b0",
+        ),
+        (f"training.lr={'x' * 200}", "xxx...: training.lr: must be a number"),
+    ],
+)
+def test_a_bad_override_is_named_in_the_message(refused, setting, message):
+    assert message in refused(SPACE, setting)
+
+
+def test_overrides_come_after_the_lines_of_the_file_in_the_count(refused):
+    assert refused(SPACE, "training.lr=0", "seeds.init=-1").endswith(" (and 1 more)")
+
+
+def test_a_path_in_the_file_is_looked_for_beside_the_file_then_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    beside, working = tmp_path / "spaces", tmp_path / "work"
+    (beside / "both").mkdir(parents=True)
+    (working / "both").mkdir(parents=True)
+    (working / "here").mkdir()
+    monkeypatch.chdir(working)
+
+    def path(written: str, *overrides: str) -> Path | None:
+        (beside / "x.yaml").write_text(f"task: {{path: {written}}}\n")
+        return load_spec(str(beside / "x.yaml"), overrides).task.path
+
+    assert path("both") == beside / "both"
+    assert path("here") == working / "here"
+    assert path("nowhere") == working / "nowhere"
+    assert path("other", "task.path=both") == working / "both"
+    assert path(str(beside)) == beside
+    assert path("../spaces") == beside
+
+
+def test_a_path_in_the_home_folder_is_expanded(read, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert read(SPACE, "task.path=~/data").task.path == tmp_path / "home" / "data"
+
+
+def test_a_backbone_is_a_folder_only_if_it_looks_like_one_or_exists(read, tmp_path: Path):
+    (tmp_path / "org" / "local").mkdir(parents=True)
+    (tmp_path / "opt-dna-mini").mkdir()
+
+    def name(written: str) -> str:
+        return read(f"backbone: {{name: {written}}}").backbone.name
+
+    assert name("org/hub") == "org/hub"
+    assert name("org/local") == str(tmp_path / "org" / "local")
+    assert name("./missing") == str(tmp_path / "missing")
+    assert name("opt-dna-mini") == "opt-dna-mini"
