@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from study.errors import InputError
 from study.spec.rules import shown
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 20
 MAX_KEY = 60
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
@@ -76,6 +78,7 @@ def parse(text: str, source: str, *, numbered: bool = True) -> Document:
         InputError: not YAML, several documents, a duplicate key, an anchor, tag or odd key.
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _ShallowComposer
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
@@ -83,12 +86,25 @@ def parse(text: str, source: str, *, numbered: bool = True) -> Document:
     except YAMLError as error:
         found = str(error).splitlines()[0]
         raise InputError(f"{source}: must be plain YAML text, but {found}") from error
-    except RecursionError as error:
-        raise InputError(f"{source}: must be a mapping of sections, but nests too deep") from error
     document = Document(source, None)
     if node is not None:
         document.values = _Walk(yaml, document, numbered).value(node, ())
     return document
+
+
+class _ShallowComposer(Composer):
+    """Stops at an absurd nesting at once instead of at Python's recursion limit."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = self.parser.peek_event().start_mark
+            raise ComposerError(problem="nests too deep", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _syntax_message(error: MarkedYAMLError, source: str, numbered: bool) -> str:

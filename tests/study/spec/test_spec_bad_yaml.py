@@ -39,7 +39,7 @@ from study.spec.reader import MAX_BYTES
         ('backbone: {name: "a\\0b"}\n', "x.yaml:1: must be printable text on one line"),
         (b"seeds:\n  init: \xff\n", "x.yaml:2: must be UTF-8 text, but got byte 0xff"),
         (b"seeds: \x00\n", "x.yaml: must be plain YAML text, but unacceptable character"),
-        ("a: " + "[" * 3000, "x.yaml: must be a mapping of sections, but nests too deep"),
+        ("a: " + "[" * 3000, "x.yaml:1: must be YAML, but: nests too deep"),
         (f"training: {{steps: {'9' * 5000}}}\n", "x.yaml:1: must be a number, but got '999"),
     ],
 )
@@ -68,7 +68,7 @@ def test_a_device_is_refused():
 
 
 def test_a_big_file_is_refused(refused):
-    assert "at most 256 KiB" in refused("#" * (MAX_BYTES + 1))
+    assert "at most 64 KiB" in refused("#" * (MAX_BYTES + 1))
 
 
 def test_a_name_that_no_file_system_takes_is_refused():
