@@ -6,6 +6,7 @@ searched leaf holds one of the classes below (`StudySpec.domains` lists them).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import (
@@ -17,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
 from study.spec.rules import Section, refusal, refuse, shown, suggestion
 
@@ -148,14 +149,18 @@ def extremes(leaf: Any) -> tuple[Any, ...]:
     return leaf.bounds() if isinstance(leaf, Domain) else (leaf,)
 
 
+@dataclass(frozen=True)
 class Searchable:
     """Marks a leaf that may hold a domain; every value of the domain must be valid there."""
+
+    as_ratio: bool = False
+    """Whether the domain may be a `ratio_of`."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.with_info_wrap_validator_function(
-            _fixed_or_domain,
+        return core_schema.no_info_wrap_validator_function(
+            self._fixed_or_domain,
             handler(source),
             serialization=core_schema.plain_serializer_function_ser_schema(_plain),
         )
@@ -165,30 +170,22 @@ class Searchable:
     ) -> JsonSchemaValue:
         return handler(schema) | {"x-searchable": True}
 
+    def _fixed_or_domain(self, given: Any, fixed: Callable[[Any], Any]) -> Any:
+        if not isinstance(given, dict | Domain):
+            return fixed(given)
+        domain = read_domain(given) if isinstance(given, dict) else given
+        if not isinstance(domain, FloatDomain) or domain.ratio_of is None:
+            _check_bounds(domain, fixed)
+        elif not self.as_ratio:
+            refuse(("ratio_of",), "must be left out: only bT is a ratio of b0")
+        elif not 0 < domain.low <= domain.high <= 1:
+            found = f"low={domain.low}, high={domain.high}"
+            refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {found}")
+        return domain
+
 
 def _plain(value: Any) -> Any:
     return value.as_mapping() if isinstance(value, Domain) else value
-
-
-def _fixed_or_domain(
-    given: Any, fixed: Callable[[Any], Any], info: core_schema.ValidationInfo[Any]
-) -> Any:
-    if not isinstance(given, dict | Domain):
-        return fixed(given)
-    domain = read_domain(given) if isinstance(given, dict) else given
-    if isinstance(domain, FloatDomain) and domain.ratio_of:
-        _check_ratio(domain, info.field_name)
-    else:
-        _check_bounds(domain, fixed)
-    return domain
-
-
-def _check_ratio(domain: FloatDomain, leaf: str | None) -> None:
-    if leaf != "bT":
-        refuse(("ratio_of",), f"must be left out, because only bT is a ratio of b0, not {leaf}")
-    if not 0 < domain.low <= domain.high <= 1:
-        found = f"low={domain.low}, high={domain.high}"
-        refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {found}")
 
 
 def _check_bounds(domain: Domain, fixed: Callable[[Any], Any]) -> None:
@@ -205,10 +202,7 @@ def _blame(name: str, value: Choice, error: ValidationError, *, whole_numbers: b
     first = error.errors(include_url=False)[0]
     if first["type"] == "int_type" and whole_numbers:
         refuse(("type",), "must be int, because the values are whole numbers", "float")
-    kind = (
-        PydanticCustomError("rule", "{text}", first["ctx"])
-        if first["type"] == "rule"
-        else first["type"]
-    )
-    details = InitErrorDetails(type=kind, loc=(name,), input=value, ctx=first.get("ctx", {}))
+    ctx = first.get("ctx", {})
+    kind = refusal(ctx["text"]) if first["type"] == "rule" else first["type"]
+    details = InitErrorDetails(type=kind, loc=(name,), input=value, ctx=ctx)
     raise ValidationError.from_exception_data("study", [details]) from None

@@ -34,6 +34,7 @@ PositiveNumber = Annotated[float, Field(gt=0), Searchable()]
 OptionalPositive = Annotated[Annotated[float, Field(gt=0)] | None, Searchable()]
 NonNegative = Annotated[float, Field(ge=0), Searchable()]
 SearchableCount = Annotated[int, Field(ge=1, le=MAX_COUNT), Searchable()]
+RatioCount = Annotated[int, Field(ge=1, le=MAX_COUNT), Searchable(as_ratio=True)]
 SearchableSteps = Annotated[int, Field(ge=0, le=MAX_COUNT), Searchable()]
 Interval = Annotated[
     int | float,

@@ -15,6 +15,7 @@ from study.spec.leaves import (
     OptionalRate,
     PositiveNumber,
     Rate,
+    RatioCount,
     SearchableCount,
     SearchableSteps,
 )
@@ -27,7 +28,7 @@ class _Budgeted(Section):
     matrices: Matrices = ALL_MATRICES
     b0: SearchableCount = 12
     """Average triplets per adapted matrix at the start: the initial rank of every matrix."""
-    bT: SearchableCount = 6
+    bT: RatioCount = 6
     """Average triplets per adapted matrix at the end, at most b0; search it as a ratio of b0."""
     deltaT: Interval = 100
     """Steps between mask events: a whole number, or a fraction of T."""
