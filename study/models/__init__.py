@@ -1,0 +1,51 @@
+"""Backbones: which ones, what they are, their tokenizers, weights and classification heads.
+
+inspect.py        family, sizes and files of a backbone, from its config alone; quick
+tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
+backbones.py      the weights, checked key by key (torch and transformers)
+heads.py          which parameters are the head, and drawing them anew
+opt_dna_mini/     the embedded backbone with its model card
+pretraining/      how the embedded backbone was made
+
+The names below load torch and transformers when first used, not before.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.models.backbones import Backbone, empty_backbone, encode, load_backbone
+    from study.models.heads import head_pattern, reset_head
+    from study.models.inspect import BackboneInfo, inspect_backbone
+    from study.models.tokenization import token_lengths
+
+__all__ = [
+    "Backbone",
+    "BackboneInfo",
+    "empty_backbone",
+    "encode",
+    "head_pattern",
+    "inspect_backbone",
+    "load_backbone",
+    "reset_head",
+    "token_lengths",
+]
+
+_HOMES = {
+    "Backbone": "backbones",
+    "BackboneInfo": "inspect",
+    "empty_backbone": "backbones",
+    "encode": "backbones",
+    "head_pattern": "heads",
+    "inspect_backbone": "inspect",
+    "load_backbone": "backbones",
+    "reset_head": "heads",
+    "token_lengths": "tokenization",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,171 @@
+"""A loaded backbone: weights checked key by key, its tokenizer, and a head still to be drawn."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pickle import UnpicklingError
+from typing import Any, Literal
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from torch import nn
+
+from study.errors import InputError
+from study.models.heads import head_pattern
+from study.models.hub import reach
+from study.models.inspect import BackboneInfo, Family
+from study.models.tokenization import Tokenizer, load_tokenizer
+
+_CLASSES: dict[Family, Any] = {
+    "opt": transformers.OPTForSequenceClassification,
+    "bert": transformers.BertForSequenceClassification,
+    "esm": transformers.EsmForSequenceClassification,
+}
+# What a checkpoint may hold or lack besides the head: outputs of pre-training, which a
+# classifier has no use for, and buffers that older versions saved.
+_SPARE = re.compile(
+    r"lm_head\..+|cls\..+|(bert|esm)\.embeddings\.position_ids|esm\.pooler\..+"
+    r"|esm\.contact_head\..+|.*\.rotary_embeddings\.inv_freq"
+)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A sequence classifier and what turns DNA into its input.
+
+    The head is not meant to be used as loaded: `reset_head` draws it, once a trial. Everything
+    else stays as it was loaded for as long as nobody trains it.
+    """
+
+    info: BackboneInfo
+    model: nn.Module
+    tokenizer: Tokenizer
+
+
+def load_backbone(
+    info: BackboneInfo, *, num_labels: int, dtype: Literal["float32", "bfloat16", "float16"]
+) -> Backbone:
+    """Loads the weights in the given dtype, whatever the checkpoint's, in evaluation mode.
+
+    Only the native classes of transformers are used; no code from the model's repository runs.
+
+    Raises InputError, naming the keys, where a weight of the backbone is missing from the
+    checkpoint, left over or of another shape.
+    """
+    tokenizer = load_tokenizer(info)
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        model, report = _read_weights(info, num_labels, getattr(torch, dtype))
+    _check_keys(info, report)
+    model.config.pad_token_id = tokenizer.pad_id
+    return Backbone(info, model.eval(), tokenizer)
+
+
+def encode(
+    backbone: Backbone, sequences: Sequence[str], max_length: int | None = None
+) -> list[list[int]]:
+    """Token ids of each sequence, special tokens included, at most `max_length` of them.
+
+    Longer rows lose tokens at their end, the closing special token stays. Without
+    `max_length` nothing is cut.
+
+    Raises InputError where `max_length`, or a row that may not be cut, exceeds the model's
+    positions, and for stretches that the vocabulary lacks.
+    """
+    positions = backbone.info.max_positions
+    if max_length is not None and not 3 <= max_length <= positions:
+        raise InputError(
+            f"task.max_length: must be from 3 to the {positions} tokens that backbone "
+            f"{backbone.info.name} can read, found {max_length}"
+        )
+    rows = backbone.tokenizer(sequences)
+    if max_length is None:
+        longest = max(map(len, rows), default=0)
+        if longest > positions:
+            raise InputError(
+                f"task: sequences must have at most {positions} tokens for backbone "
+                f"{backbone.info.name}, found {longest}; set task.max_length to cut them"
+            )
+        return rows
+    return [backbone.tokenizer.cut(row, max_length) for row in rows]
+
+
+def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
+    """The backbone's modules without weights, on the meta device: for counting and matching."""
+    config = transformers.AutoConfig.from_pretrained(info.folder, num_labels=num_labels)
+    with _quiet(), torch.device("meta"):
+        model = _CLASSES[info.family](config)
+    return Backbone(info, model, load_tokenizer(info))
+
+
+def _read_weights(
+    info: BackboneInfo, num_labels: int, dtype: torch.dtype
+) -> tuple[Any, dict[str, Any]]:
+    def load(**more: Any) -> tuple[Any, dict[str, Any]]:
+        result: tuple[Any, dict[str, Any]] = _CLASSES[info.family].from_pretrained(
+            info.source,
+            revision=info.revision or "main",
+            num_labels=num_labels,
+            dtype=dtype,
+            weights_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **more,
+        )
+        return result
+
+    try:
+        return load(local_files_only=True)  # for a hub id the cache: no question to the hub
+    except (SafetensorError, UnpicklingError) as error:
+        raise _unreadable(info, error) from error
+    except OSError as error:
+        if info.source == str(info.folder):
+            raise _unreadable(info, error) from error
+        return reach(info.name, load)
+
+
+def _unreadable(info: BackboneInfo, error: Exception) -> InputError:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return InputError(
+        f"backbone {info.name}: the weights must be safetensors, or a .bin of tensors alone, "
+        f"found {first}"
+    )
+
+
+def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:
+    def strange(keys: Sequence[str]) -> list[str]:
+        head = head_pattern(info.family)
+        return sorted(k for k in keys if not re.fullmatch(head, k) and not _SPARE.fullmatch(k))
+
+    found = {
+        "missing": strange(report["missing_keys"]),
+        "left over": strange(report["unexpected_keys"]),
+        "of another shape": strange([entry[0] for entry in report["mismatched_keys"]]),
+    }
+    faults = [
+        f"{len(keys)} {what} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
+        for what, keys in found.items()
+        if keys
+    ]
+    if faults:
+        raise InputError(
+            f"backbone {info.name}: the checkpoint must hold exactly the weights of a "
+            f"{info.family} model, found {'; '.join(faults)}; it is damaged or of another "
+            "architecture"
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' loading bars and reports: `_check_keys` says what matters."""
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

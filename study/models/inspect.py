@@ -1,0 +1,168 @@
+"""What a backbone is, from its config and file names alone: no torch, no weights read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from study.errors import InputError
+
+Family = Literal["opt", "bert", "esm"]
+
+EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+)
+_FAMILIES = ("opt", "bert", "esm")
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """A backbone of one of the three families, found but not yet loaded.
+
+    `folder` holds config and tokenizer files; `source` is what the weights load from (the same
+    folder, or the hub id). `max_positions` counts tokens, special tokens included.
+    `embedding_size` is the width of the embeddings and of OPT's output, which differs from
+    `hidden_size` in OPT-350M.
+    """
+
+    name: str
+    source: str
+    revision: str | None
+    folder: Path
+    family: Family
+    layers: int
+    hidden_size: int
+    embedding_size: int
+    feed_forward_size: int
+    vocab_size: int
+    max_positions: int
+    pad_id: int | None
+    bos_id: int | None
+    has_tokenizer_json: bool
+
+
+def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
+    """Finds a backbone: an embedded name, a folder, or a model id of the Hugging Face hub.
+
+    A folder wins over a hub id of the same name. For a hub id the config and the tokenizer
+    files are downloaded, or taken from the hub's cache.
+
+    Raises InputError for a folder without config or weights, an id that cannot be had, a
+    family other than OPT, BERT and ESM, and a config without the sizes.
+    """
+    folder = EMBEDDED.get(name, Path(name).expanduser())
+    if folder.is_dir():
+        folder = folder.resolve()
+        _check_folder(name, folder)
+        source, revision = str(folder), None
+    elif _is_hub_id(name):
+        from study.models.hub import fetch
+
+        folder, source = fetch(name, revision, TOKENIZER_FILES), name
+    else:
+        raise InputError(
+            f"backbone.name: must be {', '.join(EMBEDDED)}, an existing folder or a hub id "
+            f"such as facebook/opt-125m, found {name!r}"
+        )
+    return _describe(name, source, revision, folder)
+
+
+def _is_hub_id(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) == 2 and all(p and not p.startswith((".", "~")) for p in parts)
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"backbone {name}: the folder must hold config.json, found "
+            f"{_listing(folder)}; save the model with save_pretrained"
+        )
+    if not any((folder / file).is_file() for file in WEIGHT_FILES):
+        raise InputError(
+            f"backbone {name}: the folder must hold weights (model.safetensors or "
+            f"pytorch_model.bin), found {_listing(folder)}"
+        )
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") if names else "nothing"
+
+
+def _describe(name: str, source: str, revision: str | None, folder: Path) -> BackboneInfo:
+    config = _read_config(name, folder / "config.json")
+    family = _family(name, config)
+    opt = family == "opt"
+    hidden = _size(name, config, "hidden_size")
+    positions = _size(name, config, "max_position_embeddings")
+    pad_id = config.get("pad_token_id")
+    if family == "esm":
+        pad_id = 1 if pad_id is None else pad_id
+        positions -= pad_id + 1  # ESM counts positions from pad_id + 1
+    return BackboneInfo(
+        name=name,
+        source=source,
+        revision=revision,
+        folder=folder,
+        family=family,
+        layers=_size(name, config, "num_hidden_layers"),
+        hidden_size=hidden,
+        embedding_size=config.get("word_embed_proj_dim", hidden) if opt else hidden,
+        feed_forward_size=_size(name, config, "ffn_dim" if opt else "intermediate_size"),
+        vocab_size=_size(name, config, "vocab_size"),
+        max_positions=positions,
+        pad_id=pad_id,
+        bos_id=config.get("bos_token_id", 2) if opt else None,
+        has_tokenizer_json=(folder / "tokenizer.json").is_file(),
+    )
+
+
+def _read_config(name: str, path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"backbone {name}: config.json must be readable JSON, found {error}"
+        ) from error
+    if not isinstance(config, dict):
+        raise InputError(
+            f"backbone {name}: config.json must hold an object, found {type(config).__name__}"
+        )
+    return config
+
+
+def _family(name: str, config: dict[str, Any]) -> Family:
+    """The family by `model_type`, or by the architecture's name in configs older than that."""
+    kind = config.get("model_type")
+    if kind is None:
+        known = {"OPT": "opt", "Bert": "bert", "Esm": "esm"}
+        architecture = next(iter(config.get("architectures") or []), "")
+        kind = next((f for prefix, f in known.items() if architecture.startswith(prefix)), None)
+    if kind in _FAMILIES:
+        return cast(Family, kind)
+    own_code = "; it needs code of its own, which is never run" if "auto_map" in config else ""
+    raise InputError(
+        f"backbone {name}: the family (model_type in config.json) must be one of "
+        f"{', '.join(_FAMILIES)}, found {kind}{own_code}"
+    )
+
+
+def _size(name: str, config: dict[str, Any], key: str) -> int:
+    value = config.get(key)
+    if not isinstance(value, int) or value < 1:
+        raise InputError(
+            f"backbone {name}: {key} in config.json must be a positive integer, found {value!r}"
+        )
+    return value

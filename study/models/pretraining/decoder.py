@@ -1,0 +1,119 @@
+"""The OPT decoder that is trained: its shape, initial weights, loss and export."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from study.models.pretraining.bpe import BOS_ID, PAD_ID
+
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the decoder; the feed-forward layers are 4 times as wide as the hidden state."""
+
+    vocab_size: int = 256
+    hidden_size: int = 160
+    layers: int = 4
+    heads: int = 5
+    positions: int = 320
+
+
+def build_decoder(shape: Shape, seed: int) -> nn.Module:
+    """An OPTForCausalLM without dropout, weights N(0, 0.02^2) drawn from `seed`.
+
+    The two layers that write into the residual stream start smaller, by sqrt(2 * layers).
+    """
+    from transformers import OPTConfig, OPTForCausalLM
+
+    config = OPTConfig(
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.hidden_size,
+        word_embed_proj_dim=shape.hidden_size,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        ffn_dim=4 * shape.hidden_size,
+        max_position_embeddings=shape.positions,
+        dropout=0.0,
+        attention_dropout=0.0,
+        pad_token_id=PAD_ID,
+        bos_token_id=BOS_ID,
+        eos_token_id=BOS_ID,
+    )
+    model: nn.Module = OPTForCausalLM(config)
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif "layer_norm" in name:
+            nn.init.ones_(parameter)
+        else:
+            residual = name.endswith(("out_proj.weight", "fc2.weight"))
+            scale = (2 * shape.layers) ** -0.5 if residual else 1.0
+            nn.init.normal_(parameter, std=0.02 * scale, generator=generator)
+    return model
+
+
+def next_token_loss(
+    model: nn.Module, tokens: Int64[Tensor, "rows length"], *, reduction: str = "mean"
+) -> Float[Tensor, ""]:
+    """Cross-entropy in nats of each next token; </s> and <pad> are never predicted."""
+    logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()
+    targets = tokens[:, 1:]
+    targets = targets.masked_fill((targets == BOS_ID) | (targets == PAD_ID), _IGNORED)
+    return F.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=_IGNORED, reduction=reduction
+    )
+
+
+@torch.no_grad()
+def bits_per_base(
+    model: nn.Module, tokenizer: Tokenizer, sequences: Sequence[str], batch_size: int = 32
+) -> float:
+    """Bits per base that the model needs for `sequences` (A, C, G and T alone).
+
+    Each sequence is read alone, after </s>. A string has more than one tokenisation and only
+    the tokenizer's is counted, so the true figure can only be lower.
+    """
+    rows = sorted((e.ids for e in tokenizer.encode_batch(list(sequences))), key=len)
+    nats = 0.0
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        tokens = torch.full((len(batch), len(batch[-1])), PAD_ID)
+        for index, ids in enumerate(batch):
+            tokens[index, : len(ids)] = torch.tensor(ids)
+        nats += float(next_token_loss(model, tokens, reduction="sum"))
+    return float(nats / np.log(2) / sum(map(len, sequences)))
+
+
+def export(model: nn.Module, folder: Path) -> None:
+    """Writes config.json and model.safetensors, the weights as float16, each in one move.
+
+    The output layer is left out: it is the embedding.
+    """
+    from safetensors.torch import save
+
+    state = {
+        key: value.to(torch.float16)
+        for key, value in model.state_dict().items()
+        if key != "lm_head.weight"
+    }
+    _replace(folder / "model.safetensors", save(state, metadata={"format": "pt"}))
+    config = {**model.config.to_diff_dict(), "architectures": ["OPTForCausalLM"]}  # type: ignore
+    config["dtype"] = "float16"
+    _replace(folder / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(path.name + ".tmp")
+    beside.write_bytes(content)
+    beside.replace(path)

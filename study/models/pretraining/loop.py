@@ -1,0 +1,166 @@
+"""The training loop: a run is a function of its settings and its text, however often resumed."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt16
+from tokenizers import Tokenizer
+from torch import nn
+
+from study.models.pretraining import decoder
+from study.models.pretraining.corpus import Corpus
+from study.models.pretraining.packing import packed_rows
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained and for how long. One step sees `batch_size` rows of `positions` ids.
+
+    The learning rate rises over `warmup` steps, stays at `lr`, and falls along a half cosine
+    to a twentieth of it over the last `decay` (a fraction) of the steps.
+    """
+
+    steps: int = 6000
+    batch_size: int = 16
+    lr: float = 2e-3
+    warmup: int = 200
+    decay: float = 0.4
+    weight_decay: float = 0.05
+    max_grad_norm: float = 1.0
+    precision: str = "bf16"
+    evaluate_every: int = 250
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a run after `step` steps; bits per base only where it was measured."""
+
+    step: int
+    loss: float
+    lr: float
+    seconds: float
+    bits_per_base: float | None = None
+
+
+def learning_rate(settings: Settings, step: int) -> float:
+    """The rate of step 1, 2, ..., settings.steps."""
+    rise = min(1.0, step / max(1, settings.warmup))
+    length = settings.decay * settings.steps
+    passed = step - (settings.steps - length)
+    if passed <= 0:
+        return settings.lr * rise
+    fall = 0.5 * (1 + math.cos(math.pi * passed / length))
+    return settings.lr * rise * (0.05 + 0.95 * fall)
+
+
+class Run:
+    """Model, optimizer and place in the text; everything that a checkpoint holds."""
+
+    def __init__(self, settings: Settings, shape: decoder.Shape) -> None:
+        self.settings, self.shape = settings, shape
+        self.step = 0
+        self.number, self.row = 0, 0  # pass over the text, first row not seen in it
+        self.model = decoder.build_decoder(shape, settings.seed)
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        vectors = [p for p in self.model.parameters() if p.ndim < 2]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": settings.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+
+    def save(self, path: Path) -> None:
+        """Writes the checkpoint beside `path` and moves it there: never a half-written one."""
+        beside = path.with_suffix(".tmp")
+        state = {
+            "place": [self.step, self.number, self.row],
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        torch.save(state, beside)
+        beside.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Takes up a checkpoint of the same settings; nothing is unpickled but tensors."""
+        state = torch.load(path, weights_only=True)
+        self.step, self.number, self.row = state["place"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def batches(
+        self, lines: list[str], tokenizer: Tokenizer
+    ) -> Iterator[UInt16[np.ndarray, "b l"]]:
+        """The rest of the text, for ever. Moves the place before it yields."""
+        size = self.settings.batch_size
+        while True:
+            rows = packed_rows(
+                lines, tokenizer, self.shape.positions, seed=self.settings.seed, number=self.number
+            )
+            if len(rows) < size:
+                raise ValueError(f"{len(rows)} rows of text, fewer than one batch of {size}")
+            while self.row + size <= len(rows):
+                self.row += size
+                yield rows[self.row - size : self.row]
+            self.number, self.row = self.number + 1, 0
+
+    def train_step(self, rows: UInt16[np.ndarray, "b l"]) -> tuple[float, float]:
+        """One optimizer step. Returns the loss in nats per token and the learning rate."""
+        tokens = torch.from_numpy(rows.astype(np.int64))
+        rate = learning_rate(self.settings, self.step + 1)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            loss = decoder.next_token_loss(self.model, tokens)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        return loss.item(), rate
+
+
+def train(
+    run: Run,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    folder: Path,
+    report: Callable[[Progress], None],
+    stop: Callable[[], bool],
+) -> bool:
+    """Trains to the last step, or until `stop` says so; True when the last step was reached.
+
+    Every `evaluate_every` steps, and at either end, it measures the held-out sequences, adds a
+    line to curve.jsonl, writes checkpoint.pt and exports the weights to `folder`.
+    """
+    start, first = time.monotonic(), run.step
+    batches = run.batches(corpus.train, tokenizer)
+    while run.step < run.settings.steps and not stop():
+        loss, rate = run.train_step(next(batches))
+        at_end = run.step == run.settings.steps
+        measured = None
+        if at_end or run.step % run.settings.evaluate_every == 0:
+            measured = decoder.bits_per_base(run.model, tokenizer, corpus.held_out)
+            run.save(folder / "checkpoint.pt")
+            decoder.export(run.model, folder)
+        progress = Progress(run.step, loss, rate, time.monotonic() - start, measured)
+        if measured is not None:
+            _note(folder / "curve.jsonl", progress)
+        report(progress)
+    if run.step > first and run.step < run.settings.steps:
+        run.save(folder / "checkpoint.pt")
+    return run.step >= run.settings.steps
+
+
+def _note(path: Path, progress: Progress) -> None:
+    with path.open("a") as handle:
+        handle.write(json.dumps(asdict(progress)) + "\n")

@@ -1,0 +1,218 @@
+"""DNA to token ids, by the tokenizer files of a backbone; loads neither torch nor transformers.
+
+Four schemes, found from the files:
+- tokenizer.json: whatever it says (byte-pair encoding of DNA, for one);
+- vocab.json and merges.txt: GPT-2's byte-level byte pairs, as OPT has them;
+- a BERT vocabulary of k-mers: overlapping k-mers, as DNABERT wants them;
+- an ESM vocabulary of k-mers: k-mers side by side, single letters where none fits.
+
+Special tokens follow the family: OPT has its bos token in front, BERT [CLS] and [SEP] around,
+ESM <cls> in front and, where tokenizer_config.json names one, an eos token at the end.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from study.errors import InputError
+from study.models.inspect import BackboneInfo
+
+_PADS = ("<pad>", "[PAD]")
+_UNKNOWNS = ("<unk>", "[UNK]")
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Turns sequences into ids. `split` gives the ids without special tokens, batch by batch."""
+
+    split: Callable[[Sequence[str]], list[list[int]]]
+    vocab: Mapping[str, int]
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
+    pad_id: int
+    unknown_id: int | None
+
+    def __call__(self, sequences: Sequence[str]) -> list[list[int]]:
+        """The ids of each sequence, special tokens included, none cut.
+
+        Raises InputError naming the first sequence with a stretch the vocabulary lacks.
+        """
+        self._check_letters(sequences)
+        rows = self.split(sequences)
+        for number, (ids, sequence) in enumerate(zip(rows, sequences, strict=True)):
+            if not ids or self.unknown_id in ids:
+                raise InputError(
+                    f"sequence {number} of {len(sequences)} ({sequence[:30]}…): every part must "
+                    "be in the backbone's vocabulary, found unknown tokens; check for N or "
+                    "lower-case letters, or take another backbone"
+                )
+        return [[*self.prefix, *ids, *self.suffix] for ids in rows]
+
+    def cut(self, row: list[int], max_length: int) -> list[int]:
+        """The row with at most `max_length` ids: its end is lost, the closing token stays."""
+        if len(row) <= max_length:
+            return row
+        return [*row[: max_length - len(self.suffix)], *self.suffix]
+
+    def _check_letters(self, sequences: Sequence[str]) -> None:
+        """Some tokenizers drop what they do not know: each letter alone must leave a trace."""
+        if any(len(word) > 1 for word in self.vocab) and not _is_kmer(self.vocab):
+            letters = sorted(set().union(*map(set, sequences)))
+            silent = [x for x, ids in zip(letters, self.split(letters), strict=True) if not ids]
+            if silent:
+                raise InputError(
+                    f"sequences: every letter must be in the backbone's vocabulary, found {silent}"
+                )
+
+
+def token_lengths(info: BackboneInfo, sequences: Sequence[str]) -> list[int]:
+    """Tokens of each sequence, special tokens included, before any cut."""
+    return [len(ids) for ids in load_tokenizer(info)(sequences)]
+
+
+def load_tokenizer(info: BackboneInfo) -> Tokenizer:
+    """The tokenizer in the backbone's folder.
+
+    Raises InputError for a folder without tokenizer files, for a vocabulary without the
+    special tokens of the family, and for one larger than the embedding.
+    """
+    vocab, split = _read(info)
+    if len(vocab) and max(vocab.values()) >= info.vocab_size:
+        raise InputError(
+            f"backbone {info.name}: token ids must be below vocab_size {info.vocab_size} of "
+            f"config.json, found {max(vocab.values())}; "
+            "tokenizer and weights do not belong together"
+        )
+    prefix, suffix = _special_ids(info, vocab)
+    pad_id = info.pad_id if info.pad_id is not None else _first(vocab, _PADS)
+    if pad_id is None:
+        raise InputError(
+            f"backbone {info.name}: a padding token must be known, found no pad_token_id in "
+            f"config.json and none of {', '.join(_PADS)} in the vocabulary"
+        )
+    return Tokenizer(split, vocab, prefix, suffix, pad_id, _first(vocab, _UNKNOWNS))
+
+
+def _read(
+    info: BackboneInfo,
+) -> tuple[Mapping[str, int], Callable[[Sequence[str]], list[list[int]]]]:
+    folder = info.folder
+    if (folder / "tokenizer.json").is_file() or (folder / "merges.txt").is_file():
+        return _subwords(info)
+    if not (folder / "vocab.txt").is_file():
+        raise InputError(
+            f"backbone {info.name}: the folder must hold tokenizer.json, or vocab.json and "
+            "merges.txt, or vocab.txt, found none of them; save the tokenizer beside the model"
+        )
+    words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
+    vocab = {word: index for index, word in enumerate(words)}
+    return vocab, (_overlapping(vocab, info) if info.family == "bert" else _side_by_side(vocab))
+
+
+def _subwords(
+    info: BackboneInfo,
+) -> tuple[Mapping[str, int], Callable[[Sequence[str]], list[list[int]]]]:
+    """Splits by the `tokenizers` library, unless the vocabulary turns out to be k-mers."""
+    import tokenizers
+
+    try:
+        if info.has_tokenizer_json:
+            inner = tokenizers.Tokenizer.from_file(str(info.folder / "tokenizer.json"))
+            inner.no_truncation()
+            inner.no_padding()
+        else:
+            files = [str(info.folder / name) for name in ("vocab.json", "merges.txt")]
+            inner = tokenizers.Tokenizer(tokenizers.models.BPE.from_file(*files))
+            inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    except Exception as error:  # the library raises this very class for unreadable files
+        raise InputError(
+            f"backbone {info.name}: the tokenizer files must be readable, found {error}"
+        ) from error
+    vocab = inner.get_vocab()
+    if info.family == "bert" and _is_kmer(vocab):
+        return vocab, _overlapping(vocab, info)
+
+    def split(sequences: Sequence[str]) -> list[list[int]]:
+        return [e.ids for e in inner.encode_batch_fast(list(sequences), add_special_tokens=False)]
+
+    return vocab, split
+
+
+def _words_of_dna(vocab: Mapping[str, int]) -> list[str]:
+    return [word for word in vocab if re.fullmatch("[ACGTN]+", word)]
+
+
+def _is_kmer(vocab: Mapping[str, int]) -> bool:
+    """True where all words of DNA have one length of 2 or more, and all 4^k are there."""
+    words = _words_of_dna(vocab)
+    lengths = {len(word) for word in words}
+    return len(lengths) == 1 and 1 not in lengths and len(words) >= 4 ** len(words[0])
+
+
+def _overlapping(
+    vocab: Mapping[str, int], info: BackboneInfo
+) -> Callable[[Sequence[str]], list[list[int]]]:
+    """One k-mer a base: ACGTA is ACG CGT GTA for k = 3. Shorter sequences give nothing."""
+    if not _is_kmer(vocab):
+        raise InputError(
+            f"backbone {info.name}: a BERT vocab.txt must hold the k-mers of one length k, found "
+            "other words; give tokenizer.json for any other scheme"
+        )
+    k = len(_words_of_dna(vocab)[0])
+    unknown = _first(vocab, _UNKNOWNS)
+    missing = -1 if unknown is None else unknown
+
+    def split(sequences: Sequence[str]) -> list[list[int]]:
+        return [
+            [vocab.get(s[i : i + k], missing) for i in range(len(s) - k + 1)] for s in sequences
+        ]
+
+    return split
+
+
+def _side_by_side(vocab: Mapping[str, int]) -> Callable[[Sequence[str]], list[list[int]]]:
+    """The longest word that fits, left to right: ACGTACGN is ACGTAC G N for k = 6."""
+    unknown = _first(vocab, _UNKNOWNS)
+    missing = -1 if unknown is None else unknown
+    lengths = sorted({len(word) for word in _words_of_dna(vocab)}, reverse=True)
+    pattern = re.compile("|".join([*(f"[ACGT]{{{n}}}" for n in lengths), "."]))
+
+    def split(sequences: Sequence[str]) -> list[list[int]]:
+        return [[vocab.get(word, missing) for word in pattern.findall(s)] for s in sequences]
+
+    return split
+
+
+def _special_ids(
+    info: BackboneInfo, vocab: Mapping[str, int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids put in front of every sequence and those put behind it."""
+    if info.family == "opt":
+        return (() if info.bos_id is None else (info.bos_id,)), ()
+    if info.family == "esm":
+        eos = _esm_eos(info)
+        return (_required(info, vocab, "<cls>"),), (vocab[eos],) if eos in vocab else ()
+    return (_required(info, vocab, "[CLS]"),), (_required(info, vocab, "[SEP]"),)
+
+
+def _esm_eos(info: BackboneInfo) -> str | None:
+    """The closing token that tokenizer_config.json names; models of DNA have none."""
+    path = info.folder / "tokenizer_config.json"
+    named = (
+        json.loads(path.read_text(encoding="utf-8")).get("eos_token") if path.is_file() else None
+    )
+    return named["content"] if isinstance(named, dict) else named
+
+
+def _required(info: BackboneInfo, vocab: Mapping[str, int], token: str) -> int:
+    if token not in vocab:
+        raise InputError(
+            f"backbone {info.name}: the vocabulary of the {info.family} family must hold "
+            f"{token}, found {len(vocab)} tokens without it"
+        )
+    return vocab[token]
+
+
+def _first(vocab: Mapping[str, int], names: Sequence[str]) -> int | None:
+    return next((vocab[name] for name in names if name in vocab), None)

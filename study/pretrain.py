@@ -1,0 +1,204 @@
+"""Pre-trains the embedded backbone: python -m study.pretrain --data DIR --out DIR.
+
+Exit status: 0 done, 2 bad input, 130 interrupted (the same command with --resume goes on).
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from study.models.pretraining.loop import Progress, Run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _pretrain(options)
+    except InputError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+
+
+def _pretrain(options: argparse.Namespace) -> int:
+    _check(options)
+    import torch
+
+    from study.models.pretraining.corpus import read_corpus
+    from study.models.pretraining.loop import train
+
+    torch.set_num_threads(options.threads)
+    corpus = read_corpus(options.data, options.exclude, options.held_out, options.seed, _say)
+    options.out.mkdir(parents=True, exist_ok=True)
+    corpus.write(options.out / "text.json")
+    tokenizer = _tokenizer(options, corpus.train)
+    run = _run(options)
+    _say(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, from step {run.step}")
+    with _Interrupt() as interrupt, _Reporter(run.settings.steps, run.step) as report:
+        done = train(run, corpus, tokenizer, options.out, report, interrupt.requested)
+    if not done:
+        _say(f"interrupted after step {run.step}; go on with the same command and --resume")
+        return 130
+    _say(f"weights, tokenizer and curve.jsonl are in {options.out}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m study.pretrain",
+        description="Pre-train a small OPT decoder on DNA: one sequence a line, plain or .gz.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", nargs="+", type=Path, required=True, help="files, or folders of .txt[.gz]")
+    add("--out", type=Path, required=True, help="folder for weights, tokenizer and checkpoint")
+    add(
+        "--exclude", nargs="*", type=Path, default=[], metavar="CSV",
+        help="leave out lines that share 50 bases, on either strand, with these sequences",
+    )  # fmt: skip
+    add("--resume", action="store_true", help="go on from the checkpoint in --out")
+    add("--steps", type=int, default=6000, help="optimizer steps in all")
+    add("--batch-size", type=int, default=16, help="rows of --positions tokens a step")
+    add("--lr", type=float, default=2e-3, help="highest learning rate")
+    add("--warmup", type=int, default=200, help="steps of rising learning rate")
+    add("--decay", type=float, default=0.4, help="last share of the steps, with falling rate")
+    add("--weight-decay", type=float, default=0.05, help="of AdamW, on matrices")
+    add("--max-grad-norm", type=float, default=1.0, help="gradients are clipped to this norm")
+    add("--precision", choices=("bf16", "fp32"), default="bf16", help="of the matrix products")
+    add("--vocab-size", type=int, default=256, help="tokens, specials included")
+    add("--hidden-size", type=int, default=160, help="width; a multiple of --heads")
+    add("--layers", type=int, default=4, help="decoder layers")
+    add("--heads", type=int, default=5, help="attention heads")
+    add("--positions", type=int, default=320, help="tokens a row, and the model's limit")
+    add("--held-out", type=float, default=0.01, help="share of lines never trained on")
+    add("--evaluate-every", type=int, default=250, help="steps between measurement and checkpoint")
+    add("--seed", type=int, default=0, help="of weights, split, order and strands")
+    add("--threads", type=int, default=2, help="CPU threads")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    rules = [
+        ("--steps", options.steps >= 1, "at least 1"),
+        ("--batch-size", options.batch_size >= 1, "at least 1"),
+        ("--lr", options.lr > 0, "above 0"),
+        ("--warmup", options.warmup >= 0, "at least 0"),
+        ("--decay", 0 < options.decay <= 1, "above 0 and at most 1"),
+        ("--vocab-size", 16 <= options.vocab_size < 65536, "from 16 to 65535"),
+        ("--hidden-size", options.hidden_size % options.heads == 0, "a multiple of --heads"),
+        ("--positions", options.positions >= 8, "at least 8"),
+        ("--held-out", 0 < options.held_out < 1, "between 0 and 1"),
+        ("--evaluate-every", options.evaluate_every >= 1, "at least 1"),
+        ("--threads", options.threads >= 1, "at least 1"),
+    ]
+    for name, holds, rule in rules:
+        if not holds:
+            found = getattr(options, name[2:].replace("-", "_"))
+            raise InputError(f"{name}: must be {rule}, found {found}")
+    checkpoint = options.out / "checkpoint.pt"
+    if options.resume and not checkpoint.is_file():
+        raise InputError(f"{checkpoint}: must exist for --resume, found none; leave --resume out")
+    if not options.resume and checkpoint.exists():
+        raise InputError(f"{options.out}: must hold no other run; add --resume to go on with it")
+
+
+def _tokenizer(options: argparse.Namespace, lines: list[str]) -> "Tokenizer":
+    """The tokenizer in --out when resuming, else a new one, saved there."""
+    from tokenizers import Tokenizer
+
+    from study.models.pretraining.bpe import save_tokenizer, train_tokenizer
+
+    if options.resume:
+        return Tokenizer.from_file(str(options.out / "tokenizer.json"))
+    tokenizer = train_tokenizer(lines, options.vocab_size, options.seed)
+    save_tokenizer(tokenizer, options.out, options.positions)
+    return tokenizer
+
+
+def _run(options: argparse.Namespace) -> "Run":
+    """A new run, or the one in --out, whose settings (but --steps) must be the same."""
+    from study.models.pretraining.decoder import Shape
+    from study.models.pretraining.loop import Run, Settings
+
+    names = Settings.__dataclass_fields__
+    settings = Settings(**{name: getattr(options, name) for name in names})
+    shape = Shape(**{name: getattr(options, name) for name in Shape.__dataclass_fields__})
+    run = Run(settings, shape)
+    path = options.out / "settings.json"
+    found = json.loads(json.dumps({**asdict(settings), **asdict(shape)}))
+    if options.resume:
+        before = json.loads(path.read_text())
+        changed = [k for k in found if k != "steps" and before.get(k) != found[k]]
+        if changed:
+            raise InputError(f"--resume: settings must be those of {path}, found other {changed}")
+        run.load(options.out / "checkpoint.pt")
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    return run
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a request; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __enter__(self) -> "_Interrupt":
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def requested(self) -> bool:
+        return self._asked
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, self._before)
+
+
+class _Reporter:
+    """A bar in a terminal; elsewhere a line at every measurement."""
+
+    def __init__(self, steps: int, first: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        console = Console()
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining(),
+            console=console, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("pre-training", total=steps, completed=first)
+
+    def __enter__(self) -> "Callable[[Progress], None]":
+        self._bar.start()
+        return self._report
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _report(self, now: "Progress") -> None:
+        self._bar.update(self._task, completed=now.step, description=f"loss {now.loss:.3f}")
+        if now.bits_per_base is not None:
+            line = f"step {now.step}  loss {now.loss:.3f}  lr {now.lr:.1e}  {now.seconds:.0f} s"
+            self._bar.console.print(f"{line}  held out {now.bits_per_base:.4f} bits per base")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

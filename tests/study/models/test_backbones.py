@@ -1,0 +1,168 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from study.errors import InputError
+from study.models import encode, inspect_backbone, load_backbone
+
+FAMILIES = ["opt", "bert", "esm"]
+
+
+def _load(folder, dtype="float32"):
+    return load_backbone(inspect_backbone(str(folder)), num_labels=2, dtype=dtype)
+
+
+def _edit(folder, change):
+    state = load_file(folder / "model.safetensors")
+    change(state)
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_backbone_weight_is_the_checkpoints(checkpoint, family):
+    folder = checkpoint(family)
+    stored = load_file(folder / "model.safetensors")
+    loaded = _load(folder).model.state_dict()
+    shared = set(stored) & set(loaded)
+    assert len(shared) >= 2 * 12  # six matrices with their biases in two layers
+    assert all(torch.equal(stored[name], loaded[name]) for name in shared)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_half_precision_checkpoint_loads_in_the_dtype_asked_for(checkpoint, family):
+    folder = checkpoint(family, dtype=torch.float16)
+    assert {p.dtype for p in _load(folder).model.parameters()} == {torch.float32}
+    assert {p.dtype for p in _load(folder, "bfloat16").model.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("family", "key"),
+    [
+        ("opt", "model.decoder.layers.1.fc1.weight"),
+        ("bert", "bert.encoder.layer.0.attention.self.query.weight"),
+        ("esm", "esm.encoder.layer.1.output.dense.bias"),
+    ],
+)
+def test_a_missing_backbone_weight_is_refused_by_name(checkpoint, family, key):
+    folder = checkpoint(family)
+    _edit(folder, lambda state: state.pop(key))
+    with pytest.raises(InputError, match=rf"1 missing \({key}\)"):
+        _load(folder)
+
+
+def test_a_weight_left_over_is_refused_by_name(checkpoint):
+    folder = checkpoint("opt")
+    extra = {"model.decoder.layers.2.fc1.weight": torch.zeros(24, 16)}
+    _edit(folder, lambda state: state.update(extra))
+    with pytest.raises(InputError, match=r"1 left over \(model\.decoder\.layers\.2\.fc1"):
+        _load(folder)
+
+
+def test_a_weight_of_another_shape_is_refused_by_name(checkpoint):
+    folder = checkpoint("esm")
+    key = "esm.encoder.layer.0.intermediate.dense.weight"
+    _edit(folder, lambda state: state.update({key: torch.zeros(48, 16)}))
+    with pytest.raises(InputError, match=r"1 of another shape \(esm\.encoder\.layer\.0"):
+        _load(folder)
+
+
+def test_a_head_for_another_number_of_classes_is_no_obstacle(checkpoint):
+    folder = checkpoint("opt")
+    _edit(folder, lambda state: state.update({"score.weight": torch.zeros(7, 16)}))
+    assert _load(folder).model.score.weight.shape == (2, 16)
+
+
+def test_a_bin_checkpoint_loads_like_safetensors(checkpoint):
+    folder = checkpoint("opt")
+    expected = _load(folder).model.model.state_dict()
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    loaded = _load(folder).model.model.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in expected.items())
+
+
+def test_a_bin_checkpoint_that_holds_objects_is_refused(checkpoint):
+    folder = checkpoint("opt")
+    (folder / "model.safetensors").unlink()
+    torch.save({"weights": pytest.approx}, folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match="of tensors alone"):
+        _load(folder)
+
+
+def test_a_damaged_safetensors_file_is_refused(checkpoint):
+    folder = checkpoint("opt")
+    (folder / "model.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match="weights must be safetensors"):
+        _load(folder)
+
+
+def test_loading_leaves_the_global_random_stream_alone(checkpoint):
+    folder = checkpoint("bert")
+    before = torch.get_rng_state()
+    _load(folder)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_pad_token_missing_from_the_config_comes_from_the_vocabulary(checkpoint):
+    folder = checkpoint("bert")
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("pad_token_id", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    backbone = _load(folder)
+    assert backbone.model.config.pad_token_id == backbone.tokenizer.pad_id == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_on_the_right_changes_no_logit(checkpoint, family, random_dna):
+    backbone = _load(checkpoint(family))
+    ids = torch.tensor(encode(backbone, random_dna(1, 60)))
+    with torch.no_grad():
+        alone = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        padding = torch.full((1, 3), backbone.tokenizer.pad_id)
+        mask = torch.cat([torch.ones_like(ids), torch.zeros_like(padding)], dim=1)
+        padded = backbone.model(input_ids=torch.cat([ids, padding], 1), attention_mask=mask).logits
+    torch.testing.assert_close(alone, padded)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_cut_row_keeps_its_special_tokens(checkpoint, family, random_dna):
+    backbone = _load(checkpoint(family))
+    (whole,), (cut,) = (encode(backbone, random_dna(1, 50), n) for n in (None, 10))
+    end = -1 if family == "bert" else None
+    assert len(cut) == 10 < len(whole)
+    assert cut[:end] == whole[: 9 if family == "bert" else 10]
+    assert family != "bert" or cut[-1] == whole[-1]
+
+
+def test_a_row_longer_than_the_positions_is_refused(checkpoint, random_dna):
+    backbone = _load(checkpoint("bert"))
+    assert len(encode(backbone, random_dna(1, 64))[0]) == 64
+    with pytest.raises(InputError, match=r"at most 64 tokens .* found 65"):
+        encode(backbone, random_dna(1, 65))
+
+
+@pytest.mark.parametrize("max_length", [2, 65])
+def test_a_maximum_the_model_cannot_read_is_refused(checkpoint, max_length, random_dna):
+    backbone = _load(checkpoint("bert"))
+    with pytest.raises(InputError, match=r"task\.max_length: must be from 3 to the 64 tokens"):
+        encode(backbone, random_dna(1, 30), max_length)
+
+
+def test_the_longest_row_that_is_allowed_runs(checkpoint, random_dna):
+    for family in FAMILIES:
+        backbone = _load(checkpoint(family))
+        ids = torch.tensor(encode(backbone, random_dna(1, 400), backbone.info.max_positions))
+        assert ids.shape == (1, 64)
+        with torch.no_grad():
+            assert backbone.model(input_ids=ids).logits.isfinite().all()
+
+
+def test_the_embedded_backbone_loads_and_stays_below_its_size(random_dna):
+    info = inspect_backbone("opt-dna-mini")
+    backbone = load_backbone(info, num_labels=2, dtype="float32")
+    parameters = sum(p.numel() for p in backbone.model.parameters())
+    assert 1_000_000 <= parameters <= 2_000_000
+    assert sum(f.stat().st_size for f in info.folder.iterdir() if f.is_file()) <= 5_000_000
+    assert len(encode(backbone, random_dna(1, 300))[0]) < 120

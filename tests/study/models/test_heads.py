@@ -1,0 +1,64 @@
+import re
+
+import pytest
+import torch
+
+from study.models import head_pattern, inspect_backbone, load_backbone, reset_head
+
+HEADS = {
+    "opt": {"score.weight"},
+    "bert": {
+        "bert.pooler.dense.weight",
+        "bert.pooler.dense.bias",
+        "classifier.weight",
+        "classifier.bias",
+    },
+    "esm": {
+        "classifier.dense.weight",
+        "classifier.dense.bias",
+        "classifier.out_proj.weight",
+        "classifier.out_proj.bias",
+    },
+}
+
+
+@pytest.fixture(params=["opt", "bert", "esm"])
+def loaded(request, checkpoint):
+    info = inspect_backbone(str(checkpoint(request.param)))
+    return load_backbone(info, num_labels=3, dtype="float32")
+
+
+def _head(backbone):
+    pattern = head_pattern(backbone.info.family)
+    return {n: p for n, p in backbone.model.named_parameters() if re.fullmatch(pattern, n)}
+
+
+def test_the_pattern_names_the_head_and_nothing_else(loaded):
+    assert set(_head(loaded)) == HEADS[loaded.info.family]
+
+
+def test_one_generator_state_gives_one_head(loaded):
+    heads = []
+    for seed in (1, 1, 2):
+        reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(seed))
+        heads.append(torch.cat([p.detach().flatten().clone() for p in _head(loaded).values()]))
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+def test_resetting_changes_no_weight_outside_the_head(loaded):
+    before = {n: p.clone() for n, p in loaded.model.state_dict().items()}
+    reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(5))
+    changed = {n for n, p in loaded.model.state_dict().items() if not torch.equal(p, before[n])}
+    assert {n for n in changed if "bias" not in n} == {
+        n for n in HEADS[loaded.info.family] if "bias" not in n
+    }
+
+
+def test_a_half_precision_head_is_the_rounded_float_head(checkpoint):
+    info = inspect_backbone(str(checkpoint("opt")))
+    full = load_backbone(info, num_labels=2, dtype="float32").model
+    half = load_backbone(info, num_labels=2, dtype="bfloat16").model
+    for model in (full, half):
+        reset_head(model, "opt", torch.Generator().manual_seed(0))
+    assert torch.equal(full.score.weight.bfloat16(), half.score.weight)

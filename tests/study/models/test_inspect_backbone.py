@@ -1,0 +1,96 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from study.errors import InputError
+from study.models.inspect import inspect_backbone
+
+
+@pytest.mark.parametrize(("family", "positions"), [("opt", 64), ("bert", 64), ("esm", 64)])
+def test_a_folder_tells_its_family_and_sizes(checkpoint, family, positions):
+    info = inspect_backbone(str(checkpoint(family)))
+    assert info.family == family
+    assert (info.layers, info.hidden_size, info.feed_forward_size) == (2, 16, 24)
+    assert info.max_positions == positions
+    assert info.source == str(info.folder)
+
+
+def test_the_embedded_backbone_is_found_by_its_name():
+    info = inspect_backbone("opt-dna-mini")
+    assert (info.family, info.has_tokenizer_json) == ("opt", True)
+
+
+def test_a_config_without_model_type_is_known_by_its_architecture(checkpoint):
+    folder = checkpoint("bert")
+    config = json.loads((folder / "config.json").read_text())
+    del config["model_type"]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert inspect_backbone(str(folder)).family == "bert"
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"must hold config\.json, found nothing"):
+        inspect_backbone(str(tmp_path))
+
+
+def test_a_folder_without_weights_is_refused(checkpoint):
+    folder = checkpoint("opt")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"must hold weights .* found config\.json"):
+        inspect_backbone(str(folder))
+
+
+def test_an_unknown_family_is_refused(checkpoint):
+    folder = checkpoint("opt")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
+    with pytest.raises(InputError, match="one of opt, bert, esm, found gpt2"):
+        inspect_backbone(str(folder))
+
+
+def test_a_model_that_needs_its_own_code_is_refused(checkpoint):
+    folder = checkpoint("bert")
+    config = {"auto_map": {"AutoModel": "bert_layers.BertModel"}, "hidden_size": 16}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="code of its own, which is never run"):
+        inspect_backbone(str(folder))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_a_config_that_is_no_json_object_is_refused(checkpoint, text):
+    folder = checkpoint("opt")
+    (folder / "config.json").write_text(text)
+    with pytest.raises(InputError, match=r"config\.json must"):
+        inspect_backbone(str(folder))
+
+
+def test_a_config_without_a_size_is_refused(checkpoint):
+    folder = checkpoint("opt")
+    config = json.loads((folder / "config.json").read_text())
+    del config["ffn_dim"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"ffn_dim in config\.json must be a positive integer"):
+        inspect_backbone(str(folder))
+
+
+@pytest.mark.parametrize("name", ["opt-dna-maxi", "./nowhere", "../a", "a/b/c"])
+def test_a_name_that_is_nothing_is_refused(name):
+    with pytest.raises(InputError, match="an existing folder or a hub id"):
+        inspect_backbone(name)
+
+
+def test_a_hub_id_without_network_or_cache_names_both_ways_out(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match=r"hf download some/model.* or give a local folder"):
+        inspect_backbone("some/model")
+
+
+def test_inspecting_and_tokenising_load_neither_torch_nor_transformers():
+    code = (
+        "import sys; from study.models.inspect import inspect_backbone as i; "
+        "from study.models import token_lengths as n; n(i('opt-dna-mini'), ['ACGT']); "
+        "sys.exit(bool({'torch', 'transformers', 'ray', 'pandas'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
