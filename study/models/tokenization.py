@@ -192,7 +192,7 @@ def _special_ids(
         return (() if info.bos_id is None else (info.bos_id,)), ()
     if info.family == "esm":
         eos = _esm_eos(info)
-        return (_required(info, vocab, "<cls>"),), (vocab[eos],) if eos in vocab else ()
+        return (_required(info, vocab, "<cls>"),), (vocab[eos],) if eos and eos in vocab else ()
     return (_required(info, vocab, "[CLS]"),), (_required(info, vocab, "[SEP]"),)
 
 

@@ -81,10 +81,19 @@ def bits_per_base(
 ) -> float:
     """Bits per base that the model needs for `sequences` (A, C, G and T alone).
 
-    Each sequence is read alone, after </s>. A string has more than one tokenisation and only
-    the tokenizer's is counted, so the true figure can only be lower.
+    Each sequence is read alone, after </s>, in parts if it exceeds the positions. A string has
+    more than one tokenisation and only the tokenizer's is counted, so the true figure can only
+    be lower.
     """
-    rows = sorted((e.ids for e in tokenizer.encode_batch(list(sequences))), key=len)
+    size = model.config.max_position_embeddings - 1  # type: ignore[union-attr, operator]
+    rows = sorted(
+        (
+            [BOS_ID, *e.ids[start : start + size]]
+            for e in tokenizer.encode_batch_fast(list(sequences), add_special_tokens=False)
+            for start in range(0, len(e.ids), size)
+        ),
+        key=len,
+    )
     nats = 0.0
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]

@@ -13,6 +13,7 @@ from jaxtyping import UInt16
 from tokenizers import Tokenizer
 from torch import nn
 
+from study.errors import InputError
 from study.models.pretraining import decoder
 from study.models.pretraining.corpus import Corpus
 from study.models.pretraining.packing import packed_rows
@@ -107,7 +108,9 @@ class Run:
                 lines, tokenizer, self.shape.positions, seed=self.settings.seed, number=self.number
             )
             if len(rows) < size:
-                raise ValueError(f"{len(rows)} rows of text, fewer than one batch of {size}")
+                raise InputError(
+                    f"--batch-size: must be at most the text's rows, {len(rows)}, found {size}"
+                )
             while self.row + size <= len(rows):
                 self.row += size
                 yield rows[self.row - size : self.row]

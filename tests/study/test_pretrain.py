@@ -1,0 +1,125 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from study.models import encode, inspect_backbone, load_backbone
+from study.models.pretraining import loop
+from study.pretrain import main
+
+SIZES = {
+    "--vocab-size": 32,
+    "--hidden-size": 16,
+    "--layers": 2,
+    "--heads": 2,
+    "--positions": 24,
+    "--batch-size": 4,
+    "--warmup": 2,
+    "--held-out": 0.1,
+    "--threads": 1,
+}
+SMALL = [str(part) for option in SIZES.items() for part in option]
+
+
+@pytest.fixture
+def data(tmp_path):
+    generator = np.random.default_rng(0)
+    lines = ["".join(generator.choice(list("ACGT"), size=120)) for _ in range(60)]
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _run(data, out, *more):
+    return main(["--data", str(data), "--out", str(out), *SMALL, *more])
+
+
+def test_a_run_leaves_a_backbone_that_loads(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert _run(data, out, "--steps", "4", "--evaluate-every", "2") == 0
+    backbone = load_backbone(inspect_backbone(str(out)), num_labels=2, dtype="float32")
+    assert encode(backbone, ["ACGT"])[0][0] == 2
+    assert {t.dtype for t in load_file(out / "model.safetensors").values()} == {torch.float16}
+    curve = [json.loads(line) for line in (out / "curve.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in curve] == [2, 4]
+    assert all(1.5 < entry["bits_per_base"] < 4 for entry in curve)
+    assert "bits per base" in capsys.readouterr().out
+
+
+def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(data, tmp_path, monkeypatch):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    # One pass over this text is about 80 rows: 40 steps of 4 rows see it more than once.
+    assert _run(data, whole, "--steps", "40") == 0
+    asked = {"after": 27}
+    step = loop.Run.train_step
+
+    def interrupted(self, rows):
+        result = step(self, rows)
+        if self.step == asked["after"]:
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(loop.Run, "train_step", interrupted)
+    assert _run(data, parts, "--steps", "40") == 130
+    assert _run(data, parts, "--steps", "40", "--resume") == 0
+    first, second = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (whole, parts))
+    assert first["place"] == second["place"]
+    assert first["place"][1] >= 1
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name])
+
+
+def test_excluded_sequences_are_left_out(data, tmp_path):
+    lines = data.read_text().split()
+    csv = tmp_path / "tests.csv"
+    csv.write_text("sequence,label\n" + "".join(f"{line},0\n" for line in lines[:30]))
+    out = tmp_path / "out"
+    assert _run(data, out, "--steps", "1", "--exclude", str(csv)) == 0
+    facts = json.loads((out / "text.json").read_text())
+    left_out = facts["train_overlapping_excluded"] + facts["held_out_overlapping_excluded"]
+    assert left_out == 30
+    assert facts["train_lines"] + facts["held_out_bases"] // 120 == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "0"], "--steps: must be at least 1, found 0"),
+        (["--heads", "3"], "--hidden-size: must be a multiple of --heads, found 16"),
+        (["--held-out", "1.5"], "--held-out: must be between 0 and 1, found 1.5"),
+        (["--resume"], "must exist for --resume"),
+        (["--exclude", "absent.csv"], "absent.csv: must be a csv file"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(data, tmp_path, capsys, arguments, message):
+    assert _run(data, tmp_path / "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_run_in_the_folder_is_never_overwritten(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert _run(data, out, "--steps", "1") == 0
+    before = Path(out / "checkpoint.pt").read_bytes()
+    assert _run(data, out, "--steps", "2") == 2
+    assert "must hold no other run; add --resume" in capsys.readouterr().err
+    assert Path(out / "checkpoint.pt").read_bytes() == before
+
+
+def test_resuming_with_other_settings_is_refused(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert _run(data, out, "--steps", "1") == 0
+    assert _run(data, out, "--steps", "2", "--lr", "0.5", "--resume") == 2
+    assert "found other ['lr']" in capsys.readouterr().err
+
+
+def test_too_little_text_for_a_batch_is_refused(data, tmp_path, capsys):
+    assert _run(data, tmp_path / "out", "--batch-size", "500") == 2
+    assert "--batch-size" in capsys.readouterr().err
