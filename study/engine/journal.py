@@ -68,8 +68,8 @@ class Journal:
             event = None
         if not isinstance(event, dict) or "event" not in event:
             raise InputError(
-                f"{self.path}:{number}: every line must be a JSON object with an `event`, but this "
-                f"one is {line[:40]!r}; restore the file from a copy or start a study of another "
+                f"{self.path}:{number}: every line must be a JSON object with an `event`, but "
+                f"found {line[:40]!r}; restore the file from a copy or start a study of another "
                 "name"
             )
         return event

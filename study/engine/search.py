@@ -117,7 +117,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         return number
 
     def _tell(self, trial: TrialRecord) -> None:
-        # Telling needs no sampler, and the grid sampler would try to stop a loop that is not there.
+        # Telling needs no sampler; the grid sampler would try to stop a loop that is not there.
         self._study.sampler = optuna.samplers.RandomSampler(seed=0)
         asked = optuna.trial.Trial(self._study, self._study.trials[trial.number]._trial_id)
         for step, value in trial.values.items():

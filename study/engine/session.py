@@ -90,7 +90,9 @@ def _run(
     wanted: Resources,
     console: Console,
 ) -> Ended:
-    gave_up = run_trials(ledger, info, data, tracker, console, wanted)
+    gave_up = ""
+    if not ledger.complete:
+        gave_up = run_trials(ledger, info, data, tracker, console, wanted)
     record = ledger.record
     write_trials(ledger.folder, record)
     winner = ledger.best()

@@ -1,0 +1,79 @@
+"""A study folder with a spec, without Ray and without training."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.engine.folder import open_folder
+from study.engine.ledger import Ledger
+from study.spec import StudySpec, load_spec
+
+SPACE = """
+adapter:
+  method: adalora_rs
+  deltaT: 5
+  b0: {type: int, low: 4, high: 8}
+  bT: {type: float, low: 0.25, high: 1.0, ratio_of: b0}
+  p: {type: float, low: 0.0, high: 0.3}
+training:
+  lr: {type: float, low: 1e-4, high: 1e-2, log: true, role: nuisance}
+  steps: 40
+  reports: 4
+search:
+  trials: 6
+scheduler:
+  name: asha
+  reduction_factor: 2
+  grace_fraction: 0.25
+"""
+
+ReadSpec = Callable[..., StudySpec]
+OpenLedger = Callable[..., Ledger]
+
+
+@pytest.fixture
+def read_spec(tmp_path: Path) -> ReadSpec:
+    """Returns a function of --set overrides: the spec above, read from a file."""
+
+    def read(*overrides: str) -> StudySpec:
+        file = tmp_path / "space.yaml"
+        file.write_text(SPACE)
+        return load_spec(str(file), overrides)
+
+    return read
+
+
+@pytest.fixture
+def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
+    """Returns a function of --set overrides: a ledger in one and the same study folder."""
+
+    def open_(*overrides: str) -> Ledger:
+        spec = read_spec(*overrides)
+        ledger = Ledger(open_folder(tmp_path / "runs" / "a study", spec), spec)
+        if not ledger.opened:
+            ledger.note("study", version=1, name="a study", spec="spec.yaml")
+        return ledger
+
+    return open_
+
+
+def create(ledger: Ledger, number: int, **params: Any) -> None:
+    """Journals a created trial with parameters in the middle of the space."""
+    ledger.note(
+        "created",
+        trial=number,
+        params={"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3} | params,
+        settings={"b0": 6, "bT": 3, "p": 0.1, "lr": 1e-3},
+        seeds={"init": 0, "data": 0, "mask": 0},
+        total_steps=40,
+        reports=4,
+        optuna={"trial": {}, "study": {}},
+    )
+
+
+def report(ledger: Ledger, number: int, index: int, value: float | None) -> None:
+    """Journals a report with a dev MCC."""
+    metrics = {"dev_mcc": value, "train_loss": 0.5}
+    ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)

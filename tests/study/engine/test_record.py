@@ -1,0 +1,73 @@
+"""The fold of the events: states, values, the best trial."""
+
+import pytest
+from ledgers import OpenLedger, create, report
+
+from study.engine.record import StudyRecord
+
+
+def test_folding_event_by_event_equals_folding_all_at_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    ledger.end(ledger.record.trials[0], "pruned", "below the rung")
+    create(ledger, 1)
+    assert StudyRecord.of(ledger.journal.read(), "dev_mcc") == ledger.record
+    assert open_ledger().record == ledger.record
+
+
+def test_the_value_is_that_of_the_last_report(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    trial = ledger.record.trials[0]
+    assert trial.value is None
+    report(ledger, 0, 1, 0.5)
+    report(ledger, 0, 2, 0.25)
+    assert trial.value == 0.25
+    assert trial.values == {10: 0.5, 20: 0.25}
+
+
+def test_a_report_that_is_not_finite_has_no_value(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.5)
+    report(ledger, 0, 2, float("nan"))
+    assert ledger.record.trials[0].value is None
+    assert ledger.record.trials[0].values == {10: 0.5}
+
+
+@pytest.mark.parametrize(("metric", "best"), [("mcc", 1), ("loss", 0)])
+def test_the_best_trial_follows_the_direction_of_the_metric(
+    open_ledger: OpenLedger, metric: str, best: int
+) -> None:
+    ledger = open_ledger(f"search.metric={metric}")
+    for number, value in enumerate([0.2, 0.7, 0.7, 0.9]):
+        create(ledger, number)
+        metrics = {f"dev_{metric}": value, "train_loss": 0.5}
+        ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+        state = "pruned" if number == 3 else "complete"
+        ledger.end(ledger.record.trials[number], state, "")
+    winner = ledger.best()
+    assert winner is not None
+    assert winner.number == best
+
+
+def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    ledger.end(ledger.record.trials[0], "pruned", "first")
+    ledger.end(ledger.record.trials[0], "failed", "second")
+    assert ledger.record.trials[0].state == "pruned"
+    assert sum(event["event"] == "ended" for event in ledger.journal.read()) == 1
+
+
+def test_listeners_hear_an_event_after_it_is_on_disk(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    heard = []
+    ledger.listeners.append(
+        lambda event, record: heard.append((event, ledger.journal.read()[-1], dict(record.trials)))
+    )
+    create(ledger, 0)
+    [(event, on_disk, trials)] = heard
+    assert event == on_disk
+    assert 0 in trials

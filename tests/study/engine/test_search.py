@@ -1,0 +1,203 @@
+"""Optuna behind Ray's Searcher: what is asked, what is told, what a resume repeats."""
+
+import pickle
+from typing import Any
+
+import optuna
+import pytest
+from ledgers import OpenLedger, create, report
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from study.engine.ledger import Ledger
+from study.engine.search import GIVE_UP_AFTER, OptunaSearcher, frozen_trial
+from study.spec.space import distributions
+
+GRID = (
+    "search.sampler={name: grid}",
+    "adapter.b0={type: categorical, choices: [4, 6]}",
+    "adapter.bT=2",
+    "adapter.p={type: categorical, choices: [0.0, 0.1]}",
+    "training.lr=1e-3",
+)
+SAMPLERS = {
+    "tpe": ("search.sampler={name: tpe, n_startup_trials: 2}",),
+    "gp": ("search.sampler={name: gp, n_startup_trials: 2}",),
+    "cmaes": ("search.sampler={name: cmaes, warn_independent_sampling: false}",),
+    "random": ("search.sampler={name: random}",),
+    "qmc": ("search.sampler={name: qmc}",),
+    "nsgaii": ("search.sampler={name: nsgaii, population_size: 2}",),
+    "grid": GRID,
+}
+
+
+def planner(resolved: Any) -> tuple[int, int]:
+    return resolved.training.steps, resolved.training.reports
+
+
+def ask(searcher: OptunaSearcher, name: str) -> Any:
+    return searcher.suggest(name)
+
+
+def finish(ledger: Ledger, searcher: OptunaSearcher, name: str, value: float) -> None:
+    """Ends the trial that Ray knows as `name` after one report."""
+    number = searcher._numbers[name]
+    report(ledger, number, 1, value)
+    ledger.end(ledger.record.trials[number], "complete", "")
+    searcher.on_trial_complete(name, {})
+
+
+def run_one_by_one(ledger: Ledger, trials: int, start: int = 0) -> list[Any]:
+    """Runs trials to their end; returns the searcher's suggestions."""
+    searcher = OptunaSearcher(ledger, planner)
+    suggestions = []
+    for index in range(start, trials):
+        suggestion = ask(searcher, f"ray-{index}")
+        suggestions.append(suggestion)
+        if suggestion == "FINISHED":
+            break
+        finish(ledger, searcher, f"ray-{index}", (index * 7 % 5) / 10)
+    return suggestions
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_resumed_study_suggests_what_the_uninterrupted_one_would(
+    open_ledger: OpenLedger, tmp_path_factory: pytest.TempPathFactory, sampler: str
+) -> None:
+    ledger = open_ledger(*SAMPLERS[sampler])
+    whole = run_one_by_one(ledger, 4)
+    ledger.journal.path.unlink()
+    resumed = run_one_by_one(open_ledger(*SAMPLERS[sampler]), 2)
+    resumed += run_one_by_one(open_ledger(*SAMPLERS[sampler]), 4, start=2)
+    assert resumed == whole
+    assert len({str(suggestion["params"]) for suggestion in whole}) == 4
+
+
+def test_the_grid_ends_when_every_point_was_tried_once(open_ledger: OpenLedger) -> None:
+    suggestions = run_one_by_one(open_ledger(*GRID, "search.trials=9"), 9)
+    points = {(s["params"]["b0"], s["params"]["p"]) for s in suggestions[:-1]}
+    assert points == {(4, 0.0), (4, 0.1), (6, 0.0), (6, 0.1)}
+    assert suggestions[-1] == "FINISHED"
+
+
+def test_the_study_ends_after_the_trials_asked_for(open_ledger: OpenLedger) -> None:
+    suggestions = run_one_by_one(open_ledger("search.trials=2"), 5)
+    assert [s == "FINISHED" for s in suggestions] == [False, False, True]
+
+
+def test_another_study_seed_gives_other_suggestions(open_ledger: OpenLedger) -> None:
+    first = run_one_by_one(open_ledger(), 1)
+    ledger = open_ledger()
+    ledger.journal.path.unlink()
+    assert run_one_by_one(open_ledger("search.seed=1"), 1) != first
+
+
+def test_suggestions_are_journalled_with_the_resolved_settings(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    suggestion = ask(OptunaSearcher(ledger, planner), "ray-0")
+    trial = ledger.record.trials[0]
+    assert suggestion == {"trial": 0, "params": trial.params}
+    assert trial.settings["bT"] == max(1, round(trial.params["bT_ratio"] * trial.params["b0"]))
+    assert set(trial.settings) == {"b0", "bT", "p", "lr"}
+    assert (trial.total_steps, trial.reports_planned) == (40, 4)
+
+
+def test_unfinished_trials_are_offered_again_before_new_ones(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    for number in range(3):
+        create(ledger, number)
+    ledger.end(ledger.record.trials[1], "pruned", "")
+    searcher = OptunaSearcher(open_ledger(), planner)
+    assert [ask(searcher, f"ray-{i}")["trial"] for i in range(4)] == [0, 2, 3, 4]
+
+
+def test_optuna_hears_every_value_and_the_right_state(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    searcher = OptunaSearcher(ledger, planner)
+    for index, (state, values) in enumerate(
+        [("complete", [0.1, 0.2]), ("pruned", [0.3]), ("failed", [0.4, None]), ("failed", [])]
+    ):
+        ask(searcher, f"ray-{index}")
+        for k, value in enumerate(values, start=1):
+            report(ledger, index, k, value)
+        if (index, state) == (3, "failed"):
+            searcher.on_trial_complete(f"ray-{index}", None, error=True)
+        else:
+            ledger.end(ledger.record.trials[index], state, "why")
+            searcher.on_trial_complete(f"ray-{index}", {})
+    told = searcher._study.trials
+    states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
+    assert [trial.state for trial in told] == states
+    assert [trial.intermediate_values for trial in told] == [
+        {10: 0.1, 20: 0.2},
+        {10: 0.3},
+        {10: 0.4},
+        {},
+    ]
+    assert told[0].value == 0.2
+    assert ledger.record.trials[3].reason == "crashed"
+
+
+def test_the_journal_file_for_the_dashboard_holds_the_ended_trials(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    run_one_by_one(ledger, 3)
+    create(ledger, 3)
+    OptunaSearcher(open_ledger(), planner)  # A restart rewrites the file instead of adding to it.
+    storage = JournalStorage(JournalFileBackend(str(ledger.folder.optuna)))
+    [name] = optuna.get_all_study_names(storage)
+    mirrored = optuna.load_study(study_name=name, storage=storage).trials
+    assert [trial.params for trial in mirrored] == [
+        ledger.record.trials[number].params for number in range(3)
+    ]
+
+
+def test_an_interrupted_trial_stays_unfinished(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    searcher = OptunaSearcher(ledger, planner)
+    ask(searcher, "ray-0")
+    searcher.on_trial_complete("ray-0", {})
+    assert ledger.record.trials[0].state == "running"
+    assert searcher._study.trials[0].state == TrialState.RUNNING
+
+
+def test_a_study_in_which_everything_crashes_is_given_up(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    searcher = OptunaSearcher(ledger, planner)
+    for index in range(GIVE_UP_AFTER):
+        ask(searcher, f"ray-{index}")
+        searcher.on_trial_complete(f"ray-{index}", None, error=True)
+    assert ask(searcher, "ray-last") == "FINISHED"
+    assert "all crashed" in searcher.gave_up
+
+
+def test_crashes_among_working_trials_do_not_end_the_study(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    searcher = OptunaSearcher(ledger, planner)
+    ask(searcher, "ray-works")
+    report(ledger, 0, 1, 0.5)
+    for index in range(GIVE_UP_AFTER):
+        ask(searcher, f"ray-{index}")
+        searcher.on_trial_complete(f"ray-{index}", None, error=True)
+    assert ask(searcher, "ray-last") != "FINISHED"
+
+
+def test_searcher_survives_the_pickling_that_ray_does(open_ledger: OpenLedger) -> None:
+    searcher = OptunaSearcher(open_ledger(), planner)
+    ask(searcher, "ray-0")
+    copy = pickle.loads(pickle.dumps(searcher))
+    assert copy.ledger.record == searcher.ledger.record
+
+
+def test_a_trial_that_optuna_sees_carries_its_reason_and_settings(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    ledger.end(ledger.record.trials[0], "failed", "diverged")
+    frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec))
+    assert frozen.user_attrs["reason"] == "diverged"
+    assert frozen.user_attrs["bT"] == 3
