@@ -7,9 +7,9 @@ follows the GC content wanted at that position and rho are dinucleotide odds rat
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+from jaxtyping import Bool, Float, Int8
 
-Codes = npt.NDArray[np.int8]
+Codes = Int8[np.ndarray, "rows length"]
 """Bases as 0, 1, 2, 3 for A, C, G, T: the complement of a code is 3 minus it."""
 
 BASES = "ACGT"
@@ -36,9 +36,15 @@ CPG_FOCUSED, CPG_ISLAND = 0.4, 0.8  # observed / expected
 GC_SD = 0.08
 GC_LIMITS = (0.25, 0.80)
 
+# What takes the place of a promoter's blocks in a negative. BLOCK_BIAS is the exponent on the
+# odds: at 0, independent bases, counting k-mers gives the substitutes away; at 1 their k-mers
+# are natural and only lost elements and the patchwork of GC contents tell.
+BLOCK_BIAS = 0.2
+GC_BLOCK, GC_BLOCK_SD = 0.55, 0.12
+
 
 def sample_background(
-    island: npt.NDArray[np.bool_], length: int, tss: int, rng: np.random.Generator
+    island: Bool[np.ndarray, " rows"], length: int, tss: int, rng: np.random.Generator
 ) -> Codes:
     """One sequence a row: of a CpG-island promoter where `island`, else of a focused one.
 
@@ -48,15 +54,27 @@ def sample_background(
     progress = np.minimum(np.arange(length) / tss, 1)
     offset = rng.normal(0, GC_SD, (len(island), 1))
     gc = np.clip(upstream + (downstream - upstream) * progress + offset, *GC_LIMITS)
-    return _markov(gc, np.where(island, CPG_ISLAND, CPG_FOCUSED), rng)
+    return _markov(gc, ODDS, np.where(island, CPG_ISLAND, CPG_FOCUSED), rng)
+
+
+def sample_blocks(rows: int, blocks: int, width: int, rng: np.random.Generator) -> Codes:
+    """`blocks` pieces of `width` bases a row, each strange to the others: they differ in GC."""
+    gc = np.clip(rng.normal(GC_BLOCK, GC_BLOCK_SD, rows * blocks), *GC_LIMITS)
+    odds = ODDS**BLOCK_BIAS
+    cpg = np.full(rows * blocks, ((CPG_FOCUSED + CPG_ISLAND) / 2) ** BLOCK_BIAS)
+    pieces = _markov(np.tile(gc[:, None], width), odds, cpg, rng)
+    return pieces.reshape(rows, blocks * width)
 
 
 def _markov(
-    gc: npt.NDArray[np.float64], cpg: npt.NDArray[np.float64], rng: np.random.Generator
+    gc: Float[np.ndarray, "rows length"],
+    odds: Float[np.ndarray, "4 4"],
+    cpg: Float[np.ndarray, " rows"],
+    rng: np.random.Generator,
 ) -> Codes:
     rows, length = gc.shape
-    odds = np.tile(ODDS, (rows, 1, 1))
-    odds[:, BASES.index("C"), BASES.index("G")] = cpg
+    own_odds = np.tile(odds, (rows, 1, 1))
+    own_odds[:, BASES.index("C"), BASES.index("G")] = cpg
     row = np.arange(rows)
     draws = rng.random((rows, length))
     base = rng.integers(0, 4, rows)
@@ -64,7 +82,7 @@ def _markov(
     for position in range(length):
         half = gc[:, position, None] / 2
         frequency = np.hstack([0.5 - half, half, half, 0.5 - half])
-        cumulative = (frequency * odds[row, base]).cumsum(axis=1)
+        cumulative = (frequency * own_odds[row, base]).cumsum(axis=1)
         base = (draws[:, position, None] * cumulative[:, 3:] > cumulative[:, :3]).sum(axis=1)
         codes[:, position] = base
     return codes

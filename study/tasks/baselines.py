@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from jaxtyping import Float
 
 from study.tasks.task import Split, Task
 
@@ -42,7 +41,7 @@ def majority_class(task: Task) -> dict[str, float]:
     }
 
 
-def kmer_counts(sequences: list[str], k: int) -> npt.NDArray[np.float32]:
+def kmer_counts(sequences: list[str], k: int) -> Float[np.ndarray, "rows words"]:
     """How often each of the 4**k words occurs in each sequence; words with N count nowhere."""
     counts = np.zeros((len(sequences), 4**k), np.float32)
     weights = 4 ** np.arange(k)[::-1]
@@ -56,7 +55,9 @@ def kmer_counts(sequences: list[str], k: int) -> npt.NDArray[np.float32]:
     return counts
 
 
-def _scores(name: str, split: Split, probabilities: npt.NDArray[Any]) -> dict[str, float]:
+def _scores(
+    name: str, split: Split, probabilities: Float[np.ndarray, "rows classes"]
+) -> dict[str, float]:
     from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
     classes = probabilities.shape[1]

@@ -63,9 +63,9 @@ def _leaks(splits: dict[str, Split]) -> Iterator[str]:
         same = known[one] & known[other]
         reverse = {s for s in known[other] - same if reverse_complement(s) in known[one]}
         if same or reverse:
-            strand = f" and {len(reverse)} as reverse complement" if reverse else ""
+            strand = f", {len(reverse)} more as reverse complement" if reverse else ""
             yield (
-                f"{len(same)} sequences stand in both {one} and {other}{strand}:"
+                f"{one} and {other} share {_sequences(len(same))}{strand}:"
                 f" {other} scores are too good"
             )
 
@@ -78,7 +78,7 @@ def _conflicts(splits: dict[str, Split]) -> Iterator[str]:
             if labels.setdefault(sequence, label) != label:
                 conflicting.add(sequence)
     if conflicting:
-        yield f"{len(conflicting)} sequences occur with different labels: no model gets both right"
+        yield f"{_sequences(len(conflicting))} with different labels: no model gets both right"
 
 
 def _class_shares(splits: dict[str, Split], num_labels: int) -> Iterator[str]:
@@ -92,3 +92,7 @@ def _class_shares(splits: dict[str, Split], num_labels: int) -> Iterator[str]:
     if count * num_labels < SKEW * len(splits["train"]):
         share = 100 * count / len(splits["train"])
         yield f"class {label} is {share:.1f} % of train: read MCC and F1, not accuracy"
+
+
+def _sequences(count: int) -> str:
+    return f"{count} sequence" if count == 1 else f"{count} sequences"

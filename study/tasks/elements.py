@@ -38,25 +38,26 @@ class Element:
 
 # Genome-wide, 24 % of human promoters hold a TATA-like element and 46 % an initiator (Yang et
 # al. 2007, Gene 389:52); focused promoters, which initiate at one base, hold far more of both
-# than CpG-island promoters do (Carninci et al. 2006, Nat. Genet. 38:626). The frequencies and
-# mutation rates below keep that contrast; their level sets how hard the task is.
+# than CpG-island promoters do (Carninci et al. 2006, Nat. Genet. 38:626). The shares below keep
+# that contrast, but stand higher, as in sets that were selected for their elements: at the
+# genome's shares most positives would hold nothing to find and no model could tell them apart.
 TATA = Element(
-    "TATA", "TATAWAWR", -31, 2, focused=0.75, island=0.15, mutation=0.06, follows_tata=True
+    "TATA", "TATAWAWR", -31, 2, focused=0.90, island=0.25, mutation=0.06, follows_tata=True
 )
 ELEMENTS = (
     # Distal elements, either strand: Bucher 1990, J. Mol. Biol. 212:563.
-    Element("GC box", "KRGGCGKRRY", -75, 35, 0.25, 0.70, 0.06, either_strand=True),
-    Element("CCAAT box", "YYRRCCAATS", -85, 20, 0.25, 0.35, 0.06, either_strand=True),
+    Element("GC box", "KRGGCGKRRY", -75, 35, 0.40, 0.90, 0.06, either_strand=True),
+    Element("CCAAT box", "YYRRCCAATS", -85, 20, 0.40, 0.55, 0.06, either_strand=True),
     # Burley & Roeder 1996, Annu. Rev. Biochem. 65:769; spacing Ponjavic et al. 2006,
     # Genome Biol. 7:R78.
     TATA,
     # Lagrange et al. 1998, Genes Dev. 12:34: directly upstream of the TATA box.
-    Element("BREu", "SSRCGCC", -38, 2, 0.20, 0.30, 0.06, follows_tata=True),
+    Element("BREu", "SSRCGCC", -38, 2, 0.30, 0.50, 0.06, follows_tata=True),
     # Deng & Roberts 2005, Genes Dev. 19:2418: directly downstream of it.
-    Element("BREd", "RTDKKKK", -23, 2, 0.30, 0.15, 0.06, follows_tata=True),
+    Element("BREd", "RTDKKKK", -23, 2, 0.50, 0.25, 0.06, follows_tata=True),
     # Vo Ngoc et al. 2017, Genes Dev. 31:6: the human initiator, A at +1.
-    Element("Inr", "BBCABW", -3, 0, 0.80, 0.45, 0.06),
+    Element("Inr", "BBCABW", -3, 0, 0.90, 0.70, 0.06),
     # Burke & Kadonaga 1996, Genes Dev. 10:711; Kutach & Kadonaga 2000, Mol. Cell. Biol.
     # 20:4754: its spacing to the initiator is strict.
-    Element("DPE", "RGWYVT", 28, 0, 0.30, 0.30, 0.06),
+    Element("DPE", "RGWYVT", 28, 0, 0.50, 0.50, 0.06),
 )

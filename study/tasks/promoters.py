@@ -11,9 +11,9 @@ and no single motif, nor its absence, decides.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
+from jaxtyping import Bool, Int
 
-from study.tasks.background import BASES, ISLAND_SHARE, Codes, sample_background
+from study.tasks.background import BASES, ISLAND_SHARE, Codes, sample_background, sample_blocks
 from study.tasks.elements import ELEMENTS, IUPAC, TATA, Element
 from study.tasks.task import Split
 
@@ -66,8 +66,8 @@ def sample_promoters(rows: int, rng: np.random.Generator) -> Codes:
 def plant(
     codes: Codes,
     element: Element,
-    rows: npt.NDArray[np.intp],
-    slip: npt.NDArray[np.int64],
+    rows: Int[np.ndarray, " carriers"],
+    slip: Int[np.ndarray, " carriers"],
     rng: np.random.Generator,
 ) -> None:
     """Writes one copy of `element` into each of `rows`, `slip` bases off its usual start."""
@@ -85,12 +85,15 @@ def plant(
     codes[rows[:, None], first[:, None] + np.arange(site.shape[1])] = site
 
 
-def take_apart(promoters: Codes, rng: np.random.Generator) -> tuple[Codes, npt.NDArray[np.bool_]]:
+def take_apart(
+    promoters: Codes, rng: np.random.Generator
+) -> tuple[Codes, Bool[np.ndarray, "rows blocks"]]:
     """Negatives, and which blocks of each source they keep (rows x `BLOCKS`)."""
     rows, length = promoters.shape
     kept = rng.random((rows, BLOCKS)).argsort(axis=1) < KEPT_BLOCKS
-    substitutes = rng.integers(0, 4, promoters.shape, dtype=np.int8)
-    return np.where(kept.repeat(length // BLOCKS, axis=1), promoters, substitutes), kept
+    width = length // BLOCKS
+    substitutes = sample_blocks(rows, BLOCKS, width, rng)
+    return np.where(kept.repeat(width, axis=1), promoters, substitutes), kept
 
 
 def column(position: int) -> int:

@@ -1,0 +1,53 @@
+"""Real data beside the project: row counts, known blemishes, the published k-mer floors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.spec import TaskSpec
+from study.tasks import Task, load_task
+from study.tasks.baselines import kmer_logistic_regression
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not DATA.is_dir(), reason="the real data is not beside the project"),
+]
+
+
+def load(folder: str) -> Task:
+    return load_task(TaskSpec(path=DATA / folder))
+
+
+@pytest.mark.parametrize(
+    ("folder", "rows"),
+    [
+        ("gue_prom_300_tata", [4904, 613, 613]),
+        ("emp_h3_reduced", [2285, 403, 1497]),
+        ("emp_h3_bychrom", [3037, 358, 656]),
+    ],
+)
+def test_every_row_of_the_real_tasks_is_read(folder, rows):
+    task = load(folder)
+    assert [len(split) for _, split in task.splits()] == rows
+    assert task.num_labels == 2
+    assert task.name == folder
+
+
+def test_the_known_blemishes_of_the_tata_promoters_are_reported():
+    assert load("gue_prom_300_tata").warnings == [
+        "train and dev share 14 sequences: dev scores are too good",
+        "train and test share 6 sequences: test scores are too good",
+        "15 sequences with different labels: no model gets both right",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "test_mcc"), [("gue_prom_300_tata", 0.41), ("emp_h3_bychrom", 0.63)]
+)
+def test_k_mer_regression_reaches_its_known_floor(folder, test_mcc):
+    scores = kmer_logistic_regression(load(folder))
+    assert scores["test_mcc"] == pytest.approx(test_mcc, abs=0.02)
