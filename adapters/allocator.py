@@ -214,7 +214,7 @@ class RankAllocator:
         self._trace[event] = torch.cat((counts, self._rank_counts()))
 
     def _rank_counts(self) -> Tensor:
-        alive = torch.stack([lam.detach() for lam in self._lams]) != 0
+        alive = torch.stack(self._lams) != 0
         if self.prune_mode == "mask":
             alive &= self._keep.view_as(alive)
         return alive.sum(-1)

@@ -6,6 +6,7 @@ Every round runs one step of every arm, in a new random order; ratios are taken 
 so that other load on the machine falls on all arms alike, and their median is reported.
 """
 
+# ruff: noqa: T201
 import argparse
 import random
 import statistics

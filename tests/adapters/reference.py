@@ -1,0 +1,144 @@
+"""AdaLoRA+RS, literally and slowly: plain Python numbers, one loop per sum of the formulas.
+
+Nothing of adapters is used, nor torch. A matrix is a dict of lists: P[j][i], lam[i], Q[i][j].
+"""
+
+from math import floor
+
+WORD = 2**64
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def mix(state):
+    """The output function of splitmix64."""
+    state %= WORD
+    state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % WORD
+    state = (state ^ (state >> 27)) * 0x94D049BB133111EB % WORD
+    return state ^ (state >> 31)
+
+
+def uniform(seed, event, triplet):
+    """The uniform in [0, 1) of a triplet at an event."""
+    key = mix(mix(seed + GOLDEN) + (event + 1) * GOLDEN)
+    return (mix(key + (triplet + 1) * GOLDEN) >> 11) / 2**53
+
+
+class Average:
+    """The two EMAs of one entry."""
+
+    def __init__(self):
+        self.sensitivity = 0.0
+        self.uncertainty = 0.0
+
+    def observe(self, weight, gradient, beta1, beta2):
+        """Takes one step's entry and gradient in."""
+        now = abs(weight * gradient)
+        before = self.sensitivity
+        self.sensitivity = beta1 * before + (1 - beta1) * now
+        self.uncertainty = beta2 * self.uncertainty + (1 - beta2) * abs(now - before)
+
+    def score(self):
+        """s(w)."""
+        return self.sensitivity * self.uncertainty
+
+
+class Reference:
+    """The rules of a whole run over `matrices` of (out, in) entries and rank b0."""
+
+    def __init__(self, matrices, settings):
+        self.settings = settings
+        self.rank = settings["b0"]
+        self.averages = [
+            {
+                "P": [[Average() for _ in range(self.rank)] for _ in range(out)],
+                "lam": [Average() for _ in range(self.rank)],
+                "Q": [[Average() for _ in range(width)] for _ in range(self.rank)],
+            }
+            for out, width in matrices
+        ]
+        self.n = len(matrices) * self.rank
+        self.keep = [True] * self.n
+        self.stored = [0.0] * self.n
+        self.t = 0
+        self.event = 0
+        self.last_scores = None
+
+    def schedule(self):
+        """T and b(t)."""
+        s = self.settings
+        T = round((1 - s["final_fraction"]) * s["total_steps"])
+        warmup, count = s["warmup_steps"], self.n // self.rank
+        if self.t <= warmup:
+            return T, self.n
+        left = (T - self.t) / (T - warmup)
+        # One part in 10**9 guards the floor against the rounding of this float.
+        exact = count * s["bT"] + (self.n - count * s["bT"]) * left**3
+        return T, floor(exact + 1e-9)
+
+    def step(self, weights, gradients):
+        """Follows an optimizer step; changes the lam lists of `weights` as pruning does."""
+        self.t += 1
+        s = self.settings
+        T, budget = self.schedule()
+        mask_mode = s["prune_mode"] == "mask"
+        if mask_mode and self.event:
+            self.put_back(weights)
+        if self.t < T:
+            self.observe(weights, gradients)
+        if self.t == T or (self.t % s["deltaT"] == 0 and s["warmup_steps"] < self.t < T):
+            self.mask(budget, stochastic=self.t < T or s["final_mask"] == "stochastic")
+            self.stored = [value for matrix in weights for value in matrix["lam"]]
+        if not mask_mode and (self.t >= T or self.just_masked):
+            self.zero(weights)
+        self.just_masked = False
+
+    just_masked = False
+
+    def observe(self, weights, gradients):
+        """Every entry of every P, lam, Q."""
+        b1, b2 = self.settings["beta1"], self.settings["beta2"]
+        for k, averages in enumerate(self.averages):
+            for key in ("P", "Q"):
+                for a, row in enumerate(averages[key]):
+                    for b, average in enumerate(row):
+                        w, g = weights[k][key][a][b], gradients[k][key][a][b]
+                        average.observe(w, g, b1, b2)
+            for i, average in enumerate(averages["lam"]):
+                average.observe(weights[k]["lam"][i], gradients[k]["lam"][i], b1, b2)
+
+    def scores(self):
+        """S_i of every triplet, matrix by matrix."""
+        result = []
+        for averages in self.averages:
+            for i in range(self.rank):
+                left = [row[i].score() for row in averages["P"]]
+                right = [average.score() for average in averages["Q"][i]]
+                vectors = sum(left) / len(left) + sum(right) / len(right)
+                result.append(averages["lam"][i].score() + vectors)
+        return result
+
+    def mask(self, budget, stochastic):
+        """Equation 1."""
+        s = self.settings
+        self.last_scores = self.scores()
+        self.last_budget = budget
+        ranking = sorted(range(self.n), key=lambda i: (-self.last_scores[i], i))
+        top = set(ranking[:budget])
+        self.top = [i in top for i in range(self.n)]
+        for i in range(self.n):
+            u = uniform(s["mask_seed"], self.event, i) if stochastic else 1.0
+            self.keep[i] = u >= s["p"] if i in top else u < s["p_reintroduce"]
+        self.event += 1
+        self.just_masked = True
+
+    def zero(self, weights):
+        """Pruned values become 0."""
+        for i, keep in enumerate(self.keep):
+            if not keep:
+                weights[i // self.rank]["lam"][i % self.rank] = 0.0
+
+    def put_back(self, weights):
+        """What the optimizer did to a held-back value is undone."""
+        for i, keep in enumerate(self.keep):
+            if not keep:
+                weights[i // self.rank]["lam"][i % self.rank] = self.stored[i]

@@ -1,0 +1,131 @@
+"""The fast allocator against the literal one, on random weights, rates and schedules."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from reference import Reference
+from tiny_models import draw_gradients, linear_adapters
+
+from adapters import CubicBudget, RankAllocator
+
+SHAPES = [(3, 5), (5, 3), (3, 5), (4, 4)]  # (in, out): two of a kind, and square
+
+rates = st.sampled_from([0.0, 0.05, 0.3, 0.5, 1.0])
+
+
+@st.composite
+def setups(draw):
+    total = draw(st.integers(2, 14))
+    b0 = draw(st.integers(1, 4))
+    final_fraction = draw(st.sampled_from([0.0, 0.15, 0.4]))
+    T = round((1 - final_fraction) * total)
+    return {
+        "total_steps": total,
+        "b0": b0,
+        "bT": draw(st.integers(1, b0)),
+        "final_fraction": final_fraction,
+        "warmup_steps": draw(st.integers(0, T - 1)),
+        "deltaT": draw(st.integers(1, 5)),
+        "beta1": draw(st.sampled_from([0.0, 0.5, 0.85, 0.99])),
+        "beta2": draw(st.sampled_from([0.0, 0.6, 0.95])),
+        "p": draw(rates),
+        "p_reintroduce": draw(rates),
+        "prune_mode": draw(st.sampled_from(["zero", "mask"])),
+        "final_mask": draw(st.sampled_from(["stochastic", "deterministic"])),
+        "mask_seed": draw(st.integers(-(2**63), 2**64)),
+    }
+
+
+def allocator_of(adapters, setup):
+    keys = ("total_steps", "b0", "bT", "final_fraction", "warmup_steps", "deltaT")
+    budget = CubicBudget(matrices=len(adapters), **{key: setup[key] for key in keys})
+    return RankAllocator(adapters, budget, **{k: v for k, v in setup.items() if k not in keys})
+
+
+def as_lists(adapters, attribute):
+    matrices = []
+    for module in adapters.values():
+        tensors = {"P": module.P, "lam": module.lam, "Q": module.Q}
+        matrices.append({k: getattr(t, attribute).tolist() for k, t in tensors.items()})
+    return matrices
+
+
+def optimizer_step(adapters, step):
+    """Any change will do; it must reach pruned values as well."""
+    generator = torch.Generator().manual_seed(step)
+    for module in adapters.values():
+        for weight in (module.P, module.lam, module.Q):
+            weight.data += 0.3 * torch.randn(weight.shape, generator=generator)
+
+
+def clear_cut(scores, budget):
+    """Whether float32 can be expected to rank as exact arithmetic does."""
+    ranked = sorted(scores, reverse=True)
+    if budget == len(ranked):
+        return True
+    last, first_out = ranked[budget - 1], ranked[budget]
+    return last - first_out > 1e-4 * last
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
+@given(setups())
+def test_every_step_is_that_of_the_literal_rules(setup):
+    adapters = linear_adapters(SHAPES, setup["b0"])
+    allocator = allocator_of(adapters, setup)
+    reference = Reference([(out, width) for width, out in SHAPES], setup)
+    for step in range(setup["total_steps"]):
+        draw_gradients(adapters, step)
+        optimizer_step(adapters, step)
+        weights = as_lists(adapters, "data")
+        reference.step(weights, as_lists(adapters, "grad"))
+        allocator.step()
+        if reference.last_scores is not None:
+            assume(clear_cut(reference.last_scores, reference.last_budget))
+        assert allocator.kept().tolist() == reference.keep
+        assert allocator.scores().tolist() == pytest.approx(reference.scores(), rel=1e-4)
+        for module, matrix in zip(adapters.values(), weights, strict=True):
+            assert module.lam.tolist() == matrix["lam"]
+
+
+def test_the_trace_says_what_the_literal_rules_did():
+    setup = {
+        "total_steps": 12,
+        "b0": 3,
+        "bT": 1,
+        "final_fraction": 0.15,
+        "warmup_steps": 1,
+        "deltaT": 4,
+        "beta1": 0.85,
+        "beta2": 0.9,
+        "p": 0.3,
+        "p_reintroduce": 0.4,
+        "prune_mode": "zero",
+        "final_mask": "stochastic",
+        "mask_seed": 11,
+    }
+    adapters = linear_adapters(SHAPES, 3)
+    allocator = allocator_of(adapters, setup)
+    reference = Reference([(out, width) for width, out in SHAPES], setup)
+    expected = []
+    for step in range(12):
+        draw_gradients(adapters, step)
+        optimizer_step(adapters, step)
+        events = reference.event
+        reference.step(as_lists(adapters, "data"), as_lists(adapters, "grad"))
+        allocator.step()
+        if reference.event > events:
+            pairs = list(zip(reference.keep, reference.top, strict=True))
+            ranks = [sum(reference.keep[k * 3 : k * 3 + 3]) for k in range(len(SHAPES))]
+            expected.append(
+                {
+                    "t": reference.t,
+                    "budget": reference.last_budget,
+                    "kept": sum(reference.keep),
+                    "reintroduced": sum(kept and not top for kept, top in pairs),
+                    "dropped": sum(top and not kept for kept, top in pairs),
+                    "ranks": dict(zip(adapters, ranks, strict=True)),
+                }
+            )
+    assert [row["t"] for row in expected] == [4, 8, 10]
+    assert allocator.trace() == expected

@@ -1,0 +1,118 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters import CubicBudget
+
+
+@st.composite
+def budgets(draw):
+    total = draw(st.integers(1, 400))
+    b0 = draw(st.integers(1, 20))
+    final_fraction = draw(st.floats(0, 0.95).filter(lambda f: round((1 - f) * total) >= 1))
+    T = round((1 - final_fraction) * total)
+    return CubicBudget(
+        total_steps=total,
+        b0=b0,
+        bT=draw(st.integers(1, b0)),
+        matrices=draw(st.integers(1, 80)),
+        final_fraction=final_fraction,
+        warmup_steps=draw(st.integers(0, T - 1)),
+        deltaT=draw(st.integers(1, 500)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("t", "expected"),
+    [(0, 576), (5000, 506), (10000, 463), (15000, 441), (20000, 433), (25160, 432), (29600, 432)],
+)
+def test_the_schedule_of_all_promoters_in_the_paper(t, expected):
+    paper = CubicBudget(29600, 8, 6, 72, final_fraction=0.15, deltaT=5000)
+    assert paper.budget(t) == expected
+
+
+def test_all_promoters_have_six_events_and_the_last_ends_the_schedule():
+    paper = CubicBudget(29600, 8, 6, 72, final_fraction=0.15, deltaT=5000)
+    assert [t for t, _ in paper.events()] == [5000, 10000, 15000, 20000, 25000, 25160]
+
+
+def test_too_long_an_interval_leaves_the_last_event_alone():
+    tata = CubicBudget(3065, 8, 6, 72, final_fraction=0.15, deltaT=5000)
+    assert tata.events() == [(2605, 432)]
+
+
+def test_the_budget_is_floored():
+    # 2 + 10 (1 - 1/3)³ = 4.96…
+    assert CubicBudget(3, 12, 2, 1).budget(1) == 4
+
+
+def test_whole_numbers_are_not_lost_to_rounding():
+    # 7³ · (1 - t/7)³ is whole at every t; in floating point some of the products fall below.
+    budget = CubicBudget(7, 344, 1, 1)
+    assert [budget.budget(t) for t in range(8)] == [1 + (7 - t) ** 3 for t in range(8)]
+
+
+def test_equal_start_and_end_keep_every_triplet():
+    budget = CubicBudget(10, 4, 4, 3, deltaT=2)
+    assert {b for _, b in budget.events()} == {12}
+
+
+def test_phases_follow_warm_up_and_the_schedules_end():
+    budget = CubicBudget(10, 4, 2, 3, final_fraction=0.3, warmup_steps=2)
+    assert [budget.phase(t) for t in (0, 2, 3, 7, 8, 10)] == [
+        "warmup",
+        "warmup",
+        "pruning",
+        "pruning",
+        "final",
+        "final",
+    ]
+
+
+@given(budgets())
+def test_the_budget_never_rises(budget):
+    values = [budget.budget(t) for t in range(budget.total_steps + 1)]
+    assert values == sorted(values, reverse=True)
+
+
+@given(budgets())
+def test_the_budget_runs_from_all_triplets_to_the_end_average(budget):
+    assert budget.budget(0) == budget.budget(budget.warmup_steps) == budget.triplets
+    assert budget.budget(budget.T) == budget.matrices * budget.bT
+    assert budget.budget(budget.total_steps) == budget.matrices * budget.bT
+
+
+@given(budgets())
+def test_events_are_multiples_of_the_interval_and_the_schedules_end(budget):
+    steps = [t for t, _ in budget.events()]
+    assert steps == [t for t in range(budget.total_steps + 1) if budget.is_event(t)]
+    assert steps[-1] == budget.T
+    assert all(t % budget.deltaT == 0 and t > budget.warmup_steps for t in steps[:-1])
+    assert budget.events() == [(t, budget.budget(t)) for t in steps]
+
+
+@given(budgets())
+def test_events_are_numbered_from_zero_in_their_order(budget):
+    steps = [t for t, _ in budget.events()]
+    for t in range(budget.total_steps + 2):
+        assert budget.event_number(t) == sum(step < t for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"total_steps": 0}, "total_steps >= 1"),
+        ({"bT": 0}, "1 <= bT <= b0"),
+        ({"bT": 9}, "1 <= bT <= b0"),
+        ({"matrices": 0}, "matrices >= 1"),
+        ({"final_fraction": 1.0}, "final_fraction < 1"),
+        ({"final_fraction": -0.1}, "0 <= final_fraction"),
+        ({"total_steps": 1, "final_fraction": 0.9}, ">= 1"),
+        ({"warmup_steps": 85}, "warmup_steps < T"),
+        ({"deltaT": 0}, "deltaT >= 1"),
+    ],
+)
+def test_a_field_out_of_range_is_refused_with_its_rule(change, rule):
+    fields = {"total_steps": 100, "b0": 8, "bT": 6, "matrices": 4, "final_fraction": 0.15}
+    with pytest.raises(ValueError, match=rule):
+        CubicBudget(**(fields | change))

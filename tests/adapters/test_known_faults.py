@@ -1,0 +1,96 @@
+"""Faults of other AdaLoRA implementations that must not occur here."""
+
+import pytest
+import torch
+from tiny_models import Run, svd_adapters, tiny_batch, tiny_opt
+
+from adapters import CubicBudget, RankAllocator, inject, orthogonality
+
+
+def test_resuming_does_not_zero_the_adapter():
+    budget = CubicBudget(20, 4, 2, 12, final_fraction=0.2, deltaT=5)
+    source, resumed = Run(budget, p=0.0).steps(10), Run(budget, p=0.0)
+    resumed.load(source.state())
+    resumed.steps(10)
+    assert resumed.allocator.rank() == 24
+
+
+def test_without_final_steps_the_model_in_memory_is_pruned_all_the_same():
+    budget = CubicBudget(20, 4, 2, 12, final_fraction=0.0, deltaT=6)
+    run = Run(budget, p=0.0).steps(20)
+    assert run.allocator.trace()[-1]["t"] == 20
+    assert run.allocator.rank() == 24
+
+
+def test_tiny_scores_of_a_float16_model_do_not_prune_everything():
+    model = tiny_opt(dtype=torch.float16)
+    adapters = svd_adapters(model, 4)
+    budget = CubicBudget(4, 4, 2, 12, deltaT=2)
+    allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0.0, mask_seed=0)
+    for step in range(4):
+        (1e-3 * model(**tiny_batch(step)).loss).backward()
+        for module in adapters.values():
+            module.lam.data.add_(module.lam.grad.sign(), alpha=1e-4)
+        allocator.step()
+        model.zero_grad()
+    assert allocator.scores().max() < 6e-8  # below float16's smallest number
+    assert allocator.kept().sum() == 24
+
+
+def test_scores_that_are_all_equal_do_not_prune_everything():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2), p=0.0)
+    for _ in range(2):
+        run.allocator.step()
+    assert run.allocator.kept().sum() == run.allocator.budget.budget(2)
+
+
+def test_a_layer_that_is_not_used_does_not_crash_the_step():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    unused = next(iter(run.adapters.values()))
+    loss = run.model(**tiny_batch(0)).loss
+    loss.backward()
+    unused.P.grad = unused.Q.grad = unused.lam.grad = None
+    run.allocator.step()
+    assert run.allocator.missing_gradients == 3
+
+
+def test_stepping_after_zero_grad_is_counted_and_does_not_crash():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    run.optimizer.zero_grad()
+    run.allocator.step()
+    assert run.allocator.missing_gradients == 36
+
+
+def test_the_models_own_loss_never_holds_the_regulariser():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    batch = tiny_batch(0)
+    assert orthogonality(run.adapters) > 1
+    for mode in (True, False):
+        output = run.model.train(mode)(**batch)
+        expected = torch.nn.functional.cross_entropy(output.logits, batch["labels"])
+        torch.testing.assert_close(output.loss, expected)
+
+
+def test_a_target_name_that_matches_nothing_is_an_error():
+    with pytest.raises(ValueError, match=r"output_proj.*must match a layer"):
+        inject(
+            tiny_opt(),
+            [r".*\.q_proj", r".*\.output_proj"],
+            4,
+            alpha=16,
+            generator=torch.Generator(),
+        )
+
+
+def test_a_constant_budget_is_no_special_case():
+    run = Run(CubicBudget(10, 4, 4, 12, final_fraction=0.2, deltaT=2), p=0.0).steps(10)
+    assert run.allocator.rank() == 48
+    assert [row["budget"] for row in run.allocator.trace()] == [48] * 4
+
+
+def test_an_allocator_that_was_never_called_can_be_told():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    run.model(**tiny_batch(0)).loss.backward()
+    run.optimizer.step()
+    assert run.allocator.t == 0
+    assert run.allocator.trace() == []

@@ -1,0 +1,82 @@
+import pytest
+import torch
+from tiny_models import linear_adapters
+
+from adapters import orthogonality
+from adapters.orthogonality import gram_gap
+
+SHAPES = [(6, 9), (9, 6), (6, 9), (7, 7)]
+
+
+def naive(adapters):
+    total = 0.0
+    for module in adapters.values():
+        eye = torch.eye(module.rank)
+        total = total + (module.P.T @ module.P - eye).norm() + (module.Q @ module.Q.T - eye).norm()
+    return total / (2 * len(adapters))
+
+
+def gradients(loss, adapters):
+    weights = [w for module in adapters.values() for w in (module.P, module.Q)]
+    return torch.autograd.grad(loss, weights)
+
+
+def test_value_and_gradient_are_those_of_the_formula():
+    adapters = linear_adapters(SHAPES, 4)
+    torch.testing.assert_close(orthogonality(adapters), naive(adapters))
+    got = gradients(0.3 * orthogonality(adapters), adapters)
+    expected = gradients(0.3 * naive(adapters), adapters)
+    for mine, theirs in zip(got, expected, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_singular_values_get_no_gradient():
+    adapters = linear_adapters(SHAPES, 4)
+    orthogonality(adapters).backward()
+    assert all(module.lam.grad is None for module in adapters.values())
+
+
+def test_orthonormal_vectors_cost_nothing_and_have_a_finite_gradient():
+    adapters = linear_adapters(SHAPES, 4)
+    for module in adapters.values():
+        # Unit vectors: exact in float32, where the norm's own derivative is 0 / 0.
+        module.P.data.copy_(torch.eye(module.P.shape[0])[:, :4])
+        module.Q.data.copy_(torch.eye(module.Q.shape[1])[:4])
+    penalty = orthogonality(adapters)
+    penalty.backward()
+    assert penalty == 0
+    for module in adapters.values():
+        assert torch.equal(module.P.grad, torch.zeros_like(module.P))
+        assert torch.equal(module.Q.grad, torch.zeros_like(module.Q))
+
+
+def test_descending_the_penalty_makes_vectors_orthonormal():
+    adapters = linear_adapters([(9, 8)], 4)
+    weights = [adapters["layer0"].P, adapters["layer0"].Q]
+    optimizer = torch.optim.Adam(weights, lr=0.01)
+    start = orthogonality(adapters).item()
+    for _ in range(600):
+        optimizer.zero_grad()
+        orthogonality(adapters).backward()
+        optimizer.step()
+    assert orthogonality(adapters).item() < 0.05 * start
+
+
+def test_frozen_vectors_need_no_gradient():
+    adapters = linear_adapters(SHAPES, 4)
+    adapters["layer0"].P.requires_grad_(False)
+    orthogonality(adapters).backward()
+    assert adapters["layer0"].P.grad is None
+    assert adapters["layer0"].Q.grad is not None
+
+
+def test_every_lane_has_its_own_gap():
+    rows = torch.randn(2, 3, 4, 6)
+    gaps = gram_gap(rows)
+    torch.testing.assert_close(gaps[1, 2], gram_gap(rows[1, 2]))
+    torch.testing.assert_close(gaps[1, 2] + torch.eye(4), rows[1, 2] @ rows[1, 2].T)
+
+
+def test_no_adapters_are_refused():
+    with pytest.raises(ValueError, match="must not be empty"):
+        orthogonality({})

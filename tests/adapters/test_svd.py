@@ -1,0 +1,135 @@
+import pytest
+import torch
+from torch import nn
+
+from adapters import LoRALinear, SVDLinear
+from adapters.svd import low_rank_update
+
+
+def layer(kind=SVDLinear, dtype=torch.float32, **settings):
+    torch.manual_seed(0)
+    base = nn.Linear(6, 5).to(dtype).requires_grad_(False)
+    generator = torch.Generator().manual_seed(1)
+    module = kind(base, 3, **({"alpha": 12, "generator": generator} | settings))
+    if kind is SVDLinear:
+        module.lam.data.copy_(torch.tensor([0.5, -1.0, 2.0]))
+    else:
+        module.P.data.normal_(generator=generator)
+    return module
+
+
+def test_both_kinds_start_as_the_layer_they_adapt():
+    x = torch.randn(4, 6)
+    for kind in (SVDLinear, LoRALinear):
+        base = nn.Linear(6, 5)
+        module = kind(base, 3, alpha=12, generator=torch.Generator())
+        assert torch.equal(module(x), base(x))
+
+
+def test_the_update_is_the_triplets_times_alpha_over_rank():
+    module = layer()
+    x = torch.randn(2, 7, 6)
+    weight = module.P @ torch.diag(module.lam) @ module.Q * (12 / 3)
+    expected = module.base(x) + x @ weight.T
+    torch.testing.assert_close(module(x), expected)
+    torch.testing.assert_close(module.delta(), weight)
+
+
+def test_the_update_of_lora_is_the_product_times_alpha_over_rank():
+    module = layer(LoRALinear)
+    x = torch.randn(4, 6)
+    expected = module.base(x) + x @ (module.P @ module.Q * 4).T
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_gradients_are_those_of_the_plain_formula():
+    module = layer()
+    x = torch.randn(4, 6, requires_grad=True)
+    inputs = [x, module.P, module.lam, module.Q]
+    got = torch.autograd.grad(module(x).square().sum(), inputs)
+    plain = module.base(x) + x @ (module.P @ torch.diag(module.lam) @ module.Q * 4).T
+    expected = torch.autograd.grad(plain.square().sum(), inputs)
+    for mine, theirs in zip(got, expected, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_vectors_start_normal_and_values_at_zero():
+    module = SVDLinear(nn.Linear(400, 300), 8, alpha=8, generator=torch.Generator())
+    for weight in (module.P, module.Q):
+        assert weight.std().item() == pytest.approx(0.02, rel=0.05)
+        assert abs(weight.mean()) < 0.002
+    assert not module.lam.any()
+
+
+def test_a_masked_value_is_held_back_and_gets_no_gradient():
+    module = layer()
+    module.mask = torch.tensor([True, False, True])
+    x = torch.randn(4, 6)
+    module(x).sum().backward()
+    expected = module.P[:, [0, 2]] @ torch.diag(module.lam[[0, 2]]) @ module.Q[[0, 2]] * 4
+    torch.testing.assert_close(module.delta(), expected)
+    assert module.lam.grad[1] == 0
+    assert module.lam.grad[[0, 2]].all()
+    assert module.lam[1] == -1.0
+
+
+def test_dropout_acts_on_the_updates_input_while_training_only():
+    module = layer(dropout=0.5)
+    x = torch.randn(4, 6)
+    update = module.eval()(x) - module.base(x)
+    assert torch.equal(module(x), module(x))
+    torch.manual_seed(0)
+    dropped = module.train()(x) - module.base(x)
+    torch.manual_seed(0)
+    expected = nn.functional.dropout(x, 0.5) @ module.delta().T
+    torch.testing.assert_close(dropped, expected)
+    assert not torch.allclose(dropped, update)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", [SVDLinear, LoRALinear])
+def test_low_precision_layers_keep_float32_adapters_and_gradients(kind, dtype):
+    module = layer(kind, dtype)
+    x = torch.randn(4, 6, dtype=dtype)
+    y = module(x)
+    y.float().square().sum().backward()
+    assert y.dtype == dtype
+    expected = module.base(x).float() + x.float() @ module.delta().T
+    torch.testing.assert_close(y.float(), expected, rtol=2e-2, atol=2e-2)
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            assert parameter.dtype == parameter.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_computes_in_its_dtype_and_differentiates(dtype):
+    module = layer()
+    x = torch.randn(4, 6, requires_grad=True)
+    with torch.autocast("cpu", dtype=dtype):
+        y = module(x)
+    y.float().square().sum().backward()
+    assert y.dtype == dtype
+    expected = module.base(x) + x @ module.delta().T
+    torch.testing.assert_close(y.float(), expected, rtol=5e-2, atol=5e-2)
+    assert module.lam.grad.dtype == torch.float32
+    assert x.grad.dtype == torch.float32
+
+
+def test_lanes_are_single_updates_side_by_side():
+    generator = torch.Generator().manual_seed(0)
+    y, x, P, Q = (
+        torch.randn(2, 3, *shape, generator=generator)
+        for shape in ((7, 5), (7, 6), (5, 4), (4, 6))
+    )
+    packed = low_rank_update(y.clone(), x, P, Q)
+    for a in range(2):
+        for b in range(3):
+            single = low_rank_update(y[a, b].clone(), x[a, b], P[a, b], Q[a, b])
+            torch.testing.assert_close(packed[a, b], single)
+
+
+def test_the_adapted_layer_shows_the_weight_and_bias_of_its_base():
+    module = layer()
+    assert module.weight is module.base.weight
+    assert module.bias is module.base.bias
+    assert "rank=3, scale=4, dropout=0" in repr(module)
