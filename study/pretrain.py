@@ -126,7 +126,7 @@ def _tokenizer(options: argparse.Namespace, lines: list[str]) -> "Tokenizer":
 
 
 def _run(options: argparse.Namespace) -> "Run":
-    """A new run, or the one in --out, whose settings (but --steps) must be the same."""
+    """A new run, or the one in --out; then nothing but the schedule may differ from before."""
     from study.models.pretraining.decoder import Shape
     from study.models.pretraining.loop import Run, Settings
 
@@ -138,7 +138,8 @@ def _run(options: argparse.Namespace) -> "Run":
     found = json.loads(json.dumps({**asdict(settings), **asdict(shape)}))
     if options.resume:
         before = json.loads(path.read_text())
-        changed = [k for k in found if k != "steps" and before.get(k) != found[k]]
+        schedule = ("steps", "lr", "decay")
+        changed = [k for k in found if k not in schedule and before.get(k) != found[k]]
         if changed:
             raise InputError(f"--resume: settings must be those of {path}, found other {changed}")
         run.load(options.out / "checkpoint.pt")

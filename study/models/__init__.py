@@ -13,7 +13,7 @@ The names below load torch and transformers when first used, not before.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from study.models.backbones import Backbone, empty_backbone, encode, load_backbone
+    from study.models.backbones import Backbone, empty_backbone, load_backbone
     from study.models.heads import head_pattern, reset_head
     from study.models.inspect import BackboneInfo, inspect_backbone
     from study.models.tokenization import token_lengths
@@ -22,7 +22,6 @@ __all__ = [
     "Backbone",
     "BackboneInfo",
     "empty_backbone",
-    "encode",
     "head_pattern",
     "inspect_backbone",
     "load_backbone",
@@ -34,7 +33,6 @@ _HOMES = {
     "Backbone": "backbones",
     "BackboneInfo": "inspect",
     "empty_backbone": "backbones",
-    "encode": "backbones",
     "head_pattern": "heads",
     "inspect_backbone": "inspect",
     "load_backbone": "backbones",

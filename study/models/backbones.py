@@ -62,40 +62,12 @@ def load_backbone(
     return Backbone(info, model.eval(), tokenizer)
 
 
-def encode(
-    backbone: Backbone, sequences: Sequence[str], max_length: int | None = None
-) -> list[list[int]]:
-    """Token ids of each sequence, special tokens included, at most `max_length` of them.
-
-    Longer rows lose tokens at their end, the closing special token stays. Without
-    `max_length` nothing is cut.
-
-    Raises InputError where `max_length`, or a row that may not be cut, exceeds the model's
-    positions, and for stretches that the vocabulary lacks.
-    """
-    positions = backbone.info.max_positions
-    if max_length is not None and not 3 <= max_length <= positions:
-        raise InputError(
-            f"task.max_length: must be from 3 to the {positions} tokens that backbone "
-            f"{backbone.info.name} can read, found {max_length}"
-        )
-    rows = backbone.tokenizer(sequences)
-    if max_length is None:
-        longest = max(map(len, rows), default=0)
-        if longest > positions:
-            raise InputError(
-                f"task: sequences must have at most {positions} tokens for backbone "
-                f"{backbone.info.name}, found {longest}; set task.max_length to cut them"
-            )
-        return rows
-    return [backbone.tokenizer.cut(row, max_length) for row in rows]
-
-
 def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
     """The backbone's modules without weights, on the meta device: for counting and matching."""
-    config = transformers.AutoConfig.from_pretrained(info.folder, num_labels=num_labels)
+    kind = _CLASSES[info.family]
+    config = kind.config_class.from_pretrained(info.folder, num_labels=num_labels)
     with _quiet(), torch.device("meta"):
-        model = _CLASSES[info.family](config)
+        model = kind(config)
     return Backbone(info, model, load_tokenizer(info))
 
 

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from study.errors import InputError
-from study.models import encode, inspect_backbone, load_backbone
+from study.models import inspect_backbone, load_backbone
 
 FAMILIES = ["opt", "bert", "esm"]
 
@@ -117,7 +117,7 @@ def test_a_pad_token_missing_from_the_config_comes_from_the_vocabulary(checkpoin
 @pytest.mark.parametrize("family", FAMILIES)
 def test_padding_on_the_right_changes_no_logit(checkpoint, family, random_dna):
     backbone = _load(checkpoint(family))
-    ids = torch.tensor(encode(backbone, random_dna(1, 60)))
+    ids = torch.tensor(backbone.tokenizer(random_dna(1, 60)))
     with torch.no_grad():
         alone = backbone.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
         padding = torch.full((1, 3), backbone.tokenizer.pad_id)
@@ -126,34 +126,11 @@ def test_padding_on_the_right_changes_no_logit(checkpoint, family, random_dna):
     torch.testing.assert_close(alone, padded)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_cut_row_keeps_its_special_tokens(checkpoint, family, random_dna):
-    backbone = _load(checkpoint(family))
-    (whole,), (cut,) = (encode(backbone, random_dna(1, 50), n) for n in (None, 10))
-    end = -1 if family == "bert" else None
-    assert len(cut) == 10 < len(whole)
-    assert cut[:end] == whole[: 9 if family == "bert" else 10]
-    assert family != "bert" or cut[-1] == whole[-1]
-
-
-def test_a_row_longer_than_the_positions_is_refused(checkpoint, random_dna):
-    backbone = _load(checkpoint("bert"))
-    assert len(encode(backbone, random_dna(1, 64))[0]) == 64
-    with pytest.raises(InputError, match=r"at most 64 tokens .* found 65"):
-        encode(backbone, random_dna(1, 65))
-
-
-@pytest.mark.parametrize("max_length", [2, 65])
-def test_a_maximum_the_model_cannot_read_is_refused(checkpoint, max_length, random_dna):
-    backbone = _load(checkpoint("bert"))
-    with pytest.raises(InputError, match=r"task\.max_length: must be from 3 to the 64 tokens"):
-        encode(backbone, random_dna(1, 30), max_length)
-
-
 def test_the_longest_row_that_is_allowed_runs(checkpoint, random_dna):
     for family in FAMILIES:
         backbone = _load(checkpoint(family))
-        ids = torch.tensor(encode(backbone, random_dna(1, 400), backbone.info.max_positions))
+        (row,) = backbone.tokenizer(random_dna(1, 400))
+        ids = torch.tensor([backbone.tokenizer.cut(row, backbone.info.max_positions)])
         assert ids.shape == (1, 64)
         with torch.no_grad():
             assert backbone.model(input_ids=ids).logits.isfinite().all()
@@ -165,4 +142,4 @@ def test_the_embedded_backbone_loads_and_stays_below_its_size(random_dna):
     parameters = sum(p.numel() for p in backbone.model.parameters())
     assert 1_000_000 <= parameters <= 2_000_000
     assert sum(f.stat().st_size for f in info.folder.iterdir() if f.is_file()) <= 5_000_000
-    assert len(encode(backbone, random_dna(1, 300))[0]) < 120
+    assert len(backbone.tokenizer(random_dna(1, 300))[0]) < 120

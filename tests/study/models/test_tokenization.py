@@ -5,7 +5,7 @@ import pytest
 import transformers
 
 from study.errors import InputError
-from study.models import encode, inspect_backbone, load_backbone, token_lengths
+from study.models import inspect_backbone, token_lengths
 from study.models.tokenization import load_tokenizer
 
 KMERS = ["".join(letters) for letters in product("ACGT", repeat=3)]
@@ -64,11 +64,18 @@ def test_esm_ends_rows_with_the_eos_token_that_its_config_names(checkpoint):
 
 
 @pytest.mark.parametrize("family", ["opt", "bert", "esm"])
-def test_token_lengths_are_the_lengths_of_the_encoded_rows(checkpoint, family, random_dna):
+def test_token_lengths_are_the_lengths_of_the_rows(checkpoint, family, random_dna):
     info = _info(checkpoint(family))
     sequences = [s[: 30 + i] for i, s in enumerate(random_dna(20, 50))]
-    backbone = load_backbone(info, num_labels=2, dtype="float32")
-    assert token_lengths(info, sequences) == [len(row) for row in encode(backbone, sequences)]
+    assert token_lengths(info, sequences) == [len(row) for row in load_tokenizer(info)(sequences)]
+
+
+@pytest.mark.parametrize(("family", "closing"), [("opt", []), ("bert", [3]), ("esm", [])])
+def test_a_cut_row_keeps_its_special_tokens(checkpoint, family, closing, random_dna):
+    tokenizer = load_tokenizer(_info(checkpoint(family)))
+    (row,) = tokenizer(random_dna(1, 50))
+    assert tokenizer.cut(row, 10) == row[: 10 - len(closing)] + closing
+    assert tokenizer.cut(row, len(row)) == row
 
 
 @pytest.mark.parametrize(
