@@ -9,7 +9,7 @@ from study.errors import InputError
 from study.tasks import promoters
 from study.tasks.checks import data_warnings, require_classes
 from study.tasks.csvfiles import Columns, read_folder, read_single
-from study.tasks.task import Split, Task
+from study.tasks.task import SPLITS, Split, Task
 
 if TYPE_CHECKING:
     from study.spec import TaskSpec
@@ -26,18 +26,28 @@ def load_task(task: TaskSpec) -> Task:
     Raises:
         InputError: a file, column, row or class breaks a rule; names it and the fix.
     """
-    if task.path is not None:
-        path = Path(task.path)
-        train, dev, test = _read(path, task)
-        return _checked(path.stem, str(path), train, dev, test)
+    if task.path is None:
+        return _checked(str(task.name), f"task {task.name}", *_generate(task))
+    path = Path(task.path)
+    try:
+        splits = _read(path, task)
+    except OSError as error:
+        raise InputError(f"task.path: {path}: must be readable, but: {error.strerror}") from error
+    return _checked(path.name.removesuffix(".csv"), str(path), *splits)
+
+
+def _generate(task: TaskSpec) -> tuple[Split, Split, Split]:
     generate = GENERATED.get(task.name or "")
     if generate is None:
         raise InputError(
             f"task.name: must be one of {', '.join(GENERATED)}, but got {task.name!r};"
             " or give task.path"
         )
-    train, dev, test = generate(task.train, task.dev, task.test, task.seed)
-    return _checked(str(task.name), f"task {task.name}", train, dev, test)
+    for split in SPLITS:
+        rows = getattr(task, split)
+        if rows < 2:
+            raise InputError(f"task.{split}: must be at least 2, a row a class, but got {rows}")
+    return generate(task.train, task.dev, task.test, task.seed)
 
 
 def _read(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:

@@ -1,11 +1,11 @@
 """The generated task `promoters`: 300 bp promoters against promoters taken half apart.
 
-A positive covers -249..+51 around the transcription start site, the window of EPDnew-based
-benchmarks: background (background.py) with core-promoter elements planted at their places
-(elements.py). A negative is made from a positive by the recipe of DeePromoter (Oubounyt,
-Louadi, Tayara & Chong 2019, Frontiers in Genetics 10:286): of 20 equal blocks, 8 random ones
-stay where they are and 12 are substituted at random, so that parts of the elements survive
-and no single motif, nor its absence, decides.
+A positive covers -249..+51 around the transcription start site +1, the window of benchmarks
+from EPDnew (which counts the site as 0 and so ends at +50): background (background.py) with
+core-promoter elements planted at their places (elements.py). A negative is made from a
+positive by the recipe of DeePromoter (Oubounyt, Louadi, Tayara & Chong 2019, Frontiers in
+Genetics 10:286): of 20 equal blocks, 8 random ones stay where they are and 12 are substituted
+at random, so that parts of the elements survive and no single motif, nor its absence, decides.
 """
 
 from __future__ import annotations

@@ -106,6 +106,17 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
     assert "nothing is at" in complaint(tmp_path / "nowhere")
 
 
+def test_a_path_that_the_system_refuses_is_answered(tmp_path):
+    with pytest.raises(
+        InputError, match=r"task.path: .*must be readable, but: File name too long"
+    ):
+        load_task(TaskSpec(path=tmp_path / ("x" * 5000)))
+
+
+def test_a_folder_is_a_name_with_its_dots(tmp_path):
+    assert load_task(TaskSpec(path=write_folder(tmp_path / "h3.v2"))).name == "h3.v2"
+
+
 def test_a_folder_without_dev_says_how_to_make_one(tmp_path):
     folder = write_folder(tmp_path)
     (folder / "dev.csv").unlink()

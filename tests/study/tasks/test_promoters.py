@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from study.errors import InputError
 from study.spec import TaskSpec
 from study.tasks import background, load_task
 from study.tasks.background import BASES, Codes
@@ -218,6 +219,12 @@ def test_a_generated_task_is_balanced_mixed_and_clean():
     for _, split in task.splits():
         assert {len(sequence) for sequence in split.sequences} == {LENGTH}
         assert set("".join(split.sequences)) == set(BASES)
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_split_too_small_for_both_classes_is_refused(split):
+    with pytest.raises(InputError, match=f"task.{split}: must be at least 2, .* but got 1"):
+        load_task(TaskSpec(**{split: 1}))
 
 
 def most_blocks_of_one_sequence(sequences: list[str], known: list[str]) -> int:
