@@ -29,7 +29,7 @@ def test_a_folder_with_a_study_is_refused_unless_it_is_resumed(
 
 
 def test_resuming_needs_a_study(tmp_path: Path, read_spec: ReadSpec) -> None:
-    with pytest.raises(InputError, match="there is no spec.yaml here"):
+    with pytest.raises(InputError, match=r"there is no spec\.yaml here"):
         check_folder(tmp_path / "study", read_spec(), resume=True)
 
 

@@ -174,9 +174,7 @@ def test_an_end_that_a_crash_left_unsaid_is_said_on_resume(open_ledger: OpenLedg
     ledger = open_ledger()
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)
-    ledger.note(
-        "decision", trial=0, report=4, decision="complete", reason="", cutoff=None
-    )
+    ledger.note("decision", trial=0, report=4, decision="complete", reason="", cutoff=None)
     resumed = open_ledger()
     Scheduler(resumed)
     assert resumed.record.trials[0].state == "complete"

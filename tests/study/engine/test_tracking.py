@@ -118,9 +118,7 @@ def test_a_metric_that_is_not_finite_is_left_out(ledger: Ledger, database: str) 
     assert child.data.metrics["train_loss"] == 0.5
 
 
-def test_the_winners_files_are_artifacts_of_its_run(
-    ledger: Ledger, tmp_path: Path
-) -> None:
+def test_the_winners_files_are_artifacts_of_its_run(ledger: Ledger, tmp_path: Path) -> None:
     tracker = Tracker(ledger.folder, None, "a study")
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)

@@ -1,0 +1,193 @@
+"""Whole studies on a local Ray cluster: crashes, divergence, states, files."""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import ray
+from mlflow import MlflowClient
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from safetensors import safe_open
+
+from study.engine import execution, session
+from study.engine.folder import StudyFolder
+from study.engine.journal import Journal
+from study.engine.preparation import prepare_data
+from study.engine.record import StudyRecord
+from study.engine.session import Ended, run_study
+from study.engine.worker import TrialWorker
+from study.spec import load_spec
+
+# Ray and what it imports warn and leave sockets open; that is not what is tested here.
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
+
+TINY = (
+    "adapter.deltaT=2",
+    "training.steps=8",
+    "training.reports=4",
+    "training.batch_size=4",
+    "task.train=32",
+    "task.dev=32",
+    "task.test=32",
+    "search.trials=4",
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_cluster() -> Iterator[None]:
+    """One cluster for all studies of this file; starting one takes seconds."""
+    execution.start_ray(None)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(session, "start_ray", lambda address: None)
+    patch.setattr(ray, "shutdown", lambda: None)
+    yield
+    patch.undo()
+    ray.shutdown()
+
+
+def run(path: Path, *overrides: str) -> tuple[Ended, StudyFolder, StudyRecord]:
+    spec = load_spec("smoke", [*TINY, *overrides])
+    ended = run_study(path, spec, *prepare_data(spec), address=None, tracking_uri=None)
+    folder = StudyFolder(path)
+    record = StudyRecord.of(Journal(folder.journal).read(), spec.objective)
+    return ended, folder, record
+
+
+def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path) -> None:
+    ended, folder, record = run(tmp_path / "study")
+    assert ended is Ended.DONE
+    states = [trial.state for trial in record.trials.values()]
+    assert len(states) == 4
+    assert set(states) <= {"complete", "pruned"}
+
+    rows = list(csv.DictReader(folder.trials.open()))
+    assert [row["state"] for row in rows] == states
+    assert all(float(row["trainable_parameters"]) > 0 for row in rows)
+
+    storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
+    told = optuna.load_study(study_name="study", storage=storage).trials
+    names = {"complete": "COMPLETE", "pruned": "PRUNED"}
+    assert sorted(t.state.name for t in told) == sorted(names[state] for state in states)
+    assert all(trial.intermediate_values for trial in told)
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder.mlflow}")
+    [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs-study"]
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) == 5
+    expected = {"complete": "FINISHED", "pruned": "KILLED"}
+    wanted = sorted(["FINISHED", *(expected[state] for state in states)])
+    assert sorted(r.info.status for r in runs) == wanted
+
+    assert record.winner is not None
+    assert record.winner["trial"] == record.best(maximize=True).number
+    trace = json.loads((folder.best / "budget_trace.json").read_text())
+    assert [event["t"] for event in trace] == [2, 4, 6]
+    with safe_open(folder.best / "adapters.safetensors", framework="pt") as file:
+        assert file.metadata()["method"] == "adalora_rs"
+    again = load_spec(str(folder.best_spec))
+    assert again.domains == {}
+    assert again.adapter.b0 == record.trials[record.winner["trial"]].settings["b0"]
+    kept = {path.name for path in folder.checkpoints.iterdir()}
+    assert kept == {f"trial-{record.winner['trial']:05d}.pt"}
+    assert not any(folder.failures.iterdir())
+
+    ended_again, _, after = run(tmp_path / "study")
+    assert ended_again is Ended.DONE
+    assert after == record
+
+
+def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:
+    ended, folder, record = run(
+        tmp_path / "study",
+        "training.lr={type: categorical, choices: [1e-3, 1e30]}",
+        "search.trials=6",
+        "search.sampler={name: random}",
+    )
+    assert ended is Ended.DONE
+    by_lr: dict[float, set[str]] = {}
+    for trial in record.trials.values():
+        by_lr.setdefault(trial.settings["lr"], set()).add(trial.state)
+    assert by_lr[1e30] == {"failed"}
+    assert "failed" not in by_lr[1e-3]
+    for trial in record.in_state("failed"):
+        assert "diverged" in trial.reason
+        assert len(trial.reports) <= 2
+    storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
+    told = optuna.load_study(study_name="study", storage=storage).trials
+    failed = [t for t in told if t.state.name == "FAIL"]
+    assert len(failed) == len(record.in_state("failed"))
+    assert all(math.isfinite(v) for t in told for v in t.intermediate_values.values())
+
+
+class CrashingWorker(TrialWorker):
+    """Crashes on every odd trial, at its second report."""
+
+    def step(self) -> dict[str, Any]:
+        if self.number % 2 and self.report == 1:
+            raise ZeroDivisionError("a bug of the test's making")
+        return super().step()
+
+
+def test_a_crashed_trial_leaves_its_traceback_and_the_study_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(execution, "TrialWorker", CrashingWorker)
+    ended, folder, record = run(tmp_path / "study", "scheduler.name=none")
+    assert ended is Ended.DONE
+    states = [record.trials[number].state for number in range(4)]
+    assert states == ["complete", "failed", "complete", "failed"]
+    text = folder.failure(1).read_text()
+    assert "ZeroDivisionError: a bug of the test's making" in text
+    assert not folder.failure(0).exists()
+    assert "2 complete, 0 stopped early, 2 failed" in capsys.readouterr().out
+
+
+class BrokenWorker(TrialWorker):
+    """Crashes before its first report."""
+
+    def step(self) -> dict[str, Any]:
+        raise ZeroDivisionError("a bug of the test's making")
+
+
+def test_a_study_in_which_nothing_works_is_given_up_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(execution, "TrialWorker", BrokenWorker)
+    ended, _, record = run(tmp_path / "study", "search.trials=12")
+    assert ended is Ended.FAILED
+    assert len(record.trials) <= 5
+    printed = capsys.readouterr().out
+    assert "all crashed before their first report" in printed
+    assert "traceback in" in printed
+
+
+METHODS = {
+    "adalora": "{method: adalora, b0: 4, bT: 2, deltaT: 2}",
+    "lora": "{method: lora, rank: 4}",
+    "fmft": "{method: fmft}",
+    "linear_probe": "{method: linear_probe}",
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_other_methods_run_as_studies(tmp_path: Path, method: str) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(f"adapter: {METHODS[method]}\ntraining: {{lr: 1e-3}}\n")
+    plain = [setting for setting in TINY if not setting.startswith("adapter.")]
+    spec = load_spec(str(file), plain)
+    path = tmp_path / "study"
+    ended = run_study(path, spec, *prepare_data(spec), address=None, tracking_uri=None)
+    assert ended is Ended.DONE
+    best = StudyFolder(path).best
+    assert (best / "head.safetensors").exists()
+    assert (best / "adapters.safetensors").exists() == (method in ("adalora", "lora"))
+    assert (best / "model.safetensors").exists() == (method == "fmft")

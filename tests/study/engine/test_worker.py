@@ -1,0 +1,126 @@
+"""The Ray worker without Ray: reports, reuse for the next trial, checkpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from study.engine.folder import StudyFolder, open_folder
+from study.engine.preparation import prepare_data
+from study.engine.worker import TrialWorker
+from study.models.inspect import BackboneInfo
+from study.spec import StudySpec, load_spec
+from study.training.data import EncodedTask
+
+PARAMS = {"b0": 4, "bT_ratio": 0.5, "p": 0.2, "lr": 1e-3}
+SMALL = (
+    "adapter.b0={type: int, low: 4, high: 8}",
+    "adapter.deltaT=2",
+    "training.steps=6",
+    "training.reports=3",
+    "training.batch_size=4",
+    "task.train=32",
+    "task.dev=24",
+    "task.test=16",
+)
+
+
+@pytest.fixture(scope="module")
+def prepared() -> tuple[StudySpec, BackboneInfo, EncodedTask]:
+    spec = load_spec("smoke", SMALL)
+    return spec, *prepare_data(spec)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, prepared: Any) -> StudyFolder:
+    return open_folder(tmp_path / "study", prepared[0])
+
+
+def start(prepared: Any, folder: StudyFolder, config: dict[str, Any]) -> TrialWorker:
+    """Sets a worker up as Ray would, in this process."""
+    spec, info, data = prepared
+    worker: TrialWorker = object.__new__(TrialWorker)
+    worker.setup(config, spec=spec, info=info, data=data, folder=folder, cpus=1)
+    return worker
+
+
+def scores(result: dict[str, Any]) -> dict[str, Any]:
+    """A report without what the clock decides."""
+    return {k: v for k, v in result.items() if "seconds" not in k and "memory" not in k}
+
+
+def test_a_report_has_the_objective_the_metrics_and_the_facts(
+    prepared: Any, folder: StudyFolder
+) -> None:
+    worker = start(prepared, folder, {"trial": 0, "params": PARAMS})
+    result = worker.step()
+    assert (result["report"], result["step"]) == (1, 2)
+    assert result["dev_mcc"] == result["metrics/dev_mcc"]
+    names = {name.removeprefix("metrics/") for name in result if name.startswith("metrics/")}
+    assert names >= {
+        "dev_mcc", "dev_auc", "dev_f1", "dev_accuracy", "dev_loss", "train_loss", "budget",
+        "kept", "reintroduced", "dropped", "rank", "adapter_parameters", "head_parameters",
+        "trainable_parameters", "train_seconds", "start_seconds", "peak_memory_gib",
+    }  # fmt: skip
+
+
+def test_a_reused_worker_reports_what_a_fresh_one_would(
+    prepared: Any, folder: StudyFolder, tmp_path: Path
+) -> None:
+    worker = start(prepared, folder, {"trial": 0, "params": PARAMS | {"b0": 8}})
+    worker.step()
+    assert worker.reset_config({"trial": 1, "params": PARAMS})
+    reused = [worker.step() for _ in range(3)]
+    other = open_folder(tmp_path / "other", prepared[0])
+    fresh = start(prepared, other, {"trial": 1, "params": PARAMS})
+    assert [scores(r) for r in reused] == [scores(fresh.step()) for _ in range(3)]
+
+
+def test_a_restarted_trial_repeats_its_last_report_and_goes_on_as_if_nothing_had_happened(
+    prepared: Any, folder: StudyFolder, tmp_path: Path
+) -> None:
+    whole = start(prepared, open_folder(tmp_path / "whole", prepared[0]), _config())
+    expected = [scores(whole.step()) for _ in range(3)]
+    first = start(prepared, folder, _config())
+    first.step(), first.step()
+    second = start(prepared, folder, _config())
+    assert [scores(second.step()) for _ in range(2)] == expected[1:]
+    ends = [worker.trial for worker in (whole, second)]
+    for name, parameter in ends[0]._trained().items():
+        assert torch.equal(parameter, ends[1]._trained()[name]), name
+
+
+def test_a_half_written_checkpoint_is_never_seen(prepared: Any, folder: StudyFolder) -> None:
+    worker = start(prepared, folder, _config())
+    worker.step()
+    folder.checkpoint(0).with_suffix(".partial").write_bytes(b"half of the next one")
+    again = start(prepared, folder, _config())
+    assert again.step()["report"] == 1
+    assert again.step()["report"] == 2
+
+
+def test_a_diverging_trial_reports_a_loss_that_is_not_finite(
+    prepared: Any, folder: StudyFolder
+) -> None:
+    worker = start(prepared, folder, {"trial": 0, "params": PARAMS | {"lr": 1e30}})
+    results = [worker.step()]
+    while np.isfinite(results[-1]["metrics/train_loss"]) and len(results) < 3:
+        results.append(worker.step())
+    assert np.isnan(results[-1]["metrics/train_loss"])
+    assert np.isnan(results[-1]["dev_mcc"])
+
+
+def test_cleaning_up_gives_the_backbone_back(prepared: Any, folder: StudyFolder) -> None:
+    worker = start(prepared, folder, _config())
+    names = set(dict(worker.backbone.model.named_parameters()))
+    worker.cleanup()
+    assert worker.trial is None
+    after = set(dict(worker.backbone.model.named_parameters()))
+    assert after != names
+    assert not any("lam" in name.split(".") for name in after)
+
+
+def _config() -> dict[str, Any]:
+    return {"trial": 0, "params": PARAMS}
