@@ -1,0 +1,18 @@
+"""What a study folder says, for people: a page with tables and pictures.
+
+Map, from the folder to the page:
+
+    reading.py     a study folder -> StudyData: spec, trials, winner, budget trace
+    curves.py      learning curves, rungs, best so far
+    parameters.py  the score against each searched parameter
+    allocation.py  the winner's budget, what was kept, and the rank of every matrix
+    importance.py  which parameters the score depends on, by Optuna's estimate
+    facts.py       what was asked, and how the trials ended
+    tables.py      all trials, best first
+    winner.py      the winner: settings, scores, parameters, budget against kept
+    plots.py       the pictures, from the data of the above; the only place with matplotlib
+    page.py        report.html, from the template beside it
+
+All of it reads; `page.write_report` writes the one file. Neither Ray nor torch is needed, so a
+report can be made where no study could run, and of a study that is still running.
+"""

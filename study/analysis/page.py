@@ -1,0 +1,108 @@
+"""report.html: one self-contained page about a study, finished or not."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from study.analysis import allocation, curves, facts, parameters, plots, tables, winner
+from study.analysis.importance import importances
+from study.analysis.reading import StudyData, read_study
+from study.engine.folder import StudyFolder
+from study.errors import InputError
+
+
+def write_report(folder: StudyFolder) -> Path:
+    """Writes the folder's report.html and returns its path; the file is never half written.
+
+    Raises:
+        InputError: the folder is no study folder, a file in it cannot be read, or report.html
+            cannot be written.
+    """
+    text = render(read_study(folder))
+    partial = folder.report.with_suffix(".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder.report)
+    except PermissionError:
+        raise InputError(
+            f"{folder.report}: must be writable, but is not; make a copy of the folder that you "
+            "may write to, and report on that"
+        ) from None
+    return folder.report
+
+
+def render(study: StudyData) -> str:
+    """Returns the page as text. Everything from the study is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": tables.shown, "picture": _data_uri, "breakable": _breakable}
+    return environment.get_template("report.html.jinja").render(_content(study))
+
+
+def _content(study: StudyData) -> dict[str, Any]:
+    learned = curves.learning_curves(study)
+    return {
+        "name": study.name,
+        "folder": study.folder.path,
+        "spec": study.spec,
+        "spec_text": study.spec_text,
+        "objective": study.spec.objective,
+        "status": facts.status(study),
+        "asked": facts.asked(study.spec),
+        "searched": facts.searched(study.spec),
+        "counts": facts.counts(study),
+        "failures": facts.failures(study),
+        "winner": winner.winner(study),
+        "rungs": learned.rungs,
+        "table": tables.trial_table(study),
+        "about": facts.times(study) + facts.versions(study),
+        "versions_of_study": bool(study.created_with),
+        **_pictures(study, learned),
+        **_pictures_of_winner(study),
+    }
+
+
+def _pictures(study: StudyData, learned: curves.LearningCurves) -> dict[str, Any]:
+    """The pictures over all trials; None where there is nothing to show."""
+    metric = study.spec.objective
+    leader = study.leader.number if study.leader else None
+    panels, best = parameters.panels(study), curves.best_so_far(study)
+    drawable = any(panel.points or panel.failed for panel in panels)
+    roles = {panel.name: " (nuisance)" * panel.nuisance for panel in panels}
+    shares = importances(study)
+    if isinstance(shares, dict):
+        shares = {name + roles[name]: share for name, share in shares.items()}
+    return {
+        "learning_curves": learned.curves and plots.learning_curves(learned, metric, leader),
+        "parameters": drawable and plots.parameters(panels, metric, leader),
+        "best_so_far": best.scores and plots.best_so_far(best, metric),
+        "importances": plots.importances(shares) if isinstance(shares, dict) else None,
+        "no_importances": shares if isinstance(shares, str) else "",
+    }
+
+
+def _pictures_of_winner(study: StudyData) -> dict[str, Any]:
+    series = study.leader and allocation.allocation(study.spec, study.leader, study.trace)
+    ranks = allocation.rank_map(study.trace)
+    return {
+        "allocation": series and plots.allocation(series),
+        "ranks": ranks and plots.ranks(ranks),
+        "rank_map": ranks,
+    }
+
+
+def _breakable(name: str) -> Markup:
+    """Lets a long name wrap after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
+def _data_uri(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

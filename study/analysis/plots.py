@@ -1,0 +1,300 @@
+"""The pictures of the report, as SVG text.
+
+Every function takes data that another module prepared and draws it, no more. Figures are made
+without pyplot, so nothing is kept between them; text is drawn as outlines, so the pictures look
+the same everywhere.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from functools import wraps
+from io import StringIO
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+
+from study.analysis.allocation import Allocation, RankMap
+from study.analysis.curves import BestSoFar, LearningCurves
+from study.analysis.facts import STATES
+from study.analysis.parameters import Panel
+
+COMPLETE, PRUNED, FAILED, WINNER, INK = "#2b6ca3", "#a9b1ba", "#b03030", "#d9730d", "#333a42"
+WIDTH = 10.0
+STYLE = {
+    "font.size": 9,
+    "axes.edgecolor": "#8a929b",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "svg.hashsalt": "study",
+}
+RANKS = LinearSegmentedColormap.from_list("ranks", ["#eef3f8", "#7fb0d6", "#2b6ca3", "#0f3459"])
+
+Arguments = ParamSpec("Arguments")
+Layers = list[tuple[str, list[tuple[str, list[int]]]]]
+
+
+def _svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
+    """Makes a function that returns a figure return its SVG, drawn in the report's style."""
+
+    @wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> str:
+        with mpl.rc_context(STYLE):
+            text = StringIO()
+            FigureCanvasSVG(draw(*args, **kwargs)).print_svg(text, metadata={"Date": None})
+            return text.getvalue()
+
+    return drawn
+
+
+@_svg
+def learning_curves(data: LearningCurves, metric: str, winner: int | None) -> Figure:
+    """Dev score against step; stopped trials dim, the winner bold, rungs as vertical lines."""
+    figure, axes = _figure(3.6)
+    for rung in data.rungs:
+        axes.axvline(rung.place, color="#c9ced4", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axes.annotate(
+            f"rung {rung.report}", (rung.place, 1.0), (2, 2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=7.5, color="#6b737c", annotation_clip=False,
+        )  # fmt: skip
+    alpha = 0.7 if len(data.curves) < 60 else 0.35
+    looks: dict[str, dict[str, Any]] = {
+        "pruned": {"color": PRUNED, "linewidth": 0.9, "alpha": 0.8, "zorder": 1},
+        "running": {"color": INK, "linewidth": 0.9, "linestyle": ":", "zorder": 2},
+        "complete": {"color": COMPLETE, "linewidth": 1.1, "alpha": alpha, "zorder": 3},
+        "failed": {"color": FAILED, "linewidth": 1.0, "zorder": 4},
+    }
+    for curve in data.curves:
+        x, y = zip(*curve.points, strict=True)
+        look = looks[curve.state] | {"markersize": 3, "marker": "o" if len(x) == 1 else ""}
+        if curve.trial == winner:
+            look |= {"color": WINNER, "linewidth": 2.4, "alpha": 1.0, "zorder": 5}
+        axes.plot(x, y, **look)
+        if curve.state == "failed":
+            axes.plot(x[-1:], y[-1:], "x", color=FAILED, zorder=6)
+    states = {curve.state for curve in data.curves if curve.trial != winner}
+    entries = [s for s in ("complete", "pruned", "running", "failed") if s in states]
+    handles = [axes.plot([], [], label=STATES[s], **looks[s])[0] for s in entries]
+    if winner is not None:
+        label = f"trial {winner} (best)"
+        handles.insert(0, axes.plot([], [], color=WINNER, linewidth=2.4, label=label)[0])
+    figure.legend(handles=handles, loc="outside right upper")
+    axes.set(xlabel=data.x_label, ylabel=metric)
+    axes.set_xlim(left=0)
+    return figure
+
+
+@_svg
+def parameters(data: list[Panel], metric: str, winner: int | None) -> Figure:
+    """The score against each parameter: full dots complete, hollow ones stopped early."""
+    columns = min(4, max(3, len(data)))
+    rows = -(-len(data) // columns)
+    figure = Figure(figsize=(WIDTH, 2.5 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(data):
+            axes.set_axis_off()
+            continue
+        _panel(axes, data[place], winner)
+        if place % columns == 0:
+            axes.set_ylabel(metric)
+    _legend_of_states(figure, data, winner)
+    return figure
+
+
+@_svg
+def best_so_far(data: BestSoFar, metric: str) -> Figure:
+    """Scores of complete trials and the best of them up to each trial."""
+    figure, axes = _figure(2.6)
+    axes.step(*_columns(data.best), where="post", color=WINNER, linewidth=1.8, label="best so far")
+    axes.plot(*_columns(data.scores), "o", color=COMPLETE, markersize=4, label="complete")
+    axes.set(
+        xlabel="trial",
+        ylabel=metric,
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+@_svg
+def allocation(data: Allocation) -> Figure:
+    """Budget and kept over steps; below them, how many the random mask moved either way."""
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    dots: dict[str, Any] = {"marker": "o", "markersize": 3 if len(data.steps) <= 60 else 1}
+    top.plot(*_columns(data.schedule), color=INK, linewidth=1, label="schedule b(t)")
+    top.plot(data.steps, data.budget, color=INK, linestyle="", label="budget", **dots)
+    top.plot(data.steps, data.kept, color=WINNER, linewidth=1.6, label="kept", **dots)
+    if data.expected != [float(b) for b in data.budget]:
+        look = {"color": WINNER, "linewidth": 1, "linestyle": "--"}
+        top.plot(data.steps, data.expected, label="kept on average (eq. 1)", **look)
+    top.set(ylabel="triplets, whole model")
+    top.set_ylim(bottom=0)
+    bottom.plot(data.steps, data.reintroduced, color=COMPLETE, label="reintroduced", **dots)
+    bottom.plot(data.steps, data.dropped, color=FAILED, label="dropped", **dots)
+    bottom.set(xlabel="step", ylabel="triplets")
+    bottom.set_ylim(bottom=0)
+    bottom.set_xlim(0, data.total_steps)
+    for axes in (top, bottom):
+        axes.axvspan(data.steps[-1], data.total_steps, color="#f1f3f5", linewidth=0, zorder=0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    handles = [*top.get_legend_handles_labels()[0], *bottom.get_legend_handles_labels()[0]]
+    figure.legend(handles=handles, loc="outside right upper")
+    top.annotate(
+        "T", (data.steps[-1], 1), (2, 2), xycoords=("data", "axes fraction"),
+        textcoords="offset points", fontsize=7.5, annotation_clip=False,
+    )  # fmt: skip
+    return figure
+
+
+@_svg
+def ranks(data: RankMap) -> Figure:
+    """The rank of every matrix after each mask event, a row a matrix, layers one below another.
+
+    Models of more than eight layers are shown in several columns of layers.
+    """
+    blocks = -(-len(data.layers) // 8)
+    size = -(-len(data.layers) // blocks)
+    parts = [data.layers[start : start + size] for start in range(0, len(data.layers), size)]
+    rows = max(sum(len(matrices) for _, matrices in part) for part in parts)
+    figure = Figure(figsize=(WIDTH, 0.155 * rows + 1.0), layout="constrained")
+    grid = figure.subplots(1, len(parts), squeeze=False)[0]
+    highest = max(r for _, matrices in data.layers for _, row in matrices for r in row)
+    for axes, part in zip(grid, parts, strict=True):
+        image = _rank_block(axes, part, data.steps, max(1, highest), blocks)
+    bar = figure.colorbar(image, ax=list(grid), fraction=0.025, pad=0.01, label="rank")
+    bar.locator = MaxNLocator(integer=True)
+    bar.update_ticks()
+    return figure
+
+
+@_svg
+def importances(shares: dict[str, float]) -> Figure:
+    """The share of each parameter as a bar, the largest on top."""
+    figure, axes = _figure(0.6 + 0.28 * len(shares))
+    names = list(shares)[::-1]
+    bars = axes.barh(names, [shares[name] for name in names], color=COMPLETE, height=0.62)
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.set(xlabel="share of the score's variance", xlim=(0, 1))
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _columns(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    pairs = list(points)
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def _panel(axes: Axes, panel: Panel, winner: int | None) -> None:
+    looks: dict[str, dict[str, Any]] = {
+        "pruned": {"facecolors": "none", "edgecolors": PRUNED, "zorder": 1},
+        "running": {"facecolors": "none", "edgecolors": INK, "linestyles": ":", "zorder": 2},
+        "complete": {"facecolors": COMPLETE, "edgecolors": "white", "zorder": 3},
+    }
+    for state, look in looks.items():
+        points = [(q.x, q.y) for q in panel.points if q.state == state and q.trial != winner]
+        axes.scatter(*_columns(points), s=22, linewidths=0.9, **look)
+    won = [(q.x, q.y) for q in panel.points if q.trial == winner]
+    axes.scatter(*_columns(won), s=60, marker="D", color=WINNER, edgecolors="white", zorder=4)
+    foot = axes.get_xaxis_transform()
+    axes.scatter(
+        panel.failed, [0.0] * len(panel.failed), s=28, marker="x", color=FAILED, transform=foot,
+        clip_on=False, zorder=5,
+    )  # fmt: skip
+    _scale(axes, panel)
+    role = ", ".join(["log"] * panel.log + ["nuisance"] * panel.nuisance)
+    axes.set_xlabel(panel.name + (f" ({role})" if role else ""))
+
+
+def _scale(axes: Axes, panel: Panel) -> None:
+    """The whole domain, searched evenly or not, with ticks that do not collide."""
+    low, high = panel.bounds
+    if panel.log:
+        axes.set_xscale("log")
+        margin = (high / low) ** 0.05 if high > low else 1.5
+        axes.set_xlim(low / margin, high * margin)
+        axes.xaxis.set_major_locator(_log_ticks(low, high))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        return
+    margin = 0.05 * (high - low) or 0.5
+    axes.set_xlim(low - margin, high + margin)
+    if panel.choices:
+        axes.set_xlim(low - 0.5, high + 0.5)
+        labels = [c if len(c) <= 14 else c[:13] + "…" for c in panel.choices]
+        turned = sum(map(len, labels)) > 28
+        axes.set_xticks(range(len(labels)), labels, rotation=35 if turned else 0, fontsize=8)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=panel.whole))
+
+
+def _log_ticks(low: float, high: float) -> FixedLocator:
+    """Powers of ten; with 2 and 5 between them where there are fewer than three."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+        if len(ticks) >= 3:
+            break
+    return FixedLocator(ticks or [low])
+
+
+def _legend_of_states(figure: Figure, data: list[Panel], winner: int | None) -> None:
+    axes = figure.axes[0]
+    states = {q.state for panel in data for q in panel.points if q.trial != winner}
+    marks: dict[str, dict[str, Any]] = {
+        "complete": {"marker": "o", "color": COMPLETE},
+        "pruned": {"marker": "o", "markerfacecolor": "none", "color": PRUNED},
+        "running": {"marker": "o", "markerfacecolor": "none", "color": INK},
+    }
+    handles = [
+        axes.plot([], [], linestyle="", label=STATES[state], **mark)[0]
+        for state, mark in marks.items()
+        if state in states
+    ]
+    if winner is not None:
+        label = f"trial {winner} (best)"
+        handles.insert(0, axes.plot([], [], "D", color=WINNER, label=label)[0])
+    if any(panel.failed for panel in data):
+        handles.append(axes.plot([], [], "x", color=FAILED, label="failed")[0])
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)
+
+
+def _rank_block(axes: Axes, layers: Layers, steps: list[int], top: int, blocks: int) -> Any:
+    rows = [row for _, matrices in layers for _, row in matrices]
+    names = [name for _, matrices in layers for name, _ in matrices]
+    image = axes.imshow(rows, cmap=RANKS, vmin=0, vmax=top, aspect="auto", interpolation="none")
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    start = 0
+    for layer, matrices in layers:
+        middle = start + (len(matrices) - 1) / 2
+        axes.annotate(
+            f"layer {layer}" if layer else "", (0, middle), (-26, 0),
+            xycoords=("axes fraction", "data"), textcoords="offset points",
+            ha="right", va="center", fontsize=8, annotation_clip=False,
+        )  # fmt: skip
+        start += len(matrices)
+        if start < len(rows):
+            axes.axhline(start - 0.5, color="white", linewidth=2.5)
+    apart = -(-len(steps) * len(str(steps[-1])) * blocks // 45)
+    shown = range(len(steps) - 1, -1, -apart)
+    axes.set_xticks(shown, [str(steps[place]) for place in shown], fontsize=7.5)
+    axes.set_xlabel("step of the mask event")
+    return image

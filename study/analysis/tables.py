@@ -1,0 +1,101 @@
+"""All trials as one table, best first; and how values are printed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from study.analysis.reading import StudyData
+from study.engine.record import TrialRecord
+from study.spec import parameter_name
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial of the table."""
+
+    trial: int
+    state: str
+    winner: bool
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class TrialTable:
+    """Columns after `trial` and `state`, and a row a trial, best first."""
+
+    columns: list[str]
+    rows: list[Row]
+
+
+def trial_table(study: StudyData) -> TrialTable:
+    """Returns every trial: parameters by their YAML names, metrics, steps, seconds.
+
+    Complete trials come first, best first; then those stopped early, the furthest first; then
+    the unfinished and the failed by number.
+    """
+    parameters, metrics = parameter_columns(study), metric_columns(study)
+    winner = study.record.winner
+    rows = []
+    for trial in sorted(study.trials, key=lambda t: _order(study, t)):
+        values = {**trial.settings, **trial.params}
+        cells = [_short(values.get(name)) for name in parameters]
+        cells += [shown(trial.metrics.get(name)) for name in metrics]
+        cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
+        won = winner is not None and winner["trial"] == trial.number
+        rows.append(Row(trial.number, trial.state, won, cells))
+    columns = [*parameters, *metrics, "steps", "trainable_parameters", "seconds"]
+    return TrialTable(columns, rows)
+
+
+def parameter_columns(study: StudyData) -> list[str]:
+    """Returns the names of searched parameters and what follows from them: bT_ratio, then bT."""
+    names: dict[str, None] = {}
+    for leaf, domain in study.spec.domains.items():
+        names |= {parameter_name(leaf, domain): None, leaf: None}
+    for trial in study.trials:
+        names |= dict.fromkeys([*trial.params, *trial.settings])
+    return list(names)
+
+
+def metric_columns(study: StudyData) -> list[str]:
+    """Returns the dev metrics that trials reported, the one that decides first."""
+    names = {study.spec.objective: None}
+    for trial in study.trials:
+        names |= {name: None for name in trial.metrics if name.startswith("dev_")}
+    return list(names)
+
+
+def shown(value: Any) -> str:
+    """Returns a value as a reader wants it: four digits, thousands apart, – for nothing."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or (value.is_integer() and abs(value) >= 1000):
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if 0.01 <= abs(value) < 10 else f"{value:.4g}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:#.3g}" if isinstance(value, float) else shown(value)
+
+
+def _order(study: StudyData, trial: TrialRecord) -> tuple[float, ...]:
+    place = {"complete": 0, "pruned": 1, "running": 2, "failed": 3}[trial.state]
+    sign = -1 if study.maximize else 1
+    score = float("inf") if trial.value is None else sign * trial.value
+    if trial.state == "complete":
+        return (place, score, trial.number)
+    if trial.state == "pruned":
+        return (place, -len(trial.reports), score, trial.number)
+    return (place, trial.number)
+
+
+def _steps(trial: TrialRecord) -> str:
+    done = trial.reports[-1]["step"] if trial.reports else 0
+    return str(done) if done == trial.total_steps else f"{done} of {trial.total_steps}"
+
+
+def _seconds(trial: TrialRecord) -> str:
+    return NOTHING if trial.ended is None else f"{trial.ended - trial.created:,.0f}"
