@@ -108,9 +108,12 @@ def execute(
     data: "EncodedTask",
 ) -> int:
     """Runs the study and says how it ended."""
+    from study.analysis.page import write_report
+    from study.engine.folder import StudyFolder
     from study.engine.session import Ended, run_study
 
     ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri)
+    write_report(StudyFolder(path))
     if ended is Ended.INTERRUPTED:
         again = " ".join(["python -m study.run", *sys.argv[1:]])
         again += "" if arguments.resume else " --resume"

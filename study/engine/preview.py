@@ -11,7 +11,7 @@ from study.spec import CategoricalDomain, Domain, StudySpec
 from study.training.data import EncodedTask
 from study.training.forecast import Forecast
 
-EVENTS_SHOWN = 4
+SHOWN = ("b0", "bT", "deltaT", "rank")
 
 
 def print_plan(
@@ -27,7 +27,7 @@ def print_plan(
     for line in _overview(spec, info, data, resources):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(_space_table(spec))
-    console.print(_corner_table(points, info))
+    console.print(_corner_table(points))
     console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
 
 
@@ -74,39 +74,41 @@ def _describe(domain: Domain) -> str:
     return text + (f", times {ratio}" if ratio else "")
 
 
-def _corner_table(points: Sequence[Forecast], info: BackboneInfo) -> Table:
+def _corner_table(points: Sequence[Forecast]) -> Table:
     table = Table(title="corners of the space", title_justify="left")
-    columns = ("at", "steps", "T", "mask events", "budget at them", "adapter", "head", "total")
+    settings = [n for n in SHOWN if any(hasattr(point.spec.adapter, n) for point in points)]
+    columns = (*settings, "steps", "T", "events", "first", "budget", "adapter", "head", "total")
     for column in columns:
-        table.add_column(column, justify="left" if column == "at" else "right")
+        table.add_column(column, justify="right", no_wrap=True)
     for point in points:
         counts = point.parameters
         table.add_row(
-            _changed(point),
+            *(_short(getattr(point.spec.adapter, name)) for name in settings),
             str(point.plan.total_steps),
             *_schedule(point),
-            f"{counts.adapter:,}",
-            f"{counts.head:,}",
-            f"{counts.total:,}",
+            *(f"{number:,}" for number in (counts.adapter, counts.head, counts.total)),
         )
     return table
 
 
-def _changed(point: Forecast) -> str:
-    names = ("b0", "bT", "deltaT", "rank")
-    values = {n: getattr(point.spec.adapter, n) for n in names if hasattr(point.spec.adapter, n)}
-    return " ".join(f"{k}={v:.3g}" for k, v in values.items()) or point.spec.adapter.method
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _schedule(point: Forecast) -> tuple[str, str, str]:
+def _schedule(point: Forecast) -> tuple[str, str, str, str]:
+    """T, how many mask events, the first of them, and the budget at start, half-way and end."""
     budget = point.plan.budget
     if budget is None:
-        return "-", "-", "-"
+        return "-", "-", "-", "-"
     events = budget.events()
-    steps = f"{len(events)}: step {events[0][0]} … {events[-1][0]}"
-    chosen = [events[i * (len(events) - 1) // (EVENTS_SHOWN - 1)] for i in range(EVENTS_SHOWN)]
-    shown = list(dict.fromkeys(b for _, b in (chosen if len(events) > 1 else events)))
-    return str(budget.T), steps, f"{budget.triplets} → " + " → ".join(map(str, shown))
+    middle = events[len(events) // 2][1]
+    budgets = dict.fromkeys((budget.triplets, middle, events[-1][1]))
+    return (
+        str(budget.T),
+        str(len(events)),
+        f"step {events[0][0]}",
+        " → ".join(map(str, budgets)),
+    )
 
 
 def _rung_line(spec: StudySpec, points: Sequence[Forecast], rungs: Sequence[int]) -> str:

@@ -1,0 +1,197 @@
+"""The command: exit status, one clear line for bad input, interruption and resume."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study import run as command
+from study.run import main
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = [
+    "--set", "adapter.deltaT=2", "--set", "training.steps=8", "--set", "training.batch_size=4",
+    "--set", "task.train=32", "--set", "task.dev=32", "--set", "task.test=32",
+]  # fmt: skip
+
+
+def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Runs the command on bad input; returns its one line."""
+    assert main(list(arguments)) == 2
+    captured = capsys.readouterr()
+    errors = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert captured.out == ""
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--space", "no-such-space"], "must be an existing YAML file or one of"),
+        (["--space", "smoke", "--set", "adapter.betta1=.5"], "did you mean `beta1`?"),
+        (["--space", "smoke", "--trials", "0"], "search.trials: trials >= 1 must hold"),
+        (["--space", "smoke", "--set", "task.path=nowhere"], "nothing is at"),
+        (["--space", "smoke", "--set", "backbone.name=./nowhere"], "backbone"),
+        (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
+        (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
+        (["--space", "smoke", "--resume"], "--resume needs a study folder"),
+        (["--space", "smoke", "--set", "task.max_length=9999"], "must fit the"),
+        (
+            ["--space", "smoke", "--set", "training.epochs=1", "--set", "adapter.deltaT=5000"],
+            "a mask event must come before T",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in refuse(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_labels_are_refused_with_their_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    for split in ("train", "dev", "test"):
+        (data / f"{split}.csv").write_text("sequence,label\nACGTACGT,0\nACGTTTTT,2\n")
+    assert "labels" in refuse(capsys, "--space", "smoke", "--set", f"task.path={data}")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(command, "load_spec", bug)
+    with pytest.raises(ZeroDivisionError):
+        main(["--space", "smoke"])
+
+
+def test_the_command_needs_a_space(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2
+    assert "--space is required" in capsys.readouterr().err
+
+
+def test_the_schema_is_json_and_knows_the_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--print-schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert {"adapter", "training", "search"} <= set(schema["properties"])
+
+
+def test_options_stand_for_settings_and_come_last() -> None:
+    arguments = command.parse(
+        ["--space", "smoke", "--trials", "3", "--gpus-per-trial", "0.25", "--set", "seeds.init=4"]
+    )
+    assert command.overrides(arguments) == [
+        "seeds.init=4",
+        "search.trials=3",
+        "resources.gpus_per_trial=0.25",
+    ]
+
+
+# Whole runs in processes of their own
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Starts the command in `folder` as a user would."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "study.run", "--space", "smoke", *TINY, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "runs" / "smoke" / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", wanted: int) -> None:
+    """Waits until the journal holds so many reports."""
+    pause = threading.Event()
+    for _ in range(1800):
+        if sum(event["event"] == "report" for event in events(folder)) >= wanted:
+            return
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        pause.wait(0.1)
+    raise AssertionError("no report came")
+
+
+def output(process: "subprocess.Popen[str]") -> str:
+    text, _ = process.communicate(timeout=300)
+    return text
+
+
+@pytest.mark.ray
+def test_ctrl_c_stops_cleanly_and_a_resume_finishes_without_doing_anything_twice(
+    tmp_path: Path,
+) -> None:
+    process = start(tmp_path)
+    wait_for_reports(tmp_path, process, 2)
+    process.send_signal(signal.SIGINT)
+    said = output(process)
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    before = events(tmp_path)
+
+    assert start_and_wait(tmp_path, "--resume") == 0
+    after = events(tmp_path)
+    assert after[: len(before)] == before
+    assert_sound(after, trials=4)
+
+
+@pytest.mark.ray
+def test_a_killed_driver_loses_nothing_that_was_reported(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    wait_for_reports(tmp_path, process, 2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = events(tmp_path)
+
+    assert start_and_wait(tmp_path, "--resume") == 0
+    after = events(tmp_path)
+    assert after[: len(before)] == before
+    assert_sound(after, trials=4)
+
+
+def start_and_wait(folder: Path, *arguments: str) -> int:
+    process = start(folder, *arguments)
+    said = output(process)
+    assert "Traceback" not in said, said
+    return process.returncode
+
+
+def assert_sound(journal: list[dict[str, Any]], trials: int) -> None:
+    """Every trial was created and ended once, every report made once, one winner chosen."""
+    counts = Counter(event["event"] for event in journal)
+    assert counts["created"] == counts["ended"] == trials
+    assert counts["winner"] == counts["study"] == 1
+    reports = [(e["trial"], e["report"]) for e in journal if e["event"] == "report"]
+    assert len(reports) == len(set(reports))
+    for number in range(trials):
+        indices = [report for trial, report in reports if trial == number]
+        assert indices == list(range(1, len(indices) + 1))
