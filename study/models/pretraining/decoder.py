@@ -29,10 +29,7 @@ class Shape:
 
 
 def build_decoder(shape: Shape, seed: int) -> nn.Module:
-    """An OPTForCausalLM without dropout, weights N(0, 0.02^2) drawn from `seed`.
-
-    The two layers that write into the residual stream start smaller, by sqrt(2 * layers).
-    """
+    """An OPTForCausalLM without dropout, its weights drawn from `seed`."""
     from transformers import OPTConfig, OPTForCausalLM
 
     config = OPTConfig(
@@ -50,7 +47,16 @@ def build_decoder(shape: Shape, seed: int) -> nn.Module:
         eos_token_id=BOS_ID,
     )
     model: nn.Module = OPTForCausalLM(config)
-    generator = torch.Generator().manual_seed(seed)
+    draw_weights(model, shape.layers, torch.Generator().manual_seed(seed))
+    return model
+
+
+def draw_weights(model: nn.Module, layers: int, generator: torch.Generator) -> None:
+    """Draws every weight of an OPT model anew: N(0, 0.02^2), biases 0, norms 1.
+
+    The two matrices of a layer that write into the residual stream get a smaller standard
+    deviation, by sqrt(2 * layers).
+    """
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
@@ -58,9 +64,8 @@ def build_decoder(shape: Shape, seed: int) -> nn.Module:
             nn.init.ones_(parameter)
         else:
             residual = name.endswith(("out_proj.weight", "fc2.weight"))
-            scale = (2 * shape.layers) ** -0.5 if residual else 1.0
+            scale = (2 * layers) ** -0.5 if residual else 1.0
             nn.init.normal_(parameter, std=0.02 * scale, generator=generator)
-    return model
 
 
 def next_token_loss(

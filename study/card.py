@@ -1,0 +1,131 @@
+"""Measures an OPT backbone for its model card: python -m study.card --task DIR [DIR ...].
+
+LoRA on the frozen backbone, the same on random weights, and 5-mer logistic regression. The
+learning rate is chosen by the dev MCC at the last step; the table has that run alone.
+Exit status: 0 done, 2 bad input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.errors import InputError
+
+if TYPE_CHECKING:
+    from study.models import Backbone
+    from study.spec import StudySpec
+    from study.training.data import EncodedTask
+
+COLUMNS = ("task", "model", "learning rate", "dev MCC", "dev AUC", "test MCC", "test AUC")
+SCORES = ("dev_mcc", "dev_auc", "test_mcc", "test_auc")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _measure(options)
+    except InputError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m study.card",
+        description="Score LoRA on a frozen OPT backbone against random weights and 5-mers.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--task", nargs="+", type=Path, required=True, help="folders with train, dev, test csv")
+    add("--backbone", default="opt-dna-mini", help="embedded name, folder or hub id")
+    add("--lr", nargs="+", type=float, default=[2e-3, 5e-3], help="learning rates to choose from")
+    add("--steps", type=int, default=900, help="optimizer steps of each run")
+    add("--batch-size", type=int, default=16, help="sequences a step")
+    add("--seed", type=int, default=0, help="of head, adapters, data order and random weights")
+    add("--threads", type=int, default=2, help="CPU threads")
+    return parser
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from study.engine.preparation import prepare_data
+    from study.models.inspect import inspect_backbone
+    from study.tasks import load_task
+    from study.tasks.baselines import kmer_logistic_regression
+
+    family = inspect_backbone(options.backbone).family
+    if family != "opt":
+        raise InputError(f"--backbone: must be of the opt family, found {family}")
+    specs = [_spec(options, path) for path in options.task]
+    prepared = [(load_task(spec.task), *prepare_data(spec)) for spec in specs]
+
+    import torch
+
+    from study.models import load_backbone
+    from study.models.pretraining.decoder import draw_weights
+
+    torch.set_num_threads(options.threads)
+    _row(COLUMNS)
+    _row(["---"] * len(COLUMNS))
+    for spec, (task, info, data) in zip(specs, prepared, strict=True):
+        _scored(task.name, "5-mer logistic regression", "", kmer_logistic_regression(task))
+        backbone = load_backbone(info, num_labels=data.num_labels, dtype="float32")
+        _scored(task.name, f"{info.name}, LoRA", *_best(options.lr, spec, data, backbone))
+        draw_weights(backbone.model, info.layers, torch.Generator().manual_seed(options.seed))
+        _scored(task.name, "random weights, LoRA", *_best(options.lr, spec, data, backbone))
+
+
+def _spec(options: argparse.Namespace, path: Path) -> "StudySpec":
+    from study.spec import StudySpec
+
+    seed = options.seed
+    return StudySpec.model_validate(
+        {
+            "backbone": {"name": options.backbone},
+            "task": {"path": path.resolve()},
+            "adapter": {"method": "lora", "rank": 8, "alpha": 16.0},
+            "training": {"steps": options.steps, "batch_size": options.batch_size, "reports": 1},
+            "seeds": {"init": seed, "data": seed},
+        }
+    )
+
+
+def _best(
+    rates: Sequence[float], spec: "StudySpec", data: "EncodedTask", backbone: "Backbone"
+) -> tuple[str, dict[str, float]]:
+    """The learning rate of the best dev MCC, and the scores on dev and test of its run."""
+    import torch
+
+    from study.training.trial import Trial
+
+    best: tuple[str, dict[str, float]] = ("", {"dev_mcc": -2.0})
+    for rate in rates:
+        training = spec.training.model_copy(update={"lr": rate})
+        trial = Trial(
+            spec.model_copy(update={"training": training}), backbone, data, torch.device("cpu")
+        )
+        trial.train_until(spec.training.steps or 0)
+        scores = _named("dev", trial.evaluate(data.dev))
+        if scores["dev_mcc"] > best[1]["dev_mcc"]:
+            best = (f"{rate:g}", scores | _named("test", trial.evaluate(data.test)))
+        trial.close()
+    return best
+
+
+def _named(split: str, metrics: dict[str, float]) -> dict[str, float]:
+    return {f"{split}_{name}": value for name, value in metrics.items()}
+
+
+def _scored(task: str, model: str, rate: str, scores: dict[str, float]) -> None:
+    _row([task, model, rate, *(f"{scores[name]:.3f}" for name in SCORES)])
+
+
+def _row(cells: Sequence[str]) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
