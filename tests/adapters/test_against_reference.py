@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference import Reference
 from tiny_models import draw_gradients, linear_adapters
@@ -68,7 +68,7 @@ def clear_cut(scores, budget):
     return last - first_out > 1e-4 * last
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=100)
 @given(setups())
 def test_every_step_is_that_of_the_literal_rules(setup):
     adapters = linear_adapters(SHAPES, setup["b0"])
