@@ -202,20 +202,20 @@ def test_many_trials_and_layers_have_a_page(study: MadeStudy) -> None:
     assert "after each mask event" in page.text
 
 
-def test_the_report_is_written_whole_and_replaces_the_last_one(finished: MadeStudy) -> None:
-    finished.folder.report.write_text("old")
-    path = write_report(finished.folder)
-    assert path == finished.folder.report
+def test_the_report_is_written_whole_and_replaces_the_last_one(study: MadeStudy) -> None:
+    study.folder.report.write_text("old")
+    path = write_report(study.folder)
+    assert path == study.folder.report
     assert path.read_text().rstrip().endswith("</html>")
-    assert not [file for file in finished.folder.path.iterdir() if file.suffix == ".partial"]
+    assert not [file for file in study.folder.path.iterdir() if file.suffix == ".partial"]
 
 
 def test_a_report_that_cannot_be_written_is_the_users_to_mend(
-    finished: MadeStudy, monkeypatch: pytest.MonkeyPatch
+    study: MadeStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(InputError, match=r"report\.html: must be writable"):
-        write_report(finished.folder)
+        write_report(study.folder)

@@ -9,11 +9,11 @@ from study.report import main
 
 
 def test_the_command_writes_the_report_and_names_it(
-    finished: MadeStudy, capsys: pytest.CaptureFixture[str]
+    study: MadeStudy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(finished.folder.path)]) == 0
-    assert finished.folder.report.is_file()
-    assert capsys.readouterr().out.strip() == str(finished.folder.report)
+    assert main([str(study.folder.path)]) == 0
+    assert study.folder.report.is_file()
+    assert capsys.readouterr().out.strip() == str(study.folder.report)
 
 
 def test_a_folder_that_is_no_study_is_one_line_and_status_2(
@@ -28,7 +28,8 @@ def test_a_folder_that_is_no_study_is_one_line_and_status_2(
 
 def test_a_report_needs_neither_ray_nor_torch_nor_pyplot(finished: MadeStudy) -> None:
     for trial in range(4, 16):
-        finished.run(trial, [0.01 * trial] * 8)
+        params = {"p": 0.01 * trial, "b0": 6 + trial % 8, "bT_ratio": 0.5, "lr": 1e-3}
+        finished.run(trial, [0.01 * trial] * 8, params)
     code = (
         "import sys; from study.report import main; status = main(sys.argv[1:]);"
         "heavy = {'ray', 'torch', 'transformers', 'mlflow', 'matplotlib.pyplot'};"
