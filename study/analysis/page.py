@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from study.analysis import allocation, curves, facts, parameters, plots, tables, winner
 from study.analysis.importance import importances
@@ -43,7 +42,7 @@ def render(study: StudyData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": tables.shown, "picture": _data_uri, "breakable": _breakable}
+    environment.filters |= {"shown": tables.shown, "picture": _data_uri}
     return environment.get_template("report.html.jinja").render(_content(study))
 
 
@@ -97,11 +96,6 @@ def _pictures_of_winner(study: StudyData) -> dict[str, Any]:
         "ranks": ranks and plots.ranks(ranks),
         "rank_map": ranks,
     }
-
-
-def _breakable(name: str) -> Markup:
-    """Lets a long name wrap after its underscores."""
-    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _data_uri(svg: str) -> str:

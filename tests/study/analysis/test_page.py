@@ -114,7 +114,7 @@ def test_failures_are_grouped_by_reason_and_lead_to_a_traceback(study: MadeStudy
 
 def test_the_winner_comes_with_both_warnings(page: str) -> None:
     text = Balanced(page).text
-    assert "decided which of 3 trials went on and which one is best" in text
+    assert "chose this trial among 3, and which of them went on to their end" in text
     assert "so optimistic" in text
     assert "test split was evaluated once" in text
 
