@@ -6,6 +6,10 @@ core-promoter elements planted at their places (elements.py). A negative is made
 positive by the recipe of DeePromoter (Oubounyt, Louadi, Tayara & Chong 2019, Frontiers in
 Genetics 10:286): of 20 equal blocks, 8 random ones stay where they are and 12 are substituted
 at random, so that parts of the elements survive and no single motif, nor its absence, decides.
+
+How hard it is, at 3000/750/750 rows: logistic regression on 5-mer counts (baselines.py) reaches
+test MCC .44 to .50 over four seeds, a small convolutional network that sees places .63 to .77,
+and .79 with 24,000 rows to train on.
 """
 
 from __future__ import annotations
