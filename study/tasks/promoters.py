@@ -8,7 +8,7 @@ Genetics 10:286): of 20 equal blocks, 8 random ones stay where they are and 12 a
 at random, so that parts of the elements survive and no single motif, nor its absence, decides.
 
 How hard it is, at 3000/750/750 rows: logistic regression on 5-mer counts (baselines.py) reaches
-test MCC .44 to .50 over three seeds, a small convolutional network that sees places .63 to .77,
+test MCC .44 to .50 over four seeds, a small convolutional network that sees places .63 to .77,
 and .79 with 24,000 rows to train on.
 """
 
