@@ -1,1 +1,15 @@
-"""Hyperparameter and robustness studies of AdaLoRA+RS on genomic classification."""
+"""Hyperparameter and robustness studies of AdaLoRA+RS on genomic classification.
+
+    run, report, card, pretrain   the commands: `python -m study.run --space adalora_rs.yaml`
+    spec/                         what is asked: YAML -> typed, checked settings
+    tasks/                        labelled sequences, generated or read
+    models/                       backbones, tokenizers, heads; the embedded opt-dna-mini
+    training/                     one configuration, trained, in any process
+    engine/                       the study: Ray Tune, Optuna, ASHA, MLflow, one journal
+    analysis/                     a study folder -> report.html
+
+Imports go one way: commands -> engine -> training -> models, tasks -> adapters -> torch; `spec`
+is open to all, `analysis` to the commands alone.
+"""
+
+__version__ = "0.1.0"

@@ -2,12 +2,14 @@
 
 import enum
 import os
+from importlib import metadata
 from pathlib import Path
 
 import ray
 import torch
 from rich.console import Console
 
+from study import __version__
 from study.engine.execution import Resources, resources, run_trials, start_ray
 from study.engine.folder import open_folder
 from study.engine.ledger import Ledger
@@ -22,6 +24,9 @@ from study.models.inspect import BackboneInfo
 from study.spec import StudySpec
 from study.training.data import EncodedTask
 from study.training.forecast import Forecast, check_schedules, forecast, warnings
+
+CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
+"""Distributions whose versions the journal keeps."""
 
 
 class Ended(enum.Enum):
@@ -75,7 +80,14 @@ def run_study(
         folder = open_folder(path, spec)
         ledger = Ledger(folder, spec)
         if not ledger.opened:
-            ledger.note("study", version=1, name=path.name, spec=folder.spec.name)
+            ledger.note(
+                "study",
+                version=1,
+                name=path.name,
+                spec=folder.spec.name,
+                created_with={"adalora-rs-study": __version__}
+                | {name: metadata.version(name) for name in CREATED_WITH},
+            )
         tracker = Tracker(folder, tracking_uri, path.name)
         return _run(ledger, tracker, info, data, wanted, console)
     finally:

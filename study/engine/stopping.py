@@ -72,7 +72,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             return self._end(trial, "fail", "diverged: the loss is not finite")
         if report >= trial.reports_planned:
             return self._end(trial, "complete", "")
-        cutoff = self._cutoff(report)
+        cutoff = self._cutoff(trial.number, report)
         if self._ask_asha(trial.number, report, value) == TrialScheduler.STOP:
             reason = f"below the rung at report {report}: {value:.4f} against {cutoff:.4f}"
             return self._end(trial, "stop", reason, cutoff)
@@ -122,11 +122,12 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         result = {self._time_attr: report, self._metric: value}
         return str(super().on_trial_result(None, _stand_in(number), result))
 
-    def _cutoff(self, report: int) -> float | None:
-        """The score below which ASHA stops at this report; None where there is no rung."""
-        for milestone, recorded in self._brackets[0]._rungs:
-            if milestone == report and recorded:
-                return float(self._metric_op * self._brackets[0].cutoff(recorded))
+    def _cutoff(self, number: int, report: int) -> float | None:
+        """The score below which ASHA would stop the trial at this report; None: it would not."""
+        for milestone, recorded in self._brackets[0]._rungs:  # from the last rung to the first
+            if report >= milestone and str(number) not in recorded:
+                cutoff = self._brackets[0].cutoff(recorded)
+                return None if cutoff is None else float(self._metric_op * cutoff)
         return None
 
     def __reduce__(self) -> tuple[Any, ...]:

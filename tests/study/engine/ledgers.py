@@ -59,21 +59,21 @@ def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
     return open_
 
 
-def create(ledger: Ledger, number: int, **params: Any) -> None:
+def create(ledger: Ledger, number: int, reports: int = 4) -> None:
     """Journals a created trial with parameters in the middle of the space."""
     ledger.note(
         "created",
         trial=number,
-        params={"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3} | params,
+        params={"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3},
         settings={"b0": 6, "bT": 3, "p": 0.1, "lr": 1e-3},
         seeds={"init": 0, "data": 0, "mask": 0},
         total_steps=40,
-        reports=4,
+        reports=reports,
         optuna={"trial": {}, "study": {}},
     )
 
 
 def report(ledger: Ledger, number: int, index: int, value: float | None) -> None:
     """Journals a report with a dev MCC."""
-    metrics = {"dev_mcc": value, "train_loss": 0.5}
+    metrics = {ledger.spec.objective: value, "train_loss": 0.5}
     ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)

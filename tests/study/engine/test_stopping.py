@@ -28,8 +28,8 @@ def ray_trial(number: int, name: str | None = None) -> Any:
     return SimpleNamespace(config={"trial": number}, trial_id=name or f"ray-{number}")
 
 
-def start(ledger: Ledger, scheduler: Scheduler, number: int) -> None:
-    create(ledger, number)
+def start(ledger: Ledger, scheduler: Scheduler, number: int, reports: int = 4) -> None:
+    create(ledger, number, reports=reports)
     scheduler.on_trial_add(None, ray_trial(number))
 
 
@@ -69,6 +69,19 @@ def test_a_rung_stops_the_worse_trial_and_says_why(open_ledger: OpenLedger) -> N
     assert trial.state == "pruned"
     assert trial.reason == "below the rung at report 1: 0.2000 against 0.9000"
     assert trial.decisions[-1]["decision"] == "stop"
+
+
+def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(
+        "training.reports=10", "scheduler.reduction_factor=2.5", "scheduler.grace_fraction=0.3"
+    )
+    scheduler = Scheduler(ledger)
+    for number, values in enumerate([[0.9] * 8, [0.95] * 7 + [0.1]]):
+        start(ledger, scheduler, number, reports=10)
+        for index, value in enumerate(values, start=1):
+            scheduler.on_trial_result(None, ray_trial(number), result(index, value))
+    assert ledger.record.trials[1].state == "pruned"
+    assert ledger.record.trials[1].reason == "below the rung at report 8: 0.1000 against 0.9000"
 
 
 def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
