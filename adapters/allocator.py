@@ -74,8 +74,9 @@ class RankAllocator:
         self._keep = torch.ones(budget.triplets, dtype=torch.bool, device=device)
         self._stored = torch.zeros(budget.triplets, device=device)
         """The singular values that `mask` holds back, among them stale ones of live triplets."""
+        counts = torch.int16 if budget.triplets < 2**15 else torch.int32
         rows = len(budget.events())
-        self._trace = torch.zeros(rows, len(adapters) + 3, dtype=torch.int32, device=device)
+        self._trace = torch.zeros(rows, len(adapters) + 3, dtype=counts, device=device)
         """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
         if prune_mode == "mask":
             self._show_mask()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, overload
 
 import torch
 from torch import nn
@@ -23,6 +23,34 @@ class _Record:
     required_grad: dict[str, bool]
 
 
+@overload
+def inject(
+    model: nn.Module,
+    patterns: Sequence[str],
+    rank: int,
+    *,
+    alpha: Number,
+    dropout: Number = ...,
+    kind: Literal["svd"] = ...,
+    generator: torch.Generator,
+    expected: int | None = ...,
+) -> dict[str, SVDLinear]: ...
+
+
+@overload
+def inject(
+    model: nn.Module,
+    patterns: Sequence[str],
+    rank: int,
+    *,
+    alpha: Number,
+    dropout: Number = ...,
+    kind: Kind,
+    generator: torch.Generator,
+    expected: int | None = ...,
+) -> dict[str, AdaptedLinear]: ...
+
+
 def inject(
     model: nn.Module,
     patterns: Sequence[str],
@@ -33,7 +61,7 @@ def inject(
     kind: Kind = "svd",
     generator: torch.Generator,
     expected: int | None = None,
-) -> dict[str, AdaptedLinear]:
+) -> dict[str, SVDLinear] | dict[str, AdaptedLinear]:
     """Wraps every linear layer whose whole name matches a pattern, and freezes all else.
 
     Afterwards the adapters' P, lam and Q are the model's only trainable parameters; a head that

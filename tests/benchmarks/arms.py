@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from transformers import OPTConfig, OPTForSequenceClassification
 
-from adapters import CubicBudget, RankAllocator, SVDLinear, inject, orthogonality, target_patterns
+from adapters import CubicBudget, RankAllocator, inject, orthogonality, target_patterns
 
 RANK, ALPHA, GAMMA, DELTA_T = 8, 16, 0.1, 100
 BATCH, LENGTH = 8, 128
-TOTAL_STEPS = 100_000
+TOTAL_STEPS = 29_600  # the seed paper's longest run
 PATTERN = r".*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 
 SHAPES = {
@@ -85,8 +85,9 @@ def _trained(model: nn.Module) -> list[nn.Parameter]:
 def adalora_rs(shape: str) -> Arm:
     """Scores at every step, a mask every 100, orthogonality on."""
     model = backbone(shape)
-    found = inject(model, target_patterns("opt"), RANK, alpha=ALPHA, generator=torch.Generator())
-    adapters = {name: m for name, m in found.items() if isinstance(m, SVDLinear)}
+    adapters = inject(
+        model, target_patterns("opt"), RANK, alpha=ALPHA, generator=torch.Generator()
+    )
     model.score.requires_grad_(True)
     budget = CubicBudget(TOTAL_STEPS, RANK, RANK // 2, len(adapters), deltaT=DELTA_T)
     allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0.1, mask_seed=0)
