@@ -6,6 +6,7 @@ is built for every ask, with a seed of its own, and whatever state a sampler kee
 (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -64,7 +65,8 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         else:
             number = self._ask()
         self._numbers[trial_id] = number
-        return {"trial": number, "params": self.ledger.record.trials[number].params}
+        params = self.ledger.record.trials[number].params
+        return {"trial": number, "params": params, "assigned": time.time()}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to do: reports reach Optuna when the trial ends, through the record."""

@@ -1,5 +1,6 @@
 """The Ray worker without Ray: reports, reuse for the next trial, checkpoints."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def start(prepared: Any, folder: StudyFolder, config: dict[str, Any]) -> TrialWo
     """Sets a worker up as Ray would, in this process."""
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
+    config = config | {"assigned": time.time()}
     worker.setup(config, spec=spec, info=info, data=data, folder=folder, cpus=1)
     return worker
 
@@ -71,7 +73,7 @@ def test_a_reused_worker_reports_what_a_fresh_one_would(
 ) -> None:
     worker = start(prepared, folder, {"trial": 0, "params": PARAMS | {"b0": 8}})
     worker.step()
-    assert worker.reset_config({"trial": 1, "params": PARAMS})
+    assert worker.reset_config({"trial": 1, "params": PARAMS, "assigned": time.time()})
     reused = [worker.step() for _ in range(3)]
     other = open_folder(tmp_path / "other", prepared[0])
     fresh = start(prepared, other, {"trial": 1, "params": PARAMS})
