@@ -5,9 +5,12 @@ Map, in the order in which a trial uses it:
     plan.py      a resolved spec and the size of the data -> optimizer steps, report points, budget
     data.py      tokenised splits as flat arrays; batches as a function of (data seed, step)
     methods.py   adalora_rs, adalora, lora, fmft, linear_probe: what of a model trains
+    optimizer.py AdamW over that, gradient clipping
     metrics.py   MCC, AUC, F1, accuracy and loss of a split's logits
     trial.py     Trial: the training loop, its evaluation, its checkpoint
     memory.py    peak memory of the process or of the GPU
+    export.py    a trained trial as files
+    forecast.py  what a whole space would do, before anything trains
 
 Nothing here knows of Ray, Optuna or MLflow.
 """

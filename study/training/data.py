@@ -7,6 +7,7 @@ needs no iterator state, and two trials with one data seed see the same batches.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -50,31 +51,40 @@ def encode_split(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> Encode
     """Packs token ids row by row into flat arrays."""
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
-    tokens = np.fromiter((token for row in rows for token in row), dtype=np.int32)
+    tokens = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=offsets[-1])
     return EncodedSplit(tokens, offsets, np.asarray(labels, dtype=np.int64))
 
 
 def collate(
-    split: EncodedSplit, rows: Int[np.ndarray, " batch"], pad_id: int, device: torch.device
+    split: EncodedSplit,
+    rows: Int[np.ndarray, " batch"],
+    pad_id: int,
+    device: torch.device,
+    *,
+    causal: bool,
 ) -> dict[str, torch.Tensor]:
-    """Returns `input_ids` and `attention_mask` (batch, longest) and `labels` (batch)."""
-    lengths = split.lengths[rows]
+    """Returns `input_ids` (batch, longest), `labels` (batch) and, if needed, `attention_mask`.
+
+    Padding is on the right, where a causal model does not look: it needs no mask, and neither
+    does a batch without padding. Without one, attention takes its fast path, and a GPU is not
+    asked whether the mask is full.
+    """
+    starts = split.offsets[rows]
+    lengths = split.offsets[rows + 1] - starts
     ids = np.full((len(rows), int(lengths.max())), pad_id, dtype=np.int64)
-    for i, row in enumerate(rows):
-        ids[i, : lengths[i]] = split.tokens[split.offsets[row] : split.offsets[row + 1]]
-    mask = np.arange(ids.shape[1]) < lengths[:, None]
-    batch = {
-        "input_ids": torch.from_numpy(ids),
-        "attention_mask": torch.from_numpy(mask.astype(np.int64)),
-        "labels": torch.from_numpy(split.labels[rows]),
-    }
+    for place, start, length in zip(ids, starts, lengths, strict=True):
+        place[:length] = split.tokens[start : start + length]
+    batch = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(split.labels[rows])}
+    if not causal and lengths.min() < ids.shape[1]:
+        mask = np.arange(ids.shape[1]) < lengths[:, None]
+        batch["attention_mask"] = torch.from_numpy(mask.astype(np.int64))
     if device.type == "cpu":
         return batch
     return {name: t.pin_memory().to(device, non_blocking=True) for name, t in batch.items()}
 
 
 class BatchOrder:
-    """Which rows of the training split form micro-batch m = 0, 1, 2, …
+    """Which rows of the training split form the batch of optimizer step 1, 2, 3, …
 
     Every epoch is a fresh permutation drawn from (data seed, epoch); its last batch may be
     smaller. With `group_by_length`, rows of similar length share a batch: windows of the
@@ -92,8 +102,8 @@ class BatchOrder:
         self._epoch = -1
         self._batches: list[Int[np.ndarray, " batch"]] = []
 
-    def __getitem__(self, micro_batch: int) -> Int[np.ndarray, " batch"]:
-        epoch, index = divmod(micro_batch, self.batches_per_epoch)
+    def __getitem__(self, step: int) -> Int[np.ndarray, " batch"]:
+        epoch, index = divmod(step - 1, self.batches_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._batches = epoch, self._draw(epoch)
         return self._batches[index]

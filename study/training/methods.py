@@ -2,7 +2,7 @@
 
 `prepare` turns a loaded backbone into a model ready for one trial. The adapter methods change the
 backbone's modules only by wrapping them, so `release` gives the untouched backbone back to the
-next trial; full fine-tuning works on a copy.
+next trial, but for the head, which every trial draws anew; full fine-tuning works on a copy.
 """
 
 import copy
@@ -53,12 +53,16 @@ class Prepared:
 def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepared:
     """Re-draws the head, injects what the method asks for, and freezes the rest.
 
-    P, Q and the head come from the `init` seed alone, drawn on the CPU.
+    P, Q and the head come from the `init` seed alone, drawn on the CPU. Whatever the backbone's
+    dtype, all that trains is float32: in half precision small updates would be rounded away.
     """
     adapter = spec.adapter
     generator = torch.Generator().manual_seed(spec.seeds.init)
-    model = copy.deepcopy(backbone.model) if adapter.method == "fmft" else backbone.model
+    model = copy.deepcopy(backbone.model).float() if adapter.method == "fmft" else backbone.model
     family = backbone.info.family
+    head = _named(model, head_pattern(family))
+    for parameter in head.values():
+        parameter.data = parameter.data.float()
     reset_head(model, family, generator)
     model.requires_grad_(adapter.method == "fmft")
     adapters: Mapping[str, AdaptedLinear] = {}
@@ -74,7 +78,6 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
             generator=generator,
             expected=backbone.info.layers * len(adapter.matrices),
         )
-    head = _named(model, head_pattern(family))
     for parameter in head.values():
         parameter.requires_grad_(True)
     trained = dict(model.named_parameters()) if adapter.method == "fmft" else {}
@@ -83,7 +86,7 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
 
 
 def release(prepared: Prepared) -> None:
-    """Takes the adapters out again; the backbone is as it was before `prepare`."""
+    """Takes the adapters out again; the backbone below the head is as it was before `prepare`."""
     if prepared.adapters:
         eject(prepared.model)
 

@@ -1,6 +1,6 @@
 """Scores of a split: MCC, AUC, F1, accuracy and cross-entropy from its logits."""
 
-import warnings
+import math
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,17 +15,18 @@ def classification_metrics(
     """Returns every metric of `METRICS`, in natural units (MCC in [-1, 1], loss in nats).
 
     F1 is that of class 1 with two classes and the unweighted mean over classes with more. AUC is
-    one against the rest, unweighted, with more than two classes; it is NaN when a class is absent
-    or a logit is not finite. Predictions are the largest logit.
+    one against the rest, unweighted, with more than two classes, and NaN when a class is absent.
+    Predictions are the largest logit. All are NaN when a logit is not finite.
     """
-    classes = logits.shape[1]
     if not np.isfinite(logits).all():
         return dict.fromkeys(METRICS, float("nan"))
+    logits = logits.astype(np.float64)
+    classes = logits.shape[1]
     log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     predicted = logits.argmax(axis=1)
     return {
-        "mcc": float(sk.matthews_corrcoef(labels, predicted)),
-        "auc": _auc(np.exp(log_probabilities), labels),
+        "mcc": _mcc(labels, predicted, classes),
+        "auc": _auc(log_probabilities, labels),
         "f1": float(
             sk.f1_score(
                 labels, predicted, average="binary" if classes == 2 else "macro", zero_division=0
@@ -36,15 +37,27 @@ def classification_metrics(
     }
 
 
-def _auc(
-    probabilities: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]
+def _mcc(
+    labels: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], classes: int
 ) -> float:
-    classes = probabilities.shape[1]
+    """Returns Matthews' coefficient (Gorodkin 2004, R_K), 0 where it is undefined.
+
+    scikit-learn's, which this equals, warns where labels and predictions are all one class.
+    """
+    rows, right = len(labels), int((labels == predicted).sum())
+    true = np.bincount(labels, minlength=classes)
+    guessed = np.bincount(predicted, minlength=classes)
+    spread = int(rows**2 - true @ true) * int(rows**2 - guessed @ guessed)
+    return (rows * right - int(true @ guessed)) / math.sqrt(spread) if spread else 0.0
+
+
+def _auc(
+    log_probabilities: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]
+) -> float:
+    classes = log_probabilities.shape[1]
     if len(np.unique(labels)) < classes:
         return float("nan")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        if classes == 2:
-            return float(sk.roc_auc_score(labels, probabilities[:, 1]))
-        normalised = probabilities / probabilities.sum(axis=1, keepdims=True)
-        return float(sk.roc_auc_score(labels, normalised, multi_class="ovr"))
+    if classes == 2:
+        # The log-odds rank like the probability of class 1, and do not saturate where it is 1.
+        return float(sk.roc_auc_score(labels, log_probabilities[:, 1] - log_probabilities[:, 0]))
+    return float(sk.roc_auc_score(labels, np.exp(log_probabilities), multi_class="ovr"))

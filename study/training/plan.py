@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from adapters.budget import CubicBudget
-from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec, TrainingSpec
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Plan:
 def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
     """Returns the plan of a resolved spec for `train_rows` rows and `matrices` adapters."""
     training = spec.training
-    steps_per_epoch = math.ceil(train_rows / (training.batch_size * training.accumulation))
-    total_steps = training.steps or (training.epochs or 0) * steps_per_epoch
+    steps_per_epoch, total_steps = count_steps(training, training.batch_size, train_rows)
     reports = min(training.reports, total_steps)
     return Plan(
         steps_per_epoch=steps_per_epoch,
@@ -47,6 +46,15 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
         report_steps=tuple(math.ceil(k * total_steps / reports) for k in range(1, reports + 1)),
         budget=make_budget(spec, total_steps, matrices),
     )
+
+
+def count_steps(training: TrainingSpec, batch_size: int, train_rows: int) -> tuple[int, int]:
+    """Returns the optimizer steps of an epoch and of the whole trial.
+
+    An optimizer step takes `accumulation` batches of one epoch, the last step of it what is left.
+    """
+    steps_per_epoch = math.ceil(train_rows / (batch_size * training.accumulation))
+    return steps_per_epoch, training.steps or (training.epochs or 0) * steps_per_epoch
 
 
 def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget | None:

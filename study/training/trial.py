@@ -6,6 +6,7 @@ is a function of (spec, backbone, data, steps taken): three seeds feed three ind
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from adapters import orthogonality
 from study.models import Backbone
 from study.spec import StudySpec
 from study.training.data import BatchOrder, EncodedSplit, EncodedTask, collate, evaluation_batches
-from study.training.memory import peak_memory_gib, reset_peak_memory
+from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import Prepared, make_allocator, prepare, release
 from study.training.metrics import classification_metrics
+from study.training.optimizer import clip_gradients, make_optimizer
 from study.training.plan import Plan, make_plan
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -48,18 +50,25 @@ class Trial:
         self.step = 0
         self.seconds = 0.0
         reset_peak_memory(device)
+        if device.type == "cpu":
+            keep_freed_memory()
         self.prepared: Prepared = prepare(spec, backbone, device)
         self.model = self.prepared.model
+        self._causal = backbone.info.family == "opt"
         self.plan: Plan = make_plan(spec, len(data.train), len(self.prepared.adapters))
         self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         training = spec.training
         self.order = BatchOrder(
-            data.train, training.batch_size, spec.seeds.data, training.group_by_length
+            data.train,
+            training.batch_size * training.accumulation,
+            spec.seeds.data,
+            training.group_by_length,
         )
-        self.optimizer = _make_optimizer(spec, self.prepared)
+        self.optimizer = make_optimizer(spec, self.prepared)
         self._base_lr = [group["lr"] for group in self.optimizer.param_groups]
         self._parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
-        self.scaler = torch.amp.GradScaler(device.type, enabled=training.precision == "fp16")
+        self._dtype = _compute_dtype(spec)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._loss_sum = torch.zeros((), device=device)
 
     # Training
@@ -83,21 +92,22 @@ class Trial:
 
     def _train_step(self) -> None:
         training, step = self.spec.training, self.step + 1
-        for k in range(training.accumulation):
-            micro_batch = (step - 1) * training.accumulation + k
-            self._backward(micro_batch)
+        rows = self.order[step]
+        for k, start in enumerate(range(0, len(rows), training.batch_size)):
+            batch = rows[start : start + training.batch_size]
+            # Dropout draws from torch's global stream: seeding it per batch makes the draws a
+            # function of (data seed, batch number), the same after a resume.
+            number = (step - 1) * training.accumulation + k
+            torch.manual_seed(_dropout_seed(self.spec.seeds.data, number))
+            self._backward(batch, share=len(batch) / len(rows))
         self._add_orthogonality()
         factor = self.plan.learning_rate_factor(step)
         for group, lr in zip(self.optimizer.param_groups, self._base_lr, strict=True):
             group["lr"] = lr * factor
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_(self._parameters, training.max_grad_norm)
-        scale = self.scaler.get_scale()
+        clip_gradients(self._parameters, training.max_grad_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        if self.scaler.get_scale() < scale:
-            # fp16 overflowed and the scaler skipped the step: there are no gradients to observe.
-            self.optimizer.zero_grad(set_to_none=True)
         if self.allocator is not None:
             self.allocator.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -105,33 +115,32 @@ class Trial:
         if self.device.type == "cpu" or step % GPU_CHECK_EVERY == 0:
             self._check_finite()
 
-    def _backward(self, micro_batch: int) -> None:
-        training = self.spec.training
-        rows = self.order[micro_batch]
-        batch = collate(self.data.train, rows, self.data.pad_id, self.device)
-        # Dropout draws from torch's global stream: seeding it per micro-batch makes the draws a
-        # function of (data seed, micro-batch), the same after a resume.
-        torch.manual_seed(_dropout_seed(self.spec.seeds.data, micro_batch))
-        with self._autocast():
-            output = self.model(
-                input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
-            )
-        loss = nn.functional.cross_entropy(output.logits.float(), batch["labels"])
-        loss = loss / training.accumulation
+    def _backward(self, rows: np.ndarray, share: float) -> None:
+        """Adds the gradient of the rows' mean loss, times their share of the step's rows."""
+        logits, labels = self._forward(self.data.train, rows)
+        loss = nn.functional.cross_entropy(logits, labels) * share
         self._loss_sum += loss.detach()
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def _add_orthogonality(self) -> None:
         gamma = getattr(self.spec.adapter, "gamma", 0.0)
         if gamma:
             penalty = gamma * orthogonality(self.prepared.adapters)
-            self.scaler.scale(penalty).backward()  # type: ignore[no-untyped-call]
+            self.scaler.scale(penalty).backward()
+
+    def _forward(self, split: EncodedSplit, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the float32 logits (batch, classes) and the labels of some rows."""
+        batch = collate(split, rows, self.data.pad_id, self.device, causal=self._causal)
+        labels = batch.pop("labels")
+        options = {"use_cache": False} if self._causal else {}
+        with self._autocast():
+            output = self.model(**batch, **options)
+        return output.logits.float(), labels
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        precision = self.spec.training.precision
-        if precision == "fp32":
+        if self._dtype == torch.float32:
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=PRECISIONS[precision])
+        return torch.autocast(self.device.type, dtype=self._dtype)
 
     def _check_finite(self) -> None:
         if not torch.isfinite(self._loss_sum):
@@ -149,12 +158,7 @@ class Trial:
         self.model.eval()
         parts, order = [], []
         for rows in evaluation_batches(split, self.spec.training.eval_batch_size):
-            batch = collate(split, rows, self.data.pad_id, self.device)
-            with self._autocast():
-                output = self.model(
-                    input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
-                )
-            parts.append(output.logits.float())
+            parts.append(self._forward(split, rows)[0])
             order.append(rows)
         logits = np.empty((len(split), self.data.num_labels), dtype=np.float32)
         logits[np.concatenate(order)] = torch.cat(parts).cpu().numpy()
@@ -208,7 +212,7 @@ class Trial:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from `state`; the trial must have been built from the same spec and data."""
         trained = self._trained()
-        if trained.keys() != state["parameters"].keys():
+        if _shapes(trained) != _shapes(state["parameters"]):
             raise ValueError("the checkpoint must hold the parameters that this trial trains")
         with torch.no_grad():
             for name, parameter in trained.items():
@@ -230,39 +234,23 @@ class Trial:
         self.load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
 
     def close(self) -> None:
-        """Gives the backbone back as it was."""
+        """Gives the backbone back as it was, below the head."""
         release(self.prepared)
 
     def _trained(self) -> dict[str, nn.Parameter]:
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
 
-def _make_optimizer(spec: StudySpec, prepared: Prepared) -> torch.optim.AdamW:
-    """AdamW with decoupled weight decay on everything but biases and norms."""
-    training = spec.training
-    head_lr = training.lr if training.head_lr is None else training.head_lr
-    groups = [
-        {"params": prepared.adapter_parameters, "lr": training.lr},
-        *_decay_groups(prepared.backbone, training.lr, training.weight_decay),
-        *_decay_groups(prepared.head, head_lr, training.weight_decay),
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=training.lr,
-        weight_decay=training.weight_decay,
-    )
+def _compute_dtype(spec: StudySpec) -> torch.dtype:
+    """The dtype of the products: the precision's, or that of a backbone in half precision."""
+    precision = PRECISIONS[spec.training.precision]
+    backbone: torch.dtype = getattr(torch, spec.backbone.dtype)
+    return backbone if precision == torch.float32 else precision
 
 
-def _decay_groups(
-    parameters: dict[str, nn.Parameter], lr: float, weight_decay: float
-) -> list[dict[str, Any]]:
-    decayed = [p for p in parameters.values() if p.ndim >= 2]
-    plain = [p for p in parameters.values() if p.ndim < 2]
-    return [
-        {"params": decayed, "lr": lr, "weight_decay": weight_decay},
-        {"params": plain, "lr": lr, "weight_decay": 0.0},
-    ]
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
-def _dropout_seed(data_seed: int, micro_batch: int) -> int:
-    return int(np.random.SeedSequence([data_seed, micro_batch, 1]).generate_state(1)[0])
+def _dropout_seed(data_seed: int, batch: int) -> int:
+    return int(np.random.SeedSequence([data_seed, batch, 1]).generate_state(1)[0])

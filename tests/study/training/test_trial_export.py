@@ -1,0 +1,70 @@
+"""What a trained trial leaves behind is the whole of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tiny_trials import METHODS, tiny_backbone, tiny_trial
+
+from adapters import load_adapters
+from study.training.export import export
+from study.training.trial import Trial
+
+FILES = {
+    "adalora_rs": {"adapters.safetensors", "head.safetensors", "budget_trace.json"},
+    "adalora": {"adapters.safetensors", "head.safetensors", "budget_trace.json"},
+    "lora": {"adapters.safetensors", "head.safetensors"},
+    "fmft": {"model.safetensors", "head.safetensors"},
+    "linear_probe": {"head.safetensors"},
+}
+
+
+def _load(trial: Trial, folder: Path) -> None:
+    if (folder / "adapters.safetensors").exists():
+        load_adapters(trial.model, folder / "adapters.safetensors")
+    with torch.no_grad():
+        for file in ("head.safetensors", "model.safetensors"):
+            tensors = load_file(folder / file) if (folder / file).exists() else {}
+            for name, tensor in tensors.items():
+                trial.model.get_parameter(name).copy_(tensor)
+
+
+@pytest.mark.parametrize("family", ["opt", "esm"])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_files_give_a_fresh_model_the_same_logits(
+    family: str, method: str, tmp_path: Path
+) -> None:
+    settings = {"prune_mode": "mask"} if method == "adalora_rs" else {}
+    trial = tiny_trial(method, on=tiny_backbone(family), **settings)
+    trial.train_until(10)
+    export(trial, tmp_path / "best")
+    assert {path.name for path in (tmp_path / "best").iterdir()} == FILES[method]
+    other_start = {"seeds": {"init": 5}}
+    fresh = tiny_trial(method, on=tiny_backbone(family), **settings, **other_start)
+    assert (fresh.logits(trial.data.test) != trial.logits(trial.data.test)).any()
+    _load(fresh, tmp_path / "best")
+    assert (fresh.logits(trial.data.test) == trial.logits(trial.data.test)).all()
+
+
+def test_the_trace_has_every_mask_event(tmp_path: Path) -> None:
+    trial = tiny_trial()
+    trial.train_until(12)
+    export(trial, tmp_path)
+    trace = json.loads((tmp_path / "budget_trace.json").read_text())
+    assert [entry["t"] for entry in trace] == [2, 4, 6, 8, 9]
+    assert [entry["budget"] for entry in trace] == [b for _, b in trial.plan.budget.events()]
+    for entry in trace:
+        assert entry["kept"] == entry["budget"] - entry["dropped"] + entry["reintroduced"]
+        assert entry["kept"] == sum(entry["ranks"].values())
+        assert set(entry["ranks"]) == set(trial.prepared.adapters)
+
+
+def test_the_files_say_what_they_belong_to(tmp_path: Path) -> None:
+    trial = tiny_trial("lora", backbone={"name": "some/model"})
+    export(trial, tmp_path)
+    for name in FILES["lora"]:
+        with safe_open(tmp_path / name, framework="pt") as file:
+            assert file.metadata() == {"backbone": "some/model", "method": "lora", "task": "tiny"}

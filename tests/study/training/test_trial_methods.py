@@ -1,0 +1,142 @@
+"""What of a model trains under each method, and that nothing else ever changes."""
+
+import re
+
+import pytest
+import torch
+from tiny_trials import (
+    FAMILIES,
+    METHODS,
+    assert_same,
+    tiny_backbone,
+    tiny_task,
+    tiny_trial,
+    trained,
+)
+from torch import nn
+
+from study.models import head_pattern
+from study.training.trial import Trial
+
+ADAPTER_NAMES = {
+    "adalora_rs": {"P", "lam", "Q"},
+    "adalora": {"P", "lam", "Q"},
+    "lora": {"P", "Q"},
+    "fmft": set(),
+    "linear_probe": set(),
+}
+
+
+def _parameters(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+def _is_head(name: str, family: str) -> bool:
+    return re.fullmatch(head_pattern(family), name) is not None
+
+
+def _expected_to_change(trial: Trial, family: str, method: str) -> set[str]:
+    names = set(_parameters(trial.model))
+    if method == "fmft":
+        # Nothing of the loss passes through ESM's contact head; position 0, say, is a row of a
+        # table that changes elsewhere.
+        return {name for name in names if "contact_head" not in name}
+    adapted = {name for name in names if name.rpartition(".")[2] in ADAPTER_NAMES[method]}
+    return adapted | {name for name in names if _is_head(name, family)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_exactly_the_parameters_of_the_method_change(family: str, method: str) -> None:
+    backbone = tiny_backbone(family)
+    trial = tiny_trial(method, on=backbone)
+    before = _parameters(trial.model)
+    trial.train_until(3)
+    after = _parameters(trial.model)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == _expected_to_change(trial, family, method)
+    assert any(_is_head(name, family) for name in changed)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_closed_trial_leaves_the_backbone_bit_for_bit(family: str, method: str) -> None:
+    backbone = tiny_backbone(family)
+    before = _parameters(backbone.model)
+    trial = tiny_trial(method, on=backbone)
+    trial.train_until(3)
+    trial.close()
+    after = _parameters(backbone.model)
+    assert list(after) == list(before)
+    for name in before:
+        assert _is_head(name, family) or torch.equal(before[name], after[name]), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_trials_on_a_warm_backbone_equal_trials_on_a_fresh_one(family: str) -> None:
+    warm = tiny_backbone(family)
+    for method in (*METHODS, *reversed(METHODS)):
+        settings = {"p": 0.5, "prune_mode": "mask"} if method == "adalora_rs" else {}
+        used = tiny_trial(method, on=warm, **settings)
+        fresh = tiny_trial(method, on=tiny_backbone(family), **settings)
+        assert used.train_until(3) == fresh.train_until(3)
+        assert_same(trained(used), trained(fresh), method)
+        used.close()
+
+
+def test_an_adapted_model_starts_as_the_backbone_with_the_new_head() -> None:
+    probe, adapted = tiny_trial("linear_probe"), tiny_trial("adalora_rs")
+    head = trained(probe)["score.weight"]
+    with torch.no_grad():
+        adapted.prepared.head["score.weight"].copy_(head)
+    assert (adapted.logits(adapted.data.dev) == probe.logits(probe.data.dev)).all()
+
+
+def test_lora_adapts_the_matrices_asked_for_and_no_other() -> None:
+    trial = tiny_trial("lora", matrices=["q", "f2"])
+    kinds = {name.rpartition(".")[2] for name in trial.prepared.adapters}
+    assert kinds == {"q_proj", "fc2"}
+    assert len(trial.prepared.adapters) == 4
+
+
+def test_adalora_is_adalora_rs_without_chance() -> None:
+    plain = tiny_trial("adalora")
+    random = tiny_trial("adalora_rs", p=0.0)
+    plain.train_until(12)
+    random.train_until(12)
+    assert_same(trained(plain), trained(random))
+    assert plain._rank_facts() == random._rank_facts()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "precision"),
+    [("bfloat16", "fp32"), ("bfloat16", "bf16"), ("float16", "fp32"), ("float16", "fp16")],
+)
+@pytest.mark.parametrize("method", ["adalora_rs", "fmft", "linear_probe"])
+def test_what_trains_is_float32_on_a_backbone_in_half_precision(
+    method: str, dtype: str, precision: str
+) -> None:
+    backbone = tiny_backbone("bert", dtype=getattr(torch, dtype))
+    trial = tiny_trial(method, on=backbone, backbone={"dtype": dtype}, precision=precision)
+    before = trained(trial)
+    trial.train_until(2)
+    assert {p.dtype for p in before.values()} == {torch.float32}
+    assert not torch.equal(before["classifier.weight"], trained(trial)["classifier.weight"])
+
+
+def test_facts_count_what_trains() -> None:
+    facts = tiny_trial("adalora_rs", task=tiny_task(labels=2)).facts()
+    per_layer = 4 * (4 * (16 + 16) + (16 + 32) + (32 + 16)) + 6 * 4  # P and Q, then lam
+    assert facts["adapter_parameters"] == 2 * per_layer
+    assert facts["head_parameters"] == 2 * 16
+    assert facts["trainable_parameters"] == 2 * per_layer + 2 * 16
+    assert facts["budget"] == facts["kept"] == 12 * 4
+    assert facts["rank"] == facts["missing_gradients"] == 0
+
+
+def test_facts_tell_the_last_mask_event() -> None:
+    trial = tiny_trial("adalora")
+    trial.train_until(12)
+    facts = trial.facts()
+    assert facts["budget"] == facts["kept"] == facts["rank"] == 12 * 2
+    assert facts["dropped"] == facts["reintroduced"] == 0

@@ -1,0 +1,91 @@
+"""Scores against hand-computed values and scikit-learn's."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from study.training.metrics import METRICS, classification_metrics
+
+
+def _logits(predictions: list[int], classes: int = 2) -> np.ndarray:
+    return np.eye(classes, dtype=np.float32)[predictions] * 2
+
+
+def test_binary_scores_equal_the_hand_computed() -> None:
+    # TP 3, FN 1, FP 1, TN 2
+    labels = np.array([1, 1, 1, 1, 0, 0, 0])
+    scores = classification_metrics(_logits([1, 1, 1, 0, 1, 0, 0]), labels)
+    right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
+    assert scores["accuracy"] == pytest.approx(5 / 7)
+    assert scores["f1"] == pytest.approx(6 / 8)
+    assert scores["mcc"] == pytest.approx((3 * 2 - 1 * 1) / math.sqrt(4 * 4 * 3 * 3))
+    assert scores["loss"] == pytest.approx((5 * right + 2 * wrong) / 7)
+    # Of 12 pairs, 6 are in order, 1 is reversed and 5 are ties.
+    assert scores["auc"] == pytest.approx((6 + 5 / 2) / 12)
+
+
+def test_multi_class_scores_equal_scikit_learns() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(60, 4)).astype(np.float32)
+    labels = generator.integers(0, 4, size=60)
+    scores = classification_metrics(logits, labels)
+    odds = np.exp(logits.astype(np.float64))
+    probabilities = odds / odds.sum(1, keepdims=True)
+    predicted = probabilities.argmax(1)
+    assert scores["mcc"] == pytest.approx(sk.matthews_corrcoef(labels, predicted))
+    assert scores["f1"] == pytest.approx(sk.f1_score(labels, predicted, average="macro"))
+    assert scores["loss"] == pytest.approx(sk.log_loss(labels, probabilities))
+    assert scores["auc"] == pytest.approx(
+        np.mean([sk.roc_auc_score(labels == k, probabilities[:, k]) for k in range(4)])
+    )
+
+
+def test_perfect_and_reversed_predictions_score_one_and_minus_one() -> None:
+    labels = np.array([0, 1, 0, 1])
+    best = classification_metrics(_logits([0, 1, 0, 1]), labels)
+    worst = classification_metrics(_logits([1, 0, 1, 0]), labels)
+    assert [best[name] for name in ("mcc", "auc", "f1", "accuracy")] == [1, 1, 1, 1]
+    assert [worst[name] for name in ("mcc", "auc", "f1", "accuracy")] == [-1, 0, 0, 0]
+
+
+def test_one_prediction_for_all_is_worth_nothing_and_warns_nobody() -> None:
+    scores = classification_metrics(_logits([0, 0, 0, 0]), np.array([0, 1, 0, 1]))
+    assert (scores["mcc"], scores["f1"], scores["auc"]) == (0, 0, 0.5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_auc_is_nan_where_a_class_is_absent_and_the_rest_is_not(classes: int) -> None:
+    scores = classification_metrics(_logits([0, 0, 1], classes), np.array([0, 0, 0]))
+    assert math.isnan(scores.pop("auc"))
+    assert all(math.isfinite(score) for score in scores.values())
+
+
+def test_a_single_label_rightly_predicted_scores_without_a_warning() -> None:
+    scores = classification_metrics(_logits([0, 0]), np.array([0, 0]))
+    assert (scores["mcc"], scores["f1"], scores["accuracy"]) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+def test_a_logit_that_is_not_finite_makes_every_score_nan(poison: float) -> None:
+    logits = _logits([0, 1, 1])
+    logits[1, 0] = poison
+    scores = classification_metrics(logits, np.array([0, 1, 0]))
+    assert tuple(scores) == METRICS
+    assert all(math.isnan(score) for score in scores.values())
+
+
+def test_auc_tells_very_confident_predictions_apart() -> None:
+    # In float32 both probabilities of class 1 are 1.
+    logits = np.array([[0, 30], [0, 40]], dtype=np.float32)
+    assert classification_metrics(logits, np.array([0, 1]))["auc"] == 1
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    generator = np.random.default_rng(1)
+    logits = generator.normal(size=(30, 2)).astype(np.float32)
+    labels, order = generator.integers(0, 2, size=30), generator.permutation(30)
+    assert classification_metrics(logits, labels) == pytest.approx(
+        classification_metrics(logits[order], labels[order])
+    )

@@ -1,0 +1,95 @@
+"""A trial that was saved and resumed is the trial that never stopped, bit for bit."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_trials import assert_same, tiny_backbone, tiny_task, tiny_trial
+
+from study.training.trial import Trial
+
+STOPS = (5, 9, 10)  # before, at and after T = 9; none at the end of an epoch of 6 steps
+SETTINGS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "accumulation, grouped": {"accumulation": 2, "batch_size": 2, "group_by_length": True},
+    "bf16, adapter dropout": {"precision": "bf16", "dropout": 0.3},
+    "fp16": {"precision": "fp16"},
+    "held-back values": {"prune_mode": "mask"},
+    "lora": {"method": "lora", "dropout": 0.3},
+    "fmft": {"method": "fmft"},
+    "linear_probe": {"method": "linear_probe"},
+}
+
+
+def _outcome(trial: Trial) -> dict[str, Any]:
+    state = trial.state_dict()
+    del state["seconds"]
+    return {"state": state, "dev": trial.evaluate(trial.data.dev), "ranks": trial._rank_facts()}
+
+
+def _straight_through(make, folder: Path) -> dict[str, Any]:
+    trial = make()
+    for stop in STOPS:
+        trial.train_until(stop)
+        trial.save(folder / str(stop))
+    trial.train_until(12)
+    return _outcome(trial)
+
+
+def _assert_resumes_anywhere(make, folder: Path) -> None:
+    expected = _straight_through(make, folder)
+    for stop in STOPS:
+        resumed = make()
+        resumed.load(folder / str(stop))
+        assert resumed.step == stop
+        resumed.train_until(12)
+        assert_same(_outcome(resumed), expected, f"resumed at {stop}: ")
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_resumed_trial_equals_one_that_never_stopped(setting: str, tmp_path: Path) -> None:
+    _assert_resumes_anywhere(lambda: tiny_trial(**SETTINGS[setting]), tmp_path)
+
+
+@pytest.mark.parametrize("family", ["bert", "esm"])
+def test_every_family_resumes_bit_for_bit(family: str, tmp_path: Path) -> None:
+    _assert_resumes_anywhere(lambda: tiny_trial(on=tiny_backbone(family)), tmp_path)
+
+
+def test_evaluation_between_two_steps_changes_nothing() -> None:
+    quiet, curious = tiny_trial(), tiny_trial()
+    quiet.train_until(8)
+    for step in range(1, 9):
+        curious.train_until(step)
+        curious.evaluate(curious.data.dev)
+    assert_same(_outcome(curious), _outcome(quiet))
+
+
+def test_a_checkpoint_holds_no_frozen_weight_and_nothing_to_execute(tmp_path: Path) -> None:
+    trial = tiny_trial()
+    trial.train_until(2)
+    trial.save(tmp_path / "state")
+    state = torch.load(tmp_path / "state", weights_only=True)
+    assert not [name for name in state["parameters"] if ".base." in name or "embed" in name]
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_checkpoint_of_another_rank_is_refused() -> None:
+    narrow, wide = tiny_trial("lora", rank=1), tiny_trial("lora", rank=4)
+    with pytest.raises(ValueError, match="parameters that this trial trains"):
+        wide.load_state_dict(narrow.state_dict())
+
+
+def test_a_checkpoint_of_another_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="parameters that this trial trains"):
+        tiny_trial("lora").load_state_dict(tiny_trial("fmft").state_dict())
+
+
+def test_a_resumed_trial_reports_the_same_training_loss(tmp_path: Path) -> None:
+    first = tiny_trial(task=tiny_task(30))
+    first.train_until(8)
+    first.save(tmp_path / "state")
+    second = tiny_trial(task=tiny_task(30))
+    second.load(tmp_path / "state")
+    assert first.train_until(12) == second.train_until(12)

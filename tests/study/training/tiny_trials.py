@@ -1,0 +1,159 @@
+"""Tiny random backbones of the three families, data for them, and specs of a few quick steps."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from study.models import Backbone, BackboneInfo
+from study.models.tokenization import Tokenizer
+from study.spec import StudySpec
+from study.training.data import EncodedSplit, EncodedTask, encode_split
+from study.training.trial import Trial
+
+FAMILIES = ("opt", "bert", "esm")
+METHODS = ("adalora_rs", "adalora", "lora", "fmft", "linear_probe")
+CPU = torch.device("cpu")
+
+VOCABULARY, POSITIONS, PAD, WIDTH, LAYERS = 24, 32, 1, 16, 2
+_SIZES = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 2,
+    "pad_token_id": PAD,
+}
+
+
+def _config(family: str, dropout: float, labels: int) -> transformers.PreTrainedConfig:
+    if family == "opt":
+        return transformers.OPTConfig(
+            word_embed_proj_dim=WIDTH,
+            ffn_dim=2 * WIDTH,
+            max_position_embeddings=POSITIONS,
+            dropout=dropout,
+            num_labels=labels,
+            **_SIZES,
+        )
+    kind = {"bert": transformers.BertConfig, "esm": transformers.EsmConfig}[family]
+    special = {"token_dropout": True, "mask_token_id": 2} if family == "esm" else {}
+    return kind(
+        intermediate_size=2 * WIDTH,
+        max_position_embeddings=POSITIONS + PAD + 1,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        num_labels=labels,
+        **special,
+        **_SIZES,
+    )
+
+
+def tiny_backbone(
+    family: str = "opt",
+    *,
+    dropout: float = 0.1,
+    labels: int = 2,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+) -> Backbone:
+    """A backbone as it comes from a checkpoint: the same weights every time."""
+    kind = {
+        "opt": transformers.OPTForSequenceClassification,
+        "bert": transformers.BertForSequenceClassification,
+        "esm": transformers.EsmForSequenceClassification,
+    }[family]
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        torch.manual_seed(3)
+        model = kind(_config(family, dropout, labels)).to(dtype).eval()
+    info = BackboneInfo(
+        name=f"tiny-{family}",
+        source="",
+        revision=None,
+        folder=Path(),
+        family=family,
+        layers=LAYERS,
+        hidden_size=WIDTH,
+        embedding_size=WIDTH,
+        feed_forward_size=2 * WIDTH,
+        vocab_size=VOCABULARY,
+        max_positions=POSITIONS,
+        pad_id=PAD,
+        bos_id=2,
+        has_tokenizer_json=False,
+    )
+    return Backbone(info, model, Tokenizer(lambda sequences: [], {}, (), (), PAD, None))
+
+
+def tiny_split(rows: int, seed: int, labels: int = 2) -> EncodedSplit:
+    """Rows of 5 to 14 tokens; the label is how often token 7 occurs, at most labels - 1."""
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(5, 15, size=rows)
+    tokens = [generator.integers(5, VOCABULARY, size=length).tolist() for length in lengths]
+    return encode_split(tokens, [min(row.count(7), labels - 1) for row in tokens])
+
+
+def tiny_task(rows: int = 22, labels: int = 2) -> EncodedTask:
+    """A task with `rows` training rows, 14 dev and 9 test rows."""
+    splits = (tiny_split(n, seed, labels) for seed, n in enumerate((rows, 14, 9)))
+    return EncodedTask("tiny", labels, PAD, *splits)
+
+
+def tiny_spec(method: str = "adalora_rs", **changes: Any) -> StudySpec:
+    """12 steps of batch 4, T = 9, mask events at 2, 4, 6, 8 and 9; `changes` by leaf or section.
+
+    A leaf goes to the section that has it: `lr=1`, `p=0`, `seeds={"mask": 3}`.
+    """
+    values: dict[str, Any] = {
+        "adapter": {"method": method},
+        "training": {"steps": 12, "batch_size": 4, "lr": 5e-3, "reports": 3},
+        "seeds": {},
+        "backbone": {},
+    }
+    if method in ("adalora_rs", "adalora"):
+        values["adapter"] |= {"b0": 4, "bT": 2, "deltaT": 2, "alpha": 8.0}
+    if method == "adalora_rs":
+        values["adapter"]["p"] = 0.3
+    empty = StudySpec.model_validate(values)
+    for name, value in changes.items():
+        if name in values:
+            values[name] |= value
+        else:
+            values["adapter" if hasattr(empty.adapter, name) else "training"][name] = value
+    return StudySpec.model_validate(values)
+
+
+def tiny_trial(
+    method: str = "adalora_rs",
+    *,
+    on: Backbone | None = None,
+    task: EncodedTask | None = None,
+    **changes: Any,
+) -> Trial:
+    """A trial of `tiny_spec(method, **changes)`, on a fresh OPT backbone unless one is given."""
+    spec = tiny_spec(method, **changes)
+    return Trial(spec, on or tiny_backbone(), task or tiny_task(), CPU)
+
+
+def trained(trial: Trial) -> dict[str, torch.Tensor]:
+    """Copies of what the trial trains, by name."""
+    return {name: p.clone() for name, p in trial.state_dict()["parameters"].items()}
+
+
+def assert_same(left: Any, right: Any, place: str = "") -> None:
+    """Asserts that two states are equal bit for bit, however nested."""
+    assert type(left) is type(right), place
+    if isinstance(left, torch.Tensor):
+        assert left.dtype == right.dtype, place
+        assert torch.equal(left, right), place
+    elif isinstance(left, dict):
+        assert left.keys() == right.keys(), place
+        for key in left:
+            assert_same(left[key], right[key], f"{place}.{key}")
+    elif isinstance(left, list | tuple):
+        assert len(left) == len(right), place
+        for index, (a, b) in enumerate(zip(left, right, strict=True)):
+            assert_same(a, b, f"{place}.{index}")
+    else:
+        assert left == right, place
