@@ -73,7 +73,7 @@ class RankAllocator:
         device = self._lams[0].device
         self._keep = torch.ones(budget.triplets, dtype=torch.bool, device=device)
         self._stored = torch.zeros(budget.triplets, device=device)
-        """The singular values that `mask` holds back, among them stale ones of live triplets."""
+        """What pruned singular values are held at: 0, or in mode `mask` what they were."""
         counts = torch.int16 if budget.triplets < 2**15 else torch.int32
         rows = len(budget.events())
         self._trace = torch.zeros(rows, len(adapters) + 3, dtype=counts, device=device)
@@ -108,14 +108,12 @@ class RankAllocator:
         `missing_gradients`.
         """
         self.t += 1
-        if self.prune_mode == "mask" and self.budget.event_number(self.t):
-            self._hold_back()
+        if self._is_held():
+            self._hold()
         if self.t < self.budget.T:
             self.missing_gradients += observe(self._scores.groups, self.beta1, self.beta2)
         if self.budget.is_event(self.t):
             self._event()
-        elif self.prune_mode == "zero" and self.t > self.budget.T:
-            self._zero()
 
     def scores(self) -> Float[Tensor, " n"]:
         """Returns the importance S_i of every triplet, as of the last observed step."""
@@ -195,7 +193,7 @@ class RankAllocator:
         top = keep_top(self.scores(), self.budget.budget(self.t))
         self._keep = self._drawn(top, event)
         if self.prune_mode == "zero":
-            self._zero()
+            self._hold()
         else:
             self._stored = torch.cat(self._lams)
             self._show_mask()
@@ -222,10 +220,13 @@ class RankAllocator:
 
     # What pruning does
 
-    def _zero(self) -> None:
-        torch._foreach_mul_(self._lams, self._per_matrix(self._keep))
+    def _is_held(self) -> bool:
+        """Whether what the optimizer just did to pruned values is undone."""
+        if self.prune_mode == "zero":
+            return self.t > self.budget.T
+        return self.budget.event_number(self.t) > 0
 
-    def _hold_back(self) -> None:
+    def _hold(self) -> None:
         lam = torch.where(self._keep, torch.cat(self._lams), self._stored)
         torch._foreach_copy_(self._lams, self._per_matrix(lam))
 
