@@ -95,10 +95,7 @@ class Trial:
         rows = self.order[step]
         for k, start in enumerate(range(0, len(rows), training.batch_size)):
             batch = rows[start : start + training.batch_size]
-            # Dropout draws from torch's global stream: seeding it per batch makes the draws a
-            # function of (data seed, batch number), the same after a resume.
-            number = (step - 1) * training.accumulation + k
-            torch.manual_seed(_dropout_seed(self.spec.seeds.data, number))
+            self._seed_dropout((step - 1) * training.accumulation + k)
             self._backward(batch, share=len(batch) / len(rows))
         self._add_orthogonality()
         factor = self.plan.learning_rate_factor(step)
@@ -121,6 +118,18 @@ class Trial:
         loss = nn.functional.cross_entropy(logits, labels) * share
         self._loss_sum += loss.detach()
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def _seed_dropout(self, batch: int) -> None:
+        """Makes dropout a function of (data seed, batch number), the same after a resume.
+
+        It draws from torch's global stream. `torch.manual_seed` would seed every kind of
+        device, and format a stack trace for each that is not there.
+        """
+        entropy = np.random.SeedSequence([self.spec.seeds.data, batch, 1])
+        seed = int(entropy.generate_state(1)[0])
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _add_orthogonality(self) -> None:
         gamma = getattr(self.spec.adapter, "gamma", 0.0)
@@ -250,7 +259,3 @@ def _compute_dtype(spec: StudySpec) -> torch.dtype:
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in tensors.items()}
-
-
-def _dropout_seed(data_seed: int, batch: int) -> int:
-    return int(np.random.SeedSequence([data_seed, batch, 1]).generate_state(1)[0])

@@ -39,7 +39,7 @@ def test_the_files_give_a_fresh_model_the_same_logits(
 ) -> None:
     settings = {"prune_mode": "mask"} if method == "adalora_rs" else {}
     trial = tiny_trial(method, on=tiny_backbone(family), **settings)
-    trial.train_until(10)
+    trial.train_until(5)
     export(trial, tmp_path / "best")
     assert {path.name for path in (tmp_path / "best").iterdir()} == FILES[method]
     other_start = {"seeds": {"init": 5}}

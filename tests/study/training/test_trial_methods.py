@@ -64,7 +64,7 @@ def test_a_closed_trial_leaves_the_backbone_bit_for_bit(family: str, method: str
     backbone = tiny_backbone(family)
     before = _parameters(backbone.model)
     trial = tiny_trial(method, on=backbone)
-    trial.train_until(3)
+    trial.train_until(2)
     trial.close()
     after = _parameters(backbone.model)
     assert list(after) == list(before)
@@ -75,11 +75,11 @@ def test_a_closed_trial_leaves_the_backbone_bit_for_bit(family: str, method: str
 @pytest.mark.parametrize("family", FAMILIES)
 def test_trials_on_a_warm_backbone_equal_trials_on_a_fresh_one(family: str) -> None:
     warm = tiny_backbone(family)
-    for method in (*METHODS, *reversed(METHODS)):
+    for method in (*METHODS, "adalora_rs"):
         settings = {"p": 0.5, "prune_mode": "mask"} if method == "adalora_rs" else {}
         used = tiny_trial(method, on=warm, **settings)
         fresh = tiny_trial(method, on=tiny_backbone(family), **settings)
-        assert used.train_until(3) == fresh.train_until(3)
+        assert used.train_until(2) == fresh.train_until(2)
         assert_same(trained(used), trained(fresh), method)
         used.close()
 

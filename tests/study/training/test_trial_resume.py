@@ -9,7 +9,8 @@ from tiny_trials import assert_same, tiny_backbone, tiny_task, tiny_trial
 
 from study.training.trial import Trial
 
-STOPS = (5, 9, 10)  # before, at and after T = 9; none at the end of an epoch of 6 steps
+END = 8  # T = 6; mask events at 2, 4 and 6; an epoch has 6 steps
+STOPS = (3, 6, 7)
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "accumulation, grouped": {"accumulation": 2, "batch_size": 2, "group_by_length": True},
@@ -33,7 +34,7 @@ def _straight_through(make, folder: Path) -> dict[str, Any]:
     for stop in STOPS:
         trial.train_until(stop)
         trial.save(folder / str(stop))
-    trial.train_until(12)
+    trial.train_until(END)
     return _outcome(trial)
 
 
@@ -43,24 +44,24 @@ def _assert_resumes_anywhere(make, folder: Path) -> None:
         resumed = make()
         resumed.load(folder / str(stop))
         assert resumed.step == stop
-        resumed.train_until(12)
+        resumed.train_until(END)
         assert_same(_outcome(resumed), expected, f"resumed at {stop}: ")
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_resumed_trial_equals_one_that_never_stopped(setting: str, tmp_path: Path) -> None:
-    _assert_resumes_anywhere(lambda: tiny_trial(**SETTINGS[setting]), tmp_path)
+    _assert_resumes_anywhere(lambda: tiny_trial(steps=END, **SETTINGS[setting]), tmp_path)
 
 
 @pytest.mark.parametrize("family", ["bert", "esm"])
 def test_every_family_resumes_bit_for_bit(family: str, tmp_path: Path) -> None:
-    _assert_resumes_anywhere(lambda: tiny_trial(on=tiny_backbone(family)), tmp_path)
+    _assert_resumes_anywhere(lambda: tiny_trial(on=tiny_backbone(family), steps=END), tmp_path)
 
 
 def test_evaluation_between_two_steps_changes_nothing() -> None:
     quiet, curious = tiny_trial(), tiny_trial()
-    quiet.train_until(8)
-    for step in range(1, 9):
+    quiet.train_until(4)
+    for step in range(1, 5):
         curious.train_until(step)
         curious.evaluate(curious.data.dev)
     assert_same(_outcome(curious), _outcome(quiet))
