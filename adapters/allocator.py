@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
 from adapters.budget import CubicBudget
-from adapters.importance import ShapeGroup, observe
+from adapters.importance import LayerGroup, observe
 from adapters.masking import event_uniforms, flip, keep_top
 from adapters.svd import SVDLinear
 
@@ -242,29 +242,18 @@ class RankAllocator:
 class _Scores:
     """The EMAs of a model's P, lam and Q, grouped by shape, and the scores of its triplets."""
 
-    def __init__(self, modules: Sequence[SVDLinear]) -> None:
-        self.P, P_order = _group([module.P for module in modules])
-        self.Q, Q_order = _group([module.Q for module in modules])
-        self.lam = ShapeGroup([module.lam for module in modules])
-        self.groups = [*self.P, self.lam, *self.Q]
-        device = modules[0].lam.device
-        self._P_order, self._Q_order = P_order.to(device), Q_order.to(device)
+    def __init__(self, layers: Sequence[SVDLinear]) -> None:
+        rows: dict[tuple[torch.Size, torch.Size], list[int]] = {}
+        for row, layer in enumerate(layers):
+            rows.setdefault((layer.P.shape, layer.Q.shape), []).append(row)
+        self._layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
+        self.groups = [weights for group in self._layers for weights in group.weights]
+        grouped = torch.tensor([row for group in rows.values() for row in group])
+        self._order = torch.argsort(grouped).to(layers[0].lam.device)
 
     def triplets(self) -> Float[Tensor, " n"]:
-        lam = self.lam.score()
-        P = torch.cat([group.score().mean(-2) for group in self.P])[self._P_order]
-        Q = torch.cat([group.score().mean(-1) for group in self.Q])[self._Q_order]
-        return (lam + P + Q).flatten()
-
-
-def _group(weights: Sequence[nn.Parameter]) -> tuple[list[ShapeGroup], Tensor]:
-    """Groups weights by shape; the index picks their stacked rows in the order of `weights`."""
-    rows: dict[torch.Size, list[int]] = {}
-    for row, weight in enumerate(weights):
-        rows.setdefault(weight.shape, []).append(row)
-    groups = [ShapeGroup([weights[row] for row in members]) for members in rows.values()]
-    order = torch.tensor([row for members in rows.values() for row in members])
-    return groups, torch.argsort(order)
+        """Returns S_i of every triplet, in the order of the layers."""
+        return torch.cat([group.score() for group in self._layers])[self._order].flatten()
 
 
 def _check_state(mine: Mapping[str, Any], state: Mapping[str, Any]) -> None:

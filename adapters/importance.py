@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from adapters._shapes import Float, Number
+from adapters.svd import SVDLinear
 
 
 class ShapeGroup:
@@ -107,3 +108,21 @@ def triplet_score(
     ranking by its width.
     """
     return lam_score + P_score.mean(-2) + Q_score.mean(-1)
+
+
+class LayerGroup:
+    """The EMAs of all adapted layers of one shape.
+
+    Args:
+        layers: Adapted layers with equal numbers of inputs, outputs and triplets.
+    """
+
+    def __init__(self, layers: Sequence[SVDLinear]) -> None:
+        self.P = ShapeGroup([layer.P for layer in layers])
+        self.lam = ShapeGroup([layer.lam for layer in layers])
+        self.Q = ShapeGroup([layer.Q for layer in layers])
+        self.weights = (self.P, self.lam, self.Q)
+
+    def score(self) -> Float[Tensor, "k rank"]:
+        """Returns S_i of every triplet of every layer."""
+        return triplet_score(self.lam.score(), self.P.score(), self.Q.score())

@@ -124,5 +124,5 @@ def test_the_number_of_operations_of_a_step_does_not_grow_with_the_model(prune_m
             per_step.append(len(operations.names))
         counts.append(per_step)
     assert counts[0] == counts[1]
-    # Two stacks and one product per shape (P and Q of two kinds each, lam), the rest once.
-    assert counts[0][0] <= 45
+    # Two shapes of layers with P, lam and Q each: what is done six times is done few times.
+    assert counts[0][0] <= 60
