@@ -16,7 +16,7 @@ from study.errors import InputError
 if TYPE_CHECKING:
     from study.models import Backbone
     from study.spec import StudySpec
-    from study.training.data import EncodedTask
+    from study.training.encoded import EncodedTask
 
 COLUMNS = ("task", "model", "learning rate", "dev MCC", "dev AUC", "test MCC", "test AUC")
 SCORES = ("dev_mcc", "dev_auc", "test_mcc", "test_auc")

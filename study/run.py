@@ -17,7 +17,7 @@ from study.spec import StudySpec, json_schema, load_spec
 
 if TYPE_CHECKING:
     from study.models.inspect import BackboneInfo
-    from study.training.data import EncodedTask
+    from study.training.encoded import EncodedTask
 
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

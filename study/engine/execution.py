@@ -21,7 +21,7 @@ from study.engine.worker import TrialWorker
 from study.errors import InputError
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec
-from study.training.data import EncodedTask
+from study.training.encoded import EncodedTask
 from study.training.plan import make_plan
 
 # What Ray Tune prints, logs and saves on its own would repeat the journal and the live table.

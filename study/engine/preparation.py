@@ -10,7 +10,8 @@ from study.models.inspect import BackboneInfo, inspect_backbone
 from study.models.tokenization import load_tokenizer
 from study.spec import StudySpec
 from study.tasks import Split, Task, load_task
-from study.training.data import EncodedSplit, EncodedTask, encode_split
+from study.training.encoded import EncodedSplit, EncodedTask, encode_split
+from study.training.steps import check_schedules
 
 
 def check_services(path: Path, spec: StudySpec, resume: bool, tracking_uri: str | None) -> None:
@@ -28,10 +29,12 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     """Finds the backbone, reads the task and tokenises it; warns on standard error.
 
     Raises:
-        InputError: backbone or data cannot be used, or they do not fit each other.
+        InputError: backbone or data cannot be used, they do not fit each other, or some trial
+            would have no mask event before T.
     """
     info = inspect_backbone(spec.backbone.name, spec.backbone.revision)
     task = load_task(spec.task)
+    check_schedules(spec, len(task.train))
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
     splits = {name: _encode(spec, info, task, name, split) for name, split in task.splits()}

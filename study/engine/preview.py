@@ -8,7 +8,7 @@ from rich.table import Table
 from study.engine.execution import Resources
 from study.models.inspect import BackboneInfo
 from study.spec import CategoricalDomain, Domain, StudySpec
-from study.training.data import EncodedTask
+from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 
 SHOWN = ("b0", "bT", "deltaT", "rank")

@@ -15,7 +15,7 @@ from study.engine.record import StudyRecord, TrialRecord
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
-from study.training.data import EncodedTask
+from study.training.encoded import EncodedTask
 from study.training.export import export
 from study.training.trial import Trial
 

@@ -22,8 +22,8 @@ from study.engine.tracking import Tracker
 from study.models import empty_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec
-from study.training.data import EncodedTask
-from study.training.forecast import Forecast, check_schedules, forecast, warnings
+from study.training.encoded import EncodedTask
+from study.training.forecast import Forecast, forecast, warnings
 
 CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
 """Distributions whose versions the journal keeps."""
@@ -38,12 +38,7 @@ class Ended(enum.Enum):
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
-    """Forecasts the space's corners, refuses dead settings and warns of doubtful ones.
-
-    Raises:
-        InputError: some trial would have no mask event before T.
-    """
-    check_schedules(spec, len(data.train))
+    """Forecasts the space's corners and warns of doubtful settings."""
     empty = empty_backbone(info, num_labels=data.num_labels)
     points = forecast(spec, len(data.train), empty)
     for warning in warnings(points, rungs(spec)):

@@ -15,7 +15,7 @@ from study.engine.folder import StudyFolder
 from study.models import Backbone, load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, resolve
-from study.training.data import EncodedTask
+from study.training.encoded import EncodedTask
 from study.training.trial import DivergedError, Trial
 
 

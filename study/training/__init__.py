@@ -2,8 +2,10 @@
 
 Map, in the order in which a trial uses it:
 
+    steps.py     how many steps there are; whether mask events fit into them
     plan.py      a resolved spec and the size of the data -> optimizer steps, report points, budget
-    data.py      tokenised splits as flat arrays; batches as a function of (data seed, step)
+    encoded.py   tokenised splits as flat arrays
+    data.py      their batches, as a function of (data seed, step)
     methods.py   adalora_rs, adalora, lora, fmft, linear_probe: what of a model trains
     optimizer.py AdamW over that, gradient clipping
     metrics.py   MCC, AUC, F1, accuracy and loss of a split's logits

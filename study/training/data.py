@@ -1,58 +1,20 @@
-"""Tokenised splits and the batches drawn from them.
+"""The batches drawn from a tokenised split.
 
-A split is three flat arrays, which Ray's object store shares between workers without a copy.
 Which rows form the batch of a step is a function of (data seed, step) alone: a resumed trial
 needs no iterator state, and two trials with one data seed see the same batches.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
+from study.training.encoded import EncodedSplit
+
 # A window of this many batches is sorted by length when batches are grouped by length: large
 # enough that the padding nearly vanishes, small enough that the order stays random.
 LENGTH_WINDOW = 50
-
-
-@dataclass(frozen=True)
-class EncodedSplit:
-    """Token ids of all rows, one after the other; row i is `tokens[offsets[i]:offsets[i+1]]`."""
-
-    tokens: Int[np.ndarray, " total"]
-    offsets: Int[np.ndarray, " rows_plus_one"]
-    labels: Int[np.ndarray, " rows"]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def lengths(self) -> Int[np.ndarray, " rows"]:
-        """Tokens per row, special tokens included."""
-        return np.diff(self.offsets)
-
-
-@dataclass(frozen=True)
-class EncodedTask:
-    """The three splits of a task as one tokenizer sees them."""
-
-    name: str
-    num_labels: int
-    pad_id: int
-    train: EncodedSplit
-    dev: EncodedSplit
-    test: EncodedSplit
-
-
-def encode_split(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> EncodedSplit:
-    """Packs token ids row by row into flat arrays."""
-    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum([len(row) for row in rows], out=offsets[1:])
-    tokens = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=offsets[-1])
-    return EncodedSplit(tokens, offsets, np.asarray(labels, dtype=np.int64))
 
 
 def collate(

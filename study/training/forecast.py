@@ -1,22 +1,19 @@
 """What the trials of a space would do, known before any of them runs.
 
-A forecast is the plan and the parameter counts of one point of the space; `warnings` and
-`check_schedules` say which settings would be dead.
+A forecast is the plan and the parameter counts of one point of the space; `warnings` says which
+settings are doubtful.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from adapters import ParameterCount
-from study.errors import InputError
 from study.models import Backbone
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec, resolve
-from study.spec.domains import extremes
 from study.spec.space import corners
 from study.training.methods import count
-from study.training.plan import Plan, count_steps, delta_steps, make_plan
+from study.training.plan import Plan, make_plan
 
 
 @dataclass(frozen=True)
@@ -49,30 +46,6 @@ def matrices(spec: StudySpec, backbone: Backbone) -> int:
     if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
         return int(backbone.info.layers * len(adapter.matrices))
     return 0
-
-
-def check_schedules(spec: StudySpec, train_rows: int) -> None:
-    """Refuses a space in which some trial would have no mask event before T.
-
-    Raises:
-        InputError: the largest deltaT or warm-up reaches T; so in the paper's row for prom_tata
-            (deltaT = 5000 of 3,065 steps).
-    """
-    adapter, training = spec.adapter, spec.training
-    if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
-        return
-    leaves = (adapter.deltaT, adapter.warmup_steps, adapter.final_fraction, training.batch_size)
-    for deltaT, warmup, final_fraction, batch_size in product(*map(extremes, leaves)):
-        _, total = count_steps(training, batch_size, train_rows)
-        T = round((1 - final_fraction) * total)
-        between = delta_steps(deltaT, T)
-        first = (warmup // between + 1) * between
-        if first >= T:
-            raise InputError(
-                f"adapter.deltaT: a mask event must come before T = {T} (of {total} steps), but "
-                f"with deltaT = {between} and warmup_steps = {warmup} the first would be at step "
-                f"{first}; lower deltaT (a fraction such as 0.05 follows T), or train longer"
-            )
 
 
 def warnings(points: Sequence[Forecast], rungs: Sequence[int]) -> list[str]:

@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 
 from adapters.budget import CubicBudget
-from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec, TrainingSpec
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec
+from study.training.steps import count_steps, delta_steps
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,6 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
     )
 
 
-def count_steps(training: TrainingSpec, batch_size: int, train_rows: int) -> tuple[int, int]:
-    """Returns the optimizer steps of an epoch and of the whole trial.
-
-    An optimizer step takes `accumulation` batches of one epoch, the last step of it what is left.
-    """
-    steps_per_epoch = math.ceil(train_rows / (batch_size * training.accumulation))
-    return steps_per_epoch, training.steps or (training.epochs or 0) * steps_per_epoch
-
-
 def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget | None:
     """Returns the budget schedule of an AdaLoRA spec, with `deltaT` turned into steps."""
     adapter = spec.adapter
@@ -72,10 +64,3 @@ def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget
         warmup_steps=adapter.warmup_steps,
         deltaT=delta_steps(adapter.deltaT, T),
     )
-
-
-def delta_steps(deltaT: float, T: int) -> int:
-    """Returns `deltaT` in optimizer steps: an int as it is, a float as a fraction of `T`."""
-    if isinstance(deltaT, int):
-        return deltaT
-    return max(1, round(deltaT * T))

@@ -18,7 +18,8 @@ from torch import nn
 from adapters import orthogonality
 from study.models import Backbone
 from study.spec import StudySpec
-from study.training.data import BatchOrder, EncodedSplit, EncodedTask, collate, evaluation_batches
+from study.training.data import BatchOrder, collate, evaluation_batches
+from study.training.encoded import EncodedSplit, EncodedTask
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import Prepared, make_allocator, prepare, release
 from study.training.metrics import classification_metrics

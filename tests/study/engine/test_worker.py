@@ -13,7 +13,7 @@ from study.engine.preparation import prepare_data
 from study.engine.worker import TrialWorker
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, load_spec
-from study.training.data import EncodedTask
+from study.training.encoded import EncodedTask
 
 PARAMS = {"b0": 4, "bT_ratio": 0.5, "p": 0.2, "lr": 1e-3}
 SMALL = (

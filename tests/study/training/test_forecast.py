@@ -4,7 +4,8 @@ import pytest
 from tiny_trials import tiny_backbone, tiny_spec, tiny_trial
 
 from study.errors import InputError
-from study.training.forecast import check_schedules, forecast, matrices, warnings
+from study.training.forecast import forecast, matrices, warnings
+from study.training.steps import check_schedules
 
 
 def _epochs(**changes):

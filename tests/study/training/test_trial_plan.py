@@ -3,7 +3,8 @@
 import pytest
 from tiny_trials import tiny_spec, tiny_trial
 
-from study.training.plan import delta_steps, make_plan
+from study.training.plan import make_plan
+from study.training.steps import delta_steps
 
 # The paper's data sets at batch 8 and 5 epochs:
 # training rows, final fraction, deltaT -> steps an epoch, T_total, T, events before T

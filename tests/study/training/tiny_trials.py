@@ -10,7 +10,7 @@ import transformers
 from study.models import Backbone, BackboneInfo
 from study.models.tokenization import Tokenizer
 from study.spec import StudySpec
-from study.training.data import EncodedSplit, EncodedTask, encode_split
+from study.training.encoded import EncodedSplit, EncodedTask, encode_split
 from study.training.trial import Trial
 
 FAMILIES = ("opt", "bert", "esm")

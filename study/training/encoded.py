@@ -1,0 +1,48 @@
+"""Tokenised splits as flat arrays, which Ray's object store shares between workers uncopied.
+
+Imports no torch, so that bad data is refused before anything heavy is loaded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from jaxtyping import Int
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """Token ids of all rows, one after the other; row i is `tokens[offsets[i]:offsets[i+1]]`."""
+
+    tokens: Int[np.ndarray, " total"]
+    offsets: Int[np.ndarray, " rows_plus_one"]
+    labels: Int[np.ndarray, " rows"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " rows"]:
+        """Tokens per row, special tokens included."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class EncodedTask:
+    """The three splits of a task as one tokenizer sees them."""
+
+    name: str
+    num_labels: int
+    pad_id: int
+    train: EncodedSplit
+    dev: EncodedSplit
+    test: EncodedSplit
+
+
+def encode_split(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> EncodedSplit:
+    """Packs token ids row by row into flat arrays."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    tokens = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=offsets[-1])
+    return EncodedSplit(tokens, offsets, np.asarray(labels, dtype=np.int64))

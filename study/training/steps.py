@@ -1,0 +1,51 @@
+"""How many optimizer steps a trial has, and the check that its mask events fit into them.
+
+Imports no torch, so that a dead schedule is refused before anything heavy is loaded.
+"""
+
+import math
+from itertools import product
+
+from study.errors import InputError
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec, TrainingSpec
+from study.spec.domains import extremes
+
+
+def count_steps(training: TrainingSpec, batch_size: int, train_rows: int) -> tuple[int, int]:
+    """Returns the optimizer steps of an epoch and of the whole trial.
+
+    An optimizer step takes `accumulation` batches of one epoch, the last step of it what is left.
+    """
+    steps_per_epoch = math.ceil(train_rows / (batch_size * training.accumulation))
+    return steps_per_epoch, training.steps or (training.epochs or 0) * steps_per_epoch
+
+
+def delta_steps(deltaT: float, T: int) -> int:
+    """Returns `deltaT` in optimizer steps: an int as it is, a float as a fraction of `T`."""
+    if isinstance(deltaT, int):
+        return deltaT
+    return max(1, round(deltaT * T))
+
+
+def check_schedules(spec: StudySpec, train_rows: int) -> None:
+    """Refuses a space in which some trial would have no mask event before T.
+
+    Raises:
+        InputError: the largest deltaT or warm-up reaches T; so in the paper's row for prom_tata
+            (deltaT = 5000 of 3,065 steps).
+    """
+    adapter, training = spec.adapter, spec.training
+    if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
+        return
+    leaves = (adapter.deltaT, adapter.warmup_steps, adapter.final_fraction, training.batch_size)
+    for deltaT, warmup, final_fraction, batch_size in product(*map(extremes, leaves)):
+        _, total = count_steps(training, batch_size, train_rows)
+        T = round((1 - final_fraction) * total)
+        between = delta_steps(deltaT, T)
+        first = (warmup // between + 1) * between
+        if first >= T:
+            raise InputError(
+                f"adapter.deltaT: a mask event must come before T = {T} (of {total} steps), but "
+                f"with deltaT = {between} and warmup_steps = {warmup} the first would be at step "
+                f"{first}; lower deltaT (a fraction such as 0.05 follows T), or train longer"
+            )
