@@ -1,6 +1,6 @@
 """Times one training step of AdaLoRA+RS against PEFT's LoRA and AdaLoRA; prints a table.
 
-    python tests/benchmarks/bench_step.py [--rounds N] [--threads N]
+    python tests/benchmarks/bench_step.py [--rounds N] [--threads N] [--model NAME]
 
 Every round runs one step of every arm, in a new random order; ratios are taken within a round,
 so that other load on the machine falls on all arms alike, and their median is reported.
@@ -17,7 +17,7 @@ import torch
 from arms import ARMS, SHAPES, Arm, batch
 
 BASELINE = "PEFT LoRA"
-WARM_UP_ROUNDS = 5
+WARM_UP_ROUNDS = 3
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {arguments.threads} thread(s), {arguments.rounds} rounds\n")
     print("| model | method | ms/step | wall ratio (IQR) | CPU ratio (IQR) | allocation |")
     print("|---|---|---|---|---|---|")
-    for shape in SHAPES:
+    for shape in arguments.model or SHAPES:
         arms = {name: make(shape) for name, make in ARMS.items()}
         wall, cpu = run_rounds(arms, batch(shape), arguments.rounds)
         for name, arm in arms.items():
@@ -40,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model", choices=SHAPES, action="append", help="default: all")
     return parser.parse_args()
 
 
