@@ -7,6 +7,7 @@ has one, the allocation; dropout inside the adapters is off, the backbone's is a
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import peft
 import torch
@@ -21,8 +22,10 @@ TOTAL_STEPS = 29_600  # the seed paper's longest run
 PATTERN = r".*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 
 SHAPES = {
-    "opt-dna-mini": {"vocab_size": 4096, "hidden_size": 128, "ffn_dim": 512, "heads": 4},
-    "OPT-125M, 4 layers": {"vocab_size": 50272, "hidden_size": 768, "ffn_dim": 3072, "heads": 12},
+    "opt-dna-mini": OPTConfig.from_json_file(
+        Path(__file__).parents[2] / "study/models/opt_dna_mini/config.json"
+    ),
+    "OPT-125M, 4 layers": OPTConfig(num_hidden_layers=4),
 }
 
 
@@ -53,26 +56,16 @@ class Arm:
 def backbone(shape: str) -> OPTForSequenceClassification:
     """Random weights: time does not depend on them."""
     torch.manual_seed(0)
-    size = SHAPES[shape]
-    return OPTForSequenceClassification(
-        OPTConfig(
-            vocab_size=size["vocab_size"],
-            hidden_size=size["hidden_size"],
-            word_embed_proj_dim=size["hidden_size"],
-            ffn_dim=size["ffn_dim"],
-            num_attention_heads=size["heads"],
-            num_hidden_layers=4,
-            num_labels=2,
-        )
-    )
+    return OPTForSequenceClassification(SHAPES[shape])
 
 
 def batch(shape: str) -> dict[str, Tensor]:
     """8 sequences of 128 tokens."""
     generator = torch.Generator().manual_seed(0)
-    vocabulary = SHAPES[shape]["vocab_size"]
     return {
-        "input_ids": torch.randint(4, vocabulary, (BATCH, LENGTH), generator=generator),
+        "input_ids": torch.randint(
+            4, SHAPES[shape].vocab_size, (BATCH, LENGTH), generator=generator
+        ),
         "attention_mask": torch.ones(BATCH, LENGTH, dtype=torch.long),
         "labels": torch.randint(0, 2, (BATCH,), generator=generator),
     }
