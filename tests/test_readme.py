@@ -1,0 +1,71 @@
+"""The README's code runs, its spaces exist, its options are the command's."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import OPTConfig, OPTForSequenceClassification
+
+from study.run import parse
+from study.spec import load_spec
+from study.spec.library import names
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_adapter_example_trains_and_prunes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    small = OPTConfig(
+        vocab_size=32, hidden_size=16, ffn_dim=32, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=32, word_embed_proj_dim=16,
+    )  # fmt: skip
+    monkeypatch.setattr(
+        OPTForSequenceClassification,
+        "from_pretrained",
+        lambda name, dtype: OPTForSequenceClassification(small).to(dtype),
+    )
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(3, 32, (120, 4, 12), generator=generator)
+    loader = [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids]
+    [example] = blocks("python")
+    names_in_it = {"loader": loader}
+    exec(example, names_in_it)
+    budget = names_in_it["budget"]
+    assert "'t': 102" in capsys.readouterr().out
+    assert [t for t, _ in budget.events()] == [100, 102]
+    assert any(
+        module.P.grad is None and module.lam.any() for module in names_in_it["adapters"].values()
+    )
+
+
+def test_every_command_of_the_readme_is_one_that_the_parser_knows() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    runs = [line.split("#")[0] for line in lines if "study.run" in line]
+    assert len(runs) >= 6
+    for line in runs:
+        parse(line.split("study.run")[1].split())
+
+
+def test_every_space_of_the_readme_is_shipped() -> None:
+    named = set(re.findall(r"--space (\w+)(?:\.yaml)?", README)) - {"my_space"}
+    assert named <= set(names())
+    assert all(f"`{name}`" in README for name in names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_space_reads(name: str) -> None:
+    assert load_spec(name).search.trials >= 1
+
+
+def test_the_four_methods_get_the_same_search_effort() -> None:
+    specs = [load_spec(name) for name in ("adalora_rs", "adalora", "lora", "fmft")]
+    for section in ("task", "search", "scheduler", "seeds"):
+        assert len({getattr(spec, section).model_dump_json() for spec in specs}) == 1, section
+    assert len({(s.training.steps, s.training.reports, s.training.batch_size) for s in specs}) == 1
