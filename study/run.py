@@ -7,6 +7,7 @@ interrupted (go on with --resume).
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
+        return say_interrupted(arguments)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -66,16 +66,41 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(json_schema(), indent=2))  # noqa: T201
         return DONE
     spec = load_spec(arguments.space, overrides(arguments))
-    path = Path(arguments.storage).absolute() / (arguments.name or Path(arguments.space).stem)
+    path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is answered at once.
     from study.engine.preparation import check_services, prepare_data
 
     if not arguments.dry_run:
-        check_services(path, spec, arguments.resume, arguments.tracking_uri)
+        check_services(path, spec, arguments.resume, arguments.tracking_uri, arguments.address)
     info, data = prepare_data(spec)
     if arguments.dry_run:
         return dry_run(arguments, spec, info, data)
     return execute(arguments, path, spec, info, data)
+
+
+def study_path(arguments: argparse.Namespace) -> Path:
+    """Returns the study's folder.
+
+    Raises:
+        InputError: the name is not that of a folder in the storage.
+    """
+    name = Path(arguments.space).stem if arguments.name is None else arguments.name
+    if not name or name != Path(name).name:
+        raise InputError(
+            f"--name {name!r}: it must be the name of a folder, without a path; "
+            "give the path as --storage"
+        )
+    return Path(arguments.storage).absolute() / name
+
+
+def say_interrupted(arguments: argparse.Namespace) -> int:
+    """Says how to go on; nothing to go on with, nothing said of it."""
+    print("\ninterrupted", file=sys.stderr)  # noqa: T201
+    if (study_path(arguments) / "spec.yaml").exists():
+        again = shlex.join(["python", "-m", "study.run", *sys.argv[1:]])
+        again += "" if arguments.resume else " --resume"
+        print(f"nothing that was reported is lost; go on with:\n  {again}")  # noqa: T201
+    return INTERRUPTED
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:
@@ -115,10 +140,7 @@ def execute(
     ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri)
     write_report(StudyFolder(path))
     if ended is Ended.INTERRUPTED:
-        again = " ".join(["python -m study.run", *sys.argv[1:]])
-        again += "" if arguments.resume else " --resume"
-        print(f"\ninterrupted; nothing finished is lost. Go on with:\n  {again}")  # noqa: T201
-        return INTERRUPTED
+        return say_interrupted(arguments)
     return DONE if ended is Ended.DONE else COULD_NOT_FINISH
 
 

@@ -100,9 +100,9 @@ def allocation(
     expected = [expected_kept(e["budget"], matrices * b0, p, reintroduce) for e in trace]
     if setting(spec, trial, "final_mask") == "deterministic":
         expected[-1] = float(trace[-1]["budget"])
-    warmup_steps, T = setting(spec, trial, "warmup_steps"), trace[-1]["t"]
+    warmup_steps, T = setting(spec, trial, "warmup_steps"), trace[-1]["step"]
     return Allocation(
-        steps=[e["t"] for e in trace],
+        steps=[e["step"] for e in trace],
         budget=[e["budget"] for e in trace],
         kept=[e["kept"] for e in trace],
         expected=expected,
@@ -128,7 +128,7 @@ def rank_map(trace: list[dict[str, Any]]) -> RankMap | None:
         layer, matrix = place_of(module)
         layers.setdefault(layer, []).append((matrix, module))
     return RankMap(
-        steps=[event["t"] for event in shown],
+        steps=[event["step"] for event in shown],
         layers=[
             (layer[1], [(m, [e["ranks"][module] for e in shown]) for m, module in _ordered(found)])
             for layer, found in sorted(layers.items())

@@ -8,7 +8,12 @@ from study.analysis.reading import StudyData
 from study.analysis.tables import parameter_columns, shown
 from study.engine.record import TrialRecord
 
-PARAMETERS = ("adapter_parameters", "head_parameters", "trainable_parameters")
+PARAMETERS = (
+    "adapter_parameters",
+    "kept_parameters",
+    "head_parameters",
+    "trainable_parameters",
+)
 
 
 @dataclass(frozen=True)

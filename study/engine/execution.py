@@ -58,11 +58,17 @@ def start_ray(address: str | None) -> None:
         os.environ.setdefault(name, value)
     common = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        ray.init(include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **common)
+        # "local" keeps Ray from joining a cluster that happens to run on this machine.
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **common,
+        )
         return
     try:
         ray.init(address=address, **common)
-    except ConnectionError as error:
+    except (ConnectionError, ValueError) as error:
         raise InputError(
             f"--address {address}: a Ray cluster must answer there, but: "
             f"{str(error).splitlines()[0]}; start one with `ray start --head`, or leave --address "

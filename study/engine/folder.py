@@ -1,6 +1,9 @@
 """One study folder: the names of its files, opening it, resuming in it."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +72,11 @@ class StudyFolder:
         """The page for people."""
         return self.path / "report.html"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the driver while it runs."""
+        return self.path / ".lock"
+
     def checkpoint(self, trial: int) -> Path:
         """The checkpoint file of a trial."""
         return self.checkpoints / f"trial-{trial:05d}.pt"
@@ -109,13 +117,37 @@ def check_folder(path: Path, spec: StudySpec, resume: bool) -> None:
 def open_folder(path: Path, spec: StudySpec) -> StudyFolder:
     """Creates the folder and writes the spec into it; call `check_folder` first."""
     folder = StudyFolder(path)
-    for directory in (path, folder.checkpoints, folder.failures, folder.ray):
-        directory.mkdir(parents=True, exist_ok=True)
+    try:
+        for directory in (path, folder.checkpoints, folder.failures, folder.ray):
+            directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: the study folder must be one that can be created, but: {error.strerror}; "
+            "choose another --storage"
+        ) from None
     if not folder.spec.exists():
         partial = folder.spec.with_suffix(".partial")
         partial.write_text(dump_spec(spec), encoding="utf-8")
         partial.replace(folder.spec)
     return folder
+
+
+@contextmanager
+def locked(folder: StudyFolder) -> Iterator[None]:
+    """Holds the study folder for one driver; the lock goes with the process, however it ends.
+
+    Raises:
+        InputError: another driver is at work in the folder.
+    """
+    with folder.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder.path}: one driver at a time may run a study, but another is at work "
+                "in this folder; wait for it or stop it"
+            ) from None
+        yield
 
 
 def _check_same(folder: StudyFolder, spec: StudySpec) -> None:

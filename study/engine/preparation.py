@@ -1,5 +1,7 @@
 """Everything that can be wrong with a study's input, checked before anything is written."""
 
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from study.training.encoded import EncodedSplit, EncodedTask, encode_split
 from study.training.steps import check_schedules
 
 
-def check_services(path: Path, spec: StudySpec, resume: bool, tracking_uri: str | None) -> None:
-    """Checks the study folder and the tracking server.
+def check_services(
+    path: Path, spec: StudySpec, resume: bool, tracking_uri: str | None, address: str | None
+) -> None:
+    """Checks the study folder, the tracking server and the Ray cluster.
 
     Raises:
         InputError: one of them cannot be used.
@@ -23,6 +27,33 @@ def check_services(path: Path, spec: StudySpec, resume: bool, tracking_uri: str 
     check_folder(path, spec, resume)
     if tracking_uri is not None:
         check_tracking_uri(tracking_uri)
+    check_cluster(spec, address)
+
+
+def check_cluster(spec: StudySpec, address: str | None) -> None:
+    """Checks that something answers at a Ray address, or that a trial fits this machine.
+
+    Raises:
+        InputError: nothing answers within 1.5 s, or a trial asks for more CPUs than there are.
+    """
+    if address is None:
+        asked, here = spec.resources.cpus_per_trial or 1, os.cpu_count() or 1
+        if asked > here:
+            raise InputError(
+                f"resources.cpus_per_trial: a trial must fit this machine's {here} CPUs, but asks "
+                f"for {asked}; lower --cpus-per-trial"
+            )
+        return
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1.5).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"--address {address}: a Ray cluster must answer at this host:port, but: {error}; "
+            "start one with `ray start --head`, or leave --address out to run on this machine"
+        ) from None
 
 
 def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
@@ -35,10 +66,20 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     info = inspect_backbone(spec.backbone.name, spec.backbone.revision)
     task = load_task(spec.task)
     check_schedules(spec, len(task.train))
+    _check_metric(spec, task)
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
     splits = {name: _encode(spec, info, task, name, split) for name, split in task.splits()}
     return info, EncodedTask(task.name, task.num_labels, load_tokenizer(info).pad_id, **splits)
+
+
+def _check_metric(spec: StudySpec, task: Task) -> None:
+    missing = sorted(set(range(task.num_labels)) - set(task.dev.labels))
+    if spec.search.metric == "auc" and missing:
+        raise InputError(
+            f"search.metric: auc needs every class in dev, but {task.name} has no row of class "
+            f"{', '.join(map(str, missing))} there; choose another metric or another split"
+        )
 
 
 def _encode(

@@ -1,17 +1,25 @@
 """The plan of a study, printed before anything trains (`--dry-run`)."""
 
 from collections.abc import Sequence
+from typing import Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from study.engine.execution import Resources
+from study.engine.ledger import trials_wanted
 from study.models.inspect import BackboneInfo
 from study.spec import CategoricalDomain, Domain, StudySpec
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 
+RANKS = ("b0", "rank")
+"""Settings that decide how many parameters train."""
 SHOWN = ("b0", "bT", "deltaT", "rank")
+"""Settings that name a corner, searched or not."""
+DETAILS = ("final_fraction", "warmup_steps", "batch_size", "warmup_ratio")
+"""Other settings of the schedule, which name a corner where they differ."""
 
 
 def print_plan(
@@ -24,10 +32,11 @@ def print_plan(
     resources: Resources,
 ) -> None:
     """Prints what would run: data, space, schedules at the space's corners, rungs, resources."""
-    for line in _overview(spec, info, data, resources):
+    for line in [*_overview(spec, info, data, resources), _constant_line(points)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(_space_table(spec))
-    console.print(_corner_table(points))
+    for table in (_space_table(spec), _schedule_table(points), _parameter_table(points)):
+        if table.row_count:
+            console.print(table)
     console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
 
 
@@ -44,20 +53,22 @@ def _overview(
         f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes, "
         f"{mean:.0f} tokens on average, {longest} at most",
         f"method     {spec.adapter.method}",
-        f"search     {spec.search.trials} trials by {spec.search.sampler.name}, "
-        f"maximizing {spec.objective}"
-        if spec.search.metric != "loss"
-        else f"search     {spec.search.trials} trials by {spec.search.sampler.name}, "
-        f"minimizing {spec.objective}",
+        f"search     {_search(spec)}",
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "
         f"{resources.concurrent} trials at once",
     ]
 
 
+def _search(spec: StudySpec) -> str:
+    goal = "minimizing" if spec.search.metric == "loss" else "maximizing"
+    if not spec.domains:
+        return f"1 trial, as the space has no domain; {goal} {spec.objective}"
+    trials = trials_wanted(spec)
+    return f"{trials} trials by {spec.search.sampler.name}, {goal} {spec.objective}"
+
+
 def _space_table(spec: StudySpec) -> Table:
-    table = Table(title="searched", title_justify="left")
-    for column in ("parameter", "domain", "role"):
-        table.add_column(column)
+    table = _table("searched", ("parameter", "domain", "role"), justify="left")
     for name, domain in spec.domains.items():
         role = "nuisance" if domain.role == "nuisance" else "studied"
         table.add_row(name, _describe(domain), role)
@@ -74,41 +85,95 @@ def _describe(domain: Domain) -> str:
     return text + (f", times {ratio}" if ratio else "")
 
 
-def _corner_table(points: Sequence[Forecast]) -> Table:
-    table = Table(title="corners of the space", title_justify="left")
-    settings = [n for n in SHOWN if any(hasattr(point.spec.adapter, n) for point in points)]
-    columns = (*settings, "steps", "T", "events", "first", "budget", "adapter", "head", "total")
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    for point in points:
-        counts = point.parameters
-        table.add_row(
-            *(_short(getattr(point.spec.adapter, name)) for name in settings),
-            str(point.plan.total_steps),
-            *_schedule(point),
-            *(f"{number:,}" for number in (counts.adapter, counts.head, counts.total)),
-        )
+def _constant_line(points: Sequence[Forecast]) -> str:
+    """What all corners have in common; with a single corner, all there is to say."""
+    rows = [_settings(p) | _schedule(p) | _parameters(p) for p in points]
+    varying = _varying(rows)
+    common = {name: cell for name, cell in rows[0].items() if name not in varying}
+    shared = [f"{name} {cell}" for name, cell in common.items() if name not in DETAILS]
+    return "all trials " + ", ".join(shared)
+
+
+def _schedule_table(points: Sequence[Forecast]) -> Table:
+    """The corners by their settings; mask events, the step of the first, and triplets."""
+    schedules = [_schedule(point) for point in points]
+    shown = _varying(schedules)
+    settings = [_settings(point) for point in points]
+    named = [name for name in settings[0] if name in SHOWN or name in _varying(settings)]
+    rows = [
+        {name: row[name] for name in named} | {name: schedule[name] for name in shown}
+        for row, schedule in zip(settings, schedules, strict=True)
+    ]
+    return _filled("schedules at the corners of the space", rows if shown else [])
+
+
+def _parameter_table(points: Sequence[Forecast]) -> Table:
+    """Numbers of trainable parameters by what decides them, each once."""
+    counts = [_parameters(point) for point in points]
+    shown = _varying(counts)
+    rows = [
+        {name: cell for name, cell in _settings(point).items() if name in RANKS}
+        | {name: count[name] for name in shown}
+        for point, count in zip(points, counts, strict=True)
+    ]
+    unique = [row for place, row in enumerate(rows) if row not in rows[:place]]
+    return _filled("trainable parameters at the start", unique if shown else [])
+
+
+def _filled(title: str, rows: Sequence[dict[str, str]]) -> Table:
+    table = _table(title, tuple(rows[0]) if rows else (), justify="right")
+    for row in rows:
+        table.add_row(*row.values())
     return table
+
+
+def _table(title: str, columns: Sequence[str], justify: Literal["left", "right"]) -> Table:
+    """A narrow table; a cell that is too long goes on in the next line, none is cut."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify=justify, overflow="fold")
+    return table
+
+
+def _varying(rows: Sequence[dict[str, str]]) -> list[str]:
+    return [name for name in rows[0] if len({row[name] for row in rows}) > 1]
+
+
+def _settings(point: Forecast) -> dict[str, str]:
+    """The settings that decide schedule and size."""
+    spec = point.spec
+    found = {}
+    for name in (*SHOWN, *DETAILS):
+        section = spec.adapter if hasattr(spec.adapter, name) else spec.training
+        if hasattr(section, name):
+            found[name] = _short(getattr(section, name))
+    return found
+
+
+def _schedule(point: Forecast) -> dict[str, str]:
+    """Steps; with a budget also T, the mask events, and the triplets start → half-way → end."""
+    budget = point.plan.budget
+    steps = {"steps": str(point.plan.total_steps)}
+    if budget is None:
+        return steps
+    events = budget.events()
+    middle = events[len(events) // 2][1]
+    return steps | {
+        "T": str(budget.T),
+        "mask events": str(len(events)),
+        "first at": str(events[0][0]),
+        "triplets": " → ".join(map(str, dict.fromkeys((budget.triplets, middle, events[-1][1])))),
+    }
+
+
+def _parameters(point: Forecast) -> dict[str, str]:
+    counts = point.parameters
+    numbers = {"adapter": counts.adapter, "head": counts.head, "total": counts.total}
+    return {f"{name} parameters": f"{number:,}" for name, number in numbers.items()}
 
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _schedule(point: Forecast) -> tuple[str, str, str, str]:
-    """T, how many mask events, the first of them, and the budget at start, half-way and end."""
-    budget = point.plan.budget
-    if budget is None:
-        return "-", "-", "-", "-"
-    events = budget.events()
-    middle = events[len(events) // 2][1]
-    budgets = dict.fromkeys((budget.triplets, middle, events[-1][1]))
-    return (
-        str(budget.T),
-        str(len(events)),
-        f"step {events[0][0]}",
-        " → ".join(map(str, budgets)),
-    )
 
 
 def _rung_line(spec: StudySpec, points: Sequence[Forecast], rungs: Sequence[int]) -> str:

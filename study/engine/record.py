@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from study.engine.journal import Event
+from study.errors import InputError
 
 State = Literal["running", "complete", "pruned", "failed"]
 
@@ -58,14 +59,27 @@ class StudyRecord:
 
     metric: str
     trials: dict[int, TrialRecord] = field(default_factory=dict)
+    reports: list[Event] = field(default_factory=list)
+    """The reports of all trials in the order in which they came."""
     winner: Event | None = None
 
     @classmethod
     def of(cls, events: Iterable[Event], metric: str) -> "StudyRecord":
-        """Folds all events of a journal."""
+        """Folds all events of a journal.
+
+        Raises:
+            InputError: an event lacks a field, or the trial it is about.
+        """
         record = cls(metric)
-        for event in events:
-            record.apply(event)
+        for number, event in enumerate(events, start=1):
+            try:
+                record.apply(event)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise InputError(
+                    f"events.jsonl:{number}: every event must have its fields and an earlier "
+                    f"`created` of its trial, but this one lacks {error}; restore the file from "
+                    "a copy or start a study of another name"
+                ) from error
         return record
 
     def apply(self, event: Event) -> None:
@@ -75,6 +89,7 @@ class StudyRecord:
                 self.trials[event["trial"]] = _created(event, self.metric)
             case "report":
                 self.trials[event["trial"]].reports.append(event)
+                self.reports.append(event)
             case "decision":
                 self.trials[event["trial"]].decisions.append(event)
             case "ended":

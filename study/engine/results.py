@@ -80,8 +80,11 @@ def _measure(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     backbone = load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
     trial = Trial(spec, backbone, data, device)
-    saved = torch.load(checkpoint, map_location=device, weights_only=True)
-    trial.load_state_dict(saved["trial"])
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        trial.load_state_dict(saved["trial"])
+    else:  # Lost, or deleted to save space: the same seeds give the same weights again.
+        trial.train_until(trial.plan.total_steps)
     export(trial, best)
     return {
         split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}

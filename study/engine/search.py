@@ -46,6 +46,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         self.planner = planner
         self.gave_up = ""
         self._numbers: dict[str, int] = {}
+        self._crashed = 0
         self._unfinished = [trial.number for trial in ledger.record.in_state("running")]
         self._open(ledger)
 
@@ -77,6 +78,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         """Tells Optuna how the trial ended; the scheduler has journalled the decision."""
         trial = self.ledger.record.trials[self._numbers[trial_id]]
         if error:
+            self._crashed += 1
             self.ledger.end(trial, "failed", "crashed")
         if trial.state == "running":
             return  # Interrupted: it stays unfinished and is offered again on resume.
@@ -129,12 +131,11 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         self._mirror.add(frozen_trial(trial, self._space))
 
     def _hopeless(self) -> bool:
-        """True once nothing but crashes has been seen: a bug, not a bad configuration."""
-        record = self.ledger.record
-        crashed = [trial for trial in record.in_state("failed") if trial.reason == "crashed"]
-        if len(crashed) < GIVE_UP_AFTER or any(trial.reports for trial in record.trials.values()):
+        """True once this driver has seen nothing but crashes: a bug, not a bad configuration."""
+        reported = any(trial.reports for trial in self.ledger.record.trials.values())
+        if self._crashed < GIVE_UP_AFTER or reported:
             return False
-        self.gave_up = f"the first {len(crashed)} trials all crashed before their first report"
+        self.gave_up = f"the first {self._crashed} trials all crashed before their first report"
         return True
 
 
@@ -215,8 +216,7 @@ def make_sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
             return optuna.samplers.QMCSampler(
                 seed=spec.search.seed,
                 independent_sampler=optuna.samplers.RandomSampler(seed=seed),
-                warn_independent_sampling=False,
-                **arguments,
+                **({"warn_independent_sampling": False} | arguments),
             )
     raise ValueError(f"sampler {settings.name!r} passed the spec but is not known here")
 

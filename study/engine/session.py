@@ -11,7 +11,7 @@ from rich.console import Console
 
 from study import __version__
 from study.engine.execution import Resources, resources, run_trials, start_ray
-from study.engine.folder import open_folder
+from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import Ledger
 from study.engine.preparation import warn
 from study.engine.preview import print_plan
@@ -67,26 +67,37 @@ def run_study(
     tracking_uri: str | None,
 ) -> Ended:
     """Runs a study, or what is left of it, in `path`."""
-    check_space(spec, info, data)
     console = Console()
+    if StudyFolder(path).spec.exists():
+        ledger = Ledger(StudyFolder(path), spec)
+        if ledger.complete and ledger.record.winner is not None:
+            print_summary(console, ledger)
+            return Ended.DONE
+    check_space(spec, info, data)
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())
         folder = open_folder(path, spec)
-        ledger = Ledger(folder, spec)
-        if not ledger.opened:
-            ledger.note(
-                "study",
-                version=1,
-                name=path.name,
-                spec=folder.spec.name,
-                created_with={"adalora-rs-study": __version__}
-                | {name: metadata.version(name) for name in CREATED_WITH},
-            )
-        tracker = Tracker(folder, tracking_uri, path.name)
-        return _run(ledger, tracker, info, data, wanted, console)
+        with locked(folder):
+            ledger = _open_ledger(folder, spec)
+            tracker = Tracker(folder, tracking_uri, path.name)
+            return _run(ledger, tracker, info, data, wanted, console)
     finally:
         ray.shutdown()
+
+
+def _open_ledger(folder: StudyFolder, spec: StudySpec) -> Ledger:
+    ledger = Ledger(folder, spec)
+    if not ledger.opened:
+        versions = {name: metadata.version(name) for name in CREATED_WITH}
+        ledger.note(
+            "study",
+            version=1,
+            name=folder.path.name,
+            spec=folder.spec.name,
+            created_with={"adalora-rs-study": __version__} | versions,
+        )
+    return ledger
 
 
 def _run(
@@ -105,13 +116,13 @@ def _run(
     winner = ledger.best()
     interrupted = not gave_up and not ledger.complete
     if winner is None or interrupted:
-        tracker.close(record, finished=False)
+        tracker.close(record, "KILLED" if interrupted else "FAILED")
         if interrupted:
             return Ended.INTERRUPTED
         print_failures(console, ledger, gave_up)
         return Ended.FAILED
     if record.winner is None:
         crown(ledger, winner, info, data, wanted)
-    tracker.close(record, finished=True, artifacts=ledger.folder.best)
+    tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     print_summary(console, ledger)
     return Ended.DONE

@@ -35,8 +35,8 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         self.ledger = ledger
         for trial in ledger.record.trials.values():
             super().on_trial_add(None, _stand_in(trial.number))
-        for trial, report in _in_time_order(ledger):
-            self._replay(trial, report)
+        for report in list(ledger.record.reports):
+            self._replay(ledger.record.trials[report["trial"]], report)
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """The metric is the spec's; Ray may not set another."""
@@ -68,8 +68,10 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def decide(self, trial: TrialRecord, report: int) -> str:
         """Returns and journals continue, stop, complete or fail for a trial's newest report."""
         value = trial.value
-        if value is None or trial.metrics.get("train_loss") is None:
+        if trial.metrics.get("train_loss") is None:
             return self._end(trial, "fail", "diverged: the loss is not finite")
+        if value is None:
+            return self._end(trial, "fail", f"{trial.metric} is not finite")
         if report >= trial.reports_planned:
             return self._end(trial, "complete", "")
         cutoff = self._cutoff(trial.number, report)
@@ -152,11 +154,6 @@ def rungs(spec: StudySpec) -> list[int]:
         found.append(math.ceil(rung))
         rung *= factor
     return found
-
-
-def _in_time_order(ledger: Ledger) -> list[tuple[TrialRecord, dict[str, Any]]]:
-    pairs = [(t, report) for t in ledger.record.trials.values() for report in t.reports]
-    return sorted(pairs, key=lambda pair: pair[1]["time"])
 
 
 def _stand_in(number: int) -> SimpleNamespace:

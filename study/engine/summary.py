@@ -19,7 +19,8 @@ def print_summary(console: Console, ledger: Ledger) -> None:
         f"dev        {_scores(winner['dev'])}",
         f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
         f"parameters {int(trial.metrics['trainable_parameters']):,} trainable: "
-        f"{int(trial.metrics['adapter_parameters']):,} adapter, "
+        f"{int(trial.metrics['adapter_parameters']):,} adapter "
+        f"({int(trial.metrics['kept_parameters']):,} kept), "
         f"{int(trial.metrics['head_parameters']):,} head",
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",

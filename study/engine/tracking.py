@@ -11,6 +11,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +34,13 @@ def check_tracking_uri(uri: str) -> None:
         InputError: the address is not a server's or a sqlite database's, or nothing answers.
     """
     scheme = urlsplit(uri).scheme
-    if scheme == "sqlite":
+    database = _database(uri)
+    if database is not None:
+        if not database.parent.is_dir() or not os.access(database.parent, os.W_OK):
+            raise InputError(
+                f"--tracking-uri {uri}: the database must lie in a folder that can be written, "
+                f"but {database.parent} is none; create it, or leave the option out"
+            )
         return
     if scheme not in ("http", "https"):
         raise InputError(
@@ -65,9 +72,10 @@ class Tracker:
 
         self.uri = uri or f"sqlite:///{folder.mlflow}"
         self._client = MlflowClient(tracking_uri=self.uri)
-        self._experiment = self._adopt_experiment(folder, local=uri is None)
+        self._experiment = self._adopt_experiment()
         self._study_key = _study_key(folder)
         self._children: dict[int, str] = {}
+        self._without_params: set[int] = set()
         self._logged: dict[int, int] = {}
         self._closed: set[int] = set()
         self._retry_at = 0.0
@@ -82,17 +90,19 @@ class Tracker:
         A server that fails does not stop the study: what is missing is sent at a later event, or
         by the next `--resume`.
         """
+        if time.monotonic() >= self._retry_at:
+            self._try(lambda: self.bring_up_to_date(record))
+
+    def _try(self, write: Callable[[], None]) -> None:
         from mlflow.exceptions import MlflowException
 
-        if time.monotonic() < self._retry_at:
-            return
         try:
-            self.bring_up_to_date(record)
+            write()
         except (MlflowException, OSError) as error:
             self._retry_at = time.monotonic() + RETRY_SECONDS
             logging.getLogger(__name__).warning(
-                "MLflow at %s does not take results at present (%s); the study goes on and "
-                "sends them later",
+                "MLflow at %s does not take results at present (%s); the study goes on, and what "
+                "is missing is sent later or by --resume",
                 self.uri,
                 str(error).splitlines()[0],
             )
@@ -107,11 +117,18 @@ class Tracker:
             if trial.state != "running":
                 run = self._children[trial.number]
                 self._client.set_tag(run, "reason", trial.reason)
-                self._client.set_terminated(run, STATUS[trial.state])
+                ended = None if trial.ended is None else int(trial.ended * 1000)
+                self._client.set_terminated(run, STATUS[trial.state], end_time=ended)
                 self._closed.add(trial.number)
 
-    def close(self, record: StudyRecord, finished: bool, artifacts: Path | None = None) -> None:
-        """Ends the parent run; with `artifacts`, the winner's files are kept with its child."""
+    def close(self, record: StudyRecord, status: str, artifacts: Path | None = None) -> None:
+        """Ends the parent run as FINISHED, FAILED or KILLED (interrupted).
+
+        With `artifacts`, the winner's files are kept with its child.
+        """
+        self._try(lambda: self._close(record, status, artifacts))
+
+    def _close(self, record: StudyRecord, status: str, artifacts: Path | None) -> None:
         self.bring_up_to_date(record)
         winner = record.winner
         if winner is not None:
@@ -120,15 +137,16 @@ class Tracker:
             if artifacts is not None:
                 child = self._children[winner["trial"]]
                 self._client.log_artifacts(child, str(artifacts), artifact_path="best")
-        self._client.set_terminated(self._parent, "FINISHED" if finished else "KILLED")
+        self._client.set_terminated(self._parent, status)
 
     # Runs
 
-    def _adopt_experiment(self, folder: StudyFolder, local: bool) -> str:
+    def _adopt_experiment(self) -> str:
         found = self._client.get_experiment_by_name("adalora-rs-study")
         if found is not None:
             return str(found.experiment_id)
-        location = (folder.path / "mlartifacts").as_uri() if local else None
+        database = _database(self.uri)
+        location = (database.parent / "mlartifacts").as_uri() if database else None
         return str(self._client.create_experiment("adalora-rs-study", artifact_location=location))
 
     def _adopt_parent(self, study: str) -> str:
@@ -148,7 +166,9 @@ class Tracker:
                 number = int(run.data.tags[TRIAL_TAG])
                 self._children[number] = str(run.info.run_id)
                 self._logged[number] = int(run.data.metrics.get("report", 0))
-                if run.info.status != "RUNNING":
+                if not run.data.params:
+                    self._without_params.add(number)
+                elif run.info.status != "RUNNING":
                     self._closed.add(number)
 
     def _search(self, query: str) -> list[Any]:
@@ -163,10 +183,12 @@ class Tracker:
         return runs
 
     def _ensure_child(self, trial: TrialRecord) -> None:
-        if trial.number in self._children:
-            return
-        from mlflow.entities import Param
+        if trial.number not in self._children:
+            self._create_child(trial)
+        if trial.number in self._without_params:
+            self._log_params(trial)
 
+    def _create_child(self, trial: TrialRecord) -> None:
         run = self._client.create_run(
             self._experiment,
             start_time=int(trial.created * 1000),
@@ -179,10 +201,16 @@ class Tracker:
         )
         self._children[trial.number] = str(run.info.run_id)
         self._logged[trial.number] = 0
+        self._without_params.add(trial.number)
+
+    def _log_params(self, trial: TrialRecord) -> None:
+        from mlflow.entities import Param
+
         seeds = {f"seed_{name}": seed for name, seed in trial.seeds.items()}
         values = trial.params | trial.settings | seeds | {"total_steps": trial.total_steps}
         params = [Param(name, _text(value)) for name, value in values.items()]
-        self._client.log_batch(run.info.run_id, params=params)
+        self._client.log_batch(self._children[trial.number], params=params)
+        self._without_params.discard(trial.number)
 
     def _log_reports(self, trial: TrialRecord) -> None:
         for report in trial.reports[self._logged[trial.number] :]:
@@ -200,6 +228,12 @@ class Tracker:
             for name, value in values.items()
             if isinstance(value, int | float)
         ]
+
+
+def _database(uri: str) -> Path | None:
+    """The file of a sqlite address, None for any other."""
+    prefix = "sqlite:///"
+    return Path(uri.removeprefix(prefix)).absolute() if uri.startswith(prefix) else None
 
 
 def _flat(winner: Event) -> dict[str, Any]:

@@ -50,7 +50,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._close()
         self.number = int(config["trial"])
         self._assigned = float(config["assigned"])
-        resolved = resolve(self.spec, config["params"])
+        self._params = config["params"]
+        resolved = resolve(self.spec, self._params)
         self.trial = Trial(resolved, self.backbone, self.data, self.device)
         self.report = 0
         self._repeated: dict[str, Any] | None = None
@@ -97,12 +98,15 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _save(self, result: dict[str, Any]) -> None:
         assert self.trial is not None
         partial = self._checkpoint.with_suffix(".partial")
-        torch.save({"trial": self.trial.state_dict(), "result": result}, partial)
+        state = {"trial": self.trial.state_dict(), "result": result, "params": self._params}
+        torch.save(state, partial)
         partial.replace(self._checkpoint)
 
     def _restore(self) -> None:
         assert self.trial is not None
         saved = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
+        if saved["params"] != self._params:
+            return  # Left behind by a study whose journal is gone.
         self.trial.load_state_dict(saved["trial"])
         self._repeated = saved["result"]
         self.report = int(saved["result"]["report"])

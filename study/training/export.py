@@ -29,5 +29,5 @@ def export(trial: Trial, folder: Path) -> None:
         model = {n: p.detach().cpu().contiguous() for n, p in trial.prepared.backbone.items()}
         save_file(model, folder / "model.safetensors", metadata)
     if trial.allocator is not None:
-        trace = json.dumps(trial.allocator.trace(), indent=1)
-        (folder / "budget_trace.json").write_text(trace + "\n")
+        trace = [{"step": event.pop("t"), **event} for event in trial.allocator.trace()]
+        (folder / "budget_trace.json").write_text(json.dumps(trace, indent=1) + "\n")

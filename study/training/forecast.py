@@ -58,9 +58,10 @@ def warnings(points: Sequence[Forecast], rungs: Sequence[int]) -> list[str]:
         step = point.plan.report_steps[rungs[0] - 1]
         first = budget.events()[0][0]
         if step < first:
+            where = f" where {_settings(point.params)}" if point.params else ""
             found.append(
                 f"the first rung (report {rungs[0]}, step {step}) comes before the first mask "
-                f"event (step {first}) where {_settings(point.params)}: trials are stopped there "
+                f"event (step {first}){where}: trials are stopped there "
                 "before p, b0, bT, deltaT or the betas had any effect; raise "
                 "scheduler.grace_fraction or lower deltaT"
             )

@@ -28,13 +28,18 @@ def delta_steps(deltaT: float, T: int) -> int:
 
 
 def check_schedules(spec: StudySpec, train_rows: int) -> None:
-    """Refuses a space in which some trial would have no mask event before T.
+    """Refuses a space in which some trial has fewer steps than reports, or no event before T.
 
     Raises:
-        InputError: the largest deltaT or warm-up reaches T; so in the paper's row for prom_tata
-            (deltaT = 5000 of 3,065 steps).
+        InputError: so it is; in the paper's row for prom_tata, deltaT = 5000 exceeds 3,065 steps.
     """
     adapter, training = spec.adapter, spec.training
+    _, fewest = count_steps(training, max(extremes(training.batch_size)), train_rows)
+    if training.reports > fewest:
+        raise InputError(
+            f"training.reports: reports <= steps must hold, but got reports={training.reports}, "
+            f"steps={fewest}; lower it or train longer"
+        )
     if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return
     leaves = (adapter.deltaT, adapter.warmup_steps, adapter.final_fraction, training.batch_size)

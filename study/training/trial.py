@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from adapters import orthogonality
+from adapters import count_parameters, orthogonality
 from study.models import Backbone
 from study.spec import StudySpec
 from study.training.data import BatchOrder, collate, evaluation_batches
@@ -183,12 +183,26 @@ class Trial:
         backbone = sum(p.numel() for p in self.prepared.backbone.values())
         facts: dict[str, float] = {
             "adapter_parameters": adapter,
+            "kept_parameters": self._kept_parameters(),
             "head_parameters": head,
             "trainable_parameters": adapter + head + backbone,
             "train_seconds": self.seconds,
             "peak_memory_gib": peak_memory_gib(self.device),
         }
         return facts | self._rank_facts()
+
+    def _kept_parameters(self) -> int:
+        """The adapter parameters of the live triplets: all of them before the first mask event.
+
+        Between events pruned singular values may regrow in mode `zero`; what counts then is what
+        the last event left. After T the mask is for good.
+        """
+        ranks = None
+        if self.allocator is not None and self.allocator.t >= self.allocator.budget.T:
+            ranks = self.allocator.ranks()
+        elif self.allocator is not None and (trace := self.allocator.trace()):
+            ranks = trace[-1]["ranks"]
+        return count_parameters(self.model, self.prepared.adapters, ranks=ranks).adapter
 
     def _rank_facts(self) -> dict[str, float]:
         if self.allocator is None or self.plan.budget is None:

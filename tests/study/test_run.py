@@ -43,6 +43,15 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
+        (["--space", "smoke", "--address", "127.0.0.1:9"], "must answer at this host:port"),
+        (["--space", "smoke", "--address", "nonsense"], "must answer at this host:port"),
+        (["--space", "smoke", "--cpus-per-trial", "9999"], "a trial must fit this machine"),
+        (["--space", "smoke", "--name", "../elsewhere"], "must be the name of a folder"),
+        (["--space", "smoke", "--name", ""], "must be the name of a folder"),
+        (
+            ["--space", "smoke", "--set", "training.epochs=1", "--set", "training.reports=200"],
+            "reports <= steps must hold",
+        ),
         (["--space", "smoke", "--set", "task.max_length=9999"], "must fit the"),
         (
             ["--space", "smoke", "--set", "training.epochs=1", "--set", "adapter.deltaT=5000"],
@@ -72,6 +81,40 @@ def test_bad_labels_are_refused_with_their_file(
         (data / f"{split}.csv").write_text("sequence,label\nACGTACGT,0\nACGTTTTT,2\n")
     assert "labels" in refuse(capsys, "--space", "smoke", "--set", f"task.path={data}")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_auc_needs_every_class_in_dev(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = {"train": (0, 1, 2), "dev": (0, 1), "test": (0, 1, 2)}
+    for split, labels in rows.items():
+        text = "".join(f"{'ACGT' * (20 + i)},{label}\n" for i, label in enumerate(labels * 30))
+        (data / f"{split}.csv").write_text("sequence,label\n" + text)
+    refused = refuse(
+        capsys, "--space", "smoke", "--set", f"task.path={data}", "--set", "search.metric=auc"
+    )
+    assert "no row of class 2" in refused
+
+
+def test_an_interruption_before_the_study_began_offers_no_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "load_spec", interrupt)
+    assert main(["--space", "smoke"]) == 130
+    assert "--resume" not in capsys.readouterr().out
+    folder = tmp_path / "runs" / "smoke"
+    folder.mkdir(parents=True)
+    (folder / "spec.yaml").write_text("")
+    monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", "--set", "adapter.p={a: 1}"])
+    assert main(["--space", "smoke"]) == 130
+    assert "--set 'adapter.p={a: 1}' --resume" in capsys.readouterr().out
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ class MadeStudy:
         """Reports a score, and what a trial of AdaLoRA+RS reports besides."""
         metrics = {
             metric: score, "dev_auc": 0.75, "train_loss": 0.5, "adapter_parameters": 92400,
-            "head_parameters": 256, "trainable_parameters": 92656, "budget": 120, "kept": 118,
+            "kept_parameters": 47880, "head_parameters": 256, "trainable_parameters": 92656, "budget": 120, "kept": 118,
             "rank": 117, "reintroduced": 10, "dropped": 12,
         }  # fmt: skip
         step = report * self.steps // self.reports
@@ -140,6 +140,6 @@ def made_trace(
         mean = budget / len(modules)
         ranks = generator.binomial(b0, mean / b0, len(modules)).tolist()
         kept = sum(ranks)
-        event = {"t": t, "budget": budget, "kept": kept, "reintroduced": 5 + kept - budget}
+        event = {"step": t, "budget": budget, "kept": kept, "reintroduced": 5 + kept - budget}
         events.append(event | {"dropped": 5, "ranks": dict(zip(modules, ranks, strict=True))})
     return events

@@ -84,7 +84,7 @@ def test_a_module_of_another_architecture_keeps_the_end_of_its_name() -> None:
 
 def test_the_map_is_ordered_by_layer_then_q_to_f2() -> None:
     ranks = {module: place for place, module in enumerate(opt_modules(11))}
-    found = rank_map([{"t": 5, "ranks": ranks}])
+    found = rank_map([{"step": 5, "ranks": ranks}])
     assert found is not None
     assert [name for name, _ in found.layers] == [str(layer) for layer in range(11)]
     assert [matrix for matrix, _ in found.layers[10][1]] == list(MATRICES)
@@ -93,7 +93,7 @@ def test_the_map_is_ordered_by_layer_then_q_to_f2() -> None:
 
 
 def test_of_many_events_evenly_spread_ones_are_shown_and_the_last() -> None:
-    trace = [{"t": t, "ranks": {"decoder.layers.0.fc1": t}} for t in range(1, 1001)]
+    trace = [{"step": t, "ranks": {"decoder.layers.0.fc1": t}} for t in range(1, 1001)]
     found = rank_map(trace)
     assert found is not None
     assert (len(found.steps), found.events) == (SHOWN_EVENTS, 1000)

@@ -30,9 +30,10 @@ def test_without_a_complete_trial_there_is_no_winner(study: MadeStudy) -> None:
     assert winner(read_study(study.folder)) is None
 
 
-def test_parameters_are_adapter_head_and_total(finished: MadeStudy) -> None:
+def test_parameters_are_adapter_kept_head_and_total(finished: MadeStudy) -> None:
     assert winner_of(finished).parameters == [
         ("adapter_parameters", "92,400"),
+        ("kept_parameters", "47,880"),
         ("head_parameters", "256"),
         ("trainable_parameters", "92,656"),
     ]

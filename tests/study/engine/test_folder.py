@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ledgers import ReadSpec
 
-from study.engine.folder import StudyFolder, check_folder, open_folder
+from study.engine.folder import StudyFolder, check_folder, locked, open_folder
 from study.errors import InputError
 from study.spec import load_spec
 
@@ -68,6 +68,19 @@ def test_a_storage_without_permission_is_refused(tmp_path: Path, read_spec: Read
             check_folder(tmp_path / "study", read_spec(), resume=False)
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_one_driver_at_a_time_works_in_a_folder(tmp_path: Path, read_spec: ReadSpec) -> None:
+    folder = open_folder(tmp_path / "study", read_spec())
+    with locked(folder), pytest.raises(InputError, match="another is at work"), locked(folder):
+        pass
+    with locked(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
+    with pytest.raises(InputError, match="must be one that can be created"):
+        open_folder(Path("/proc/self/study"), read_spec())
 
 
 def test_checking_writes_nothing(tmp_path: Path, read_spec: ReadSpec) -> None:

@@ -4,6 +4,7 @@ import pytest
 from ledgers import OpenLedger, create, report
 
 from study.engine.record import StudyRecord
+from study.errors import InputError
 
 
 def test_folding_event_by_event_equals_folding_all_at_once(open_ledger: OpenLedger) -> None:
@@ -50,6 +51,12 @@ def test_the_best_trial_follows_the_direction_of_the_metric(
     winner = ledger.best()
     assert winner is not None
     assert winner.number == best
+
+
+@pytest.mark.parametrize("event", [{"event": "report", "trial": 77}, {"event": "created"}])
+def test_an_event_that_does_not_fit_is_refused_with_its_line(event: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"events\.jsonl:2: every event must have its fields"):
+        StudyRecord.of([{"event": "study"}, event], "dev_mcc")
 
 
 def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:

@@ -26,7 +26,7 @@ SAMPLERS = {
     "gp": ("search.sampler={name: gp, n_startup_trials: 2}",),
     "cmaes": ("search.sampler={name: cmaes, warn_independent_sampling: false}",),
     "random": ("search.sampler={name: random}",),
-    "qmc": ("search.sampler={name: qmc}",),
+    "qmc": ("search.sampler={name: qmc, warn_independent_sampling: false}",),
     "nsgaii": ("search.sampler={name: nsgaii, population_size: 2}",),
     "grid": GRID,
 }
@@ -176,6 +176,14 @@ def test_a_study_in_which_everything_crashes_is_given_up(open_ledger: OpenLedger
         searcher.on_trial_complete(f"ray-{index}", None, error=True)
     assert ask(searcher, "ray-last") == "FINISHED"
     assert "all crashed" in searcher.gave_up
+
+
+def test_a_study_that_was_given_up_can_be_taken_up_again(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    for number in range(GIVE_UP_AFTER):
+        create(ledger, number)
+        ledger.end(ledger.record.trials[number], "failed", "crashed")
+    assert ask(OptunaSearcher(open_ledger(), planner), "ray-0")["trial"] == GIVE_UP_AFTER
 
 
 def test_crashes_among_working_trials_do_not_end_the_study(open_ledger: OpenLedger) -> None:

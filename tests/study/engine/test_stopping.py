@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_finite_fails_the_trial_at_once(
     action = scheduler.on_trial_result(None, ray_trial(0), result(1, value, loss))
     assert action == TrialScheduler.STOP
     assert ledger.record.trials[0].state == "failed"
-    assert "diverged" in ledger.record.trials[0].reason
+    assert "is not finite" in ledger.record.trials[0].reason
 
 
 def test_a_failed_trial_leaves_no_mark_on_the_rungs(open_ledger: OpenLedger) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert record.winner is not None
     assert record.winner["trial"] == record.best(maximize=True).number
     trace = json.loads((folder.best / "budget_trace.json").read_text())
-    assert [event["t"] for event in trace] == [2, 4, 6]
+    assert [event["step"] for event in trace] == [2, 4, 6]
     with safe_open(folder.best / "adapters.safetensors", framework="pt") as file:
         assert file.metadata()["method"] == "adalora_rs"
     again = load_spec(str(folder.best_spec))
@@ -101,6 +102,15 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     ended_again, _, after = run(tmp_path / "study")
     assert ended_again is Ended.DONE
     assert after == record
+
+    # A driver that died before the winner was measured, and whose checkpoint is lost.
+    lines = folder.journal.read_text().splitlines(keepends=True)
+    folder.journal.write_text("".join(lines[:-1]))
+    shutil.rmtree(folder.checkpoints)
+    _, _, retrained = run(tmp_path / "study")
+    assert retrained.winner is not None
+    assert retrained.winner["dev"] == record.winner["dev"]
+    assert retrained.winner["test"] == record.winner["test"]
 
 
 def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:

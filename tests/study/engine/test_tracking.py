@@ -47,7 +47,7 @@ def test_a_study_is_a_parent_run_with_a_child_a_trial_in_the_right_state(
     tracker = Tracker(ledger.folder, database, "a study")
     ledger.listeners.append(tracker)
     three_trials(ledger)
-    tracker.close(ledger.record, finished=True)
+    tracker.close(ledger.record, "FINISHED")
     [parent], children = runs(tracker)
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == "a study"
@@ -89,7 +89,7 @@ def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
     after.bring_up_to_date(resumed.record)
     resumed.end(resumed.record.trials[0], "complete", "")
     resumed.end(resumed.record.trials[1], "failed", "crashed")
-    after.close(resumed.record, finished=True)
+    after.close(resumed.record, "FINISHED")
     parents, children = runs(after)
     assert [len(parents), len(children)] == [1, 2]
     assert [run.info.status for run in children] == ["FINISHED", "FAILED"]
@@ -126,7 +126,7 @@ def test_the_winners_files_are_artifacts_of_its_run(ledger: Ledger, tmp_path: Pa
     ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
     ledger.folder.best.mkdir()
     (ledger.folder.best / "budget_trace.json").write_text("[]")
-    tracker.close(ledger.record, finished=True, artifacts=ledger.folder.best)
+    tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
     [parent], [child] = runs(tracker)
     assert parent.data.metrics["test_mcc"] == 0.4
     client = MlflowClient(tracking_uri=tracker.uri)
@@ -149,11 +149,33 @@ def test_a_server_that_fails_does_not_stop_the_study_and_is_caught_up_with(
         broken.setattr(tracker._client, "log_batch", fail)
         report(ledger, 0, 1, 0.25)
         report(ledger, 0, 2, 0.5)
+        tracker.close(ledger.record, "KILLED")
     assert len(ledger.record.trials[0].reports) == 2
     tracker.bring_up_to_date(ledger.record)
     _, [child] = runs(tracker)
     history = tracker._client.get_metric_history(child.info.run_id, "dev_mcc")
     assert [m.value for m in history] == [0.25, 0.5]
+
+
+def test_a_database_keeps_its_artifacts_beside_itself(tmp_path: Path, ledger: Ledger) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    check_tracking_uri(f"sqlite:///{tmp_path}/elsewhere/mlflow.db")
+    with pytest.raises(InputError, match="must lie in a folder that can be written"):
+        check_tracking_uri(f"sqlite:///{tmp_path}/nowhere/mlflow.db")
+
+
+def test_parameters_that_a_dead_driver_did_not_write_are_written_on_resume(
+    ledger: Ledger, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Tracker(ledger.folder, database, "a study")
+    create(ledger, 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(before, "_log_params", lambda trial: None)
+        before.bring_up_to_date(ledger.record)
+    after = Tracker(ledger.folder, database, "a study")
+    after.bring_up_to_date(ledger.record)
+    _, [child] = runs(after)
+    assert child.data.params["b0"] == "6"
 
 
 # The address

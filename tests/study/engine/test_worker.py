@@ -63,8 +63,8 @@ def test_a_report_has_the_objective_the_metrics_and_the_facts(
     names = {name.removeprefix("metrics/") for name in result if name.startswith("metrics/")}
     assert names >= {
         "dev_mcc", "dev_auc", "dev_f1", "dev_accuracy", "dev_loss", "train_loss", "budget",
-        "kept", "reintroduced", "dropped", "rank", "adapter_parameters", "head_parameters",
-        "trainable_parameters", "train_seconds", "start_seconds", "peak_memory_gib",
+        "kept", "reintroduced", "dropped", "rank", "adapter_parameters", "kept_parameters",
+        "head_parameters", "trainable_parameters", "train_seconds", "start_seconds", "peak_memory_gib",
     }  # fmt: skip
 
 
@@ -92,6 +92,15 @@ def test_a_restarted_trial_repeats_its_last_report_and_goes_on_as_if_nothing_had
     ends = [worker.trial for worker in (whole, second)]
     for name, parameter in ends[0]._trained().items():
         assert torch.equal(parameter, ends[1]._trained()[name]), name
+
+
+def test_a_checkpoint_of_other_parameters_is_not_loaded(
+    prepared: Any, folder: StudyFolder
+) -> None:
+    start(prepared, folder, _config()).step()
+    other = start(prepared, folder, {"trial": 0, "params": PARAMS | {"p": 0.0}})
+    assert other.trial is not None
+    assert other.trial.step == 0
 
 
 def test_a_half_written_checkpoint_is_never_seen(prepared: Any, folder: StudyFolder) -> None:

@@ -54,7 +54,7 @@ def test_the_trace_has_every_mask_event(tmp_path: Path) -> None:
     trial.train_until(12)
     export(trial, tmp_path)
     trace = json.loads((tmp_path / "budget_trace.json").read_text())
-    assert [entry["t"] for entry in trace] == [2, 4, 6, 8, 9]
+    assert [entry["step"] for entry in trace] == [2, 4, 6, 8, 9]
     assert [entry["budget"] for entry in trace] == [b for _, b in trial.plan.budget.events()]
     for entry in trace:
         assert entry["kept"] == entry["budget"] - entry["dropped"] + entry["reintroduced"]
