@@ -1,6 +1,6 @@
 """The plan of a study, printed before anything trains (`--dry-run`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
@@ -17,9 +17,9 @@ from study.training.forecast import Forecast
 RANKS = ("b0", "rank")
 """Settings that decide how many parameters train."""
 SHOWN = ("b0", "bT", "deltaT", "rank")
-"""Settings that name a corner, searched or not."""
-DETAILS = ("final_fraction", "warmup_steps", "batch_size", "warmup_ratio")
-"""Other settings of the schedule, which name a corner where they differ."""
+"""Settings of the schedule that are always said."""
+DETAILS = ("warmup_steps", "batch_size")
+"""Settings that are said where they differ; T over steps tells final_fraction."""
 
 
 def print_plan(
@@ -34,9 +34,16 @@ def print_plan(
     """Prints what would run: data, space, schedules at the space's corners, rungs, resources."""
     for line in [*_overview(spec, info, data, resources), _constant_line(points)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for table in (_space_table(spec), _schedule_table(points), _parameter_table(points)):
+    tables = {
+        "searched": _space_table(spec),
+        "schedules at the corners of the space": _schedule_table(points),
+        "trainable parameters at the start": _parameter_table(points),
+    }
+    for title, table in tables.items():
         if table.row_count:
+            console.print(f"\n{title}", style="italic")
             console.print(table)
+    console.print()
     console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
 
 
@@ -68,7 +75,7 @@ def _search(spec: StudySpec) -> str:
 
 
 def _space_table(spec: StudySpec) -> Table:
-    table = _table("searched", ("parameter", "domain", "role"), justify="left")
+    table = _table(("parameter", "domain", "role"), justify="left")
     for name, domain in spec.domains.items():
         role = "nuisance" if domain.role == "nuisance" else "studied"
         table.add_row(name, _describe(domain), role)
@@ -88,55 +95,48 @@ def _describe(domain: Domain) -> str:
 def _constant_line(points: Sequence[Forecast]) -> str:
     """What all corners have in common; with a single corner, all there is to say."""
     rows = [_settings(p) | _schedule(p) | _parameters(p) for p in points]
-    varying = _varying(rows)
-    common = {name: cell for name, cell in rows[0].items() if name not in varying}
-    shared = [f"{name} {cell}" for name, cell in common.items() if name not in DETAILS]
-    return "all trials " + ", ".join(shared)
+    left_out = {*_differing(rows)[0], *DETAILS}
+    common = [f"{name} {cell}" for name, cell in rows[0].items() if name not in left_out]
+    return "all trials " + ", ".join(common)
 
 
 def _schedule_table(points: Sequence[Forecast]) -> Table:
-    """The corners by their settings; mask events, the step of the first, and triplets."""
-    schedules = [_schedule(point) for point in points]
-    shown = _varying(schedules)
-    settings = [_settings(point) for point in points]
-    named = [name for name in settings[0] if name in SHOWN or name in _varying(settings)]
-    rows = [
-        {name: row[name] for name in named} | {name: schedule[name] for name in shown}
-        for row, schedule in zip(settings, schedules, strict=True)
-    ]
-    return _filled("schedules at the corners of the space", rows if shown else [])
+    """The schedules of the corners, each named by the settings in which they differ."""
+    settings, schedules = _differing(map(_settings, points)), _differing(map(_schedule, points))
+    rows = [a | b for a, b in zip(settings, schedules, strict=True)]
+    return _filled(rows if schedules[0] else [])
 
 
 def _parameter_table(points: Sequence[Forecast]) -> Table:
     """Numbers of trainable parameters by what decides them, each once."""
-    counts = [_parameters(point) for point in points]
-    shown = _varying(counts)
-    rows = [
-        {name: cell for name, cell in _settings(point).items() if name in RANKS}
-        | {name: count[name] for name in shown}
-        for point, count in zip(points, counts, strict=True)
-    ]
-    unique = [row for place, row in enumerate(rows) if row not in rows[:place]]
-    return _filled("trainable parameters at the start", unique if shown else [])
+    counts = _differing(map(_parameters, points))
+    ranks = [{k: v for k, v in _settings(p).items() if k in RANKS} for p in points]
+    rows = [a | b for a, b in zip(ranks, counts, strict=True)]
+    return _filled(rows if counts[0] else [])
 
 
-def _filled(title: str, rows: Sequence[dict[str, str]]) -> Table:
-    table = _table(title, tuple(rows[0]) if rows else (), justify="right")
-    for row in rows:
+def _filled(rows: Sequence[dict[str, str]]) -> Table:
+    """The rows, each once; a name of two words may be broken between them."""
+    names = [name.replace("_", " ") for name in rows[0]] if rows else []
+    table = _table(names, justify="right")
+    for row in (row for place, row in enumerate(rows) if row not in rows[:place]):
         table.add_row(*row.values())
     return table
 
 
-def _table(title: str, columns: Sequence[str], justify: Literal["left", "right"]) -> Table:
+def _table(columns: Sequence[str], justify: Literal["left", "right"]) -> Table:
     """A narrow table; a cell that is too long goes on in the next line, none is cut."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for column in columns:
         table.add_column(column, justify=justify, overflow="fold")
     return table
 
 
-def _varying(rows: Sequence[dict[str, str]]) -> list[str]:
-    return [name for name in rows[0] if len({row[name] for row in rows}) > 1]
+def _differing(cells: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """The cells of every row without the columns that are the same in all rows."""
+    rows = list(cells)
+    names = [name for name in rows[0] if len({row[name] for row in rows}) > 1]
+    return [{name: row[name] for name in names} for row in rows]
 
 
 def _settings(point: Forecast) -> dict[str, str]:
@@ -186,7 +186,8 @@ def _rung_line(spec: StudySpec, points: Sequence[Forecast], rungs: Sequence[int]
         budgets = [p.plan.budget for p in points if p.plan.budget is not None]
         phases = sorted({b.phase(step) for b in budgets})
         shares = sorted(b.budget(step) / b.triplets for b in budgets)
-        held = f", {shares[0]:.0%}-{shares[-1]:.0%} of the triplets left" if shares else ""
+        span = "-".join(dict.fromkeys(f"{share:.0%}" for share in (*shares[:1], *shares[-1:])))
+        held = f", {span} of the triplets left" if shares else ""
         held += f", budget phase {'/'.join(phases)}" if phases else ""
         parts.append(f"step {step} (report {rung}{held})")
     factor = f"{spec.scheduler.reduction_factor:g}"
