@@ -49,7 +49,7 @@ def test_every_end_and_choice_of_a_space_is_checked(searched) -> None:
 
 @pytest.mark.parametrize("method", ["lora", "fmft", "linear_probe"])
 def test_methods_without_a_budget_have_no_schedule_to_check(method: str) -> None:
-    check_schedules(tiny_spec(method, steps=None, epochs=1), 4)
+    check_schedules(tiny_spec(method, steps=None, epochs=1), 12)
 
 
 def test_a_forecast_without_domains_is_the_trial_itself() -> None:
@@ -84,7 +84,14 @@ def test_corners_with_one_plan_are_shown_once() -> None:
 def test_a_rung_before_the_first_mask_event_is_warned_of() -> None:
     points = forecast(tiny_spec(deltaT=5), 22, tiny_backbone(device="meta"))
     (warning,) = warnings(points, rungs=[1, 2])  # reports at steps 4, 8, 12
-    assert "first rung (report 1, step 4) comes before the first mask event (step 5)" in warning
+    assert "report 1, step 4) comes before the first mask event (step 5): trials are" in warning
+
+
+def test_the_warning_names_the_corner_of_a_searched_space() -> None:
+    spec = tiny_spec(deltaT=5, b0={"type": "int", "low": 4, "high": 8})
+    points = forecast(spec, 22, tiny_backbone(device="meta"))
+    (warning,) = warnings(points, rungs=[1, 2])
+    assert "first mask event (step 5) where b0=4: trials are stopped" in warning
 
 
 @pytest.mark.parametrize(("deltaT", "rungs"), [(4, [1]), (5, [2]), (5, [])])
