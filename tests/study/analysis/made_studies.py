@@ -71,8 +71,8 @@ class MadeStudy:
         """Reports a score, and what a trial of AdaLoRA+RS reports besides."""
         metrics = {
             metric: score, "dev_auc": 0.75, "train_loss": 0.5, "adapter_parameters": 92400,
-            "kept_parameters": 47880, "head_parameters": 256, "trainable_parameters": 92656, "budget": 120, "kept": 118,
-            "rank": 117, "reintroduced": 10, "dropped": 12,
+            "kept_parameters": 47880, "head_parameters": 256, "trainable_parameters": 92656,
+            "budget": 120, "kept": 118, "rank": 117, "reintroduced": 10, "dropped": 12,
         }  # fmt: skip
         step = report * self.steps // self.reports
         self.note("report", trial=trial, report=report, step=step, metrics=metrics)

@@ -64,7 +64,8 @@ def test_a_report_has_the_objective_the_metrics_and_the_facts(
     assert names >= {
         "dev_mcc", "dev_auc", "dev_f1", "dev_accuracy", "dev_loss", "train_loss", "budget",
         "kept", "reintroduced", "dropped", "rank", "adapter_parameters", "kept_parameters",
-        "head_parameters", "trainable_parameters", "train_seconds", "start_seconds", "peak_memory_gib",
+        "head_parameters", "trainable_parameters", "train_seconds", "start_seconds",
+        "peak_memory_gib",
     }  # fmt: skip
 
 

@@ -128,6 +128,7 @@ def test_facts_count_what_trains() -> None:
     facts = tiny_trial("adalora_rs", task=tiny_task(labels=2)).facts()
     per_layer = 4 * (4 * (16 + 16) + (16 + 32) + (32 + 16)) + 6 * 4  # P and Q, then lam
     assert facts["adapter_parameters"] == 2 * per_layer
+    assert facts["kept_parameters"] == facts["adapter_parameters"]
     assert facts["head_parameters"] == 2 * 16
     assert facts["trainable_parameters"] == 2 * per_layer + 2 * 16
     assert facts["budget"] == facts["kept"] == 12 * 4
@@ -140,3 +141,27 @@ def test_facts_tell_the_last_mask_event() -> None:
     facts = trial.facts()
     assert facts["budget"] == facts["kept"] == facts["rank"] == 12 * 2
     assert facts["dropped"] == facts["reintroduced"] == 0
+
+
+def _of_ranks(trial: Trial, ranks: dict[str, int]) -> int:
+    shapes = {name: (m.P.shape[0], m.Q.shape[1]) for name, m in trial.prepared.adapters.items()}
+    return sum(rank * (sum(shapes[name]) + 1) for name, rank in ranks.items())
+
+
+@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
+@pytest.mark.parametrize("steps", [5, 12])
+def test_kept_parameters_are_those_of_the_live_triplets(prune_mode: str, steps: int) -> None:
+    trial = tiny_trial("adalora_rs", prune_mode=prune_mode)
+    trial.train_until(steps)
+    facts, last = trial.facts(), trial.allocator.trace()[-1]
+    assert facts["kept_parameters"] == _of_ranks(trial, last["ranks"])
+    assert facts["kept_parameters"] < facts["adapter_parameters"]
+
+
+@pytest.mark.parametrize("method", ["lora", "fmft", "linear_probe"])
+def test_without_a_mask_all_adapter_parameters_are_kept(method: str) -> None:
+    trial = tiny_trial(method)
+    trial.train_until(2)
+    facts = trial.facts()
+    assert facts["kept_parameters"] == facts["adapter_parameters"]
+    assert (facts["adapter_parameters"] > 0) == (method == "lora")

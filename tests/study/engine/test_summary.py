@@ -1,0 +1,28 @@
+"""What the terminal says of a finished study."""
+
+import io
+
+from ledgers import OpenLedger, create
+from rich.console import Console
+
+from study.engine.summary import print_summary
+
+METRICS = {
+    "dev_mcc": 0.5,
+    "adapter_parameters": 1200,
+    "kept_parameters": 1010,
+    "head_parameters": 32,
+    "trainable_parameters": 1232,
+}
+
+
+def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0, reports=1)
+    ledger.note("report", trial=0, report=1, step=40, metrics=METRICS)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_summary(console, ledger)
+    lines = console.export_text().splitlines()
+    assert "parameters 1,232 trainable: 1,200 adapter (1,010 kept), 32 head" in lines
