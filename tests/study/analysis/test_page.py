@@ -98,6 +98,12 @@ def test_what_the_spec_says_cannot_become_markup(study: MadeStudy) -> None:
     assert page.text.count("<img src=x>") == 2
 
 
+def test_the_winner_can_be_run_again_under_a_name_of_its_own(finished: MadeStudy) -> None:
+    best = finished.folder.best_spec
+    command = f"python -m study.run --space {best} --name {finished.folder.path.name}-best"
+    assert f"Run it again: {command}" in page_of(finished).text
+
+
 def test_the_counts_name_every_state(page: str) -> None:
     assert "2complete 1stopped early 1failed 0unfinished" in Balanced(page).text
 
