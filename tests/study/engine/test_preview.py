@@ -47,7 +47,7 @@ def only(lines: list[str], start: str) -> str:
 
 
 def test_corners_of_adalora_rs_are_named_by_their_settings() -> None:
-    lines = plan_of("adalora_rs")
+    lines = plan_of("adalora_rs", "training.steps=240")
     header, low, high, *_ = table(lines, "schedules at the corners of the space")
     assert header == ["b0", "bT", "deltaT", "mask events", "first at", "triplets"]
     assert low[:3] == ["6", "2", "0.02"]
