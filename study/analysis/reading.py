@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.engine.folder import StudyFolder
-from study.engine.journal import Event
+from study.engine.journal import Event, parse_events
 from study.engine.record import StudyRecord, TrialRecord
 from study.errors import InputError
 from study.spec import StudySpec, load_spec
@@ -87,22 +87,7 @@ def read_events(folder: StudyFolder) -> list[Event]:
     Raises:
         InputError: a complete line is not a JSON object with an `event`.
     """
-    data = folder.journal.read_bytes()
-    lines = data[: data.rfind(b"\n") + 1].decode("utf-8", errors="replace").splitlines()
-    return [_event(folder, line, number) for number, line in enumerate(lines, start=1)]
-
-
-def _event(folder: StudyFolder, line: str, number: int) -> Event:
-    try:
-        event = json.loads(line)
-    except json.JSONDecodeError:
-        event = None
-    if not isinstance(event, dict) or "event" not in event:
-        raise InputError(
-            f"{folder.journal}:{number}: every line must be a JSON object with an `event`, but "
-            f"this one is {line[:40]!r}; restore the file from a copy"
-        )
-    return event
+    return parse_events(folder.journal, folder.journal.read_bytes())
 
 
 def _trace(folder: StudyFolder) -> list[dict[str, Any]]:

@@ -58,21 +58,31 @@ class Journal:
         if len(complete) < len(data):
             with self.path.open("r+b") as file:
                 file.truncate(len(complete))
-        lines = complete.decode("utf-8").splitlines()
-        return [self._parse(line, number) for number, line in enumerate(lines, start=1)]
+        return parse_events(self.path, complete)
 
-    def _parse(self, line: str, number: int) -> Event:
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            event = None
-        if not isinstance(event, dict) or "event" not in event:
-            raise InputError(
-                f"{self.path}:{number}: every line must be a JSON object with an `event`, but "
-                f"found {line[:40]!r}; restore the file from a copy or start a study of another "
-                "name"
-            )
-        return event
+
+def parse_events(path: Path, data: bytes) -> list[Event]:
+    """Returns the events of a journal's complete lines; what follows the last newline is left out.
+
+    Raises:
+        InputError: a line is not a JSON object with an `event`.
+    """
+    complete = data[: data.rfind(b"\n") + 1]
+    lines = complete.decode("utf-8", errors="replace").splitlines()
+    return [_parse(path, line, number) for number, line in enumerate(lines, start=1)]
+
+
+def _parse(path: Path, line: str, number: int) -> Event:
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        event = None
+    if not isinstance(event, dict) or "event" not in event:
+        raise InputError(
+            f"{path}:{number}: every line must be a JSON object with an `event`, but found "
+            f"{line[:40]!r}; restore the file from a copy or start a study of another name"
+        )
+    return event
 
 
 def _finite(value: Any) -> Any:
