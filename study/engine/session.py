@@ -71,7 +71,7 @@ def run_study(
     if StudyFolder(path).spec.exists():
         ledger = Ledger(StudyFolder(path), spec)
         if ledger.complete and ledger.record.winner is not None:
-            print_summary(console, ledger)
+            print_summary(console, ledger, tracking_uri)
             return Ended.DONE
     check_space(spec, info, data)
     start_ray(address)
@@ -81,7 +81,10 @@ def run_study(
         with locked(folder):
             ledger = _open_ledger(folder, spec)
             tracker = Tracker(folder, tracking_uri, path.name)
-            return _run(ledger, tracker, info, data, wanted, console)
+            ended = _run(ledger, tracker, info, data, wanted, console)
+            if ended is Ended.DONE:
+                print_summary(console, ledger, tracking_uri)
+            return ended
     finally:
         ray.shutdown()
 
@@ -124,5 +127,4 @@ def _run(
     if record.winner is None:
         crown(ledger, winner, info, data, wanted)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
-    print_summary(console, ledger)
     return Ended.DONE

@@ -6,7 +6,7 @@ from study.engine.ledger import Ledger
 from study.engine.record import StudyRecord
 
 
-def print_summary(console: Console, ledger: Ledger) -> None:
+def print_summary(console: Console, ledger: Ledger, tracking_uri: str | None) -> None:
     """Prints the winner with its scores, the failures, the path and the next commands."""
     record, folder = ledger.record, ledger.folder
     winner = record.winner
@@ -30,7 +30,7 @@ def print_summary(console: Console, ledger: Ledger) -> None:
         "next:",
         f"  open {folder.report}",
         f"  python -m study.run --space {folder.best_spec} --name {folder.path.name}-best",
-        f"  mlflow ui --backend-store-uri sqlite:///{folder.mlflow}",
+        _tracking_line(tracking_uri or f"sqlite:///{folder.mlflow}"),
     ]
     for line in lines:
         if line is not None:
@@ -55,6 +55,10 @@ def _budget_line(record: StudyRecord, number: int) -> str | None:
         f"({int(metrics['reintroduced'])} re-introduced, {int(metrics['dropped'])} dropped by "
         "the random mask at the last event)"
     )
+
+
+def _tracking_line(uri: str) -> str:
+    return f"  open {uri}" if uri.startswith("http") else f"  mlflow ui --backend-store-uri {uri}"
 
 
 def _counts(record: StudyRecord) -> str:

@@ -5,7 +5,7 @@ import io
 from ledgers import OpenLedger, create
 from rich.console import Console
 
-from study.engine.summary import print_summary
+from study.engine.summary import _tracking_line, print_summary
 
 METRICS = {
     "dev_mcc": 0.5,
@@ -23,6 +23,11 @@ def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLed
     ledger.end(ledger.record.trials[0], "complete", "")
     ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
     console = Console(width=80, record=True, file=io.StringIO())
-    print_summary(console, ledger)
+    print_summary(console, ledger, None)
     lines = console.export_text().splitlines()
     assert "parameters 1,232 trainable: 1,200 adapter (1,010 kept), 32 head" in lines
+
+
+def test_the_next_command_opens_the_server_that_has_the_runs() -> None:
+    assert _tracking_line("http://host:5000") == "  open http://host:5000"
+    assert _tracking_line("sqlite:///a.db") == "  mlflow ui --backend-store-uri sqlite:///a.db"
