@@ -98,4 +98,4 @@ def _steps(trial: TrialRecord) -> str:
 
 
 def _seconds(trial: TrialRecord) -> str:
-    return NOTHING if trial.ended is None else f"{trial.ended - trial.created:,.0f}"
+    return NOTHING if trial.seconds is None else f"{trial.seconds:,.0f}"

@@ -5,6 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
+from study.deadline import within
 from study.engine.folder import check_folder
 from study.engine.tracking import check_tracking_uri
 from study.errors import InputError
@@ -48,7 +49,7 @@ def check_cluster(spec: StudySpec, address: str | None) -> None:
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=1.5).close()
+        within(1.5, lambda: socket.create_connection((host, int(port))).close())
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(
             f"--address {address}: a Ray cluster must answer at this host:port, but: {error}; "

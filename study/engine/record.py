@@ -35,6 +35,13 @@ class TrialRecord:
     state: State = "running"
     reason: str = ""
     ended: float | None = None
+    idle: float = 0.0
+    """Seconds between the last event before an interruption and the resumption."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time from creation to end while the study ran, None before the end."""
+        return None if self.ended is None else self.ended - self.created - self.idle
 
     @property
     def values(self) -> dict[int, float]:
@@ -62,6 +69,7 @@ class StudyRecord:
     reports: list[Event] = field(default_factory=list)
     """The reports of all trials in the order in which they came."""
     winner: Event | None = None
+    _last: float = 0.0
 
     @classmethod
     def of(cls, events: Iterable[Event], metric: str) -> "StudyRecord":
@@ -98,6 +106,10 @@ class StudyRecord:
                 trial.ended = event["time"]
             case "winner":
                 self.winner = event
+            case "resumed":
+                for trial in self.in_state("running"):
+                    trial.idle += event["time"] - self._last
+        self._last = event.get("time", self._last)
 
     def in_state(self, *states: State) -> list[TrialRecord]:
         """Returns the trials in one of `states`, by number."""

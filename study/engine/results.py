@@ -33,7 +33,6 @@ def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:
-    seconds = "" if trial.ended is None else round(trial.ended - trial.created, 1)
     return {
         "trial": trial.number,
         "state": trial.state,
@@ -44,7 +43,7 @@ def _row(trial: TrialRecord) -> dict[str, Any]:
         "reports": len(trial.reports),
         "steps": trial.reports[-1]["step"] if trial.reports else 0,
         "total_steps": trial.total_steps,
-        "seconds": seconds,
+        "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
         **trial.metrics,
     }
 

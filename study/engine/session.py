@@ -91,15 +91,13 @@ def run_study(
 
 def _open_ledger(folder: StudyFolder, spec: StudySpec) -> Ledger:
     ledger = Ledger(folder, spec)
-    if not ledger.opened:
-        versions = {name: metadata.version(name) for name in CREATED_WITH}
-        ledger.note(
-            "study",
-            version=1,
-            name=folder.path.name,
-            spec=folder.spec.name,
-            created_with={"adalora-rs-study": __version__} | versions,
-        )
+    versions = {name: metadata.version(name) for name in CREATED_WITH}
+    created_with = {"adalora-rs-study": __version__} | versions
+    if ledger.opened:
+        ledger.note("resumed", created_with=created_with)
+    else:
+        names = {"name": folder.path.name, "spec": folder.spec.name}
+        ledger.note("study", version=1, **names, created_with=created_with)
     return ledger
 
 

@@ -9,13 +9,13 @@ import json
 import logging
 import os
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from study.deadline import within
 from study.engine.folder import StudyFolder
 from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
@@ -48,8 +48,7 @@ def check_tracking_uri(uri: str) -> None:
             "stores files no longer; leave it out for a database in the study folder"
         )
     try:
-        with urllib.request.urlopen(uri.rstrip("/") + "/health", timeout=1.5):
-            return
+        within(1.5, lambda: urllib.request.urlopen(uri.rstrip("/") + "/health").close())
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise InputError(

@@ -6,6 +6,7 @@ from typing import TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from study.deadline import within
 from study.errors import InputError
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def _check_connection(name: str) -> None:
         raise _refused(name, "no copy in the cache (HF_HUB_OFFLINE is set)")
     request = Request(hf_hub_url(name, "config.json"), method="HEAD")
     try:
-        urlopen(request, timeout=_PATIENCE).close()
+        within(_PATIENCE, lambda: urlopen(request).close())
     except HTTPError as error:
         error.close()  # the hub answers: what it refuses, the download will say
     except OSError as error:

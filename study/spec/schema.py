@@ -181,6 +181,14 @@ class StudySpec(Section):
         return {name: section for name, section in given.items() if section is not None}
 
     @model_validator(mode="after")
+    def _one_half_precision(self) -> "StudySpec":
+        precision, dtype = self.training.precision, self.backbone.dtype
+        if (precision, dtype) in (("fp16", "bfloat16"), ("bf16", "float16")):
+            text = f"must be fp32 or that of the backbone, whose dtype is {dtype}"
+            refuse(("training", "precision"), f"{text}; change one of the two", precision)
+        return self
+
+    @model_validator(mode="after")
     def _events_before_the_end(self) -> "StudySpec":
         adapter, steps = self.adapter, self.training.steps
         late = late_setting(adapter, steps) if steps is not None else None

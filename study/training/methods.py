@@ -20,6 +20,7 @@ from adapters import (
     SVDLinear,
     count_parameters,
     eject,
+    expected_matches,
     inject,
     target_patterns,
 )
@@ -76,7 +77,7 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
             dropout=adapter.dropout,
             kind="lora" if lora else "svd",
             generator=generator,
-            expected=backbone.info.layers * len(adapter.matrices),
+            expected=expected_matches(backbone.info.layers, adapter.matrices),
         )
     for parameter in head.values():
         parameter.requires_grad_(True)

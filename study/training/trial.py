@@ -8,7 +8,6 @@ is a function of (spec, backbone, data, steps taken): three seeds feed three ind
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -246,16 +245,6 @@ class Trial:
         if self.allocator is not None:
             self.allocator.load_state_dict(state["allocator"])
         self.step, self.seconds = state["step"], state["seconds"]
-
-    def save(self, path: Path) -> None:
-        """Writes the state to `path`, complete or not at all."""
-        partial = path.with_suffix(".partial")
-        torch.save(self.state_dict(), partial)
-        partial.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Reads a state that `save` wrote; nothing in it is executed."""
-        self.load_state_dict(torch.load(path, map_location=self.device, weights_only=True))
 
     def close(self) -> None:
         """Gives the backbone back as it was, below the head."""

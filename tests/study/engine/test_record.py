@@ -68,6 +68,25 @@ def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
     assert sum(event["event"] == "ended" for event in ledger.journal.read()) == 1
 
 
+def test_the_seconds_of_a_trial_leave_out_the_time_in_which_the_study_did_not_run(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    create(ledger, 1)
+    report(ledger, 0, 1, 0.5)
+    ledger.end(ledger.record.trials[1], "pruned", "")
+    ledger.note("resumed")
+    ledger.end(ledger.record.trials[0], "complete", "")
+    moments = {"study": 0, "created": 10, "report": 30, "resumed": 1000, "ended": 1005}
+    events = [e | {"time": moments[e["event"]]} for e in ledger.journal.read()]
+    early = next(place for place, e in enumerate(events) if e["event"] == "ended")
+    events[early]["time"] = 40
+    record = StudyRecord.of(events, "dev_mcc")
+    assert record.trials[0].seconds == (40 - 10) + (1005 - 1000)
+    assert record.trials[1].seconds == 40 - 10
+
+
 def test_listeners_hear_an_event_after_it_is_on_disk(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     heard = []

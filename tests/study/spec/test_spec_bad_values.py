@@ -77,6 +77,13 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
             "search.trials: must be a whole number, but got a mapping; this cannot be searched",
         ),
         ("training: {epochs: {type: int, low: 1, high: 3}}", "this cannot be searched"),
+        # half precision
+        (
+            "backbone: {dtype: bfloat16}\ntraining: {precision: fp16}",
+            "x.yaml:2: training.precision: must be fp32 or that of the backbone, whose dtype is "
+            "bfloat16; change one of the two",
+        ),
+        ("backbone: {dtype: float16}\ntraining: {precision: bf16}", "whose dtype is float16"),
         # the budget
         (
             adapter("b0: 4", "bT: 6"),
