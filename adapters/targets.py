@@ -30,7 +30,13 @@ _OPT_NAMES = {
     "f1": r"fc1",
     "f2": r"fc2",
 }
-_FAMILIES = {"opt": (_OPT, _OPT_NAMES), "bert": (_BERT, _BERT_NAMES), "esm": (_ESM, _BERT_NAMES)}
+_FAMILIES = {
+    "opt": (_OPT, _OPT_NAMES),
+    "bert": (_BERT, _BERT_NAMES),
+    "esm": (_ESM, _BERT_NAMES),
+    "mosaicbert": (_BERT, _BERT_NAMES | {"f1": r"mlp\.gated_layers", "f2": r"mlp\.wo"}),
+    "gated_esm": (_ESM, _BERT_NAMES),
+}
 
 FAMILIES = tuple(_FAMILIES)
 """Model families whose layer names are known."""

@@ -90,7 +90,7 @@ def _encode(
     rows = tokenizer(split.sequences)
     longest = max(len(row) for row in rows)
     limit = spec.task.max_length or longest
-    if limit > info.max_positions:
+    if info.max_positions is not None and limit > info.max_positions:
         raise InputError(
             f"task.max_length: sequences must fit the {info.max_positions} positions of "
             f"{info.name}, but {name} of {task.name} has up to {longest} tokens"

@@ -56,7 +56,7 @@ def _overview(
     mean = sum(int(part.sum()) for part in lengths) / sum(len(part) for part in lengths)
     return [
         f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
-        f"up to {info.max_positions} tokens",
+        f"up to {info.max_positions or 'any number of'} tokens",
         f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes, "
         f"{mean:.0f} tokens on average, {longest} at most",
         f"method     {spec.adapter.method}",

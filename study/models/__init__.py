@@ -1,9 +1,12 @@
 """Backbones: which ones, what they are, their tokenizers, weights and classification heads.
 
+families.py       what differs between model families, one entry each
 inspect.py        family, sizes and files of a backbone, from its config alone; quick
 tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
 backbones.py      the weights, checked key by key (torch and transformers)
 heads.py          which parameters are the head, and drawing them anew
+mosaicbert.py     DNABERT-2's architecture, which transformers lacks
+gated_esm.py      Nucleotide Transformer v2's
 opt_dna_mini/     the embedded backbone with its model card
 pretraining/      how the embedded backbone was made
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pickle import UnpicklingError
 from typing import Any, Literal
 
@@ -13,16 +14,12 @@ from safetensors import SafetensorError
 from torch import nn
 
 from study.errors import InputError
+from study.models.families import FAMILIES
 from study.models.heads import head_pattern
 from study.models.hub import reach
-from study.models.inspect import BackboneInfo, Family
+from study.models.inspect import BackboneInfo
 from study.models.tokenization import Tokenizer, load_tokenizer
 
-_CLASSES: dict[Family, Any] = {
-    "opt": transformers.OPTForSequenceClassification,
-    "bert": transformers.BertForSequenceClassification,
-    "esm": transformers.EsmForSequenceClassification,
-}
 # What a checkpoint may hold or lack besides the head: outputs of pre-training, which a
 # classifier has no use for, and buffers that older versions saved.
 _SPARE = re.compile(
@@ -49,7 +46,8 @@ def load_backbone(
 ) -> Backbone:
     """Loads the weights in the given dtype, whatever the checkpoint's, in evaluation mode.
 
-    Only the native classes of transformers are used; no code from the model's repository runs.
+    Only classes of transformers and of this package are used: no code from the model's
+    repository runs.
 
     Raises InputError, naming the keys, where a weight of the backbone is missing from the
     checkpoint, left over or of another shape.
@@ -64,7 +62,7 @@ def load_backbone(
 
 def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
     """The backbone's modules without weights, on the meta device: for counting and matching."""
-    kind = _CLASSES[info.family]
+    kind = _classifier(info)
     config = kind.config_class.from_pretrained(info.folder, num_labels=num_labels)
     with _quiet(), torch.device("meta"):
         model = kind(config)
@@ -75,7 +73,7 @@ def _read_weights(
     info: BackboneInfo, num_labels: int, dtype: torch.dtype
 ) -> tuple[Any, dict[str, Any]]:
     def load(**more: Any) -> tuple[Any, dict[str, Any]]:
-        result: tuple[Any, dict[str, Any]] = _CLASSES[info.family].from_pretrained(
+        result: tuple[Any, dict[str, Any]] = _classifier(info).from_pretrained(
             info.source,
             revision=info.revision or "main",
             num_labels=num_labels,
@@ -95,6 +93,11 @@ def _read_weights(
         if info.source == str(info.folder):
             raise _unreadable(info, error) from error
         return reach(info.name, load)
+
+
+def _classifier(info: BackboneInfo) -> Any:
+    module, name = FAMILIES[info.family].classifier.split(":")
+    return getattr(import_module(module), name)
 
 
 def _unreadable(info: BackboneInfo, error: Exception) -> InputError:

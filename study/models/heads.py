@@ -10,9 +10,9 @@ import re
 import torch
 from torch import nn
 
-from study.models.inspect import Family
+from study.models.families import FAMILIES, Kin
 
-_PATTERNS: dict[Family, str] = {
+_PATTERNS: dict[Kin, str] = {
     "opt": r"score\..+",
     "bert": r"(bert\.pooler\.dense|classifier)\..+",
     "esm": r"classifier\..+",
@@ -20,12 +20,12 @@ _PATTERNS: dict[Family, str] = {
 _STD = 0.02
 
 
-def head_pattern(family: Family) -> str:
+def head_pattern(family: str) -> str:
     """A regular expression for `re.fullmatch` on the names of the head's parameters."""
-    return _PATTERNS[family]
+    return _PATTERNS[FAMILIES[family].kin]
 
 
-def reset_head(model: nn.Module, family: Family, generator: torch.Generator) -> None:
+def reset_head(model: nn.Module, family: str, generator: torch.Generator) -> None:
     """Draws the head's weights from N(0, 0.02^2) and sets its biases to 0.
 
     Draws happen on the CPU in float32, in the order of the names: one generator state gives

@@ -3,11 +3,10 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from study.errors import InputError
-
-Family = Literal["opt", "bert", "esm"]
+from study.models.families import FAMILIES, Kin, recognise
 
 EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
 WEIGHT_FILES = (
@@ -23,33 +22,37 @@ TOKENIZER_FILES = (
     "merges.txt",
     "vocab.txt",
 )
-_FAMILIES = ("opt", "bert", "esm")
 
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """A backbone of one of the three families, found but not yet loaded.
+    """A backbone of a known family, found but not yet loaded.
 
     `folder` holds config and tokenizer files; `source` is what the weights load from (the same
-    folder, or the hub id). `max_positions` counts tokens, special tokens included.
-    `embedding_size` is the width of the embeddings and of OPT's output, which differs from
-    `hidden_size` in OPT-350M.
+    folder, or the hub id). `max_positions` counts tokens, special tokens included; None is
+    no limit, as ALiBi has. `embedding_size` is the width of the embeddings and of OPT's
+    output, which differs from `hidden_size` in OPT-350M.
     """
 
     name: str
     source: str
     revision: str | None
     folder: Path
-    family: Family
+    family: str
     layers: int
     hidden_size: int
     embedding_size: int
     feed_forward_size: int
     vocab_size: int
-    max_positions: int
+    max_positions: int | None
     pad_id: int | None
     bos_id: int | None
     has_tokenizer_json: bool
+
+    @property
+    def kin(self) -> Kin:
+        """The family whose special tokens, pooling and head it shares."""
+        return FAMILIES[self.family].kin
 
 
 def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
@@ -59,7 +62,7 @@ def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
     files are downloaded, or taken from the hub's cache.
 
     Raises InputError for a folder without config or weights, an id that cannot be had, a
-    family other than OPT, BERT and ESM, and a config without the sizes.
+    unknown family, and a config without the sizes.
     """
     folder = EMBEDDED.get(name, Path(name).expanduser())
     if folder.is_dir():
@@ -104,13 +107,13 @@ def _listing(folder: Path) -> str:
 def _describe(name: str, source: str, revision: str | None, folder: Path) -> BackboneInfo:
     config = _read_config(name, folder / "config.json")
     family = _family(name, config)
-    opt = family == "opt"
+    kin = FAMILIES[family].kin
+    opt = kin == "opt"
     hidden = _size(name, config, "hidden_size")
-    positions = _size(name, config, "max_position_embeddings")
+    positions = _positions(name, config, family)
     pad_id = config.get("pad_token_id")
-    if family == "esm":
-        pad_id = 1 if pad_id is None else pad_id
-        positions -= pad_id + 1  # ESM counts positions from pad_id + 1
+    if kin == "esm" and pad_id is None:
+        pad_id = 1
     return BackboneInfo(
         name=name,
         source=source,
@@ -143,19 +146,24 @@ def _read_config(name: str, path: Path) -> dict[str, Any]:
     return config
 
 
-def _family(name: str, config: dict[str, Any]) -> Family:
-    """The family by `model_type`, or by the architecture's name in configs older than that."""
-    kind = config.get("model_type")
-    if kind is None:
-        known = {"OPT": "opt", "Bert": "bert", "Esm": "esm"}
-        architecture = next(iter(config.get("architectures") or []), "")
-        kind = next((f for prefix, f in known.items() if architecture.startswith(prefix)), None)
-    if kind in _FAMILIES:
-        return cast(Family, kind)
+def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
+    if family == "mosaicbert":
+        return None
+    positions = _size(name, config, "max_position_embeddings")
+    if FAMILIES[family].kin == "esm":  # it counts positions from pad_id + 1
+        pad_id = config.get("pad_token_id")
+        positions -= (1 if pad_id is None else pad_id) + 1
+    return positions
+
+
+def _family(name: str, config: dict[str, Any]) -> str:
+    family = recognise(config)
+    if family is not None:
+        return family
     own_code = "; it needs code of its own, which is never run" if "auto_map" in config else ""
     raise InputError(
         f"backbone {name}: the family (model_type in config.json) must be one of "
-        f"{', '.join(_FAMILIES)}, found {kind}{own_code}"
+        f"{', '.join(FAMILIES)}, found {config.get('model_type')}{own_code}"
     )
 
 

@@ -107,7 +107,7 @@ def _read(
         )
     words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
     vocab = {word: index for index, word in enumerate(words)}
-    return vocab, (_overlapping(vocab, info) if info.family == "bert" else _side_by_side(vocab))
+    return vocab, (_overlapping(vocab, info) if info.kin == "bert" else _side_by_side(vocab))
 
 
 def _subwords(
@@ -130,7 +130,7 @@ def _subwords(
             f"backbone {info.name}: the tokenizer files must be readable, found {error}"
         ) from error
     vocab = inner.get_vocab()
-    if info.family == "bert" and _is_kmer(vocab):
+    if info.kin == "bert" and _is_kmer(vocab):
         return vocab, _overlapping(vocab, info)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
@@ -188,9 +188,9 @@ def _special_ids(
     info: BackboneInfo, vocab: Mapping[str, int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The ids put in front of every sequence and those put behind it."""
-    if info.family == "opt":
+    if info.kin == "opt":
         return (() if info.bos_id is None else (info.bos_id,)), ()
-    if info.family == "esm":
+    if info.kin == "esm":
         eos = _esm_eos(info)
         return (_required(info, vocab, "<cls>"),), (vocab[eos],) if eos and eos in vocab else ()
     return (_required(info, vocab, "[CLS]"),), (_required(info, vocab, "[SEP]"),)

@@ -54,7 +54,7 @@ class Trial:
             keep_freed_memory()
         self.prepared: Prepared = prepare(spec, backbone, device)
         self.model = self.prepared.model
-        self._causal = backbone.info.family == "opt"
+        self._causal = backbone.info.kin == "opt"
         self.plan: Plan = make_plan(spec, len(data.train), len(self.prepared.adapters))
         self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         training = spec.training

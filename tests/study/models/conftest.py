@@ -1,5 +1,6 @@
-"""Small random checkpoints of the three families, with tokenizers, in temporary folders."""
+"""Small random checkpoints of all families, with tokenizers, in temporary folders."""
 
+import json
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -7,9 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
 import transformers
+from safetensors.torch import load_file
 
+from study.models.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
+from study.models.mosaicbert import MosaicBertConfig, MosaicBertForSequenceClassification
 from study.models.pretraining.bpe import save_tokenizer, train_tokenizer
 
 KMERS = ["".join(letters) for letters in product("ACGT", repeat=3)]
@@ -62,17 +67,77 @@ def _esm(folder: Path) -> transformers.PreTrainedModel:
     )
 
 
+def _mosaicbert(folder: Path) -> transformers.PreTrainedModel:
+    """DNABERT-2 as the hub has it: fused Wqkv, no pooler, outputs of pre-training, a .bin."""
+    special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="[UNK]"))
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=40, special_tokens=special, initial_alphabet=list("ACGTN"), show_progress=False
+    )
+    tokenizer.train_from_iterator(_random_dna(50, 200), trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return MosaicBertForSequenceClassification(
+        MosaicBertConfig(vocab_size=40, intermediate_size=24, pad_token_id=3, **SIZES)
+    )
+
+
+def _gated_esm(folder: Path) -> transformers.PreTrainedModel:
+    words = ["<unk>", "<pad>", "<mask>", "<cls>", *KMERS, *"ATCGN"]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    return GatedEsmForSequenceClassification(
+        GatedEsmConfig(
+            vocab_size=len(words), intermediate_size=24, max_position_embeddings=66,
+            pad_token_id=1, mask_token_id=2, position_embedding_type="rotary", **SIZES,
+        )
+    )  # fmt: skip
+
+
+def _as_on_the_hub(folder: Path, family: str) -> None:
+    """Renames what the hub names otherwise; its own code's models call themselves bert and esm."""
+    config = json.loads((folder / "config.json").read_text())
+    state = load_file(folder / "model.safetensors")
+    if family == "mosaicbert":
+        config |= {"model_type": "bert", "alibi_starting_size": 512}
+        config["auto_map"] = {"AutoModel": "bert_layers.BertModel"}
+        state = {k: v for k, v in state.items() if "pooler" not in k and "classifier" not in k}
+        state["cls.predictions.decoder.weight"] = torch.zeros(40, 16)
+    else:
+        config |= {"model_type": "esm", "add_bias_fnn": False}
+        config["auto_map"] = {"AutoModel": "modeling_esm.EsmModel"}
+        state["lm_head.bias"] = torch.zeros(config["vocab_size"])
+        for layer in range(2):
+            name = f"esm.encoder.layer.{layer}.attention.self.rotary_embeddings.inv_freq"
+            state[name] = state.get("esm.rotary_embeddings.inv_freq", torch.ones(4))
+        state.pop("esm.rotary_embeddings.inv_freq", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").unlink()
+    torch.save(state, folder / "pytorch_model.bin")
+
+
+_MAKERS = {
+    "opt": _opt,
+    "bert": _bert,
+    "esm": _esm,
+    "mosaicbert": _mosaicbert,
+    "gated_esm": _gated_esm,
+}
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Callable[..., Path]:
     """Writes a checkpoint of a family and returns its folder."""
 
-    def write(family: str, dtype: torch.dtype = torch.float32, **options: Any) -> Path:
+    def write(
+        family: str, dtype: torch.dtype = torch.float32, hub: bool = False, **options: Any
+    ) -> Path:
         folder = tmp_path / family
         folder.mkdir()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            model = {"opt": _opt, "bert": _bert, "esm": _esm}[family](folder)
+            model = _MAKERS[family](folder)
         model.to(dtype).save_pretrained(folder, **options)
+        if hub:
+            _as_on_the_hub(folder, family)
         return folder
 
     return write

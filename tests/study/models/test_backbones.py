@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from study.errors import InputError
 from study.models import inspect_backbone, load_backbone
 
-FAMILIES = ["opt", "bert", "esm"]
+FAMILIES = ["opt", "bert", "esm", "mosaicbert", "gated_esm"]
 
 
 def _load(folder, dtype="float32"):
@@ -26,8 +26,61 @@ def test_every_backbone_weight_is_the_checkpoints(checkpoint, family):
     stored = load_file(folder / "model.safetensors")
     loaded = _load(folder).model.state_dict()
     shared = set(stored) & set(loaded)
-    assert len(shared) >= 2 * 12  # six matrices with their biases in two layers
+    assert len(shared) >= 2 * 7  # of two layers
     assert all(torch.equal(stored[name], loaded[name]) for name in shared)
+
+
+def test_a_hub_checkpoint_of_dnabert_2_loads_with_its_fused_matrix_split(checkpoint):
+    folder = checkpoint("mosaicbert", hub=True)
+    stored = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    backbone = _load(folder)
+    loaded = backbone.model.state_dict()
+    assert backbone.info.family == "mosaicbert"
+    attention = "bert.encoder.layer.1.attention.self"
+    for kind in ("weight", "bias"):
+        parts = [loaded[f"{attention}.{part}.{kind}"] for part in ("query", "key", "value")]
+        assert torch.equal(stored[f"{attention}.Wqkv.{kind}"], torch.cat(parts))
+    rest = {name for name in stored if "Wqkv" not in name and not name.startswith("cls.")}
+    assert all(torch.equal(stored[name], loaded[name]) for name in rest)
+    new = set(loaded) - rest - {name for name in loaded if ".attention.self." in name}
+    assert new == {
+        f"{n}.{k}" for n in ("bert.pooler.dense", "classifier") for k in ("weight", "bias")
+    }
+
+
+def test_a_hub_checkpoint_of_nucleotide_transformer_v2_loads_key_for_key(checkpoint):
+    folder = checkpoint("gated_esm", hub=True)
+    stored = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    backbone = _load(folder)
+    loaded = backbone.model.state_dict()
+    assert backbone.info.family == "gated_esm"
+    assert loaded["esm.encoder.layer.0.intermediate.dense.weight"].shape == (48, 16)
+    assert "esm.encoder.layer.0.output.dense.bias" not in loaded
+    unused = {name for name in stored if name.startswith("lm_head") or "rotary" in name}
+    assert all(torch.equal(stored[name], loaded[name]) for name in set(stored) - unused)
+
+
+def test_a_hub_checkpoint_without_a_fused_matrix_is_refused(checkpoint):
+    folder = checkpoint("mosaicbert", hub=True)
+    state = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    del state["bert.encoder.layer.1.attention.self.Wqkv.weight"]
+    torch.save(state, folder / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"3 missing \(bert\.encoder\.layer\.1\.attention"):
+        _load(folder)
+
+
+@pytest.mark.parametrize("family", ["mosaicbert", "gated_esm"])
+def test_a_hub_checkpoint_saved_again_is_of_its_family(checkpoint, family, tmp_path):
+    folder = checkpoint(family, hub=True)
+    first = _load(folder)
+    for file in ("tokenizer.json", "vocab.txt"):
+        if (folder / file).exists():
+            (tmp_path / file).write_bytes((folder / file).read_bytes())
+    first.model.save_pretrained(tmp_path)
+    again = _load(tmp_path)
+    assert again.info.family == family
+    before, after = first.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -130,8 +183,9 @@ def test_the_longest_row_that_is_allowed_runs(checkpoint, random_dna):
     for family in FAMILIES:
         backbone = _load(checkpoint(family))
         (row,) = backbone.tokenizer(random_dna(1, 400))
-        ids = torch.tensor([backbone.tokenizer.cut(row, backbone.info.max_positions)])
-        assert ids.shape == (1, 64)
+        limit = backbone.info.max_positions or len(row)
+        ids = torch.tensor([backbone.tokenizer.cut(row, limit)])
+        assert ids.shape == (1, limit)
         with torch.no_grad():
             assert backbone.model(input_ids=ids).logits.isfinite().all()
 

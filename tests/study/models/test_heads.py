@@ -22,7 +22,7 @@ HEADS = {
 }
 
 
-@pytest.fixture(params=["opt", "bert", "esm"])
+@pytest.fixture(params=["opt", "bert", "esm", "mosaicbert", "gated_esm"])
 def loaded(request, checkpoint):
     info = inspect_backbone(str(checkpoint(request.param)))
     return load_backbone(info, num_labels=3, dtype="float32")
@@ -34,7 +34,7 @@ def _head(backbone):
 
 
 def test_the_pattern_names_the_head_and_nothing_else(loaded):
-    assert set(_head(loaded)) == HEADS[loaded.info.family]
+    assert set(_head(loaded)) == HEADS[loaded.info.kin]
 
 
 def test_one_generator_state_gives_one_head(loaded):
@@ -51,7 +51,7 @@ def test_resetting_changes_no_weight_outside_the_head(loaded):
     reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(5))
     changed = {n for n, p in loaded.model.state_dict().items() if not torch.equal(p, before[n])}
     assert {n for n in changed if "bias" not in n} == {
-        n for n in HEADS[loaded.info.family] if "bias" not in n
+        n for n in HEADS[loaded.info.kin] if "bias" not in n
     }
 
 

@@ -8,7 +8,10 @@ from study.errors import InputError
 from study.models.inspect import inspect_backbone
 
 
-@pytest.mark.parametrize(("family", "positions"), [("opt", 64), ("bert", 64), ("esm", 64)])
+@pytest.mark.parametrize(
+    ("family", "positions"),
+    [("opt", 64), ("bert", 64), ("esm", 64), ("mosaicbert", None), ("gated_esm", 64)],
+)
 def test_a_folder_tells_its_family_and_sizes(checkpoint, family, positions):
     info = inspect_backbone(str(checkpoint(family)))
     assert info.family == family
@@ -46,7 +49,9 @@ def test_an_unknown_family_is_refused(checkpoint):
     folder = checkpoint("opt")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
-    with pytest.raises(InputError, match="one of opt, bert, esm, found gpt2"):
+    with pytest.raises(
+        InputError, match="one of opt, bert, esm, mosaicbert, gated_esm, found gpt2"
+    ):
         inspect_backbone(str(folder))
 
 

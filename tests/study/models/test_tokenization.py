@@ -63,7 +63,7 @@ def test_esm_ends_rows_with_the_eos_token_that_its_config_names(checkpoint):
     assert load_tokenizer(_info(folder))(["ACG"])[0][-1] == 73
 
 
-@pytest.mark.parametrize("family", ["opt", "bert", "esm"])
+@pytest.mark.parametrize("family", ["opt", "bert", "esm", "mosaicbert", "gated_esm"])
 def test_token_lengths_are_the_lengths_of_the_rows(checkpoint, family, random_dna):
     info = _info(checkpoint(family))
     sequences = [s[: 30 + i] for i, s in enumerate(random_dna(20, 50))]

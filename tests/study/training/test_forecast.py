@@ -1,7 +1,7 @@
 """What a space would do, and which spaces are refused or warned of."""
 
 import pytest
-from tiny_trials import tiny_backbone, tiny_spec, tiny_trial
+from tiny_trials import FAMILIES, tiny_backbone, tiny_spec, tiny_trial
 
 from study.errors import InputError
 from study.training.forecast import forecast, matrices, warnings
@@ -64,7 +64,7 @@ def test_a_forecast_without_domains_is_the_trial_itself() -> None:
     assert point.parameters.total == facts["trainable_parameters"]
 
 
-@pytest.mark.parametrize("family", ["opt", "bert", "esm"])
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("method", ["lora", "fmft", "linear_probe"])
 def test_forecast_counts_equal_those_of_the_trial(family: str, method: str) -> None:
     (point,) = forecast(tiny_spec(method), 22, tiny_backbone(family, device="meta"))

@@ -53,7 +53,7 @@ def test_a_resumed_trial_equals_one_that_never_stopped(setting: str, tmp_path: P
     _assert_resumes_anywhere(lambda: tiny_trial(steps=END, **SETTINGS[setting]), tmp_path)
 
 
-@pytest.mark.parametrize("family", ["bert", "esm"])
+@pytest.mark.parametrize("family", ["bert", "esm", "mosaicbert", "gated_esm"])
 def test_every_family_resumes_bit_for_bit(family: str, tmp_path: Path) -> None:
     _assert_resumes_anywhere(lambda: tiny_trial(on=tiny_backbone(family), steps=END), tmp_path)
 

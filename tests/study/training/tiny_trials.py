@@ -8,12 +8,14 @@ import torch
 import transformers
 
 from study.models import Backbone, BackboneInfo
+from study.models.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
+from study.models.mosaicbert import MosaicBertConfig, MosaicBertForSequenceClassification
 from study.models.tokenization import Tokenizer
 from study.spec import StudySpec
 from study.training.encoded import EncodedSplit, EncodedTask, encode_split
 from study.training.trial import Trial
 
-FAMILIES = ("opt", "bert", "esm")
+FAMILIES = ("opt", "bert", "esm", "mosaicbert", "gated_esm")
 METHODS = ("adalora_rs", "adalora", "lora", "fmft", "linear_probe")
 CPU = torch.device("cpu")
 
@@ -37,8 +39,14 @@ def _config(family: str, dropout: float, labels: int) -> transformers.PreTrained
             num_labels=labels,
             **_SIZES,
         )
-    kind = {"bert": transformers.BertConfig, "esm": transformers.EsmConfig}[family]
-    special = {"token_dropout": True, "mask_token_id": 2} if family == "esm" else {}
+    kind = {
+        "bert": transformers.BertConfig,
+        "esm": transformers.EsmConfig,
+        "mosaicbert": MosaicBertConfig,
+        "gated_esm": GatedEsmConfig,
+    }[family]
+    special = {"token_dropout": True, "mask_token_id": 2} if family.endswith("esm") else {}
+    special |= {"position_embedding_type": "rotary"} if family == "gated_esm" else {}
     return kind(
         intermediate_size=2 * WIDTH,
         max_position_embeddings=POSITIONS + PAD + 1,
@@ -63,6 +71,8 @@ def tiny_backbone(
         "opt": transformers.OPTForSequenceClassification,
         "bert": transformers.BertForSequenceClassification,
         "esm": transformers.EsmForSequenceClassification,
+        "mosaicbert": MosaicBertForSequenceClassification,
+        "gated_esm": GatedEsmForSequenceClassification,
     }[family]
     with torch.random.fork_rng(devices=[]), torch.device(device):
         torch.manual_seed(3)

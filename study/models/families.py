@@ -1,0 +1,51 @@
+"""The model families: everything that differs between them, one entry each.
+
+A new family is an entry here, its layer names in `adapters.targets` and, if transformers has no
+class for it, a module beside this one. Loads neither torch nor transformers.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kin = Literal["opt", "bert", "esm"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a checkpoint of a family looks like, and which class it loads into."""
+
+    classifier: str
+    """`module:class` of the sequence classifier."""
+    kin: Kin
+    """The family of transformers whose special tokens, pooling and head it shares."""
+    mark: str | None = None
+    """The key in config.json by which its checkpoints differ from their kin's."""
+
+
+FAMILIES: dict[str, Family] = {
+    "opt": Family("transformers:OPTForSequenceClassification", "opt"),
+    "bert": Family("transformers:BertForSequenceClassification", "bert"),
+    "esm": Family("transformers:EsmForSequenceClassification", "esm"),
+    "mosaicbert": Family(
+        "study.models.mosaicbert:MosaicBertForSequenceClassification",
+        "bert",
+        mark="alibi_starting_size",
+    ),
+    "gated_esm": Family(
+        "study.models.gated_esm:GatedEsmForSequenceClassification", "esm", mark="add_bias_fnn"
+    ),
+}
+
+
+def recognise(config: dict[str, Any]) -> str | None:
+    """Returns the family of a config.json, None for one that is not known.
+
+    DNABERT-2 and Nucleotide Transformer v2 call themselves `bert` and `esm`: their marks decide.
+    Configs without `model_type`, from old versions of transformers, tell by the architecture.
+    """
+    kind = config.get("model_type")
+    if kind is None:
+        architecture = str(next(iter(config.get("architectures") or []), "")).lower()
+        kind = next((kin for kin in ("opt", "bert", "esm") if architecture.startswith(kin)), None)
+    marked = [n for n, f in FAMILIES.items() if f.kin == kind and f.mark and f.mark in config]
+    return marked[0] if marked else kind if kind in FAMILIES else None
