@@ -67,15 +67,15 @@ def _parser() -> argparse.ArgumentParser:
         help="leave out lines that share 50 bases, on either strand, with these sequences",
     )  # fmt: skip
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add("--steps", type=int, default=6000, help="optimizer steps in all")
+    add("--steps", type=int, default=8000, help="optimizer steps in all")
     add("--batch-size", type=int, default=16, help="rows of --positions tokens a step")
     add("--lr", type=float, default=2e-3, help="highest learning rate")
     add("--warmup", type=int, default=200, help="steps of rising learning rate")
-    add("--decay", type=float, default=0.4, help="last share of the steps, with falling rate")
+    add("--decay", type=float, default=0.9, help="last share of the steps, with falling rate")
     add("--weight-decay", type=float, default=0.05, help="of AdamW, on matrices")
     add("--max-grad-norm", type=float, default=1.0, help="gradients are clipped to this norm")
     add("--precision", choices=("bf16", "fp32"), default="bf16", help="of the matrix products")
-    add("--vocab-size", type=int, default=256, help="tokens, specials included")
+    add("--vocab-size", type=int, default=128, help="tokens, specials included")
     add("--hidden-size", type=int, default=160, help="width; a multiple of --heads")
     add("--layers", type=int, default=4, help="decoder layers")
     add("--heads", type=int, default=5, help="attention heads")

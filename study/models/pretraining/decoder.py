@@ -21,7 +21,7 @@ _IGNORED = -100
 class Shape:
     """Sizes of the decoder; the feed-forward layers are 4 times as wide as the hidden state."""
 
-    vocab_size: int = 256
+    vocab_size: int = 128
     hidden_size: int = 160
     layers: int = 4
     heads: int = 5

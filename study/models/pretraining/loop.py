@@ -27,11 +27,11 @@ class Settings:
     to a twentieth of it over the last `decay` (a fraction) of the steps.
     """
 
-    steps: int = 6000
+    steps: int = 8000
     batch_size: int = 16
     lr: float = 2e-3
     warmup: int = 200
-    decay: float = 0.4
+    decay: float = 0.9
     weight_decay: float = 0.05
     max_grad_norm: float = 1.0
     precision: str = "bf16"
