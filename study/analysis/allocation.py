@@ -18,10 +18,10 @@ _ENDINGS = {
     "k": r"\.(?:k_proj|key)",
     "v": r"\.(?:v_proj|value)",
     "o": r"\.(?:out_proj|attention\.output\.dense)",
-    "f1": r"\.(?:fc1|intermediate\.dense)",
-    "f2": r"\.(?:fc2|output\.dense)",
+    "f1": r"\.(?:fc1|intermediate\.dense|mlp\.gated_layers)",
+    "f2": r"\.(?:fc2|output\.dense|mlp\.wo)",
 }
-"""How the module names of OPT, BERT and ESM end; `o` stands before `f2`, which it contains."""
+"""How the module names of all families end; `o` stands before `f2`, which it contains."""
 
 SHOWN_EVENTS = 60
 """The most mask events that the map of ranks shows."""

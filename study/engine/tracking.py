@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,8 @@ def check_tracking_uri(uri: str) -> None:
     try:
         within(1.5, lambda: urllib.request.urlopen(uri.rstrip("/") + "/health").close())
     except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # It holds the connection.
         reason = getattr(error, "reason", error)
         raise InputError(
             f"--tracking-uri {uri}: a tracking server must answer at /health, but: {reason}; "

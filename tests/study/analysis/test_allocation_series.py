@@ -78,7 +78,7 @@ def test_every_matrix_of_every_family_gets_its_name() -> None:
 
 
 def test_a_module_of_another_architecture_keeps_the_end_of_its_name() -> None:
-    assert place_of("bert.encoder.layer.3.mlp.wo") == ((3, "3"), "wo")
+    assert place_of("model.layers.3.mlp.up_proj") == ((3, "3"), "up_proj")
     assert place_of("lm_head") == ((-1, ""), "lm_head")
 
 
