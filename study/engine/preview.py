@@ -10,6 +10,7 @@ from rich.table import Table
 from study.engine.execution import Resources
 from study.engine.ledger import trials_wanted
 from study.models.inspect import BackboneInfo
+from study.models.presets import PRESETS
 from study.spec import CategoricalDomain, Domain, StudySpec
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
@@ -56,7 +57,7 @@ def _overview(
     mean = sum(int(part.sum()) for part in lengths) / sum(len(part) for part in lengths)
     return [
         f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
-        f"up to {info.max_positions or 'any number of'} tokens",
+        f"up to {info.max_positions or 'any number of'} tokens{_licence(info.name)}",
         f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes, "
         f"{mean:.0f} tokens on average, {longest} at most",
         f"method     {spec.adapter.method}",
@@ -64,6 +65,10 @@ def _overview(
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "
         f"{resources.concurrent} trials at once",
     ]
+
+
+def _licence(name: str) -> str:
+    return f"; licence {PRESETS[name].licence}" if name in PRESETS else ""
 
 
 def _search(spec: StudySpec) -> str:

@@ -1,6 +1,7 @@
 """Backbones: which ones, what they are, their tokenizers, weights and classification heads.
 
 families.py       what differs between model families, one entry each
+presets.py        the paper's models by name: hub ids and licences
 inspect.py        family, sizes and files of a backbone, from its config alone; quick
 tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
 backbones.py      the weights, checked key by key (torch and transformers)

@@ -1,5 +1,6 @@
 """A loaded backbone: weights checked key by key, its tokenizer, and a head still to be drawn."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from study.models.heads import head_pattern
 from study.models.hub import reach
 from study.models.inspect import BackboneInfo
 from study.models.tokenization import Tokenizer, load_tokenizer
+
+# Of a checkpoint without safetensors, transformers would ask the hub's robot for a conversion,
+# behind the user's back and from a thread.
+os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
 # What a checkpoint may hold or lack besides the head: outputs of pre-training, which a
 # classifier has no use for, and buffers that older versions saved.
@@ -92,7 +97,7 @@ def _read_weights(
     except OSError as error:
         if info.source == str(info.folder):
             raise _unreadable(info, error) from error
-        return reach(info.name, load)
+        return reach(info.source, load)
 
 
 def _classifier(info: BackboneInfo) -> Any:

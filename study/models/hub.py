@@ -25,7 +25,7 @@ def fetch(name: str, revision: str | None, files: Sequence[str]) -> Path:
     cached = try_to_load_from_cache(name, "config.json", revision=revision)
     if isinstance(cached, str):
         return Path(cached).parent
-    _check_connection(name)
+    _check_connection(name, revision)
     config = reach(name, lambda: hf_hub_download(name, "config.json", revision=revision))
     for file in files:
         try:
@@ -60,13 +60,13 @@ def reach(name: str, action: Callable[[], T]) -> T:
         raise _refused(name, found) from error
 
 
-def _check_connection(name: str) -> None:
+def _check_connection(name: str, revision: str | None) -> None:
     """One question to the hub, without the hub library's 20 seconds of repeated attempts."""
     from huggingface_hub import constants, hf_hub_url
 
     if constants.HF_HUB_OFFLINE:
         raise _refused(name, "no copy in the cache (HF_HUB_OFFLINE is set)")
-    request = Request(hf_hub_url(name, "config.json"), method="HEAD")
+    request = Request(hf_hub_url(name, "config.json", revision=revision), method="HEAD")
     try:
         within(_PATIENCE, lambda: urlopen(request).close())
     except HTTPError as error:

@@ -1,5 +1,6 @@
 """What a backbone is, from its config and file names alone: no torch, no weights read."""
 
+import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from study.errors import InputError
 from study.models.families import FAMILIES, Kin, recognise
+from study.models.presets import PRESETS
 
 EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
 WEIGHT_FILES = (
@@ -56,10 +58,10 @@ class BackboneInfo:
 
 
 def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
-    """Finds a backbone: an embedded name, a folder, or a model id of the Hugging Face hub.
+    """Finds a backbone: an embedded name, a folder, a preset, or a model id of the hub.
 
-    A folder wins over a hub id of the same name. For a hub id the config and the tokenizer
-    files are downloaded, or taken from the hub's cache.
+    A folder wins over a preset or hub id of the same name. From the hub the config and the
+    tokenizer files are downloaded, or taken from its cache.
 
     Raises InputError for a folder without config or weights, an id that cannot be had, a
     unknown family, and a config without the sizes.
@@ -69,16 +71,25 @@ def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
         folder = folder.resolve()
         _check_folder(name, folder)
         source, revision = str(folder), None
-    elif _is_hub_id(name):
+    elif name in PRESETS or _is_hub_id(name):
         from study.models.hub import fetch
 
-        folder, source = fetch(name, revision, TOKENIZER_FILES), name
+        source = PRESETS[name].hub_id if name in PRESETS else name
+        folder = fetch(source, revision, TOKENIZER_FILES)
     else:
+        near = difflib.get_close_matches(name, [*EMBEDDED, *PRESETS], n=1)
         raise InputError(
-            f"backbone.name: must be {', '.join(EMBEDDED)}, an existing folder or a hub id "
-            f"such as facebook/opt-125m, found {name!r}"
+            f"backbone.name: must be {', '.join([*EMBEDDED, *PRESETS])}, an existing folder or a "
+            f"hub id such as facebook/opt-125m, found {name!r}"
+            + (f"; did you mean {near[0]}?" if near else "")
         )
-    return _describe(name, source, revision, folder)
+    info = _describe(name, source, revision, folder)
+    if name in PRESETS and source == PRESETS[name].hub_id and info.family != PRESETS[name].family:
+        raise InputError(
+            f"backbone {name}: {source} must be a {PRESETS[name].family} model, found "
+            f"{info.family}; the hub's copy has changed, set backbone.revision to an older one"
+        )
+    return info
 
 
 def _is_hub_id(name: str) -> bool:

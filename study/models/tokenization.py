@@ -85,7 +85,9 @@ def load_tokenizer(info: BackboneInfo) -> Tokenizer:
             "tokenizer and weights do not belong together"
         )
     prefix, suffix = _special_ids(info, vocab)
-    pad_id = info.pad_id if info.pad_id is not None else _first(vocab, _PADS)
+    # The vocabulary knows better than the config: DNABERT-2's config says 0, its [UNK].
+    named = _first(vocab, _PADS)
+    pad_id = info.pad_id if named is None else named
     if pad_id is None:
         raise InputError(
             f"backbone {info.name}: a padding token must be known, found no pad_token_id in "

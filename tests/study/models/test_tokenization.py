@@ -1,3 +1,4 @@
+import json
 from itertools import product
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def test_token_lengths_are_the_lengths_of_the_rows(checkpoint, family, random_dn
     info = _info(checkpoint(family))
     sequences = [s[: 30 + i] for i, s in enumerate(random_dna(20, 50))]
     assert token_lengths(info, sequences) == [len(row) for row in load_tokenizer(info)(sequences)]
+
+
+def test_the_vocabulary_rather_than_the_config_says_which_token_pads(checkpoint):
+    folder = checkpoint("mosaicbert")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "pad_token_id": 0}))
+    tokenizer = load_tokenizer(_info(folder))
+    assert (tokenizer.pad_id, tokenizer.unknown_id) == (tokenizer.vocab["[PAD]"], 0)
 
 
 @pytest.mark.parametrize(("family", "closing"), [("opt", []), ("bert", [3]), ("esm", [])])
