@@ -40,12 +40,12 @@ FAMILIES: dict[str, Family] = {
 def recognise(config: dict[str, Any]) -> str | None:
     """Returns the family of a config.json, None for one that is not known.
 
-    DNABERT-2 and Nucleotide Transformer v2 call themselves `bert` and `esm`: their marks decide.
-    Configs without `model_type`, from old versions of transformers, tell by the architecture.
+    Nucleotide Transformer v2 calls itself `esm`, DNABERT-2 nothing at all: their marks decide.
+    Other configs without `model_type`, from old versions, tell by their architecture.
     """
     kind = config.get("model_type")
     if kind is None:
         architecture = str(next(iter(config.get("architectures") or []), "")).lower()
         kind = next((kin for kin in ("opt", "bert", "esm") if architecture.startswith(kin)), None)
-    marked = [n for n, f in FAMILIES.items() if f.kin == kind and f.mark and f.mark in config]
+    marked = [name for name, f in FAMILIES.items() if kind in (None, f.kin) and f.mark in config]
     return marked[0] if marked else kind if kind in FAMILIES else None

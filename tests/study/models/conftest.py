@@ -97,7 +97,8 @@ def _as_on_the_hub(folder: Path, family: str) -> None:
     config = json.loads((folder / "config.json").read_text())
     state = load_file(folder / "model.safetensors")
     if family == "mosaicbert":
-        config |= {"model_type": "bert", "alibi_starting_size": 512}
+        config |= {"alibi_starting_size": 512}
+        del config["model_type"], config["architectures"]
         config["auto_map"] = {"AutoModel": "bert_layers.BertModel"}
         state = {k: v for k, v in state.items() if "pooler" not in k and "classifier" not in k}
         state["cls.predictions.decoder.weight"] = torch.zeros(40, 16)

@@ -205,3 +205,62 @@ def test_the_byte_pairs_of_vocab_and_merges_are_those_of_the_tokenizer_class(
     sequences = random_dna(20, 200)
     rows = load_tokenizer(_info(folder))(sequences)
     assert rows == [[2, *ids] for ids in reference(sequences)["input_ids"]]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real tokenizers is absent")
+@pytest.mark.parametrize(
+    ("name", "family", "padding"), [("dnabert2", "mosaicbert", 3), ("dnabert6", "bert", 0)]
+)
+def test_real_configs_tell_their_family_and_padding(tmp_path, name, family, padding, random_dna):
+    for file in (SHARED / name).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "pytorch_model.bin").touch()
+    info = _info(tmp_path)
+    assert (info.family, info.layers, info.hidden_size) == (family, 12, 768)
+    tokenizer = load_tokenizer(info)
+    assert tokenizer.pad_id == padding == tokenizer.vocab["[PAD]"]
+    assert all(tokenizer.unknown_id not in row for row in tokenizer(random_dna(20, 300)))
+
+
+# The paper's Table 1: three ways to read AACTCAACGATC.
+
+
+def _words(tokenizer, sequence):
+    names = {index: word for word, index in tokenizer.vocab.items()}
+    return [names[index] for index in tokenizer.split([sequence])[0]]
+
+
+def test_table_1_words_are_single_nucleotides(checkpoint):
+    folder = checkpoint("esm")
+    special = ["<unk>", "<pad>", "<mask>", "<cls>"]
+    (folder / "vocab.txt").write_text("\n".join([*special, *"ACGTN"]) + "\n")
+    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == list("AACTCAACGATC")
+
+
+def test_table_1_kmers_overlap(checkpoint):
+    folder = checkpoint("bert")
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *map("".join, product("ACGT", repeat=6)),
+    ]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(words)}))
+    expected = ["AACTCA", "ACTCAA", "CTCAAC", "TCAACG", "CAACGA", "AACGAT", "ACGATC"]
+    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == expected
+
+
+def test_table_1_byte_pairs_are_learned_words(checkpoint):
+    folder = checkpoint("opt")
+    (folder / "tokenizer.json").unlink()
+    words = ["<s>", "<pad>", "</s>", "<unk>", *"ACGT", "AA", "AAC", "TC", "GA"]
+    vocab = {word: index for index, word in enumerate(words)}
+    (folder / "vocab.json").write_text(json.dumps(vocab))
+    (folder / "merges.txt").write_text("#version: 0.2\nA A\nAA C\nT C\nG A\n")
+    expected = ["AAC", "TC", "AAC", "GA", "TC"]
+    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == expected
