@@ -97,6 +97,8 @@ def inject(
         name: _LAYERS[kind](base, rank, alpha=alpha, dropout=dropout, generator=generator)
         for name, base in targets.items()
     }
+    for name, adapter in adapters.items():
+        adapter.train(targets[name].training)  # No dropout in evaluation mode.
     _replace(model, {targets[name]: adapter for name, adapter in adapters.items()})
     setattr(model, _RECORD, record)
     return adapters

@@ -40,7 +40,7 @@ def gram_gap(rows: Float[Tensor, "*lanes rank width"]) -> Float[Tensor, "*lanes 
 
 
 class _GramGaps(torch.autograd.Function):
-    """Sum of the Frobenius norms of the gaps of many weights (rank, width)."""
+    """Sum of the Frobenius norms of the gaps of many weights (*lanes, rank, width)."""
 
     @staticmethod
     def forward(ctx: Any, *weights: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class _GramGaps(torch.autograd.Function):
         norms = [torch.linalg.matrix_norm(gap) for gap in gaps]
         ctx.groups = groups
         ctx.save_for_backward(*weights, *gaps, *norms)
-        return torch.cat(norms).sum()
+        return torch.stack([norm.sum() for norm in norms]).sum()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
@@ -59,7 +59,7 @@ class _GramGaps(torch.autograd.Function):
         gradients: list[Tensor | None] = [None] * count
         for rows, gap, norm in zip(groups, gaps, norms, strict=True):
             factor = torch.where(norm > 0, 2 * grad / norm, 0)
-            slope = (gap * factor[:, None, None]) @ _stack(weights, rows)
+            slope = (gap * factor[..., None, None]) @ _stack(weights, rows)
             for row, gradient in zip(rows, slope.unbind(), strict=True):
                 gradients[row] = gradient.to(weights[row].dtype)
         return tuple(gradients)
@@ -72,5 +72,5 @@ def _by_shape(weights: Sequence[Tensor]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _stack(weights: Sequence[Tensor], rows: Sequence[int]) -> Float[Tensor, "k rank width"]:
+def _stack(weights: Sequence[Tensor], rows: Sequence[int]) -> Float[Tensor, "k *lanes rank width"]:
     return torch.stack([weights[row] for row in rows]).float()

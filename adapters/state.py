@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from adapters.inject import adapted_layers
 from adapters.svd import AdaptedLinear, SVDLinear
 
+_SCALE = "adapters.scale"  # In the metadata of a file.
+
 
 def adapter_state(model: nn.Module) -> dict[str, Tensor]:
     """Returns copies of P, lam, Q and, where one is set, the mask of every adapted layer.
@@ -51,25 +53,38 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 def save_adapters(
     model: nn.Module, path: str | Path, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes `adapter_state` to a safetensors file, with any strings worth keeping beside it."""
+    """Writes `adapter_state` to a safetensors file, with any strings worth keeping beside it.
+
+    The scale (alpha / rank) goes with it: the tensors mean nothing without.
+    """
     from safetensors.torch import save_file
 
-    save_file(adapter_state(model), path, metadata=dict(metadata or {}))
+    save_file(adapter_state(model), path, metadata={**(metadata or {}), _SCALE: _scales(model)})
 
 
 def load_adapters(model: nn.Module, path: str | Path) -> dict[str, str]:
     """Reads a file that `save_adapters` wrote into an adapted model; returns its metadata.
 
     Raises:
-        ValueError: the file's tensors are not those of the model's adapters.
+        ValueError: the file's tensors or their scale are not those of the model's adapters.
     """
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = dict(file.metadata() or {})
+    scale = metadata.pop(_SCALE, None)
+    if scale is not None and scale != _scales(model):
+        raise ValueError(
+            f"the adapters must have the file's scale (alpha / rank) {scale}, but got "
+            f"{_scales(model)}: inject them with the alpha and rank that they were trained with"
+        )
     load_adapter_state(model, state)
     return metadata
+
+
+def _scales(model: nn.Module) -> str:
+    return ", ".join(sorted({repr(module.scale) for module in adapted_layers(model).values()}))
 
 
 def _tensors(module: AdaptedLinear) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _measure(options)
     except InputError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
     return 0
 
@@ -56,6 +56,9 @@ def _measure(options: argparse.Namespace) -> None:
     from study.tasks import load_task
     from study.tasks.baselines import kmer_logistic_regression
 
+    for name, value in (("--steps", options.steps), ("--batch-size", options.batch_size)):
+        if value < 1:
+            raise InputError(f"{name}: must be at least 1, found {value}")
     family = inspect_backbone(options.backbone).family
     if family != "opt":
         raise InputError(f"--backbone: must be of the opt family, found {family}")

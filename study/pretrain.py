@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _pretrain(options)
     except InputError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
 
 
@@ -40,7 +40,7 @@ def _pretrain(options: argparse.Namespace) -> int:
     torch.set_num_threads(options.threads)
     corpus = read_corpus(options.data, options.exclude, options.held_out, options.seed, _say)
     options.out.mkdir(parents=True, exist_ok=True)
-    corpus.write(options.out / "text.json")
+    corpus.write(options.out / "text.json", same=options.resume)
     tokenizer = _tokenizer(options, corpus.train)
     run = _run(options)
     _say(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, from step {run.step}")
@@ -95,7 +95,13 @@ def _check(options: argparse.Namespace) -> None:
         ("--warmup", options.warmup >= 0, "at least 0"),
         ("--decay", 0 < options.decay <= 1, "above 0 and at most 1"),
         ("--vocab-size", 16 <= options.vocab_size < 65536, "from 16 to 65535"),
-        ("--hidden-size", options.hidden_size % options.heads == 0, "a multiple of --heads"),
+        ("--layers", options.layers >= 1, "at least 1"),
+        ("--heads", options.heads >= 1, "at least 1"),
+        (
+            "--hidden-size",
+            options.heads >= 1 and options.hidden_size % options.heads == 0 < options.hidden_size,
+            "a multiple of --heads",
+        ),
         ("--positions", options.positions >= 8, "at least 8"),
         ("--held-out", 0 < options.held_out < 1, "between 0 and 1"),
         ("--evaluate-every", options.evaluate_every >= 1, "at least 1"),

@@ -7,6 +7,7 @@ interrupted (go on with --resume).
 
 import argparse
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -85,10 +86,10 @@ def study_path(arguments: argparse.Namespace) -> Path:
         InputError: the name is not that of a folder in the storage.
     """
     name = Path(arguments.space).stem if arguments.name is None else arguments.name
-    if not name or name != Path(name).name:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}", name):
         raise InputError(
-            f"--name {name!r}: it must be the name of a folder, without a path; "
-            "give the path as --storage"
+            f"--name {name[:120]!r}: it must be the name of a folder, of up to 100 letters, "
+            "digits, spaces and _ . -, the first a letter, digit or _; give a path as --storage"
         )
     return Path(arguments.storage).absolute() / name
 

@@ -9,6 +9,7 @@ from typing import Any
 from study.analysis.reading import StudyData
 from study.engine.record import State
 from study.spec import CategoricalDomain, Domain, StudySpec
+from study.spec.space import trials_wanted
 
 Rows = list[tuple[str, str]]
 
@@ -83,7 +84,7 @@ def failures(study: StudyData) -> list[Failure]:
 
 def status(study: StudyData) -> str:
     """Returns whether the study is finished, and what is missing if it is not."""
-    wanted, created = study.spec.search.trials, len(study.trials)
+    wanted, created = trials_wanted(study.spec), len(study.trials)
     running = len(study.record.in_state("running"))
     if study.record.winner is not None:
         return ""

@@ -5,7 +5,11 @@ Map, in the order in which a study meets them:
     journal.py    events.jsonl: what happened, appended by the driver alone; everything else
                   here is derived from it and can be rebuilt
     record.py     the events folded into one state per trial
-    folder.py     the study folder: opening, resuming, the names of its files
+    ledger.py     journal and record in step: the one place through which a study records
+    folder.py     the study folder: opening, locking, the names of its files
+    preparation.py  everything that can be wrong with the input, checked before anything heavy
+    resources.py  what one trial gets of the cluster
+    preview.py    the plan, for --dry-run
     search.py     Optuna's ask and tell behind Ray's Searcher
     stopping.py   Ray's ASHA, fed with a trial's own report index
     worker.py     Ray's Trainable around study.training.Trial; warm workers
@@ -13,4 +17,6 @@ Map, in the order in which a study meets them:
     progress.py   the live table
     execution.py  the Tuner that ties them together
     results.py    trials.csv, best.yaml, best/: what is left when the study is done
+    summary.py    what the terminal says then
+    session.py    one run of the driver, from the checked input to the last file
 """

@@ -14,6 +14,7 @@ from study.engine.journal import Event
 from study.engine.ledger import Ledger
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
+from study.engine.resources import Resources
 from study.engine.search import OptunaSearcher
 from study.engine.stopping import Scheduler
 from study.engine.tracking import Tracker
@@ -37,15 +38,6 @@ RAY_SETTINGS = {
 }
 OBJECT_STORE_BYTES = 512 * 2**20
 """Shared memory of a local Ray: the tokenised data is all that goes through it."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one trial gets, and how many run at once."""
-
-    cpus: int
-    gpus: float
-    concurrent: int
 
 
 def start_ray(address: str | None) -> None:
@@ -76,30 +68,6 @@ def start_ray(address: str | None) -> None:
         ) from None
 
 
-def resources(spec: StudySpec, available: dict[str, float]) -> Resources:
-    """Returns what a trial gets: one GPU if there are any, else one CPU, unless the spec says.
-
-    Raises:
-        InputError: not even one trial fits.
-    """
-    asked = spec.resources
-    cpus = asked.cpus_per_trial or 1
-    gpus_here = available.get("GPU", 0.0)
-    gpus = asked.gpus_per_trial
-    if gpus is None:
-        gpus = 1.0 if gpus_here else 0.0
-    room = int(available.get("CPU", 0.0) // cpus)
-    if gpus:
-        room = min(room, int(gpus_here // gpus) if gpus >= 1 else int(gpus_here) * int(1 // gpus))
-    if room < 1:
-        raise InputError(
-            f"resources: one trial must fit into the cluster, but it asks for {cpus} CPU and "
-            f"{gpus:g} GPU of {available.get('CPU', 0):g} CPU and {gpus_here:g} GPU; lower "
-            "--cpus-per-trial or --gpus-per-trial"
-        )
-    return Resources(cpus, gpus, min(room, asked.max_concurrent or room))
-
-
 def run_trials(
     ledger: Ledger,
     info: BackboneInfo,
@@ -125,7 +93,7 @@ def run_trials(
             info=info,
             data=data,
             folder=ledger.folder,
-            cpus=wanted.cpus,
+            wanted=wanted,
         ),
         {"cpu": wanted.cpus, "gpu": wanted.gpus},
     )

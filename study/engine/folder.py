@@ -94,6 +94,13 @@ def check_folder(path: Path, spec: StudySpec, resume: bool) -> None:
             in it asks for something else; the folder is foreign or cannot be written.
     """
     folder = StudyFolder(path)
+    try:
+        path.exists()
+    except OSError as error:
+        raise InputError(
+            f"{str(path)[:100]}: the study folder must be a path that can be, but: "
+            f"{error.strerror}; choose another --storage"
+        ) from None
     if folder.spec.exists():
         if not resume:
             raise InputError(

@@ -11,21 +11,9 @@ from study.engine.folder import StudyFolder
 from study.engine.journal import Event, Journal
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec
-from study.spec.space import grid_size
+from study.spec.space import trials_wanted
 
 Listener = Callable[[Event, StudyRecord], None]
-
-
-def trials_wanted(spec: StudySpec) -> int:
-    """Returns how many trials a study has: as asked for, or the size of the grid if smaller.
-
-    A space without domains has one configuration, which is run once.
-    """
-    if not spec.domains:
-        return 1
-    if spec.search.sampler.name == "grid":
-        return min(spec.search.trials, grid_size(spec))
-    return spec.search.trials
 
 
 class Ledger:

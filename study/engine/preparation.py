@@ -87,7 +87,10 @@ def _encode(
     spec: StudySpec, info: BackboneInfo, task: Task, name: str, split: Split
 ) -> EncodedSplit:
     tokenizer = load_tokenizer(info)
-    rows = tokenizer(split.sequences)
+    try:
+        rows = tokenizer(split.sequences)
+    except InputError as error:
+        raise InputError(f"{task.name}, {name}: {error}") from None
     longest = max(len(row) for row in rows)
     limit = spec.task.max_length or longest
     if info.max_positions is not None and limit > info.max_positions:

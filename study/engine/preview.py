@@ -7,11 +7,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from study.engine.execution import Resources
-from study.engine.ledger import trials_wanted
+from study.engine.resources import Resources
 from study.models.inspect import BackboneInfo
 from study.models.presets import PRESETS
 from study.spec import CategoricalDomain, Domain, StudySpec
+from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 

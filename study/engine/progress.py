@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 
 from study.engine.journal import Event
-from study.engine.ledger import trials_wanted
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec
+from study.spec.space import trials_wanted
 
 ROWS = 12
 """Trials shown at a time: those running and the latest to end."""
@@ -70,7 +70,7 @@ class Progress:
 
     def _time_left(self) -> str:
         """Extrapolates from the mean duration of the trials that ended in this session."""
-        ended = [t for t in self._record.trials.values() if (t.ended or 0) > self._started]
+        ended = [t for t in list(self._record.trials.values()) if (t.ended or 0) > self._started]
         if not ended:
             return "time left not known yet"
         per_trial = sum((t.ended or 0) - max(t.created, self._started) for t in ended) / len(ended)
@@ -82,10 +82,11 @@ class Progress:
         table = Table(title=self._headline(), title_justify="left", expand=False)
         for column in ("trial", "state", "report", self.spec.objective, *self.spec.domains):
             table.add_column(column, justify="right")
-        trials = self._record.trials.values()
+        trials = list(self._record.trials.values())  # The driver adds some meanwhile.
         running = [t for t in trials if t.state == "running"]
         ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
-        for trial in [*ended[-(ROWS - len(running)) :], *running]:
+        room = max(0, ROWS - len(running))
+        for trial in [*ended[len(ended) - min(room, len(ended)) :], *running]:
             value = "" if trial.value is None else f"{trial.value:.4f}"
             table.add_row(
                 str(trial.number),

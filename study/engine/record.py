@@ -113,7 +113,7 @@ class StudyRecord:
 
     def in_state(self, *states: State) -> list[TrialRecord]:
         """Returns the trials in one of `states`, by number."""
-        return [trial for trial in self.trials.values() if trial.state in states]
+        return [trial for trial in list(self.trials.values()) if trial.state in states]
 
     def best(self, maximize: bool) -> TrialRecord | None:
         """Returns the complete trial with the best last value; the earlier one wins a tie."""

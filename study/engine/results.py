@@ -8,10 +8,10 @@ from typing import Any
 import ray
 import torch
 
-from study.engine.execution import Resources
 from study.engine.folder import StudyFolder
 from study.engine.ledger import Ledger
 from study.engine.record import StudyRecord, TrialRecord
+from study.engine.resources import Resources
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
@@ -58,11 +58,12 @@ def crown(
     spec = resolve(ledger.spec, winner.params)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
     checkpoint = ledger.folder.checkpoint(winner.number)
-    scores = ray.get(measure.remote(spec, info, ray.put(data), checkpoint, ledger.folder.best))
+    best = ledger.folder.best
+    scores = ray.get(measure.remote(spec, info, ray.put(data), checkpoint, best, wanted))
     write_best_spec(ledger.folder, spec)
-    ledger.note("winner", trial=winner.number, **scores)
     summary = {"trial": winner.number, **scores}
-    (ledger.folder.best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+    ledger.note("winner", trial=winner.number, **scores)
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
@@ -74,13 +75,17 @@ def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
 
 
 def _measure(
-    spec: StudySpec, info: BackboneInfo, data: EncodedTask, checkpoint: Path, best: Path
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    checkpoint: Path,
+    best: Path,
+    wanted: Resources,
 ) -> dict[str, dict[str, float]]:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     backbone = load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
-    trial = Trial(spec, backbone, data, device)
+    trial = Trial(spec, backbone, data, wanted.device)
     if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        saved = torch.load(checkpoint, map_location=wanted.device, weights_only=True)
         trial.load_state_dict(saved["trial"])
     else:  # Lost, or deleted to save space: the same seeds give the same weights again.
         trial.train_until(trial.plan.total_steps)

@@ -18,10 +18,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
-from study.engine.ledger import Ledger, trials_wanted
+from study.engine.ledger import Ledger
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec, resolve
-from study.spec.space import distributions, grid
+from study.spec.space import distributions, grid, trials_wanted
 
 STATES = {
     "running": TrialState.RUNNING,

@@ -10,18 +10,20 @@ import torch
 from rich.console import Console
 
 from study import __version__
-from study.engine.execution import Resources, resources, run_trials, start_ray
+from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import Ledger
 from study.engine.preparation import warn
 from study.engine.preview import print_plan
-from study.engine.results import crown, write_trials
+from study.engine.resources import Resources, resources
+from study.engine.results import crown, write_best_spec, write_trials
 from study.engine.stopping import rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
-from study.models import empty_backbone
+from study.errors import InputError
+from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
-from study.spec import StudySpec
+from study.spec import StudySpec, resolve
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast, warnings
 
@@ -68,18 +70,23 @@ def run_study(
 ) -> Ended:
     """Runs a study, or what is left of it, in `path`."""
     console = Console()
-    if StudyFolder(path).spec.exists():
-        ledger = Ledger(StudyFolder(path), spec)
-        if ledger.complete and ledger.record.winner is not None:
-            print_summary(console, ledger, tracking_uri)
-            return Ended.DONE
+    if StudyFolder(path).journal.exists():
+        with locked(StudyFolder(path)):
+            ledger = Ledger(StudyFolder(path), spec)
+            _check_data(ledger, data)
+            if ledger.complete and ledger.record.winner is not None:
+                _bring_up_to_date(ledger, tracking_uri)
+                print_summary(console, ledger, tracking_uri)
+                return Ended.DONE
     check_space(spec, info, data)
+    # Whatever is wrong with the weights is said here, once, and not by every worker.
+    load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())
         folder = open_folder(path, spec)
         with locked(folder):
-            ledger = _open_ledger(folder, spec)
+            ledger = _open_ledger(folder, spec, data)
             tracker = Tracker(folder, tracking_uri, path.name)
             ended = _run(ledger, tracker, info, data, wanted, console)
             if ended is Ended.DONE:
@@ -89,7 +96,28 @@ def run_study(
         ray.shutdown()
 
 
-def _open_ledger(folder: StudyFolder, spec: StudySpec) -> Ledger:
+def _bring_up_to_date(ledger: Ledger, tracking_uri: str | None) -> None:
+    """Writes what a complete study may lack: a server was away, or the driver died at the end."""
+    write_trials(ledger.folder, ledger.record)
+    winner = ledger.best()
+    assert winner is not None
+    write_best_spec(ledger.folder, resolve(ledger.spec, winner.params))
+    tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
+    tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
+
+
+def _check_data(ledger: Ledger, data: EncodedTask) -> None:
+    """Refuses to go on with other data than the study began with."""
+    before = next((e.get("data") for e in ledger.journal.read() if e["event"] == "study"), None)
+    if before is not None and before != data.fingerprint():
+        raise InputError(
+            f"{ledger.folder.path}: --resume needs the data that the study was started with, but "
+            f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
+            "a study of another --name"
+        )
+
+
+def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> Ledger:
     ledger = Ledger(folder, spec)
     versions = {name: metadata.version(name) for name in CREATED_WITH}
     created_with = {"adalora-rs-study": __version__} | versions
@@ -97,7 +125,9 @@ def _open_ledger(folder: StudyFolder, spec: StudySpec) -> Ledger:
         ledger.note("resumed", created_with=created_with)
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note("study", version=1, **names, created_with=created_with)
+        ledger.note(
+            "study", version=1, **names, data=data.fingerprint(), created_with=created_with
+        )
     return ledger
 
 

@@ -1,5 +1,8 @@
 """What the terminal says when a study is over."""
 
+import shlex
+from pathlib import Path
+
 from rich.console import Console
 
 from study.engine.ledger import Ledger
@@ -28,8 +31,8 @@ def print_summary(console: Console, ledger: Ledger, tracking_uri: str | None) ->
         f"folder     {folder.path}",
         "",
         "next:",
-        f"  open {folder.report}",
-        f"  python -m study.run --space {folder.best_spec} --name {folder.path.name}-best",
+        f"  open {shlex.quote(str(folder.report))}",
+        f"  {_best_command(folder.path, folder.best_spec)}",
         _tracking_line(tracking_uri or f"sqlite:///{folder.mlflow}"),
     ]
     for line in lines:
@@ -57,8 +60,17 @@ def _budget_line(record: StudyRecord, number: int) -> str | None:
     )
 
 
+def _best_command(path: Path, best_spec: Path) -> str:
+    name = f"{path.name}-best"
+    command = ["python", "-m", "study.run", "--space", str(best_spec), "--name", name]
+    if path.parent != Path("runs").absolute():
+        command += ["--storage", str(path.parent)]
+    return shlex.join(command)
+
+
 def _tracking_line(uri: str) -> str:
-    return f"  open {uri}" if uri.startswith("http") else f"  mlflow ui --backend-store-uri {uri}"
+    command = "open" if uri.startswith("http") else "mlflow ui --backend-store-uri"
+    return f"  {command} {shlex.quote(uri)}"
 
 
 def _counts(record: StudyRecord) -> str:

@@ -5,6 +5,7 @@ report. Saying the same thing twice therefore does nothing, and a run that an in
 left behind is adopted by its tags instead of doubled. Only the driver writes.
 """
 
+import http.client
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ from study.engine.record import StudyRecord, TrialRecord
 from study.errors import InputError
 
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
+_EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
 STUDY_TAG, TRIAL_TAG = "adalora_rs.study", "adalora_rs.trial"
 # A server that has stopped answering is asked again after this many seconds, not at every report.
 RETRY_SECONDS = 30.0
@@ -42,20 +44,29 @@ def check_tracking_uri(uri: str) -> None:
                 f"--tracking-uri {uri}: the database must lie in a folder that can be written, "
                 f"but {database.parent} is none; create it, or leave the option out"
             )
+        if database.is_file() and _start_of(database) not in (b"", b"SQLite format 3"):
+            raise InputError(
+                f"--tracking-uri {uri}: the file must be a sqlite database, but {database} is "
+                "something else; give another name"
+            )
         return
     if scheme not in ("http", "https"):
         raise InputError(
             f"--tracking-uri {uri}: it must start with http://, https:// or sqlite:///, as MLflow "
             "stores files no longer; leave it out for a database in the study folder"
         )
+    base = uri.rstrip("/")
     try:
-        within(1.5, lambda: urllib.request.urlopen(uri.rstrip("/") + "/health").close())
-    except (OSError, ValueError) as error:
+        within(1.5, lambda: urllib.request.urlopen(base + "/health").close())
+        # Something else may answer there too, or refuse whoever has no password.
+        within(1.5, lambda: urllib.request.urlopen(base + _EXPERIMENTS).close())
+    except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # It holds the connection.
-        reason = getattr(error, "reason", error)
+        reason = getattr(error, "reason", error) or type(error).__name__
         raise InputError(
-            f"--tracking-uri {uri}: a tracking server must answer at /health, but: {reason}; "
+            f"--tracking-uri {uri}: a tracking server must answer at /health, and to questions "
+            f"about its experiments, but: {reason}; "
             "start it (mlflow server), mend the address, or leave the option out"
         ) from None
 
@@ -240,6 +251,11 @@ def _database(uri: str) -> Path | None:
 
 def _flat(winner: Event) -> dict[str, Any]:
     return {k: v for split in ("dev", "test") for k, v in winner[split].items()}
+
+
+def _start_of(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(15)
 
 
 def _study_key(folder: StudyFolder) -> str:

@@ -12,6 +12,7 @@ import torch
 from ray import tune
 
 from study.engine.folder import StudyFolder
+from study.engine.resources import Resources
 from study.models import Backbone, load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, resolve
@@ -29,12 +30,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         info: BackboneInfo,
         data: EncodedTask,
         folder: StudyFolder,
-        cpus: int,
+        wanted: Resources,
     ) -> None:
         """Loads what all trials share, then prepares the first."""
-        torch.set_num_threads(cpus)
+        torch.set_num_threads(wanted.cpus)
         self.spec, self.data, self.folder = spec, data, folder
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = wanted.device
         self.backbone: Backbone = load_backbone(
             info, num_labels=data.num_labels, dtype=spec.backbone.dtype
         )

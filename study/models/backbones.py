@@ -70,7 +70,13 @@ def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
     kind = _classifier(info)
     config = kind.config_class.from_pretrained(info.folder, num_labels=num_labels)
     with _quiet(), torch.device("meta"):
-        model = kind(config)
+        try:
+            model = kind(config)
+        except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+            raise InputError(
+                f"backbone {info.name}: config.json must describe a {info.family} model, but: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
     return Backbone(info, model, load_tokenizer(info))
 
 

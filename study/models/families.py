@@ -1,7 +1,8 @@
-"""The model families: everything that differs between them, one entry each.
+"""The model families: their classes, kin and marks, one entry each.
 
-A new family is an entry here, its layer names in `adapters.targets` and, if transformers has no
-class for it, a module beside this one. Loads neither torch nor transformers.
+A new family is an entry here, its layer names in `adapters.targets`, how they end in
+`study.analysis.allocation` and, if transformers has no class for it, a module beside this one.
+Loads neither torch nor transformers.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ class Family:
     """The family of transformers whose special tokens, pooling and head it shares."""
     mark: str | None = None
     """The key in config.json by which its checkpoints differ from their kin's."""
+    limited: bool = True
+    """Whether `max_position_embeddings` limits the length; ALiBi has no table of positions."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -30,6 +33,7 @@ FAMILIES: dict[str, Family] = {
         "study.models.mosaicbert:MosaicBertForSequenceClassification",
         "bert",
         mark="alibi_starting_size",
+        limited=False,
     ),
     "gated_esm": Family(
         "study.models.gated_esm:GatedEsmForSequenceClassification", "esm", mark="add_bias_fnn"
@@ -44,6 +48,8 @@ def recognise(config: dict[str, Any]) -> str | None:
     Other configs without `model_type`, from old versions, tell by their architecture.
     """
     kind = config.get("model_type")
+    if kind is not None and not isinstance(kind, str):
+        return None
     if kind is None:
         architecture = str(next(iter(config.get("architectures") or []), "")).lower()
         kind = next((kin for kin in ("opt", "bert", "esm") if architecture.startswith(kin)), None)

@@ -158,7 +158,7 @@ def _read_config(name: str, path: Path) -> dict[str, Any]:
 
 
 def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
-    if family == "mosaicbert":
+    if not FAMILIES[family].limited:
         return None
     positions = _size(name, config, "max_position_embeddings")
     if FAMILIES[family].kin == "esm":  # it counts positions from pad_id + 1

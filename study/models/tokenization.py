@@ -43,8 +43,8 @@ class Tokenizer:
         for number, (ids, sequence) in enumerate(zip(rows, sequences, strict=True)):
             if not ids or self.unknown_id in ids:
                 raise InputError(
-                    f"sequence {number} of {len(sequences)} ({sequence[:30]}…): every part must "
-                    "be in the backbone's vocabulary, found unknown tokens; check for N or "
+                    f"sequence {number + 1} of {len(sequences)} ({sequence[:30]}…): every part "
+                    "must be in the backbone's vocabulary, found unknown tokens; check for N or "
                     "lower-case letters, or take another backbone"
                 )
         return [[*self.prefix, *ids, *self.suffix] for ids in rows]
@@ -201,10 +201,16 @@ def _special_ids(
 def _esm_eos(info: BackboneInfo) -> str | None:
     """The closing token that tokenizer_config.json names; models of DNA have none."""
     path = info.folder / "tokenizer_config.json"
-    named = (
-        json.loads(path.read_text(encoding="utf-8")).get("eos_token") if path.is_file() else None
-    )
-    return named["content"] if isinstance(named, dict) else named
+    if not path.is_file():
+        return None
+    try:
+        named = json.loads(path.read_text(encoding="utf-8")).get("eos_token")
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"backbone {info.name}: tokenizer_config.json must hold a JSON object, found {error}"
+        ) from error
+    content = named["content"] if isinstance(named, dict) else named
+    return content if isinstance(content, str) else None
 
 
 def _required(info: BackboneInfo, vocab: Mapping[str, int], token: str) -> int:

@@ -29,7 +29,6 @@ def _steps_or_fraction(value: object) -> int | float:
 Rate = Annotated[float, Field(ge=0, le=1), Searchable()]
 OptionalRate = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Searchable()]
 Decay = Annotated[float, Field(ge=0, lt=1), Searchable()]
-OpenFraction = Annotated[float, Field(gt=0, lt=1), Searchable()]
 PositiveNumber = Annotated[float, Field(gt=0), Searchable()]
 OptionalPositive = Annotated[Annotated[float, Field(gt=0)] | None, Searchable()]
 NonNegative = Annotated[float, Field(ge=0), Searchable()]

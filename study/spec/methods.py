@@ -11,7 +11,6 @@ from study.spec.leaves import (
     Interval,
     Matrices,
     NonNegative,
-    OpenFraction,
     OptionalRate,
     PositiveNumber,
     Rate,
@@ -36,7 +35,7 @@ class _Budgeted(Section):
     """EMA factor of the sensitivity."""
     beta2: Decay = 0.85
     """EMA factor of the uncertainty."""
-    final_fraction: OpenFraction = 0.25
+    final_fraction: Decay = 0.25
     """(T_total - T) / T_total: the last part of the steps, in which the mask is frozen."""
     warmup_steps: SearchableSteps = 0
     """No mask event up to this step."""

@@ -50,6 +50,18 @@ def grid_size(spec: StudySpec) -> int:
     return math.prod(len(values) for values in grid(spec).values())
 
 
+def trials_wanted(spec: StudySpec) -> int:
+    """Returns how many trials a study has: as asked for, or the size of the grid if smaller.
+
+    A space without domains has one configuration, which is run once.
+    """
+    if not spec.domains:
+        return 1
+    if spec.search.sampler.name == "grid":
+        return min(spec.search.trials, grid_size(spec))
+    return spec.search.trials
+
+
 def _named(spec: StudySpec) -> dict[str, Domain]:
     return {parameter_name(leaf, domain): domain for leaf, domain in spec.domains.items()}
 

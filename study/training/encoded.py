@@ -3,6 +3,7 @@
 Imports no torch, so that bad data is refused before anything heavy is loaded.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -38,6 +39,14 @@ class EncodedTask:
     train: EncodedSplit
     dev: EncodedSplit
     test: EncodedSplit
+
+    def fingerprint(self) -> str:
+        """Returns a hash of all tokens and labels, by which changed data is noticed."""
+        digest = hashlib.sha256(f"{self.num_labels} {self.pad_id}".encode())
+        for split in (self.train, self.dev, self.test):
+            for array in (split.tokens, split.offsets, split.labels):
+                digest.update(array.tobytes())
+        return digest.hexdigest()
 
 
 def encode_split(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> EncodedSplit:

@@ -4,11 +4,12 @@ Imports no torch, so that a dead schedule is refused before anything heavy is lo
 """
 
 import math
+from collections.abc import Sequence
 from itertools import product
 
 from study.errors import InputError
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec, TrainingSpec
-from study.spec.domains import extremes
+from study.spec.domains import Domain, IntDomain, extremes
 
 
 def count_steps(training: TrainingSpec, batch_size: int, train_rows: int) -> tuple[int, int]:
@@ -42,8 +43,9 @@ def check_schedules(spec: StudySpec, train_rows: int) -> None:
         )
     if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return
-    leaves = (adapter.deltaT, adapter.warmup_steps, adapter.final_fraction, training.batch_size)
-    for deltaT, warmup, final_fraction, batch_size in product(*map(extremes, leaves)):
+    leaves = (adapter.warmup_steps, adapter.final_fraction, training.batch_size)
+    ends = [_intervals(adapter.deltaT), *map(extremes, leaves)]
+    for deltaT, warmup, final_fraction, batch_size in product(*ends):
         _, total = count_steps(training, batch_size, train_rows)
         T = round((1 - final_fraction) * total)
         between = delta_steps(deltaT, T)
@@ -54,3 +56,10 @@ def check_schedules(spec: StudySpec, train_rows: int) -> None:
                 f"with deltaT = {between} and warmup_steps = {warmup} the first would be at step "
                 f"{first}; lower deltaT (a fraction such as 0.05 follows T), or train longer"
             )
+
+
+def _intervals(deltaT: float | Domain) -> Sequence[float]:
+    """The ends of deltaT's domain; of whole numbers all, as a warm-up is met between the ends."""
+    if isinstance(deltaT, IntDomain):
+        return range(deltaT.low, deltaT.high + 1, deltaT.step or 1)
+    return extremes(deltaT)

@@ -241,3 +241,11 @@ def test_merging_rounds_once_to_the_models_dtype(dtype):
 def test_a_model_without_adapters_cannot_lose_any(undo):
     with pytest.raises(ValueError, match="must have adapters"):
         undo(tiny_opt())
+
+
+def test_adapters_take_over_the_mode_of_their_layers():
+    model = tiny_opt().eval()
+    adapters = put_in(model, dropout=0.5)
+    assert not any(module.training for module in adapters.values())
+    assert torch.equal(logits(model), logits(model))
+    assert all(m.training for m in put_in(tiny_opt().train()).values())

@@ -3,7 +3,7 @@ import torch
 from tiny_models import linear_adapters
 
 from adapters import orthogonality
-from adapters.orthogonality import gram_gap
+from adapters.orthogonality import _GramGaps, gram_gap
 
 SHAPES = [(6, 9), (9, 6), (6, 9), (7, 7)]
 
@@ -80,3 +80,15 @@ def test_every_lane_has_its_own_gap():
 def test_no_adapters_are_refused():
     with pytest.raises(ValueError, match="must not be empty"):
         orthogonality({})
+
+
+@pytest.mark.parametrize("lanes", [(2,), (4,), (2, 3)])
+def test_lanes_are_so_many_matrices_apart(lanes):
+    generator = torch.Generator().manual_seed(0)
+    packed = [torch.randn(*lanes, 4, 9, generator=generator).requires_grad_() for _ in range(2)]
+    norms = [gram_gap(weight).flatten(0, -3).flatten(1).norm(dim=-1).sum() for weight in packed]
+    expected = torch.autograd.grad(sum(norms), packed)
+    total = _GramGaps.apply(*packed)
+    torch.testing.assert_close(total, sum(norms))
+    for mine, theirs in zip(torch.autograd.grad(total, packed), expected, strict=True):
+        torch.testing.assert_close(mine, theirs)

@@ -76,3 +76,18 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
         load_adapter_state(model, state)
     after = adapter_state(model)
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_a_file_of_another_scale_is_refused_and_changes_nothing(tmp_path):
+    models = []
+    for alpha in (8, 16):
+        model = tiny_opt()
+        generator = torch.Generator().manual_seed(alpha)
+        inject(model, target_patterns("opt"), 3, alpha=alpha, generator=generator)
+        models.append(model)
+    save_adapters(models[0], tmp_path / "best.safetensors")
+    before = adapter_state(models[1])
+    with pytest.raises(ValueError, match=r"scale \(alpha / rank\) 2\.66.*, but got 5\.33"):
+        load_adapters(models[1], tmp_path / "best.safetensors")
+    after = adapter_state(models[1])
+    assert all(torch.equal(before[key], after[key]) for key in before)

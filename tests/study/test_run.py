@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from study import run as command
+from study.models.inspect import EMBEDDED
 from study.run import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -81,6 +83,32 @@ def test_bad_labels_are_refused_with_their_file(
         (data / f"{split}.csv").write_text("sequence,label\nACGTACGT,0\nACGTTTTT,2\n")
     assert "labels" in refuse(capsys, "--space", "smoke", "--set", f"task.path={data}")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_damaged_weights_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(EMBEDDED["opt-dna-mini"], tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100_000])
+    said = refuse(capsys, "--space", "smoke", "--set", "backbone.name=./model")
+    assert "the weights must be safetensors" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "o'brien", "a" * 300, "two\nlines", ""])
+def test_a_name_that_is_no_folders_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "must be the name of a folder" in refuse(capsys, "--space", "smoke", "--name", name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_storage_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refuse(capsys, "--space", "smoke", "--storage", "a" * 300)
+    assert "must be a path that can be" in said
 
 
 def test_auc_needs_every_class_in_dev(

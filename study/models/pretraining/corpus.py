@@ -22,8 +22,12 @@ class Corpus:
     train_overlapping_held_out: int
     markov_bits_per_base: float
 
-    def write(self, path: Path) -> None:
-        """Writes the counts as JSON."""
+    def write(self, path: Path, same: bool = False) -> None:
+        """Writes the counts as JSON.
+
+        Raises:
+            InputError: `same` is set, and `path` holds the counts of another text.
+        """
         facts = {
             "train_lines": len(self.train),
             "train_bases": sum(map(len, self.train)),
@@ -33,6 +37,11 @@ class Corpus:
             "train_overlapping_held_out": self.train_overlapping_held_out,
             "markov_bits_per_base": self.markov_bits_per_base,
         }
+        if same and path.is_file() and json.loads(path.read_text()) != facts:
+            raise InputError(
+                f"--resume: the text must be the one that {path} describes, but --data, "
+                "--exclude, --held-out or --seed give another; restore them, or take another --out"
+            )
         path.write_text(json.dumps(facts, indent=2) + "\n")
 
 

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from study.engine.execution import Resources
 from study.engine.preview import print_plan
+from study.engine.resources import Resources
 from study.engine.stopping import rungs
 from study.models import empty_backbone
 from study.models.inspect import inspect_backbone

@@ -24,6 +24,7 @@ from study.engine.preparation import prepare_data
 from study.engine.record import StudyRecord
 from study.engine.session import Ended, run_study
 from study.engine.worker import TrialWorker
+from study.errors import InputError
 from study.spec import load_spec
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
@@ -102,6 +103,22 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     ended_again, _, after = run(tmp_path / "study")
     assert ended_again is Ended.DONE
     assert after == record
+
+    # A driver that died before the last files were written, or a server that was away then.
+    folder.trials.unlink()
+    folder.best_spec.unlink()
+    [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
+    client.update_run(parent.info.run_id, status="RUNNING")
+    _, _, repaired = run(tmp_path / "study")
+    assert repaired == record
+    assert list(csv.DictReader(folder.trials.open())) == rows
+    assert load_spec(str(folder.best_spec)) == again
+    assert client.get_run(parent.info.run_id).info.status == "FINISHED"
+
+    spec = load_spec("smoke", [*TINY])
+    other = prepare_data(load_spec("smoke", [*TINY, "task.seed=5"]))
+    with pytest.raises(InputError, match="needs the data that the study was started with"):
+        run_study(tmp_path / "study", spec, *other, address=None, tracking_uri=None)
 
     # A driver that died before the winner was measured, and whose checkpoint is lost.
     lines = folder.journal.read_text().splitlines(keepends=True)

@@ -1,11 +1,12 @@
 """What the terminal says of a finished study."""
 
 import io
+from pathlib import Path
 
 from ledgers import OpenLedger, create
 from rich.console import Console
 
-from study.engine.summary import _tracking_line, print_summary
+from study.engine.summary import _best_command, _tracking_line, print_summary
 
 METRICS = {
     "dev_mcc": 0.5,
@@ -31,3 +32,13 @@ def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLed
 def test_the_next_command_opens_the_server_that_has_the_runs() -> None:
     assert _tracking_line("http://host:5000") == "  open http://host:5000"
     assert _tracking_line("sqlite:///a.db") == "  mlflow ui --backend-store-uri sqlite:///a.db"
+
+
+def test_the_next_commands_can_be_pasted_wherever_the_study_lies() -> None:
+    assert _best_command(Path("runs/a").absolute(), Path("b.yaml")) == (
+        "python -m study.run --space b.yaml --name a-best"
+    )
+    assert _best_command(Path("/else/my runs/a"), Path("/else/my runs/a/best.yaml")) == (
+        "python -m study.run --space '/else/my runs/a/best.yaml' --name a-best "
+        "--storage '/else/my runs'"
+    )

@@ -1,5 +1,6 @@
 """MLflow: runs, parameters, metrics and states, once each, whatever happens in between."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -183,7 +184,8 @@ def test_parameters_that_a_dead_driver_did_not_write_are_written_on_resume(
 
 class _Healthy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 404)
+        known = self.path == "/health" or self.path.startswith("/api/2.0/mlflow/experiments/")
+        self.send_response(200 if known else 404)
         self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
@@ -206,13 +208,59 @@ def test_a_server_that_answers_is_accepted(server: str) -> None:
 
 
 def test_a_server_that_does_not_answer_is_refused(server: str) -> None:
-    with pytest.raises(InputError, match="must answer at /health, but: "):
+    with pytest.raises(InputError, match=r"must answer at /health, .* but: "):
         check_tracking_uri("http://127.0.0.1:9")
     with pytest.raises(InputError, match="Not Found"):
         check_tracking_uri(server + "/elsewhere")
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "ftp://host", "http://"])
+def test_a_server_that_is_no_mlflow_is_refused() -> None:
+    class Polite(_Healthy):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else 401)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Polite) as http:
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        with pytest.raises(InputError, match=r"its experiments, but: Unauthorized"):
+            check_tracking_uri(f"http://127.0.0.1:{http.server_port}")
+        http.shutdown()
+        thread.join()
+
+
+def test_a_service_that_does_not_speak_http_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def greet() -> None:
+            connection, _ = other.accept()
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        with pytest.raises(InputError, match=r"must answer at /health"):
+            check_tracking_uri(f"http://127.0.0.1:{other.getsockname()[1]}")
+        thread.join()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("these are no runs")
+    with pytest.raises(InputError, match="the file must be a sqlite database"):
+        check_tracking_uri(f"sqlite:///{tmp_path}/notes.txt")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mlruns",
+        "file:///tmp/runs",
+        "ftp://host",
+        "http://",
+        "http://localhost:abc",
+        "http://a b",
+    ],
+)
 def test_an_address_that_is_no_servers_is_refused(uri: str) -> None:
     with pytest.raises(InputError, match=r"--tracking-uri"):
         check_tracking_uri(uri)

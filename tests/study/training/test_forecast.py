@@ -33,6 +33,14 @@ def test_a_budget_warm_up_that_swallows_every_event_is_refused() -> None:
         check_schedules(_epochs(deltaT=60, warmup_steps=70), 200)
 
 
+def test_a_whole_number_between_the_ends_is_checked_too() -> None:
+    searched = {"type": "int", "low": 40, "high": 93}
+    check_schedules(_epochs(deltaT=searched), 200)
+    # 40 meets T = 94 at step 80, 93 at step 93; 60 and more in between would be at 120.
+    with pytest.raises(InputError, match="deltaT = 47 and warmup_steps = 50 the first would be"):
+        check_schedules(_epochs(deltaT=searched, warmup_steps=50), 200)
+
+
 @pytest.mark.parametrize(
     "searched",
     [

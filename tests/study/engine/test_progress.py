@@ -1,0 +1,25 @@
+"""The live table: the running trials are always on it, and as many ended ones as there is room."""
+
+import io
+
+import pytest
+from ledgers import OpenLedger, create
+from rich.console import Console
+
+from study.engine.progress import ROWS, Progress
+
+
+@pytest.mark.parametrize("running", [0, 1, ROWS - 1, ROWS, ROWS + 4])
+@pytest.mark.parametrize("ended", [0, 3, 40])
+def test_the_table_has_all_running_trials_and_few_others(
+    open_ledger: OpenLedger, running: int, ended: int
+) -> None:
+    ledger = open_ledger()
+    for number in range(ended + running):
+        create(ledger, number)
+        if number < ended:
+            ledger.end(ledger.record.trials[number], "pruned", "")
+    progress = Progress(ledger.spec, Console(file=io.StringIO()), concurrent=running or 1)
+    progress(ledger.journal.read()[-1], ledger.record)
+    shown = progress._table().row_count
+    assert shown == max(running, min(ROWS, ended + running))

@@ -1,0 +1,45 @@
+"""What a trial gets of a cluster, and how many trials run at once."""
+
+import pytest
+from ledgers import ReadSpec
+
+from study.engine.resources import Resources, resources
+from study.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("settings", "available", "expected"),
+    [
+        ([], {"CPU": 8.0}, (1, 0.0, 8)),
+        ([], {"CPU": 16.0, "GPU": 4.0}, (1, 1.0, 4)),
+        (["resources.gpus_per_trial=0"], {"CPU": 8.0, "GPU": 4.0}, (1, 0.0, 8)),
+        (["resources.gpus_per_trial=0.5"], {"CPU": 16.0, "GPU": 2.0}, (1, 0.5, 4)),
+        (["resources.gpus_per_trial=0.2"], {"CPU": 99.0, "GPU": 1.0}, (1, 0.2, 5)),
+        (["resources.gpus_per_trial=0.1"], {"CPU": 99.0, "GPU": 2.0}, (1, 0.1, 20)),
+        (["resources.gpus_per_trial=0.3"], {"CPU": 99.0, "GPU": 1.0}, (1, 0.3, 3)),
+        (["resources.gpus_per_trial=2"], {"CPU": 99.0, "GPU": 5.0}, (1, 2.0, 2)),
+        (["resources.cpus_per_trial=4"], {"CPU": 10.0}, (4, 0.0, 2)),
+        (["resources.max_concurrent=3"], {"CPU": 10.0}, (1, 0.0, 3)),
+    ],
+)
+def test_as_many_trials_as_fit_run_at_once(
+    read_spec: ReadSpec,
+    settings: list[str],
+    available: dict[str, float],
+    expected: tuple[int, float, int],
+) -> None:
+    found = resources(read_spec(*settings), available)
+    assert (found.cpus, found.gpus, found.concurrent) == expected
+
+
+def test_a_cluster_too_small_for_one_trial_is_refused(read_spec: ReadSpec) -> None:
+    with pytest.raises(InputError, match="one trial must fit into the cluster"):
+        resources(read_spec("resources.gpus_per_trial=1"), {"CPU": 8.0})
+
+
+def test_a_trial_without_a_gpu_trains_on_the_cpu_whatever_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert Resources(1, 0.0, 1).device.type == "cpu"
+    assert Resources(1, 0.25, 1).device.type == "cuda"
