@@ -138,7 +138,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
             adapter("deltaT: {type: int, low: 5, high: 30}") + "\ntraining: {steps: 40}",
             "but got deltaT=30, T=30",
         ),
-        (adapter("final_fraction: 0"), "final_fraction > 0 must hold"),
+        (adapter("final_fraction: -0.1"), "final_fraction >= 0 must hold"),
         (adapter("final_fraction: 1"), "final_fraction < 1 must hold"),
         (adapter("prune_mode: zer"), "must be one of zero, mask, but got 'zer'; did you mean `ze"),
         (

@@ -91,3 +91,11 @@ def test_biases_and_norms_do_not_decay() -> None:
         ndims = {p.ndim for p in group["params"]}
         assert group["weight_decay"] == (0.0 if ndims == {1} else 0.1)
         assert len(ndims) == 1
+
+
+def test_without_a_final_phase_the_last_mask_event_is_the_last_step() -> None:
+    trial = tiny_trial(final_fraction=0.0)
+    trial.train_until(12)
+    assert trial.allocator is not None
+    assert [event["t"] for event in trial.allocator.trace()] == [2, 4, 6, 8, 10, 12]
+    assert trial.allocator.trace()[-1]["budget"] == 2 * 12
