@@ -10,10 +10,13 @@ import torch
 
 from study.engine.folder import StudyFolder, open_folder
 from study.engine.preparation import prepare_data
+from study.engine.resources import Resources
 from study.engine.worker import TrialWorker
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, load_spec
 from study.training.encoded import EncodedTask
+
+ONE = Resources(cpus=1, gpus=0.0, concurrent=1)
 
 PARAMS = {"b0": 4, "bT_ratio": 0.5, "p": 0.2, "lr": 1e-3}
 SMALL = (
@@ -44,7 +47,7 @@ def start(prepared: Any, folder: StudyFolder, config: dict[str, Any]) -> TrialWo
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
     config = config | {"assigned": time.time()}
-    worker.setup(config, spec=spec, info=info, data=data, folder=folder, cpus=1)
+    worker.setup(config, spec=spec, info=info, data=data, folder=folder, wanted=ONE)
     return worker
 
 

@@ -99,7 +99,7 @@ def test_a_cut_row_keeps_its_special_tokens(checkpoint, family, closing, random_
 )
 def test_unknown_tokens_are_refused_with_the_row(checkpoint, family, sequence):
     tokenizer = load_tokenizer(_info(checkpoint(family)))
-    with pytest.raises(InputError, match=r"sequence 1 of 2 .* found unknown tokens"):
+    with pytest.raises(InputError, match=r"sequence 2 of 2 .* found unknown tokens"):
         tokenizer(["ACGTACGT", sequence])
 
 

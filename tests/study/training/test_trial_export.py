@@ -67,4 +67,7 @@ def test_the_files_say_what_they_belong_to(tmp_path: Path) -> None:
     export(trial, tmp_path)
     for name in FILES["lora"]:
         with safe_open(tmp_path / name, framework="pt") as file:
-            assert file.metadata() == {"backbone": "some/model", "method": "lora", "task": "tiny"}
+            metadata = file.metadata()
+        scale = metadata.pop("adapters.scale", None)
+        assert metadata == {"backbone": "some/model", "method": "lora", "task": "tiny"}
+        assert (scale is not None) == (name == "adapters.safetensors")
