@@ -74,8 +74,8 @@ def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
             model = kind(config)
         except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise InputError(
-                f"backbone {info.name}: config.json must describe a {info.family} model, but: "
-                f"{str(error).splitlines()[0]}"
+                f"backbone {info.name}: config.json must describe a model of the {info.family} "
+                f"family, but: {str(error).splitlines()[0]}"
             ) from error
     return Backbone(info, model, load_tokenizer(info))
 

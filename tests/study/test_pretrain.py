@@ -91,6 +91,7 @@ def test_excluded_sequences_are_left_out(data, tmp_path):
     [
         (["--steps", "0"], "--steps: must be at least 1, found 0"),
         (["--heads", "3"], "--hidden-size: must be a multiple of --heads, found 16"),
+        (["--heads", "0"], "--heads: must be at least 1, found 0"),
         (["--held-out", "1.5"], "--held-out: must be between 0 and 1, found 1.5"),
         (["--resume"], "must exist for --resume"),
         (["--exclude", "absent.csv"], "absent.csv: must be a csv file"),
@@ -119,6 +120,16 @@ def test_resuming_may_change_the_schedule_and_nothing_else(data, tmp_path, capsy
     assert _run(data, out, "--steps", "2", "--weight-decay", "0.5", "--resume") == 2
     assert _run(data, out, "--steps", "2", "--lr", "0.001", "--resume") == 0
     assert "found other ['weight_decay']" in capsys.readouterr().err
+
+
+def test_a_run_does_not_go_on_with_another_text(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert _run(data, out, "--steps", "1") == 0
+    facts = (out / "text.json").read_text()
+    data.write_text("\n".join(data.read_text().split()[:-20]) + "\n")
+    assert _run(data, out, "--steps", "2", "--resume") == 2
+    assert "the text must be the one that" in capsys.readouterr().err
+    assert (out / "text.json").read_text() == facts
 
 
 def test_too_little_text_for_a_batch_is_refused(data, tmp_path, capsys):

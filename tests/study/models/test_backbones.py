@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from study.errors import InputError
-from study.models import inspect_backbone, load_backbone
+from study.models import empty_backbone, inspect_backbone, load_backbone
 
 FAMILIES = ["opt", "bert", "esm", "mosaicbert", "gated_esm"]
 
@@ -149,6 +149,19 @@ def test_a_damaged_safetensors_file_is_refused(checkpoint):
     (folder / "model.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="weights must be safetensors"):
         _load(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_attention_heads": 7}, {"activation_function": "none such"}]
+)
+def test_a_config_from_which_no_model_can_be_built_is_refused(checkpoint, change):
+    folder = checkpoint("opt")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(
+        InputError, match=r"config\.json must describe a model of the opt family, but: "
+    ):
+        empty_backbone(inspect_backbone(str(folder)), num_labels=2)
 
 
 def test_loading_leaves_the_global_random_stream_alone(checkpoint):
