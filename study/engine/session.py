@@ -99,8 +99,8 @@ def run_study(
 def _bring_up_to_date(ledger: Ledger, tracking_uri: str | None) -> None:
     """Writes what a complete study may lack: a server was away, or the driver died at the end."""
     write_trials(ledger.folder, ledger.record)
-    winner = ledger.best()
-    assert winner is not None
+    assert ledger.record.winner is not None
+    winner = ledger.record.trials[ledger.record.winner["trial"]]
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params))
     tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)

@@ -5,6 +5,8 @@ report. Saying the same thing twice therefore does nothing, and a run that an in
 left behind is adopted by its tags instead of doubled. Only the driver writes.
 """
 
+import base64
+import functools
 import http.client
 import json
 import logging
@@ -57,9 +59,10 @@ def check_tracking_uri(uri: str) -> None:
         )
     base = uri.rstrip("/")
     try:
-        within(1.5, lambda: urllib.request.urlopen(base + "/health").close())
-        # Something else may answer there too, or refuse whoever has no password.
-        within(1.5, lambda: urllib.request.urlopen(base + _EXPERIMENTS).close())
+        # Something else may answer at /health too, or refuse whoever has no password.
+        for path in ("/health", _EXPERIMENTS):
+            question = urllib.request.Request(base + path, headers=_credentials())
+            within(1.5, functools.partial(_ask, question))
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # It holds the connection.
@@ -251,6 +254,21 @@ def _database(uri: str) -> Path | None:
 
 def _flat(winner: Event) -> dict[str, Any]:
     return {k: v for split in ("dev", "test") for k, v in winner[split].items()}
+
+
+def _ask(question: urllib.request.Request) -> None:
+    urllib.request.urlopen(question).close()
+
+
+def _credentials() -> dict[str, str]:
+    """The header that MLflow's client sends, from the variables that it reads."""
+    user, password, token = (
+        os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD", "TOKEN")
+    )
+    if user:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _start_of(file: Path) -> bytes:

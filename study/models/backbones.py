@@ -75,7 +75,7 @@ def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
         except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
             raise InputError(
                 f"backbone {info.name}: config.json must describe a model of the {info.family} "
-                f"family, but: {str(error).splitlines()[0]}"
+                f"family, but: {_first_line(error)}"
             ) from error
     return Backbone(info, model, load_tokenizer(info))
 
@@ -112,11 +112,14 @@ def _classifier(info: BackboneInfo) -> Any:
 
 
 def _unreadable(info: BackboneInfo, error: Exception) -> InputError:
-    first = str(error).splitlines()[0] if str(error) else type(error).__name__
     return InputError(
         f"backbone {info.name}: the weights must be safetensors, or a .bin of tensors alone, "
-        f"found {first}"
+        f"found {_first_line(error)}"
     )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:

@@ -214,10 +214,13 @@ def test_a_server_that_does_not_answer_is_refused(server: str) -> None:
         check_tracking_uri(server + "/elsewhere")
 
 
-def test_a_server_that_is_no_mlflow_is_refused() -> None:
+def test_a_server_that_is_no_mlflow_or_wants_a_password_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Polite(_Healthy):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/health" else 401)
+            known = self.headers["Authorization"] == "Basic bWU6c2VjcmV0"  # me:secret
+            self.send_response(200 if known or self.path == "/health" else 401)
             self.end_headers()
 
     with HTTPServer(("127.0.0.1", 0), Polite) as http:
@@ -225,6 +228,9 @@ def test_a_server_that_is_no_mlflow_is_refused() -> None:
         thread.start()
         with pytest.raises(InputError, match=r"its experiments, but: Unauthorized"):
             check_tracking_uri(f"http://127.0.0.1:{http.server_port}")
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+        check_tracking_uri(f"http://127.0.0.1:{http.server_port}")
         http.shutdown()
         thread.join()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
+from slow_reference import linear, norm
 
 from study.models.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
 
@@ -51,17 +52,6 @@ def test_the_published_sizes_have_the_published_number_of_parameters(size: str) 
 # The reference: one sequence, float64, a loop over heads and positions.
 
 
-def _linear(state: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
-    product = x @ state[f"{name}.weight"].T
-    return product + state[f"{name}.bias"] if f"{name}.bias" in state else product
-
-
-def _norm(state: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
-    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-    scaled = (x - mean) / np.sqrt(variance + 1e-12)
-    return scaled * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-
 def _rotated(vector: np.ndarray, place: int) -> np.ndarray:
     """Turns each pair (x_i, x_{i+h}) by the angle place / 10000^(i/h) (Su et al. 2021)."""
     half = len(vector) // 2
@@ -76,7 +66,7 @@ def _rotated(vector: np.ndarray, place: int) -> np.ndarray:
 
 def _attend(state: dict[str, np.ndarray], name: str, x: np.ndarray, heads: int) -> np.ndarray:
     queries, keys, values = (
-        _linear(state, f"{name}.{part}", x) for part in ("query", "key", "value")
+        linear(state, f"{name}.{part}", x) for part in ("query", "key", "value")
     )
     size = x.shape[1] // heads
     result = np.zeros_like(x)
@@ -96,16 +86,16 @@ def _reference(
     for layer in range(layers):
         name = f"esm.encoder.layer.{layer}"
         mixed = _attend(
-            state, f"{name}.attention.self", _norm(state, f"{name}.attention.LayerNorm", x), heads
+            state, f"{name}.attention.self", norm(state, f"{name}.attention.LayerNorm", x), heads
         )
-        x = x + _linear(state, f"{name}.attention.output.dense", mixed)
-        both = _linear(state, f"{name}.intermediate.dense", _norm(state, f"{name}.LayerNorm", x))
+        x = x + linear(state, f"{name}.attention.output.dense", mixed)
+        both = linear(state, f"{name}.intermediate.dense", norm(state, f"{name}.LayerNorm", x))
         gate, value = both[:, : both.shape[1] // 2], both[:, both.shape[1] // 2 :]
         silu = gate / (1 + np.exp(-gate))
-        x = x + _linear(state, f"{name}.output.dense", silu * value)
-    x = _norm(state, "esm.encoder.emb_layer_norm_after", x)
-    pooled = np.tanh(_linear(state, "classifier.dense", x[:1]))
-    return _linear(state, "classifier.out_proj", pooled)[0]
+        x = x + linear(state, f"{name}.output.dense", silu * value)
+    x = norm(state, "esm.encoder.emb_layer_norm_after", x)
+    pooled = np.tanh(linear(state, "classifier.dense", x[:1]))
+    return linear(state, "classifier.out_proj", pooled)[0]
 
 
 def test_logits_equal_a_slow_reference() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import erf, softmax
+from slow_reference import linear, norm
 
 from study.models.mosaicbert import (
     MosaicBertConfig,
@@ -37,19 +38,8 @@ def test_the_slopes_are_those_of_the_alibi_paper(heads: int, exponents: list[flo
 # The reference: one sequence, float64, a loop over heads and positions.
 
 
-def _linear(state: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
-    product = x @ state[f"{name}.weight"].T
-    return product + state[f"{name}.bias"] if f"{name}.bias" in state else product
-
-
-def _norm(state: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
-    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-    scaled = (x - mean) / np.sqrt(variance + 1e-12)
-    return scaled * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-
 def _attend(state: dict[str, np.ndarray], name: str, x: np.ndarray, heads: int) -> np.ndarray:
-    fused = _linear(state, f"{name}.Wqkv", x)  # the hub's fused matrix: queries, keys, values
+    fused = linear(state, f"{name}.Wqkv", x)  # the hub's fused matrix: queries, keys, values
     size = x.shape[1] // heads
     result = np.zeros_like(x)
     for head, slope in enumerate(alibi_slopes(heads).double().numpy()):
@@ -65,10 +55,10 @@ def _attend(state: dict[str, np.ndarray], name: str, x: np.ndarray, heads: int) 
 
 
 def _feed_forward(state: dict[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
-    both = _linear(state, f"{name}.gated_layers", x)
+    both = linear(state, f"{name}.gated_layers", x)
     gate, value = both[:, : both.shape[1] // 2], both[:, both.shape[1] // 2 :]
     gelu = 0.5 * gate * (1 + erf(gate / math.sqrt(2)))
-    return _norm(state, f"{name}.layernorm", x + _linear(state, f"{name}.wo", gelu * value))
+    return norm(state, f"{name}.layernorm", x + linear(state, f"{name}.wo", gelu * value))
 
 
 def _reference(
@@ -76,15 +66,15 @@ def _reference(
 ) -> np.ndarray:
     words = state["bert.embeddings.word_embeddings.weight"][ids]
     kinds = state["bert.embeddings.token_type_embeddings.weight"][[0] * len(ids)]
-    x = _norm(state, "bert.embeddings.LayerNorm", words + kinds)
+    x = norm(state, "bert.embeddings.LayerNorm", words + kinds)
     for layer in range(layers):
         name = f"bert.encoder.layer.{layer}"
         mixed = _attend(state, f"{name}.attention.self", x, heads)
-        projected = _linear(state, f"{name}.attention.output.dense", mixed)
-        x = _norm(state, f"{name}.attention.output.LayerNorm", x + projected)
+        projected = linear(state, f"{name}.attention.output.dense", mixed)
+        x = norm(state, f"{name}.attention.output.LayerNorm", x + projected)
         x = _feed_forward(state, f"{name}.mlp", x)
-    pooled = np.tanh(_linear(state, "bert.pooler.dense", x[:1]))
-    return _linear(state, "classifier", pooled)[0]
+    pooled = np.tanh(linear(state, "bert.pooler.dense", x[:1]))
+    return linear(state, "classifier", pooled)[0]
 
 
 def hub_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
