@@ -45,6 +45,8 @@ def print_plan(
             console.print(f"\n{title}", style="italic")
             console.print(table)
     console.print()
+    for line in _event_lines(points):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
 
 
@@ -110,6 +112,17 @@ def _schedule_table(points: Sequence[Forecast]) -> Table:
     settings, schedules = _differing(map(_settings, points)), _differing(map(_schedule, points))
     rows = [a | b for a, b in zip(settings, schedules, strict=True)]
     return _filled(rows if schedules[0] else [])
+
+
+def _event_lines(points: Sequence[Forecast]) -> list[str]:
+    """The budget at each mask event, of every schedule once, as step:triplets."""
+    found = {}
+    for point in points:
+        if point.plan.budget is not None:
+            events = " ".join(f"{step}:{budget}" for step, budget in point.plan.budget.events())
+            named = {k: v for k, v in _settings(point).items() if k in SHOWN}
+            found[events] = ", ".join(f"{name} {value}" for name, value in named.items())
+    return [f"mask events (step:triplets) with {named}: {e}" for e, named in found.items()]
 
 
 def _parameter_table(points: Sequence[Forecast]) -> Table:

@@ -137,3 +137,13 @@ def test_a_grid_has_no_more_trials_than_points(trials: int, said: int) -> None:
         "search.sampler={name: grid}", f"search.trials={trials}",
     )  # fmt: skip
     assert only(lines, "search ") == f"search     {said} trials by grid, maximizing dev_mcc"
+
+
+def test_every_schedule_says_its_budget_at_each_mask_event() -> None:
+    lines = plan_of("adalora_rs", "adapter.deltaT=30")
+    events = [line for line in lines if line.startswith("mask events (step:triplets) with ")]
+    assert any(
+        line.endswith("b0 14, bT 14, deltaT 30: 30:336 60:336 90:336 120:336") for line in events
+    )
+    assert len(events) == len(set(events)) > 2
+    assert not [line for line in plan_of("lora") if line.startswith("mask events")]
