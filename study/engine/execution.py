@@ -11,7 +11,7 @@ from rich.console import Console
 
 from study.engine.folder import StudyFolder
 from study.engine.journal import Event
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources
@@ -69,7 +69,7 @@ def start_ray(address: str | None) -> None:
 
 
 def run_trials(
-    ledger: Ledger,
+    ledger: StudyLedger,
     info: BackboneInfo,
     data: EncodedTask,
     tracker: Tracker,
@@ -149,7 +149,7 @@ class _Failures(tune.Callback):  # type: ignore[misc]
 class _Checkpoints:
     """Deletes the checkpoints that nothing needs: a trial's that has ended, unless it is best."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
 
     def __call__(self, event: Event, record: StudyRecord) -> None:

@@ -17,16 +17,19 @@ Listener = Callable[[Event, StudyRecord], None]
 
 
 class Ledger:
-    """The journal of a study and its fold, kept in step."""
+    """A journal and its fold, kept in step.
 
-    def __init__(self, folder: StudyFolder, spec: StudySpec) -> None:
+    `metric` is the report's metric that decides, e.g. dev_mcc.
+    """
+
+    def __init__(self, folder: StudyFolder, metric: str) -> None:
         self.folder = folder
-        self.spec = spec
+        self.metric = metric
         self.journal = Journal(folder.journal)
         events = self.journal.read()
         self.opened = bool(events)
-        """Whether the study had been opened before, by an earlier run of the driver."""
-        self.record = StudyRecord.of(events, spec.objective)
+        """Whether the folder had been opened before, by an earlier run of the driver."""
+        self.record = StudyRecord.of(events, metric)
         self.listeners: list[Listener] = []
 
     def note(self, event: str, **fields: Any) -> Event:
@@ -41,6 +44,19 @@ class Ledger:
         """Records that a trial has ended; a trial ends once."""
         if trial.state == "running":
             self.note("ended", trial=trial.number, state=state, reason=reason, value=trial.value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Ray pickles searcher and scheduler now and then; what it would restore is never used,
+        # as a resumed study is rebuilt from the journal.
+        return (Ledger, (self.folder, self.metric))
+
+
+class StudyLedger(Ledger):
+    """The ledger of a study: what was asked for, what is left, what is best."""
+
+    def __init__(self, folder: StudyFolder, spec: StudySpec) -> None:
+        super().__init__(folder, spec.objective)
+        self.spec = spec
 
     @property
     def maximize(self) -> bool:
@@ -58,6 +74,4 @@ class Ledger:
         return self.record.best(self.maximize)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Ray pickles searcher and scheduler now and then; what it would restore is never used,
-        # as a resumed study is rebuilt from the journal.
-        return (Ledger, (self.folder, self.spec))
+        return (StudyLedger, (self.folder, self.spec))

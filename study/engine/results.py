@@ -9,7 +9,7 @@ import ray
 import torch
 
 from study.engine.folder import StudyFolder
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
 from study.engine.resources import Resources
 from study.models import load_backbone
@@ -49,7 +49,11 @@ def _row(trial: TrialRecord) -> dict[str, Any]:
 
 
 def crown(
-    ledger: Ledger, winner: TrialRecord, info: BackboneInfo, data: EncodedTask, wanted: Resources
+    ledger: StudyLedger,
+    winner: TrialRecord,
+    info: BackboneInfo,
+    data: EncodedTask,
+    wanted: Resources,
 ) -> None:
     """Evaluates the winner on the test split, once, and writes best.yaml and best/.
 

@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, grid, trials_wanted
@@ -39,7 +39,7 @@ Planner = Callable[[StudySpec], tuple[int, int]]
 class OptunaSearcher(Searcher):  # type: ignore[misc]
     """Suggests the trials of a study: first those left unfinished, then new ones."""
 
-    def __init__(self, ledger: Ledger, planner: Planner) -> None:
+    def __init__(self, ledger: StudyLedger, planner: Planner) -> None:
         super().__init__(metric=ledger.spec.objective, mode="max" if ledger.maximize else "min")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.ledger = ledger
@@ -50,7 +50,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         self._unfinished = [trial.number for trial in ledger.record.in_state("running")]
         self._open(ledger)
 
-    def _open(self, ledger: Ledger) -> None:
+    def _open(self, ledger: StudyLedger) -> None:
         self._space = distributions(ledger.spec)
         self._study = rebuild_study(ledger.record, self._space, ledger.maximize)
         self._mirror = Mirror(ledger, self._space)
@@ -146,7 +146,7 @@ class Mirror:
     that the study does not.
     """
 
-    def __init__(self, ledger: Ledger, space: Mapping[str, BaseDistribution]) -> None:
+    def __init__(self, ledger: StudyLedger, space: Mapping[str, BaseDistribution]) -> None:
         path = ledger.folder.optuna
         path.unlink(missing_ok=True)
         self._study = optuna.create_study(

@@ -12,7 +12,7 @@ from rich.console import Console
 from study import __version__
 from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.preparation import warn
 from study.engine.preview import print_plan
 from study.engine.resources import Resources, resources
@@ -72,7 +72,7 @@ def run_study(
     console = Console()
     if StudyFolder(path).journal.exists():
         with locked(StudyFolder(path)):
-            ledger = Ledger(StudyFolder(path), spec)
+            ledger = StudyLedger(StudyFolder(path), spec)
             _check_data(ledger, data)
             if ledger.complete and ledger.record.winner is not None:
                 _bring_up_to_date(ledger, tracking_uri)
@@ -96,7 +96,7 @@ def run_study(
         ray.shutdown()
 
 
-def _bring_up_to_date(ledger: Ledger, tracking_uri: str | None) -> None:
+def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Writes what a complete study may lack: a server was away, or the driver died at the end."""
     write_trials(ledger.folder, ledger.record)
     assert ledger.record.winner is not None
@@ -106,7 +106,7 @@ def _bring_up_to_date(ledger: Ledger, tracking_uri: str | None) -> None:
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
 
 
-def _check_data(ledger: Ledger, data: EncodedTask) -> None:
+def _check_data(ledger: StudyLedger, data: EncodedTask) -> None:
     """Refuses to go on with other data than the study began with."""
     before = next((e.get("data") for e in ledger.journal.read() if e["event"] == "study"), None)
     if before is not None and before != data.fingerprint():
@@ -117,8 +117,8 @@ def _check_data(ledger: Ledger, data: EncodedTask) -> None:
         )
 
 
-def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> Ledger:
-    ledger = Ledger(folder, spec)
+def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> StudyLedger:
+    ledger = StudyLedger(folder, spec)
     versions = {name: metadata.version(name) for name in CREATED_WITH}
     created_with = {"adalora-rs-study": __version__} | versions
     if ledger.opened:
@@ -132,7 +132,7 @@ def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> Led
 
 
 def _run(
-    ledger: Ledger,
+    ledger: StudyLedger,
     tracker: Tracker,
     info: BackboneInfo,
     data: EncodedTask,

@@ -11,7 +11,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.record import TrialRecord
 from study.spec import StudySpec
 
@@ -22,7 +22,7 @@ STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
 class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     """Decides after every report whether a trial goes on."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: StudyLedger) -> None:
         spec = ledger.spec
         super().__init__(
             time_attr="report",

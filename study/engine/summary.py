@@ -5,11 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord
 
 
-def print_summary(console: Console, ledger: Ledger, tracking_uri: str | None) -> None:
+def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Prints the winner with its scores, the failures, the path and the next commands."""
     record, folder = ledger.record, ledger.folder
     winner = record.winner
@@ -40,7 +40,7 @@ def print_summary(console: Console, ledger: Ledger, tracking_uri: str | None) ->
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_failures(console: Console, ledger: Ledger, gave_up: str) -> None:
+def print_failures(console: Console, ledger: StudyLedger, gave_up: str) -> None:
     """Prints why a study has no winner."""
     why = gave_up or "no trial was completed"
     lines = [f"the study could not finish: {why}", *_failure_lines(ledger)]
@@ -78,7 +78,7 @@ def _counts(record: StudyRecord) -> str:
     return ", ".join(f"{len(record.in_state(s))} {word}" for s, word in states.items())  # type: ignore[arg-type]
 
 
-def _failure_lines(ledger: Ledger) -> list[str]:
+def _failure_lines(ledger: StudyLedger) -> list[str]:
     lines = []
     for trial in ledger.record.in_state("failed"):
         file = ledger.folder.failure(trial.number)

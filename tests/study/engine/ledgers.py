@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from study.engine.folder import open_folder
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.spec import StudySpec, load_spec
 
 SPACE = """
@@ -29,7 +29,7 @@ scheduler:
 """
 
 ReadSpec = Callable[..., StudySpec]
-OpenLedger = Callable[..., Ledger]
+OpenLedger = Callable[..., StudyLedger]
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def read_spec(tmp_path: Path) -> ReadSpec:
 def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
     """Returns a function of --set overrides: a ledger in one and the same study folder."""
 
-    def open_(*overrides: str) -> Ledger:
+    def open_(*overrides: str) -> StudyLedger:
         spec = read_spec(*overrides)
-        ledger = Ledger(open_folder(tmp_path / "runs" / "a study", spec), spec)
+        ledger = StudyLedger(open_folder(tmp_path / "runs" / "a study", spec), spec)
         if not ledger.opened:
             ledger.note("study", version=1, name="a study", spec="spec.yaml")
         return ledger
@@ -58,7 +58,7 @@ def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
     return open_
 
 
-def create(ledger: Ledger, number: int, reports: int = 4) -> None:
+def create(ledger: StudyLedger, number: int, reports: int = 4) -> None:
     """Journals a created trial with parameters in the middle of the space."""
     ledger.note(
         "created",
@@ -72,7 +72,7 @@ def create(ledger: Ledger, number: int, reports: int = 4) -> None:
     )
 
 
-def report(ledger: Ledger, number: int, index: int, value: float | None) -> None:
+def report(ledger: StudyLedger, number: int, index: int, value: float | None) -> None:
     """Journals a report with a dev MCC."""
     metrics = {ledger.spec.objective: value, "train_loss": 0.5}
     ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)

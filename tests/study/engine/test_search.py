@@ -10,7 +10,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.search import GIVE_UP_AFTER, OptunaSearcher, frozen_trial
 from study.spec.space import distributions
 
@@ -44,7 +44,7 @@ def ask(searcher: OptunaSearcher, name: str) -> Any:
     return suggestion
 
 
-def finish(ledger: Ledger, searcher: OptunaSearcher, name: str, value: float) -> None:
+def finish(ledger: StudyLedger, searcher: OptunaSearcher, name: str, value: float) -> None:
     """Ends the trial that Ray knows as `name` after one report."""
     number = searcher._numbers[name]
     report(ledger, number, 1, value)
@@ -52,7 +52,7 @@ def finish(ledger: Ledger, searcher: OptunaSearcher, name: str, value: float) ->
     searcher.on_trial_complete(name, {})
 
 
-def run_one_by_one(ledger: Ledger, trials: int, start: int = 0) -> list[Any]:
+def run_one_by_one(ledger: StudyLedger, trials: int, start: int = 0) -> list[Any]:
     """Runs trials to their end; returns the searcher's suggestions."""
     searcher = OptunaSearcher(ledger, planner)
     suggestions = []

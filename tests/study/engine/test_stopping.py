@@ -8,7 +8,7 @@ import pytest
 from ledgers import OpenLedger, ReadSpec, create, report
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.stopping import Scheduler, first_rung, rungs
 
 
@@ -28,7 +28,7 @@ def ray_trial(number: int, name: str | None = None) -> Any:
     return SimpleNamespace(config={"trial": number}, trial_id=name or f"ray-{number}")
 
 
-def start(ledger: Ledger, scheduler: Scheduler, number: int, reports: int = 4) -> None:
+def start(ledger: StudyLedger, scheduler: Scheduler, number: int, reports: int = 4) -> None:
     create(ledger, number, reports=reports)
     scheduler.on_trial_add(None, ray_trial(number))
 

@@ -11,7 +11,7 @@ from ledgers import OpenLedger, create, report
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from study.engine.ledger import Ledger
+from study.engine.ledger import StudyLedger
 from study.engine.tracking import STUDY_TAG, TRIAL_TAG, Tracker, check_tracking_uri
 from study.errors import InputError
 
@@ -23,7 +23,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def ledger(open_ledger: OpenLedger) -> Ledger:
+def ledger(open_ledger: OpenLedger) -> StudyLedger:
     return open_ledger()
 
 
@@ -35,7 +35,7 @@ def runs(tracker: Tracker) -> tuple[list, list]:
     return parents, sorted(children, key=lambda run: int(run.data.tags[TRIAL_TAG]))
 
 
-def three_trials(ledger: Ledger) -> None:
+def three_trials(ledger: StudyLedger) -> None:
     for number, state in enumerate(["complete", "pruned", "failed"]):
         create(ledger, number)
         report(ledger, number, 1, 0.25 + number)
@@ -43,7 +43,7 @@ def three_trials(ledger: Ledger) -> None:
 
 
 def test_a_study_is_a_parent_run_with_a_child_a_trial_in_the_right_state(
-    ledger: Ledger, database: str
+    ledger: StudyLedger, database: str
 ) -> None:
     tracker = Tracker(ledger.folder, database, "a study")
     ledger.listeners.append(tracker)
@@ -58,7 +58,7 @@ def test_a_study_is_a_parent_run_with_a_child_a_trial_in_the_right_state(
 
 
 def test_parameters_have_the_names_of_the_yaml_and_metrics_their_steps(
-    ledger: Ledger, database: str
+    ledger: StudyLedger, database: str
 ) -> None:
     tracker = Tracker(ledger.folder, database, "a study")
     ledger.listeners.append(tracker)
@@ -75,7 +75,7 @@ def test_parameters_have_the_names_of_the_yaml_and_metrics_their_steps(
 
 
 def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
-    ledger: Ledger, open_ledger: OpenLedger, database: str
+    ledger: StudyLedger, open_ledger: OpenLedger, database: str
 ) -> None:
     before = Tracker(ledger.folder, database, "a study")
     ledger.listeners.append(before)
@@ -100,7 +100,7 @@ def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
 
 
 def test_two_studies_of_one_name_on_one_server_stay_apart(
-    ledger: Ledger, database: str, tmp_path: Path
+    ledger: StudyLedger, database: str, tmp_path: Path
 ) -> None:
     first = Tracker(ledger.folder, database, "a study")
     ledger.journal.path.unlink()
@@ -109,7 +109,7 @@ def test_two_studies_of_one_name_on_one_server_stay_apart(
     assert runs(first)[0][0].info.run_id != runs(second)[0][0].info.run_id
 
 
-def test_a_metric_that_is_not_finite_is_left_out(ledger: Ledger, database: str) -> None:
+def test_a_metric_that_is_not_finite_is_left_out(ledger: StudyLedger, database: str) -> None:
     tracker = Tracker(ledger.folder, database, "a study")
     create(ledger, 0)
     report(ledger, 0, 1, None)
@@ -119,7 +119,7 @@ def test_a_metric_that_is_not_finite_is_left_out(ledger: Ledger, database: str) 
     assert child.data.metrics["train_loss"] == 0.5
 
 
-def test_the_winners_files_are_artifacts_of_its_run(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_winners_files_are_artifacts_of_its_run(ledger: StudyLedger, tmp_path: Path) -> None:
     tracker = Tracker(ledger.folder, None, "a study")
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)
@@ -137,7 +137,7 @@ def test_the_winners_files_are_artifacts_of_its_run(ledger: Ledger, tmp_path: Pa
 
 
 def test_a_server_that_fails_does_not_stop_the_study_and_is_caught_up_with(
-    ledger: Ledger, database: str, monkeypatch: pytest.MonkeyPatch
+    ledger: StudyLedger, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracker = Tracker(ledger.folder, database, "a study")
     ledger.listeners.append(tracker)
@@ -158,7 +158,7 @@ def test_a_server_that_fails_does_not_stop_the_study_and_is_caught_up_with(
     assert [m.value for m in history] == [0.25, 0.5]
 
 
-def test_a_database_keeps_its_artifacts_beside_itself(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_database_keeps_its_artifacts_beside_itself(tmp_path: Path, ledger: StudyLedger) -> None:
     (tmp_path / "elsewhere").mkdir()
     check_tracking_uri(f"sqlite:///{tmp_path}/elsewhere/mlflow.db")
     with pytest.raises(InputError, match="must lie in a folder that can be written"):
@@ -166,7 +166,7 @@ def test_a_database_keeps_its_artifacts_beside_itself(tmp_path: Path, ledger: Le
 
 
 def test_parameters_that_a_dead_driver_did_not_write_are_written_on_resume(
-    ledger: Ledger, database: str, monkeypatch: pytest.MonkeyPatch
+    ledger: StudyLedger, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Tracker(ledger.folder, database, "a study")
     create(ledger, 0)
