@@ -7,6 +7,8 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
 from rich.console import Console
 
 from study.engine.folder import StudyFolder
@@ -22,6 +24,7 @@ from study.engine.worker import TrialWorker
 from study.errors import InputError
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec
+from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.plan import make_plan
 
@@ -80,47 +83,65 @@ def run_trials(
 
     After an interruption some trials of the record are still running.
     """
-    planner = _Planner(len(data.train))
-    tracker(_OPENED, ledger.record)
+    tracker(OPENED, ledger.record)
     scheduler = Scheduler(ledger)
-    searcher = OptunaSearcher(ledger, planner)
-    progress = Progress(ledger.spec, console, wanted.concurrent)
-    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
-    worker = tune.with_resources(
-        tune.with_parameters(
-            TrialWorker,
-            spec=ledger.spec,
-            info=info,
-            data=data,
-            folder=ledger.folder,
-            wanted=wanted,
-        ),
-        {"cpu": wanted.cpus, "gpu": wanted.gpus},
+    searcher = OptunaSearcher(ledger, _Planner(len(data.train)))
+    spec = ledger.spec
+    progress = Progress(
+        console,
+        metric=ledger.metric,
+        columns=tuple(spec.domains),
+        trials=trials_wanted(spec),
+        concurrent=wanted.concurrent,
+        maximize=ledger.maximize,
     )
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
+    worker = tune.with_parameters(
+        TrialWorker, spec=spec, info=info, data=data, folder=ledger.folder, wanted=wanted
+    )
+    resources = {"cpu": wanted.cpus, "gpu": wanted.gpus}
+    with progress:
+        fit(
+            tune.with_resources(worker, resources),
+            searcher,
+            scheduler,
+            ledger.folder,
+            wanted.concurrent,
+        )
+    return str(searcher.gave_up)
+
+
+def fit(
+    worker: Any,
+    searcher: Searcher,
+    scheduler: TrialScheduler,
+    folder: StudyFolder,
+    concurrent: int,
+) -> None:
+    """Lets Ray Tune run what `searcher` suggests until it has no more."""
     tuner = tune.Tuner(
         worker,
         tune_config=tune.TuneConfig(
             num_samples=-1,
             search_alg=searcher,
             scheduler=scheduler,
-            max_concurrent_trials=wanted.concurrent,
+            max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_dirname_creator=_trial_dirname,
         ),
         run_config=tune.RunConfig(
-            name=f"session-{len(list(ledger.folder.ray.iterdir())):03d}",
-            storage_path=str(ledger.folder.ray),
-            callbacks=[_Failures(ledger.folder)],
+            name=f"session-{len(list(folder.ray.iterdir())):03d}",
+            storage_path=str(folder.ray),
+            callbacks=[_Failures(folder)],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
     )
-    with progress:
-        tuner.fit()
-    return str(searcher.gave_up)
+    tuner.fit()
 
 
-_OPENED: Event = {"event": "opened"}
+OPENED: Event = {"event": "opened"}
+"""What a tracker is told first, before anything happens."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import InputError
-from study.spec import StudySpec, dump_spec, load_spec
+from study.spec import StudySpec, load_spec
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,11 @@ class StudyFolder:
         return self.failures / f"trial-{trial:05d}.txt"
 
 
-def check_folder(path: Path, spec: StudySpec, resume: bool) -> None:
+Changes = Callable[[Path], Sequence[str]]
+"""A folder's spec.yaml -> the sections in which it asks for something else than now."""
+
+
+def check_folder(path: Path, changes: Changes, resume: bool) -> None:
     """Checks that a study may start or go on in `path`; writes nothing.
 
     Raises:
@@ -107,7 +111,7 @@ def check_folder(path: Path, spec: StudySpec, resume: bool) -> None:
                 f"{path}: a new study needs a folder of its own, but this one holds a study; "
                 "continue it with --resume, or choose another --name"
             )
-        _check_same(folder, spec)
+        _refuse_changes(path, changes(folder.spec))
     elif resume:
         raise InputError(
             f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
@@ -121,8 +125,8 @@ def check_folder(path: Path, spec: StudySpec, resume: bool) -> None:
     _check_writable(path)
 
 
-def open_folder(path: Path, spec: StudySpec) -> StudyFolder:
-    """Creates the folder and writes the spec into it; call `check_folder` first."""
+def open_folder(path: Path, spec: str) -> StudyFolder:
+    """Creates the folder and writes the spec's YAML into it; call `check_folder` first."""
     folder = StudyFolder(path)
     try:
         for directory in (path, folder.checkpoints, folder.failures, folder.ray):
@@ -134,7 +138,7 @@ def open_folder(path: Path, spec: StudySpec) -> StudyFolder:
         ) from None
     if not folder.spec.exists():
         partial = folder.spec.with_suffix(".partial")
-        partial.write_text(dump_spec(spec), encoding="utf-8")
+        partial.write_text(spec, encoding="utf-8")
         partial.replace(folder.spec)
     return folder
 
@@ -157,14 +161,21 @@ def locked(folder: StudyFolder) -> Iterator[None]:
         yield
 
 
-def _check_same(folder: StudyFolder, spec: StudySpec) -> None:
+def changes_of_study(spec: StudySpec) -> Changes:
     """What decides results must be as it was; how many resources are used may change."""
-    before = load_spec(str(folder.spec)).model_dump(exclude={"resources"})
-    after = spec.model_dump(exclude={"resources"})
-    changed = [name for name in after if after[name] != before.get(name)]
+
+    def changes(file: Path) -> list[str]:
+        before = load_spec(str(file)).model_dump(exclude={"resources"})
+        after = spec.model_dump(exclude={"resources"})
+        return [name for name in after if after[name] != before.get(name)]
+
+    return changes
+
+
+def _refuse_changes(path: Path, changed: Sequence[str]) -> None:
     if changed:
         raise InputError(
-            f"{folder.path}: --resume needs the spec that the study was started with "
+            f"{path}: --resume needs the spec that the study was started with "
             f"(spec.yaml), but it differs in: {', '.join(changed)}; undo the change, or start a "
             "study of another --name"
         )

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from study.deadline import within
-from study.engine.folder import check_folder
+from study.engine.folder import changes_of_study, check_folder
 from study.engine.tracking import check_tracking_uri
 from study.errors import InputError
 from study.models.inspect import BackboneInfo, inspect_backbone
@@ -25,7 +25,7 @@ def check_services(
     Raises:
         InputError: one of them cannot be used.
     """
-    check_folder(path, spec, resume)
+    check_folder(path, changes_of_study(spec), resume)
     if tracking_uri is not None:
         check_tracking_uri(tracking_uri)
     check_cluster(spec, address)

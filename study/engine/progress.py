@@ -5,6 +5,7 @@ line.
 """
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -12,8 +13,6 @@ from rich.table import Table
 
 from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
-from study.spec import StudySpec
-from study.spec.space import trials_wanted
 
 ROWS = 12
 """Trials shown at a time: those running and the latest to end."""
@@ -22,12 +21,29 @@ ROWS = 12
 class Progress:
     """Follows a study's record on the console; use as a context manager and as a listener."""
 
-    def __init__(self, spec: StudySpec, console: Console, concurrent: int) -> None:
-        self.spec = spec
+    def __init__(
+        self,
+        console: Console,
+        *,
+        metric: str,
+        columns: Sequence[str],
+        trials: int,
+        concurrent: int,
+        maximize: bool | None,
+    ) -> None:
+        """Shows `columns` (parameters or settings) of up to `trials` trials.
+
+        `maximize` says whether the largest value of `metric` is the best; None: there is no best,
+        as the trials answer different questions.
+        """
         self.console = console
+        self.metric = metric
+        self.columns = columns
+        self.trials = trials
         self.concurrent = concurrent
+        self.maximize = maximize
         self._started = time.time()
-        self._record = StudyRecord(spec.objective)
+        self._record = StudyRecord(metric)
         self._live = Live(console=console, refresh_per_second=2, get_renderable=self._table)
 
     def __enter__(self) -> "Progress":
@@ -49,24 +65,32 @@ class Progress:
 
     def _line(self, trial: TrialRecord) -> str:
         value = "-" if trial.value is None else f"{trial.value:.4f}"
-        settings = "  ".join(f"{k}={_short(v)}" for k, v in trial.settings.items())
+        settings = "  ".join(f"{k}={_short(v)}" for k, v in self._cells(trial).items())
         done = f"{len(trial.reports)}/{trial.reports_planned}"
         why = f" ({trial.reason})" if trial.state == "failed" else ""
         return (
             f"trial {trial.number:>3} {trial.state}{why} after {done} reports  "
-            f"{self.spec.objective} {value}  {settings}"
+            f"{self.metric} {value}  {settings}"
         )
 
     def _headline(self) -> str:
         record = self._record
         counts = {s: len(record.in_state(s)) for s in ("complete", "pruned", "failed", "running")}
-        best = record.best(self.spec.search.metric != "loss")
-        score = f"best {best.value:.4f} (trial {best.number})" if best else "no best yet"
+        stopped = "" if self.maximize is None else f"{counts['pruned']} stopped, "
         return (
-            f"{counts['complete']} complete, {counts['pruned']} stopped, {counts['failed']} "
-            f"failed, {counts['running']} running of {trials_wanted(self.spec)}; {score}; "
-            f"{self._time_left()}"
+            f"{counts['complete']} complete, {stopped}{counts['failed']} failed, "
+            f"{counts['running']} running of {self.trials}; {self._best()}{self._time_left()}"
         )
+
+    def _best(self) -> str:
+        if self.maximize is None:
+            return ""
+        best = self._record.best(self.maximize)
+        return f"best {best.value:.4f} (trial {best.number}); " if best else "no best yet; "
+
+    def _cells(self, trial: TrialRecord) -> dict[str, object]:
+        values = trial.params | trial.settings
+        return {name: values[name] for name in self.columns}
 
     def _time_left(self) -> str:
         """Extrapolates from the mean duration of the trials that ended in this session."""
@@ -75,12 +99,12 @@ class Progress:
             return "time left not known yet"
         per_trial = sum((t.ended or 0) - max(t.created, self._started) for t in ended) / len(ended)
         over = len(self._record.in_state("complete", "pruned", "failed"))
-        waves = max(0, trials_wanted(self.spec) - over) / max(1, self.concurrent)
+        waves = max(0, self.trials - over) / max(1, self.concurrent)
         return f"about {_duration(per_trial * waves)} left"
 
     def _table(self) -> Table:
         table = Table(title=self._headline(), title_justify="left", expand=False)
-        for column in ("trial", "state", "report", self.spec.objective, *self.spec.domains):
+        for column in ("trial", "state", "report", self.metric, *self.columns):
             table.add_column(column, justify="right")
         trials = list(self._record.trials.values())  # The driver adds some meanwhile.
         running = [t for t in trials if t.state == "running"]
@@ -93,7 +117,7 @@ class Progress:
                 trial.state,
                 f"{len(trial.reports)}/{trial.reports_planned}",
                 value,
-                *(_short(trial.settings[name]) for name in self.spec.domains),
+                *map(_short, self._cells(trial).values()),
                 style={"running": "bold", "pruned": "dim", "failed": "red"}.get(trial.state),
             )
         return table

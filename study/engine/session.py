@@ -23,7 +23,7 @@ from study.engine.tracking import Tracker
 from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
-from study.spec import StudySpec, resolve
+from study.spec import StudySpec, dump_spec, resolve
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast, warnings
 
@@ -84,7 +84,7 @@ def run_study(
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())
-        folder = open_folder(path, spec)
+        folder = open_folder(path, dump_spec(spec))
         with locked(folder):
             ledger = _open_ledger(folder, spec, data)
             tracker = Tracker(folder, tracking_uri, path.name)

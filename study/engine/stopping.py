@@ -13,6 +13,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.ledger import StudyLedger
 from study.engine.record import TrialRecord
+from study.engine.worker import metrics_of
 from study.spec import StudySpec
 
 STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
@@ -58,7 +59,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             trial=record.number,
             report=report,
             step=int(result["step"]),
-            metrics=_metrics(result),
+            metrics=metrics_of(result),
         )
         decision = self.decide(record, report)
         if decision == "continue":
@@ -159,9 +160,3 @@ def rungs(spec: StudySpec) -> list[int]:
 def _stand_in(number: int) -> SimpleNamespace:
     """What ASHA sees of a trial: an identity that is the same after a resume."""
     return SimpleNamespace(trial_id=str(number))
-
-
-def _metrics(result: dict[str, Any]) -> dict[str, Any]:
-    """Takes our metrics out of Ray's result, which `TrialWorker` prefixed."""
-    prefix = "metrics/"
-    return {k.removeprefix(prefix): v for k, v in result.items() if k.startswith(prefix)}

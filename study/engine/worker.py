@@ -20,43 +20,40 @@ from study.training.encoded import EncodedTask
 from study.training.trial import DivergedError, Trial
 
 
-class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """Trains the trials that Ray assigns to this process, one after the other."""
+class TrainingWorker(tune.Trainable):  # type: ignore[misc]
+    """Trains what Ray assigns to this process, one trial after the other.
 
-    def setup(
-        self,
-        config: dict[str, Any],
-        spec: StudySpec,
-        info: BackboneInfo,
-        data: EncodedTask,
-        folder: StudyFolder,
-        wanted: Resources,
-    ) -> None:
-        """Loads what all trials share, then prepares the first."""
-        torch.set_num_threads(wanted.cpus)
-        self.spec, self.data, self.folder = spec, data, folder
-        self.device = wanted.device
-        self.backbone: Backbone = load_backbone(
-            info, num_labels=data.num_labels, dtype=spec.backbone.dtype
-        )
-        self.trial: Trial | None = None
+    A subclass says in `_prepare` what an assignment means.
+    """
+
+    trial: Trial | None = None
+    objective: str
+    """The metric that Ray is told by its own name."""
+    folder: StudyFolder
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Prepares the first trial."""
+        torch.set_num_threads(int(config["cpus"]))
         self._start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Prepares the next trial on the backbone that is already here."""
+        """Prepares the next trial with what is already here."""
         self._start(new_config)
         return True
+
+    def _prepare(self, config: dict[str, Any]) -> Trial:
+        """Returns the trial of an assignment, before its first step."""
+        raise NotImplementedError
 
     def _start(self, config: dict[str, Any]) -> None:
         self._close()
         self.number = int(config["trial"])
         self._assigned = float(config["assigned"])
         self._params = config["params"]
-        resolved = resolve(self.spec, self._params)
-        self.trial = Trial(resolved, self.backbone, self.data, self.device)
         self.report = 0
         self._repeated: dict[str, Any] | None = None
         self._start_seconds: float | None = None
+        self.trial = self._prepare(config)
         if self._checkpoint.exists():
             self._restore()
 
@@ -79,7 +76,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _train_and_evaluate(self, trial: Trial) -> dict[str, Any]:
         try:
             loss = trial.train_until(trial.plan.report_steps[self.report - 1])
-            scores = {f"dev_{k}": v for k, v in trial.evaluate(self.data.dev).items()}
+            scores = self._scores(trial)
         except DivergedError:
             loss, scores = float("nan"), {}
         metrics = {
@@ -88,9 +85,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             **trial.facts(),
             "start_seconds": self._start_seconds,
         }
-        result = {f"metrics/{name}": value for name, value in metrics.items()}
-        result[self.spec.objective] = scores.get(self.spec.objective, float("nan"))
-        return {"report": self.report, "step": trial.step, **result}
+        return result_of(self.report, trial.step, metrics, self.objective)
+
+    def _scores(self, trial: Trial) -> dict[str, float]:
+        return scores(trial, "dev")
 
     @property
     def _checkpoint(self) -> Path:
@@ -105,7 +103,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _restore(self) -> None:
         assert self.trial is not None
-        saved = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
+        saved = torch.load(self._checkpoint, map_location=self.trial.device, weights_only=True)
         if saved["params"] != self._params:
             return  # Left behind by a study whose journal is gone.
         self.trial.load_state_dict(saved["trial"])
@@ -120,3 +118,48 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def cleanup(self) -> None:
         """Lets the trial go before the process ends."""
         self._close()
+
+
+class TrialWorker(TrainingWorker):
+    """Trains the trials of one study: one backbone, one task, many settings."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        spec: StudySpec,
+        info: BackboneInfo,
+        data: EncodedTask,
+        folder: StudyFolder,
+        wanted: Resources,
+    ) -> None:
+        """Loads what all trials share, then prepares the first."""
+        self.spec, self.data, self.folder = spec, data, folder
+        self.objective = spec.objective
+        self.device = wanted.device
+        self.backbone: Backbone = load_backbone(
+            info, num_labels=data.num_labels, dtype=spec.backbone.dtype
+        )
+        super().setup(config | {"cpus": wanted.cpus})
+
+    def _prepare(self, config: dict[str, Any]) -> Trial:
+        resolved = resolve(self.spec, config["params"])
+        return Trial(resolved, self.backbone, self.data, self.device)
+
+
+def scores(trial: Trial, split: str) -> dict[str, float]:
+    """Returns a split's metrics by the names of the tables: dev_mcc and so on."""
+    found = trial.evaluate(getattr(trial.data, split))
+    return {f"{split}_{name}": value for name, value in found.items()}
+
+
+def result_of(report: int, step: int, metrics: dict[str, Any], objective: str) -> dict[str, Any]:
+    """Returns a report as Ray carries it: our metrics under a prefix, and the deciding one."""
+    result = {f"metrics/{name}": value for name, value in metrics.items()}
+    result[objective] = metrics.get(objective, float("nan"))
+    return {"report": report, "step": step, **result}
+
+
+def metrics_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Takes our metrics out of Ray's result again."""
+    prefix = "metrics/"
+    return {k.removeprefix(prefix): v for k, v in result.items() if k.startswith(prefix)}

@@ -7,7 +7,7 @@ import pytest
 
 from study.engine.folder import open_folder
 from study.engine.ledger import StudyLedger
-from study.spec import StudySpec, load_spec
+from study.spec import StudySpec, dump_spec, load_spec
 
 SPACE = """
 adapter:
@@ -50,7 +50,7 @@ def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
 
     def open_(*overrides: str) -> StudyLedger:
         spec = read_spec(*overrides)
-        ledger = StudyLedger(open_folder(tmp_path / "runs" / "a study", spec), spec)
+        ledger = StudyLedger(open_folder(tmp_path / "runs" / "a study", dump_spec(spec)), spec)
         if not ledger.opened:
             ledger.note("study", version=1, name="a study", spec="spec.yaml")
         return ledger

@@ -19,7 +19,14 @@ def test_the_table_has_all_running_trials_and_few_others(
         create(ledger, number)
         if number < ended:
             ledger.end(ledger.record.trials[number], "pruned", "")
-    progress = Progress(ledger.spec, Console(file=io.StringIO()), concurrent=running or 1)
+    progress = Progress(
+        Console(file=io.StringIO()),
+        metric=ledger.metric,
+        columns=tuple(ledger.spec.domains),
+        trials=100,
+        concurrent=running or 1,
+        maximize=True,
+    )
     progress(ledger.journal.read()[-1], ledger.record)
     shown = progress._table().row_count
     assert shown == max(running, min(ROWS, ended + running))

@@ -13,7 +13,7 @@ from study.engine.preparation import prepare_data
 from study.engine.resources import Resources
 from study.engine.worker import TrialWorker
 from study.models.inspect import BackboneInfo
-from study.spec import StudySpec, load_spec
+from study.spec import StudySpec, dump_spec, load_spec
 from study.training.encoded import EncodedTask
 
 ONE = Resources(cpus=1, gpus=0.0, concurrent=1)
@@ -39,7 +39,7 @@ def prepared() -> tuple[StudySpec, BackboneInfo, EncodedTask]:
 
 @pytest.fixture
 def folder(tmp_path: Path, prepared: Any) -> StudyFolder:
-    return open_folder(tmp_path / "study", prepared[0])
+    return open_folder(tmp_path / "study", dump_spec(prepared[0]))
 
 
 def start(prepared: Any, folder: StudyFolder, config: dict[str, Any]) -> TrialWorker:
@@ -79,7 +79,7 @@ def test_a_reused_worker_reports_what_a_fresh_one_would(
     worker.step()
     assert worker.reset_config({"trial": 1, "params": PARAMS, "assigned": time.time()})
     reused = [worker.step() for _ in range(3)]
-    other = open_folder(tmp_path / "other", prepared[0])
+    other = open_folder(tmp_path / "other", dump_spec(prepared[0]))
     fresh = start(prepared, other, {"trial": 1, "params": PARAMS})
     assert [scores(r) for r in reused] == [scores(fresh.step()) for _ in range(3)]
 
@@ -87,7 +87,7 @@ def test_a_reused_worker_reports_what_a_fresh_one_would(
 def test_a_restarted_trial_repeats_its_last_report_and_goes_on_as_if_nothing_had_happened(
     prepared: Any, folder: StudyFolder, tmp_path: Path
 ) -> None:
-    whole = start(prepared, open_folder(tmp_path / "whole", prepared[0]), _config())
+    whole = start(prepared, open_folder(tmp_path / "whole", dump_spec(prepared[0])), _config())
     expected = [scores(whole.step()) for _ in range(3)]
     first = start(prepared, folder, _config())
     first.step(), first.step()
