@@ -1,7 +1,8 @@
 """Backbones: which ones, what they are, their tokenizers, weights and classification heads.
 
 families.py       what differs between model families, one entry each
-presets.py        the paper's models by name: hub ids and licences
+presets.py        the paper's models by name: hub ids, sizes and licences
+sizes.py          how many parameters head, adapters and model have, by arithmetic; quick
 inspect.py        family, sizes and files of a backbone, from its config alone; quick
 tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
 backbones.py      the weights, checked key by key (torch and transformers)
@@ -19,28 +20,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from study.models.backbones import Backbone, empty_backbone, load_backbone
     from study.models.heads import head_pattern, reset_head
-    from study.models.inspect import BackboneInfo, inspect_backbone
+    from study.models.inspect import BackboneInfo, inspect_backbone, sizes_of
+    from study.models.sizes import Sizes
     from study.models.tokenization import token_lengths
 
 __all__ = [
     "Backbone",
     "BackboneInfo",
+    "Sizes",
     "empty_backbone",
     "head_pattern",
     "inspect_backbone",
     "load_backbone",
     "reset_head",
+    "sizes_of",
     "token_lengths",
 ]
 
 _HOMES = {
     "Backbone": "backbones",
     "BackboneInfo": "inspect",
+    "Sizes": "sizes",
     "empty_backbone": "backbones",
     "head_pattern": "heads",
     "inspect_backbone": "inspect",
     "load_backbone": "backbones",
     "reset_head": "heads",
+    "sizes_of": "inspect",
     "token_lengths": "tokenization",
 }
 

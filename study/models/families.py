@@ -23,6 +23,29 @@ class Family:
     """The key in config.json by which its checkpoints differ from their kin's."""
     limited: bool = True
     """Whether `max_position_embeddings` limits the length; ALiBi has no table of positions."""
+    gated: bool = False
+    """Whether f1 holds gate and value of the feed-forward, and so is twice as wide."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands between a backbone's output and the logits."""
+
+    pattern: str
+    """A regular expression for `re.fullmatch` on the names of its parameters."""
+    pooling: str
+    """The token that it reads."""
+    dense: bool
+    """Whether a dense layer of the hidden size comes before the output layer, both with biases."""
+
+
+HEADS: dict[Kin, Head] = {
+    "opt": Head(r"score\..+", "last token", dense=False),
+    "bert": Head(r"(bert\.pooler\.dense|classifier)\..+", "first token", dense=True),
+    "esm": Head(r"classifier\..+", "first token", dense=True),
+}
+"""By kin. BERT's is the output layer with the pooler below it: a masked-language-model checkpoint
+holds no pooler, or one that its training never touched, so it is new and trains like any head."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -34,9 +57,13 @@ FAMILIES: dict[str, Family] = {
         "bert",
         mark="alibi_starting_size",
         limited=False,
+        gated=True,
     ),
     "gated_esm": Family(
-        "study.models.gated_esm:GatedEsmForSequenceClassification", "esm", mark="add_bias_fnn"
+        "study.models.gated_esm:GatedEsmForSequenceClassification",
+        "esm",
+        mark="add_bias_fnn",
+        gated=True,
     ),
 }
 

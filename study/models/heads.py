@@ -1,28 +1,18 @@
-"""The classification head of each family, and drawing it anew.
-
-OPT's head is one layer on the last token; ESM's is a dense layer and an output layer on the
-first. BERT's is the output layer with the pooler below it: a masked-language-model checkpoint
-holds no pooler, or one that its training never touched, so it is new and trains like any head.
-"""
+"""Drawing the classification head anew; what it is in each family stands in `families.py`."""
 
 import re
 
 import torch
 from torch import nn
 
-from study.models.families import FAMILIES, Kin
+from study.models.families import FAMILIES, HEADS
 
-_PATTERNS: dict[Kin, str] = {
-    "opt": r"score\..+",
-    "bert": r"(bert\.pooler\.dense|classifier)\..+",
-    "esm": r"classifier\..+",
-}
 _STD = 0.02
 
 
 def head_pattern(family: str) -> str:
     """A regular expression for `re.fullmatch` on the names of the head's parameters."""
-    return _PATTERNS[FAMILIES[family].kin]
+    return HEADS[FAMILIES[family].kin].pattern
 
 
 def reset_head(model: nn.Module, family: str, generator: torch.Generator) -> None:

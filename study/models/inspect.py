@@ -9,6 +9,7 @@ from typing import Any
 from study.errors import InputError
 from study.models.families import FAMILIES, Kin, recognise
 from study.models.presets import PRESETS
+from study.models.sizes import Sizes
 
 EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
 WEIGHT_FILES = (
@@ -55,6 +56,29 @@ class BackboneInfo:
     def kin(self) -> Kin:
         """The family whose special tokens, pooling and head it shares."""
         return FAMILIES[self.family].kin
+
+    @property
+    def sizes(self) -> Sizes:
+        """What decides the number of parameters; that of the whole model is not known here."""
+        return Sizes(
+            family=self.family,
+            layers=self.layers,
+            hidden_size=self.hidden_size,
+            feed_forward_size=self.feed_forward_size,
+            embedding_size=self.embedding_size,
+            vocab_size=self.vocab_size,
+            max_positions=self.max_positions,
+        )
+
+
+def sizes_of(name: str, revision: str | None = None) -> Sizes:
+    """Returns a preset's sizes from its entry, without a network; any other's by inspecting it.
+
+    Raises InputError as `inspect_backbone` does.
+    """
+    if name in PRESETS and not Path(name).is_dir():
+        return PRESETS[name].sizes
+    return inspect_backbone(name, revision).sizes
 
 
 def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:

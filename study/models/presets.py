@@ -1,11 +1,13 @@
-"""The paper's backbones by name, and the other models of their kind: hub id, family, licence.
+"""The paper's backbones by name, and the other models of their kind: hub id, sizes, licence.
 
-Everything else follows from the family (`families.py`, `heads.py`, `adapters.targets`) and from
-the files of the model: class, pooling, head, tokenizer, which weights W_q, W_k, W_v, W_o, W_f1 and
-W_f2 are. Weights are never redistributed; a licence binds whoever downloads them.
+Everything else follows from the family (`families.py`, `adapters.targets`) and from the files of
+the model: class, pooling, head, tokenizer, which weights W_q, W_k, W_v, W_o, W_f1 and W_f2 are.
+Weights are never redistributed; a licence binds whoever downloads them.
 """
 
 from dataclasses import dataclass
+
+from study.models.sizes import Sizes
 
 _OPT = "OPT licence: research only, not commercial"
 _NT = "CC-BY-NC-SA-4.0: not commercial"
@@ -14,40 +16,61 @@ _APACHE = "Apache-2.0"
 
 @dataclass(frozen=True)
 class Preset:
-    """A model of the Hugging Face hub; `parameters` is its size with two labels."""
+    """A model of the Hugging Face hub."""
 
     hub_id: str
-    family: str
-    parameters: int
     licence: str
+    sizes: Sizes
+    revision: str | None = None
+    """The commit to take; None is the newest. `backbone.revision` goes before it.
+
+    No entry has one yet: a commit is to be pinned by who has loaded and tested it.
+    """
+
+    @property
+    def family(self) -> str:
+        """The family of its checkpoint."""
+        return self.sizes.family
 
 
-def _nucleotide_transformer(name: str, family: str, parameters: int) -> Preset:
-    return Preset(f"InstaDeepAI/nucleotide-transformer-{name}", family, parameters, _NT)
+def _opt(size: str, layers: int, width: int, embedding: int, parameters: int) -> Preset:
+    sizes = Sizes("opt", layers, width, 4 * width, embedding, 50272, 2048, parameters)
+    return Preset(f"facebook/opt-{size}", _OPT, sizes)
+
+
+def _dnabert(k: int, parameters: int) -> Preset:
+    sizes = Sizes("bert", 12, 768, 3072, 768, 4**k + 5, 512, parameters)
+    return Preset(f"zhihan1996/DNA_bert_{k}", _APACHE, sizes)
+
+
+def _nt(name: str, layers: int, width: int, parameters: int) -> Preset:
+    sizes = Sizes("esm", layers, width, 4 * width, width, 4105, 1000, parameters)
+    return Preset(f"InstaDeepAI/nucleotide-transformer-{name}", _NT, sizes)
+
+
+def _nt_v2(size: str, layers: int, width: int, parameters: int) -> Preset:
+    sizes = Sizes("gated_esm", layers, width, 4 * width, width, 4107, 2048, parameters)
+    return Preset(f"InstaDeepAI/nucleotide-transformer-v2-{size}-multi-species", _NT, sizes)
 
 
 PRESETS = {
-    "opt-125m": Preset("facebook/opt-125m", "opt", 125_240_832, _OPT),
-    "opt-350m": Preset("facebook/opt-350m", "opt", 331_197_440, _OPT),
-    "dnabert-3": Preset("zhihan1996/DNA_bert_3", "bert", 86_095_874, _APACHE),
-    "dnabert-4": Preset("zhihan1996/DNA_bert_4", "bert", 86_243_330, _APACHE),
-    "dnabert-5": Preset("zhihan1996/DNA_bert_5", "bert", 86_833_154, _APACHE),
-    "dnabert-6": Preset("zhihan1996/DNA_bert_6", "bert", 89_192_450, _APACHE),
-    "dnabert-2": Preset("zhihan1996/DNABERT-2-117M", "mosaicbert", 117_070_082, _APACHE),
-    "nt-500m-human-ref": _nucleotide_transformer("500m-human-ref", "esm", 480_440_803),
-    "nt-500m-1000g": _nucleotide_transformer("500m-1000g", "esm", 480_440_803),
-    "nt-2.5b-1000g": _nucleotide_transformer("2.5b-1000g", "esm", 2_537_288_323),
-    "nt-2.5b-multi-species": _nucleotide_transformer("2.5b-multi-species", "esm", 2_537_288_323),
-    "nt-v2-50m-multi-species": _nucleotide_transformer(
-        "v2-50m-multi-species", "gated_esm", 52_748_483
+    "opt-125m": _opt("125m", 12, 768, 768, 125_240_832),
+    "opt-350m": _opt("350m", 24, 1024, 512, 331_197_440),
+    "dnabert-3": _dnabert(3, 86_095_874),
+    "dnabert-4": _dnabert(4, 86_243_330),
+    "dnabert-5": _dnabert(5, 86_833_154),
+    "dnabert-6": _dnabert(6, 89_192_450),
+    "dnabert-2": Preset(
+        "zhihan1996/DNABERT-2-117M",
+        _APACHE,
+        Sizes("mosaicbert", 12, 768, 3072, 768, 4096, None, 117_070_082),
     ),
-    "nt-v2-100m-multi-species": _nucleotide_transformer(
-        "v2-100m-multi-species", "gated_esm", 94_732_643
-    ),
-    "nt-v2-250m-multi-species": _nucleotide_transformer(
-        "v2-250m-multi-species", "gated_esm", 230_388_099
-    ),
-    "nt-v2-500m-multi-species": _nucleotide_transformer(
-        "v2-500m-multi-species", "gated_esm", 492_036_563
-    ),
+    "nt-500m-human-ref": _nt("500m-human-ref", 24, 1280, 480_440_803),
+    "nt-500m-1000g": _nt("500m-1000g", 24, 1280, 480_440_803),
+    "nt-2.5b-1000g": _nt("2.5b-1000g", 32, 2560, 2_537_288_323),
+    "nt-2.5b-multi-species": _nt("2.5b-multi-species", 32, 2560, 2_537_288_323),
+    "nt-v2-50m-multi-species": _nt_v2("50m", 12, 512, 52_748_483),
+    "nt-v2-100m-multi-species": _nt_v2("100m", 22, 512, 94_732_643),
+    "nt-v2-250m-multi-species": _nt_v2("250m", 24, 768, 230_388_099),
+    "nt-v2-500m-multi-species": _nt_v2("500m", 29, 1024, 492_036_563),
 }

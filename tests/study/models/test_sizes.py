@@ -1,0 +1,91 @@
+"""Sizes by arithmetic against what is counted in the models themselves, on the meta device."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from preset_models import model_of
+
+from adapters import MATRICES, ParameterCount
+from study.errors import InputError
+from study.models import Backbone, Sizes, empty_backbone, inspect_backbone, sizes_of
+from study.models.presets import PRESETS
+from study.spec import StudySpec
+from study.training.methods import count
+
+PAPER_EMP = ("q", "k", "v", "f1", "f2")
+PUBLISHED = {  # 6 matrices, r = 8, lam not counted
+    "opt-125m": 1_327_104,
+    "opt-350m": 3_538_944,
+    "nt-500m-human-ref": 4_423_680,
+    "nt-2.5b-multi-species": 11_796_480,
+    "dnabert-2": 1_622_016,
+}
+
+
+class _Info:
+    """What counting asks of a backbone's info."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.family, self.layers = sizes.family, sizes.layers
+
+
+@cache
+def _backbone(name: str, num_labels: int) -> Any:
+    sizes = PRESETS[name].sizes
+    return Backbone(_Info(sizes), model_of(sizes, num_labels), tokenizer=None)  # type: ignore
+
+
+def _counted(adapter: dict[str, Any], backbone: Backbone) -> ParameterCount:
+    return count(StudySpec.model_validate({"adapter": adapter}), backbone)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_presets_numbers_are_those_counted_in_the_model(name: str) -> None:
+    sizes, backbone = sizes_of(name), _backbone(name, 2)
+    for matrices in (MATRICES, PAPER_EMP):
+        chosen = {"matrices": matrices}
+        for method in ("adalora_rs", "adalora"):
+            found = _counted({"method": method, "b0": 6, "bT": 4} | chosen, backbone)
+            assert found.adapter == sizes.adapter_parameters(matrices, 6, svd=True)
+            assert found.vectors == sizes.adapter_parameters(matrices, 6, svd=False)
+        found = _counted({"method": "lora", "rank": 8} | chosen, backbone)
+        assert found.adapter == sizes.adapter_parameters(matrices, 8, svd=False)
+    probe, full = (_counted({"method": m}, backbone) for m in ("linear_probe", "fmft"))
+    assert probe.total == probe.head == full.head == sizes.head_parameters(2)
+    assert full.total == full.backbone == probe.backbone == sizes.parameters
+    assert full.other == sizes.backbone_parameters
+
+
+@pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
+def test_a_presets_adapters_have_the_published_size(name: str, parameters: int) -> None:
+    assert sizes_of(name).adapter_parameters(MATRICES, 8, svd=False) == parameters
+
+
+@pytest.mark.parametrize("family", ["opt", "bert", "esm", "mosaicbert", "gated_esm"])
+def test_a_folders_numbers_follow_from_its_config(
+    checkpoint: Callable[..., Path], family: str
+) -> None:
+    folder = str(checkpoint(family))
+    sizes, backbone = sizes_of(folder), empty_backbone(inspect_backbone(folder), num_labels=3)
+    found = _counted({"method": "adalora", "b0": 5, "bT": 2, "matrices": ["k", "f1"]}, backbone)
+    assert found.adapter == sizes.adapter_parameters(["k", "f1"], 5, svd=True)
+    assert found.head == sizes.head_parameters(3)
+
+
+def test_an_unknown_name_has_no_sizes() -> None:
+    with pytest.raises(InputError, match="did you mean opt-125m"):
+        sizes_of("opt-125")
+
+
+def test_sizes_of_presets_need_neither_torch_nor_a_network() -> None:
+    code = (
+        "import sys; from study.models import sizes_of; from study.models.presets import PRESETS; "
+        "[sizes_of(name).head_parameters(2) for name in PRESETS]; "
+        "sys.exit(bool({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
