@@ -7,3 +7,10 @@ class InputError(Exception):
     The message is one line: where, the rule that must hold, what was found, the fix.
     Commands print it without a traceback and exit with status 2; anything else is a bug.
     """
+
+
+class UnavailableError(InputError):
+    """Weights or data cannot be had at present: no network and not in the cache, or not there.
+
+    A study cannot go on without; a benchmark leaves the cells empty that need them.
+    """

@@ -69,10 +69,18 @@ def run(arguments: argparse.Namespace) -> int:
     spec = load_spec(arguments.space, overrides(arguments))
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    from study.engine.folder import changes_of_study
     from study.engine.preparation import check_services, prepare_data
 
     if not arguments.dry_run:
-        check_services(path, spec, arguments.resume, arguments.tracking_uri, arguments.address)
+        check_services(
+            path,
+            changes_of_study(spec),
+            arguments.resume,
+            arguments.tracking_uri,
+            arguments.address,
+            spec.resources.cpus_per_trial or 1,
+        )
     info, data = prepare_data(spec)
     if arguments.dry_run:
         return dry_run(arguments, spec, info, data)
@@ -94,11 +102,11 @@ def study_path(arguments: argparse.Namespace) -> Path:
     return Path(arguments.storage).absolute() / name
 
 
-def say_interrupted(arguments: argparse.Namespace) -> int:
+def say_interrupted(arguments: argparse.Namespace, command: str = "study.run") -> int:
     """Says how to go on; nothing to go on with, nothing said of it."""
     print("\ninterrupted", file=sys.stderr)  # noqa: T201
     if (study_path(arguments) / "spec.yaml").exists():
-        again = shlex.join(["python", "-m", "study.run", *sys.argv[1:]])
+        again = shlex.join(["python", "-m", command, *sys.argv[1:]])
         again += "" if arguments.resume else " --resume"
         print(f"nothing that was reported is lost; go on with:\n  {again}")  # noqa: T201
     return INTERRUPTED

@@ -33,6 +33,16 @@ class StudyFolder:
         return self.path / "trials.csv"
 
     @property
+    def results(self) -> Path:
+        """Of a benchmark: one row a run."""
+        return self.path / "results.csv"
+
+    @property
+    def tables(self) -> Path:
+        """Of a benchmark: what is made of the results."""
+        return self.path / "tables"
+
+    @property
     def best_spec(self) -> Path:
         """The winner as a space of its own."""
         return self.path / "best.yaml"
@@ -125,8 +135,11 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
     _check_writable(path)
 
 
-def open_folder(path: Path, spec: str) -> StudyFolder:
-    """Creates the folder and writes the spec's YAML into it; call `check_folder` first."""
+def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
+    """Creates the folder and writes the spec's YAML into it; call `check_folder` first.
+
+    With `replace`, one that is there gives way: it may have grown.
+    """
     folder = StudyFolder(path)
     try:
         for directory in (path, folder.checkpoints, folder.failures, folder.ray):
@@ -136,7 +149,7 @@ def open_folder(path: Path, spec: str) -> StudyFolder:
             f"{path}: the study folder must be one that can be created, but: {error.strerror}; "
             "choose another --storage"
         ) from None
-    if not folder.spec.exists():
+    if replace or not folder.spec.exists():
         partial = folder.spec.with_suffix(".partial")
         partial.write_text(spec, encoding="utf-8")
         partial.replace(folder.spec)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from study.deadline import within
-from study.engine.folder import changes_of_study, check_folder
+from study.engine.folder import Changes, check_folder
 from study.engine.tracking import check_tracking_uri
 from study.errors import InputError
 from study.models.inspect import BackboneInfo, inspect_backbone
@@ -18,31 +18,44 @@ from study.training.steps import check_schedules
 
 
 def check_services(
-    path: Path, spec: StudySpec, resume: bool, tracking_uri: str | None, address: str | None
+    path: Path,
+    changes: Changes,
+    resume: bool,
+    tracking_uri: str | None,
+    address: str | None,
+    cpus: int,
 ) -> None:
     """Checks the study folder, the tracking server and the Ray cluster.
+
+    Args:
+        path: the study's folder.
+        changes: how a folder's spec differs from what is asked for now.
+        resume: whether a study there is to go on.
+        tracking_uri: an MLflow server or database; None is one in the folder.
+        address: a Ray cluster; None is this machine.
+        cpus: how many a trial asks for.
 
     Raises:
         InputError: one of them cannot be used.
     """
-    check_folder(path, changes_of_study(spec), resume)
+    check_folder(path, changes, resume)
     if tracking_uri is not None:
         check_tracking_uri(tracking_uri)
-    check_cluster(spec, address)
+    check_cluster(address, cpus)
 
 
-def check_cluster(spec: StudySpec, address: str | None) -> None:
+def check_cluster(address: str | None, cpus: int) -> None:
     """Checks that something answers at a Ray address, or that a trial fits this machine.
 
     Raises:
         InputError: nothing answers within 1.5 s, or a trial asks for more CPUs than there are.
     """
     if address is None:
-        asked, here = spec.resources.cpus_per_trial or 1, os.cpu_count() or 1
-        if asked > here:
+        here = os.cpu_count() or 1
+        if cpus > here:
             raise InputError(
                 f"resources.cpus_per_trial: a trial must fit this machine's {here} CPUs, but asks "
-                f"for {asked}; lower --cpus-per-trial"
+                f"for {cpus}; lower --cpus-per-trial"
             )
         return
     if address == "auto":

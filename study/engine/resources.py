@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from study.errors import InputError
-from study.spec import StudySpec
+from study.spec import ResourcesSpec, StudySpec
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,13 @@ class Resources:
         Ray does not hide the GPUs from processes that have none.
         """
         return torch.device("cuda" if self.gpus and torch.cuda.is_available() else "cpu")
+
+
+def describe(asked: ResourcesSpec) -> str:
+    """Returns what a spec asks for a trial, before there is a cluster to ask."""
+    gpus = "one GPU where there are any" if asked.gpus_per_trial is None else None
+    gpus = gpus or f"{asked.gpus_per_trial:g} GPU"
+    return f"{asked.cpus_per_trial or 1} CPU and {gpus}"
 
 
 def resources(spec: StudySpec, available: dict[str, float]) -> Resources:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,18 @@ from study.training.trial import Trial
 
 def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
     """Writes trials.csv from the record: one row a trial, one column a name."""
-    rows = [_row(trial) for trial in record.trials.values()]
+    write_rows(folder.trials, [_row(trial) for trial in record.trials.values()])
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes a csv with every column that some row has, in one move."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    partial = folder.trials.with_suffix(".partial")
+    partial = path.with_suffix(".partial")
     with partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(folder.trials)
+    partial.replace(path)
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:

@@ -117,16 +117,19 @@ def _check_data(ledger: StudyLedger, data: EncodedTask) -> None:
         )
 
 
+def created_with() -> dict[str, str]:
+    """Returns the versions of this package and of what its results depend on."""
+    return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
+
+
 def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
-    versions = {name: metadata.version(name) for name in CREATED_WITH}
-    created_with = {"adalora-rs-study": __version__} | versions
     if ledger.opened:
-        ledger.note("resumed", created_with=created_with)
+        ledger.note("resumed", created_with=created_with())
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
         ledger.note(
-            "study", version=1, **names, data=data.fingerprint(), created_with=created_with
+            "study", version=1, **names, data=data.fingerprint(), created_with=created_with()
         )
     return ledger
 

@@ -68,13 +68,10 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def decide(self, trial: TrialRecord, report: int) -> str:
         """Returns and journals continue, stop, complete or fail for a trial's newest report."""
-        value = trial.value
-        if trial.metrics.get("train_loss") is None:
-            return self._end(trial, "fail", "diverged: the loss is not finite")
-        if value is None:
-            return self._end(trial, "fail", f"{trial.metric} is not finite")
-        if report >= trial.reports_planned:
-            return self._end(trial, "complete", "")
+        over = verdict(trial)
+        if over is not None:
+            return self._end(trial, *over)
+        value = float(trial.value or 0.0)
         cutoff = self._cutoff(trial.number, report)
         if self._ask_asha(trial.number, report, value) == TrialScheduler.STOP:
             reason = f"below the rung at report {report}: {value:.4f} against {cutoff:.4f}"
@@ -135,6 +132,17 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Scheduler, (self.ledger,))
+
+
+def verdict(trial: TrialRecord) -> tuple[str, str] | None:
+    """Returns fail or complete, and why, if a trial's newest report ends it whatever ASHA says."""
+    if trial.metrics.get("train_loss") is None:
+        return "fail", "diverged: the loss is not finite"
+    if trial.value is None:
+        return "fail", f"{trial.metric} is not finite"
+    if len(trial.reports) >= trial.reports_planned:
+        return "complete", ""
+    return None
 
 
 def first_rung(spec: StudySpec) -> int:

@@ -23,7 +23,8 @@ from study.training.trial import DivergedError, Trial
 class TrainingWorker(tune.Trainable):  # type: ignore[misc]
     """Trains what Ray assigns to this process, one trial after the other.
 
-    A subclass says in `_prepare` what an assignment means.
+    A subclass loads in `setup` what is shared, calls `_start` with the first assignment, and says
+    in `_prepare` what an assignment means.
     """
 
     trial: Trial | None = None
@@ -31,18 +32,13 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
     """The metric that Ray is told by its own name."""
     folder: StudyFolder
 
-    def setup(self, config: dict[str, Any]) -> None:
-        """Prepares the first trial."""
-        torch.set_num_threads(int(config["cpus"]))
-        self._start(config)
-
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Prepares the next trial with what is already here."""
         self._start(new_config)
         return True
 
-    def _prepare(self, config: dict[str, Any]) -> Trial:
-        """Returns the trial of an assignment, before its first step."""
+    def _prepare(self, config: dict[str, Any]) -> Trial | None:
+        """Returns the trial of an assignment before its first step; None if nothing trains."""
         raise NotImplementedError
 
     def _start(self, config: dict[str, Any]) -> None:
@@ -139,7 +135,8 @@ class TrialWorker(TrainingWorker):
         self.backbone: Backbone = load_backbone(
             info, num_labels=data.num_labels, dtype=spec.backbone.dtype
         )
-        super().setup(config | {"cpus": wanted.cpus})
+        torch.set_num_threads(wanted.cpus)
+        self._start(config)
 
     def _prepare(self, config: dict[str, Any]) -> Trial:
         resolved = resolve(self.spec, config["params"])

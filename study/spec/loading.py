@@ -31,12 +31,12 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
             several errors in values the first by line, and how many more there are.
     """
     path, source = library.find(path_or_name)
-    document = parse(read_text(path, source), source)
-    if document.values is None:
-        raise InputError(f"{source}: must not be empty; start from a shipped space, e.g. smoke")
-    if not isinstance(document.values, dict):
-        kind = type(document.values).__name__
-        raise InputError(f"{source}: must be a mapping of sections, but is a {kind}")
+    document = read_document(path, source)
+    if "backbones" in document.values or "tasks" in document.values:
+        raise InputError(
+            f"{source}: must be a study's space, but is a benchmark: run it with "
+            "python -m study.benchmark"
+        )
     for setting in overrides:
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
@@ -44,6 +44,21 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
         return StudySpec.model_validate(document.values)
     except ValidationError as error:
         raise input_error(error, document) from error
+
+
+def read_document(path: Path, source: str) -> Document:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        InputError: it does not.
+    """
+    document = parse(read_text(path, source), source)
+    if document.values is None:
+        raise InputError(f"{source}: must not be empty; start from a shipped space, e.g. smoke")
+    if not isinstance(document.values, dict):
+        kind = type(document.values).__name__
+        raise InputError(f"{source}: must be a mapping of sections, but is a {kind}")
+    return document
 
 
 def dump_spec(spec: StudySpec) -> str:
@@ -96,19 +111,18 @@ def _make_paths_absolute(document: Document, beside: Path) -> None:
     for section, key in (("task", "path"), ("backbone", "name")):
         values = document.values.get(section)
         given = values.get(key) if isinstance(values, dict) else None
-        if not isinstance(given, str) or not given:
-            continue
         from_file = document.place((section, key)).line > 0
         folders = [beside, Path.cwd()] if from_file else [Path.cwd()]
-        found = _absolute(given, folders)
-        if key == "path" or _is_folder(given, found):
-            values[key] = str(found)
+        if isinstance(given, str) and given:
+            values[key] = absolute(f"{section}.{key}", given, folders)
 
 
-def _absolute(given: str, folders: list[Path]) -> Path:
+def absolute(setting: str, given: str, folders: Sequence[Path]) -> str:
+    """A setting that may be a path, looked for in `folders`; what is not a path stays as it is."""
     path = Path.home() / given[2:] if given.startswith("~/") else Path(given)
     candidates = [Path(os.path.realpath(folder / path)) for folder in folders]
-    return next((path for path in candidates if _exists(path)), candidates[-1])
+    found = next((path for path in candidates if _exists(path)), candidates[-1])
+    return str(found) if setting != "backbone.name" or _is_folder(given, found) else given
 
 
 def _exists(path: Path) -> bool:

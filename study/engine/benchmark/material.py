@@ -1,0 +1,126 @@
+"""The backbones and tokenised tasks of a benchmark's runs, each prepared once.
+
+What the hub cannot give is no error here: the runs that need it are left out, and why is said.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import ray
+
+from study.engine.benchmark.runs import Run
+from study.engine.preparation import encode_task, warn
+from study.errors import UnavailableError
+from study.models import load_backbone
+from study.models.inspect import BackboneInfo, inspect_backbone
+from study.spec import BackboneSpec, TaskSpec
+from study.tasks import Task, load_task
+from study.training.encoded import EncodedTask
+from study.training.steps import check_schedules
+
+Say = Callable[[str], None]
+Part = TypeVar("Part", BackboneSpec, TaskSpec)
+Got = TypeVar("Got")
+
+
+@dataclass
+class Material:
+    """What runs are made of: small facts here, data in Ray's object store."""
+
+    infos: dict[BackboneSpec, BackboneInfo] = field(default_factory=dict)
+    tasks: dict[TaskSpec, "ray.ObjectRef[Task]"] = field(default_factory=dict)
+    data: dict[tuple[BackboneSpec, TaskSpec], "ray.ObjectRef[EncodedTask]"] = field(
+        default_factory=dict
+    )
+    train_rows: dict[TaskSpec, int] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of every tokenised task, by `backbone, task`."""
+    unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
+    """What cannot be had, and why."""
+
+    def of(self, run: Run) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
+        """The backbone and the data of a run."""
+        spec = run.spec
+        return self.infos[spec.backbone], self.data[spec.backbone, spec.task]
+
+    def task_of(self, run: Run) -> "ray.ObjectRef[Task]":
+        """The sequences of a run, for a baseline."""
+        return self.tasks[run.spec.task]
+
+    def lacking(self, run: Run) -> str | None:
+        """Why a run cannot be made, None if it can."""
+        parts: tuple[Any, ...] = (run.spec.task,)
+        parts += () if run.cell.is_baseline else (run.spec.backbone,)
+        return next((self.unavailable[part] for part in parts if part in self.unavailable), None)
+
+
+def gather(runs: Iterable[Run], say: Say) -> Material:
+    """Loads and tokenises everything the runs need; Ray must be running.
+
+    Raises:
+        InputError: backbone, data and settings of some run do not fit each other.
+    """
+    runs, material = list(runs), Material()
+    loaded: dict[TaskSpec, Task] = {}
+    for run in runs:
+        task = run.spec.task
+        if task not in loaded and task not in material.unavailable:
+            say(f"reading {run.cell.task}")
+            sequences = _attempt(material, task, _read)
+            loaded |= {} if sequences is None else {task: sequences}
+    for run in runs:
+        backbone = run.spec.backbone
+        if not run.cell.is_baseline and backbone not in material.infos:
+            if backbone in material.unavailable:
+                continue
+            say(f"checking the weights of {run.cell.backbone}")
+            info = _attempt(material, backbone, _checked_info)
+            material.infos |= {} if info is None else {backbone: info}
+    for task, sequences in loaded.items():
+        material.tasks[task] = ray.put(sequences)
+        material.train_rows[task] = len(sequences.train)
+    for run in runs:
+        if material.lacking(run) is None and not run.cell.is_baseline:
+            check_schedules(run.spec, len(loaded[run.spec.task].train))
+            _encode(material, run, loaded[run.spec.task], say)
+    return material
+
+
+def _read(spec: TaskSpec) -> Task:
+    task = load_task(spec)
+    for warning in task.warnings:
+        warn(f"{task.name}: {warning}")
+    return task
+
+
+def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
+    key = (run.spec.backbone, run.spec.task)
+    if key not in material.data:
+        say(f"tokenising {run.cell.task} for {run.cell.backbone}")
+        encoded = encode_task(run.spec, material.infos[run.spec.backbone], task)
+        material.fingerprints[f"{run.cell.backbone}, {run.cell.task}"] = encoded.fingerprint()
+        material.data[key] = ray.put(encoded)
+
+
+def _attempt(material: Material, part: Part, get: Callable[[Part], Got]) -> Got | None:
+    try:
+        return get(part)
+    except UnavailableError as error:
+        material.unavailable[part] = str(error)
+        warn(f"{error}; the runs that need it are left out")
+        return None
+
+
+def _checked_info(spec: BackboneSpec) -> BackboneInfo:
+    """The backbone, once a process of its own has loaded the weights.
+
+    Whatever is wrong with them is said once, and not by every worker; the memory is free again.
+    """
+    info = inspect_backbone(spec.name, spec.revision)
+    ray.get(ray.remote(_load).options(num_cpus=1, max_calls=1).remote(info, spec))
+    return info
+
+
+def _load(info: BackboneInfo, spec: BackboneSpec) -> None:
+    load_backbone(info, num_labels=2, dtype=spec.dtype)

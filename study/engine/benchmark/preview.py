@@ -1,0 +1,154 @@
+"""The plan of a benchmark (`--dry-run`): schedules and sizes, without weights and without Ray.
+
+Published tasks that would come from the hub count with their published rows, presets with their
+known sizes; nothing is downloaded.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from study.engine.benchmark.runs import runs_of
+from study.engine.resources import describe
+from study.models.inspect import sizes_of
+from study.models.presets import PRESETS
+from study.models.sizes import Sizes
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec, TaskSpec
+from study.spec.benchmark_loading import Benchmark
+from study.spec.cells import Cell
+from study.tasks import load_task
+from study.tasks.published import planned_rows
+from study.training.plan import make_plan
+from study.training.steps import check_schedules
+
+Row = tuple[str, ...]
+
+
+def preview(benchmark: Benchmark) -> None:
+    """Prints what would run.
+
+    Raises:
+        InputError: some run would have no mask event before T, or fewer steps than reports.
+    """
+    console = Console()
+    cells = [cell for cell in benchmark.cells if not cell.is_baseline]
+    facts = {cell.spec.task: _facts(cell.spec.task) for cell in benchmark.cells}
+    for cell in cells:
+        check_schedules(cell.spec, facts[cell.spec.task][0])
+    for line in _overview(benchmark, cells):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    schedules = [(cell, _schedule(cell, facts[cell.spec.task][0])) for cell in cells]
+    names = ("task", "method", "backbone", "sequences", "lr", "steps", "mask events", "b", "kept")
+    _print(console, "schedules (b: triplets a matrix; kept: on average, after chance)", names,
+           _grouped(schedules, ("task", "method", "backbone")))  # fmt: skip
+    sizes = {cell.spec.backbone.name: _sizes(cell.spec) for cell in cells}
+    parameters = [
+        (cell, _parameters(cell.spec, sizes[cell.spec.backbone.name], facts[cell.spec.task][1]))
+        for cell in cells
+    ]
+    names = ("backbone", "method", "task", "adapter", "kept", "head", "trainable", "share")
+    _print(console, "parameters", names, _grouped(parameters, ("backbone", "method", "task")))
+
+
+def _overview(benchmark: Benchmark, cells: Sequence[Cell]) -> list[str]:
+    spec, runs = benchmark.spec, runs_of(benchmark)
+    axes = [f"{len(getattr(spec, axis))} {axis}" for axis in ("backbones", "tasks", "methods")]
+    floors = len(spec.baselines) * len(spec.tasks)
+    lines = [f"runs       {len(runs)}: {' x '.join(axes)} x {len(spec.seeds)} seeds, and {floors} "
+             f"baselines ({', '.join(spec.baselines) or 'none'})"]  # fmt: skip
+    licences: dict[str, list[str]] = {}
+    for entry in spec.backbones:
+        name = str(entry.set.get("backbone.name"))
+        if name in PRESETS:
+            licences.setdefault(PRESETS[name].licence, []).append(entry.label)
+    lines += [f"licence    {', '.join(names)}: {text}" for text, names in licences.items()]
+    shares = {describe(cell.spec.resources): None for cell in cells}
+    return [*lines, *(f"resources  {share} a run" for share in shares)]
+
+
+def _facts(task: TaskSpec) -> tuple[int, int]:
+    """Training rows and classes: as published where the hub would have to be asked."""
+    rows = planned_rows(task)
+    if rows is not None:
+        return rows, 2
+    loaded = load_task(task)
+    return len(loaded.train), loaded.num_labels
+
+
+def _schedule(cell: Cell, train_rows: int) -> Row:
+    """Sequences, learning rate, steps, mask events, b0 to bT, and what chance keeps of it."""
+    spec = cell.spec
+    plan = make_plan(spec, train_rows, matrices=1)
+    adapter, budget = spec.adapter, plan.budget
+    shared = (f"{train_rows:,}", f"{spec.training.lr:g}", f"{plan.total_steps:,}")
+    if budget is None or not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
+        return (*shared, "", f"r {adapter.rank}" if isinstance(adapter, LoraSpec) else "", "")
+    steps = [step for step, _ in budget.events()]
+    events = f"{len(steps)}: {steps[0]:,} to {steps[-1]:,}"
+    return (*shared, events, f"{adapter.b0} → {adapter.bT}", f"{_kept(spec):.2g}")
+
+
+def _kept(spec: StudySpec) -> float:
+    """Triplets a matrix that the last mask keeps on average: (1 - p) bT + p (b0 - bT)."""
+    adapter = spec.adapter
+    assert isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec)
+    if adapter.final_mask == "deterministic":
+        return float(adapter.bT)
+    back = adapter.p if adapter.p_reintroduce is None else adapter.p_reintroduce
+    return (1 - adapter.p) * adapter.bT + back * (adapter.b0 - adapter.bT)
+
+
+def _sizes(spec: StudySpec) -> Sizes:
+    return sizes_of(spec.backbone.name, spec.backbone.revision)
+
+
+def _parameters(spec: StudySpec, sizes: Sizes, num_labels: int) -> Row:
+    """Adapters at the start and as kept at the end, head, all that train, and their share."""
+    adapter, head = spec.adapter, sizes.head_parameters(num_labels)
+    backbone = sizes.backbone_parameters
+    start = kept = 0
+    if isinstance(adapter, LoraSpec):
+        start = kept = sizes.adapter_parameters(adapter.matrices, adapter.rank, svd=False)
+    elif isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
+        start = sizes.adapter_parameters(adapter.matrices, adapter.b0, svd=True)
+        kept = round(sizes.adapter_parameters(adapter.matrices, 1, svd=True) * _kept(spec))
+    elif adapter.method == "fmft":
+        start = kept = backbone or 0
+    share = "" if backbone is None else f"{(start + head) / (backbone + head):.2%}"
+    return (f"{start:,}", f"{kept:,}", f"{head:,}", f"{start + head:,}", share)
+
+
+def _grouped(found: Iterable[tuple[Cell, Row]], axes: Sequence[str]) -> list[Row]:
+    """One row for all cells that have the same, the last axis joined first."""
+    rows: list[tuple[list[list[str]], Row]] = [
+        ([[str(getattr(cell, axis))] for axis in axes], row) for cell, row in found
+    ]
+    for axis in reversed(range(len(axes))):
+        joined: dict[tuple[object, ...], tuple[list[list[str]], Row]] = {}
+        for labels, row in rows:
+            others = tuple(tuple(part) for i, part in enumerate(labels) if i != axis)
+            known = joined.setdefault((others, row), (labels, row))
+            known[0][axis] = list(dict.fromkeys([*known[0][axis], *labels[axis]]))
+        rows = list(joined.values())
+    every = [len({label for labels, _ in rows for label in labels[i]}) for i in range(len(axes))]
+    return [
+        (*(_named(part, every[i]) for i, part in enumerate(labels)), *row) for labels, row in rows
+    ]
+
+
+def _named(labels: Sequence[str], every: int) -> str:
+    return "all" if len(labels) == every > 1 else ", ".join(labels)
+
+
+def _print(console: Console, title: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < 3 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(f"\n{title}", style="italic")
+    console.print(table)

@@ -1,0 +1,42 @@
+"""results.csv: one row a run, those that are not done included."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from study.engine.benchmark.runs import Run, standing
+from study.engine.folder import StudyFolder
+from study.engine.record import StudyRecord, TrialRecord
+from study.engine.results import write_rows
+
+Lacking = Callable[[Run], str | None]
+"""Run -> why it cannot be made, None if it can."""
+
+
+def write_results(
+    folder: StudyFolder, runs: Sequence[Run], record: StudyRecord, lacking: Lacking
+) -> None:
+    """Writes the long form of a benchmark: labels, state, settings, scores and counts of a run.
+
+    A run that has not begun is `planned`, or `unavailable` where weights or data cannot be had.
+    """
+    stands = standing(record)
+    write_rows(folder.results, [_row(run, stands.get(run.key), lacking(run)) for run in runs])
+
+
+def _row(run: Run, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:
+    labels = {name: "" if value is None else value for name, value in run.labels.items()}
+    if trial is None:
+        state, reason = ("planned", "") if lacking is None else ("unavailable", lacking)
+        return {"run": "", **labels, "state": state, "reason": reason, **run.settings}
+    return {
+        "run": trial.number,
+        **labels,
+        "state": trial.state,
+        "reason": trial.reason,
+        **trial.settings,
+        "reports": len(trial.reports),
+        "steps": trial.reports[-1]["step"] if trial.reports else 0,
+        "total_steps": trial.total_steps,
+        "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
+        **trial.metrics,
+    }

@@ -1,0 +1,98 @@
+"""The runs of a benchmark, and where the journal says each of them stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from study.engine.record import StudyRecord, TrialRecord
+from study.spec import SeedsSpec, StudySpec
+from study.spec.benchmark_loading import Benchmark
+from study.spec.cells import Cell
+
+Key = tuple[str, str, str, int | None]
+"""Backbone, task, method and seed: what a run is known by, whatever else there is beside it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell with one seed; a baseline has none."""
+
+    cell: Cell
+    seed: int | None
+
+    @property
+    def key(self) -> Key:
+        """What the run is known by."""
+        return (self.cell.backbone, self.cell.task, self.cell.method, self.seed)
+
+    @property
+    def spec(self) -> StudySpec:
+        """The run as a study of one trial, with the run's seed in all three streams."""
+        if self.seed is None:
+            return self.cell.spec
+        seeds = SeedsSpec(init=self.seed, data=self.seed, mask=self.seed)
+        return self.cell.spec.model_copy(update={"seeds": seeds})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the result, by leaf name; a baseline has none."""
+        if self.cell.is_baseline:
+            return {}
+        spec = self.cell.spec
+        adapter = spec.adapter.model_dump(mode="json", exclude={"method"}, exclude_none=True)
+        left_out = {"steps", "reports", "eval_batch_size"}
+        training = spec.training.model_dump(mode="json", exclude=left_out, exclude_none=True)
+        values = {"dtype": spec.backbone.dtype, **adapter, **training}
+        return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
+
+    @property
+    def labels(self) -> dict[str, str | int | None]:
+        """The key by name, as the journal, MLflow and results.csv have it."""
+        names = ("backbone", "task", "method", "seed")
+        return dict(zip(names, self.key, strict=True))
+
+
+def runs_of(benchmark: Benchmark) -> list[Run]:
+    """All runs: baselines first, then backbone by backbone, a task's seeds and methods together.
+
+    All methods of a seed come before the next seed, so that an interrupted benchmark compares
+    methods on equal seeds.
+    """
+    baselines = [Run(cell, None) for cell in benchmark.cells if cell.is_baseline]
+    others = [cell for cell in benchmark.cells if not cell.is_baseline]
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in others:
+        groups.setdefault((cell.backbone, cell.task), []).append(cell)
+    return baselines + [
+        Run(cell, seed)
+        for cells in groups.values()
+        for seed in benchmark.spec.seeds
+        for cell in cells
+    ]
+
+
+def standing(record: StudyRecord) -> dict[Key, TrialRecord]:
+    """The latest trial of each run: a run that crashed is tried again as a trial of its own."""
+    return {key_of(trial): trial for trial in record.trials.values()}
+
+
+def key_of(trial: TrialRecord) -> Key:
+    """The run that a trial is of."""
+    params = trial.params
+    return (params["backbone"], params["task"], params["method"], params["seed"])
+
+
+def left_to_do(runs: Sequence[Run], record: StudyRecord) -> list[Run]:
+    """The runs that have not ended, and those that crashed before this session."""
+    stands = standing(record)
+    return [run for run in runs if run.key not in stands or is_open(stands[run.key])]
+
+
+def is_open(trial: TrialRecord) -> bool:
+    """Whether a trial leaves something to do; a diverged one would diverge again."""
+    return trial.state == "running" or crashed(trial)
+
+
+def crashed(trial: TrialRecord) -> bool:
+    """Whether a trial failed by an error, and not by its numbers."""
+    return trial.state == "failed" and trial.reason == "crashed"

@@ -1,0 +1,181 @@
+"""One run of the driver over a benchmark: from the checked input to results.csv."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import ray
+from ray import tune
+from rich.console import Console
+
+from study.engine.benchmark.material import Material, gather
+from study.engine.benchmark.results import write_results
+from study.engine.benchmark.runs import Run, crashed, left_to_do, runs_of, standing
+from study.engine.benchmark.scheduling import RunRecorder, RunSearcher
+from study.engine.benchmark.worker import RunWorker
+from study.engine.execution import OPENED, fit, start_ray
+from study.engine.folder import StudyFolder, locked, open_folder
+from study.engine.journal import Event
+from study.engine.ledger import Ledger
+from study.engine.preparation import warn
+from study.engine.progress import Progress
+from study.engine.record import StudyRecord
+from study.engine.resources import Resources, resources
+from study.engine.session import Ended, created_with
+from study.engine.tracking import Tracker
+from study.errors import InputError
+from study.spec.benchmark_loading import Benchmark, dump_benchmark
+from study.training.plan import make_plan
+
+OBJECTIVE = "dev_mcc"
+"""What the live table shows and a diverged run lacks; nothing is chosen by it."""
+COLUMNS = ("backbone", "task", "method", "seed")
+
+
+def run_benchmark(
+    path: Path, benchmark: Benchmark, address: str | None, tracking_uri: str | None
+) -> Ended:
+    """Runs a benchmark, or what is left of it, in `path`.
+
+    Raises:
+        InputError: nothing of it can be run, or its settings and data do not fit each other.
+    """
+    console = Console()
+    runs = runs_of(benchmark)
+    start_ray(address)
+    try:
+        material = gather(runs, partial(console.print, markup=False, highlight=False))
+        available = [run for run in runs if material.lacking(run) is None]
+        if not available:
+            raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
+        wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in available}
+        folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
+        with locked(folder):
+            ledger = _open_ledger(folder, material)
+            tracker = Tracker(folder, tracking_uri, path.name)
+            return _run(ledger, tracker, material, runs, available, wanted, console)
+    finally:
+        ray.shutdown()
+
+
+def _open_ledger(folder: StudyFolder, material: Material) -> Ledger:
+    ledger = Ledger(folder, OBJECTIVE)
+    if not ledger.opened:
+        names = {"name": folder.path.name, "spec": folder.spec.name}
+        ledger.note("study", version=1, **names, created_with=created_with())
+    else:
+        ledger.note("resumed", created_with=created_with())
+    _check_data(ledger, material)
+    ledger.note("data", fingerprints=material.fingerprints)
+    return ledger
+
+
+def _check_data(ledger: Ledger, material: Material) -> None:
+    """Refuses to go on with other data than earlier runs had."""
+    for event in ledger.journal.read():
+        for name, before in event.get("fingerprints", {}).items():
+            if material.fingerprints.get(name, before) != before:
+                raise InputError(
+                    f"{ledger.folder.path}: --resume needs the data that the benchmark was "
+                    f"started with, but the sequences, labels or tokens of {name} have changed; "
+                    "restore them, or start a benchmark of another --name"
+                )
+
+
+def _run(
+    ledger: Ledger,
+    tracker: Tracker,
+    material: Material,
+    runs: Sequence[Run],
+    available: Sequence[Run],
+    wanted: dict[object, Resources],
+    console: Console,
+) -> Ended:
+    """Runs what is left, and writes results.csv however that ends."""
+    tracker(OPENED, ledger.record)
+    gave_up = ""
+    write = partial(write_results, ledger.folder, runs, ledger.record, material.lacking)
+    write()
+    if left_to_do(available, ledger.record):
+        gave_up = _fit(ledger, tracker, material, runs, available, wanted, console)
+    write()
+    if gave_up:
+        tracker.close(ledger.record, "FAILED")
+        console.print(f"the benchmark could not finish: {gave_up}", markup=False)
+        return Ended.FAILED
+    ended = _ended(ledger.record, available)
+    status = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}[ended]
+    tracker.close(ledger.record, status)
+    return ended
+
+
+def _fit(
+    ledger: Ledger,
+    tracker: Tracker,
+    material: Material,
+    runs: Sequence[Run],
+    available: Sequence[Run],
+    wanted: dict[object, Resources],
+    console: Console,
+) -> str:
+    def plan(run: Run) -> tuple[int, int]:
+        if run.cell.is_baseline:
+            return 1, 1
+        made = make_plan(run.spec, material.train_rows[run.spec.task], matrices=1)
+        return made.total_steps, len(made.report_steps)
+
+    concurrent = max(resources.concurrent for resources in wanted.values())
+    searcher = RunSearcher(ledger, runs, available, plan, lambda run: wanted[run.key])
+    recorder = RunRecorder(ledger)
+    progress = Progress(
+        console,
+        metric=OBJECTIVE,
+        columns=COLUMNS,
+        trials=len(available),
+        concurrent=concurrent,
+        maximize=None,
+    )
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger.folder)]
+    worker = tune.with_parameters(
+        RunWorker,
+        runs=list(runs),
+        material=material,
+        folder=ledger.folder,
+        objective=OBJECTIVE,
+    )
+    with progress:
+        fit(
+            tune.with_resources(worker, _share),
+            searcher,
+            recorder,
+            ledger.folder,
+            concurrent,
+        )
+    return searcher.gave_up
+
+
+def _share(config: dict[str, float]) -> tune.PlacementGroupFactory:
+    return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+
+
+def _ended(record: StudyRecord, available: Sequence[Run]) -> Ended:
+    stands = standing(record)
+    trials = [stands.get(run.key) for run in available]
+    if any(trial is None or trial.state == "running" for trial in trials):
+        return Ended.INTERRUPTED
+    broken = [trial for trial in trials if trial is not None and crashed(trial)]
+    for trial in broken:
+        labels = ", ".join(str(trial.params[name]) for name in COLUMNS)
+        warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
+    return Ended.FAILED if broken else Ended.DONE
+
+
+class _Checkpoints:
+    """Deletes a run's checkpoint once it has ended: its scores are what is wanted."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self.folder = folder
+
+    def __call__(self, event: Event, record: StudyRecord) -> None:
+        if event["event"] == "ended":
+            self.folder.checkpoint(event["trial"]).unlink(missing_ok=True)

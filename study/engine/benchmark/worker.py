@@ -1,0 +1,70 @@
+"""Ray's Trainable around a benchmark's runs: each has a backbone, a task and settings of its own.
+
+A worker keeps the backbone and the task of its last run, which the next run mostly shares.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+import torch
+
+from study.engine.benchmark.material import Material
+from study.engine.benchmark.runs import Run
+from study.engine.folder import StudyFolder
+from study.engine.worker import TrainingWorker, result_of, scores
+from study.models import Backbone, load_backbone
+from study.tasks.baselines import BASELINES
+from study.training.trial import Trial
+
+
+class RunWorker(TrainingWorker):
+    """Trains the runs that Ray assigns to this process, one after the other."""
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        runs: Sequence[Run],
+        material: Material,
+        folder: StudyFolder,
+        objective: str,
+    ) -> None:
+        """Takes what all runs share, then prepares the first."""
+        self.runs, self.material, self.folder = runs, material, folder
+        self.objective = objective
+        self._backbone: tuple[Any, Backbone] | None = None
+        self._start(config)
+
+    def _prepare(self, config: dict[str, Any]) -> Trial | None:
+        torch.set_num_threads(config["cpus"])
+        self.run_: Run = self.runs[config["run"]]
+        if self.run_.cell.is_baseline:
+            return None
+        cuda = config["gpus"] and torch.cuda.is_available()
+        spec = self.run_.spec
+        info, data = self.material.of(self.run_)
+        encoded = ray.get(data)
+        wanted = (info, spec.backbone, encoded.num_labels)
+        if self._backbone is None or self._backbone[0] != wanted:
+            self._backbone = None  # Two large models at once may not fit.
+            loaded = load_backbone(info, num_labels=encoded.num_labels, dtype=spec.backbone.dtype)
+            self._backbone = (wanted, loaded)
+        return Trial(spec, self._backbone[1], encoded, torch.device("cuda" if cuda else "cpu"))
+
+    def step(self) -> dict[str, Any]:
+        """Trains to the next report point; a baseline is done at once."""
+        return self._baseline() if self.run_.cell.is_baseline else super().step()
+
+    def _baseline(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        task = ray.get(self.material.task_of(self.run_))
+        metrics = BASELINES[self.run_.cell.method](task)
+        seconds = time.perf_counter() - started
+        facts = {"train_loss": metrics["dev_loss"], "train_seconds": seconds}
+        return result_of(1, 1, metrics | facts, self.objective)
+
+    def _scores(self, trial: Trial) -> dict[str, float]:
+        """Dev at every report; test once, at the end, as nothing is chosen by it."""
+        last = self.report == len(trial.plan.report_steps)
+        return scores(trial, "dev") | (scores(trial, "test") if last else {})

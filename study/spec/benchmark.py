@@ -1,0 +1,122 @@
+"""The benchmark that a YAML asks for: backbones x tasks x methods x seeds, and their settings.
+
+Settings are written as `--set` writes them, `training.lr: 3e-5`, and say everything that a study's
+sections say. Each run is a study of one trial; how its settings come together is in cells.py.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from study.spec.leaves import Seed, Text
+from study.spec.methods import Adapter
+from study.spec.rules import Section, refuse, shown, suggestion
+
+METHODS: tuple[str, ...] = tuple(
+    member.model_fields["method"].default for member in get_args(get_args(Adapter)[0])
+)
+Baseline = Literal["majority", "gc", "kmer"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+Settings = dict[str, Any]
+
+
+class Entry(Section):
+    """One backbone, task or method: what tables call it, and the settings that make it."""
+
+    label: Text
+    set: Settings
+
+
+def _entry(setting: str) -> BeforeValidator:
+    """A plain name stands for an entry of that label with one setting."""
+
+    def expand(given: Any) -> Any:
+        return {"label": given, "set": {setting: given}} if isinstance(given, str) else given
+
+    return BeforeValidator(expand)
+
+
+Backbone = Annotated[Entry, _entry("backbone.name")]
+Task = Annotated[Entry, _entry("task.name")]
+Method = Annotated[Entry, _entry("adapter.method")]
+Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
+
+
+class Where(Section):
+    """Which runs a rule concerns: shell patterns on the labels, as in `prom/*`."""
+
+    backbone: Text = "*"
+    task: Text = "*"
+    method: Text = "*"
+
+
+class Rule(Section):
+    """Settings for the runs that `where` matches; later rules win."""
+
+    where: Where = Where()
+    set: Settings = Field(default_factory=dict)
+    best: Annotated[Path, Field(strict=False)] | None = None
+    """A study's best.yaml, whose adapter and training sections come before `set`."""
+
+
+class BenchmarkSpec(Section):
+    """A whole benchmark, as asked for."""
+
+    backbones: Annotated[tuple[Backbone, ...], Field(strict=False)] = ()
+    tasks: Annotated[tuple[Task, ...], Field(strict=False, min_length=1)]
+    methods: Annotated[tuple[Method, ...], Field(strict=False)] = ()
+    baselines: Annotated[tuple[Baseline, ...], Field(strict=False)] = ()
+    """Floors that need no backbone: the commonest class, GC content, 5-mers."""
+    seeds: Seeds = (0, 1, 2, 3, 4)
+    """Each run's init, data and mask seed."""
+    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "BenchmarkSpec":
+        for axis in ("backbones", "tasks", "methods"):
+            labels = [entry.label for entry in getattr(self, axis)]
+            for place, label in enumerate(labels):
+                if label in labels[:place]:
+                    text = f"labels must differ, but {label!r} is given twice"
+                    refuse((axis, str(place)), f"{text}; give one a label of its own", label)
+        for axis, values in (("seeds", self.seeds), ("baselines", self.baselines)):
+            if len(set(values)) < len(values):
+                refuse((axis,), f"must differ, but got {', '.join(map(str, values))}", values)
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_run(self) -> "BenchmarkSpec":
+        if bool(self.backbones) != bool(self.methods):
+            lacking = "methods" if self.backbones else "backbones"
+            refuse((lacking,), "must be given: backbones and methods go together", ())
+        if not self.backbones and not self.baselines:
+            refuse(("backbones",), "must be given, with methods; or baselines", ())
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_baselines(self) -> "BenchmarkSpec":
+        for place, method in enumerate(self.methods):
+            if method.label in BASELINES:
+                text = f"{method.label} is a baseline and belongs into baselines; move it there"
+                refuse(("methods", str(place)), text, method.label)
+            if method.set.get("adapter.method") not in METHODS:
+                found = method.set.get("adapter.method")
+                known = f"one of {', '.join(METHODS)}"
+                hint = suggestion(found, METHODS)
+                refuse(("methods", str(place)), f"must be {known}, but got {shown(found)}{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_concern_something(self) -> "BenchmarkSpec":
+        from fnmatch import fnmatchcase
+
+        for place, rule in enumerate(self.rules):
+            for axis in ("backbone", "task", "method"):
+                pattern = getattr(rule.where, axis)
+                labels = [entry.label for entry in getattr(self, f"{axis}s")]
+                if labels and not any(fnmatchcase(label, pattern) for label in labels):
+                    text = f"must match one of {', '.join(labels)}, but got {pattern!r}"
+                    hint = suggestion(pattern, labels)
+                    refuse(("rules", str(place), "where", axis), f"{text}{hint}", pattern)
+        return self

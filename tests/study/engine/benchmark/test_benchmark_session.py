@@ -1,0 +1,141 @@
+"""Whole benchmarks on a local Ray cluster: results, resuming, what cannot be had."""
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from bench import ReadBenchmark
+from mlflow import MlflowClient
+
+from study.engine import execution
+from study.engine.benchmark import session
+from study.engine.benchmark.session import run_benchmark
+from study.engine.benchmark.worker import RunWorker
+from study.engine.folder import StudyFolder
+from study.engine.journal import Journal
+from study.engine.session import Ended
+from study.errors import InputError
+
+# Ray and what it imports warn and leave sockets open; that is not what is tested here.
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
+Go = Callable[..., tuple[Ended, list[dict[str, str]]]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_cluster() -> Iterator[None]:
+    """One cluster for all benchmarks of this file; starting one takes seconds."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    execution.start_ray(None)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(session, "start_ray", lambda address: None)
+    patch.setattr(ray, "shutdown", lambda: None)
+    yield
+    patch.undo()
+    ray.shutdown()
+
+
+@pytest.fixture
+def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
+    """(*overrides) -> how the benchmark ended, and the rows of its results.csv."""
+
+    def run(*overrides: str) -> tuple[Ended, list[dict[str, str]]]:
+        path = tmp_path / "runs" / "small"
+        ended = run_benchmark(path, read_benchmark(*overrides), address=None, tracking_uri=None)
+        return ended, list(csv.DictReader((path / "results.csv").open()))
+
+    return run
+
+
+def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_seeds(
+    go: Go, tmp_path: Path
+) -> None:
+    ended, rows = go()
+    assert ended is Ended.DONE
+    assert [row["state"] for row in rows] == ["complete"] * 5
+    assert [(row["method"], row["seed"]) for row in rows] == [
+        ("kmer", ""), ("linear_probe", "0"), ("adalora_rs", "0"),
+        ("linear_probe", "1"), ("adalora_rs", "1"),
+    ]  # fmt: skip
+    assert all(-1 <= float(row["test_mcc"]) <= 1 for row in rows)
+    assert all(0 <= float(row["test_auc"]) <= 1 for row in rows)
+    assert rows[0]["trainable_parameters"] == ""
+    assert float(rows[2]["kept_parameters"]) < float(rows[2]["adapter_parameters"])
+
+    folder = StudyFolder(tmp_path / "runs" / "small")
+    before = Journal(folder.journal).read()
+    ended, more = go("seeds=[0,1,2]", "baselines=[majority,kmer]")
+    assert ended is Ended.DONE
+    scores = {(r["method"], r["seed"]): r["test_loss"] for r in more}
+    assert len(scores) == 8
+    assert all(scores[r["method"], r["seed"]] == r["test_loss"] for r in rows)
+    assert Journal(folder.journal).read()[: len(before)] == before
+    assert not list(folder.checkpoints.iterdir())
+
+    client = MlflowClient(f"sqlite:///{folder.mlflow}")
+    [experiment] = client.search_experiments(filter_string="name = 'adalora-rs-study'")
+    found = client.search_runs([experiment.experiment_id])
+    assert len(found) == 9  # Eight runs and their parent.
+    assert {r.info.status for r in found} == {"FINISHED"}
+    assert "opt-dna-mini" in {r.data.params.get("backbone") for r in found}
+
+
+def test_two_runs_of_one_seed_score_the_same(go: Go) -> None:
+    _, rows = go("methods=[adalora_rs,{label: again, set: {adapter.method: adalora_rs}}]",
+                 "rules=[]", "training.steps=8", "training.reports=2", "training.batch_size=4",
+                 "adapter.b0=2", "adapter.bT=1", "adapter.deltaT=2", "baselines=[]")  # fmt: skip
+    by_seed = {(row["method"], row["seed"]): row["test_loss"] for row in rows}
+    assert by_seed["adalora_rs", "0"] == by_seed["again", "0"]
+    assert by_seed["adalora_rs", "0"] != by_seed["adalora_rs", "1"]
+
+
+def test_what_the_hub_cannot_give_is_left_out_and_said(
+    go: Go, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended, rows = go("backbones=[opt-125m,opt-dna-mini]", "seeds=[0]")
+    assert ended is Ended.DONE
+    states = {(row["backbone"], row["state"]) for row in rows}
+    assert states == {("", "complete"), ("opt-125m", "unavailable"), ("opt-dna-mini", "complete")}
+    [reason, _] = [row["reason"] for row in rows if row["state"] == "unavailable"]
+    assert "facebook/opt-125m must be on the Hugging Face hub or in its cache" in reason
+    assert "the runs that need it are left out" in capsys.readouterr().err
+
+
+def test_a_benchmark_of_which_nothing_can_be_had_is_refused(go: Go) -> None:
+    with pytest.raises(InputError, match=r"nothing can be run: .*facebook/opt-125m"):
+        go("backbones=[opt-125m]", "baselines=[]")
+
+
+def test_a_schedule_without_an_event_is_refused_before_anything_runs(
+    go: Go, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="deltaT"):
+        go("training.epochs=1", "methods=[adalora_rs]", "adapter.deltaT=5000")
+    assert not (tmp_path / "runs" / "small").exists()
+
+
+class CrashingWorker(RunWorker):
+    """Crashes in the second seed, once: a file says that it has happened."""
+
+    def step(self) -> dict[str, object]:
+        """Crashes or trains."""
+        once = self.folder.path / "crashed"
+        if self.run_.seed == 1 and self.run_.cell.method == "adalora_rs" and not once.exists():
+            once.touch()
+            raise RuntimeError("a bug")
+        return super().step()
+
+
+def test_a_crashed_run_is_an_error_and_is_tried_again_on_resume(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "RunWorker", CrashingWorker)
+    ended, rows = go()
+    assert ended is Ended.FAILED
+    assert [row["state"] for row in rows] == ["complete"] * 4 + ["failed"]
+    assert list(StudyFolder(tmp_path / "runs" / "small").failures.iterdir())
+    ended, rows = go()
+    assert ended is Ended.DONE
+    assert [row["state"] for row in rows] == ["complete"] * 5

@@ -1,0 +1,64 @@
+"""Runs: their order, their seeds, and what of them is left after an interruption."""
+
+from bench import OpenLedger, ReadBenchmark, report
+
+from study.engine.benchmark.runs import Run, left_to_do, runs_of, standing
+from study.engine.ledger import Ledger
+
+
+def create(ledger: Ledger, run: Run) -> int:
+    number = len(ledger.record.trials)
+    ledger.note(
+        "created", trial=number, params=run.labels, settings=run.settings,
+        seeds=run.spec.seeds.model_dump(), total_steps=8, reports=2, optuna={},
+    )  # fmt: skip
+    return number
+
+
+def test_baselines_come_first_and_all_methods_of_a_seed_before_the_next(
+    read_benchmark: ReadBenchmark,
+) -> None:
+    assert [run.key for run in runs_of(read_benchmark())] == [
+        ("", "mine", "kmer", None),
+        ("opt-dna-mini", "mine", "linear_probe", 0),
+        ("opt-dna-mini", "mine", "adalora_rs", 0),
+        ("opt-dna-mini", "mine", "linear_probe", 1),
+        ("opt-dna-mini", "mine", "adalora_rs", 1),
+    ]
+
+
+def test_a_runs_seed_is_that_of_all_three_streams(read_benchmark: ReadBenchmark) -> None:
+    seeds = runs_of(read_benchmark())[-1].spec.seeds
+    assert (seeds.init, seeds.data, seeds.mask) == (1, 1, 1)
+
+
+def test_settings_are_what_decides_the_result(read_benchmark: ReadBenchmark) -> None:
+    baseline, probe, rs, *_ = runs_of(read_benchmark())
+    assert baseline.settings == {}
+    assert "b0" not in probe.settings
+    assert (rs.settings["b0"], rs.settings["bT"], rs.settings["lr"]) == (2, 1, 3e-5)
+    assert rs.settings["matrices"] == "q k v o f1 f2"
+
+
+def test_what_is_left_are_runs_that_have_not_ended_and_those_that_crashed(
+    read_benchmark: ReadBenchmark, open_bench: OpenLedger
+) -> None:
+    runs, ledger = runs_of(read_benchmark()), open_bench()
+    ends = [("complete", ""), ("failed", "crashed"), ("failed", "diverged: …"), None]
+    for run, end in zip(runs, ends, strict=False):
+        number = create(ledger, run)
+        report(ledger, number, 1, 0.1)
+        if end is not None:
+            ledger.end(ledger.record.trials[number], *end)
+    assert left_to_do(runs, ledger.record) == [runs[1], runs[3], runs[4]]
+
+
+def test_a_run_stands_where_its_latest_trial_stands(
+    read_benchmark: ReadBenchmark, open_bench: OpenLedger
+) -> None:
+    run, ledger = runs_of(read_benchmark())[1], open_bench()
+    ledger.end(ledger.record.trials[create(ledger, run)], "failed", "crashed")
+    again = create(open_bench(), run)
+    reopened = open_bench()
+    assert (again, standing(reopened.record)[run.key].number) == (1, 1)
+    assert standing(reopened.record)[run.key].state == "running"

@@ -1,0 +1,110 @@
+"""Handing out runs and journalling their reports, without Ray's loop."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bench import OpenLedger, ReadBenchmark
+from ray.tune.search import Searcher
+
+from study.engine.benchmark.runs import runs_of
+from study.engine.benchmark.scheduling import RunRecorder, RunSearcher
+from study.engine.ledger import Ledger
+from study.engine.resources import Resources
+
+Hand = Callable[[Ledger], RunSearcher]
+
+
+@pytest.fixture
+def searcher(read_benchmark: ReadBenchmark) -> Hand:
+    runs = runs_of(read_benchmark())
+    share = Resources(cpus=1, gpus=0.0, concurrent=2)
+
+    def make(ledger: Ledger) -> RunSearcher:
+        return RunSearcher(ledger, runs, runs[1:], lambda run: (8, 2), lambda run: share)
+
+    return make
+
+
+def told(recorder: RunRecorder, number: int, report: int, **metrics: Any) -> str:
+    metrics = {"dev_mcc": 0.5, "train_loss": 0.1} | metrics
+    result = {f"metrics/{name}": value for name, value in metrics.items()}
+    trial: Any = SimpleNamespace(config={"trial": number})
+    return recorder.on_trial_result(None, trial, {"report": report, "step": 4 * report, **result})
+
+
+def test_runs_are_handed_out_in_order_each_once(open_bench: OpenLedger, searcher: Hand) -> None:
+    ledger = open_bench()
+    handed = iter_configs(searcher(ledger))
+    assert [config["run"] for config in handed] == [1, 2, 3, 4]
+    assert [config["trial"] for config in handed] == [0, 1, 2, 3]
+    assert handed[0]["params"]["method"] == "linear_probe"
+    assert len(ledger.record.trials) == 4
+
+
+def iter_configs(searcher: RunSearcher) -> list[dict[str, Any]]:
+    found = []
+    while (config := searcher.suggest(f"trial-{len(found)}")) != Searcher.FINISHED:
+        assert isinstance(config, dict)
+        found.append(config)
+    return found
+
+
+def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new(
+    open_bench: OpenLedger, searcher: Hand
+) -> None:
+    ledger = open_bench()
+    first = searcher(ledger)
+    for place in range(2):
+        first.suggest(f"trial-{place}")
+    first.on_trial_complete("trial-1", error=True)
+    handed = iter_configs(searcher(open_bench()))
+    assert [(config["run"], config["trial"]) for config in handed] == [
+        (1, 0), (2, 2), (3, 3), (4, 4),
+    ]  # fmt: skip
+
+
+def test_nothing_more_is_handed_out_when_the_first_runs_all_crash(
+    open_bench: OpenLedger, searcher: Hand
+) -> None:
+    handing = searcher(open_bench())
+    for place in range(3):
+        handing.suggest(f"trial-{place}")
+        handing.on_trial_complete(f"trial-{place}", error=True)
+    assert handing.suggest("trial-3") == Searcher.FINISHED
+    assert handing.gave_up == "the first 3 runs all crashed before their first report"
+
+
+def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
+    open_bench: OpenLedger, searcher: Hand
+) -> None:
+    ledger = open_bench()
+    searcher(ledger).suggest("trial-0")
+    recorder = RunRecorder(ledger)
+    assert told(recorder, 0, 1) == "CONTINUE"
+    assert told(recorder, 0, 1) == "CONTINUE"
+    assert told(recorder, 0, 2, test_mcc=0.4) == "STOP"
+    trial = ledger.record.trials[0]
+    assert (trial.state, len(trial.reports), trial.metrics["test_mcc"]) == ("complete", 2, 0.4)
+
+
+def test_a_run_whose_loss_is_not_finite_fails(open_bench: OpenLedger, searcher: Hand) -> None:
+    ledger = open_bench()
+    searcher(ledger).suggest("trial-0")
+    assert told(RunRecorder(ledger), 0, 1, train_loss=float("nan")) == "STOP"
+    assert ledger.record.trials[0].state == "failed"
+    assert "diverged" in ledger.record.trials[0].reason
+
+
+def test_a_last_report_without_an_end_is_ended_when_the_benchmark_goes_on(
+    open_bench: OpenLedger, searcher: Hand
+) -> None:
+    ledger = open_bench()
+    searcher(ledger).suggest("trial-0")
+    for index in (1, 2):
+        metrics = {"dev_mcc": 0.5, "train_loss": 0.1}
+        ledger.note("report", trial=0, report=index, step=4 * index, metrics=metrics)
+    reopened = open_bench()
+    RunRecorder(reopened)
+    assert reopened.record.trials[0].state == "complete"
