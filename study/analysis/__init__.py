@@ -8,6 +8,7 @@ Map, from the folder to the page:
     allocation.py  the winner's budget, what was kept, and the rank of every matrix
     importance.py  which parameters the score depends on, by Optuna's estimate
     facts.py       what was asked, and how the trials ended
+    data.py        the data: classes, GC content, copies, tokens
     tables.py      all trials, best first
     winner.py      the winner: settings, scores, parameters, budget against kept
     plots.py       the pictures, from the data of the above; the only place with matplotlib

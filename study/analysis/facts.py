@@ -132,7 +132,9 @@ def _task(spec: StudySpec) -> str:
     else:
         sizes = f"train={task.train}, dev={task.dev}, test={task.test}, seed={task.seed}"
         text = f"{task.name} (generated: {sizes})"
-    return text + (f", max_length={task.max_length}" if task.max_length else "")
+    text += f", max_length={task.max_length}" if task.max_length else ""
+    text += f", dedup={task.dedup}, rc_augment={task.augments_rc}, rc_average={task.averages_rc}"
+    return text
 
 
 def _search(spec: StudySpec) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from study.analysis import allocation, curves, facts, parameters, plots, tables, winner
+from study.analysis.data import data_table
 from study.analysis.importance import importances
 from study.analysis.reading import StudyData, read_study
 from study.engine.folder import StudyFolder
@@ -56,6 +57,7 @@ def _content(study: StudyData) -> dict[str, Any]:
         "objective": study.spec.objective,
         "status": facts.status(study),
         "asked": facts.asked(study.spec),
+        "data": data_table(study),
         "searched": facts.searched(study.spec),
         "counts": facts.counts(study),
         "failures": facts.failures(study),

@@ -24,16 +24,19 @@ class StudyData:
     """The winner's mask events, in order; empty without a winner or for methods without any."""
 
     @property
+    def opened(self) -> Event:
+        """The event with which the study began; empty where the journal lacks it."""
+        return next((e for e in self.events if e["event"] == "study"), {})
+
+    @property
     def name(self) -> str:
         """The study's name."""
-        opened = next((e for e in self.events if e["event"] == "study"), {})
-        return str(opened.get("name") or self.folder.path.name)
+        return str(self.opened.get("name") or self.folder.path.name)
 
     @property
     def created_with(self) -> dict[str, Any]:
         """Versions of the software that opened the study, where the journal has them."""
-        opened = next((e for e in self.events if e["event"] == "study"), {})
-        return dict(opened.get("created_with") or {})
+        return dict(self.opened.get("created_with") or {})
 
     @property
     def maximize(self) -> bool:

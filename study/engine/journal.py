@@ -3,7 +3,8 @@
 The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trials.csv and the
 report are derived from it. Events and their fields:
 
-    study     version, name, spec (file name), data (its fingerprint), created_with
+    study     version, name, spec (file name), data (its fingerprint), quality and tokens (reports
+              on the data), created_with
     resumed   created_with
     created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics

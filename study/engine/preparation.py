@@ -10,10 +10,10 @@ from study.engine.folder import Changes, check_folder
 from study.engine.tracking import check_tracking_uri
 from study.errors import InputError
 from study.models.inspect import BackboneInfo, inspect_backbone
-from study.models.tokenization import load_tokenizer
 from study.spec import StudySpec
-from study.tasks import Split, Task, load_task
-from study.training.encoded import EncodedSplit, EncodedTask, encode_split
+from study.tasks import Task, load_task
+from study.training.encoded import EncodedTask
+from study.training.encoding import encode_task
 from study.training.steps import check_schedules
 
 
@@ -83,8 +83,20 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     _check_metric(spec, task)
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
-    splits = {name: _encode(spec, info, task, name, split) for name, split in task.splits()}
-    return info, EncodedTask(task.name, task.num_labels, load_tokenizer(info).pad_id, **splits)
+    data = encode_task(spec.task, info, task)
+    _warn_of_cuts(task.name, data)
+    return info, data
+
+
+def _warn_of_cuts(name: str, data: EncodedTask) -> None:
+    assert data.tokens is not None
+    for split, counts in data.tokens.splits.items():
+        if counts.truncated:
+            warn(
+                f"{name}: {counts.truncated:.1%} of the {split} sequences have more than "
+                f"task.max_length = {data.tokens.max_length} tokens (up to {counts.longest}) and "
+                "are cut"
+            )
 
 
 def _check_metric(spec: StudySpec, task: Task) -> None:
@@ -94,33 +106,6 @@ def _check_metric(spec: StudySpec, task: Task) -> None:
             f"search.metric: auc needs every class in dev, but {task.name} has no row of class "
             f"{', '.join(map(str, missing))} there; choose another metric or another split"
         )
-
-
-def _encode(
-    spec: StudySpec, info: BackboneInfo, task: Task, name: str, split: Split
-) -> EncodedSplit:
-    tokenizer = load_tokenizer(info)
-    try:
-        rows = tokenizer(split.sequences)
-    except InputError as error:
-        raise InputError(f"{task.name}, {name}: {error}") from None
-    longest = max(len(row) for row in rows)
-    limit = spec.task.max_length or longest
-    if info.max_positions is not None and limit > info.max_positions:
-        raise InputError(
-            f"task.max_length: sequences must fit the {info.max_positions} positions of "
-            f"{info.name}, but {name} of {task.name} has up to {longest} tokens"
-            + (f" and max_length is {limit}" if spec.task.max_length else "")
-            + f"; set task.max_length to {info.max_positions} to cut them, or use a backbone with "
-            "more positions"
-        )
-    cut = sum(len(row) > limit for row in rows)
-    if cut:
-        warn(
-            f"{task.name}: {cut / len(rows):.1%} of the {name} sequences have more than "
-            f"task.max_length = {limit} tokens (up to {longest}) and are cut"
-        )
-    return encode_split([tokenizer.cut(row, limit) for row in rows], split.labels)
 
 
 def warn(message: str) -> None:

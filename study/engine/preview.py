@@ -12,6 +12,7 @@ from study.models.inspect import BackboneInfo
 from study.models.presets import PRESETS
 from study.spec import CategoricalDomain, Domain, StudySpec
 from study.spec.space import trials_wanted
+from study.tasks.quality import dropped_line
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 
@@ -33,8 +34,7 @@ def print_plan(
     resources: Resources,
 ) -> None:
     """Prints what would run: data, space, schedules at the space's corners, rungs, resources."""
-    for line in [*_overview(spec, info, data, resources), _constant_line(points)]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_lines(console, [*_overview(spec, info, data, resources), _constant_line(points)])
     tables = {
         "searched": _space_table(spec),
         "schedules at the corners of the space": _schedule_table(points),
@@ -45,28 +45,54 @@ def print_plan(
             console.print(f"\n{title}", style="italic")
             console.print(table)
     console.print()
-    for line in _event_lines(points):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_lines(console, _event_lines(points))
     console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
+
+
+def print_tokens(console: Console, data: EncodedTask) -> None:
+    """Prints what a run starts with: rows dropped from train, tokens per sequence."""
+    dropped = data.quality.dropped if data.quality is not None else {}
+    _print_lines(console, _titled("data", [dropped_line(dropped)] if dropped else []))
+    _print_lines(console, _token_lines(data))
+
+
+def _print_lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _titled(title: str, lines: Sequence[str]) -> list[str]:
+    """The lines in the plan's two columns, the title before the first."""
+    return [f"{'' if place else title:<11}{line}" for place, line in enumerate(lines)]
+
+
+def _token_lines(data: EncodedTask) -> list[str]:
+    return _titled("tokens", [] if data.tokens is None else data.tokens.lines())
 
 
 def _overview(
     spec: StudySpec, info: BackboneInfo, data: EncodedTask, resources: Resources
 ) -> list[str]:
-    lengths = [getattr(data, split).lengths for split in ("train", "dev", "test")]
-    rows = "/".join(str(len(part)) for part in lengths)
-    longest = max(int(part.max()) for part in lengths)
-    mean = sum(int(part.sum()) for part in lengths) / sum(len(part) for part in lengths)
+    rows = "/".join(str(len(part)) for part in (data.train, data.dev, data.test))
     return [
         f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
         f"up to {info.max_positions or 'any number of'} tokens{_licence(info.name)}",
-        f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes, "
-        f"{mean:.0f} tokens on average, {longest} at most",
+        f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes; "
+        f"{_strands(spec)}",
+        *_titled("data", [] if data.quality is None else data.quality.lines()),
+        *_token_lines(data),
         f"method     {spec.adapter.method}",
         f"search     {_search(spec)}",
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "
         f"{resources.concurrent} trials at once",
     ]
+
+
+def _strands(spec: StudySpec) -> str:
+    """Which strands are read: the given one, unless the task says otherwise."""
+    trained = ["trained on either strand"] if spec.task.augments_rc else []
+    scored = ["scored on both strands"] if spec.task.averages_rc else []
+    return ", ".join([*trained, *scored]) or "read on the given strand"
 
 
 def _licence(name: str) -> str:

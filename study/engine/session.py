@@ -14,7 +14,7 @@ from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import StudyLedger
 from study.engine.preparation import warn
-from study.engine.preview import print_plan
+from study.engine.preview import print_plan, print_tokens
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
 from study.engine.stopping import rungs
@@ -79,6 +79,7 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
     check_space(spec, info, data)
+    print_tokens(console, data)
     # Whatever is wrong with the weights is said here, once, and not by every worker.
     load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
     start_ray(address)
@@ -128,9 +129,8 @@ def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> Stu
         ledger.note("resumed", created_with=created_with())
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note(
-            "study", version=1, **names, data=data.fingerprint(), created_with=created_with()
-        )
+        known = {"data": data.fingerprint(), **data.reports()}
+        ledger.note("study", version=1, **names, **known, created_with=created_with())
     return ledger
 
 

@@ -1,10 +1,11 @@
 """DNA to token ids, by the tokenizer files of a backbone; loads neither torch nor transformers.
 
-Four schemes, found from the files:
-- tokenizer.json: whatever it says (byte-pair encoding of DNA, for one);
+Five schemes, found from the files:
+- a vocabulary of single nucleotides, in any file: one token a letter;
+- a BERT vocabulary of k-mers, likewise: overlapping k-mers, as DNABERT wants them;
+- an ESM vocab.txt of k-mers: k-mers side by side, single letters where none fits;
 - vocab.json and merges.txt: GPT-2's byte-level byte pairs, as OPT has them;
-- a BERT vocabulary of k-mers: overlapping k-mers, as DNABERT wants them;
-- an ESM vocabulary of k-mers: k-mers side by side, single letters where none fits.
+- any other tokenizer.json: whatever it says (byte pairs of DNA, as DNABERT-2 has them).
 
 Special tokens follow the family: OPT has its bos token in front, BERT [CLS] and [SEP] around,
 ESM <cls> in front and, where tokenizer_config.json names one, an eos token at the end.
@@ -20,6 +21,13 @@ from study.models.inspect import BackboneInfo
 
 _PADS = ("<pad>", "[PAD]")
 _UNKNOWNS = ("<unk>", "[UNK]")
+MISSING = -1
+"""Stands for what is not in a vocabulary that has no token for it."""
+
+_TOO_SHORT = (
+    "every sequence must give a token, found none: it is shorter than the backbone's words; "
+    "remove such rows, or take another backbone"
+)
 
 
 @dataclass(frozen=True)
@@ -36,18 +44,25 @@ class Tokenizer:
     def __call__(self, sequences: Sequence[str]) -> list[list[int]]:
         """The ids of each sequence, special tokens included, none cut.
 
-        Raises InputError naming the first sequence with a stretch the vocabulary lacks.
+        Raises InputError naming the first sequence with a stretch the vocabulary lacks, or too
+        short for a token, and the share of unknown tokens.
         """
         self._check_letters(sequences)
         rows = self.split(sequences)
-        for number, (ids, sequence) in enumerate(zip(rows, sequences, strict=True)):
-            if not ids or self.unknown_id in ids:
-                raise InputError(
-                    f"sequence {number + 1} of {len(sequences)} ({sequence[:30]}…): every part "
-                    "must be in the backbone's vocabulary, found unknown tokens; check for N or "
-                    "lower-case letters, or take another backbone"
-                )
+        for number, (ids, sequence) in enumerate(zip(rows, sequences, strict=True), start=1):
+            if not ids or self.unknown_id in ids or MISSING in ids:
+                fault = self._unknown(rows) if ids else _TOO_SHORT
+                raise InputError(f"sequence {number} of {len(rows)} ({sequence[:30]}…): {fault}")
         return [[*self.prefix, *ids, *self.suffix] for ids in rows]
+
+    def _unknown(self, rows: Sequence[list[int]]) -> str:
+        counts = [sum(i in (self.unknown_id, MISSING) for i in ids) for ids in rows]
+        share = sum(counts) / sum(map(len, rows))
+        return (
+            f"every part must be in the backbone's vocabulary, found unknown tokens ({share:.2%} "
+            f"of all, in {sum(map(bool, counts))} of {len(rows)} sequences); check for N or "
+            "lower-case letters, or take another backbone"
+        )
 
     def cut(self, row: list[int], max_length: int) -> list[int]:
         """The row with at most `max_length` ids: its end is lost, the closing token stays."""
@@ -57,7 +72,7 @@ class Tokenizer:
 
     def _check_letters(self, sequences: Sequence[str]) -> None:
         """Some tokenizers drop what they do not know: each letter alone must leave a trace."""
-        if any(len(word) > 1 for word in self.vocab) and not _is_kmer(self.vocab):
+        if _word_length(self.vocab) is None:
             letters = sorted(set().union(*map(set, sequences)))
             silent = [x for x, ids in zip(letters, self.split(letters), strict=True) if not ids]
             if silent:
@@ -109,13 +124,21 @@ def _read(
         )
     words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
     vocab = {word: index for index, word in enumerate(words)}
-    return vocab, (_overlapping(vocab, info) if info.kin == "bert" else _side_by_side(vocab))
+    if info.kin != "bert":
+        return vocab, _side_by_side(vocab)
+    k = _word_length(vocab)
+    if k is None:
+        raise InputError(
+            f"backbone {info.name}: a BERT vocab.txt must hold the k-mers of one length k, found "
+            "other words; give tokenizer.json for any other scheme"
+        )
+    return vocab, _overlapping(vocab, k)
 
 
 def _subwords(
     info: BackboneInfo,
 ) -> tuple[Mapping[str, int], Callable[[Sequence[str]], list[list[int]]]]:
-    """Splits by the `tokenizers` library, unless the vocabulary turns out to be k-mers."""
+    """Splits by the `tokenizers` library, unless the vocabulary is letters or BERT's k-mers."""
     import tokenizers
 
     try:
@@ -132,8 +155,9 @@ def _subwords(
             f"backbone {info.name}: the tokenizer files must be readable, found {error}"
         ) from error
     vocab = inner.get_vocab()
-    if info.kin == "bert" and _is_kmer(vocab):
-        return vocab, _overlapping(vocab, info)
+    k = _word_length(vocab)
+    if k == 1 or (k is not None and info.kin == "bert"):
+        return vocab, _overlapping(vocab, k)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
         return [e.ids for e in inner.encode_batch_fast(list(sequences), add_special_tokens=False)]
@@ -145,25 +169,16 @@ def _words_of_dna(vocab: Mapping[str, int]) -> list[str]:
     return [word for word in vocab if re.fullmatch("[ACGTN]+", word)]
 
 
-def _is_kmer(vocab: Mapping[str, int]) -> bool:
-    """True where all words of DNA have one length of 2 or more, and all 4^k are there."""
+def _word_length(vocab: Mapping[str, int]) -> int | None:
+    """The length k of all words of DNA where they have one and all 4^k are there, else None."""
     words = _words_of_dna(vocab)
     lengths = {len(word) for word in words}
-    return len(lengths) == 1 and 1 not in lengths and len(words) >= 4 ** len(words[0])
+    return lengths.pop() if len(lengths) == 1 and len(words) >= 4 ** len(words[0]) else None
 
 
-def _overlapping(
-    vocab: Mapping[str, int], info: BackboneInfo
-) -> Callable[[Sequence[str]], list[list[int]]]:
+def _overlapping(vocab: Mapping[str, int], k: int) -> Callable[[Sequence[str]], list[list[int]]]:
     """One k-mer a base: ACGTA is ACG CGT GTA for k = 3. Shorter sequences give nothing."""
-    if not _is_kmer(vocab):
-        raise InputError(
-            f"backbone {info.name}: a BERT vocab.txt must hold the k-mers of one length k, found "
-            "other words; give tokenizer.json for any other scheme"
-        )
-    k = len(_words_of_dna(vocab)[0])
-    unknown = _first(vocab, _UNKNOWNS)
-    missing = -1 if unknown is None else unknown
+    missing = _missing(vocab)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
         return [
@@ -175,8 +190,7 @@ def _overlapping(
 
 def _side_by_side(vocab: Mapping[str, int]) -> Callable[[Sequence[str]], list[list[int]]]:
     """The longest word that fits, left to right: ACGTACGN is ACGTAC G N for k = 6."""
-    unknown = _first(vocab, _UNKNOWNS)
-    missing = -1 if unknown is None else unknown
+    missing = _missing(vocab)
     lengths = sorted({len(word) for word in _words_of_dna(vocab)}, reverse=True)
     pattern = re.compile("|".join([*(f"[ACGT]{{{n}}}" for n in lengths), "."]))
 
@@ -224,3 +238,8 @@ def _required(info: BackboneInfo, vocab: Mapping[str, int], token: str) -> int:
 
 def _first(vocab: Mapping[str, int], names: Sequence[str]) -> int | None:
     return next((vocab[name] for name in names if name in vocab), None)
+
+
+def _missing(vocab: Mapping[str, int]) -> int:
+    unknown = _first(vocab, _UNKNOWNS)
+    return MISSING if unknown is None else unknown

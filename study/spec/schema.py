@@ -25,6 +25,8 @@ from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
 
 PRESET_BACKBONE = "opt-dna-mini"
+STRANDLESS = ("emp/", "nt/H")
+"""What the names of tasks on histone marks begin with."""
 Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
 
 
@@ -53,6 +55,33 @@ class TaskSpec(Section):
     sequence_column: Text = "sequence"
     label_column: Text = "label"
     split_column: Text = "split"
+    dedup: Literal["none", "drop_from_train"] = "none"
+    """drop_from_train: rows of train that stand in dev or test on either strand, that have
+    different labels, or that repeat a row of train go. Dev and test stay as they are."""
+    rc_augment: bool | None = None
+    """Whether training reads a row from either strand, by a fair coin. None: see `strandless`."""
+    rc_average: bool | None = None
+    """Whether an evaluation averages the class probabilities of both strands. None: likewise."""
+
+    @property
+    def strandless(self) -> bool:
+        """Whether the labels hold for both strands, as far as the task's name tells.
+
+        A histone mark sits on both strands, so a window and its reverse complement have the
+        same label. A promoter's window is cut around its start site in the direction of
+        transcription: read backwards, its elements stand at other places.
+        """
+        return str(self.name).startswith(STRANDLESS)
+
+    @property
+    def augments_rc(self) -> bool:
+        """`rc_augment`, or its default."""
+        return self.strandless if self.rc_augment is None else self.rc_augment
+
+    @property
+    def averages_rc(self) -> bool:
+        """`rc_average`, or its default."""
+        return self.strandless if self.rc_average is None else self.rc_average
 
     @model_validator(mode="before")
     @classmethod

@@ -3,8 +3,11 @@
 task.py        Split and Task, what every source returns
 promoters.py   the generated task; elements.py: the published motifs it plants
 csvfiles.py    a folder of train/dev/test csv, or one csv with a split column
-checks.py      what is suspicious but allowed: duplicates, conflicting labels, imbalance
-baselines.py   k-mer logistic regression and the majority class, the floors of any backbone
+quality.py     what the data is like: classes, GC content, copies on either strand, conflicts
+checks.py      what is refused (a missing class), and what is suspicious but allowed
+dedup.py       leaked, conflicting and repeated rows dropped from train
+metrics.py     MCC, AUC, F1, accuracy and loss of a split's logits
+baselines.py   majority, GC content and k-mers: the floors of any backbone
 """
 
 from study.tasks.loading import load_task

@@ -1,44 +1,68 @@
-"""The floors a backbone must clear: k-mer logistic regression and the majority class."""
+"""The floors a backbone must clear: the commonest class, GC content, counts of k-mers.
+
+Each scores dev and test by the metrics of a trial, under the same names: `dev_mcc`, `test_auc`, …
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.linear_model import LogisticRegression
 
+from study.tasks.metrics import classification_metrics
+from study.tasks.quality import gc_content
 from study.tasks.task import Split, Task
 
 _CODES = np.full(256, -1, np.int64)
 _CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
 
-
-def kmer_logistic_regression(task: Task, k: int = 5, seed: int = 0) -> dict[str, float]:
-    """Returns dev_mcc, dev_auc, test_mcc and test_auc of an L2 logistic regression (C = 1).
-
-    Features are the counts of all overlapping `k`-mers, divided by their largest count in
-    train; AUC is one against the rest with more than two classes, NaN where a class is absent.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    counts = kmer_counts(task.train.sequences, k)
-    scale = np.maximum(counts.max(axis=0), 1)
-    model = LogisticRegression(max_iter=1000, random_state=seed)
-    model.fit(counts / scale, task.train.labels)
-    scores: dict[str, float] = {}
-    for name, split in (("dev", task.dev), ("test", task.test)):
-        probabilities = model.predict_proba(kmer_counts(split.sequences, k) / scale)
-        scores |= _scores(name, split, probabilities)
-    return scores
+Logits = Float[np.ndarray, "rows classes"]
 
 
 def majority_class(task: Task) -> dict[str, float]:
-    """Returns dev_accuracy and test_accuracy of always answering train's commonest class."""
-    commonest = Counter(task.train.labels).most_common(1)[0][0]
-    return {
-        f"{name}_accuracy": split.labels.count(commonest) / len(split)
-        for name, split in (("dev", task.dev), ("test", task.test))
-    }
+    """Always answers train's commonest class (of equals the first), at train's class shares."""
+    shares = np.bincount(task.train.labels, minlength=task.num_labels) / len(task.train)
+    return _scores(task, lambda split: np.tile(np.log(shares), (len(split), 1)))
+
+
+def gc_logistic_regression(task: Task) -> dict[str, float]:
+    """L2 logistic regression (C = 1) on the GC content alone, in standard deviations of train.
+
+    A sequence of N alone counts as train's mean.
+    """
+    train = gc_content(task.train.sequences)
+    mean, sd = np.nanmean(train), np.nanstd(train)
+
+    def features(split: Split) -> Float[np.ndarray, "rows 1"]:
+        known = (gc_content(split.sequences) - mean) / (sd or 1.0)
+        column: Float[np.ndarray, " rows"] = np.nan_to_num(known)
+        return column[:, None]
+
+    return _logistic_regression(task, features)
+
+
+def kmer_logistic_regression(task: Task, k: int = 5) -> dict[str, float]:
+    """L2 logistic regression (C = 1) on the counts of all overlapping `k`-mers.
+
+    A count is divided by the largest one of its word in train.
+    """
+    scale = np.maximum(kmer_counts(task.train.sequences, k).max(axis=0), 1)
+
+    def features(split: Split) -> Float[np.ndarray, "rows words"]:
+        counts = kmer_counts(split.sequences, k)
+        counts /= scale
+        return counts
+
+    return _logistic_regression(task, features)
+
+
+BASELINES: dict[str, Callable[[Task], dict[str, float]]] = {
+    "majority": majority_class,
+    "gc": gc_logistic_regression,
+    "kmer": kmer_logistic_regression,
+}
 
 
 def kmer_counts(sequences: list[str], k: int) -> Float[np.ndarray, "rows words"]:
@@ -55,14 +79,24 @@ def kmer_counts(sequences: list[str], k: int) -> Float[np.ndarray, "rows words"]
     return counts
 
 
-def _scores(
-    name: str, split: Split, probabilities: Float[np.ndarray, "rows classes"]
+def _logistic_regression(
+    task: Task, features: Callable[[Split], Float[np.ndarray, "rows features"]]
 ) -> dict[str, float]:
-    from sklearn.metrics import matthews_corrcoef, roc_auc_score
+    model = LogisticRegression(max_iter=1000)
+    model.fit(features(task.train), task.train.labels)
 
-    classes = probabilities.shape[1]
-    complete = len(set(split.labels)) == classes
-    ranked = probabilities[:, 1] if classes == 2 else probabilities
-    auc = roc_auc_score(split.labels, ranked, multi_class="ovr") if complete else float("nan")
-    mcc = matthews_corrcoef(split.labels, probabilities.argmax(axis=1))
-    return {f"{name}_mcc": float(mcc), f"{name}_auc": float(auc)}
+    def logits(split: Split) -> Logits:
+        decision = model.decision_function(features(split))
+        return decision if decision.ndim > 1 else np.stack([0 * decision, decision], axis=1)
+
+    return _scores(task, logits)
+
+
+def _scores(task: Task, logits: Callable[[Split], Logits]) -> dict[str, float]:
+    return {
+        f"{name}_{metric}": value
+        for name, split in (("dev", task.dev), ("test", task.test))
+        for metric, value in classification_metrics(
+            logits(split), np.asarray(split.labels)
+        ).items()
+    }

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from study.errors import InputError
-from study.tasks.task import SPLITS, Split
+from study.tasks.quality import Quality
+from study.tasks.task import Split
 
 SKEW = 0.2
 """A class with less than this share of its even part (1 / classes) of train is worth a word."""
-
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
-
-
-def reverse_complement(sequence: str) -> str:
-    """The other strand of an upper-case sequence over A, C, G, T, N, read 5' to 3'."""
-    return sequence.translate(_COMPLEMENT)[::-1]
 
 
 def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
@@ -27,9 +20,8 @@ def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
     """
     classes = sorted(set(train.labels))
     if len(classes) < 2:
-        raise InputError(
-            f"{where}: train must hold two classes or more, but every label is {classes[0]}"
-        )
+        rows = f"every label is {classes[0]}" if classes else "it has no row"
+        raise InputError(f"{where}: train must hold two classes or more, but {rows}")
     if classes != list(range(len(classes))):
         gap = next(i for i, label in enumerate(classes) if i != label)
         raise InputError(
@@ -51,46 +43,35 @@ def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
     return len(classes)
 
 
-def data_warnings(train: Split, dev: Split, test: Split, num_labels: int) -> list[str]:
+def data_warnings(quality: Quality) -> list[str]:
     """One line for each suspicious finding: leaks, conflicting labels, absent or rare classes."""
-    splits = dict(zip(SPLITS, (train, dev, test), strict=True))
-    return [*_leaks(splits), *_conflicts(splits), *_class_shares(splits, num_labels)]
+    return [*_leaks(quality), *_conflicts(quality), *_class_shares(quality)]
 
 
-def _leaks(splits: dict[str, Split]) -> Iterator[str]:
-    known = {name: set(split.sequences) for name, split in splits.items()}
-    for one, other in (("train", "dev"), ("train", "test"), ("dev", "test")):
-        same = known[one] & known[other]
-        reverse = {s for s in known[other] - same if reverse_complement(s) in known[one]}
-        if same or reverse:
-            strand = f", {len(reverse)} more as reverse complement" if reverse else ""
+def _leaks(quality: Quality) -> Iterator[str]:
+    for (one, other), shared in quality.shared.items():
+        if shared.same or shared.reverse:
+            more = f", {shared.reverse} more as reverse complement" if shared.reverse else ""
             yield (
-                f"{one} and {other} share {_sequences(len(same))}{strand}:"
+                f"{one} and {other} share {_sequences(shared.same)}{more}:"
                 f" {other} scores are too good"
             )
 
 
-def _conflicts(splits: dict[str, Split]) -> Iterator[str]:
-    labels: dict[str, int] = {}
-    conflicting = set()
-    for split in splits.values():
-        for sequence, label in zip(split.sequences, split.labels, strict=True):
-            if labels.setdefault(sequence, label) != label:
-                conflicting.add(sequence)
-    if conflicting:
-        yield f"{_sequences(len(conflicting))} with different labels: no model gets both right"
+def _conflicts(quality: Quality) -> Iterator[str]:
+    if quality.conflicts:
+        yield f"{_sequences(quality.conflicts)} with different labels: no model gets both right"
 
 
-def _class_shares(splits: dict[str, Split], num_labels: int) -> Iterator[str]:
-    for name, split in splits.items():
-        counts = Counter(split.labels)
-        absent = [label for label in range(num_labels) if label not in counts]
+def _class_shares(quality: Quality) -> Iterator[str]:
+    for name, split in quality.splits.items():
+        absent = [str(label) for label, count in enumerate(split.class_rows) if not count]
         if absent:
-            yield f"{name} has no row of class {', '.join(map(str, absent))}"
-    counts = Counter(splits["train"].labels)
-    label, count = min(counts.items(), key=lambda item: item[1])
-    if count * num_labels < SKEW * len(splits["train"]):
-        share = 100 * count / len(splits["train"])
+            yield f"{name} has no row of class {', '.join(absent)}"
+    train = quality.splits["train"]
+    label, count = min(enumerate(train.class_rows), key=lambda item: item[1])
+    if count * len(train.class_rows) < SKEW * train.rows:
+        share = 100 * count / train.rows
         yield f"class {label} is {share:.1f} % of train: read MCC and F1, not accuracy"
 
 

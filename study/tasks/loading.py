@@ -9,6 +9,8 @@ from study.errors import InputError
 from study.tasks import promoters
 from study.tasks.checks import data_warnings, require_classes
 from study.tasks.csvfiles import Columns, read_folder, read_single
+from study.tasks.dedup import drop_from_train
+from study.tasks.quality import measure
 from study.tasks.task import SPLITS, Split, Task
 
 if TYPE_CHECKING:
@@ -21,19 +23,20 @@ def load_task(task: TaskSpec) -> Task:
     """Generates or reads the task that `task` asks for, and checks it.
 
     A path is a folder with train.csv, dev.csv and test.csv, or a single csv with a split
-    column; without a path, the task of that name is generated from its sizes and seed.
+    column; without a path, the task of that name is generated from its sizes and seed. With
+    `dedup: drop_from_train` rows of train go as `drop_from_train` says.
 
     Raises:
         InputError: a file, column, row or class breaks a rule; names it and the fix.
     """
     if task.path is None:
-        return _checked(str(task.name), f"task {task.name}", *_generate(task))
+        return _checked(task, str(task.name), f"task {task.name}", *_generate(task))
     path = Path(task.path)
     try:
         splits = _read(path, task)
     except OSError as error:
         raise InputError(f"task.path: {path}: must be readable, but: {error.strerror}") from error
-    return _checked(path.name.removesuffix(".csv"), str(path), *splits)
+    return _checked(task, path.name.removesuffix(".csv"), str(path), *splits)
 
 
 def _generate(task: TaskSpec) -> tuple[Split, Split, Split]:
@@ -62,7 +65,11 @@ def _read(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
     )
 
 
-def _checked(name: str, where: str, train: Split, dev: Split, test: Split) -> Task:
+def _checked(task: TaskSpec, name: str, where: str, train: Split, dev: Split, test: Split) -> Task:
     num_labels = require_classes(where, train, dev, test)
-    warnings = data_warnings(train, dev, test, num_labels)
-    return Task(name, train, dev, test, num_labels, warnings)
+    dropped: dict[str, int] = {}
+    if task.dedup == "drop_from_train":
+        train, dropped = drop_from_train(train, dev, test)
+        require_classes(f"{where}: after task.dedup", train, dev, test)
+    quality = measure(train, dev, test, num_labels, dropped)
+    return Task(name, train, dev, test, num_labels, data_warnings(quality), quality)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.tasks.quality import Quality
 
 SPLITS = ("train", "dev", "test")
+
+_COMPLEMENT = str.maketrans("ACGT", "TGCA")
+
+
+def reverse_complement(sequence: str) -> str:
+    """The other strand of an upper-case sequence over A, C, G, T, N, read 5' to 3'."""
+    return sequence.translate(_COMPLEMENT)[::-1]
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,8 @@ class Split:
 class Task:
     """Three splits of one classification problem; every class stands in `train`.
 
-    `warnings` are one-line findings about the data that deserve a look but stop nothing.
+    `warnings` are one-line findings about the data that deserve a look but stop nothing;
+    `quality` is what was measured of it.
     """
 
     name: str
@@ -32,6 +44,7 @@ class Task:
     test: Split
     num_labels: int
     warnings: list[str]
+    quality: Quality | None = None
 
     def splits(self) -> Iterator[tuple[str, Split]]:
         """Yields ("train", ...), ("dev", ...), ("test", ...)."""

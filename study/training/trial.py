@@ -2,9 +2,11 @@
 
 `Trial` is driven step by step by whoever runs it: a Ray worker, a plain loop, a test. Its state
 is a function of (spec, backbone, data, steps taken): three seeds feed three independent streams,
-`init` (P, Q, head), `data` (batch order and dropout) and `mask` (the allocator's Bernoulli draws).
+`init` (P, Q, head), `data` (batch order, strands, dropout) and `mask` (the allocator's Bernoulli
+draws).
 """
 
+import math
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -17,11 +19,11 @@ from torch import nn
 from adapters import count_parameters, orthogonality
 from study.models import Backbone
 from study.spec import StudySpec
+from study.tasks.metrics import classification_metrics
 from study.training.data import BatchOrder, collate, evaluation_batches
 from study.training.encoded import EncodedSplit, EncodedTask
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import Prepared, make_allocator, prepare, release
-from study.training.metrics import classification_metrics
 from study.training.optimizer import clip_gradients, make_optimizer
 from study.training.plan import Plan, make_plan
 
@@ -92,11 +94,11 @@ class Trial:
 
     def _train_step(self) -> None:
         training, step = self.spec.training, self.step + 1
-        rows = self.order[step]
+        rows, flipped = self.order[step], self.order.flipped(step)
         for k, start in enumerate(range(0, len(rows), training.batch_size)):
-            batch = rows[start : start + training.batch_size]
+            batch = slice(start, start + training.batch_size)
             self._seed_dropout((step - 1) * training.accumulation + k)
-            self._backward(batch, share=len(batch) / len(rows))
+            self._backward(rows[batch], flipped[batch], share=len(rows[batch]) / len(rows))
         self._add_orthogonality()
         factor = self.plan.learning_rate_factor(step)
         for group, lr in zip(self.optimizer.param_groups, self._base_lr, strict=True):
@@ -112,9 +114,9 @@ class Trial:
         if self.device.type == "cpu" or step % GPU_CHECK_EVERY == 0:
             self._check_finite()
 
-    def _backward(self, rows: np.ndarray, share: float) -> None:
+    def _backward(self, rows: np.ndarray, flipped: np.ndarray, share: float) -> None:
         """Adds the gradient of the rows' mean loss, times their share of the step's rows."""
-        logits, labels = self._forward(self.data.train, rows)
+        logits, labels = self._forward(self.data.train, rows, flipped)
         loss = nn.functional.cross_entropy(logits, labels) * share
         self._loss_sum += loss.detach()
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -137,9 +139,13 @@ class Trial:
             penalty = gamma * orthogonality(self.prepared.adapters)
             self.scaler.scale(penalty).backward()
 
-    def _forward(self, split: EncodedSplit, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    def _forward(
+        self, split: EncodedSplit, rows: np.ndarray, flipped: np.ndarray | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the float32 logits (batch, classes) and the labels of some rows."""
-        batch = collate(split, rows, self.data.pad_id, self.device, causal=self._causal)
+        batch = collate(
+            split, rows, self.data.pad_id, self.device, causal=self._causal, flipped=flipped
+        )
         labels = batch.pop("labels")
         options = {"use_cache": False} if self._causal else {}
         with self._autocast():
@@ -163,14 +169,25 @@ class Trial:
 
     @torch.no_grad()
     def logits(self, split: EncodedSplit) -> np.ndarray:
-        """Returns the float32 logits (rows, classes) of a split, in the split's order."""
+        """Returns the float32 logits (rows, classes) of a split, in the split's order.
+
+        Where the split knows the other strand, they are the logarithms of the class
+        probabilities, averaged over the two strands.
+        """
         self.model.eval()
+        logits = self._logits_of_strand(split)
+        if split.reverse_complement is not None:
+            strands = torch.stack([logits, self._logits_of_strand(split.reverse_complement)])
+            logits = torch.logsumexp(strands.log_softmax(dim=-1), dim=0) - math.log(2)
+        return logits.numpy()
+
+    def _logits_of_strand(self, split: EncodedSplit) -> torch.Tensor:
         parts, order = [], []
         for rows in evaluation_batches(split, self.spec.training.eval_batch_size):
             parts.append(self._forward(split, rows)[0])
             order.append(rows)
-        logits = np.empty((len(split), self.data.num_labels), dtype=np.float32)
-        logits[np.concatenate(order)] = torch.cat(parts).cpu().numpy()
+        logits = torch.empty(len(split), self.data.num_labels)
+        logits[np.concatenate(order)] = torch.cat(parts).cpu()
         return logits
 
     # What a report says beside the scores

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import ray
 
 from study.engine.benchmark.runs import Run
-from study.engine.preparation import encode_task, warn
+from study.engine.preparation import warn
 from study.errors import UnavailableError
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo, inspect_backbone
 from study.spec import BackboneSpec, TaskSpec
 from study.tasks import Task, load_task
 from study.training.encoded import EncodedTask
+from study.training.encoding import encode_task
 from study.training.steps import check_schedules
 
 Say = Callable[[str], None]
@@ -98,7 +99,7 @@ def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
     key = (run.spec.backbone, run.spec.task)
     if key not in material.data:
         say(f"tokenising {run.cell.task} for {run.cell.backbone}")
-        encoded = encode_task(run.spec, material.infos[run.spec.backbone], task)
+        encoded = encode_task(run.spec.task, material.infos[run.spec.backbone], task)
         material.fingerprints[f"{run.cell.backbone}, {run.cell.task}"] = encoded.fingerprint()
         material.data[key] = ray.put(encoded)
 

@@ -92,7 +92,6 @@ def test_a_cut_row_keeps_its_special_tokens(checkpoint, family, closing, random_
     [
         ("bert", "ACGNACG"),
         ("bert", "acgtacg"),
-        ("bert", "AC"),
         ("esm", "ACGXACG"),
         ("opt", "ACXG"),
     ],
@@ -101,6 +100,27 @@ def test_unknown_tokens_are_refused_with_the_row(checkpoint, family, sequence):
     tokenizer = load_tokenizer(_info(checkpoint(family)))
     with pytest.raises(InputError, match=r"sequence 2 of 2 .* found unknown tokens"):
         tokenizer(["ACGTACGT", sequence])
+
+
+def test_the_share_of_unknown_tokens_is_said(checkpoint):
+    tokenizer = load_tokenizer(_info(checkpoint("esm")))
+    # ACG X, ACG T, ACG X ACG A
+    with pytest.raises(InputError, match=r"sequence 1 of 3 .* \(25\.00% of all, in 2 of 3 seq"):
+        tokenizer(["ACGX", "ACGT", "ACGXACGA"])
+
+
+def test_what_a_vocabulary_without_an_unknown_token_lacks_is_refused_too(checkpoint):
+    folder = checkpoint("esm")
+    text = (folder / "vocab.txt").read_text().replace("<unk>", "<gap>")
+    (folder / "vocab.txt").write_text(text)
+    with pytest.raises(InputError, match=r"sequence 1 of 1 .* found unknown tokens"):
+        load_tokenizer(_info(folder))(["ACGX"])
+
+
+def test_a_sequence_shorter_than_a_word_is_refused(checkpoint):
+    tokenizer = load_tokenizer(_info(checkpoint("bert")))
+    with pytest.raises(InputError, match=r"sequence 2 of 2 \(AC…\): every sequence must give"):
+        tokenizer(["ACGTACGT", "AC"])
 
 
 def test_letters_that_a_tokenizer_would_drop_are_refused(checkpoint):
@@ -231,11 +251,28 @@ def _words(tokenizer, sequence):
     return [names[index] for index in tokenizer.split([sequence])[0]]
 
 
-def test_table_1_words_are_single_nucleotides(checkpoint):
-    folder = checkpoint("esm")
-    special = ["<unk>", "<pad>", "<mask>", "<cls>"]
-    (folder / "vocab.txt").write_text("\n".join([*special, *"ACGTN"]) + "\n")
-    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == list("AACTCAACGATC")
+@pytest.mark.parametrize("family", ["opt", "bert", "esm", "mosaicbert", "gated_esm"])
+@pytest.mark.parametrize("file", ["vocab.txt", "tokenizer.json"])
+def test_table_1_words_are_single_nucleotides(checkpoint, family, file):
+    import tokenizers
+
+    folder = checkpoint(family)
+    for name in ("tokenizer.json", "vocab.txt"):
+        (folder / name).unlink(missing_ok=True)
+    special = ["<unk>", "<pad>", "</s>", "<cls>", "[UNK]", "[PAD]", "[CLS]", "[SEP]"]
+    vocab = {word: index for index, word in enumerate([*special, *"ACGTN"])}
+    if file == "vocab.txt":
+        (folder / file).write_text("\n".join(vocab) + "\n")
+    else:
+        model = tokenizers.models.WordPiece(vocab, unk_token="[UNK]")
+        tokenizers.Tokenizer(model).save(str(folder / file))
+    tokenizer = load_tokenizer(_info(folder))
+    assert _words(tokenizer, "AACTCAACGATC") == list("AACTCAACGATC")
+    assert _words(tokenizer, "GATN") == list("GATN")
+    around = {"opt": ([2], []), "bert": ([6], [7]), "esm": ([3], [])}[_info(folder).kin]
+    assert tokenizer(["AC"]) == [[*around[0], vocab["A"], vocab["C"], *around[1]]]
+    with pytest.raises(InputError, match="found unknown tokens"):
+        tokenizer(["ACX"])
 
 
 def test_table_1_kmers_overlap(checkpoint):
@@ -255,6 +292,28 @@ def test_table_1_kmers_overlap(checkpoint):
     assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == expected
 
 
+def test_kmers_of_nucleotide_transformer_stand_side_by_side(checkpoint):
+    folder = checkpoint("esm")
+    words = ["<unk>", "<pad>", "<mask>", "<cls>", *map("".join, product("ACGT", repeat=6))]
+    words += "ATCGN"
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(words)}))
+    tokenizer = load_tokenizer(_info(folder))
+    assert _words(tokenizer, "AACTCAACGATC") == ["AACTCA", "ACGATC"]
+    assert _words(tokenizer, "AACTCANACGAT") == ["AACTCA", "N", *"ACGAT"]
+    assert tokenizer(["AACTCAACGATC"]) == [[3, words.index("AACTCA"), words.index("ACGATC")]]
+
+
+def test_byte_pairs_of_dnabert_2_stand_between_cls_and_sep(checkpoint, random_dna):
+    folder = checkpoint("mosaicbert")
+    reference = transformers.PreTrainedTokenizerFast.from_pretrained(folder)
+    sequences = random_dna(20, 100)
+    inner = reference(sequences, add_special_tokens=False)["input_ids"]
+    assert load_tokenizer(_info(folder))(sequences) == [[1, *ids, 2] for ids in inner]
+    assert len(inner[0]) < 80
+
+
 def test_table_1_byte_pairs_are_learned_words(checkpoint):
     folder = checkpoint("opt")
     (folder / "tokenizer.json").unlink()
@@ -263,4 +322,6 @@ def test_table_1_byte_pairs_are_learned_words(checkpoint):
     (folder / "vocab.json").write_text(json.dumps(vocab))
     (folder / "merges.txt").write_text("#version: 0.2\nA A\nAA C\nT C\nG A\n")
     expected = ["AAC", "TC", "AAC", "GA", "TC"]
-    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == expected
+    tokenizer = load_tokenizer(_info(folder))
+    assert _words(tokenizer, "AACTCAACGATC") == expected
+    assert tokenizer(["AACTCAACGATC"]) == [[2, *(vocab[word] for word in expected)]]

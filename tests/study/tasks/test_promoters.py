@@ -13,7 +13,6 @@ from study.errors import InputError
 from study.spec import TaskSpec
 from study.tasks import background, load_task
 from study.tasks.background import BASES, Codes
-from study.tasks.checks import reverse_complement
 from study.tasks.elements import ELEMENTS, IUPAC, TATA, Element
 from study.tasks.promoters import (
     BLOCKS,
@@ -27,6 +26,7 @@ from study.tasks.promoters import (
     take_apart,
     to_strings,
 )
+from study.tasks.task import reverse_complement
 
 ROWS = 4000
 BY_NAME = {element.name: element for element in ELEMENTS}

@@ -1,20 +1,21 @@
-"""Warnings about suspicious but allowed data, and the k-mer floors."""
+"""Warnings about suspicious but allowed data."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-
-from study.tasks import Split, Task
-from study.tasks.baselines import kmer_counts, kmer_logistic_regression, majority_class
-from study.tasks.checks import data_warnings, reverse_complement
+from study.tasks import Split, checks
+from study.tasks.quality import measure
+from study.tasks.task import reverse_complement
 
 TRAIN = Split(["AACC", "ACGT", "GATT", "TTTG"], [0, 1, 0, 1])
 DEV = Split(["CCCC", "AGAG"], [0, 1])
 TEST = Split(["GCGA", "TATT"], [0, 1])
+
+
+def data_warnings(train: Split, dev: Split, test: Split, num_labels: int) -> list[str]:
+    return checks.data_warnings(measure(train, dev, test, num_labels))
 
 
 def test_clean_splits_raise_no_warning():
@@ -71,61 +72,3 @@ def test_importing_the_tasks_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_kmers_are_counted_with_overlaps_and_without_n():
-    counts = kmer_counts(["AAAC", "ANAC", "A", "ACGT"], 2)
-    words = [
-        "".join(pair)
-        for pair in np.stack(np.meshgrid(list("ACGT"), list("ACGT"), indexing="ij"), -1).reshape(
-            -1, 2
-        )
-    ]
-    found = [{word: int(n) for word, n in zip(words, row, strict=True) if n} for row in counts]
-    assert found == [{"AA": 2, "AC": 1}, {"AC": 1}, {}, {"AC": 1, "CG": 1, "GT": 1}]
-
-
-def separable(rows: int, rng: np.random.Generator) -> Split:
-    labels = (np.arange(rows) % 2).tolist()
-    letters = {0: list("AATC"), 1: list("GGTC")}
-    return Split(["".join(rng.choice(letters[label], 60)) for label in labels], labels)
-
-
-def test_logistic_regression_separates_what_k_mers_separate():
-    rng = np.random.default_rng(0)
-    task = Task("easy", *(separable(rows, rng) for rows in (80, 20, 20)), 2, [])
-
-    scores = kmer_logistic_regression(task, k=2)
-
-    assert scores == {"dev_mcc": 1.0, "dev_auc": 1.0, "test_mcc": 1.0, "test_auc": 1.0}
-
-
-def test_logistic_regression_finds_nothing_in_noise():
-    rng = np.random.default_rng(1)
-    splits = [
-        Split(["".join(rng.choice(list("ACGT"), 50)) for _ in range(n)], [0, 1] * (n // 2))
-        for n in (100, 400, 400)
-    ]
-    scores = kmer_logistic_regression(Task("noise", *splits, 2, []), k=3)
-
-    assert abs(scores["test_mcc"]) < 0.15
-    assert abs(scores["test_auc"] - 0.5) < 0.08
-
-
-def test_logistic_regression_takes_more_classes_and_absent_ones():
-    rng = np.random.default_rng(2)
-    sequences = ["".join(rng.choice(list("ACGT"), 30)) for _ in range(90)]
-    whole = Split(sequences, [0, 1, 2] * 30)
-    part = Split(sequences[:20], [0, 1] * 10)
-
-    scores = kmer_logistic_regression(Task("three", whole, part, whole, 3, []), k=3)
-
-    assert np.isnan(scores["dev_auc"])
-    assert scores["test_mcc"] > 0.5
-
-
-def test_the_majority_class_is_the_commonest_of_train():
-    skewed = Split(["A", "C", "G"], [1, 1, 0])
-    task = Task("skewed", skewed, Split(["T"] * 4, [0, 0, 0, 1]), TEST, 2, [])
-
-    assert majority_class(task) == pytest.approx({"dev_accuracy": 0.25, "test_accuracy": 0.5})

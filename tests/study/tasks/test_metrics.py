@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from study.training.metrics import METRICS, classification_metrics
+from study.tasks.metrics import METRICS, classification_metrics
 
 
 def _logits(predictions: list[int], classes: int = 2) -> np.ndarray:

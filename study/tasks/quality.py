@@ -1,0 +1,172 @@
+"""What the data is like: sizes, classes, GC content, copies within and between the splits.
+
+A copy on the other strand is a copy too: a backbone that has learnt the one half knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from study.tasks.task import SPLITS, Split, reverse_complement
+
+
+@dataclass(frozen=True)
+class SplitQuality:
+    """One split. The tuples have one entry a class; a class without rows has GC content NaN."""
+
+    rows: int
+    class_rows: tuple[int, ...]
+    gc_mean: tuple[float, ...]
+    """Share of G and C among A, C, G and T, the mean over sequences."""
+    gc_sd: tuple[float, ...]
+    bases: tuple[int, float, int]
+    """The shortest length, the median, the longest."""
+    copies: int
+    """Rows that repeat an earlier row's sequence exactly."""
+    reverse_copies: int
+    """Pairs of different sequences that are each other's reverse complement."""
+    conflicts: int
+    """Sequences with different labels."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What two splits have in common, counted in sequences of the second, each once."""
+
+    same: int
+    reverse: int
+    """Not `same`, but on the other strand."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The splits by name, and what each pair of them shares."""
+
+    splits: dict[str, SplitQuality]
+    shared: dict[tuple[str, str], Shared]
+    conflicts: int
+    """Sequences with different labels, in all splits together."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Rows left out of train, by reason; empty where nothing was to be dropped."""
+
+    def lines(self) -> list[str]:
+        """The report for people, a line a split and one for what concerns several."""
+        lines = [_line(name, split) for name, split in self.splits.items()]
+        lines.append("shared: " + ("; ".join(self._common()) or "nothing"))
+        return [*lines, *([dropped_line(self.dropped)] if self.dropped else [])]
+
+    def _common(self) -> Iterator[str]:
+        for (one, other), shared in self.shared.items():
+            if shared.same or shared.reverse:
+                reverse = f" (and {shared.reverse} on the other strand)" if shared.reverse else ""
+                yield f"{one} and {other} {shared.same}{reverse}"
+        if self.conflicts:
+            yield f"with different labels: {self.conflicts} in all"
+
+    def record(self) -> dict[str, Any]:
+        """The report for the journal: the fields by name, a pair of splits as `train, dev`."""
+        return {
+            "splits": {name: vars(split) for name, split in self.splits.items()},
+            "shared": {", ".join(pair): vars(shared) for pair, shared in self.shared.items()},
+            "conflicts": self.conflicts,
+            "dropped": self.dropped,
+        }
+
+
+def measure(
+    train: Split, dev: Split, test: Split, num_labels: int, dropped: dict[str, int] | None = None
+) -> Quality:
+    """Measures the splits of a task with classes 0..`num_labels` - 1, none of them empty."""
+    splits = dict(zip(SPLITS, (train, dev, test), strict=True))
+    known = {name: set(split.sequences) for name, split in splits.items()}
+    other = {name: set(map(reverse_complement, known[name])) for name in SPLITS}
+    return Quality(
+        {name: _measure(s, num_labels, known[name], other[name]) for name, s in splits.items()},
+        {(a, b): _share(known[a], other[a], known[b]) for a, b in combinations(SPLITS, 2)},
+        len(conflicting(*splits.values())),
+        dropped or {},
+    )
+
+
+def _measure(split: Split, num_labels: int, known: set[str], other: set[str]) -> SplitQuality:
+    labels = np.asarray(split.labels)
+    lengths = [len(sequence) for sequence in split.sequences]
+    gc = gc_content(split.sequences)
+    by_class = [gc[labels == label] for label in range(num_labels)]
+    palindromes = sum(sequence == reverse_complement(sequence) for sequence in known & other)
+    return SplitQuality(
+        rows=len(split),
+        class_rows=tuple(map(len, by_class)),
+        gc_mean=tuple(_finite_mean(values) for values in by_class),
+        gc_sd=tuple(_finite_sd(values) for values in by_class),
+        bases=(min(lengths), float(np.median(lengths)), max(lengths)),
+        copies=len(split) - len(known),
+        reverse_copies=(len(known & other) - palindromes) // 2,
+        conflicts=len(conflicting(split)),
+    )
+
+
+def _share(one: set[str], one_reversed: set[str], other: set[str]) -> Shared:
+    return Shared(len(one & other), len((one_reversed & other) - one))
+
+
+def conflicting(*splits: Split) -> set[str]:
+    """The sequences with different labels, as they are written: strands are not compared."""
+    labels: dict[str, int] = {}
+    return {
+        sequence
+        for split in splits
+        for sequence, label in zip(split.sequences, split.labels, strict=True)
+        if labels.setdefault(sequence, label) != label
+    }
+
+
+def gc_content(sequences: Sequence[str]) -> Float[np.ndarray, " rows"]:
+    """The share of G and C among the A, C, G and T of each sequence; NaN where it is all N."""
+    strong = np.array([s.count("G") + s.count("C") for s in sequences], float)
+    weak = np.array([s.count("A") + s.count("T") for s in sequences], float)
+    known = np.where(strong + weak > 0, strong + weak, np.nan)
+    gc: Float[np.ndarray, " rows"] = strong / known
+    return gc
+
+
+def _finite_mean(values: Float[np.ndarray, " rows"]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _finite_sd(values: Float[np.ndarray, " rows"]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if len(finite) else float("nan")
+
+
+def dropped_line(dropped: dict[str, int]) -> str:
+    """How many rows were left out of train, and why."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+    return f"dropped from train: {sum(dropped.values())} rows ({reasons})"
+
+
+def _line(name: str, split: SplitQuality) -> str:
+    shortest, median, longest = split.bases
+    bases = f"{longest}" if shortest == longest else f"{shortest} to {longest} (median {median:g})"
+    counts = {
+        "copies": split.copies,
+        "on both strands": split.reverse_copies,
+        "with different labels": split.conflicts,
+    }
+    found = "".join(f", {what}: {count}" for what, count in counts.items() if count)
+    return (
+        f"{name}: {split.rows:,} sequences of {bases} bases, {', '.join(_classes(split))}{found}"
+    )
+
+
+def _classes(split: SplitQuality) -> Iterator[str]:
+    for label, rows in enumerate(split.class_rows):
+        gc = f" (GC {split.gc_mean[label]:.2f} ± {split.gc_sd[label]:.2f})" if rows else ""
+        yield f"class {label} {rows / split.rows:.1%}{gc}"

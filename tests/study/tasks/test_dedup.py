@@ -1,0 +1,109 @@
+"""What is dropped from train, and that nothing else is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_csv_tasks import write_folder
+
+from study.errors import InputError
+from study.spec import TaskSpec
+from study.tasks import Split, load_task
+from study.tasks.dedup import drop_from_train
+from study.tasks.quality import measure
+from study.tasks.task import reverse_complement
+
+ROWS = st.lists(
+    st.tuples(st.text("ACGT", min_size=1, max_size=3), st.integers(0, 1)), min_size=1, max_size=20
+)
+SPLITS = ROWS.map(lambda rows: Split(*map(list, zip(*rows, strict=True))))
+
+
+def test_each_row_goes_for_its_first_reason():
+    train = Split(
+        ["AAAA", "CCCC", "AAAC", "AAAC", "GGGG", "ACCA", "ACCA", "GTTT"],
+        [0, 1, 0, 1, 1, 0, 0, 1],
+    )
+    dev, test = Split(["CCCC", "TTGG"], [0, 1]), Split(["AAGG", "TTTT"], [0, 1])
+    kept, dropped = drop_from_train(train, dev, test)
+    # CCCC is in dev and GGGG its other strand, AAAA the other strand of test's TTTT.
+    assert dropped == {"in dev or test": 3, "with different labels": 2, "copies": 1}
+    assert (kept.sequences, kept.labels) == (["ACCA", "GTTT"], [0, 1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(train=SPLITS, dev=SPLITS, test=SPLITS)
+def test_what_is_left_leaks_conflicts_and_repeats_nothing(train: Split, dev: Split, test: Split):
+    before = [Split(list(s.sequences), list(s.labels)) for s in (train, dev, test)]
+    kept, dropped = drop_from_train(train, dev, test)
+    assert [train, dev, test] == before
+    assert len(kept) + sum(dropped.values()) == len(train)
+    rows = list(zip(train.sequences, train.labels, strict=True))
+    left = list(zip(kept.sequences, kept.labels, strict=True))
+    assert not Counter(left) - Counter(rows)
+    if left:
+        quality = measure(kept, dev, test, 2)
+        assert quality.shared["train", "dev"].same == quality.shared["train", "dev"].reverse == 0
+        assert quality.shared["train", "test"].same == quality.shared["train", "test"].reverse == 0
+        assert (quality.splits["train"].copies, quality.splits["train"].conflicts) == (0, 0)
+    assert drop_from_train(kept, dev, test) == (kept, dict.fromkeys(dropped, 0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(train=SPLITS, dev=SPLITS)
+def test_every_sequence_that_may_stay_stays_once_and_in_order(train: Split, dev: Split):
+    kept, _ = drop_from_train(train, dev, dev)
+    rows = set(zip(train.sequences, train.labels, strict=True))
+    expected = [
+        sequence
+        for sequence in dict.fromkeys(train.sequences)
+        if not {sequence, reverse_complement(sequence)} & set(dev.sequences)
+        and not {(sequence, 0), (sequence, 1)} <= rows
+    ]
+    assert kept.sequences == expected
+
+
+def leaky_folder(tmp_path):
+    return write_folder(
+        tmp_path / "mine",
+        train="sequence,label\nACGA,0\nGGCC,1\nAAAA,0\nACGA,0\nGGTC,1\n",
+        dev="sequence,label\nAAAA,0\nCCCC,1\n",
+        test="sequence,label\nTATA,0\nCGCG,1\n",
+    )
+
+
+def test_a_task_drops_only_where_it_is_asked_to(tmp_path):
+    folder = leaky_folder(tmp_path)
+    plain = load_task(TaskSpec(path=folder))
+    assert len(plain.train) == 5
+    assert plain.quality.dropped == {}
+    assert plain.warnings == ["train and dev share 1 sequence: dev scores are too good"]
+
+    task = load_task(TaskSpec(path=folder, dedup="drop_from_train"))
+    assert task.train.sequences == ["ACGA", "GGCC", "GGTC"]
+    assert (task.dev, task.test) == (plain.dev, plain.test)
+    assert task.quality.dropped == {
+        "in dev or test": 1,
+        "with different labels": 0,
+        "copies": 1,
+    }
+    assert task.warnings == []
+    assert task.quality.lines()[-1] == (
+        "dropped from train: 2 rows (1 in dev or test, 0 with different labels, 1 copies)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ("AAAA,0\nGGGG,1\n", "it has no row"),
+        ("AAAA,0\nGTGT,1\n", "every label is 1"),
+    ],
+)
+def test_dropping_a_whole_class_is_refused(tmp_path, rows, found):
+    folder = write_folder(tmp_path / "mine", train="sequence,label\n" + rows)
+    with pytest.raises(InputError, match=f"after task.dedup: train must hold two .* {found}"):
+        load_task(TaskSpec(path=folder, dedup="drop_from_train"))
