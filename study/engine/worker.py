@@ -37,7 +37,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self.spec, self.data, self.folder = spec, data, folder
         self.device = wanted.device
         self.backbone: Backbone = load_backbone(
-            info, num_labels=data.num_labels, dtype=spec.backbone.dtype
+            info,
+            num_labels=data.num_labels,
+            dtype=spec.backbone.dtype,
+            random_seed=spec.backbone.random_seed,
         )
         self.trial: Trial | None = None
         self._start(config)

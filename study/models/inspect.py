@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from study.models.presets import PRESETS
 from study.models.sizes import Sizes
 
 EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
+_EMBEDDED_PARAMETERS = {"opt-dna-mini": 1_309_760}  # with two labels
 WEIGHT_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -78,27 +79,33 @@ def sizes_of(name: str, revision: str | None = None) -> Sizes:
     """
     if name in PRESETS and not Path(name).is_dir():
         return PRESETS[name].sizes
-    return inspect_backbone(name, revision).sizes
+    sizes = inspect_backbone(name, revision, with_weights=False).sizes
+    return replace(sizes, parameters=_EMBEDDED_PARAMETERS.get(name))
 
 
-def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
+def inspect_backbone(
+    name: str, revision: str | None = None, *, with_weights: bool = True
+) -> BackboneInfo:
     """Finds a backbone: an embedded name, a folder, a preset, or a model id of the hub.
 
     A folder wins over a preset or hub id of the same name. From the hub the config and the
-    tokenizer files are downloaded, or taken from its cache.
+    tokenizer files are downloaded, or taken from its cache. A preset's own revision is taken
+    where none is given.
 
-    Raises InputError for a folder without config or weights, an id that cannot be had, a
-    unknown family, and a config without the sizes.
+    Raises InputError for a folder without config or, `with_weights`, without weights, an id that
+    cannot be had, an unknown family, and a config without the sizes.
     """
     folder = EMBEDDED.get(name, Path(name).expanduser())
     if folder.is_dir():
         folder = folder.resolve()
-        _check_folder(name, folder)
+        _check_folder(name, folder, with_weights)
         source, revision = str(folder), None
     elif name in PRESETS or _is_hub_id(name):
         from study.models.hub import fetch
 
-        source = PRESETS[name].hub_id if name in PRESETS else name
+        source = name
+        if name in PRESETS:
+            source, revision = PRESETS[name].hub_id, revision or PRESETS[name].revision
         folder = fetch(source, revision, TOKENIZER_FILES)
     else:
         near = difflib.get_close_matches(name, [*EMBEDDED, *PRESETS], n=1)
@@ -121,13 +128,13 @@ def _is_hub_id(name: str) -> bool:
     return len(parts) == 2 and all(p and not p.startswith((".", "~")) for p in parts)
 
 
-def _check_folder(name: str, folder: Path) -> None:
+def _check_folder(name: str, folder: Path, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise InputError(
             f"backbone {name}: the folder must hold config.json, found "
             f"{_listing(folder)}; save the model with save_pretrained"
         )
-    if not any((folder / file).is_file() for file in WEIGHT_FILES):
+    if with_weights and not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise InputError(
             f"backbone {name}: the folder must hold weights (model.safetensors or "
             f"pytorch_model.bin), found {_listing(folder)}"
