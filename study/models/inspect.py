@@ -72,12 +72,17 @@ class BackboneInfo:
         )
 
 
+def is_preset(name: str) -> bool:
+    """Whether the name means a model of the hub that is known here: a folder goes before it."""
+    return name in PRESETS and not Path(name).is_dir()
+
+
 def sizes_of(name: str, revision: str | None = None) -> Sizes:
     """Returns a preset's sizes from its entry, without a network; any other's by inspecting it.
 
     Raises InputError as `inspect_backbone` does.
     """
-    if name in PRESETS and not Path(name).is_dir():
+    if is_preset(name):
         return PRESETS[name].sizes
     sizes = inspect_backbone(name, revision, with_weights=False).sizes
     return replace(sizes, parameters=_EMBEDDED_PARAMETERS.get(name))

@@ -235,7 +235,9 @@ def test_table_1_words_are_single_nucleotides(checkpoint):
     folder = checkpoint("esm")
     special = ["<unk>", "<pad>", "<mask>", "<cls>"]
     (folder / "vocab.txt").write_text("\n".join([*special, *"ACGTN"]) + "\n")
-    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == list("AACTCAACGATC")
+    tokenizer = load_tokenizer(_info(folder))
+    assert tokenizer.scheme == "single nucleotides"
+    assert _words(tokenizer, "AACTCAACGATC") == list("AACTCAACGATC")
 
 
 def test_table_1_kmers_overlap(checkpoint):
@@ -263,4 +265,6 @@ def test_table_1_byte_pairs_are_learned_words(checkpoint):
     (folder / "vocab.json").write_text(json.dumps(vocab))
     (folder / "merges.txt").write_text("#version: 0.2\nA A\nAA C\nT C\nG A\n")
     expected = ["AAC", "TC", "AAC", "GA", "TC"]
-    assert _words(load_tokenizer(_info(folder)), "AACTCAACGATC") == expected
+    tokenizer = load_tokenizer(_info(folder))
+    assert tokenizer.scheme == "byte-level BPE"
+    assert _words(tokenizer, "AACTCAACGATC") == expected
