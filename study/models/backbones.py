@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 
@@ -87,25 +88,37 @@ def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
 
 def _build(info: BackboneInfo, num_labels: int) -> Any:
     """The model that the config describes, its weights drawn in float32 or on meta."""
-    kind = _classifier(info)
-    config = kind.config_class.from_pretrained(info.folder, num_labels=num_labels)
+    config = _config(info, num_labels)
     try:
-        return kind(config)
+        return _classifier(info)(config)
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise InputError(
-            f"backbone {info.name}: config.json must describe a model of the {info.family} "
-            f"family, but: {_first_line(error)}"
-        ) from error
+        raise _no_model(info, error) from error
+
+
+def _config(info: BackboneInfo, num_labels: int) -> Any:
+    try:
+        return _classifier(info).config_class.from_pretrained(info.folder, num_labels=num_labels)
+    except StrictDataclassError as error:
+        raise _no_model(info, error) from error
+
+
+def _no_model(info: BackboneInfo, error: Exception) -> InputError:
+    return InputError(
+        f"backbone {info.name}: config.json must describe a model of the {info.family} family, "
+        f"but: {_first_line(error)}"
+    )
 
 
 def _read_weights(
     info: BackboneInfo, num_labels: int, dtype: torch.dtype
 ) -> tuple[Any, dict[str, Any]]:
+    config = _config(info, num_labels)
+
     def load(**more: Any) -> tuple[Any, dict[str, Any]]:
         result: tuple[Any, dict[str, Any]] = _classifier(info).from_pretrained(
             info.source,
             revision=info.revision or "main",
-            num_labels=num_labels,
+            config=config,
             dtype=dtype,
             weights_only=True,
             ignore_mismatched_sizes=True,
@@ -137,7 +150,7 @@ def _unreadable(info: BackboneInfo, error: Exception) -> InputError:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")
 
 
 def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:

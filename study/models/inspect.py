@@ -158,9 +158,6 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
     opt = kin == "opt"
     hidden = _size(name, config, "hidden_size")
     positions = _positions(name, config, family)
-    pad_id = config.get("pad_token_id")
-    if kin == "esm" and pad_id is None:
-        pad_id = 1
     return BackboneInfo(
         name=name,
         source=source,
@@ -173,8 +170,8 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
         feed_forward_size=_size(name, config, "ffn_dim" if opt else "intermediate_size"),
         vocab_size=_size(name, config, "vocab_size"),
         max_positions=positions,
-        pad_id=pad_id,
-        bos_id=config.get("bos_token_id", 2) if opt else None,
+        pad_id=_token_id(name, config, "pad_token_id", required=kin == "esm"),
+        bos_id=_token_id(name, {"bos_token_id": 2} | config, "bos_token_id") if opt else None,
         has_tokenizer_json=(folder / "tokenizer.json").is_file(),
     )
 
@@ -198,9 +195,21 @@ def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
         return None
     positions = _size(name, config, "max_position_embeddings")
     if FAMILIES[family].kin == "esm":  # it counts positions from pad_id + 1
-        pad_id = config.get("pad_token_id")
-        positions -= (1 if pad_id is None else pad_id) + 1
+        positions -= (_token_id(name, config, "pad_token_id", required=True) or 0) + 1
     return positions
+
+
+def _token_id(
+    name: str, config: dict[str, Any], key: str, *, required: bool = False
+) -> int | None:
+    """The id of a special token; None for a config without it, unless it is `required`."""
+    value, words = config.get(key), _size(name, config, "vocab_size")
+    if (value is None and not required) or (isinstance(value, int) and 0 <= value < words):
+        return value
+    raise InputError(
+        f"backbone {name}: {key} in config.json must be a token id below vocab_size {words}, "
+        f"found {value!r}"
+    )
 
 
 def _family(name: str, config: dict[str, Any]) -> str:

@@ -151,6 +151,21 @@ def test_a_vocabulary_larger_than_the_embedding_is_refused(checkpoint):
         token_lengths(_info(folder), ["ACGT"])
 
 
+def test_a_vocabulary_and_a_config_without_a_padding_token_are_refused(checkpoint):
+    folder = checkpoint("opt")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["added_tokens"] = []
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["padding"] = vocabulary.pop("<pad>")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 1}))
+    assert load_tokenizer(_info(folder)).pad_id == 1
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": None}))
+    with pytest.raises(InputError, match="a padding token must be known, found no pad_token_id"):
+        load_tokenizer(_info(folder))
+
+
 def test_a_bert_vocabulary_without_cls_is_refused(checkpoint):
     folder = checkpoint("bert")
     text = (folder / "vocab.txt").read_text().replace("[CLS]", "[FOO]")
