@@ -77,7 +77,9 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
         InputError: backbone or data cannot be used, they do not fit each other, or some trial
             would have no mask event before T.
     """
-    info = inspect_backbone(spec.backbone.name, spec.backbone.revision)
+    backbone = spec.backbone
+    read = backbone.random_seed is None
+    info = inspect_backbone(backbone.name, backbone.revision, with_weights=read)
     task = load_task(spec.task)
     check_schedules(spec, len(task.train))
     _check_metric(spec, task)

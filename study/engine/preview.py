@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.engine.resources import Resources
-from study.models.inspect import BackboneInfo
-from study.models.presets import PRESETS
+from study.models import BackboneInfo, describe
 from study.spec import CategoricalDomain, Domain, StudySpec
 from study.spec.space import trials_wanted
 from study.tasks.quality import dropped_line
@@ -75,8 +74,7 @@ def _overview(
 ) -> list[str]:
     rows = "/".join(str(len(part)) for part in (data.train, data.dev, data.test))
     return [
-        f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
-        f"up to {info.max_positions or 'any number of'} tokens{_licence(info.name)}",
+        *_backbone(spec, info, data.num_labels),
         f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes; "
         f"{_strands(spec)}",
         *_titled("data", [] if data.quality is None else data.quality.lines()),
@@ -95,8 +93,20 @@ def _strands(spec: StudySpec) -> str:
     return ", ".join([*trained, *scored]) or "read on the given strand"
 
 
-def _licence(name: str) -> str:
-    return f"; licence {PRESETS[name].licence}" if name in PRESETS else ""
+def _backbone(spec: StudySpec, info: BackboneInfo, num_labels: int) -> list[str]:
+    """What the name stands for; the last line where layers are adapted."""
+    told, seed = describe(info.name, info.revision), spec.backbone.random_seed
+    weights = "" if seed is None else f"; random weights, seed {seed}"
+    revision = "" if told.revision is None else f"; revision {told.revision}"
+    licence = "" if told.licence is None else f"; licence {told.licence}"
+    lines = [
+        f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
+        f"up to {info.max_positions or 'any number of'} tokens{weights}{revision}{licence}",
+        f"model      {told.classifier.split(':')[1]}, tokens {told.tokenizer}, head of "
+        f"{told.sizes.head_parameters(num_labels):,} parameters on the {told.pooling}",
+    ]
+    names = [told.layer_names[matrix] for matrix in getattr(spec.adapter, "matrices", ())]
+    return [*lines, *([f"adapts     {', '.join(names)} in each layer"] if names else [])]
 
 
 def _search(spec: StudySpec) -> str:

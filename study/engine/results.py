@@ -91,7 +91,12 @@ def _measure(
     best: Path,
     wanted: Resources,
 ) -> dict[str, dict[str, float]]:
-    backbone = load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
+    backbone = load_backbone(
+        info,
+        num_labels=data.num_labels,
+        dtype=spec.backbone.dtype,
+        random_seed=spec.backbone.random_seed,
+    )
     trial = Trial(spec, backbone, data, wanted.device)
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=wanted.device, weights_only=True)

@@ -81,7 +81,12 @@ def run_study(
     check_space(spec, info, data)
     print_tokens(console, data)
     # Whatever is wrong with the weights is said here, once, and not by every worker.
-    load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
+    load_backbone(
+        info,
+        num_labels=data.num_labels,
+        dtype=spec.backbone.dtype,
+        random_seed=spec.backbone.random_seed,
+    )
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())

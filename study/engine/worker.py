@@ -133,7 +133,10 @@ class TrialWorker(TrainingWorker):
         self.objective = spec.objective
         self.device = wanted.device
         self.backbone: Backbone = load_backbone(
-            info, num_labels=data.num_labels, dtype=spec.backbone.dtype
+            info,
+            num_labels=data.num_labels,
+            dtype=spec.backbone.dtype,
+            random_seed=spec.backbone.random_seed,
         )
         torch.set_num_threads(wanted.cpus)
         self._start(config)

@@ -2,6 +2,7 @@
 
 families.py       what differs between model families, one entry each
 presets.py        the paper's models by name: hub ids, sizes and licences
+description.py    what a backbone's name means, in words
 sizes.py          how many parameters head, adapters and model have, by arithmetic; quick
 inspect.py        family, sizes and files of a backbone, from its config alone; quick
 tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from study.models.backbones import Backbone, empty_backbone, load_backbone
+    from study.models.description import Description, describe
     from study.models.heads import head_pattern, reset_head
     from study.models.inspect import BackboneInfo, inspect_backbone, sizes_of
     from study.models.sizes import Sizes
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Backbone",
     "BackboneInfo",
+    "Description",
     "Sizes",
+    "describe",
     "empty_backbone",
     "head_pattern",
     "inspect_backbone",
@@ -40,7 +44,9 @@ __all__ = [
 _HOMES = {
     "Backbone": "backbones",
     "BackboneInfo": "inspect",
+    "Description": "description",
     "Sizes": "sizes",
+    "describe": "description",
     "empty_backbone": "backbones",
     "head_pattern": "heads",
     "inspect_backbone": "inspect",

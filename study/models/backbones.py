@@ -1,4 +1,7 @@
-"""A loaded backbone: weights checked key by key, its tokenizer, and a head still to be drawn."""
+"""A backbone with its weights, read or drawn, its tokenizer, and a head still to be drawn.
+
+Weights that are read are checked key by key.
+"""
 
 import os
 import re
@@ -11,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 
@@ -28,7 +32,7 @@ os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 # What a checkpoint may hold or lack besides the head: outputs of pre-training, which a
 # classifier has no use for, and buffers that older versions saved.
 _SPARE = re.compile(
-    r"lm_head\..+|cls\..+|(bert|esm)\.embeddings\.position_ids|esm\.pooler\..+"
+    r"lm_head\..+|cls\..+|.+\.embeddings\.position_ids|esm\.pooler\..+"
     r"|esm\.contact_head\..+|.*\.rotary_embeddings\.inv_freq"
 )
 
@@ -47,47 +51,74 @@ class Backbone:
 
 
 def load_backbone(
-    info: BackboneInfo, *, num_labels: int, dtype: Literal["float32", "bfloat16", "float16"]
+    info: BackboneInfo,
+    *,
+    num_labels: int,
+    dtype: Literal["float32", "bfloat16", "float16"],
+    random_seed: int | None = None,
 ) -> Backbone:
     """Loads the weights in the given dtype, whatever the checkpoint's, in evaluation mode.
 
-    Only classes of transformers and of this package are used: no code from the model's
-    repository runs.
+    With a `random_seed` no weight is read: all are drawn, as the class draws them before
+    pre-training. Only classes of transformers and of this package are used: no code from the
+    model's repository runs.
 
     Raises InputError, naming the keys, where a weight of the backbone is missing from the
     checkpoint, left over or of another shape.
     """
     tokenizer = load_tokenizer(info)
     with _quiet(), torch.random.fork_rng(devices=[]):
-        model, report = _read_weights(info, num_labels, getattr(torch, dtype))
-    _check_keys(info, report)
+        if random_seed is None:
+            model, report = _read_weights(info, num_labels, getattr(torch, dtype))
+            _check_keys(info, report)
+        else:
+            torch.default_generator.manual_seed(random_seed)  # the one that the classes draw from
+            model = _build(info, num_labels).to(getattr(torch, dtype))
+            model.config.dtype = model.dtype
     model.config.pad_token_id = tokenizer.pad_id
     return Backbone(info, model.eval(), tokenizer)
 
 
 def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
     """The backbone's modules without weights, on the meta device: for counting and matching."""
-    kind = _classifier(info)
-    config = kind.config_class.from_pretrained(info.folder, num_labels=num_labels)
     with _quiet(), torch.device("meta"):
-        try:
-            model = kind(config)
-        except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-            raise InputError(
-                f"backbone {info.name}: config.json must describe a model of the {info.family} "
-                f"family, but: {_first_line(error)}"
-            ) from error
+        model = _build(info, num_labels)
     return Backbone(info, model, load_tokenizer(info))
+
+
+def _build(info: BackboneInfo, num_labels: int) -> Any:
+    """The model that the config describes, its weights drawn in float32 or on meta."""
+    config = _config(info, num_labels)
+    try:
+        return _classifier(info)(config)
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise _no_model(info, error) from error
+
+
+def _config(info: BackboneInfo, num_labels: int) -> Any:
+    try:
+        return _classifier(info).config_class.from_pretrained(info.folder, num_labels=num_labels)
+    except StrictDataclassError as error:
+        raise _no_model(info, error) from error
+
+
+def _no_model(info: BackboneInfo, error: Exception) -> InputError:
+    return InputError(
+        f"backbone {info.name}: config.json must describe a model of the {info.family} family, "
+        f"but: {_first_line(error)}"
+    )
 
 
 def _read_weights(
     info: BackboneInfo, num_labels: int, dtype: torch.dtype
 ) -> tuple[Any, dict[str, Any]]:
+    config = _config(info, num_labels)
+
     def load(**more: Any) -> tuple[Any, dict[str, Any]]:
         result: tuple[Any, dict[str, Any]] = _classifier(info).from_pretrained(
             info.source,
             revision=info.revision or "main",
-            num_labels=num_labels,
+            config=config,
             dtype=dtype,
             weights_only=True,
             ignore_mismatched_sizes=True,
@@ -119,7 +150,7 @@ def _unreadable(info: BackboneInfo, error: Exception) -> InputError:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")
 
 
 def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:

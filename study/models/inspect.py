@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from study.models.presets import PRESETS
 from study.models.sizes import Sizes
 
 EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
+_EMBEDDED_PARAMETERS = {"opt-dna-mini": 1_309_760}  # with two labels
 WEIGHT_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
@@ -71,34 +72,45 @@ class BackboneInfo:
         )
 
 
+def is_preset(name: str) -> bool:
+    """Whether the name means a model of the hub that is known here: a folder goes before it."""
+    return name in PRESETS and not Path(name).is_dir()
+
+
 def sizes_of(name: str, revision: str | None = None) -> Sizes:
     """Returns a preset's sizes from its entry, without a network; any other's by inspecting it.
 
     Raises InputError as `inspect_backbone` does.
     """
-    if name in PRESETS and not Path(name).is_dir():
+    if is_preset(name):
         return PRESETS[name].sizes
-    return inspect_backbone(name, revision).sizes
+    sizes = inspect_backbone(name, revision, with_weights=False).sizes
+    return replace(sizes, parameters=_EMBEDDED_PARAMETERS.get(name))
 
 
-def inspect_backbone(name: str, revision: str | None = None) -> BackboneInfo:
+def inspect_backbone(
+    name: str, revision: str | None = None, *, with_weights: bool = True
+) -> BackboneInfo:
     """Finds a backbone: an embedded name, a folder, a preset, or a model id of the hub.
 
     A folder wins over a preset or hub id of the same name. From the hub the config and the
-    tokenizer files are downloaded, or taken from its cache.
+    tokenizer files are downloaded, or taken from its cache. A preset's own revision is taken
+    where none is given.
 
-    Raises InputError for a folder without config or weights, an id that cannot be had, a
-    unknown family, and a config without the sizes.
+    Raises InputError for a folder without config or, `with_weights`, without weights, an id that
+    cannot be had, an unknown family, and a config without the sizes.
     """
     folder = EMBEDDED.get(name, Path(name).expanduser())
     if folder.is_dir():
         folder = folder.resolve()
-        _check_folder(name, folder)
+        _check_folder(name, folder, with_weights)
         source, revision = str(folder), None
     elif name in PRESETS or _is_hub_id(name):
         from study.models.hub import fetch
 
-        source = PRESETS[name].hub_id if name in PRESETS else name
+        source = name
+        if name in PRESETS:
+            source, revision = PRESETS[name].hub_id, revision or PRESETS[name].revision
         folder = fetch(source, revision, TOKENIZER_FILES)
     else:
         near = difflib.get_close_matches(name, [*EMBEDDED, *PRESETS], n=1)
@@ -121,13 +133,13 @@ def _is_hub_id(name: str) -> bool:
     return len(parts) == 2 and all(p and not p.startswith((".", "~")) for p in parts)
 
 
-def _check_folder(name: str, folder: Path) -> None:
+def _check_folder(name: str, folder: Path, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise InputError(
             f"backbone {name}: the folder must hold config.json, found "
             f"{_listing(folder)}; save the model with save_pretrained"
         )
-    if not any((folder / file).is_file() for file in WEIGHT_FILES):
+    if with_weights and not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise InputError(
             f"backbone {name}: the folder must hold weights (model.safetensors or "
             f"pytorch_model.bin), found {_listing(folder)}"
@@ -146,9 +158,6 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
     opt = kin == "opt"
     hidden = _size(name, config, "hidden_size")
     positions = _positions(name, config, family)
-    pad_id = config.get("pad_token_id")
-    if kin == "esm" and pad_id is None:
-        pad_id = 1
     return BackboneInfo(
         name=name,
         source=source,
@@ -161,8 +170,8 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
         feed_forward_size=_size(name, config, "ffn_dim" if opt else "intermediate_size"),
         vocab_size=_size(name, config, "vocab_size"),
         max_positions=positions,
-        pad_id=pad_id,
-        bos_id=config.get("bos_token_id", 2) if opt else None,
+        pad_id=_token_id(name, config, "pad_token_id", required=kin == "esm"),
+        bos_id=_token_id(name, {"bos_token_id": 2} | config, "bos_token_id") if opt else None,
         has_tokenizer_json=(folder / "tokenizer.json").is_file(),
     )
 
@@ -186,9 +195,21 @@ def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
         return None
     positions = _size(name, config, "max_position_embeddings")
     if FAMILIES[family].kin == "esm":  # it counts positions from pad_id + 1
-        pad_id = config.get("pad_token_id")
-        positions -= (1 if pad_id is None else pad_id) + 1
+        positions -= (_token_id(name, config, "pad_token_id", required=True) or 0) + 1
     return positions
+
+
+def _token_id(
+    name: str, config: dict[str, Any], key: str, *, required: bool = False
+) -> int | None:
+    """The id of a special token; None for a config without it, unless it is `required`."""
+    value, words = config.get(key), _size(name, config, "vocab_size")
+    if (value is None and not required) or (isinstance(value, int) and 0 <= value < words):
+        return value
+    raise InputError(
+        f"backbone {name}: {key} in config.json must be a token id below vocab_size {words}, "
+        f"found {value!r}"
+    )
 
 
 def _family(name: str, config: dict[str, Any]) -> str:

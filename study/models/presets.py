@@ -1,7 +1,7 @@
 """The paper's backbones by name, and the other models of their kind: hub id, sizes, licence.
 
-Everything else follows from the family (`families.py`, `adapters.targets`) and from the files of
-the model: class, pooling, head, tokenizer, which weights W_q, W_k, W_v, W_o, W_f1 and W_f2 are.
+Everything else follows from the family (`families.py`, `adapters.targets`): class, pooling, head,
+which weights W_q, W_k, W_v, W_o, W_f1 and W_f2 are. `study.models.describe` tells it of a name.
 Weights are never redistributed; a licence binds whoever downloads them.
 """
 
@@ -12,6 +12,7 @@ from study.models.sizes import Sizes
 _OPT = "OPT licence: research only, not commercial"
 _NT = "CC-BY-NC-SA-4.0: not commercial"
 _APACHE = "Apache-2.0"
+_SIX = "6-mers side by side"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Preset:
     hub_id: str
     licence: str
     sizes: Sizes
+    tokenizer: str
+    """The scheme of its tokenizer files."""
     revision: str | None = None
     """The commit to take; None is the newest. `backbone.revision` goes before it.
 
@@ -35,22 +38,22 @@ class Preset:
 
 def _opt(size: str, layers: int, width: int, embedding: int, parameters: int) -> Preset:
     sizes = Sizes("opt", layers, width, 4 * width, embedding, 50272, 2048, parameters)
-    return Preset(f"facebook/opt-{size}", _OPT, sizes)
+    return Preset(f"facebook/opt-{size}", _OPT, sizes, "byte-level BPE")
 
 
 def _dnabert(k: int, parameters: int) -> Preset:
     sizes = Sizes("bert", 12, 768, 3072, 768, 4**k + 5, 512, parameters)
-    return Preset(f"zhihan1996/DNA_bert_{k}", _APACHE, sizes)
+    return Preset(f"zhihan1996/DNA_bert_{k}", _APACHE, sizes, f"overlapping {k}-mers")
 
 
 def _nt(name: str, layers: int, width: int, parameters: int) -> Preset:
     sizes = Sizes("esm", layers, width, 4 * width, width, 4105, 1000, parameters)
-    return Preset(f"InstaDeepAI/nucleotide-transformer-{name}", _NT, sizes)
+    return Preset(f"InstaDeepAI/nucleotide-transformer-{name}", _NT, sizes, _SIX)
 
 
 def _nt_v2(size: str, layers: int, width: int, parameters: int) -> Preset:
     sizes = Sizes("gated_esm", layers, width, 4 * width, width, 4107, 2048, parameters)
-    return Preset(f"InstaDeepAI/nucleotide-transformer-v2-{size}-multi-species", _NT, sizes)
+    return Preset(f"InstaDeepAI/nucleotide-transformer-v2-{size}-multi-species", _NT, sizes, _SIX)
 
 
 PRESETS = {
@@ -64,6 +67,7 @@ PRESETS = {
         "zhihan1996/DNABERT-2-117M",
         _APACHE,
         Sizes("mosaicbert", 12, 768, 3072, 768, 4096, None, 117_070_082),
+        "BPE",
     ),
     "nt-500m-human-ref": _nt("500m-human-ref", 24, 1280, 480_440_803),
     "nt-500m-1000g": _nt("500m-1000g", 24, 1280, 480_440_803),

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from study.errors import InputError
 from study.models.inspect import BackboneInfo
 
+_Split = Callable[[Sequence[str]], list[list[int]]]
 _PADS = ("<pad>", "[PAD]")
 _UNKNOWNS = ("<unk>", "[UNK]")
 MISSING = -1
@@ -34,12 +35,14 @@ _TOO_SHORT = (
 class Tokenizer:
     """Turns sequences into ids. `split` gives the ids without special tokens, batch by batch."""
 
-    split: Callable[[Sequence[str]], list[list[int]]]
+    split: _Split
     vocab: Mapping[str, int]
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
     pad_id: int
     unknown_id: int | None
+    scheme: str
+    """What the tokens are, in a few words."""
 
     def __call__(self, sequences: Sequence[str]) -> list[list[int]]:
         """The ids of each sequence, special tokens included, none cut.
@@ -92,7 +95,7 @@ def load_tokenizer(info: BackboneInfo) -> Tokenizer:
     Raises InputError for a folder without tokenizer files, for a vocabulary without the
     special tokens of the family, and for one larger than the embedding.
     """
-    vocab, split = _read(info)
+    vocab, split, scheme = _read(info)
     if len(vocab) and max(vocab.values()) >= info.vocab_size:
         raise InputError(
             f"backbone {info.name}: token ids must be below vocab_size {info.vocab_size} of "
@@ -108,12 +111,11 @@ def load_tokenizer(info: BackboneInfo) -> Tokenizer:
             f"backbone {info.name}: a padding token must be known, found no pad_token_id in "
             f"config.json and none of {', '.join(_PADS)} in the vocabulary"
         )
-    return Tokenizer(split, vocab, prefix, suffix, pad_id, _first(vocab, _UNKNOWNS))
+    return Tokenizer(split, vocab, prefix, suffix, pad_id, _first(vocab, _UNKNOWNS), scheme)
 
 
-def _read(
-    info: BackboneInfo,
-) -> tuple[Mapping[str, int], Callable[[Sequence[str]], list[list[int]]]]:
+def _read(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
+    """Vocabulary, splitter and scheme."""
     folder = info.folder
     if (folder / "tokenizer.json").is_file() or (folder / "merges.txt").is_file():
         return _subwords(info)
@@ -125,19 +127,19 @@ def _read(
     words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
     vocab = {word: index for index, word in enumerate(words)}
     if info.kin != "bert":
-        return vocab, _side_by_side(vocab)
+        longest = max(map(len, _words_of_dna(vocab)), default=1)
+        scheme = "single nucleotides" if longest == 1 else f"{longest}-mers side by side"
+        return vocab, _side_by_side(vocab), scheme
     k = _word_length(vocab)
     if k is None:
         raise InputError(
             f"backbone {info.name}: a BERT vocab.txt must hold the k-mers of one length k, found "
             "other words; give tokenizer.json for any other scheme"
         )
-    return vocab, _overlapping(vocab, k)
+    return vocab, _overlapping(vocab, k), _scheme_of_kmers(k)
 
 
-def _subwords(
-    info: BackboneInfo,
-) -> tuple[Mapping[str, int], Callable[[Sequence[str]], list[list[int]]]]:
+def _subwords(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
     """Splits by the `tokenizers` library, unless the vocabulary is letters or BERT's k-mers."""
     import tokenizers
 
@@ -146,10 +148,12 @@ def _subwords(
             inner = tokenizers.Tokenizer.from_file(str(info.folder / "tokenizer.json"))
             inner.no_truncation()
             inner.no_padding()
+            scheme = type(inner.model).__name__
         else:
             files = [str(info.folder / name) for name in ("vocab.json", "merges.txt")]
             inner = tokenizers.Tokenizer(tokenizers.models.BPE.from_file(*files))
             inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+            scheme = "byte-level BPE"
     except Exception as error:  # the library raises this very class for unreadable files
         raise InputError(
             f"backbone {info.name}: the tokenizer files must be readable, found {error}"
@@ -157,12 +161,12 @@ def _subwords(
     vocab = inner.get_vocab()
     k = _word_length(vocab)
     if k == 1 or (k is not None and info.kin == "bert"):
-        return vocab, _overlapping(vocab, k)
+        return vocab, _overlapping(vocab, k), _scheme_of_kmers(k)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
         return [e.ids for e in inner.encode_batch_fast(list(sequences), add_special_tokens=False)]
 
-    return vocab, split
+    return vocab, split, scheme
 
 
 def _words_of_dna(vocab: Mapping[str, int]) -> list[str]:
@@ -176,7 +180,11 @@ def _word_length(vocab: Mapping[str, int]) -> int | None:
     return lengths.pop() if len(lengths) == 1 and len(words) >= 4 ** len(words[0]) else None
 
 
-def _overlapping(vocab: Mapping[str, int], k: int) -> Callable[[Sequence[str]], list[list[int]]]:
+def _scheme_of_kmers(k: int) -> str:
+    return "single nucleotides" if k == 1 else f"overlapping {k}-mers"
+
+
+def _overlapping(vocab: Mapping[str, int], k: int) -> _Split:
     """One k-mer a base: ACGTA is ACG CGT GTA for k = 3. Shorter sequences give nothing."""
     missing = _missing(vocab)
 
@@ -188,7 +196,7 @@ def _overlapping(vocab: Mapping[str, int], k: int) -> Callable[[Sequence[str]], 
     return split
 
 
-def _side_by_side(vocab: Mapping[str, int]) -> Callable[[Sequence[str]], list[list[int]]]:
+def _side_by_side(vocab: Mapping[str, int]) -> _Split:
     """The longest word that fits, left to right: ACGTACGN is ACGTAC G N for k = 6."""
     missing = _missing(vocab)
     lengths = sorted({len(word) for word in _words_of_dna(vocab)}, reverse=True)

@@ -31,12 +31,21 @@ Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
 
 
 class BackboneSpec(Section):
-    """The pre-trained model."""
+    """The model that is adapted."""
 
     name: Text = PRESET_BACKBONE
     """`opt-dna-mini` (shipped), a hub id, or a folder (absolute once read)."""
     revision: Text | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    weights: Literal["pretrained", "random"] = "pretrained"
+    """`random` is a baseline: the same architecture and tokenizer, and no weight is read."""
+    weights_seed: Seed = 0
+    """Of random weights."""
+
+    @property
+    def random_seed(self) -> int | None:
+        """The seed of all weights; None if they are the pre-trained ones."""
+        return self.weights_seed if self.weights == "random" else None
 
 
 class TaskSpec(Section):

@@ -124,4 +124,4 @@ def _checked_info(spec: BackboneSpec) -> BackboneInfo:
 
 
 def _load(info: BackboneInfo, spec: BackboneSpec) -> None:
-    load_backbone(info, num_labels=2, dtype=spec.dtype)
+    load_backbone(info, num_labels=2, dtype=spec.dtype, random_seed=spec.random_seed)

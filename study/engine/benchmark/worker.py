@@ -48,7 +48,12 @@ class RunWorker(TrainingWorker):
         wanted = (info, spec.backbone, encoded.num_labels)
         if self._backbone is None or self._backbone[0] != wanted:
             self._backbone = None  # Two large models at once may not fit.
-            loaded = load_backbone(info, num_labels=encoded.num_labels, dtype=spec.backbone.dtype)
+            loaded = load_backbone(
+                info,
+                num_labels=encoded.num_labels,
+                dtype=spec.backbone.dtype,
+                random_seed=spec.backbone.random_seed,
+            )
             self._backbone = (wanted, loaded)
         return Trial(spec, self._backbone[1], encoded, torch.device("cuda" if cuda else "cpu"))
 

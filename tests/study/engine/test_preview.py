@@ -60,6 +60,19 @@ def test_corners_of_adalora_rs_are_named_by_their_settings() -> None:
     assert [row[0] for row in rows] == ["6", "14", "10"]
 
 
+def test_the_backbones_name_is_explained() -> None:
+    lines = plan_of("adalora_rs", "adapter.matrices=[q, f1]", "backbone.weights=random")
+    place = lines.index(only(lines, "backbone "))
+    assert lines[place : place + 3] == [
+        "backbone   opt-dna-mini: opt, 4 layers x 160, up to 320 tokens; random weights, seed 0",
+        "model      OPTForSequenceClassification, tokens BPE, head of 320 parameters on the "
+        "last token",
+        "adapts     self_attn.q_proj, fc1 in each layer",
+    ]
+    assert not [line for line in plan_of("fmft") if line.startswith("adapts ")]
+    assert "random" not in only(plan_of("fmft"), "backbone ")
+
+
 def test_what_all_corners_share_is_said_once_above_the_tables() -> None:
     lines = plan_of("adalora_rs", "adapter.deltaT=9")
     line = only(lines, "all trials")

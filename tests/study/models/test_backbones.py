@@ -20,16 +20,6 @@ def _edit(folder, change):
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_backbone_weight_is_the_checkpoints(checkpoint, family):
-    folder = checkpoint(family)
-    stored = load_file(folder / "model.safetensors")
-    loaded = _load(folder).model.state_dict()
-    shared = set(stored) & set(loaded)
-    assert len(shared) >= 2 * 7  # of two layers
-    assert all(torch.equal(stored[name], loaded[name]) for name in shared)
-
-
 def test_a_hub_checkpoint_of_dnabert_2_loads_with_its_fused_matrix_split(checkpoint):
     folder = checkpoint("mosaicbert", hub=True)
     stored = torch.load(folder / "pytorch_model.bin", weights_only=True)
@@ -90,50 +80,10 @@ def test_a_half_precision_checkpoint_loads_in_the_dtype_asked_for(checkpoint, fa
     assert {p.dtype for p in _load(folder, "bfloat16").model.parameters()} == {torch.bfloat16}
 
 
-@pytest.mark.parametrize(
-    ("family", "key"),
-    [
-        ("opt", "model.decoder.layers.1.fc1.weight"),
-        ("bert", "bert.encoder.layer.0.attention.self.query.weight"),
-        ("esm", "esm.encoder.layer.1.output.dense.bias"),
-    ],
-)
-def test_a_missing_backbone_weight_is_refused_by_name(checkpoint, family, key):
-    folder = checkpoint(family)
-    _edit(folder, lambda state: state.pop(key))
-    with pytest.raises(InputError, match=rf"1 missing \({key}\)"):
-        _load(folder)
-
-
-def test_a_weight_left_over_is_refused_by_name(checkpoint):
-    folder = checkpoint("opt")
-    extra = {"model.decoder.layers.2.fc1.weight": torch.zeros(24, 16)}
-    _edit(folder, lambda state: state.update(extra))
-    with pytest.raises(InputError, match=r"1 left over \(model\.decoder\.layers\.2\.fc1"):
-        _load(folder)
-
-
-def test_a_weight_of_another_shape_is_refused_by_name(checkpoint):
-    folder = checkpoint("esm")
-    key = "esm.encoder.layer.0.intermediate.dense.weight"
-    _edit(folder, lambda state: state.update({key: torch.zeros(48, 16)}))
-    with pytest.raises(InputError, match=r"1 of another shape \(esm\.encoder\.layer\.0"):
-        _load(folder)
-
-
 def test_a_head_for_another_number_of_classes_is_no_obstacle(checkpoint):
     folder = checkpoint("opt")
     _edit(folder, lambda state: state.update({"score.weight": torch.zeros(7, 16)}))
     assert _load(folder).model.score.weight.shape == (2, 16)
-
-
-def test_a_bin_checkpoint_loads_like_safetensors(checkpoint):
-    folder = checkpoint("opt")
-    expected = _load(folder).model.model.state_dict()
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
-    loaded = _load(folder).model.model.state_dict()
-    assert all(torch.equal(loaded[name], value) for name, value in expected.items())
 
 
 def test_a_bin_checkpoint_that_holds_objects_is_refused(checkpoint):
@@ -152,7 +102,8 @@ def test_a_damaged_safetensors_file_is_refused(checkpoint):
 
 
 @pytest.mark.parametrize(
-    "change", [{"num_attention_heads": 7}, {"activation_function": "none such"}]
+    "change",
+    [{"num_attention_heads": 7}, {"activation_function": "none such"}, {"dropout": "much"}],
 )
 def test_a_config_from_which_no_model_can_be_built_is_refused(checkpoint, change):
     folder = checkpoint("opt")

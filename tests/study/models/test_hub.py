@@ -15,14 +15,14 @@ import pytest
 from hub_server import COMMIT, hub_of
 
 LOAD = """
-import json, sys
+import json, os, sys
 from study.errors import InputError
 from study.models import inspect_backbone, load_backbone
-answers = []
+answers, seed = [], int(os.environ["SEED"]) if "SEED" in os.environ else None
 for name, _, revision in (wanted.partition("@") for wanted in sys.argv[1:]):
     try:
         info = inspect_backbone(name, revision or None)
-        backbone = load_backbone(info, num_labels=2, dtype="float32")
+        backbone = load_backbone(info, num_labels=2, dtype="float32", random_seed=seed)
         total = sum(float(p.double().sum()) for n, p in backbone.model.named_parameters()
                     if "classifier" not in n and "score" not in n and "pooler" not in n)
         answers.append({"name": info.name, "source": info.source, "family": info.family,
@@ -89,6 +89,16 @@ def test_presets_revisions_and_refusals_go_through_the_hubs_client(
     assert "no such revision" in revision["error"]
     assert "no such model" in unknown["error"]
     assert f"{DNABERT_2} must be a mosaicbert model, found bert" in other_family["error"]
+
+
+def test_random_weights_ask_the_hub_for_config_and_tokenizer_alone(
+    checkpoint: Callable[..., Path], ask: Ask
+) -> None:
+    with hub_of({OPT: checkpoint("opt")}) as (address, asked):
+        (drawn,) = ask(address, "opt-125m", SEED="0")
+        assert any(path.endswith("/config.json") for path in asked)
+        assert not [path for path in asked if path.endswith((".safetensors", ".bin"))]
+    assert drawn["family"] == "opt"
 
 
 def test_without_hub_and_cache_the_error_names_both_ways_out(ask: Ask) -> None:

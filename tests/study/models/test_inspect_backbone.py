@@ -80,6 +80,25 @@ def test_a_config_without_a_size_is_refused(checkpoint):
         inspect_backbone(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("family", "change", "found"),
+    [
+        ("esm", {"pad_token_id": None}, "found None"),  # it would count positions from nowhere
+        ("gated_esm", {"pad_token_id": None}, "found None"),
+        ("bert", {"pad_token_id": 69}, "below vocab_size 69, found 69"),
+        ("opt", {"pad_token_id": -1}, "found -1"),
+        ("opt", {"bos_token_id": 32}, "below vocab_size 32, found 32"),
+        ("opt", {"bos_token_id": [2]}, r"found \[2\]"),
+    ],
+)
+def test_a_special_token_without_an_embedding_is_refused(checkpoint, family, change, found):
+    folder = checkpoint(family)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(InputError, match=rf"{next(iter(change))} in config\.json must .*{found}"):
+        inspect_backbone(str(folder))
+
+
 @pytest.mark.parametrize("name", ["opt-dna-maxi", "./nowhere", "../a", "a/b/c"])
 def test_a_name_that_is_nothing_is_refused(name):
     with pytest.raises(InputError, match="an existing folder or a hub id"):

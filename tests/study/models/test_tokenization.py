@@ -171,6 +171,21 @@ def test_a_vocabulary_larger_than_the_embedding_is_refused(checkpoint):
         token_lengths(_info(folder), ["ACGT"])
 
 
+def test_a_vocabulary_and_a_config_without_a_padding_token_are_refused(checkpoint):
+    folder = checkpoint("opt")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["added_tokens"] = []
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["padding"] = vocabulary.pop("<pad>")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 1}))
+    assert load_tokenizer(_info(folder)).pad_id == 1
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": None}))
+    with pytest.raises(InputError, match="a padding token must be known, found no pad_token_id"):
+        load_tokenizer(_info(folder))
+
+
 def test_a_bert_vocabulary_without_cls_is_refused(checkpoint):
     folder = checkpoint("bert")
     text = (folder / "vocab.txt").read_text().replace("[CLS]", "[FOO]")
@@ -267,6 +282,7 @@ def test_table_1_words_are_single_nucleotides(checkpoint, family, file):
         model = tokenizers.models.WordPiece(vocab, unk_token="[UNK]")
         tokenizers.Tokenizer(model).save(str(folder / file))
     tokenizer = load_tokenizer(_info(folder))
+    assert tokenizer.scheme == "single nucleotides"
     assert _words(tokenizer, "AACTCAACGATC") == list("AACTCAACGATC")
     assert _words(tokenizer, "GATN") == list("GATN")
     around = {"opt": ([2], []), "bert": ([6], [7]), "esm": ([3], [])}[_info(folder).kin]
@@ -323,5 +339,6 @@ def test_table_1_byte_pairs_are_learned_words(checkpoint):
     (folder / "merges.txt").write_text("#version: 0.2\nA A\nAA C\nT C\nG A\n")
     expected = ["AAC", "TC", "AAC", "GA", "TC"]
     tokenizer = load_tokenizer(_info(folder))
+    assert tokenizer.scheme == "byte-level BPE"
     assert _words(tokenizer, "AACTCAACGATC") == expected
     assert tokenizer(["AACTCAACGATC"]) == [[2, *(vocab[word] for word in expected)]]

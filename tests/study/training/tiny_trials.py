@@ -93,7 +93,7 @@ def tiny_backbone(
         bos_id=2,
         has_tokenizer_json=False,
     )
-    return Backbone(info, model, Tokenizer(lambda sequences: [], {}, (), (), PAD, None))
+    return Backbone(info, model, Tokenizer(lambda sequences: [], {}, (), (), PAD, None, "none"))
 
 
 def tiny_split(rows: int, seed: int, labels: int = 2) -> EncodedSplit:
