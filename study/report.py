@@ -1,7 +1,7 @@
-"""Make the report of a study: `python -m study.report DIR`.
+"""Make the report of a study or a benchmark: `python -m study.report DIR`.
 
-DIR is a study folder, `<storage>/<name>/`; report.html is written into it. The study may be
-unfinished, or still running. Exit status: 0 done, 2 bad input.
+DIR is its folder, `<storage>/<name>/`; report.html is written into it, and the tables of a
+benchmark. It may be unfinished, or still running. Exit status: 0 done, 2 bad input.
 """
 
 import argparse
@@ -17,21 +17,31 @@ DONE, BAD_INPUT = 0, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m study.report", description="Write report.html of a study folder."
+        prog="python -m study.report",
+        description="Write report.html of a study, or report.html and tables/ of a benchmark.",
     )
-    parser.add_argument("study", metavar="DIR", type=Path, help="a study folder")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a study or benchmark folder")
     arguments = parser.parse_args(argv)
-    # Imported here so that --help needs no matplotlib.
-    from study.analysis.page import write_report
-    from study.engine.folder import StudyFolder
-
     try:
-        report = write_report(StudyFolder(arguments.study.absolute()))
+        written = _write(arguments.folder.absolute())
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
-    print(report)  # noqa: T201
+    print(*written, sep="\n")  # noqa: T201
     return DONE
+
+
+def _write(folder: Path) -> list[Path]:
+    """Writes what the folder is for: a benchmark has results.csv, a study does not."""
+    # Imported here so that --help needs no matplotlib.
+    if (folder / "results.csv").is_file():
+        from study.analysis.benchmark import write_tables
+
+        return write_tables(folder)
+    from study.analysis.page import write_report
+    from study.engine.folder import StudyFolder
+
+    return [write_report(StudyFolder(folder))]
 
 
 if __name__ == "__main__":

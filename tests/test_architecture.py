@@ -32,7 +32,7 @@ HOMES = {
     "ray": ("study/engine/",),
     "optuna": ("study/spec/space.py", "study/engine/search.py", "study/analysis/"),
     "mlflow": ("study/engine/tracking.py",),
-    "matplotlib": ("study/analysis/plots.py",),
+    "matplotlib": ("study/analysis/plots.py", "study/analysis/benchmark/plots.py"),
     "transformers": ("study/models/",),
     "pydantic": ("study/spec/",),
     "ruamel": ("study/spec/",),

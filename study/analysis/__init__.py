@@ -1,6 +1,6 @@
-"""What a study folder says, for people: a page with tables and pictures.
+"""What a study folder or a benchmark folder says, for people: a page with tables and pictures.
 
-Map, from the folder to the page:
+Map, from a study's folder to its page:
 
     reading.py     a study folder -> StudyData: spec, trials, winner, budget trace
     curves.py      learning curves, rungs, best so far
@@ -11,9 +11,12 @@ Map, from the folder to the page:
     data.py        the data: classes, GC content, copies, tokens
     tables.py      all trials, best first
     winner.py      the winner: settings, scores, parameters, budget against kept
-    plots.py       the pictures, from the data of the above; the only place with matplotlib
+    plots.py       the pictures, from the data of the above (matplotlib is here alone)
     page.py        report.html, from the template beside it
+    html.py        what both kinds of page share; base.html.jinja: their looks
+    benchmark/     the same for a benchmark folder: the paper's tables, from results.csv
 
-All of it reads; `page.write_report` writes the one file. Neither Ray nor torch is needed, so a
+All of it reads; `page.write_report` writes the one file of a study, `benchmark.write_tables` those
+of a benchmark. Neither Ray nor torch is needed, so a
 report can be made where no study could run, and of a study that is still running.
 """

@@ -1,17 +1,13 @@
 """report.html: one self-contained page about a study, finished or not."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from study.analysis import allocation, curves, facts, parameters, plots, tables, winner
+from study.analysis import allocation, curves, facts, html, parameters, plots, tables, winner
 from study.analysis.data import data_table
 from study.analysis.importance import importances
 from study.analysis.reading import StudyData, read_study
 from study.engine.folder import StudyFolder
-from study.errors import InputError
 
 
 def write_report(folder: StudyFolder) -> Path:
@@ -21,30 +17,13 @@ def write_report(folder: StudyFolder) -> Path:
         InputError: the folder is no study folder, a file in it cannot be read, or report.html
             cannot be written.
     """
-    text = render(read_study(folder))
-    partial = folder.report.with_suffix(".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder.report)
-    except PermissionError:
-        raise InputError(
-            f"{folder.report}: must be writable, but is not; make a copy of the folder that you "
-            "may write to, and report on that"
-        ) from None
+    html.write(folder.report, render(read_study(folder)))
     return folder.report
 
 
 def render(study: StudyData) -> str:
     """Returns the page as text. Everything from the study is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"shown": tables.shown, "picture": _data_uri}
-    return environment.get_template("report.html.jinja").render(_content(study))
+    return html.page(Path(__file__).parent / "report.html.jinja", _content(study))
 
 
 def _content(study: StudyData) -> dict[str, Any]:
@@ -98,7 +77,3 @@ def _pictures_of_winner(study: StudyData) -> dict[str, Any]:
         "ranks": ranks and plots.ranks(ranks),
         "rank_map": ranks,
     }
-
-
-def _data_uri(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -20,7 +20,7 @@ What is odd about the paper's numbers:
 - DNABERT-2 with FMFT on the histone tasks is GUE's published row, rounded, and not another run.
 - Printed counts of trainable parameters follow no one rule: some fit the ranks at the start, some
   those at the end, some a head counted twice.
-- Table S1 names W_q by another letter, and prom_tata has fewer steps than its deltaT.
+- With the paper's batch size and epochs prom_tata has fewer steps than its deltaT.
 - Table 3 counts the models, not the methods: a count says how often the model is among the best
   two models with that method. All its counts for promoters follow from Table 2 by that rule, two
   of the six for histone marks from Table S2, and no rule tried here gives more.

@@ -42,17 +42,17 @@ class Material:
 
     def of(self, run: Run) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
         """The backbone and the data of a run."""
-        spec = run.spec
+        spec = run.cell.spec
         return self.infos[spec.backbone], self.data[spec.backbone, spec.task]
 
     def task_of(self, run: Run) -> "ray.ObjectRef[Task]":
         """The sequences of a run, for a baseline."""
-        return self.tasks[run.spec.task]
+        return self.tasks[run.cell.spec.task]
 
     def lacking(self, run: Run) -> str | None:
         """Why a run cannot be made, None if it can."""
-        parts: tuple[Any, ...] = (run.spec.task,)
-        parts += () if run.cell.is_baseline else (run.spec.backbone,)
+        parts: tuple[Any, ...] = (run.cell.spec.task,)
+        parts += () if run.cell.is_baseline else (run.cell.spec.backbone,)
         return next((self.unavailable[part] for part in parts if part in self.unavailable), None)
 
 
@@ -65,13 +65,13 @@ def gather(runs: Iterable[Run], say: Say) -> Material:
     runs, material = list(runs), Material()
     loaded: dict[TaskSpec, Task] = {}
     for run in runs:
-        task = run.spec.task
+        task = run.cell.spec.task
         if task not in loaded and task not in material.unavailable:
             say(f"reading {run.cell.task}")
             sequences = _attempt(material, task, _read)
             loaded |= {} if sequences is None else {task: sequences}
     for run in runs:
-        backbone = run.spec.backbone
+        backbone = run.cell.spec.backbone
         if not run.cell.is_baseline and backbone not in material.infos:
             if backbone in material.unavailable:
                 continue
@@ -83,8 +83,8 @@ def gather(runs: Iterable[Run], say: Say) -> Material:
         material.train_rows[task] = len(sequences.train)
     for run in runs:
         if material.lacking(run) is None and not run.cell.is_baseline:
-            check_schedules(run.spec, len(loaded[run.spec.task].train))
-            _encode(material, run, loaded[run.spec.task], say)
+            check_schedules(run.spec, len(loaded[run.cell.spec.task].train))
+            _encode(material, run, loaded[run.cell.spec.task], say)
     return material
 
 
@@ -96,10 +96,10 @@ def _read(spec: TaskSpec) -> Task:
 
 
 def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
-    key = (run.spec.backbone, run.spec.task)
+    key = (run.cell.spec.backbone, run.cell.spec.task)
     if key not in material.data:
         say(f"tokenising {run.cell.task} for {run.cell.backbone}")
-        encoded = encode_task(run.spec.task, material.infos[run.spec.backbone], task)
+        encoded = encode_task(run.cell.spec.task, material.infos[run.cell.spec.backbone], task)
         material.fingerprints[f"{run.cell.backbone}, {run.cell.task}"] = encoded.fingerprint()
         material.data[key] = ray.put(encoded)
 

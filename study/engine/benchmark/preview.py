@@ -48,8 +48,8 @@ def preview(benchmark: Benchmark) -> None:
         (cell, _parameters(cell.spec, sizes[cell.spec.backbone.name], facts[cell.spec.task][1]))
         for cell in cells
     ]
-    names = ("backbone", "method", "task", "adapter", "kept", "head", "trainable", "share")
-    _print(console, "parameters", names, _grouped(parameters, ("backbone", "method", "task")))
+    counts = ("backbone", "method", "task", "adapter", "kept", "head", "trainable", "share")
+    _print(console, "parameters", counts, _grouped(parameters, ("backbone", "method", "task")))
 
 
 def _overview(benchmark: Benchmark, cells: Sequence[Cell]) -> list[str]:

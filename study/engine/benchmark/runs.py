@@ -27,11 +27,14 @@ class Run:
 
     @property
     def spec(self) -> StudySpec:
-        """The run as a study of one trial, with the run's seed in all three streams."""
+        """The run as a study of one trial: its seed in all three streams, and in random weights."""
         if self.seed is None:
             return self.cell.spec
-        seeds = SeedsSpec(init=self.seed, data=self.seed, mask=self.seed)
-        return self.cell.spec.model_copy(update={"seeds": seeds})
+        spec, seed = self.cell.spec, self.seed
+        backbone = spec.backbone.model_copy(update={"weights_seed": seed})
+        changed: dict[str, Any] = {"seeds": SeedsSpec(init=seed, data=seed, mask=seed)}
+        changed |= {"backbone": backbone} if spec.backbone.weights == "random" else {}
+        return spec.model_copy(update=changed)
 
     @property
     def settings(self) -> dict[str, Any]:

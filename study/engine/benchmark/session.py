@@ -10,7 +10,7 @@ from rich.console import Console
 
 from study.engine.benchmark.material import Material, gather
 from study.engine.benchmark.results import write_results
-from study.engine.benchmark.runs import Run, crashed, left_to_do, runs_of, standing
+from study.engine.benchmark.runs import Key, Run, crashed, left_to_do, runs_of, standing
 from study.engine.benchmark.scheduling import RunRecorder, RunSearcher
 from study.engine.benchmark.worker import RunWorker
 from study.engine.execution import OPENED, fit, start_ray
@@ -29,6 +29,7 @@ from study.training.plan import make_plan
 
 OBJECTIVE = "dev_mcc"
 """What the live table shows and a diverged run lacks; nothing is chosen by it."""
+Shares = dict[Key, Resources]
 COLUMNS = ("backbone", "task", "method", "seed")
 
 
@@ -88,7 +89,7 @@ def _run(
     material: Material,
     runs: Sequence[Run],
     available: Sequence[Run],
-    wanted: dict[object, Resources],
+    wanted: Shares,
     console: Console,
 ) -> Ended:
     """Runs what is left, and writes results.csv however that ends."""
@@ -115,7 +116,7 @@ def _fit(
     material: Material,
     runs: Sequence[Run],
     available: Sequence[Run],
-    wanted: dict[object, Resources],
+    wanted: Shares,
     console: Console,
 ) -> str:
     def plan(run: Run) -> tuple[int, int]:

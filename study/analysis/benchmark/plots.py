@@ -1,0 +1,252 @@
+"""The pictures of a benchmark, as PNG. Every function draws what another module prepared."""
+
+import math
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+from functools import wraps
+from io import BytesIO
+from itertools import cycle, pairwise
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from study.analysis.benchmark.pareto import PANELS, Panel, Point, place
+from study.analysis.benchmark.reading import label
+from study.analysis.benchmark.tiles import Mosaic, Row, Tile
+from study.analysis.plots import FAILED, INK, STYLE
+
+DPI = 130
+SOFT = "#6b737c"
+COLOURS = (
+    "#2b6ca3", "#d9730d", "#3a8a5f", "#b03030", "#7a5aa6", "#8c6b4f", "#c2589a", "#5f6b77",
+    "#9a9a2c", "#2f9bab",
+)  # fmt: skip
+MARKERS = "osD^vP*Xh<>p"
+LINES = ("--", ":", "-.")
+# Inches.
+TILE, LINE, HEAD, FOOT, EDGE = 0.9, 0.3, 0.6, 0.42, 0.12
+CHARACTER = 0.068
+TITLE = 11  # characters
+PALE = LinearSegmentedColormap.from_list("pale", ["#f3f6f9", "#7fb0d6"])
+
+Arguments = ParamSpec("Arguments")
+
+
+def _png(draw: Callable[Arguments, Figure]) -> Callable[Arguments, bytes]:
+    """Makes a function that returns a figure return its PNG, drawn in the report's style."""
+
+    @wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> bytes:
+        with mpl.rc_context(STYLE):
+            data = BytesIO()
+            figure = draw(*args, **kwargs)
+            figure.set_dpi(DPI)
+            FigureCanvasAgg(figure).print_png(data, metadata={"Software": None})
+            return data.getvalue()
+
+    return drawn
+
+
+@_png
+def mosaic(data: Mosaic) -> Figure:
+    """Tiles in rows and columns, names of methods and backbones on their left."""
+    rows = [row for _, block in data.blocks for row in block]
+    lines = [sum(map(_lines, block)) for _, block in data.blocks]
+    names = CHARACTER * max(len(row.name) for row in rows) + 0.15
+    groups = CHARACTER * max(len(_group(name, 1)) for name, _ in data.blocks) + 0.15
+    titles = [_wrapped(column) for column in data.columns]
+    head = HEAD + 0.14 * max(title.count("\n") for title in titles)
+    gaps = 0.1 * (len(data.blocks) - 1)
+    width = EDGE + groups + names + TILE * max(len(titles), 4) + EDGE
+    height = head + LINE * sum(lines) + gaps + FOOT
+    figure = Figure(figsize=(width, height))
+    figure.text(EDGE / width, 1 - 0.2 / height, data.title, va="center", fontsize=11)
+    top = head
+    for place_of_block, (name, block) in enumerate(data.blocks):
+        tall = LINE * lines[place_of_block]
+        box = (
+            (EDGE + groups + names) / width, 1 - (top + tall) / height,
+            TILE * len(titles) / width, tall / height,
+        )  # fmt: skip
+        axes = figure.add_axes(box)
+        _tiles(axes, block, len(titles))
+        figure.text(
+            EDGE / width, 1 - (top + tall / 2) / height, _group(name, len(block)), va="center"
+        )
+        if place_of_block == 0:
+            axes.xaxis.tick_top()
+            axes.set_xticks([x + 0.5 for x in range(len(titles))], titles, fontsize=8)
+        top += tall + 0.1
+    foot = "   ".join(filter(None, (data.legend, data.marks)))
+    figure.text(EDGE / width, 0.18 / height, foot, va="center", fontsize=8, color=SOFT)
+    return figure
+
+
+@_png
+def pareto(data: list[Panel]) -> Figure:
+    """A panel a task: parameters on a log axis, MCC with sd, the front as a line."""
+    shown = [panel for panel in data if panel.drawable][:PANELS]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    points = [point for panel in shown for point in panel.points if point.drawable]
+    looks = _Looks([point.backbone for point in points], [point.method for point in points])
+    figure = Figure()
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for number, (axes, panel) in enumerate(zip(grid.flat, shown, strict=False)):
+        _panel(axes, panel, looks)
+        if number % columns == 0:
+            axes.set_ylabel("test MCC")
+        if number >= len(shown) - columns:
+            axes.set_xlabel("trainable parameters")
+    handles = _handles(figure, shown, looks)
+    foot = 0.7 + 0.18 * -(-len(handles) // (2 * columns))
+    width, height = 0.5 + 3.8 * columns, 2.9 * rows + foot
+    figure.set_size_inches(width, height)
+    figure.legend(handles=handles, loc="lower center", ncols=2 * columns, fontsize=8)
+    figure.subplots_adjust(
+        left=0.6 / width, right=1 - 0.15 / width, top=1 - 0.35 / height, bottom=foot / height,
+        wspace=0.15, hspace=0.3,
+    )  # fmt: skip
+    return figure
+
+
+class _Looks:
+    """A colour for every backbone, a marker for every method."""
+
+    def __init__(self, backbones: list[str], methods: list[str]) -> None:
+        self.colours = dict(zip(dict.fromkeys(backbones), cycle(COLOURS), strict=False))
+        self.markers = dict(zip(dict.fromkeys(methods), cycle(MARKERS), strict=False))
+
+
+def _lines(row: Row) -> float:
+    """How tall a row is: published results alone need less than a row of tiles."""
+    if row.aside:
+        return 0.6
+    return 1 + 0.4 * max((tile.small.count("\n") for tile in row.tiles), default=0)
+
+
+def _tiles(axes: Axes, rows: list[Row], columns: int) -> None:
+    edges = [0.0]
+    for row in rows:
+        edges.append(edges[-1] + _lines(row))
+    shades = [[math.nan if t.shade is None else t.shade for t in row.tiles] for row in rows]
+    axes.pcolormesh(
+        range(columns + 1), edges, shades, cmap=PALE, vmin=0, vmax=1, edgecolors="white",
+        linewidth=1,
+    )  # fmt: skip
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    for row, middle in zip(rows, middles, strict=True):
+        for column, tile in enumerate(row.tiles):
+            _numbers(axes, tile, (column + 0.5, middle))
+    axes.set_yticks(middles, [row.name for row in rows])
+    for row, text in zip(rows, axes.get_yticklabels(), strict=True):
+        text.set(color=SOFT if row.aside else INK, fontsize=7 if row.aside else 8)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlim=(0, columns), ylim=(edges[-1], 0))
+
+
+def _numbers(axes: Axes, tile: Tile, middle: tuple[float, float]) -> None:
+    """The tile's text, and below it the published number."""
+    x, y = middle
+    look: dict[str, Any] = {"ha": "center", "va": "center"}
+    both = bool(tile.text and tile.small)
+    if tile.text:
+        above = y - both * (0.17 + 0.11 * tile.small.count("\n"))
+        axes.text(x, above, tile.text, fontsize=7.5, color=FAILED if tile.bad else INK, **look)
+    if tile.small:
+        look |= {"color": SOFT if tile.shade is None else INK, "linespacing": 1.0}
+        axes.text(x, y + both * 0.24, tile.small, fontsize=6, **look)
+
+
+def _wrapped(title: str) -> str:
+    """A column's title on lines that fit its width, broken after / and _ and blanks."""
+    lines = [""]
+    for part in re.findall(r"[^/_\s]*[/_\s]|[^/_\s]+", title):
+        if lines[-1] and len(lines[-1] + part.rstrip()) > TITLE:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(textwrap.shorten(line, 2 * TITLE, placeholder="…") for line in lines)
+
+
+def _group(name: str, rows: int) -> str:
+    """A backbone's name on as many lines as its rows leave room for."""
+    return textwrap.fill(name, 22, max_lines=max(1, rows), break_on_hyphens=False)
+
+
+def _panel(axes: Axes, panel: Panel, looks: _Looks) -> None:
+    heights = []
+    for point in filter(lambda point: point.drawable, panel.points):
+        look: dict[str, Any] = {
+            "color": looks.colours[point.backbone], "marker": looks.markers[point.method],
+            "markersize": 5.5, "linestyle": "",
+        }  # fmt: skip
+        if (at := place(point.cell)) is not None:
+            axes.errorbar(*at, yerr=point.cell.sd, elinewidth=0.9, zorder=4, **look)
+            heights.append(at[1])
+        if point.paper_parameters is not None and point.cell.paper is not None:
+            hollow = {"markerfacecolor": "none", "markeredgewidth": 0.8, "alpha": 0.65}
+            axes.plot(point.paper_parameters, point.cell.paper, zorder=3, **look | hollow)
+            heights.append(point.cell.paper)
+    best = max((mcc for _, mcc in panel.baselines), default=None)
+    heights += [] if best is None else [best]
+    margin = max(0.02, 0.1 * (max(heights) - min(heights)))
+    axes.set_ylim(min(heights) - margin, max(heights) + margin)
+    axes.set_xscale("log")
+    _front(axes, panel.points)
+    for (name, mcc), line in zip(panel.baselines, cycle(LINES), strict=False):
+        if mcc >= min(heights):
+            look = {"color": "#a9b1ba", "linewidth": 1, "linestyle": line, "label": name}
+            axes.axhline(mcc, zorder=1, **look)
+    axes.set_title(panel.task, fontsize=9)
+    axes.xaxis.set_major_formatter(FuncFormatter(_count))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _front(axes: Axes, points: Iterable[Point]) -> None:
+    front = sorted({at for point in points if point.front and (at := place(point.cell))})
+    if front:
+        end = axes.get_xlim()[1]
+        x, y = [*(at[0] for at in front), end], [*(at[1] for at in front), front[-1][1]]
+        axes.step(x, y, where="post", color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=2)
+        axes.set_xlim(right=end)
+
+
+def _handles(figure: Figure, shown: list[Panel], looks: _Looks) -> list[Any]:
+    """What the legend explains: backbones, methods, hollow points, the front, baselines."""
+    axes = figure.axes[0]
+    lines = [
+        line for drawn in figure.axes for line in drawn.lines if str(line.get_label())[0] != "_"
+    ]
+    handles: list[Any] = [
+        Patch(color=colour, label=label(name)) for name, colour in looks.colours.items()
+    ]
+    handles += [
+        axes.plot([], [], marker, color=SOFT, label=name)[0]
+        for name, marker in looks.markers.items()
+    ]
+    if any(point.paper_parameters for panel in shown for point in panel.points):
+        handles += axes.plot(
+            [], [], "o", color=SOFT, markerfacecolor="none", label="hollow: the paper, one seed"
+        )
+    handles += axes.plot([], [], color=INK, linestyle=(0, (2, 2)), label="Pareto front")
+    handles += {line.get_label(): line for line in lines}.values()
+    return handles
+
+
+def _count(value: float, _: Any) -> str:
+    """100k, 1M, 2.5B."""
+    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{name}"
+    return f"{value:g}"
