@@ -6,23 +6,36 @@ holds no pooler, or one that its training never touched, so it is new and trains
 """
 
 import re
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
 from study.models.families import FAMILIES, Kin
 
-_PATTERNS: dict[Kin, str] = {
-    "opt": r"score\..+",
-    "bert": r"(bert\.pooler\.dense|classifier)\..+",
-    "esm": r"classifier\..+",
+_MODULES: dict[Kin, tuple[str, ...]] = {
+    "opt": ("score",),
+    "bert": ("bert.pooler.dense", "classifier"),
+    "esm": ("classifier",),
 }
+_OUTPUTS: dict[Kin, str] = {"opt": "score", "bert": "classifier", "esm": "classifier.out_proj"}
 _STD = 0.02
+
+
+def head_modules(family: str) -> tuple[str, ...]:
+    """The names of the modules that make up the head."""
+    return _MODULES[FAMILIES[family].kin]
 
 
 def head_pattern(family: str) -> str:
     """A regular expression for `re.fullmatch` on the names of the head's parameters."""
-    return _PATTERNS[FAMILIES[family].kin]
+    return rf"({'|'.join(map(re.escape, head_modules(family)))})\..+"
+
+
+def head_labels(family: str, head: Mapping[str, torch.Tensor]) -> int | None:
+    """The number of classes of a head, from its parameters by name; None without output layer."""
+    output = head.get(f"{_OUTPUTS[FAMILIES[family].kin]}.weight")
+    return None if output is None or output.ndim != 2 else len(output)
 
 
 def reset_head(model: nn.Module, family: str, generator: torch.Generator) -> None:
