@@ -11,6 +11,8 @@ Map, in the order of use:
     masking.py        the budget's choice, then chance: the only randomness while training
     allocator.py      RankAllocator: the three above over a model, one call per optimizer step
     state.py          the adapters' weights alone, in safetensors
+    peft_format.py    trained adapters as the LoRA and AdaLoRA folders that PEFT loads
+    peft_import.py    and such folders as adapters
     counting.py       how many parameters train
 
     here     shape                   what it is                      PEFT's name
@@ -30,6 +32,8 @@ from adapters.budget import CubicBudget
 from adapters.counting import ParameterCount, count_parameters
 from adapters.inject import adapted_layers, eject, inject, merge
 from adapters.orthogonality import orthogonality
+from adapters.peft_format import save_peft_adalora, save_peft_lora
+from adapters.peft_import import load_peft
 from adapters.state import adapter_state, load_adapter_state, load_adapters, save_adapters
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 from adapters.targets import FAMILIES, MATRICES, expected_matches, target_patterns
@@ -51,8 +55,11 @@ __all__ = [
     "inject",
     "load_adapter_state",
     "load_adapters",
+    "load_peft",
     "merge",
     "orthogonality",
     "save_adapters",
+    "save_peft_adalora",
+    "save_peft_lora",
     "target_patterns",
 ]

@@ -1,6 +1,7 @@
 """Hyperparameter and robustness studies of AdaLoRA+RS on genomic classification.
 
-    run, report, card, pretrain   the commands: `python -m study.run --space adalora_rs.yaml`
+    run, report, export           the commands: `python -m study.run --space adalora_rs.yaml`
+    card, pretrain                how the embedded backbone was made and measured
     spec/                         what is asked: YAML -> typed, checked settings
     tasks/                        labelled sequences, generated or read
     models/                       backbones, tokenizers, heads; the embedded opt-dna-mini

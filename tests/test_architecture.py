@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "study")
-COMMANDS = {"card", "pretrain", "report", "run"}
+COMMANDS = {"benchmark", "card", "export", "pretrain", "report", "run"}
 
 # A layer may import itself, what stands before it, and `study.errors`.
 LAYERS = {

@@ -7,7 +7,7 @@ sizes.py          how many parameters head, adapters and model have, by arithmet
 inspect.py        family, sizes and files of a backbone, from its config alone; quick
 tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
 backbones.py      the weights, checked key by key (torch and transformers)
-heads.py          which parameters are the head, and drawing them anew
+heads.py          which modules are the head, its classes, and drawing it anew
 mosaicbert.py     DNABERT-2's architecture, which transformers lacks
 gated_esm.py      Nucleotide Transformer v2's
 opt_dna_mini/     the embedded backbone with its model card
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from study.models.backbones import Backbone, empty_backbone, load_backbone
     from study.models.description import Description, describe
-    from study.models.heads import head_pattern, reset_head
+    from study.models.heads import head_labels, head_modules, head_pattern, reset_head
     from study.models.inspect import BackboneInfo, inspect_backbone, sizes_of
     from study.models.sizes import Sizes
     from study.models.tokenization import token_lengths
@@ -33,6 +33,8 @@ __all__ = [
     "Sizes",
     "describe",
     "empty_backbone",
+    "head_labels",
+    "head_modules",
     "head_pattern",
     "inspect_backbone",
     "load_backbone",
@@ -48,6 +50,8 @@ _HOMES = {
     "Sizes": "sizes",
     "describe": "description",
     "empty_backbone": "backbones",
+    "head_labels": "heads",
+    "head_modules": "heads",
     "head_pattern": "heads",
     "inspect_backbone": "inspect",
     "load_backbone": "backbones",

@@ -5,6 +5,7 @@ A new family is an entry here, its layer names in `adapters.targets`, how they e
 Loads neither torch nor transformers.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,18 +32,25 @@ class Family:
 class Head:
     """What stands between a backbone's output and the logits."""
 
-    pattern: str
-    """A regular expression for `re.fullmatch` on the names of its parameters."""
+    modules: tuple[str, ...]
+    """The names of its modules."""
+    output: str
+    """The name of the layer whose outputs are the logits."""
     pooling: str
     """The token that it reads."""
     dense: bool
     """Whether a dense layer of the hidden size comes before the output layer, both with biases."""
 
+    @property
+    def pattern(self) -> str:
+        """A regular expression for `re.fullmatch` on the names of its parameters."""
+        return rf"({'|'.join(map(re.escape, self.modules))})\..+"
+
 
 HEADS: dict[Kin, Head] = {
-    "opt": Head(r"score\..+", "last token", dense=False),
-    "bert": Head(r"(bert\.pooler\.dense|classifier)\..+", "first token", dense=True),
-    "esm": Head(r"classifier\..+", "first token", dense=True),
+    "opt": Head(("score",), "score", "last token", dense=False),
+    "bert": Head(("bert.pooler.dense", "classifier"), "classifier", "first token", dense=True),
+    "esm": Head(("classifier",), "classifier.out_proj", "first token", dense=True),
 }
 """By kin. BERT's is the output layer with the pooler below it: a masked-language-model checkpoint
 holds no pooler, or one that its training never touched, so it is new and trains like any head."""

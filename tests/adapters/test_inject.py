@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from tiny_models import svd_adapters, tiny_batch, tiny_opt
+from tiny_models import svd_adapters, tiny_batch, tiny_model, tiny_opt
 from torch import nn
 from transformers import (
     BertConfig,
@@ -213,6 +213,25 @@ def test_merging_gives_plain_layers_with_the_same_output(kind):
     for name, layer in layers.items():
         if isinstance(layer, nn.Linear):
             assert torch.equal(layer.weight, backbone[f"{name}.weight"])
+
+
+@pytest.mark.parametrize("kind", ["svd", "lora"])
+@pytest.mark.parametrize("family", ["opt", "bert", "esm"])
+def test_a_merged_model_is_saved_and_loaded_as_a_plain_one(family, kind, tmp_path):
+    model = tiny_model(family).eval()
+    names = list(model.state_dict())
+    before = logits(model)
+    put_in(model, target_patterns(family), kind=kind)
+    perturb(model)
+    expected = logits(model)
+    assert (expected - before).abs().max() > 1e-2
+    merge(model)
+    assert list(model.state_dict()) == names
+    model.save_pretrained(tmp_path)
+    loaded, report = type(model).from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(report.values())
+    assert list(loaded.state_dict()) == names
+    torch.testing.assert_close(logits(loaded), expected, rtol=0, atol=1e-5)
 
 
 def test_merging_leaves_masked_values_out():

@@ -2,7 +2,14 @@
 
 import torch
 from torch import Tensor, nn
-from transformers import OPTConfig, OPTForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    EsmConfig,
+    EsmForSequenceClassification,
+    OPTConfig,
+    OPTForSequenceClassification,
+)
 
 from adapters import (
     CubicBudget,
@@ -14,6 +21,8 @@ from adapters import (
 )
 
 VOCABULARY = 50
+HEADS = {"opt": ("score",), "bert": ("bert.pooler.dense", "classifier"), "esm": ("classifier",)}
+"""The modules of a family's head."""
 
 
 def tiny_opt(layers: int = 2, hidden: int = 16, dtype: torch.dtype = torch.float32):
@@ -33,6 +42,30 @@ def tiny_opt(layers: int = 2, hidden: int = 16, dtype: torch.dtype = torch.float
     return OPTForSequenceClassification(config).to(dtype)
 
 
+def tiny_model(family: str = "opt", layers: int = 2, hidden: int = 16):
+    """A classifier of a family without dropout, the same weights every time."""
+    if family == "opt":
+        return tiny_opt(layers, hidden)
+    config, kind = {
+        "bert": (BertConfig, BertForSequenceClassification),
+        "esm": (EsmConfig, EsmForSequenceClassification),
+    }[family]
+    torch.manual_seed(1)
+    sizes = config(
+        vocab_size=VOCABULARY,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        max_position_embeddings=32,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        pad_token_id=1,
+        mask_token_id=2,
+    )
+    return kind(sizes)
+
+
 def tiny_batch(step: int, rows: int = 4) -> dict[str, Tensor]:
     """The batch of a step: a function of its number."""
     generator = torch.Generator().manual_seed(1000 + step)
@@ -44,10 +77,12 @@ def tiny_batch(step: int, rows: int = 4) -> dict[str, Tensor]:
     }
 
 
-def svd_adapters(model: nn.Module, rank: int, seed: int = 0) -> dict[str, SVDLinear]:
-    """Injects AdaLoRA's layers into all six matrices of an OPT model."""
+def svd_adapters(
+    model: nn.Module, rank: int, seed: int = 0, family: str = "opt"
+) -> dict[str, SVDLinear]:
+    """Injects AdaLoRA's layers into all six matrices of a model."""
     generator = torch.Generator().manual_seed(seed)
-    found = inject(model, target_patterns("opt"), rank, alpha=16, generator=generator)
+    found = inject(model, target_patterns(family), rank, alpha=16, generator=generator)
     return {name: module for name, module in found.items() if isinstance(module, SVDLinear)}
 
 
@@ -76,10 +111,18 @@ def draw_gradients(adapters: dict[str, SVDLinear], step: int) -> None:
 class Run:
     """A model with adapters, its optimizer and its allocator."""
 
-    def __init__(self, budget: CubicBudget, layers: int = 2, hidden: int = 16, **rates) -> None:
-        self.model = tiny_opt(layers, hidden)
-        self.adapters = svd_adapters(self.model, budget.b0)
-        self.model.score.requires_grad_(True)
+    def __init__(
+        self,
+        budget: CubicBudget,
+        layers: int = 2,
+        hidden: int = 16,
+        family: str = "opt",
+        **rates,
+    ) -> None:
+        self.model = tiny_model(family, layers, hidden)
+        self.adapters = svd_adapters(self.model, budget.b0, family=family)
+        for name in HEADS[family]:
+            self.model.get_submodule(name).requires_grad_(True)
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=5e-3, weight_decay=0.1)
         settings = {"beta1": 0.85, "beta2": 0.85, "p": 0.2, "mask_seed": 5} | rates

@@ -27,7 +27,7 @@ class Run:
 
     @property
     def spec(self) -> StudySpec:
-        """The run as a study of one trial: its seed in all three streams, and in random weights."""
+        """A study of one trial, its seed in all three streams and in random weights."""
         if self.seed is None:
             return self.cell.spec
         spec, seed = self.cell.spec, self.seed

@@ -3,7 +3,14 @@ import re
 import pytest
 import torch
 
-from study.models import head_pattern, inspect_backbone, load_backbone, reset_head
+from study.models import (
+    head_labels,
+    head_modules,
+    head_pattern,
+    inspect_backbone,
+    load_backbone,
+    reset_head,
+)
 
 HEADS = {
     "opt": {"score.weight"},
@@ -35,6 +42,21 @@ def _head(backbone):
 
 def test_the_pattern_names_the_head_and_nothing_else(loaded):
     assert set(_head(loaded)) == HEADS[loaded.info.kin]
+
+
+def test_the_heads_modules_hold_its_parameters_and_no_others(loaded):
+    family = loaded.info.family
+    modules = {name: loaded.model.get_submodule(name) for name in head_modules(family)}
+    named = {f"{n}.{key}" for n, module in modules.items() for key in module.state_dict()}
+    assert named == HEADS[loaded.info.kin]
+
+
+def test_the_number_of_classes_is_read_off_the_head(loaded):
+    family = loaded.info.family
+    assert head_labels(family, _head(loaded)) == 3
+    assert head_labels(family, {}) is None
+    outputs = [name for name, p in _head(loaded).items() if p.ndim == 2 and len(p) == 3]
+    assert head_labels(family, {outputs[0]: torch.zeros(3)}) is None
 
 
 def test_one_generator_state_gives_one_head(loaded):

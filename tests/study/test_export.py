@@ -1,0 +1,222 @@
+"""The winner of a study, taken to PEFT and to plain transformers weights."""
+
+import functools
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import peft
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
+
+from adapters import SVDLinear, adapted_layers
+from study.engine.folder import StudyFolder
+from study.engine.preparation import prepare_data
+from study.export import main
+from study.models import inspect_backbone, load_backbone
+from study.models.inspect import EMBEDDED
+from study.spec import StudySpec, dump_spec
+from study.training.export import export
+from study.training.trial import Trial
+
+pytestmark = [
+    # PEFT reads a property that transformers has renamed, and warns of AdaLoRA's own rank_pattern.
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated"),
+    pytest.mark.filterwarnings("ignore:The following rank_pattern keys did not match"),
+]
+
+ADAPTERS = {
+    "adalora_rs": {"b0": 3, "bT": 1, "deltaT": 2, "p": 0.3, "alpha": 8.0, "prune_mode": "mask"},
+    "adalora": {"b0": 2, "bT": 1, "deltaT": 2},
+    "lora": {"rank": 2},
+    "fmft": {},
+    "linear_probe": {},
+}
+
+
+def three_classes(folder: Path) -> Path:
+    """Splits of 24 rows of 40 letters, labelled 0, 1 and 2 in turn."""
+    generator = np.random.default_rng(0)
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        rows = [f"{''.join(generator.choice(list('ACGT'), 40))},{i % 3}" for i in range(24)]
+        (folder / f"{split}.csv").write_text("\n".join(["sequence,label", *rows]) + "\n")
+    return folder
+
+
+def train(folder: Path, method: str) -> Trial:
+    """Writes into `folder` what a study leaves of its winner, trained for 6 steps."""
+    folder.mkdir()
+    spec = StudySpec.model_validate(
+        {
+            "task": {"path": three_classes(folder / "task")},
+            "adapter": {"method": method, **ADAPTERS[method]},
+            "training": {"steps": 6, "batch_size": 4, "lr": 5e-3, "reports": 1},
+        }
+    )
+    info, data = prepare_data(spec)
+    backbone = load_backbone(info, num_labels=data.num_labels, dtype="float32")
+    trial = Trial(spec, backbone, data, torch.device("cpu"))
+    trial.train_until(6)
+    for module in adapted_layers(trial.model).values():
+        if isinstance(module, SVDLinear):
+            module.lam.data *= 100  # A few steps leave next to nothing.
+    export(trial, StudyFolder(folder).best)
+    StudyFolder(folder).best_spec.write_text(dump_spec(spec))
+    return trial
+
+
+Finished = Callable[[str], tuple[Path, Trial]]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The study folder and the trained winner of a method; to be read, not written."""
+
+    @functools.cache
+    def make(method: str) -> tuple[Path, Trial]:
+        folder = tmp_path_factory.mktemp("studies") / method
+        return folder, train(folder, method)
+
+    return make
+
+
+def logits(trial: Trial, model: torch.nn.Module) -> np.ndarray:
+    """Another model's logits on the trial's test split."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial, "model", model)
+        return trial.logits(trial.data.test)
+
+
+def refuse(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Runs the command on bad input; returns its one line."""
+    assert main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    return captured.err
+
+
+@pytest.mark.parametrize("to", ["peft-lora", "peft-adalora"])
+@pytest.mark.parametrize("method", ["adalora_rs", "adalora", "lora"])
+def test_peft_gives_the_winners_test_logits(
+    method: str, to: str, finished: Finished, tmp_path: Path
+) -> None:
+    study, trial = finished(method)
+    assert main([str(study), "--to", to, "--out", str(tmp_path / "out")]) == 0
+    wanted = trial.logits(trial.data.test)
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+    plain = AutoModelForSequenceClassification.from_pretrained(
+        config["base_model_name_or_path"], num_labels=3, dtype="float32"
+    )
+    assert abs(logits(trial, plain) - wanted).max() > 1e-2
+    loaded = peft.PeftModel.from_pretrained(plain, tmp_path / "out")
+    np.testing.assert_allclose(logits(trial, loaded), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ADAPTERS)
+def test_the_merged_folder_gives_the_winners_test_logits(
+    method: str, finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (study, trial), out = finished(method), tmp_path / "out"
+    assert main([str(study), "--to", "merged", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    wanted = trial.logits(trial.data.test)
+    plain = AutoModelForSequenceClassification.from_pretrained(out)
+    np.testing.assert_allclose(logits(trial, plain), wanted, rtol=0, atol=1e-5)
+
+
+def test_the_merged_folder_is_a_backbone_again(finished: Finished, tmp_path: Path) -> None:
+    (study, _), out = finished("lora"), tmp_path / "out"
+    assert main([str(study), "--to", "merged", "--out", str(out)]) == 0
+    again = load_backbone(inspect_backbone(str(out)), num_labels=3, dtype="float32")
+    first = load_backbone(inspect_backbone("opt-dna-mini"), num_labels=3, dtype="float32")
+    assert again.tokenizer(["ACGTTGCA"]) == first.tokenizer(["ACGTTGCA"])
+    names = [name for name, _ in again.model.named_parameters()]
+    assert names == [name for name, _ in first.model.named_parameters()]
+
+
+def test_a_folder_without_a_winner_is_refused(
+    finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    said = refuse(capsys, tmp_path / "nowhere", "--to", "merged", "--out", out)
+    assert "must be the folder of a finished study" in said
+    study = shutil.copytree(finished("linear_probe")[0], tmp_path / "study")
+    (study / "best" / "head.safetensors").unlink()
+    said = refuse(capsys, study, "--to", "merged", "--out", out)
+    assert "must be the folder of a finished study" in said
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("method", ["fmft", "linear_probe"])
+@pytest.mark.parametrize("to", ["peft-lora", "peft-adalora"])
+def test_a_method_without_adapters_has_nothing_for_peft(
+    to: str,
+    method: str,
+    finished: Finished,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = refuse(capsys, finished(method)[0], "--to", to, "--out", tmp_path / "out")
+    assert f"the winner must have adapters, found method {method}; take --to merged" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_used_folder_is_not_written_to(
+    finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, _ = finished("lora")
+    used = tmp_path / "used"
+    used.mkdir()
+    (used / "notes.txt").write_text("mine")
+    for out in (used, used / "notes.txt"):
+        said = refuse(capsys, study, "--to", "merged", "--out", out)
+        assert "must be an empty folder or none" in said
+    said = refuse(capsys, study, "--to", "merged", "--out", used / "notes.txt" / "x")
+    assert "must be a folder that can be written" in said
+    assert [path.name for path in used.iterdir()] == ["notes.txt"]
+
+
+def test_weights_of_another_winner_are_refused(
+    finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = shutil.copytree(finished("lora")[0], tmp_path / "study")
+    best, out = study / "best", tmp_path / "out"
+    head = load_file(best / "head.safetensors")
+    command = (study, "--to", "peft-lora", "--out", out)
+
+    adapters = (best / "adapters.safetensors").read_bytes()
+    (best / "adapters.safetensors").write_bytes(
+        (finished("adalora")[0] / "best" / "adapters.safetensors").read_bytes()
+    )
+    assert "must hold the winner's adapters" in refuse(capsys, *command)
+    (best / "adapters.safetensors").unlink()
+    assert "must hold the winner's adapters" in refuse(capsys, *command)
+    (best / "adapters.safetensors").write_bytes(adapters)
+
+    save_file({"classifier.weight": head["score.weight"]}, best / "head.safetensors")
+    assert "must hold a head of the opt family, found classifier.weight" in refuse(
+        capsys, *command
+    )
+    save_file(head | {"score.bias": torch.zeros(3)}, best / "head.safetensors")
+    assert "but score.bias is missing, left over" in refuse(capsys, *command)
+    save_file({"score.weight": torch.zeros(3, 7)}, best / "head.safetensors")
+    assert "but score.weight is missing, left over" in refuse(capsys, *command)
+    (best / "head.safetensors").write_bytes(b"nothing")
+    assert "must be a safetensors file" in refuse(capsys, *command)
+    assert not out.exists()
+
+
+def test_the_base_model_is_named_in_the_folder(finished: Finished, tmp_path: Path) -> None:
+    (study, _), out = finished("lora"), tmp_path / "out"
+    assert main([str(study), "--to", "peft-lora", "--out", str(out)]) == 0
+    config = json.loads((out / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(EMBEDDED["opt-dna-mini"].resolve())
+    assert config["task_type"] == "SEQ_CLS"
+    assert config["modules_to_save"] == ["score"]
