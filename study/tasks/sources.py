@@ -31,7 +31,7 @@ def find_files(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     """
     if task.path is None:
         return _from_hub(task, published)
-    path, places = Path(task.path), (*published.places, ".")
+    path, places = Path(task.path), tuple(dict.fromkeys((*published.places, ".")))
 
     def locate(file: str) -> Path | None:
         return path / file if (path / file).is_file() else None

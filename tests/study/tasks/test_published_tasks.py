@@ -82,6 +82,9 @@ def test_a_task_is_not_taken_for_its_neighbour(tmp_path):
     message = complaint(name="emp/H3", path=tmp_path)
     assert message.startswith(f"task.path: {tmp_path}: emp/H3 must be train.csv, dev.csv,")
     assert "EMP/H3 or the folder itself, but this folder holds EMP" in message
+    message = complaint(name="nt/H3", path=tmp_path)
+    assert "nt/H3 must be train.csv, test.csv (or .parquet) in H3 or data or the folder" in message
+    assert message.count("the folder itself") == 1
 
 
 def test_a_folder_without_all_splits_is_passed_over_and_then_answered(tmp_path):
