@@ -3,7 +3,7 @@
     run, report, export           the commands: `python -m study.run --space adalora_rs.yaml`
     card, pretrain                how the embedded backbone was made and measured
     spec/                         what is asked: YAML -> typed, checked settings
-    tasks/                        labelled sequences, generated or read
+    tasks/                        labelled sequences, generated, published or your own
     models/                       backbones, tokenizers, heads; the embedded opt-dna-mini
     training/                     one configuration, trained, in any process
     engine/                       the study: Ray Tune, Optuna, ASHA, MLflow, one journal

@@ -27,7 +27,7 @@ ANYWHERE = "study.paper"
 # Of the engine, the analysis may read what needs neither Ray nor torch.
 READABLE = {"study.engine.folder", "study.engine.journal", "study.engine.record"}
 # Beside the commands and the layers: what any of them may use.
-SHARED = {"deadline", "errors"}
+SHARED = {"deadline", "errors", "hub"}
 HOMES = {
     "ray": ("study/engine/",),
     "optuna": ("study/spec/space.py", "study/engine/search.py", "study/analysis/"),

@@ -10,6 +10,7 @@ from study.analysis.reading import StudyData
 from study.engine.record import State
 from study.spec import CategoricalDomain, Domain, StudySpec
 from study.spec.space import trials_wanted
+from study.spec.task_names import GENERATED
 
 Rows = list[tuple[str, str]]
 
@@ -127,11 +128,16 @@ def _traceback(study: StudyData, trial: int) -> str:
 
 def _task(spec: StudySpec) -> str:
     task = spec.task
-    if task.path is not None:
-        text = str(task.path)
-    else:
+    if task.name == GENERATED:
         sizes = f"train={task.train}, dev={task.dev}, test={task.test}, seed={task.seed}"
         text = f"{task.name} (generated: {sizes})"
+    elif task.name is None:
+        text = str(task.path)
+    else:
+        at = f" at {task.revision}" if task.revision else ""
+        text = f"{task.name} (from {task.path or 'the hub'}{at})"
+        if task.name.startswith("nt/"):
+            text += f", dev cut from train with seed={task.seed}"
     text += f", max_length={task.max_length}" if task.max_length else ""
     text += f", dedup={task.dedup}, rc_augment={task.augments_rc}, rc_average={task.averages_rc}"
     return text

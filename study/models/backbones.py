@@ -21,7 +21,7 @@ from torch import nn
 from study.errors import InputError
 from study.models.families import FAMILIES
 from study.models.heads import head_pattern
-from study.models.hub import reach
+from study.models.hub import model_repository
 from study.models.inspect import BackboneInfo
 from study.models.tokenization import Tokenizer, load_tokenizer
 
@@ -134,7 +134,7 @@ def _read_weights(
     except OSError as error:
         if info.source == str(info.folder):
             raise _unreadable(info, error) from error
-        return reach(info.source, load)
+        return model_repository(info.source, info.revision).reach(load)
 
 
 def _classifier(info: BackboneInfo) -> Any:

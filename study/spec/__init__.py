@@ -6,6 +6,7 @@
     schema.py      the sections, their leaves and defaults, the rules between them
     methods.py     the adapter section: one class a method
     leaves.py      which values a leaf may have
+    task_names.py  the names of the generated and the published tasks
     domains.py     {type: float, low: ..., high: ...} in place of a fixed value
     samplers.py    Optuna's samplers and their arguments
     messages.py    validation errors -> one line

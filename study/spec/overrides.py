@@ -5,6 +5,7 @@ from typing import Any
 from study.errors import InputError
 from study.spec.reader import MAX_KEY, Document, Place, parse
 from study.spec.rules import shown
+from study.spec.task_names import PUBLISHED
 
 _ALTERNATIVES = {
     ("task", "name"): "path",
@@ -17,7 +18,8 @@ _ALTERNATIVES = {
 def override(document: Document, setting: str) -> None:
     """Write `a.b=c` into `document`; c is read as YAML.
 
-    Of two keys that exclude each other, setting one removes the other if the file gave it.
+    Of two keys that exclude each other, setting one removes the other if the file gave it;
+    a path and the name of a published task do not.
 
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
@@ -63,6 +65,9 @@ def _drop_alternative(document: Document, path: tuple[str, ...], value: Any) -> 
     other = _ALTERNATIVES.get(path)  # type: ignore[arg-type]
     if other is None or value is None:
         return
+    section = document.values[path[0]]
+    if path[0] == "task" and section.get("name") in PUBLISHED:
+        return
     place = document.places.get((path[0], other))
     if place is not None and place.line:  # given by the file, not by another override
-        document.values[path[0]][other] = None
+        section[other] = None

@@ -23,6 +23,7 @@ from study.spec.leaves import (
 from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
 from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
+from study.spec.task_names import GENERATED, TaskName
 
 PRESET_BACKBONE = "opt-dna-mini"
 STRANDLESS = ("emp/", "nt/H")
@@ -49,16 +50,21 @@ class BackboneSpec(Section):
 
 
 class TaskSpec(Section):
-    """The labelled sequences: generated (`name`) or read (`path`), never both."""
+    """The labelled sequences: generated or published (`name`), or your own (`path`)."""
 
-    name: Literal["promoters"] | None = None
+    name: TaskName | None = None
+    """`promoters` (generated), or a published task, from the hub or from a copy at `path`."""
     path: Annotated[Path, Field(strict=False)] | None = None
-    """A folder with train/dev/test csv, or one csv with a split column; absolute once read."""
+    """A folder with train/dev/test csv, or one csv with a split column; with the name of a
+    published task also a folder of the whole collection. Absolute once read."""
+    revision: Text | None = None
+    """Of the hub's data set; None: its newest, or the one in the cache."""
     train: Count = 3000
-    """Sequences to generate; train, dev, test and seed concern generated tasks alone."""
+    """Sequences to generate; train, dev and test concern the generated task alone."""
     dev: Count = 750
     test: Count = 750
     seed: Seed = 0
+    """Of the generated sequences, and of the dev split that is cut from train in nt/ tasks."""
     max_length: Count | None = None
     """Tokens; longer sequences are cut. None: the longest sequence of the task."""
     sequence_column: Text = "sequence"
@@ -94,13 +100,16 @@ class TaskSpec(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_or_path(cls, given: Any) -> Any:
+    def _one_source(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        if given.get("path") is None and given.get("name") is None:
-            return given | {"name": "promoters"}
-        if given.get("path") is not None and given.get("name") is not None:
-            refuse(("path",), "name and path exclude each other; remove one of them")
+        name, path = given.get("name"), given.get("path")
+        if name is None and path is None:
+            given = given | {"name": GENERATED}
+        if path is not None and name == GENERATED:
+            refuse(("path",), f"{GENERATED} are generated, not read; remove name or path")
+        if given.get("revision") is not None and (path is not None or given["name"] == GENERATED):
+            refuse(("revision",), "concerns tasks that come from the hub alone; remove it")
         return given
 
 

@@ -54,7 +54,7 @@ def read_folder(folder: Path, columns: Columns) -> tuple[Split, Split, Split]:
             f" {_missing_fix(missing, found)}"
         )
     train, dev, test = (
-        _to_split(read_table(file, columns.in_every_file()), columns) for file in files
+        to_split(read_table(file, columns.in_every_file()), columns) for file in files
     )
     return train, dev, test
 
@@ -92,18 +92,18 @@ def read_single(path: Path, columns: Columns) -> tuple[Split, Split, Split]:
             f"{path}: column {columns.split} must name train, dev and test,"
             f" but no row says {listed(absent)}; mark some rows so"
         )
-    whole = _to_split(table, columns)
-    train, dev, test = (
-        Split(
-            [s for s, name in zip(whole.sequences, names, strict=True) if name == wanted],
-            [y for y, name in zip(whole.labels, names, strict=True) if name == wanted],
-        )
-        for wanted in SPLITS
-    )
+    whole = to_split(table, columns)
+    train, dev, test = (whole.where(name == wanted for name in names) for wanted in SPLITS)
     return train, dev, test
 
 
-def _to_split(table: Table, columns: Columns) -> Split:
+def to_split(table: Table, columns: Columns) -> Split:
+    """The sequences and labels of a table, in upper case and as numbers.
+
+    Raises:
+        InputError: a row with an empty sequence, letters other than A C G T N, or a label that
+            is not a whole number.
+    """
     sequences = [value.upper() for value in table.values[columns.sequence]]
     labels = table.values[columns.label]
     _refuse_sequences(table, sequences)
@@ -146,7 +146,7 @@ def _refuse(
         return
     first = found[rows[0]]
     shown = first if len(first) <= 20 else first[:20] + ".."
-    lines = listed_lines([table.lines[row] for row in rows])
+    lines = listed_lines([table.lines[row] for row in rows], table.unit)
     raise InputError(
         f"{table.path}:{table.lines[rows[0]]}: {rule}, but found {shown!r}; {fix} ({lines})"
     )

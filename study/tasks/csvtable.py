@@ -16,11 +16,13 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Table:
-    """The wanted columns of one csv; row i ends on line `lines[i]` of the file (header = 1)."""
+    """The wanted columns of one file; row i ends on line `lines[i]` of a csv (header = 1)."""
 
     path: Path
     lines: list[int]
     values: dict[str, list[str]]
+    unit: str = "line"
+    """What `lines` count: "row" where the file has no lines."""
 
 
 def read_table(path: Path, wanted: Mapping[str, str]) -> Table:
@@ -96,8 +98,8 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (", .." if len(names) > 10 else "")
 
 
-def listed_lines(lines: Sequence[int]) -> str:
-    """The first few line numbers, and how many more there are."""
+def listed_lines(lines: Sequence[int], unit: str = "line") -> str:
+    """The first few line or row numbers, and how many more there are."""
     shown = ", ".join(map(str, lines[:SHOWN]))
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    return f"line{'s' if len(lines) > 1 else ''} {shown}{more}"
+    return f"{unit}{'s' if len(lines) > 1 else ''} {shown}{more}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def where(self, chosen: Iterable[bool]) -> Split:
+        """The rows that are chosen, in their order; `chosen` has one entry a row."""
+        chosen = list(chosen)
+        return Split(list(compress(self.sequences, chosen)), list(compress(self.labels, chosen)))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from study.errors import InputError
 from study.models.inspect import inspect_backbone
@@ -109,6 +110,21 @@ def test_a_hub_id_without_network_or_cache_names_both_ways_out(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=r"hf download some/model.* or give a local folder"):
         inspect_backbone("some/model")
+
+
+def test_a_connection_lost_during_the_download_leaves_no_half_model_in_the_cache(monkeypatch):
+    asked = []
+
+    def lose_connection(name, file, revision):
+        asked.append(file)
+        raise LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr("study.hub.Repository.check_connection", lambda self: None)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lose_connection)
+    with pytest.raises(InputError, match=r"found no connection .*hf download some/model\)"):
+        inspect_backbone("some/model")
+    assert len(asked) == 1
+    assert "config.json" not in asked  # The file by which a model counts as cached.
 
 
 def test_inspecting_and_tokenising_load_neither_torch_nor_transformers():

@@ -176,8 +176,21 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
         ),
         ("training: {precision: fp8}", "must be one of fp32, bf16, fp16, but got 'fp8'"),
         # task
-        ("task: {name: promoters, path: x}", "task.path: name and path exclude each other"),
-        ("task: {name: promoter}", "must be promoters, but got 'promoter'; did you mean `promot"),
+        ("task: {name: promoters, path: x}", "task.path: promoters are generated, not read; rem"),
+        ("task: {name: promoter}", "must be a known task, but got 'promoter'; did you mean `prom"),
+        (
+            "task:\n  name: emp/h3k4me1",
+            "x.yaml:2: task.name: must be a known task, but got 'emp/h3k4me1'; did you mean `emp",
+        ),
+        ("task: {name: prom_300_tata}", "did you mean `prom/tata`?"),
+        ("task: {name: x}", "got 'x'; known: promoters, emp/MARK and nt/MARK for H3, H3K14ac, "),
+        ("task: {name: 3}", "task.name: must be text, but got 3"),
+        ("task: {revision: v1}", "task.revision: concerns tasks that come from the hub alone"),
+        ("task: {path: x, revision: v1}", "task.revision: concerns tasks that come from the hub"),
+        (
+            "task: {name: emp/H3, path: x, revision: v1}",
+            "x.yaml:1: task.revision: concerns tasks that come from the hub alone; remove it",
+        ),
         ("task: {train: 0}", "task.train: train >= 1 must hold, but got train=0"),
         # search
         ("search: {trials: 0}", "search.trials: trials >= 1 must hold, but got trials=0"),
@@ -259,6 +272,8 @@ def test_warm_up_steps_must_end_before_pruning_does(refused):
         "resources:\nscheduler:\n",
         "scheduler: {name: none}",
         "adapter: {method: linear_probe}",
+        "task: {name: emp/H3, revision: v1}",
+        "task: {name: nt/promoter_no_tata, path: x, seed: 3}",
     ],
 )
 def test_the_edges_of_the_rules_are_accepted(read, text):

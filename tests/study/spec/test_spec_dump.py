@@ -41,6 +41,14 @@ def test_paths_and_odd_choices_survive_dumping(read):
     assert read(dump_spec(spec)) == spec
 
 
+@pytest.mark.parametrize(
+    "task", ["{name: emp/H3, revision: v1}", "{name: nt/H4ac, path: data, seed: 3}"]
+)
+def test_published_tasks_survive_dumping(read, task):
+    spec = read(f"task: {task}")
+    assert read(dump_spec(spec)) == spec
+
+
 numbers = st.floats(min_value=1e-300, max_value=1e300)
 
 
@@ -77,4 +85,6 @@ def test_the_json_schema_refuses_what_an_editor_can_see():
     assert refusals({"training": {"lr": "fast"}}) == ["$.training.lr"]
     assert refusals({"training": {"lr": {"type": "float", "low": 1}}}) == ["$.training.lr"]
     assert refusals({"search": {"trials": {"type": "int", "low": 1, "high": 2}}}) != []
+    assert refusals({"task": {"name": "prom_core/all"}}) == []
+    assert refusals({"task": {"name": "prom_core/none"}}) != []
     assert refusals({"adaptor": {}}) == ["$"]

@@ -40,6 +40,20 @@ def test_one_of_two_exclusive_keys_replaces_the_other_of_the_file(read):
     assert read(SPACE, "task.path=data").task.name is None
 
 
+def test_a_path_goes_with_the_name_of_a_published_task_alone(read, tmp_path: Path):
+    def source(text: str, *overrides: str) -> tuple[str | None, Path | None]:
+        task = read(text, *overrides).task
+        return task.name, task.path
+
+    copy, published = tmp_path / "GUE", "task: {name: emp/H3}"
+    assert source(SPACE, "task.name=prom/tata", "task.path=GUE") == ("prom/tata", copy)
+    assert source(SPACE, "task.path=GUE", "task.name=prom/tata") == ("prom/tata", copy)
+    assert source(published, "task.path=GUE") == ("emp/H3", copy)
+    assert source("task: {name: emp/H3, path: GUE}", "task.name=emp/H4") == ("emp/H4", copy)
+    assert source("task: {name: emp/H3, path: GUE}", "task.name=promoters") == ("promoters", None)
+    assert source(published, "task.name=null", "task.path=GUE") == (None, copy)
+
+
 def test_two_exclusive_overrides_are_refused(refused):
     line = refused(SPACE, "training.steps=400", "training.epochs=2")
     assert line.startswith("--set training.steps=400: training.steps: epochs and steps exclude")

@@ -37,6 +37,17 @@ def test_every_row_of_the_real_tasks_is_read(folder, rows):
     assert task.name == folder
 
 
+def test_the_real_tata_promoters_have_the_published_rows():
+    folder = "gue_prom_300_tata"
+    task = load_task(TaskSpec(name="prom/tata", path=DATA / folder))
+    assert (task.name, task.warnings) == ("prom/tata", load(folder).warnings)
+
+
+def test_a_reduced_task_is_told_from_the_published_one():
+    task = load_task(TaskSpec(name="emp/H3", path=DATA / "emp_h3_reduced"))
+    assert "train 2285 instead of 11971, dev 403 instead of 1497;" in task.warnings[0]
+
+
 def test_the_known_blemishes_of_the_tata_promoters_are_reported():
     assert load("gue_prom_300_tata").warnings == [
         "train and dev share 14 sequences: dev scores are too good",
