@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from study.tasks.devsplit import SHARE
+
+if TYPE_CHECKING:
+    from study.spec import TaskSpec
+
 GUE = "leannmlindsey/GUE"
 NT = "InstaDeepAI/nucleotide_transformer_downstream_tasks"
 _GUE_CITATION = "Zhou et al. 2023, DNABERT-2, arXiv:2306.15006"

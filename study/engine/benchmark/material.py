@@ -119,7 +119,7 @@ def _checked_info(spec: BackboneSpec) -> BackboneInfo:
     Whatever is wrong with them is said once, and not by every worker; the memory is free again.
     """
     info = inspect_backbone(spec.name, spec.revision)
-    ray.get(ray.remote(_load).options(num_cpus=1, max_calls=1).remote(info, spec))
+    ray.get(ray.remote(num_cpus=1, max_calls=1)(_load).remote(info, spec))
     return info
 
 

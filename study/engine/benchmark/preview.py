@@ -5,6 +5,7 @@ known sizes; nothing is downloaded.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -24,6 +25,8 @@ from study.training.plan import make_plan
 from study.training.steps import check_schedules
 
 Row = tuple[str, ...]
+FILE_WIDTH = 130
+"""Characters a line where the plan is not printed on a terminal."""
 
 
 def preview(benchmark: Benchmark) -> None:
@@ -33,6 +36,8 @@ def preview(benchmark: Benchmark) -> None:
         InputError: some run would have no mask event before T, or fewer steps than reports.
     """
     console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
     cells = [cell for cell in benchmark.cells if not cell.is_baseline]
     facts = {cell.spec.task: _facts(cell.spec.task) for cell in benchmark.cells}
     for cell in cells:
@@ -132,14 +137,22 @@ def _grouped(found: Iterable[tuple[Cell, Row]], axes: Sequence[str]) -> list[Row
             known = joined.setdefault((others, row), (labels, row))
             known[0][axis] = list(dict.fromkeys([*known[0][axis], *labels[axis]]))
         rows = list(joined.values())
-    every = [len({label for labels, _ in rows for label in labels[i]}) for i in range(len(axes))]
+    every = [{label for labels, _ in rows for label in labels[i]} for i in range(len(axes))]
     return [
         (*(_named(part, every[i]) for i, part in enumerate(labels)), *row) for labels, row in rows
     ]
 
 
-def _named(labels: Sequence[str], every: int) -> str:
-    return "all" if len(labels) == every > 1 else ", ".join(labels)
+def _named(labels: Sequence[str], every: set[str]) -> str:
+    """`all`, or the labels; those of a family that are all there as `emp/*`."""
+    if len(labels) == len(every) > 1:
+        return "all"
+    found: dict[str, None] = {}
+    for label in labels:
+        family = label.partition("/")[0] + "/"
+        siblings = {other for other in every if other.startswith(family)}
+        found[f"{family}*" if len(siblings) > 1 and siblings <= set(labels) else label] = None
+    return ", ".join(found)
 
 
 def _print(console: Console, title: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -147,7 +160,9 @@ def _print(console: Console, title: str, columns: Sequence[str], rows: Sequence[
         return
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < 3 else "right", overflow="fold")
+        table.add_column(
+            column, justify="left" if place < 3 else "right", overflow="fold", no_wrap=place > 2
+        )
     for row in rows:
         table.add_row(*row)
     console.print(f"\n{title}", style="italic")
