@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from study.models import head_pattern, inspect_backbone, load_backbone, reset_head
+from study.models.families import FAMILIES
 
 HEADS = {
     "opt": {"score.weight"},
@@ -22,7 +23,7 @@ HEADS = {
 }
 
 
-@pytest.fixture(params=["opt", "bert", "esm", "mosaicbert", "gated_esm"])
+@pytest.fixture(params=FAMILIES)
 def loaded(request, checkpoint):
     info = inspect_backbone(str(checkpoint(request.param)))
     return load_backbone(info, num_labels=3, dtype="float32")
