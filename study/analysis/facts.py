@@ -38,7 +38,7 @@ class Failure:
 def asked(spec: StudySpec) -> Rows:
     """Returns the main settings, by section."""
     return [
-        ("backbone", _joined(spec.backbone.model_dump(exclude_none=True))),
+        ("backbone", _backbone(spec)),
         ("task", _task(spec)),
         ("adapter", _fixed(spec.adapter.model_dump(exclude_none=True), spec)),
         ("training", _fixed(spec.training.model_dump(exclude_none=True), spec)),
@@ -124,6 +124,12 @@ def _version(package: str) -> str:
 def _traceback(study: StudyData, trial: int) -> str:
     file = study.folder.failure(trial)
     return str(file.relative_to(study.folder.path)) if file.is_file() else ""
+
+
+def _backbone(spec: StudySpec) -> str:
+    """Where weights come from is said where it matters: of random ones, with their seed."""
+    usual = {"weights", "weights_seed"} if spec.backbone.random_seed is None else set()
+    return _joined(spec.backbone.model_dump(exclude_none=True, exclude=usual))
 
 
 def _task(spec: StudySpec) -> str:

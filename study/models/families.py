@@ -1,8 +1,9 @@
 """The model families: their classes, kin and marks, one entry each.
 
-A new family is an entry here, its layer names in `adapters.targets`, how they end in
-`study.analysis.allocation` and, if transformers has no class for it, a module beside this one.
-Loads neither torch nor transformers.
+A new family of a known kin is an entry here and its layer names in `adapters.targets` (and in
+`study.analysis.allocation`, which loads no torch, if they end as no other family's do). If
+transformers has no class for it, that is a module beside this one. Loads neither torch nor
+transformers.
 """
 
 import re
@@ -79,6 +80,7 @@ FAMILIES: dict[str, Family] = {
 def recognise(config: dict[str, Any]) -> str | None:
     """Returns the family of a config.json, None for one that is not known.
 
+    A family is called what `model_type` says, unless it has a mark.
     Nucleotide Transformer v2 calls itself `esm`, DNABERT-2 nothing at all: their marks decide.
     Other configs without `model_type`, from old versions, tell by their architecture.
     """
@@ -87,6 +89,6 @@ def recognise(config: dict[str, Any]) -> str | None:
         return None
     if kind is None:
         architecture = str(next(iter(config.get("architectures") or []), "")).lower()
-        kind = next((kin for kin in ("opt", "bert", "esm") if architecture.startswith(kin)), None)
+        kind = next((kin for kin in HEADS if architecture.startswith(kin)), None)
     marked = [name for name, f in FAMILIES.items() if kind in (None, f.kin) and f.mark in config]
     return marked[0] if marked else kind if kind in FAMILIES else None

@@ -5,7 +5,6 @@ known sizes; nothing is downloaded.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console

@@ -6,8 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from study.errors import InputError
 from study.models import empty_backbone, inspect_backbone, load_backbone
-
-FAMILIES = ["opt", "bert", "esm", "mosaicbert", "gated_esm"]
+from study.models.families import FAMILIES
 
 
 def _load(folder, dtype="float32"):

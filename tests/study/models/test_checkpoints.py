@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from adapters import target_patterns
 from study.errors import InputError
 from study.models import Backbone, inspect_backbone, load_backbone
 from study.models.families import FAMILIES
@@ -20,15 +21,6 @@ from study.models.families import FAMILIES
 Checkpoint = Callable[..., Path]
 State = dict[str, torch.Tensor]
 STORED = ["safetensors", "bin", "sharded safetensors", "sharded bin"]
-LAYER = {
-    "opt": "model.decoder.layers",
-    "bert": "bert.encoder.layer",
-    "esm": "esm.encoder.layer",
-    "mosaicbert": "bert.encoder.layer",
-    "gated_esm": "esm.encoder.layer",
-}
-# A matrix of the feed-forward, stored under the model's own name in all families.
-MATRIX = {"opt": "fc2", "mosaicbert": "mlp.wo"}
 
 
 def _load(folder: Path) -> Backbone:
@@ -65,6 +57,13 @@ def _stored_again(folder: Path, how: str) -> Iterator[State]:
     _store(state, folder, how)
 
 
+def _key(state: State, family: str) -> str:
+    """W_f2 of the last layer."""
+    [pattern] = target_patterns(family, ["f2"])
+    found = [name for name in state if re.fullmatch(rf"{pattern}\.weight", name)]
+    return max(found)
+
+
 @pytest.mark.parametrize("how", STORED)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_weight_is_the_checkpoints_in_every_way_of_storing(
@@ -85,8 +84,8 @@ def test_a_missing_weight_is_refused_by_name(
     checkpoint: Checkpoint, family: str, how: str
 ) -> None:
     folder = checkpoint(family)
-    key = f"{LAYER[family]}.1.{MATRIX.get(family, 'output.dense')}.weight"
     with _stored_again(folder, how) as state:
+        key = _key(state, family)
         del state[key]
     with pytest.raises(InputError, match=rf"found 1 missing \({re.escape(key)}\); it is"):
         _load(folder)
@@ -98,8 +97,8 @@ def test_a_weight_left_over_is_refused_by_name(
     checkpoint: Checkpoint, family: str, how: str
 ) -> None:
     folder = checkpoint(family)
-    key = f"{LAYER[family]}.2.{MATRIX.get(family, 'output.dense')}.weight"
     with _stored_again(folder, how) as state:
+        key = _key(state, family).replace(".1.", ".2.")
         state[key] = torch.zeros(16, 24)
     with pytest.raises(InputError, match=rf"found 1 left over \({re.escape(key)}\); it is"):
         _load(folder)
@@ -111,8 +110,8 @@ def test_a_weight_of_another_shape_is_refused_by_name(
     checkpoint: Checkpoint, family: str, how: str
 ) -> None:
     folder = checkpoint(family)
-    key = f"{LAYER[family]}.0.{MATRIX.get(family, 'output.dense')}.weight"
     with _stored_again(folder, how) as state:
+        key = _key(state, family)
         state[key] = torch.zeros(16, 48)
     expected = rf"found 1 of another shape \({re.escape(key)}\); it is"
     with pytest.raises(InputError, match=expected):

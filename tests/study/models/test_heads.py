@@ -11,6 +11,7 @@ from study.models import (
     load_backbone,
     reset_head,
 )
+from study.models.families import FAMILIES
 
 HEADS = {
     "opt": {"score.weight"},
@@ -29,7 +30,7 @@ HEADS = {
 }
 
 
-@pytest.fixture(params=["opt", "bert", "esm", "mosaicbert", "gated_esm"])
+@pytest.fixture(params=FAMILIES)
 def loaded(request, checkpoint):
     info = inspect_backbone(str(checkpoint(request.param)))
     return load_backbone(info, num_labels=3, dtype="float32")

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from preset_models import model_of
 from adapters import MATRICES, ParameterCount
 from study.errors import InputError
 from study.models import Backbone, Sizes, empty_backbone, inspect_backbone, sizes_of
+from study.models.families import FAMILIES
 from study.models.presets import PRESETS
 from study.spec import StudySpec
 from study.training.methods import count
@@ -34,9 +34,7 @@ class _Info:
         self.family, self.layers = sizes.family, sizes.layers
 
 
-@cache
-def _backbone(name: str, num_labels: int) -> Any:
-    sizes = PRESETS[name].sizes
+def _backbone(sizes: Sizes, num_labels: int) -> Any:
     return Backbone(_Info(sizes), model_of(sizes, num_labels), tokenizer=None)  # type: ignore
 
 
@@ -44,17 +42,16 @@ def _counted(adapter: dict[str, Any], backbone: Backbone) -> ParameterCount:
     return count(StudySpec.model_validate({"adapter": adapter}), backbone)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", {preset.sizes: name for name, preset in PRESETS.items()}.values())
 def test_a_presets_numbers_are_those_counted_in_the_model(name: str) -> None:
-    sizes, backbone = sizes_of(name), _backbone(name, 2)
-    for matrices in (MATRICES, PAPER_EMP):
-        chosen = {"matrices": matrices}
-        for method in ("adalora_rs", "adalora"):
-            found = _counted({"method": method, "b0": 6, "bT": 4} | chosen, backbone)
-            assert found.adapter == sizes.adapter_parameters(matrices, 6, svd=True)
-            assert found.vectors == sizes.adapter_parameters(matrices, 6, svd=False)
-        found = _counted({"method": "lora", "rank": 8} | chosen, backbone)
-        assert found.adapter == sizes.adapter_parameters(matrices, 8, svd=False)
+    sizes = sizes_of(name)
+    backbone = _backbone(sizes, 2)
+    for method, matrices in (("adalora_rs", MATRICES), ("adalora", PAPER_EMP)):
+        found = _counted({"method": method, "b0": 6, "bT": 4, "matrices": matrices}, backbone)
+        assert found.adapter == sizes.adapter_parameters(matrices, 6, svd=True)
+        assert found.vectors == sizes.adapter_parameters(matrices, 6, svd=False)
+    found = _counted({"method": "lora", "rank": 8}, backbone)
+    assert found.adapter == sizes.adapter_parameters(MATRICES, 8, svd=False)
     probe, full = (_counted({"method": m}, backbone) for m in ("linear_probe", "fmft"))
     assert probe.total == probe.head == full.head == sizes.head_parameters(2)
     assert full.total == full.backbone == probe.backbone == sizes.parameters
@@ -66,7 +63,7 @@ def test_a_presets_adapters_have_the_published_size(name: str, parameters: int) 
     assert sizes_of(name).adapter_parameters(MATRICES, 8, svd=False) == parameters
 
 
-@pytest.mark.parametrize("family", ["opt", "bert", "esm", "mosaicbert", "gated_esm"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_folders_numbers_follow_from_its_config(
     checkpoint: Callable[..., Path], family: str
 ) -> None:
@@ -75,6 +72,12 @@ def test_a_folders_numbers_follow_from_its_config(
     found = _counted({"method": "adalora", "b0": 5, "bT": 2, "matrices": ["k", "f1"]}, backbone)
     assert found.adapter == sizes.adapter_parameters(["k", "f1"], 5, svd=True)
     assert found.head == sizes.head_parameters(3)
+
+
+def test_the_embedded_backbone_tells_the_size_of_the_whole_model() -> None:
+    sizes = sizes_of("opt-dna-mini")
+    backbone = empty_backbone(inspect_backbone("opt-dna-mini"), num_labels=2)
+    assert _counted({"method": "fmft"}, backbone).total == sizes.parameters
 
 
 def test_an_unknown_name_has_no_sizes() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -131,6 +132,7 @@ class CrashingWorker(RunWorker):
 def test_a_crashed_run_is_an_error_and_is_tried_again_on_resume(
     go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(session, "RunWorker", CrashingWorker)
     ended, rows = go()
     assert ended is Ended.FAILED
