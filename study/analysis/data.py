@@ -22,7 +22,7 @@ def data_table(study: StudyData) -> DataTable | None:
     sequences, counts = quality.get("splits", {}), tokens.get("splits", {})
     rows = {
         name: _sequences(sequences.get(name, {})) | _tokens(counts.get(name, {}))
-        for name in dict.fromkeys([*sequences, *counts])
+        for name in dict.fromkeys([*counts, *sequences])
     }
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     if not columns:

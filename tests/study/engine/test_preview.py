@@ -6,7 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from study.engine.preview import print_plan
+from study.engine.preparation import prepare_data
+from study.engine.preview import print_plan, print_tokens
 from study.engine.resources import Resources
 from study.engine.stopping import rungs
 from study.models import empty_backbone
@@ -21,13 +22,13 @@ FIXED = ("adapter.b0=12", "adapter.bT=6", "adapter.deltaT=0.1", "adapter.p=0.1",
          "training.epochs=null")  # fmt: skip
 
 
-def plan_of(space: str, *overrides: str) -> list[str]:
+def plan_of(space: str, *overrides: str, data: EncodedTask = DATA) -> list[str]:
     """The lines of the plan at width 80; a table's columns are two or more spaces apart."""
     spec = load_spec(space, overrides)
     info = inspect_backbone("opt-dna-mini")
-    points = forecast(spec, len(DATA.train), empty_backbone(info, num_labels=2))
+    points = forecast(spec, len(data.train), empty_backbone(info, num_labels=2))
     console = Console(width=80, record=True, file=io.StringIO())
-    print_plan(console, spec, info, DATA, points, rungs(spec), Resources(1, 0.0, 2))
+    print_plan(console, spec, info, data, points, rungs(spec), Resources(1, 0.0, 2))
     text = console.export_text()
     assert "…" not in text
     return [line.strip() for line in text.splitlines()]
@@ -160,3 +161,49 @@ def test_every_schedule_says_its_budget_at_each_mask_event() -> None:
     )
     assert len(events) == len(set(events)) > 2
     assert not [line for line in plan_of("lora") if line.startswith("mask events")]
+
+
+def test_the_data_is_described_before_the_method() -> None:
+    sizes = ("task.train=30", "task.dev=20", "task.test=20", "task.dedup=drop_from_train")
+    _, data = prepare_data(load_spec("lora", [*sizes, "training.steps=20"]))
+    lines = plan_of("lora", data=data)
+    assert only(lines, "task ") == (
+        "task       promoters: 30/20/20 sequences (train/dev/test), 2 classes; "
+        "read on the given strand"
+    )
+    start = lines.index(only(lines, "data "))
+    found = lines[start : lines.index(only(lines, "method "))]
+    assert found == [
+        f"{'data':<11}{data.quality.lines()[0]}",
+        *data.quality.lines()[1:],
+        f"{'tokens':<11}{data.tokens.lines()[0]}",
+        *data.tokens.lines()[1:],
+    ]
+    assert found[4].startswith("dropped from train: 0 rows")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rc_augment": "true"}, "trained on either strand"),
+        ({"rc_average": "true"}, "scored on both strands"),
+        (
+            {"rc_augment": "true", "rc_average": "true"},
+            "trained on either strand, scored on both strands",
+        ),
+    ],
+)
+def test_the_plan_says_which_strands_are_read(settings: dict[str, str], said: str) -> None:
+    lines = plan_of("lora", *(f"task.{name}={value}" for name, value in settings.items()))
+    assert only(lines, "task ").endswith(f"2 classes; {said}")
+
+
+def test_a_run_starts_with_the_tokens_and_what_was_dropped() -> None:
+    sizes = ("task.train=30", "task.dev=20", "task.test=20", "training.steps=20")
+    for dedup, first in (("none", "tokens"), ("drop_from_train", "data")):
+        _, data = prepare_data(load_spec("lora", [*sizes, f"task.dedup={dedup}"]))
+        console = Console(width=80, record=True, file=io.StringIO())
+        print_tokens(console, data)
+        lines = console.export_text().splitlines()
+        assert lines[0].startswith(first)
+        assert [line.strip() for line in lines[-3:]] == data.tokens.lines()[-3:]

@@ -8,7 +8,7 @@ import pytest
 
 from study.spec import TaskSpec
 from study.tasks import Task, load_task
-from study.tasks.baselines import kmer_logistic_regression
+from study.tasks.baselines import gc_logistic_regression, kmer_logistic_regression
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -62,3 +62,37 @@ def test_the_known_blemishes_of_the_tata_promoters_are_reported():
 def test_k_mer_regression_reaches_its_known_floor(folder, test_mcc):
     scores = kmer_logistic_regression(load(folder))
     assert scores["test_mcc"] == pytest.approx(test_mcc, abs=0.02)
+
+
+def test_the_quality_of_the_tata_promoters_is_as_known():
+    quality = load("gue_prom_300_tata").quality
+    shared = {pair: (found.same, found.reverse) for pair, found in quality.shared.items()}
+    assert shared == {
+        ("train", "dev"): (14, 0),
+        ("train", "test"): (6, 0),
+        ("dev", "test"): (0, 0),
+    }
+    assert quality.conflicts == 15
+    train = quality.splits["train"]
+    assert (train.rows, train.copies, train.reverse_copies, train.conflicts) == (4904, 56, 0, 10)
+    assert train.bases == (300, 300.0, 300)
+    negatives, positives = train.gc_mean
+    assert positives - negatives == pytest.approx(0.045, abs=0.01)
+
+
+def test_nothing_of_the_tata_promoters_leaks_once_it_is_dropped():
+    before = load("gue_prom_300_tata")
+    task = load_task(TaskSpec(path=DATA / "gue_prom_300_tata", dedup="drop_from_train"))
+    dropped = {"in dev or test": 20, "with different labels": 20, "copies": 46}
+    assert task.quality.dropped == dropped
+    assert len(task.train) == 4904 - sum(dropped.values())
+    assert (task.dev, task.test) == (before.dev, before.test)
+    assert task.warnings == []
+    assert task.quality.conflicts == 0
+
+
+def test_gc_content_alone_says_much_of_h3_and_little_of_the_tata_promoters():
+    scores = {name: gc_logistic_regression(load(name))["test_mcc"] for name in (
+        "gue_prom_300_tata", "emp_h3_bychrom")}  # fmt: skip
+    assert scores["gue_prom_300_tata"] == pytest.approx(0.08, abs=0.03)
+    assert scores["emp_h3_bychrom"] == pytest.approx(0.49, abs=0.03)

@@ -1,11 +1,12 @@
 """A trial that was saved and resumed is the trial that never stopped, bit for bit."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny_trials import assert_same, tiny_backbone, tiny_task, tiny_trial
+from tiny_trials import assert_same, tiny_backbone, tiny_split, tiny_task, tiny_trial
 
 from study.training.trial import Trial
 
@@ -51,6 +52,20 @@ def _assert_resumes_anywhere(make, folder: Path) -> None:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_resumed_trial_equals_one_that_never_stopped(setting: str, tmp_path: Path) -> None:
     _assert_resumes_anywhere(lambda: tiny_trial(steps=END, **SETTINGS[setting]), tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["as it is", "accumulation, grouped", "fmft"])
+def test_a_trial_on_both_strands_resumes_bit_for_bit(setting: str, tmp_path: Path) -> None:
+    task = tiny_task()
+    splits = {name: getattr(task, name) for name in ("train", "dev")}
+    others = {name: tiny_split(len(split), seed=9) for name, split in splits.items()}
+    task = replace(
+        task,
+        **{n: replace(split, reverse_complement=others[n]) for n, split in splits.items()},
+    )
+    _assert_resumes_anywhere(
+        lambda: tiny_trial(task=task, steps=END, **SETTINGS[setting]), tmp_path
+    )
 
 
 @pytest.mark.parametrize("family", ["bert", "esm", "mosaicbert", "gated_esm"])
