@@ -171,12 +171,16 @@ def _numbers(axes: Axes, tile: Tile, middle: tuple[float, float]) -> None:
 
 def _wrapped(title: str) -> str:
     """A column's title on lines that fit its width, broken after / and _ and blanks."""
-    lines = [""]
-    for part in re.findall(r"[^/_\s]*[/_\s]|[^/_\s]+", title):
-        if lines[-1] and len(lines[-1] + part.rstrip()) > TITLE:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(textwrap.shorten(line, 2 * TITLE, placeholder="…") for line in lines)
+    lines = []
+    for line in title.split("\n"):
+        lines.append("")
+        for part in re.findall(r"[^/_ ]*[/_ ]|[^/_ ]+", line):
+            if lines[-1] and len(lines[-1] + part.rstrip()) > TITLE:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(
+        line.strip() if len(line) <= TITLE + 2 else line[:TITLE] + "…" for line in lines
+    )
 
 
 def _group(name: str, rows: int) -> str:

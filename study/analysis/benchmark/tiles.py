@@ -41,7 +41,7 @@ class Mosaic:
     legend: str
     """What dark means, and what pale."""
     marks: str = ""
-    """What the marks beside numbers mean; empty without any."""
+    """What small numbers, and marks beside numbers, mean; empty without any."""
 
 
 def score_tiles(table: Table, title: str) -> Mosaic:
@@ -85,7 +85,7 @@ def top2_tiles(counts: Iterable[Count], title: str) -> Mosaic:
 
 def _score(table: Table, task: str, backbone: str, method: str, best: dict[str, float]) -> Tile:
     cell = table.cells[task, backbone, method]
-    small = "" if cell.paper is None else f"paper {cell.paper:.3f}"
+    small = "" if cell.paper is None else f"{cell.paper:.3f}"
     if cell.mean is None:
         return Tile("failed" if cell.failed else "", small, bad=cell.failed > 0)
     text = f"{cell.mean:.3f}"
@@ -98,6 +98,7 @@ def _score(table: Table, task: str, backbone: str, method: str, best: dict[str, 
 def _marks(cells: Iterable[Cell]) -> str:
     found = list(cells)
     marks = {
+        "small, below: the paper": any(cell.paper is not None for cell in found),
         "† some runs collapsed": any(cell.collapsed for cell in found),
         "! some runs failed": any(cell.failed and cell.n for cell in found),
     }
