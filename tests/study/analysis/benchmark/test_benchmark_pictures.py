@@ -64,7 +64,10 @@ def test_tiles_say_what_collapsed_and_failed_and_are_empty_without_runs(tmp_path
         "lora": Tile("0.300 ±.424†!", "0.505", 1.0),
         "adalora": Tile("", "0.562"),
     }
-    assert data.marks == "small, below: the paper   † some runs collapsed   ! some runs failed"
+    assert data.notes[1:] == [
+        "empty: no run has a score", "small, below: the paper", "† some runs collapsed",
+        "! some runs failed",
+    ]  # fmt: skip
 
 
 def test_anchors_are_a_row_of_their_own_without_colour(grid: Benchmark) -> None:
@@ -101,6 +104,46 @@ def test_numbers_fit_their_tiles(grid: Benchmark) -> None:
     assert all(a.x1 < b.x0 for a, b in pairwise(names))
 
 
+def test_notes_and_names_fit_a_narrow_picture(tmp_path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    long = "InstaDeepAI/nucleotide-transformer-v2-500m-multi-species"
+    key = (long, "prom/all")
+    rows = [
+        run(*key, "lora_without_a_second_thought", 0, 0.6, 0.8),
+        run(*key, "lora_without_a_second_thought", 1, 0.0, 0.5),
+        run(*key, "lora_without_a_second_thought", 2, state="failed"),
+        run(*key, "fmft", 0, state="planned"),
+    ]
+    found = figure(plots.mosaic, mosaic_of(read_benchmark(write(tmp_path, rows))))
+    canvas = FigureCanvasAgg(found)
+    canvas.draw()
+    (axes,) = found.axes
+    names = [label.get_window_extent() for label in axes.get_yticklabels()]
+    title, group, notes = (text.get_window_extent() for text in found.texts)
+    assert notes.x1 < found.bbox.x1
+    assert notes.y1 < axes.get_window_extent().y0
+    assert title.x1 < found.bbox.x1
+    assert group.x1 < min(name.x0 for name in names)
+
+
+def test_the_legend_of_points_fits_a_narrow_picture(tmp_path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    long = "InstaDeepAI/nucleotide-transformer-v2-500m-multi-species"
+    rows = [
+        run(backbone, "own", method, 0, 0.5, 0.7, trainable_parameters=100)
+        for backbone in (long, "b")
+        for method in ("fmft", "lora_without_a_second_thought")
+    ]
+    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    FigureCanvasAgg(found).draw()
+    legend, (axes,) = found.legends[0].get_window_extent(), found.axes
+    assert found.bbox.x0 <= legend.x0 < legend.x1 <= found.bbox.x1
+    assert found.bbox.y0 <= legend.y0
+    assert legend.y1 < axes.get_tightbbox().y0
+
+
 @pytest.mark.parametrize(
     ("title", "expected"),
     [
@@ -112,7 +155,7 @@ def test_numbers_fit_their_tiles(grid: Benchmark) -> None:
     ],
 )
 def test_a_long_title_is_broken_where_it_may_be(title: str, expected: str) -> None:
-    assert plots._wrapped(title) == expected
+    assert "\n".join(plots._wrapped(title, 11)) == expected
 
 
 def test_top2_tiles_are_as_dark_as_the_share(grid: Benchmark) -> None:
