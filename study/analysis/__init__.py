@@ -17,6 +17,6 @@ Map, from a study's folder to its page:
     benchmark/     the same for a benchmark folder: the paper's tables, from results.csv
 
 All of it reads; `page.write_report` writes the one file of a study, `benchmark.write_tables` those
-of a benchmark. Neither Ray nor torch is needed, so a
-report can be made where no study could run, and of a study that is still running.
+of a benchmark. Neither Ray nor torch is needed, so a report can be made where no study could run,
+and of a study that is still running.
 """

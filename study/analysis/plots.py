@@ -37,6 +37,8 @@ STYLE = {
     "ytick.color": INK,
     "legend.frameon": False,
     "svg.hashsalt": "study",
+    # Names are the user's, and a dollar sign in one is a dollar sign.
+    "text.parse_math": False,
 }
 RANKS = LinearSegmentedColormap.from_list("ranks", ["#eef3f8", "#7fb0d6", "#2b6ca3", "#0f3459"])
 

@@ -2,7 +2,6 @@
 
 import math
 import re
-import textwrap
 from collections.abc import Callable, Iterable
 from functools import wraps
 from io import BytesIO
@@ -33,7 +32,7 @@ LINES = ("--", ":", "-.")
 # Inches.
 TILE, LINE, HEAD, FOOT, EDGE = 0.9, 0.3, 0.6, 0.42, 0.12
 CHARACTER = 0.068
-TITLE = 11  # characters
+TITLE, GROUP = 11, 21  # characters
 PALE = LinearSegmentedColormap.from_list("pale", ["#f3f6f9", "#7fb0d6"])
 
 Arguments = ParamSpec("Arguments")
@@ -60,12 +59,14 @@ def mosaic(data: Mosaic) -> Figure:
     rows = [row for _, block in data.blocks for row in block]
     lines = [sum(map(_lines, block)) for _, block in data.blocks]
     names = CHARACTER * max(len(row.name) for row in rows) + 0.15
-    groups = CHARACTER * max(len(_group(name, 1)) for name, _ in data.blocks) + 0.15
-    titles = [_wrapped(column) for column in data.columns]
+    longest = max(len(line) for name, _ in data.blocks for line in _wrapped(name, GROUP))
+    groups = CHARACTER * longest + 0.2
+    titles = ["\n".join(_wrapped(column, TITLE)) for column in data.columns]
     head = HEAD + 0.14 * max(title.count("\n") for title in titles)
     gaps = 0.1 * (len(data.blocks) - 1)
     width = EDGE + groups + names + TILE * max(len(titles), 4) + EDGE
-    height = head + LINE * sum(lines) + gaps + FOOT
+    foot = _foot(data.notes, round((width - 2 * EDGE) / CHARACTER))
+    height = head + LINE * sum(lines) + gaps + FOOT + 0.16 * foot.count("\n")
     figure = Figure(figsize=(width, height))
     figure.text(EDGE / width, 1 - 0.2 / height, data.title, va="center", fontsize=11)
     top = head
@@ -77,15 +78,13 @@ def mosaic(data: Mosaic) -> Figure:
         )  # fmt: skip
         axes = figure.add_axes(box)
         _tiles(axes, block, len(titles))
-        figure.text(
-            EDGE / width, 1 - (top + tall / 2) / height, _group(name, len(block)), va="center"
-        )
+        middle = 1 - (top + tall / 2) / height
+        figure.text(EDGE / width, middle, _group(name, len(block)), va="center", fontsize=9)
         if place_of_block == 0:
             axes.xaxis.tick_top()
             axes.set_xticks([x + 0.5 for x in range(len(titles))], titles, fontsize=8)
         top += tall + 0.1
-    foot = "   ".join(filter(None, (data.legend, data.marks)))
-    figure.text(EDGE / width, 0.18 / height, foot, va="center", fontsize=8, color=SOFT)
+    figure.text(EDGE / width, 0.1 / height, foot, va="bottom", fontsize=8, color=SOFT)
     return figure
 
 
@@ -108,10 +107,13 @@ def pareto(data: list[Panel]) -> Figure:
         if number >= len(shown) - columns:
             axes.set_xlabel("trainable parameters")
     handles = _handles(figure, shown, looks)
-    foot = 0.7 + 0.18 * -(-len(handles) // (2 * columns))
-    width, height = 0.5 + 3.8 * columns, 2.9 * rows + foot
+    width = 0.5 + 3.8 * columns
+    entry = 0.6 + CHARACTER * max(len(handle.get_label()) for handle in handles)
+    across = max(1, min(len(handles), int(width / entry)))
+    foot = 0.7 + 0.18 * -(-len(handles) // across)
+    height = 2.9 * rows + foot
     figure.set_size_inches(width, height)
-    figure.legend(handles=handles, loc="lower center", ncols=2 * columns, fontsize=8)
+    figure.legend(handles=handles, loc="lower center", ncols=across, fontsize=8)
     figure.subplots_adjust(
         left=0.6 / width, right=1 - 0.15 / width, top=1 - 0.35 / height, bottom=foot / height,
         wspace=0.15, hspace=0.3,
@@ -169,19 +171,34 @@ def _numbers(axes: Axes, tile: Tile, middle: tuple[float, float]) -> None:
         axes.text(x, y + both * 0.24, tile.small, fontsize=6, **look)
 
 
-def _wrapped(title: str) -> str:
-    """A column's title on lines that fit its width, broken after / and _ and blanks."""
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text on lines of about `width` characters, broken after / _ - and blanks."""
+    lines = []
+    for line in text.split("\n"):
+        lines.append("")
+        for part in re.findall(r"[^/_ -]*[/_ -]|[^/_ -]+", line):
+            if lines[-1] and len(lines[-1] + part.rstrip()) > width:
+                lines.append("")
+            lines[-1] += part
+    return [line.strip() if len(line) <= width + 2 else line[:width] + "…" for line in lines]
+
+
+def _foot(notes: Iterable[str], width: int) -> str:
+    """The notes, as many on a line as there are characters for."""
     lines = [""]
-    for part in re.findall(r"[^/_\s]*[/_\s]|[^/_\s]+", title):
-        if lines[-1] and len(lines[-1] + part.rstrip()) > TITLE:
+    for note in notes:
+        if lines[-1] and len(lines[-1]) + 3 + len(note) > width:
             lines.append("")
-        lines[-1] += part
-    return "\n".join(textwrap.shorten(line, 2 * TITLE, placeholder="…") for line in lines)
+        lines[-1] += ("   " if lines[-1] else "") + note
+    return "\n".join(lines)
 
 
 def _group(name: str, rows: int) -> str:
     """A backbone's name on as many lines as its rows leave room for."""
-    return textwrap.fill(name, 22, max_lines=max(1, rows), break_on_hyphens=False)
+    lines = _wrapped(name, GROUP)
+    if len(lines) > 2 * rows:
+        lines = [*lines[: 2 * rows - 1], "…"]
+    return "\n".join(lines)
 
 
 def _panel(axes: Axes, panel: Panel, looks: _Looks) -> None:

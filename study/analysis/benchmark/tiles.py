@@ -38,10 +38,8 @@ class Mosaic:
     title: str
     columns: list[str]
     blocks: list[tuple[str, list[Row]]]
-    legend: str
-    """What dark means, and what pale."""
-    marks: str = ""
-    """What the marks beside numbers mean; empty without any."""
+    notes: list[str]
+    """What dark and pale, small numbers, and marks beside numbers mean."""
 
 
 def score_tiles(table: Table, title: str) -> Mosaic:
@@ -61,9 +59,8 @@ def score_tiles(table: Table, title: str) -> Mosaic:
             rows.append(Row(f"GUE, {anchor.method}", tiles, aside=True))
         blocks.append((label(backbone) if backbone else "baselines", rows))
     span = SPAN[table.metric]
-    legend = f"dark: best of the task; pale: {span:g} or more behind it"
-    legend += "   empty: no run has a score"
-    return Mosaic(title, table.tasks, blocks, legend, _marks(table.cells.values()))
+    shades = f"dark: best of the task; pale: {span:g} or more behind it"
+    return Mosaic(title, table.tasks, blocks, [shades, *_notes(table.cells.values())])
 
 
 def top2_tiles(counts: Iterable[Count], title: str) -> Mosaic:
@@ -80,12 +77,12 @@ def top2_tiles(counts: Iterable[Count], title: str) -> Mosaic:
         (label(backbone), [Row(method, tiles) for method, tiles in found.items()])
         for backbone, found in blocks.items()
     ]
-    return Mosaic(title, list(columns), rows, "dark: on every task; pale: on none")
+    return Mosaic(title, list(columns), rows, ["dark: on every task; pale: on none"])
 
 
 def _score(table: Table, task: str, backbone: str, method: str, best: dict[str, float]) -> Tile:
     cell = table.cells[task, backbone, method]
-    small = "" if cell.paper is None else f"paper {cell.paper:.3f}"
+    small = "" if cell.paper is None else f"{cell.paper:.3f}"
     if cell.mean is None:
         return Tile("failed" if cell.failed else "", small, bad=cell.failed > 0)
     text = f"{cell.mean:.3f}"
@@ -95,10 +92,12 @@ def _score(table: Table, task: str, backbone: str, method: str, best: dict[str, 
     return Tile(text, small, 1 - min(1.0, behind))
 
 
-def _marks(cells: Iterable[Cell]) -> str:
+def _notes(cells: Iterable[Cell]) -> list[str]:
     found = list(cells)
-    marks = {
+    notes = {
+        "empty: no run has a score": any(not cell.n and not cell.failed for cell in found),
+        "small, below: the paper": any(cell.paper is not None for cell in found),
         "† some runs collapsed": any(cell.collapsed for cell in found),
         "! some runs failed": any(cell.failed and cell.n for cell in found),
     }
-    return "   ".join(text for text, used in marks.items() if used)
+    return [text for text, used in notes.items() if used]

@@ -7,9 +7,9 @@ There are two ways to count, and both are shown:
   paper's Table 3 counts (see `study.paper`).
 
 A task counts only where everyone who is compared has a value, and nobody is compared who has none
-on any task; `of` says how many tasks that leaves. Whoever has fewer than two strictly better means
-above it is among the top two, so a tie counts for all in it. Of two, both are always among the
-top two: with fewer than three to compare there is no count.
+on any task; `of` says how many tasks that leaves, and without any there is no count. Whoever has
+fewer than two strictly better means above it is among the top two, so a tie counts for all in it.
+Of two, both are always among the top two: with fewer than three to compare there is no count.
 """
 
 from collections.abc import Iterable, Mapping
@@ -63,13 +63,18 @@ def groups(benchmark: Benchmark) -> dict[Group, list[str]]:
 
 
 def counts(benchmark: Benchmark) -> list[Count]:
-    """Returns the counts of every backbone and method, by group of tasks and way to count."""
+    """Returns the counts of every backbone and method, by group of tasks and way to count.
+
+    A way to count a group by which nobody has a count, here or in the paper, is left out.
+    """
     rows = [(b, method) for b in benchmark.backbones for method in benchmark.methods(b)]
     found = []
     for group, tasks in groups(benchmark).items():
         means = table(benchmark, METRICS[group], tasks).means()
-        for row in rows:
-            found += [_count(row, group, rivals, tasks, means, rows) for rivals in RIVALS]
+        for rivals in RIVALS:
+            these = [_count(row, group, rivals, tasks, means, rows) for row in rows]
+            if any(count.found or count.printed or count.recounted for count in these):
+                found += these
     return found
 
 
@@ -88,6 +93,8 @@ def top_two(
     if row not in compared or len(compared) < 3:
         return len(compared), None
     shared = [task for task in tasks if all((task, *peer) in scores for peer in compared)]
+    if not shared:
+        return len(compared), None
     # Rounded, so that the same scores in another order tie.
     rounded = {key: round(score, 9) for key, score in scores.items()}
     better = [

@@ -1,48 +1,15 @@
 import base64
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from balanced import Balanced
 from made_studies import FIXED, MadeStudy, finish, made_trace
 
 from study.analysis.page import render, write_report
 from study.analysis.reading import read_study
 from study.errors import InputError
-
-VOID = {"meta", "img", "wbr", "br", "link"}
-
-
-class Balanced(HTMLParser):
-    """Fails on a tag that is closed out of order; collects visible text and attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.sources: list[str] = []
-        self.words = ""
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words += data
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", self.words)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +189,6 @@ def test_a_report_that_cannot_be_written_is_the_users_to_mend(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(InputError, match=r"report\.html: must be writable"):
         write_report(study.folder)

@@ -20,6 +20,15 @@ EIGHT = {
     "nt-2.5b-multi-species": 2_537_288_323,
 }
 FOUR = ("fmft", "lora", "adalora", "adalora_rs")
+SIX = {
+    "fmft": (1.1, 1_900_000),
+    "lora": (1.0, 83_000),
+    "adalora": (0.98, 124_000),
+    "adalora_rs": (1.0, 124_500),
+    "linear_probe": (0.7, 258),
+    "lora_random_weights": (0.5, 83_000),
+}
+"""Methods and controls: their part of the level, their parameters."""
 BASE = ("backbone", "task", "method", "seed", "state", "reason", "test_mcc", "test_auc")
 
 
@@ -49,7 +58,7 @@ def write(folder: Path, rows: list[Row]) -> Path:
 
 
 def full_grid(seeds: int = 5) -> list[Row]:
-    """13 tasks x 8 backbones x 4 methods, and baselines: failed, collapsed and missing runs too."""
+    """13 tasks x 8 backbones x 4 methods, baselines; failed, collapsed and missing runs too."""
     rng = np.random.default_rng(0)
     rows = []
     for task in (*EMP_TASKS, *PD_TASKS):
@@ -100,22 +109,9 @@ def small_benchmark() -> list[Row]:
             rows.append(
                 run("", task, method, "", part * level, 0.5 + part * level / 2, test_rows=600)
             )
-        for method, part, parameters in (
-            ("fmft", 1.1, 1_900_000), ("lora", 1.0, 83_000), ("adalora", 0.98, 124_000),
-            ("adalora_rs", 1.0, 124_500), ("linear_probe", 0.7, 258), ("lora_random_weights", 0.5, 83_000),
-        ):  # fmt: skip
+        for method, (part, parameters) in SIX.items():
             for seed in range(5):
                 mcc = part * level + 0.02 * rng.standard_normal()
-                rows.append(
-                    run(
-                        "opt-dna-mini",
-                        task,
-                        method,
-                        seed,
-                        mcc,
-                        0.5 + mcc / 2,
-                        test_rows=600,
-                        trainable_parameters=parameters,
-                    )
-                )
+                more = {"test_rows": 600, "trainable_parameters": parameters}
+                rows.append(run("opt-dna-mini", task, method, seed, mcc, 0.5 + mcc / 2, **more))
     return rows

@@ -1,0 +1,211 @@
+"""The figures themselves; `__wrapped__` is the function before its figure becomes PNG."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_results import full_grid, run, small_benchmark, write
+from matplotlib.figure import Figure
+
+from study.analysis.benchmark import plots
+from study.analysis.benchmark.cells import table
+from study.analysis.benchmark.pareto import panels
+from study.analysis.benchmark.reading import Benchmark, Metric, read_benchmark
+from study.analysis.benchmark.tiles import Mosaic, Tile, score_tiles, top2_tiles
+from study.analysis.benchmark.top2 import counts
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+    return read_benchmark(write(tmp_path_factory.mktemp("grid"), full_grid()))
+
+
+def mosaic_of(benchmark: Benchmark, metric: Metric = "mcc") -> Mosaic:
+    return score_tiles(table(benchmark, metric, benchmark.tasks), "a title")
+
+
+def figure(draw: Any, data: Any) -> Figure:
+    found = draw.__wrapped__(data)
+    assert isinstance(found, Figure)
+    return found
+
+
+def texts(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def test_a_picture_is_png_and_the_same_every_time(tmp_path: Path) -> None:
+    data = mosaic_of(read_benchmark(write(tmp_path, small_benchmark())))
+    first, second = plots.mosaic(data), plots.mosaic(data)
+    assert first.startswith(b"\x89PNG")
+    assert first == second
+
+
+def test_a_tile_is_dark_near_the_best_of_its_task(tmp_path: Path) -> None:
+    rows = [
+        run("a", "own", method, 0, mcc, 0.5)
+        for method, mcc in (("fmft", 0.8), ("lora", 0.7), ("adalora", 0.1))
+    ]
+    ((_, found),) = mosaic_of(read_benchmark(write(tmp_path, rows))).blocks
+    assert [row.tiles[0].shade for row in found] == [1.0, pytest.approx(0.5), 0.0]
+
+
+def test_tiles_say_what_collapsed_and_failed_and_are_empty_without_runs(tmp_path: Path) -> None:
+    key = ("opt-125m", "emp/H3")
+    rows = [
+        run(*key, "lora", 0, 0.6), run(*key, "lora", 1, 0.0), run(*key, "lora", 2, state="failed"),
+        run(*key, "fmft", 0, state="failed"), run(*key, "adalora", 0, state="planned"),
+    ]  # fmt: skip
+    data = mosaic_of(read_benchmark(write(tmp_path, rows)))
+    ((_, found),) = data.blocks
+    assert {row.name: row.tiles[0] for row in found} == {
+        "fmft": Tile("failed", "0.740", bad=True),
+        "lora": Tile("0.300 ±.424†!", "0.505", 1.0),
+        "adalora": Tile("", "0.562"),
+    }
+    assert data.notes[1:] == [
+        "empty: no run has a score", "small, below: the paper", "† some runs collapsed",
+        "! some runs failed",
+    ]  # fmt: skip
+
+
+def test_anchors_are_a_row_of_their_own_without_colour(grid: Benchmark) -> None:
+    blocks = dict(mosaic_of(grid).blocks)
+    last = blocks["nt-500m-1000g"][-1]
+    assert (last.name, last.aside, last.tiles[0]) == ("GUE, lora", True, Tile(small="0.725"))
+    assert not any(row.aside for row in blocks["opt-125m"])
+    assert not any(row.aside for _, rows in mosaic_of(grid, "auc").blocks for row in rows)
+
+
+def test_the_mosaic_has_every_number_inside_the_figure(grid: Benchmark) -> None:
+    data = mosaic_of(grid)
+    found = figure(plots.mosaic, data)
+    written = [text for axes in found.axes for text in texts(axes)]
+    wanted = [
+        part for _, rows in data.blocks for row in rows for t in row.tiles
+        for part in (t.text, t.small) if part
+    ]  # fmt: skip
+    assert sorted(written) == sorted(wanted)
+    boxes = [axes.get_position() for axes in found.axes]
+    assert all(0 < box.x0 < box.x1 <= 1 and 0 < box.y0 < box.y1 < 1 for box in boxes)
+    assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+
+
+def test_numbers_fit_their_tiles(grid: Benchmark) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    found = figure(plots.mosaic, mosaic_of(grid))
+    renderer = FigureCanvasAgg(found).get_renderer()
+    axes = found.axes[1]
+    wide = axes.get_window_extent(renderer).width / 13
+    assert all(text.get_window_extent(renderer).width < wide for text in axes.texts)
+    names = [label.get_window_extent(renderer) for label in found.axes[0].get_xticklabels()]
+    assert all(a.x1 < b.x0 for a, b in pairwise(names))
+
+
+def test_notes_and_names_fit_a_narrow_picture(tmp_path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    long = "InstaDeepAI/nucleotide-transformer-v2-500m-multi-species"
+    key = (long, "prom/all")
+    rows = [
+        run(*key, "lora_without_a_second_thought", 0, 0.6, 0.8),
+        run(*key, "lora_without_a_second_thought", 1, 0.0, 0.5),
+        run(*key, "lora_without_a_second_thought", 2, state="failed"),
+        run(*key, "fmft", 0, state="planned"),
+    ]
+    found = figure(plots.mosaic, mosaic_of(read_benchmark(write(tmp_path, rows))))
+    canvas = FigureCanvasAgg(found)
+    canvas.draw()
+    (axes,) = found.axes
+    names = [label.get_window_extent() for label in axes.get_yticklabels()]
+    title, group, notes = (text.get_window_extent() for text in found.texts)
+    assert notes.x1 < found.bbox.x1
+    assert notes.y1 < axes.get_window_extent().y0
+    assert title.x1 < found.bbox.x1
+    assert group.x1 < min(name.x0 for name in names)
+
+
+def test_the_legend_of_points_fits_a_narrow_picture(tmp_path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    long = "InstaDeepAI/nucleotide-transformer-v2-500m-multi-species"
+    rows = [
+        run(backbone, "own", method, 0, 0.5, 0.7, trainable_parameters=100)
+        for backbone in (long, "b")
+        for method in ("fmft", "lora_without_a_second_thought")
+    ]
+    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    FigureCanvasAgg(found).draw()
+    legend, (axes,) = found.legends[0].get_window_extent(), found.axes
+    assert found.bbox.x0 <= legend.x0 < legend.x1 <= found.bbox.x1
+    assert found.bbox.y0 <= legend.y0
+    assert legend.y1 < axes.get_tightbbox().y0
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("emp/H3", "emp/H3"),
+        ("emp/H3K36me3", "emp/\nH3K36me3"),
+        ("gue_prom_300_tata", "gue_prom_\n300_tata"),
+        ("EMP\namong backbones", "EMP\namong\nbackbones"),
+        ("Supercalifragilistic", "Supercalifr…"),
+    ],
+)
+def test_a_long_title_is_broken_where_it_may_be(title: str, expected: str) -> None:
+    assert "\n".join(plots._wrapped(title, 11)) == expected
+
+
+def test_top2_tiles_are_as_dark_as_the_share(grid: Benchmark) -> None:
+    data = top2_tiles(counts(grid), "a title")
+    assert data.columns == [
+        f"{group}\namong {rivals}"
+        for group in ("PD", "EMP")
+        for rivals in ("methods", "backbones")
+    ]
+    tiles = [tile for _, rows in data.blocks for row in rows for tile in row.tiles]
+    for tile in tiles:
+        count, _, of = tile.text.partition("/")
+        assert tile.shade == (int(count) / int(of) if of else None)
+    assert figure(plots.mosaic, data).axes
+
+
+def test_a_panel_shows_runs_with_sd_the_paper_and_the_front(tmp_path: Path) -> None:
+    key = ("opt-350m", "emp/H3", "fmft")
+    rows = [
+        run(*key, 0, 0.70, trainable_parameters=331e6),
+        run(*key, 1, 0.72, trainable_parameters=331e6),
+        run("opt-350m", "emp/H3", "lora", 0, 0.6, trainable_parameters=3e6),
+        run("", "emp/H3", "kmer", "", 0.65), run("", "emp/H3", "majority", "", 0.0),
+    ]  # fmt: skip
+    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    (axes,) = found.axes
+    assert axes.get_title() == "emp/H3"
+    assert axes.get_xscale() == "log"
+    places = [
+        (line.get_xdata()[0], line.get_ydata()[0])
+        for line in axes.lines
+        if len(line.get_xdata()) == 1
+    ]
+    assert sorted(places) == [
+        (3e6, 0.6), (6.3e6, 0.619), (331e6, pytest.approx(0.71)), (350e6, 0.801),
+    ]  # fmt: skip
+    front = max((line for line in axes.lines), key=lambda line: len(line.get_xdata()))
+    assert list(front.get_ydata()) == [0.6, pytest.approx(0.71), pytest.approx(0.71)]
+    words = [text.get_text() for text in found.legends[0].get_texts()]
+    assert words == [
+        "opt-350m",
+        "fmft",
+        "lora",
+        "hollow: the paper, one seed",
+        "Pareto front",
+        "kmer",
+    ]
+
+
+def test_at_most_twelve_tasks_are_drawn(grid: Benchmark) -> None:
+    found = figure(plots.pareto, panels(grid))
+    assert [axes.get_title() for axes in found.axes][:2] == ["emp/H3", "emp/H3K4me1"]
+    assert len(found.axes) == 12
