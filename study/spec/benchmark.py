@@ -4,6 +4,7 @@ Settings are written as `--set` writes them, `training.lr: 3e-5`, and say everyt
 sections say. Each run is a study of one trial; how its settings come together is in cells.py.
 """
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -107,16 +108,11 @@ class BenchmarkSpec(Section):
                 refuse(("methods", str(place)), f"must be {known}, but got {shown(found)}{hint}")
         return self
 
-    @model_validator(mode="after")
-    def _rules_concern_something(self) -> "BenchmarkSpec":
-        from fnmatch import fnmatchcase
-
-        for place, rule in enumerate(self.rules):
-            for axis in ("backbone", "task", "method"):
-                pattern = getattr(rule.where, axis)
-                labels = [entry.label for entry in getattr(self, f"{axis}s")]
-                if labels and not any(fnmatchcase(label, pattern) for label in labels):
-                    text = f"must match one of {', '.join(labels)}, but got {pattern!r}"
-                    hint = suggestion(pattern, labels)
-                    refuse(("rules", str(place), "where", axis), f"{text}{hint}", pattern)
-        return self
+    def unmatched(self, rule: Rule) -> tuple[str, list[str]] | None:
+        """The axis of which a rule matches no label, and its labels; None if it matches some."""
+        for axis in ("backbone", "task", "method"):
+            labels = [entry.label for entry in getattr(self, f"{axis}s")]
+            pattern = getattr(rule.where, axis)
+            if labels and not any(fnmatchcase(label, pattern) for label in labels):
+                return axis, labels
+        return None

@@ -17,6 +17,7 @@ from study.spec.loading import absolute, read_document
 from study.spec.messages import input_error
 from study.spec.overrides import override
 from study.spec.reader import Document, KeyPath, Place, parse
+from study.spec.rules import suggestion
 from study.spec.schema import StudySpec
 
 _PATHS = ("task.path", "backbone.name")
@@ -53,11 +54,28 @@ def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmar
         spec = BenchmarkSpec.model_validate(document.values)
     except ValidationError as error:
         raise input_error(error, document) from error
+    _check_rules(spec, document)
     return Benchmark(spec, make_cells(spec, document))
 
 
+def _check_rules(spec: BenchmarkSpec, document: Document) -> None:
+    """Refuses a rule that concerns nothing, unless an option changed the axis under it."""
+    for place, rule in enumerate(spec.rules):
+        unmatched = spec.unmatched(rule)
+        if unmatched is None or document.place((f"{unmatched[0]}s",)).line == 0:
+            continue
+        (axis, labels), pattern = unmatched, getattr(rule.where, unmatched[0])
+        where = ("rules", place, "where", axis)
+        raise InputError(
+            f"{document.place(where)}: {'.'.join(map(str, where))}: must match one of "
+            f"{', '.join(labels)}, but got {pattern!r}{suggestion(pattern, labels)}"
+        )
+
+
 def dump_benchmark(spec: BenchmarkSpec) -> str:
-    """YAML text from which `load_benchmark` reads an equal benchmark."""
+    """YAML text from which `load_benchmark` reads an equal benchmark; without idle rules."""
+    busy = tuple(rule for rule in spec.rules if spec.unmatched(rule) is None)
+    spec = spec.model_copy(update={"rules": busy})
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()

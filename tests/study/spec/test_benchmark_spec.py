@@ -21,7 +21,7 @@ seeds: [3, 4]
 rules:
   - set: {training.lr: 1e-3}
   - where: {task: mine, method: "adalora*"}
-    set: {adapter.b0: 4, adapter.bT: 2, training.steps: 20}
+    set: {adapter.b0: 4, adapter.bT: 2, training.steps: 200}
 """
 Read = Callable[..., Benchmark]
 
@@ -77,15 +77,23 @@ def test_rules_concern_what_they_match_and_later_ones_win(read: Read) -> None:
     benchmark = read(text)
     assert cell(benchmark, "mine", "lora").spec.training.lr == 5e-4
     assert cell(benchmark, "mine", "adalora").spec.training.lr == 1e-3
-    assert cell(benchmark, "mine", "adalora").spec.training.steps == 20
+    assert cell(benchmark, "mine", "adalora").spec.training.steps == 200
     assert cell(benchmark, "emp/H3", "adalora").spec.training.epochs == 5
 
 
 def test_an_override_of_a_setting_is_the_last_rule_and_of_a_key_replaces_it(read: Read) -> None:
-    benchmark = read(SMALL, "training.lr=1e-2", "seeds=[7]", "training.steps=30")
+    benchmark = read(SMALL, "training.lr=1e-2", "seeds=[7]", "training.steps=300")
     assert benchmark.spec.seeds == (7,)
     assert {c.spec.training.lr for c in benchmark.cells if not c.is_baseline} == {1e-2}
     assert {c.spec.training.epochs for c in benchmark.cells if not c.is_baseline} == {None}
+
+
+def test_rules_that_an_override_leaves_idle_are_no_error(read: Read) -> None:
+    fewer = read(SMALL, "tasks=[emp/H3]")
+    assert {c.task for c in fewer.cells} == {"emp/H3"}
+    assert len(fewer.spec.rules) == 2
+    again = read(dump_benchmark(fewer.spec))
+    assert (again.cells, len(again.spec.rules)) == (fewer.cells, 1)
 
 
 def test_a_benchmark_written_out_reads_as_the_same_cells(read: Read, tmp_path: Path) -> None:
