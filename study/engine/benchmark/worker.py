@@ -66,10 +66,16 @@ class RunWorker(TrainingWorker):
         task = ray.get(self.material.task_of(self.run_))
         metrics = BASELINES[self.run_.cell.method](task)
         seconds = time.perf_counter() - started
-        facts = {"train_loss": metrics["dev_loss"], "train_seconds": seconds}
+        facts = {
+            "train_loss": metrics["dev_loss"],
+            "train_seconds": seconds,
+            "test_rows": len(task.test),
+        }
         return result_of(1, 1, metrics | facts, self.objective)
 
     def _scores(self, trial: Trial) -> dict[str, float]:
         """Dev at every report; test once, at the end, as nothing is chosen by it."""
-        last = self.report == len(trial.plan.report_steps)
-        return scores(trial, "dev") | (scores(trial, "test") if last else {})
+        found = scores(trial, "dev")
+        if self.report == len(trial.plan.report_steps):
+            found |= scores(trial, "test") | {"test_rows": len(trial.data.test)}
+        return found
