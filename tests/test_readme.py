@@ -1,14 +1,17 @@
 """The README's code runs, its spaces exist, its options are the command's."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import OPTConfig, OPTForSequenceClassification
 
+from study.benchmark import parse as parse_benchmark
 from study.run import parse
 from study.spec import load_spec
+from study.spec.benchmark_loading import load_benchmark
 from study.spec.library import names
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -54,9 +57,22 @@ def test_every_command_of_the_readme_is_one_that_the_parser_knows() -> None:
 
 
 def test_every_space_of_the_readme_is_shipped() -> None:
-    named = set(re.findall(r"--space (\w+)(?:\.yaml)?", README)) - {"my_space"}
-    assert named <= set(names())
+    named = {
+        command: set(re.findall(rf"study\.{command} --space (\w+)(?:\.yaml)?", README))
+        for command in ("run", "benchmark")
+    }
+    assert named["run"] - {"my_space"} <= set(names())
+    assert named["benchmark"] == set(names("benchmarks"))
     assert all(f"`{name}`" in README for name in names())
+
+
+def test_every_benchmark_of_the_readme_is_one_that_the_parser_knows() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    runs = [line.split("#")[0] for line in lines if "study.benchmark" in line]
+    assert len(runs) >= 3
+    for line in runs:
+        parsed = parse_benchmark(shlex.split(line.split("study.benchmark")[1]))
+        load_benchmark(parsed.space, parsed.set)
 
 
 @pytest.mark.parametrize("name", names())

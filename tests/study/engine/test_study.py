@@ -69,6 +69,10 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert len(states) == 4
     assert set(states) <= {"complete", "pruned"}
 
+    opened = Journal(folder.journal).read()[0]
+    assert opened["quality"]["splits"]["train"]["class_rows"] == [16, 16]
+    assert opened["tokens"]["splits"]["test"]["unknown"] == 0
+
     rows = list(csv.DictReader(folder.trials.open()))
     assert [row["state"] for row in rows] == states
     assert all(float(row["trainable_parameters"]) > 0 for row in rows)

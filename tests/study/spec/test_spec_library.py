@@ -12,6 +12,7 @@ from study.spec import StudySpec, load_spec
 from study.spec.library import folder, names
 
 METHODS = ["adalora", "adalora_rs", "fmft", "lora"]
+FOR_GPUS = ["dnabert_2_promoters", "nt_500m_emp", "opt_125m_promoters"]
 
 
 @pytest.mark.parametrize("given", ["smoke", "smoke.yaml"])
@@ -49,8 +50,8 @@ def test_an_installed_package_reads_the_spaces_inside_it(
     assert load_spec("only").search.trials == 5
 
 
-def test_the_shipped_spaces_are_the_methods_and_a_smoke_study():
-    assert names() == sorted([*METHODS, "smoke"])
+def test_the_shipped_spaces_are_the_methods_a_smoke_study_and_those_for_gpus():
+    assert names() == sorted([*METHODS, "smoke", *FOR_GPUS])
     assert [load_spec(name).adapter.method for name in METHODS] == METHODS
 
 

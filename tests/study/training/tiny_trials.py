@@ -10,7 +10,7 @@ import transformers
 from study.models import Backbone, BackboneInfo
 from study.models.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
 from study.models.mosaicbert import MosaicBertConfig, MosaicBertForSequenceClassification
-from study.models.tokenization import Tokenizer
+from study.models.tokenization import MISSING, Tokenizer
 from study.spec import StudySpec
 from study.training.encoded import EncodedSplit, EncodedTask, encode_split
 from study.training.trial import Trial
@@ -93,7 +93,8 @@ def tiny_backbone(
         bos_id=2,
         has_tokenizer_json=False,
     )
-    return Backbone(info, model, Tokenizer(lambda sequences: [], {}, (), (), PAD, None, "none"))
+    tokenizer = Tokenizer(lambda sequences: [], {}, (), (), PAD, MISSING, "none")
+    return Backbone(info, model, tokenizer)
 
 
 def tiny_split(rows: int, seed: int, labels: int = 2) -> EncodedSplit:
