@@ -79,7 +79,6 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
     check_space(spec, info, data)
-    print_tokens(console, data)
     # Whatever is wrong with the weights is said here, once, and not by every worker.
     load_backbone(
         info,
@@ -87,6 +86,7 @@ def run_study(
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
+    print_tokens(console, data)
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())
