@@ -57,6 +57,14 @@ def test_adapters_needs_torch_alone():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_callback_alone_asks_for_transformers():
+    done = run("import adapters; adapters.RankAllocatorCallback")
+    assert done.returncode != 0
+    assert "transformers is not installed" in done.stderr
+    done = run("import adapters; adapters.Callback")
+    assert "module 'adapters' has no attribute 'Callback'" in done.stderr
+
+
 @pytest.mark.parametrize("module", ["numpy", "jaxtyping", "safetensors", "study", "transformers"])
 def test_the_blocked_import_would_have_been_noticed(module):
     done = run(f"import {module}")
