@@ -5,6 +5,7 @@ came of it in `rank0.pt` and `rank1.pt` there.
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -96,11 +97,15 @@ def train(penalty: str, prune_mode: str, option: str, rank: int | None = None) -
 
 def train_with_trainer(folder: Path) -> dict:
     """The same through a Trainer, on whatever there is of processes, and resumed half-way."""
+    import transformers
     from test_trainer_callback import callback_of, make_trainer
 
     batch = 2 if distributed.is_initialized() else 2 * WORLD
-    results = []
-    for checkpoint in (None, str(folder / "checkpoint-6")):
+    results = {}
+    parts = {"whole": None, "resumed": str(folder / "checkpoint-6")}
+    if transformers.__version__.startswith("5.17."):
+        del parts["resumed"]  # It cannot load an optimizer on the CPU of a parallel training.
+    for part, checkpoint in parts.items():
         callback = callback_of(prune_mode="mask")
         trainer = make_trainer(
             folder,
@@ -112,15 +117,17 @@ def train_with_trainer(folder: Path) -> dict:
         )
         trainer.train(resume_from_checkpoint=checkpoint)
         state = {key: value.clone() for key, value in trainer.model.state_dict().items()}
-        results.append({"state": state, "trace": callback.allocator.trace()})
-    return {"whole": results[0], "resumed": results[1]}
+        results[part] = {"state": state, "trace": callback.allocator.trace()}
+    return results
 
 
 def main(rank: int, folder: Path) -> None:
     """One process of two."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(WORLD), "LOCAL_RANK": str(rank)}
-    os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "MASTER_ADDR": "unused", "MASTER_PORT": "0"}
+    os.environ |= {"MASTER_ADDR": "unused", "MASTER_PORT": "0"}
+    loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+    os.environ["GLOO_SOCKET_IFNAME"] = loopback
     store = f"file://{folder / 'store'}"
     distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=WORLD)
     results = {"cases": [train(*case, rank=rank) for case in CASES]}

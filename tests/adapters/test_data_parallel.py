@@ -28,7 +28,7 @@ def processes(tmp_path_factory):
         for rank in range(WORLD)
     ]
     try:
-        outputs = [process.communicate(timeout=120)[0] for process in running]
+        outputs = [process.communicate(timeout=240)[0] for process in running]
     finally:
         for process in running:
             process.kill()
@@ -64,8 +64,8 @@ def test_the_masks_had_chances_to_differ():
 def test_the_trainer_does_so_too_and_resumes(processes, tmp_path):
     first, second = (results["trainer"] for results in processes)
     alone = train_with_trainer(tmp_path)
-    for part in ("whole", "resumed"):
+    for part in alone:
         assert first[part]["trace"] == second[part]["trace"] == alone[part]["trace"]
         assert_equal(first[part]["state"], second[part]["state"], atol=0)
         assert_equal(first[part]["state"], alone[part]["state"], atol=1e-6)
-    assert_equal(first["whole"]["state"], first["resumed"]["state"], atol=0)
+        assert_equal(first[part]["state"], first["whole"]["state"], atol=0)
