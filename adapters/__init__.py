@@ -14,6 +14,7 @@ Map, in the order of use:
     peft_format.py    trained adapters as the LoRA and AdaLoRA folders that PEFT loads
     peft_import.py    and such folders as adapters
     counting.py       how many parameters train
+    trainer_callback.py   RankAllocatorCallback: all of it inside transformers.Trainer
 
     here     shape                   what it is                      PEFT's name
     P        (*lanes, out, rank)     left singular vectors           lora_B
@@ -24,19 +25,25 @@ Map, in the order of use:
     T        int                     step of the last mask event     total_step - tfinal
     lanes                            leading dimensions, one trial each; none for a single trial
 
-Only torch is needed. Papers: AdaLoRA, arXiv 2303.10512; AdaLoRA+RS, Zhan & Zhang 2023.
+Only torch is needed; the callback loads transformers when first used. Papers: AdaLoRA, arXiv
+2303.10512; AdaLoRA+RS, Zhan & Zhang 2023.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from adapters.allocator import RankAllocator
 from adapters.budget import CubicBudget
 from adapters.counting import ParameterCount, count_parameters
 from adapters.inject import adapted_layers, eject, inject, merge
-from adapters.orthogonality import orthogonality
+from adapters.orthogonality import orthogonality, penalty_backward
 from adapters.peft_format import save_peft_adalora, save_peft_lora
 from adapters.peft_import import load_peft
 from adapters.state import adapter_state, load_adapter_state, load_adapters, save_adapters
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 from adapters.targets import FAMILIES, MATRICES, expected_matches, target_patterns
+
+if TYPE_CHECKING:
+    from adapters.trainer_callback import RankAllocatorCallback
 
 __all__ = [
     "FAMILIES",
@@ -46,6 +53,7 @@ __all__ = [
     "LoRALinear",
     "ParameterCount",
     "RankAllocator",
+    "RankAllocatorCallback",
     "SVDLinear",
     "adapted_layers",
     "adapter_state",
@@ -58,8 +66,17 @@ __all__ = [
     "load_peft",
     "merge",
     "orthogonality",
+    "penalty_backward",
     "save_adapters",
     "save_peft_adalora",
     "save_peft_lora",
     "target_patterns",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "RankAllocatorCallback":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from adapters.trainer_callback import RankAllocatorCallback
+
+    return RankAllocatorCallback

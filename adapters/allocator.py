@@ -101,16 +101,19 @@ class RankAllocator:
             )
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, *, skipped: bool = False) -> None:
         """Follows one optimizer step: observes its gradients, and prunes when it is time.
 
         A weight without a gradient is left out of that step's observation and counted in
-        `missing_gradients`.
+        `missing_gradients`. A step whose gradients are not finite is counted, not observed.
+
+        Args:
+            skipped: Whether the optimizer is known to have left the weights as they were.
         """
         self.t += 1
         if self._is_held():
             self._hold()
-        if self.t < self.budget.T:
+        if self.t < self.budget.T and not skipped:
             self.missing_gradients += observe(self._scores.groups, self.beta1, self.beta2)
         if self.budget.is_event(self.t):
             self._event()

@@ -32,6 +32,25 @@ def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
     return total / (2 * len(adapters))
 
 
+def penalty_backward(penalty: Float[Tensor, ""], adapters: Mapping[str, AdaptedLinear]) -> None:
+    """Adds the penalty's gradient to that of P and Q, and to no other weight's.
+
+    As `penalty.backward()`, but past DDP's hooks, which that would set off outside of DDP's own
+    backward pass: with `static_graph` or `find_unused_parameters` the processes then part, or
+    DDP fails. Once per optimizer step is enough where batches accumulate.
+
+    Args:
+        penalty: A function of `orthogonality(adapters)`: weighted, and scaled as the loss is.
+        adapters: The adapted layers.
+    """
+    vectors = [weight for module in adapters.values() for weight in (module.P, module.Q)]
+    weights = [weight for weight in vectors if weight.requires_grad]
+    for weight, gradient in zip(weights, torch.autograd.grad(penalty, weights), strict=True):
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)  # Autograd wants the weight's memory layout.
+        weight.grad += gradient
+
+
 def gram_gap(rows: Float[Tensor, "*lanes rank width"]) -> Float[Tensor, "*lanes rank rank"]:
     """Returns W Wᵀ − I: zero where the rows are orthonormal."""
     gap = rows @ rows.mT

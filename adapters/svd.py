@@ -11,6 +11,9 @@
 AdaLoRA: arXiv 2303.10512, eq. 3; LoRA: arXiv 2106.09685, eq. 3.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -132,6 +135,14 @@ class SVDLinear(AdaptedLinear):
         super().__init__(base, rank, alpha=alpha, dropout=dropout, generator=generator)
         self.lam = nn.Parameter(torch.zeros(rank, device=base.weight.device))
         self.register_buffer("mask", None)
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
+    ) -> None:
+        """Makes room for a mask that a state holds: without it pruned values would be live."""
+        if self.mask is None and f"{prefix}mask" in state_dict:
+            self.mask = torch.ones_like(self.lam, dtype=torch.bool)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def effective_lam(self) -> Float[Tensor, "rank"]:
         """Returns the singular values as the forward pass sees them."""

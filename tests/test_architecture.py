@@ -33,7 +33,7 @@ HOMES = {
     "optuna": ("study/spec/space.py", "study/engine/search.py", "study/analysis/"),
     "mlflow": ("study/engine/tracking.py",),
     "matplotlib": ("study/analysis/plots.py", "study/analysis/benchmark/plots.py"),
-    "transformers": ("study/models/",),
+    "transformers": ("study/models/", "adapters/trainer_callback.py"),
     "pydantic": ("study/spec/",),
     "ruamel": ("study/spec/",),
 }

@@ -129,6 +129,17 @@ def test_scores_stay_as_they_are_from_the_last_event_on():
 # With chance
 
 
+def test_a_step_that_was_skipped_is_counted_and_not_observed():
+    adapters, allocator = make()
+    advance(adapters, allocator, 2)
+    before = allocator.scores()
+    draw_gradients(adapters, 2)
+    allocator.step(skipped=True)
+    assert allocator.t == allocator.trace()[-1]["t"] == 3
+    assert torch.equal(allocator.scores(), before)
+    assert allocator.missing_gradients == 0
+
+
 def test_masks_follow_from_seed_event_and_triplet_whatever_the_scores_are():
     kept = []
     for noise in (0.1, 3.0):

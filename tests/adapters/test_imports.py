@@ -38,7 +38,7 @@ def run(code):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_adapters_needs_torch_alone():
+def test_adapters_need_torch_alone_but_for_the_trainers_callback():
     done = run(
         "import torch, adapters\n"
         "model = torch.nn.Sequential(torch.nn.Linear(4, 3))\n"
@@ -51,10 +51,15 @@ def test_adapters_needs_torch_alone():
         "    loss.backward()\n"
         "    allocator.step()\n"
         "assert len(allocator.trace()) == 2\n"
+        "try:\n"
+        "    adapters.RankAllocatorCallback\n"
+        "except ModuleNotFoundError as error:\n"
+        "    print(error)\n"
+        "assert not hasattr(adapters, 'Callback')\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & {'numpy', 'jaxtyping'}))"
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split("\n")[:-1] == ["transformers is not installed", "[]"]
 
 
 @pytest.mark.parametrize("module", ["numpy", "jaxtyping", "safetensors", "study", "transformers"])

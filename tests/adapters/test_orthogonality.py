@@ -2,7 +2,7 @@ import pytest
 import torch
 from tiny_models import linear_adapters
 
-from adapters import orthogonality
+from adapters import orthogonality, penalty_backward
 from adapters.orthogonality import _GramGaps, gram_gap
 
 SHAPES = [(6, 9), (9, 6), (6, 9), (7, 7)]
@@ -68,6 +68,22 @@ def test_frozen_vectors_need_no_gradient():
     orthogonality(adapters).backward()
     assert adapters["layer0"].P.grad is None
     assert adapters["layer0"].Q.grad is not None
+
+
+def test_its_own_backward_pass_adds_to_gradients_and_sets_off_no_hook():
+    adapters = linear_adapters(SHAPES, 4)
+    first, frozen = adapters["layer0"], adapters["layer1"].Q.requires_grad_(False)
+    first.P.grad = torch.ones_like(first.P)
+    fired = []
+    for module in adapters.values():
+        module.P.register_post_accumulate_grad_hook(lambda _: fired.append(1))
+    expected = torch.autograd.grad(0.3 * naive(adapters), [first.P, first.Q])
+    penalty_backward(0.3 * orthogonality(adapters), adapters)
+    torch.testing.assert_close(first.P.grad, expected[0] + 1)
+    torch.testing.assert_close(first.Q.grad, expected[1])
+    assert first.P.grad.stride() == first.P.stride()
+    assert frozen.grad is None
+    assert not fired
 
 
 def test_every_lane_has_its_own_gap():

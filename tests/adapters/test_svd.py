@@ -73,6 +73,15 @@ def test_a_masked_value_is_held_back_and_gets_no_gradient():
     assert module.lam[1] == -1.0
 
 
+def test_a_state_with_a_mask_brings_it_along():
+    source, target = layer(), layer()
+    source.mask = torch.tensor([True, False, True])
+    target.load_state_dict(source.state_dict())
+    assert torch.equal(target.mask, source.mask)
+    x = torch.randn(4, 6)
+    assert torch.equal(source(x), target(x))
+
+
 def test_dropout_acts_on_the_updates_input_while_training_only():
     module = layer(dropout=0.5)
     x = torch.randn(4, 6)
