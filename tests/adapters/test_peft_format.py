@@ -166,7 +166,7 @@ def test_a_name_that_ends_anothers_means_its_own_layer(layers, save, tmp_path):
     model, x = nested(), torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
     found = inject(model, layers, 3, alpha=2, generator=torch.Generator().manual_seed(0))
     perturb(model)
-    for dead, module in enumerate(found.values()):
+    for dead, module in enumerate(reversed(found.values())):
         module.lam.data[:dead] = 0
     save(model, tmp_path)
     loaded = peft.PeftModel.from_pretrained(nested(), tmp_path)
@@ -184,6 +184,18 @@ def test_layers_of_different_scales_share_one_alpha(tmp_path):
     perturb(model)
     save_peft_adalora(model, tmp_path)
     same(by_peft(tmp_path), logits(model))
+
+
+def test_what_peft_adds_to_adaloras_rank_is_made_up_for(tmp_path):
+    model = tiny_opt()
+    ours = svd_adapters(model, 1)[Q_PROJ]  # Rank 1: there 1e-5 weighs most, and no sum hides it.
+    perturb(model)
+    save_peft_adalora(model, tmp_path)
+    theirs = peft.PeftModel.from_pretrained(tiny_opt(), tmp_path)
+    theirs = theirs.get_submodule(f"base_model.model.{Q_PROJ}").get_delta_weight("default")
+    torch.testing.assert_close(theirs, ours.delta(), rtol=1e-6, atol=0)
+    again = load_peft(tiny_opt(), tmp_path)[Q_PROJ].delta()
+    torch.testing.assert_close(again, theirs, rtol=1e-6, atol=0)
 
 
 @SAVED

@@ -26,7 +26,10 @@ SHAPES = {
         Path(__file__).parents[2] / "study/models/opt_dna_mini/config.json"
     ),
     "OPT-125M, 4 layers": OPTConfig(num_hidden_layers=4),
+    "OPT-125M": OPTConfig(),
 }
+BRIEF = ("opt-dna-mini", "OPT-125M, 4 layers")
+"""Shapes small enough for many steps."""
 
 
 @dataclass
@@ -75,14 +78,14 @@ def _trained(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def adalora_rs(shape: str) -> Arm:
-    """Scores at every step, a mask every 100, orthogonality on."""
+def adalora_rs(shape: str, deltaT: int = DELTA_T) -> Arm:
+    """Scores at every step, a mask every `deltaT`, orthogonality on."""
     model = backbone(shape)
     adapters = inject(
         model, target_patterns("opt"), RANK, alpha=ALPHA, generator=torch.Generator()
     )
     model.score.requires_grad_(True)
-    budget = CubicBudget(TOTAL_STEPS, RANK, RANK // 2, len(adapters), deltaT=DELTA_T)
+    budget = CubicBudget(TOTAL_STEPS, RANK, RANK // 2, len(adapters), deltaT=deltaT)
     allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0.1, mask_seed=0)
     return Arm(
         lambda batch: model(**batch).loss + GAMMA * orthogonality(adapters),
@@ -113,7 +116,7 @@ def peft_lora(shape: str) -> Arm:
     return Arm(lambda batch: model(**batch).loss, _trained(model))
 
 
-def peft_adalora(shape: str) -> Arm:
+def peft_adalora(shape: str, deltaT: int = DELTA_T) -> Arm:
     """PEFT's AdaLoRA with the same schedule; its forward pass adds the orthogonality."""
     config = peft.AdaLoraConfig(
         init_r=RANK,
@@ -122,7 +125,7 @@ def peft_adalora(shape: str) -> Arm:
         target_modules=PATTERN,
         task_type="SEQ_CLS",
         total_step=TOTAL_STEPS,
-        deltaT=DELTA_T,
+        deltaT=deltaT,
         orth_reg_weight=GAMMA,
     )
     model = peft.get_peft_model(backbone(shape), config)
