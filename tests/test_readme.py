@@ -1,5 +1,7 @@
 """The README's code runs, its spaces exist, its options are the command's."""
 
+import ast
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -37,7 +39,7 @@ def test_the_adapter_example_trains_and_prunes(
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 32, (120, 4, 12), generator=generator)
     loader = [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids]
-    [example] = blocks("python")
+    example = blocks("python")[0]
     names_in_it = {"loader": loader}
     exec(example, names_in_it)
     budget = names_in_it["budget"]
@@ -46,6 +48,15 @@ def test_the_adapter_example_trains_and_prunes(
     assert any(
         module.P.grad is None and module.lam.any() for module in names_in_it["adapters"].values()
     )
+
+
+def test_the_other_examples_are_python_and_what_they_import_is_there() -> None:
+    for example in blocks("python")[1:]:
+        for node in ast.walk(ast.parse(example)):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module is not None
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names)
 
 
 def test_every_command_of_the_readme_is_one_that_the_parser_knows() -> None:

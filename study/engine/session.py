@@ -56,7 +56,12 @@ def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str
         available = ray.cluster_resources()
     else:
         available = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-    wanted = resources(spec, available)
+    try:
+        wanted = resources(spec, available)
+    except InputError as error:  # A plan for GPUs may be made where there are none.
+        warn(f"no trial would fit here: {error}")
+        asked = spec.resources
+        wanted = Resources(asked.cpus_per_trial or 1, asked.gpus_per_trial or 0.0, concurrent=0)
     print_plan(Console(), spec, info, data, points, rungs(spec), wanted)
 
 
