@@ -79,9 +79,9 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
     check_space(spec, info, data)
-    print_tokens(console, data)
     # Whatever is wrong with the weights is said here, once, and not by every worker.
     load_backbone(info, num_labels=data.num_labels, dtype=spec.backbone.dtype)
+    print_tokens(console, data)
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())
