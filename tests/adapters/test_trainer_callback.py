@@ -3,9 +3,11 @@
 import gc
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
+from accelerate import DistributedType
 from safetensors.torch import load_file
 from tiny_models import svd_adapters, tiny_batch, tiny_opt
 from torch.nn import functional as F
@@ -493,6 +495,16 @@ def test_adapters_that_the_optimizer_does_not_know_are_refused(tmp_path):
     trainer.optimizer = torch.optim.AdamW(trainer.model.score.parameters())
     with pytest.raises(ValueError, match=r"layers\.0.* must be in the optimizer, but are not"):
         trainer.train()
+
+
+def test_a_training_that_shards_weights_is_refused():
+    model = adapted_model()
+    optimizer = SimpleNamespace(
+        param_groups=[{"params": list(model.parameters())}],
+        accelerator_state=SimpleNamespace(distributed_type=DistributedType.FSDP),
+    )
+    with pytest.raises(ValueError, match=r"whole adapters, but .*FSDP shards them; use DDP"):
+        callback_of().on_train_begin(None, None, None, model=model, optimizer=optimizer)
 
 
 def test_a_checkpoint_of_another_training_is_refused(uninterrupted, tmp_path):
