@@ -227,7 +227,7 @@ def _check_trained(adapters: Mapping[str, SVDLinear], optimizer: Any) -> None:
     kind = optimizer.accelerator_state.distributed_type
     if kind in SHARDED:
         raise ValueError(
-            f"every process must hold whole adapters, but {kind} shards them; use DDP"
+            f"every process must hold whole adapters, but {kind.value} shards them; use DDP"
         )
     trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     for name, layer in adapters.items():
