@@ -39,6 +39,9 @@ from adapters.svd import SVDLinear
 LOGGED = ("budget", "kept", "reintroduced", "dropped")
 """What the log history says of a mask event, beside its `step` and the model's `rank`."""
 
+SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
+"""Accelerate's names of the ways to train that leave a process with parts of weights."""
+
 
 class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Trains a model that `inject` has adapted with AdaLoRA+RS: `Trainer(callbacks=[this])`.
@@ -221,12 +224,17 @@ def _adapters_of(model: nn.Module) -> dict[str, SVDLinear]:
 
 
 def _check_trained(adapters: Mapping[str, SVDLinear], optimizer: Any) -> None:
+    kind = optimizer.accelerator_state.distributed_type
+    if kind in SHARDED:
+        raise ValueError(
+            f"every process must hold whole adapters, but {kind.value} shards them; use DDP"
+        )
     trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     for name, layer in adapters.items():
         if any(id(weight) not in trained for weight in (layer.P, layer.lam, layer.Q)):
             raise ValueError(
                 f"P, lam and Q of {name} must be in the optimizer, but are not: call inject "
-                "before the optimizer is made; FSDP and DeepSpeed, which shard them, do not work"
+                "before the optimizer is made, and freeze none of them"
             )
 
 

@@ -1,0 +1,119 @@
+"""Checkpoints of a Trainer with the callback: resumed, loaded, chosen as the best, refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from trainers import STEPS, adapted_model, callback_of, calling, make_trainer, rows_of
+
+from adapters import RankAllocatorCallback
+
+pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+
+
+@pytest.fixture(scope="module", params=["zero", "mask"])
+def uninterrupted(request, tmp_path_factory):
+    """A run with a checkpoint before the first event, between events, at T and after it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    callback = callback_of(prune_mode=request.param)
+    trainer = make_trainer(folder, callback, save_strategy="steps", save_steps=2, logging_steps=3)
+    trainer.train()
+    return request.param, trainer, callback.allocator, folder
+
+
+def events_of(trainer):
+    return [entry for entry in trainer.state.log_history if "budget" in entry]
+
+
+@pytest.mark.parametrize(("step", "restore"), [(2, False), (6, True), (14, False), (18, False)])
+def test_a_resumed_training_is_bit_equal(uninterrupted, step, restore, tmp_path, caplog):
+    mode, expected, allocator, folder = uninterrupted
+    shutil.copytree(folder / f"checkpoint-{step}", tmp_path / "elsewhere")
+    trainer = make_trainer(
+        tmp_path / "new",
+        callback_of(prune_mode=mode),
+        logging_steps=3,
+        restore_callback_states_from_checkpoint=restore,
+    )
+    trainer.train(resume_from_checkpoint=str(tmp_path / "elsewhere"))
+    state, other = expected.model.state_dict(), trainer.model.state_dict()
+    assert state.keys() == other.keys()
+    assert all(torch.equal(state[key], other[key]) for key in state)
+    resumed = allocator_of(trainer)
+    assert resumed.trace() == allocator.trace()
+    assert torch.equal(resumed.scores(), allocator.scores())
+    assert events_of(trainer) == events_of(expected)
+    assert "keys in the checkpoint" not in caplog.text
+
+
+def allocator_of(trainer):
+    """The allocator at work: the Trainer may have put a copy in the place of a callback."""
+    callbacks = trainer.callback_handler.callbacks
+    return next(c.allocator for c in callbacks if isinstance(c, RankAllocatorCallback))
+
+
+def test_a_training_that_is_over_can_be_resumed(uninterrupted, tmp_path):
+    mode, _, allocator, folder = uninterrupted
+    trainer = make_trainer(tmp_path, callback_of(prune_mode=mode))
+    trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{STEPS}"))
+    assert allocator_of(trainer).trace() == allocator.trace()
+
+
+def test_a_checkpoint_loads_into_a_model_with_adapters(uninterrupted):
+    _, expected, _, folder = uninterrupted
+    model = adapted_model()
+    model.load_state_dict(load_file(folder / f"checkpoint-{STEPS}" / "model.safetensors"))
+    batch = rows_of(0)
+    with torch.no_grad():
+        assert torch.equal(model.eval()(**batch).logits, expected.model.eval()(**batch).logits)
+
+
+@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
+def test_the_best_model_comes_back_with_its_mask(tmp_path, prune_mode):
+    seen = {}
+    callback = callback_of(prune_mode=prune_mode)
+    note = calling(
+        "on_save", lambda state, _: seen.update({state.global_step: effective(trainer)})
+    )
+    trainer = make_trainer(
+        tmp_path, callback, extra=[note],
+        save_strategy="steps", save_steps=5, eval_strategy="steps", eval_steps=5,
+        load_best_model_at_end=True, metric_for_best_model="step", greater_is_better=True,
+    )  # fmt: skip
+    best = 10
+    trainer.compute_metrics = lambda _: {"step": -abs(trainer.state.global_step - best)}
+    with pytest.warns(UserWarning, match=r"model is that of step 10, .* event is at T = 14"):
+        trainer.train()
+    assert not torch.equal(seen[best], seen[STEPS])
+    assert torch.equal(effective(trainer), seen[best])
+
+
+def effective(trainer):
+    """The singular values as the forward pass sees them."""
+    lams = [m.effective_lam() for m in trainer.model.modules() if hasattr(m, "lam")]
+    return torch.cat(lams).detach().clone()
+
+
+def test_a_checkpoint_of_another_training_is_refused(uninterrupted, tmp_path):
+    mode, _, _, folder = uninterrupted
+    checkpoint = str(folder / "checkpoint-6")
+    trainer = make_trainer(tmp_path, callback_of(prune_mode=mode, p=0.3))
+    with pytest.raises(ValueError, match=r"p must be that of the checkpoint, 0\.2, but got 0\.3"):
+        trainer.train(resume_from_checkpoint=checkpoint)
+    trainer = make_trainer(tmp_path, callback_of(prune_mode=mode), max_steps=21)
+    with pytest.raises(ValueError, match="max_steps must be that of the checkpoint, 20"):
+        trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def test_a_checkpoint_without_the_allocator_is_refused(uninterrupted, tmp_path):
+    mode, _, _, folder = uninterrupted
+    shutil.copytree(folder / "checkpoint-6", tmp_path / "checkpoint-6")
+    file = tmp_path / "checkpoint-6" / "trainer_state.json"
+    state = json.loads(file.read_text())
+    del state["stateful_callbacks"]["RankAllocatorCallback"]
+    file.write_text(json.dumps(state))
+    trainer = make_trainer(tmp_path, callback_of(prune_mode=mode))
+    with pytest.raises(ValueError, match="checkpoint of step 6 must hold the rank allocator's"):
+        trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))

@@ -1,0 +1,92 @@
+"""What the callback refuses or warns of, and when."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from accelerate import DistributedType
+from tiny_models import tiny_opt
+from trainers import Stream, adapted_model, callback_of, calling, make_trainer, trained
+
+from adapters import inject, target_patterns
+
+pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+
+
+def test_a_model_without_adapters_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"adapters of kind 'svd', but has none: call .*inject"):
+        make_trainer(tmp_path, callback_of(), model=tiny_opt())
+
+
+def test_a_model_with_adapters_of_another_kind_is_refused(tmp_path):
+    model = tiny_opt()
+    inject(model, target_patterns("opt"), 4, alpha=4, kind="lora", generator=torch.Generator())
+    with pytest.raises(ValueError, match="of kind 'svd', but has LoRALinear"):
+        make_trainer(tmp_path, callback_of(), model=model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"b0": 5}, r"rank b0=5, but the ranks are \[4\]"),
+        ({"deltaT": 14}, r"event must come before T = 14 \(of 20 steps\).* deltaT = 14"),
+        ({"deltaT": 0.9, "warmup_steps": 13}, "deltaT = 13 and warmup_steps = 13 none does"),
+        ({"bT": 6}, "1 <= bT <= b0 must hold"),
+        ({"p": 2}, "0 <= p <= 1 must hold"),
+    ],
+)
+def test_settings_that_do_not_fit_the_training_are_refused(tmp_path, changes, message):
+    trainer = make_trainer(tmp_path, callback_of(**changes))
+    before = trained(trainer.model)
+    with pytest.raises(ValueError, match=message):
+        trainer.train()
+    assert all(torch.equal(p, before[name]) for name, p in trained(trainer.model).items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"deltaT": 1.5}, r"fraction in \(0, 1\), but got 1.5"), ({"gamma": -1}, "gamma >= 0")],
+)
+def test_settings_that_never_fit_are_refused_at_once(changes, message):
+    with pytest.raises(ValueError, match=message):
+        callback_of(**changes)
+
+
+def test_a_fraction_is_one_of_the_schedules_end(tmp_path):
+    callback = callback_of(deltaT=0.5)
+    make_trainer(tmp_path, callback).train()
+    assert [event["t"] for event in callback.allocator.trace()] == [7, 14]
+
+
+def test_adapters_that_the_optimizer_does_not_know_are_refused(tmp_path):
+    trainer = make_trainer(tmp_path, callback_of())
+    trainer.optimizer = torch.optim.AdamW(trainer.model.score.parameters())
+    with pytest.raises(ValueError, match=r"layers\.0.* must be in the optimizer, but are not"):
+        trainer.train()
+
+
+def test_a_training_that_shards_weights_is_refused():
+    model = adapted_model()
+    optimizer = SimpleNamespace(
+        param_groups=[{"params": list(model.parameters())}],
+        accelerator_state=SimpleNamespace(distributed_type=DistributedType.FSDP),
+    )
+    with pytest.raises(ValueError, match=r"whole adapters, but .*FSDP shards them; use DDP"):
+        callback_of().on_train_begin(None, None, None, model=model, optimizer=optimizer)
+
+
+def test_a_training_without_a_step_is_refused(tmp_path):
+    trainer = make_trainer(
+        tmp_path, callback_of(), data=Stream([]), accelerator_config={"dispatch_batches": False}
+    )
+    with pytest.raises(RuntimeError, match="without an optimizer step"):
+        trainer.train()
+
+
+def test_a_training_that_ends_before_the_last_event_warns(tmp_path):
+    def stop(state, control):
+        control.should_training_stop = state.global_step == 6
+
+    trainer = make_trainer(tmp_path, callback_of(), extra=[calling("on_step_end", stop)])
+    with pytest.warns(UserWarning, match=r"step 6, .* T = 14: it is not pruned down to bT = 2"):
+        trainer.train()
