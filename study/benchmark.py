@@ -10,21 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.errors import InputError
-from study.run import BAD_INPUT, COULD_NOT_FINISH, DONE, say_interrupted, study_path
+from study.run import COULD_NOT_FINISH, DONE, answer, say_interrupted, study_path
 from study.spec.benchmark_loading import Benchmark, load_benchmark
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    arguments = parse(argv)
-    try:
-        return run(arguments)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return say_interrupted(arguments, "study.benchmark")
+    return answer("study.benchmark", run, parse(argv))
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

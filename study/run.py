@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,14 +26,20 @@ DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    arguments = parse(argv)
+    return answer("study.run", run, parse(argv))
+
+
+def answer(
+    command: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
+) -> int:
+    """Runs a command; bad input becomes one line, Ctrl-C the way to go on."""
     try:
         return run(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
     except KeyboardInterrupt:
-        return say_interrupted(arguments)
+        return say_interrupted(arguments, command)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

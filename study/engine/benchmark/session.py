@@ -1,6 +1,7 @@
 """One run of the driver over a benchmark: from the checked input to results.csv."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from study.training.plan import make_plan
 OBJECTIVE = "dev_mcc"
 """What the live table shows and a diverged run lacks; nothing is chosen by it."""
 Shares = dict[Key, Resources]
+STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
+"""MLflow's word for how the benchmark ended."""
 COLUMNS = ("backbone", "task", "method", "seed")
 
 
@@ -54,7 +57,7 @@ def run_benchmark(
         with locked(folder):
             ledger = _open_ledger(folder, material)
             tracker = Tracker(folder, tracking_uri, path.name)
-            return _run(ledger, tracker, material, runs, available, wanted, console)
+            return _Driver(ledger, tracker, material, runs, available, wanted, console).run()
     finally:
         ray.shutdown()
 
@@ -83,76 +86,68 @@ def _check_data(ledger: Ledger, material: Material) -> None:
                 )
 
 
-def _run(
-    ledger: Ledger,
-    tracker: Tracker,
-    material: Material,
-    runs: Sequence[Run],
-    available: Sequence[Run],
-    wanted: Shares,
-    console: Console,
-) -> Ended:
-    """Runs what is left, and writes results.csv however that ends."""
-    tracker(OPENED, ledger.record)
-    gave_up = ""
-    write = partial(write_results, ledger.folder, runs, ledger.record, material.lacking)
-    write()
-    if left_to_do(available, ledger.record):
-        gave_up = _fit(ledger, tracker, material, runs, available, wanted, console)
-    write()
-    if gave_up:
-        tracker.close(ledger.record, "FAILED")
-        console.print(f"the benchmark could not finish: {gave_up}", markup=False)
-        return Ended.FAILED
-    ended = _ended(ledger.record, available)
-    status = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}[ended]
-    tracker.close(ledger.record, status)
-    return ended
+@dataclass
+class _Driver:
+    """What one run of the driver works with."""
 
+    ledger: Ledger
+    tracker: Tracker
+    material: Material
+    runs: Sequence[Run]
+    available: Sequence[Run]
+    wanted: Shares
+    console: Console
 
-def _fit(
-    ledger: Ledger,
-    tracker: Tracker,
-    material: Material,
-    runs: Sequence[Run],
-    available: Sequence[Run],
-    wanted: Shares,
-    console: Console,
-) -> str:
-    def plan(run: Run) -> tuple[int, int]:
+    def run(self) -> Ended:
+        """Runs what is left, and writes results.csv however that ends."""
+        self.tracker(OPENED, self.ledger.record)
+        self._write()
+        gave_up = self._fit() if left_to_do(self.available, self.ledger.record) else ""
+        self._write()
+        ended = Ended.FAILED if gave_up else _ended(self.ledger.record, self.available)
+        if gave_up:
+            text = f"the benchmark could not finish: {gave_up}"
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.tracker.close(self.ledger.record, STATUS[ended])
+        return ended
+
+    def _write(self) -> None:
+        lacking = self.material.lacking
+        write_results(self.ledger.folder, self.runs, self.ledger.record, lacking)
+
+    def _fit(self) -> str:
+        """Lets Ray Tune work; returns why it gave up, "" if it did not."""
+        concurrent = max(share.concurrent for share in self.wanted.values())
+        searcher = RunSearcher(
+            self.ledger, self.runs, self.available, self._plan, lambda run: self.wanted[run.key]
+        )
+        recorder = RunRecorder(self.ledger)
+        progress = Progress(
+            self.console,
+            metric=OBJECTIVE,
+            columns=COLUMNS,
+            trials=len(self.available),
+            concurrent=concurrent,
+            maximize=None,
+        )
+        folder = self.ledger.folder
+        self.ledger.listeners = [progress, self.tracker, _Checkpoints(folder)]
+        worker = tune.with_parameters(
+            RunWorker,
+            runs=list(self.runs),
+            material=self.material,
+            folder=folder,
+            objective=OBJECTIVE,
+        )
+        with progress:
+            fit(tune.with_resources(worker, _share), searcher, recorder, folder, concurrent)
+        return searcher.gave_up
+
+    def _plan(self, run: Run) -> tuple[int, int]:
         if run.cell.is_baseline:
             return 1, 1
-        made = make_plan(run.spec, material.train_rows[run.spec.task], matrices=1)
+        made = make_plan(run.spec, self.material.train_rows[run.spec.task], matrices=1)
         return made.total_steps, len(made.report_steps)
-
-    concurrent = max(resources.concurrent for resources in wanted.values())
-    searcher = RunSearcher(ledger, runs, available, plan, lambda run: wanted[run.key])
-    recorder = RunRecorder(ledger)
-    progress = Progress(
-        console,
-        metric=OBJECTIVE,
-        columns=COLUMNS,
-        trials=len(available),
-        concurrent=concurrent,
-        maximize=None,
-    )
-    ledger.listeners = [progress, tracker, _Checkpoints(ledger.folder)]
-    worker = tune.with_parameters(
-        RunWorker,
-        runs=list(runs),
-        material=material,
-        folder=ledger.folder,
-        objective=OBJECTIVE,
-    )
-    with progress:
-        fit(
-            tune.with_resources(worker, _share),
-            searcher,
-            recorder,
-            ledger.folder,
-            concurrent,
-        )
-    return searcher.gave_up
 
 
 def _share(config: dict[str, float]) -> tune.PlacementGroupFactory:

@@ -1,0 +1,48 @@
+"""What the tests of PEFT's formats share: tiny models, what PEFT makes of a folder."""
+
+import json
+from pathlib import Path
+
+import peft
+import torch
+from tiny_models import Run, tiny_batch, tiny_model
+
+from adapters import CubicBudget, save_peft_adalora, save_peft_lora
+
+FAMILIES = ("opt", "bert", "esm")
+SAVES = {"LORA": save_peft_lora, "ADALORA": save_peft_adalora}
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+Q_PROJ = "model.decoder.layers.0.self_attn.q_proj"
+
+
+@torch.no_grad()
+def logits(model):
+    batch = {key: value for key, value in tiny_batch(99).items() if key != "labels"}
+    return model.eval()(**batch).logits
+
+
+def same(left, right):
+    torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
+
+
+def by_peft(folder, family="opt"):
+    return logits(peft.PeftModel.from_pretrained(tiny_model(family), folder))
+
+
+def trained(family="opt", mode="zero"):
+    """A run after its last event, of 4 triplets a matrix 1.5 alive on average."""
+    budget = CubicBudget(20, 4, 2, 12, final_fraction=0.25, deltaT=3)
+    return Run(budget, family=family, prune_mode=mode).steps(20)
+
+
+def perturb(model, scale=0.3):
+    """Random values in place of what training would have left."""
+    generator = torch.Generator().manual_seed(4)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += scale * torch.randn(parameter.shape, generator=generator)
+
+
+def edit_config(folder, **changes):
+    path = Path(folder) / CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
