@@ -43,6 +43,11 @@ class Cell:
     spec: StudySpec
 
     @property
+    def named(self) -> str:
+        """The labels, for messages."""
+        return ", ".join(filter(None, (self.backbone, self.task, self.method)))
+
+    @property
     def is_baseline(self) -> bool:
         """Whether the cell needs no backbone, and one run."""
         return not self.backbone

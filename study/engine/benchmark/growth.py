@@ -20,7 +20,8 @@ def changes_of_benchmark(now: Benchmark) -> Changes:
             for what, settings in _settings(before).items()
             if after.get(what) != settings
         ]
-        return [*found[:3], *([f"and {len(found) - 3} more"] if len(found) > 3 else [])]
+        more = [f"and {len(found) - 3} more"] if len(found) > 3 else []
+        return ["; ".join([*found[:3], *more])] if found else []
 
     return changes
 
@@ -28,9 +29,7 @@ def changes_of_benchmark(now: Benchmark) -> Changes:
 def _settings(benchmark: Benchmark) -> dict[str, object]:
     """Of every cell and seed by name: what decides its results."""
     cells: dict[str, object] = {
-        " / ".join(filter(None, (cell.backbone, cell.task, cell.method))): cell.spec.model_dump(
-            exclude={"resources", "search", "scheduler"}
-        )
+        cell.named: cell.spec.model_dump(exclude={"resources", "search", "scheduler"})
         for cell in benchmark.cells
     }
     return cells | {f"seed {seed}": seed for seed in benchmark.spec.seeds}

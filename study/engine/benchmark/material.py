@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import ray
 
-from study.engine.benchmark.runs import Run
+from study.engine.benchmark.runs import Run, check_cell
 from study.engine.preparation import warn
 from study.errors import UnavailableError
 from study.models import load_backbone
@@ -18,7 +18,6 @@ from study.spec import BackboneSpec, TaskSpec
 from study.tasks import Task, load_task
 from study.training.encoded import EncodedTask
 from study.training.encoding import encode_task
-from study.training.steps import check_schedules
 
 Say = Callable[[str], None]
 Part = TypeVar("Part", BackboneSpec, TaskSpec)
@@ -83,7 +82,7 @@ def gather(runs: Iterable[Run], say: Say) -> Material:
         material.train_rows[task] = len(sequences.train)
     for run in runs:
         if material.lacking(run) is None and not run.cell.is_baseline:
-            check_schedules(run.spec, len(loaded[run.cell.spec.task].train))
+            check_cell(run.cell, len(loaded[run.cell.spec.task].train))
             _encode(material, run, loaded[run.cell.spec.task], say)
     return material
 

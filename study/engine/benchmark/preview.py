@@ -10,8 +10,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from study.engine.benchmark.runs import runs_of
+from study.engine.benchmark.runs import check_cell, runs_of
+from study.engine.preparation import warn
 from study.engine.resources import describe
+from study.errors import UnavailableError
 from study.models.inspect import sizes_of
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
@@ -21,7 +23,6 @@ from study.spec.cells import Cell
 from study.tasks import load_task
 from study.tasks.published import planned_rows
 from study.training.plan import make_plan
-from study.training.steps import check_schedules
 
 Row = tuple[str, ...]
 FILE_WIDTH = 130
@@ -40,14 +41,14 @@ def preview(benchmark: Benchmark) -> None:
     cells = [cell for cell in benchmark.cells if not cell.is_baseline]
     facts = {cell.spec.task: _facts(cell.spec.task) for cell in benchmark.cells}
     for cell in cells:
-        check_schedules(cell.spec, facts[cell.spec.task][0])
+        check_cell(cell, facts[cell.spec.task][0])
+    sizes = {cell.spec.backbone.name: _sizes(cell.spec) for cell in cells}
     for line in _overview(benchmark, cells):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     schedules = [(cell, _schedule(cell, facts[cell.spec.task][0])) for cell in cells]
     names = ("task", "method", "backbone", "sequences", "lr", "steps", "mask events", "b", "kept")
     _print(console, "schedules (b: triplets a matrix; kept: on average, after chance)", names,
            _grouped(schedules, ("task", "method", "backbone")))  # fmt: skip
-    sizes = {cell.spec.backbone.name: _sizes(cell.spec) for cell in cells}
     parameters = [
         (cell, _parameters(cell.spec, sizes[cell.spec.backbone.name], facts[cell.spec.task][1]))
         for cell in cells
@@ -104,12 +105,19 @@ def _kept(spec: StudySpec) -> float:
     return (1 - adapter.p) * adapter.bT + back * (adapter.b0 - adapter.bT)
 
 
-def _sizes(spec: StudySpec) -> Sizes:
-    return sizes_of(spec.backbone.name, spec.backbone.revision)
+def _sizes(spec: StudySpec) -> Sizes | None:
+    """The sizes of a backbone; None where the hub cannot be asked."""
+    try:
+        return sizes_of(spec.backbone.name, spec.backbone.revision)
+    except UnavailableError as error:
+        warn(str(error))
+        return None
 
 
-def _parameters(spec: StudySpec, sizes: Sizes, num_labels: int) -> Row:
+def _parameters(spec: StudySpec, sizes: Sizes | None, num_labels: int) -> Row:
     """Adapters at the start and as kept at the end, head, all that train, and their share."""
+    if sizes is None:
+        return ("?",) * 5
     adapter, head = spec.adapter, sizes.head_parameters(num_labels)
     backbone = sizes.backbone_parameters
     start = kept = 0

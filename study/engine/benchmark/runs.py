@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.engine.record import StudyRecord, TrialRecord
+from study.errors import InputError
 from study.spec import SeedsSpec, StudySpec
 from study.spec.benchmark_loading import Benchmark
 from study.spec.cells import Cell
+from study.training.steps import check_schedules
 
 Key = tuple[str, str, str, int | None]
 """Backbone, task, method and seed: what a run is known by, whatever else there is beside it."""
@@ -72,6 +74,18 @@ def runs_of(benchmark: Benchmark) -> list[Run]:
         for seed in benchmark.spec.seeds
         for cell in cells
     ]
+
+
+def check_cell(cell: Cell, train_rows: int) -> None:
+    """Refuses a cell without a mask event before T, or with fewer steps than reports.
+
+    Raises:
+        InputError: it is one; names the cell.
+    """
+    try:
+        check_schedules(cell.spec, train_rows)
+    except InputError as error:
+        raise InputError(f"{error} (of {cell.named})") from None
 
 
 def standing(record: StudyRecord) -> dict[Key, TrialRecord]:

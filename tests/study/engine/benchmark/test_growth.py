@@ -32,10 +32,10 @@ def test_a_benchmark_goes_on_with_more_than_before(
     ("other", "found"),
     [
         ("seeds=[1,2]", r"seed 0 \(left out\)"),
-        ("methods=[adalora_rs]", r"opt-dna-mini / mine / linear_probe \(left out\)"),
-        ("training.lr=1e-3", r"opt-dna-mini / mine / linear_probe \(set otherwise\)"),
-        ("task.train=33", r"mine / kmer \(set otherwise\), opt-dna-mini / mine / linear_probe"),
-        ("baselines=[gc]", r"mine / kmer \(left out\)"),
+        ("methods=[adalora_rs]", r"opt-dna-mini, mine, linear_probe \(left out\)"),
+        ("training.lr=1e-3", r"opt-dna-mini, mine, linear_probe \(set otherwise\)"),
+        ("task.train=33", r"mine, kmer \(set otherwise\); opt-dna-mini, mine, linear_probe"),
+        ("baselines=[gc]", r"mine, kmer \(left out\)"),
     ],
 )
 def test_a_benchmark_does_not_go_on_with_less_or_something_else(
