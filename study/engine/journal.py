@@ -11,6 +11,7 @@ report are derived from it. Events and their fields:
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value
     winner    trial, dev, test
+    data      of a benchmark: fingerprints and reports (quality, tokens) by backbone and task
 
 Every event also has `event` and `time` (seconds since the epoch). `trial` counts from 0, `report`
 and `step` from 1. Numbers that are not finite are written as null.

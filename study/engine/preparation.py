@@ -86,11 +86,12 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
     data = encode_task(spec.task, info, task)
-    _warn_of_cuts(task.name, data)
+    warn_of_cuts(task.name, data)
     return info, data
 
 
-def _warn_of_cuts(name: str, data: EncodedTask) -> None:
+def warn_of_cuts(name: str, data: EncodedTask) -> None:
+    """Warns of sequences that are longer than the tokens a backbone is given of them."""
     assert data.tokens is not None
     for split, counts in data.tokens.splits.items():
         if counts.truncated:

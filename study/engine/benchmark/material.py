@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import ray
+from ray.exceptions import RayTaskError
 
 from study.engine.benchmark.runs import Run, check_cell
-from study.engine.preparation import warn
+from study.engine.preparation import warn, warn_of_cuts
 from study.errors import UnavailableError
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo, inspect_backbone
 from study.spec import BackboneSpec, TaskSpec
 from study.tasks import Task, load_task
+from study.tasks.quality import dropped_line
 from study.training.encoded import EncodedTask
 from study.training.encoding import encode_task
 
@@ -36,6 +38,8 @@ class Material:
     train_rows: dict[TaskSpec, int] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     """Of every tokenised task, by `backbone, task`."""
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What was measured of its sequences and tokens, likewise."""
     unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
     """What cannot be had, and why."""
 
@@ -62,45 +66,60 @@ def gather(runs: Iterable[Run], say: Say) -> Material:
         InputError: backbone, data and settings of some run do not fit each other.
     """
     runs, material = list(runs), Material()
+    trained = [run for run in runs if not run.cell.is_baseline]
+    loaded = _load_tasks(material, runs, say)
+    for run in trained:
+        if run.cell.spec.task in loaded:
+            check_cell(run.cell, len(loaded[run.cell.spec.task].train))
+    for run in trained:
+        backbone = run.cell.spec.backbone
+        if backbone not in material.infos and backbone not in material.unavailable:
+            say(f"checking the weights of {run.cell.backbone}, {backbone.weights}")
+            info = _attempt(material, backbone, _checked_info)
+            material.infos |= {} if info is None else {backbone: info}
+    for run in trained:
+        if material.lacking(run) is None:
+            _encode(material, run, loaded[run.cell.spec.task], say)
+    return material
+
+
+def _load_tasks(material: Material, runs: Iterable[Run], say: Say) -> dict[TaskSpec, Task]:
     loaded: dict[TaskSpec, Task] = {}
     for run in runs:
         task = run.cell.spec.task
         if task not in loaded and task not in material.unavailable:
             say(f"reading {run.cell.task}")
             sequences = _attempt(material, task, _read)
-            loaded |= {} if sequences is None else {task: sequences}
-    for run in runs:
-        backbone = run.cell.spec.backbone
-        if not run.cell.is_baseline and backbone not in material.infos:
-            if backbone in material.unavailable:
-                continue
-            say(f"checking the weights of {run.cell.backbone}")
-            info = _attempt(material, backbone, _checked_info)
-            material.infos |= {} if info is None else {backbone: info}
-    for task, sequences in loaded.items():
-        material.tasks[task] = ray.put(sequences)
-        material.train_rows[task] = len(sequences.train)
-    for run in runs:
-        if material.lacking(run) is None and not run.cell.is_baseline:
-            check_cell(run.cell, len(loaded[run.cell.spec.task].train))
-            _encode(material, run, loaded[run.cell.spec.task], say)
-    return material
+            if sequences is not None:
+                loaded[task] = sequences
+                material.tasks[task] = ray.put(sequences)
+                material.train_rows[task] = len(sequences.train)
+    return loaded
 
 
 def _read(spec: TaskSpec) -> Task:
     task = load_task(spec)
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
+    if task.quality is not None and task.quality.dropped:
+        warn(f"{task.name}: {dropped_line(task.quality.dropped)}")
     return task
 
 
 def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
-    key = (run.cell.spec.backbone, run.cell.spec.task)
-    if key not in material.data:
-        say(f"tokenising {run.cell.task} for {run.cell.backbone}")
-        encoded = encode_task(run.cell.spec.task, material.infos[run.cell.spec.backbone], task)
-        material.fingerprints[f"{run.cell.backbone}, {run.cell.task}"] = encoded.fingerprint()
-        material.data[key] = ray.put(encoded)
+    cell, key = run.cell, (run.cell.spec.backbone, run.cell.spec.task)
+    if key in material.data:
+        return
+    encoded = encode_task(cell.spec.task, material.infos[cell.spec.backbone], task)
+    assert encoded.tokens is not None
+    say(f"{cell.backbone} reads {cell.task}:")
+    for line in encoded.tokens.lines():
+        say(f"  {line}")
+    warn_of_cuts(cell.task, encoded)
+    name = f"{cell.backbone}, {cell.task}"
+    material.fingerprints[name] = encoded.fingerprint()
+    material.reports[name] = encoded.reports()
+    material.data[key] = ray.put(encoded)
 
 
 def _attempt(material: Material, part: Part, get: Callable[[Part], Got]) -> Got | None:
@@ -117,8 +136,11 @@ def _checked_info(spec: BackboneSpec) -> BackboneInfo:
 
     Whatever is wrong with them is said once, and not by every worker; the memory is free again.
     """
-    info = inspect_backbone(spec.name, spec.revision)
-    ray.get(ray.remote(num_cpus=1, max_calls=1)(_load).remote(info, spec))
+    info = inspect_backbone(spec.name, spec.revision, with_weights=spec.weights != "random")
+    try:
+        ray.get(ray.remote(num_cpus=1, max_calls=1)(_load).remote(info, spec))
+    except RayTaskError as error:
+        raise error.cause from None
     return info
 
 

@@ -1,7 +1,8 @@
 """Ray's Searcher and scheduler of a benchmark: hand out the runs, journal what they report."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -13,12 +14,25 @@ from study.engine.ledger import Ledger
 from study.engine.resources import Resources
 from study.engine.stopping import STATE_AFTER, verdict
 from study.engine.worker import metrics_of
+from study.spec import TaskSpec
+from study.training.plan import make_plan
 
 GIVE_UP_AFTER = 3
 """A benchmark in which the first runs all crash does not go on to crash in all others."""
 
-Planner = Callable[[Run], tuple[int, int]]
-"""Run -> (optimizer steps, reports)."""
+
+@dataclass(frozen=True)
+class Planner:
+    """Run -> (optimizer steps, reports); picklable, as Ray wants."""
+
+    train_rows: Mapping[TaskSpec, int]
+
+    def __call__(self, run: Run) -> tuple[int, int]:
+        """Plans one run; a baseline is one step and one report."""
+        if run.cell.is_baseline:
+            return 1, 1
+        plan = make_plan(run.spec, self.train_rows[run.spec.task], matrices=1)
+        return plan.total_steps, len(plan.report_steps)
 
 
 class RunSearcher(Searcher):  # type: ignore[misc]
@@ -30,7 +44,7 @@ class RunSearcher(Searcher):  # type: ignore[misc]
         runs: Sequence[Run],
         available: Sequence[Run],
         planner: Planner,
-        wanted: Callable[[Run], Resources],
+        wanted: Mapping[Key, Resources],
     ) -> None:
         super().__init__(metric=ledger.metric, mode="max")
         self.ledger = ledger
@@ -49,7 +63,7 @@ class RunSearcher(Searcher):  # type: ignore[misc]
         trial = standing(self.ledger.record).get(run.key)
         number = self._create(run) if trial is None or trial.state != "running" else trial.number
         self._numbers[trial_id] = number
-        wanted = self.wanted(run)
+        wanted = self.wanted[run.key]
         return {
             "trial": number,
             "run": self._places[run.key],

@@ -12,7 +12,7 @@ from rich.console import Console
 from study.engine.benchmark.material import Material, gather
 from study.engine.benchmark.results import write_results
 from study.engine.benchmark.runs import Key, Run, crashed, left_to_do, runs_of, standing
-from study.engine.benchmark.scheduling import RunRecorder, RunSearcher
+from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
 from study.engine.benchmark.worker import RunWorker
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
@@ -26,7 +26,6 @@ from study.engine.session import Ended, created_with
 from study.engine.tracking import Tracker
 from study.errors import InputError
 from study.spec.benchmark_loading import Benchmark, dump_benchmark
-from study.training.plan import make_plan
 
 OBJECTIVE = "dev_mcc"
 """What the live table shows and a diverged run lacks; nothing is chosen by it."""
@@ -70,7 +69,7 @@ def _open_ledger(folder: StudyFolder, material: Material) -> Ledger:
     else:
         ledger.note("resumed", created_with=created_with())
     _check_data(ledger, material)
-    ledger.note("data", fingerprints=material.fingerprints)
+    ledger.note("data", fingerprints=material.fingerprints, reports=material.reports)
     return ledger
 
 
@@ -111,6 +110,12 @@ class _Driver:
         self.tracker.close(self.ledger.record, STATUS[ended])
         return ended
 
+    def _tidy(self, event: Event, record: StudyRecord) -> None:
+        """Once a run has ended its scores are what is wanted: on disk, and not its checkpoint."""
+        if event["event"] == "ended":
+            self.ledger.folder.checkpoint(event["trial"]).unlink(missing_ok=True)
+            self._write()
+
     def _write(self) -> None:
         lacking = self.material.lacking
         write_results(self.ledger.folder, self.runs, self.ledger.record, lacking)
@@ -118,9 +123,8 @@ class _Driver:
     def _fit(self) -> str:
         """Lets Ray Tune work; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.wanted.values())
-        searcher = RunSearcher(
-            self.ledger, self.runs, self.available, self._plan, lambda run: self.wanted[run.key]
-        )
+        planner = Planner(self.material.train_rows)
+        searcher = RunSearcher(self.ledger, self.runs, self.available, planner, self.wanted)
         recorder = RunRecorder(self.ledger)
         progress = Progress(
             self.console,
@@ -131,7 +135,7 @@ class _Driver:
             maximize=None,
         )
         folder = self.ledger.folder
-        self.ledger.listeners = [progress, self.tracker, _Checkpoints(folder)]
+        self.ledger.listeners = [progress, self.tracker, self._tidy]
         worker = tune.with_parameters(
             RunWorker,
             runs=list(self.runs),
@@ -142,12 +146,6 @@ class _Driver:
         with progress:
             fit(tune.with_resources(worker, _share), searcher, recorder, folder, concurrent)
         return searcher.gave_up
-
-    def _plan(self, run: Run) -> tuple[int, int]:
-        if run.cell.is_baseline:
-            return 1, 1
-        made = make_plan(run.spec, self.material.train_rows[run.spec.task], matrices=1)
-        return made.total_steps, len(made.report_steps)
 
 
 def _share(config: dict[str, float]) -> tune.PlacementGroupFactory:
@@ -164,14 +162,3 @@ def _ended(record: StudyRecord, available: Sequence[Run]) -> Ended:
         labels = ", ".join(str(trial.params[name]) for name in COLUMNS)
         warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
     return Ended.FAILED if broken else Ended.DONE
-
-
-class _Checkpoints:
-    """Deletes a run's checkpoint once it has ended: its scores are what is wanted."""
-
-    def __init__(self, folder: StudyFolder) -> None:
-        self.folder = folder
-
-    def __call__(self, event: Event, record: StudyRecord) -> None:
-        if event["event"] == "ended":
-            self.folder.checkpoint(event["trial"]).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import ray
 from bench import ReadBenchmark
 from mlflow import MlflowClient
 
+import study
 from study.engine import execution
 from study.engine.benchmark import session
 from study.engine.benchmark.session import run_benchmark
@@ -66,6 +68,8 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_seeds(
     assert float(rows[2]["kept_parameters"]) < float(rows[2]["adapter_parameters"])
 
     folder = StudyFolder(tmp_path / "runs" / "small")
+    [data] = [e for e in Journal(folder.journal).read() if e["event"] == "data"]
+    assert data["reports"]["opt-dna-mini, mine"]["tokens"]["splits"]["test"]["truncated"] == 0
     before = Journal(folder.journal).read()
     ended, more = go("seeds=[0,1,2]", "baselines=[majority,kmer]")
     assert ended is Ended.DONE
@@ -107,6 +111,18 @@ def test_what_the_hub_cannot_give_is_left_out_and_said(
 def test_a_benchmark_of_which_nothing_can_be_had_is_refused(go: Go) -> None:
     with pytest.raises(InputError, match=r"nothing can be run: .*facebook/opt-125m"):
         go("backbones=[opt-125m]", "baselines=[]")
+
+
+def test_damaged_weights_are_refused_in_one_line_and_nothing_is_written(
+    go: Go, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(Path(study.__file__).parent / "models" / "opt_dna_mini", model)
+    (model / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(InputError, match=r"model: the weights must be safetensors") as caught:
+        go(f"backbones=[{model}]", "baselines=[]")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "runs" / "small").exists()
 
 
 def test_a_schedule_without_an_event_is_refused_before_anything_runs(

@@ -1,15 +1,18 @@
 """Handing out runs and journalling their reports, without Ray's loop."""
 
+import pickle
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 from bench import OpenLedger, ReadBenchmark
 from ray.tune.search import Searcher
 
 from study.engine.benchmark.runs import runs_of
-from study.engine.benchmark.scheduling import RunRecorder, RunSearcher
+from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
 from study.engine.ledger import Ledger
 from study.engine.resources import Resources
 
@@ -22,7 +25,8 @@ def searcher(read_benchmark: ReadBenchmark) -> Hand:
     share = Resources(cpus=1, gpus=0.0, concurrent=2)
 
     def make(ledger: Ledger) -> RunSearcher:
-        return RunSearcher(ledger, runs, runs[1:], lambda run: (8, 2), lambda run: share)
+        planner = Planner({run.spec.task: 32 for run in runs})
+        return RunSearcher(ledger, runs, runs[1:], planner, {run.key: share for run in runs})
 
     return make
 
@@ -108,3 +112,14 @@ def test_a_last_report_without_an_end_is_ended_when_the_benchmark_goes_on(
     reopened = open_bench()
     RunRecorder(reopened)
     assert reopened.record.trials[0].state == "complete"
+
+
+def test_searcher_and_recorder_can_be_pickled_while_the_driver_listens(
+    open_bench: OpenLedger, searcher: Hand
+) -> None:
+    ledger = open_bench()
+    lock = threading.RLock()
+    ledger.listeners = [lambda event, record: lock.release()]
+    handing, recorder = searcher(ledger), RunRecorder(ledger)
+    for thing in (handing, recorder):
+        assert pickle.loads(ray.cloudpickle.dumps(thing)) is not None
