@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(study: Path, to: str, out: Path) -> None:
     from study.engine.folder import StudyFolder
+    from study.models.families import FAMILIES
     from study.spec import load_spec
 
     folder = StudyFolder(study)
@@ -68,6 +69,11 @@ def _export(study: Path, to: str, out: Path) -> None:
             f"--to {to}: the winner must have adapters, found method {spec.adapter.method}; "
             "take --to merged"
         )
+    if to != "merged" and spec.backbone.random_seed is not None:
+        raise InputError(
+            f"--to {to}: the backbone must be one that PEFT can load, but the winner's has random "
+            "weights, which are stored nowhere; take --to merged"
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"--out {out}: must be an empty folder or none, found a used one")
     prepared, info = _winner(spec, folder.best)
@@ -77,6 +83,9 @@ def _export(study: Path, to: str, out: Path) -> None:
         raise InputError(
             f"--out {out}: must be a folder that can be written, but: {error.strerror}"
         ) from error
+    module, name = FAMILIES[info.family].classifier.split(":")
+    if module.startswith("study."):  # transformers' Auto classes do not know it.
+        print(f"load the model with {module}.{name}.from_pretrained")  # noqa: T201
 
 
 def _winner(spec: "StudySpec", best: Path) -> "tuple[Prepared, BackboneInfo]":
@@ -86,7 +95,9 @@ def _winner(spec: "StudySpec", best: Path) -> "tuple[Prepared, BackboneInfo]":
     from study.models import head_labels, inspect_backbone, load_backbone
     from study.training.methods import prepare
 
-    info = inspect_backbone(spec.backbone.name, spec.backbone.revision)
+    wanted = spec.backbone
+    random = wanted.random_seed is not None
+    info = inspect_backbone(wanted.name, wanted.revision, with_weights=not random)
     trained = _read(best / "head.safetensors")
     labels = head_labels(info.family, trained)
     if labels is None:
@@ -94,7 +105,9 @@ def _winner(spec: "StudySpec", best: Path) -> "tuple[Prepared, BackboneInfo]":
             f"{best / 'head.safetensors'}: must hold a head of the {info.family} family, found "
             f"{', '.join(trained) or 'nothing'}"
         )
-    backbone = load_backbone(info, num_labels=labels, dtype=spec.backbone.dtype)
+    backbone = load_backbone(
+        info, num_labels=labels, dtype=wanted.dtype, random_seed=wanted.random_seed
+    )
     prepared = prepare(spec, backbone, torch.device("cpu"))
     if prepared.backbone:
         trained |= _read(best / "model.safetensors")

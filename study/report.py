@@ -32,16 +32,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _write(folder: Path) -> list[Path]:
-    """Writes what the folder is for: a benchmark has results.csv, a study does not."""
+    """Writes what the folder is for: the spec of a benchmark has tasks, a study's one task."""
     # Imported here so that --help needs no matplotlib.
-    if (folder / "results.csv").is_file():
+    from study.engine.folder import StudyFolder
+    from study.spec.benchmark_loading import is_benchmark
+
+    found = StudyFolder(folder)
+    if found.journal.is_file() and is_benchmark(found.spec):
+        from study.engine.benchmark.results import rebuild_results
+
+        rebuild_results(found)
+    if found.results.is_file():
         from study.analysis.benchmark import write_tables
 
         return write_tables(folder)
     from study.analysis.page import write_report
-    from study.engine.folder import StudyFolder
 
-    return [write_report(StudyFolder(folder))]
+    return [write_report(found)]
 
 
 if __name__ == "__main__":

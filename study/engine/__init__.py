@@ -19,4 +19,5 @@ Map, in the order in which a study meets them:
     results.py    trials.csv, best.yaml, best/: what is left when the study is done
     summary.py    what the terminal says then
     session.py    one run of the driver, from the checked input to the last file
+    benchmark/    many cells in place of one space: python -m study.benchmark
 """

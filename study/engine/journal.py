@@ -4,14 +4,15 @@ The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trial
 report are derived from it. Events and their fields:
 
     study     version, name, spec (file name), data (its fingerprint), quality and tokens (reports
-              on the data), created_with
+              on the data), commit (of a backbone of the hub), created_with
     resumed   created_with
     created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value
     winner    trial, dev, test
-    data      of a benchmark: fingerprints and reports (quality, tokens) by backbone and task
+    data      of a benchmark: tasks (of each as a backbone reads it: fingerprint, reports,
+              commit), unavailable (cells, and why)
 
 Every event also has `event` and `time` (seconds since the epoch). `trial` counts from 0, `report`
 and `step` from 1. Numbers that are not finite are written as null.

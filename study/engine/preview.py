@@ -11,7 +11,6 @@ from study.engine.resources import Resources
 from study.models import BackboneInfo, describe
 from study.spec import CategoricalDomain, Domain, StudySpec
 from study.spec.space import trials_wanted
-from study.tasks.quality import dropped_line
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 
@@ -48,11 +47,15 @@ def print_plan(
     console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
 
 
-def print_tokens(console: Console, data: EncodedTask) -> None:
-    """Prints what a run starts with: rows dropped from train, tokens per sequence."""
-    dropped = data.quality.dropped if data.quality is not None else {}
-    _print_lines(console, _titled("data", [dropped_line(dropped)] if dropped else []))
-    _print_lines(console, _token_lines(data))
+def print_data(console: Console, data: EncodedTask) -> None:
+    """Prints what a run starts with: what the data is like, tokens per sequence."""
+    _print_lines(console, _data_lines(data))
+
+
+def _data_lines(data: EncodedTask) -> list[str]:
+    quality = [] if data.quality is None else data.quality.lines()
+    tokens = [] if data.tokens is None else data.tokens.lines()
+    return [*_titled("data", quality), *_titled("tokens", tokens)]
 
 
 def _print_lines(console: Console, lines: Iterable[str]) -> None:
@@ -65,10 +68,6 @@ def _titled(title: str, lines: Sequence[str]) -> list[str]:
     return [f"{'' if place else title:<11}{line}" for place, line in enumerate(lines)]
 
 
-def _token_lines(data: EncodedTask) -> list[str]:
-    return _titled("tokens", [] if data.tokens is None else data.tokens.lines())
-
-
 def _overview(
     spec: StudySpec, info: BackboneInfo, data: EncodedTask, resources: Resources
 ) -> list[str]:
@@ -77,8 +76,7 @@ def _overview(
         *_backbone(spec, info, data.num_labels),
         f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes; "
         f"{_strands(spec)}",
-        *_titled("data", [] if data.quality is None else data.quality.lines()),
-        *_token_lines(data),
+        *_data_lines(data),
         f"method     {spec.adapter.method}",
         f"search     {_search(spec)}",
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "

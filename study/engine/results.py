@@ -1,8 +1,6 @@
 """What is left when a study is done: trials.csv, best.yaml, best/."""
 
-import csv
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
 from study.engine.resources import Resources
+from study.engine.rows import write_rows
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
@@ -24,17 +23,6 @@ from study.training.trial import Trial
 def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
     """Writes trials.csv from the record: one row a trial, one column a name."""
     write_rows(folder.trials, [_row(trial) for trial in record.trials.values()])
-
-
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes a csv with every column that some row has, in one move."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:

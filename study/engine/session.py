@@ -14,7 +14,7 @@ from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import StudyLedger
 from study.engine.preparation import warn
-from study.engine.preview import print_plan, print_tokens
+from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
 from study.engine.stopping import rungs
@@ -91,13 +91,13 @@ def run_study(
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    print_tokens(console, data)
+    print_data(console, data)
     start_ray(address)
     try:
         wanted = resources(spec, ray.cluster_resources())
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):
-            ledger = _open_ledger(folder, spec, data)
+            ledger = _open_ledger(folder, spec, info, data)
             tracker = Tracker(folder, tracking_uri, path.name)
             ended = _run(ledger, tracker, info, data, wanted, console)
             if ended is Ended.DONE:
@@ -133,13 +133,15 @@ def created_with() -> dict[str, str]:
     return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
 
 
-def _open_ledger(folder: StudyFolder, spec: StudySpec, data: EncodedTask) -> StudyLedger:
+def _open_ledger(
+    folder: StudyFolder, spec: StudySpec, info: BackboneInfo, data: EncodedTask
+) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
     if ledger.opened:
         ledger.note("resumed", created_with=created_with())
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        known = {"data": data.fingerprint(), **data.reports()}
+        known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
         ledger.note("study", version=1, **names, **known, created_with=created_with())
     return ledger
 

@@ -54,6 +54,12 @@ class BackboneInfo:
     has_tokenizer_json: bool
 
     @property
+    def commit(self) -> str | None:
+        """The hub's commit that the files are of; None for a local folder."""
+        snapshot = self.folder.parent.name == "snapshots" and self.source != str(self.folder)
+        return self.folder.name if snapshot else None
+
+    @property
     def kin(self) -> Kin:
         """The family whose special tokens, pooling and head it shares."""
         return FAMILIES[self.family].kin

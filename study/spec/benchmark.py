@@ -4,19 +4,21 @@ Settings are written as `--set` writes them, `training.lr: 3e-5`, and say everyt
 sections say. Each run is a study of one trial; how its settings come together is in cells.py.
 """
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from study.paper.reference import BACKBONES
 from study.spec.leaves import Seed, Text
 from study.spec.methods import Adapter
 from study.spec.rules import Section, refuse, shown, suggestion
+from study.spec.task_names import PUBLISHED
 
-METHODS: tuple[str, ...] = tuple(
-    member.model_fields["method"].default for member in get_args(get_args(Adapter)[0])
-)
+METHOD_SPECS: tuple[type[Section], ...] = get_args(get_args(Adapter)[0])
+METHODS: tuple[str, ...] = tuple(spec.model_fields["method"].default for spec in METHOD_SPECS)
 Baseline = Literal["majority", "gc", "kmer"]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 Settings = dict[str, Any]
@@ -44,6 +46,15 @@ Method = Annotated[Entry, _entry("adapter.method")]
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
 
 
+OWNED = {
+    "backbone.name": "backbones",
+    "task.name": "tasks",
+    "task.path": "tasks",
+    "adapter.method": "methods",
+}
+"""Settings that make a label mean what it says, and the axis whose entries alone have them."""
+
+
 class Where(Section):
     """Which runs a rule concerns: shell patterns on the labels, as in `prom/*`."""
 
@@ -59,6 +70,16 @@ class Rule(Section):
     set: Settings = Field(default_factory=dict)
     best: Annotated[Path, Field(strict=False)] | None = None
     """A study's best.yaml, whose adapter and training sections come before `set`."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Rule":
+        if not self.set and self.best is None:
+            refuse((), "a rule must have set or best, but has neither; add one or remove the rule")
+        for setting, axis in OWNED.items():
+            if setting in self.set:
+                text = f"{setting} belongs to an entry of {axis}, whose label says what it is"
+                refuse(("set", setting), f"{text}; set it there", self.set[setting])
+        return self
 
 
 class BenchmarkSpec(Section):
@@ -96,6 +117,27 @@ class BenchmarkSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _labels_mean_what_they_say(self) -> "BenchmarkSpec":
+        """Published numbers stand beside a label, so it must not name something else."""
+        known: dict[str, tuple[str, Collection[str]]] = {
+            "backbones": ("backbone.name", tuple(BACKBONES.values())),
+            "tasks": ("task.name", PUBLISHED),
+            "methods": ("adapter.method", METHODS),
+        }
+        for axis, (setting, names) in known.items():
+            for place, entry in enumerate(getattr(self, axis)):
+                meant = entry.set.get(setting)
+                if meant != entry.label and meant in names and entry.label in names:
+                    text = f"label {entry.label} must have {setting}: {entry.label}"
+                    fix = "correct it, or choose another label"
+                    refuse((axis, str(place)), f"{text}, but got {meant}; {fix}", meant)
+                if axis == "tasks" and entry.label in names and meant not in names:
+                    fix = f"add {setting}: {entry.label}, or choose another label"
+                    text = f"label {entry.label} must have {setting}: {entry.label}"
+                    refuse((axis, str(place)), f"{text}, but got {shown(meant)}; {fix}", meant)
+        return self
+
+    @model_validator(mode="after")
     def _labels_of_baselines(self) -> "BenchmarkSpec":
         for place, method in enumerate(self.methods):
             if method.label in BASELINES:
@@ -112,6 +154,7 @@ class BenchmarkSpec(Section):
         """The axis of which a rule matches no label, and its labels; None if it matches some."""
         for axis in ("backbone", "task", "method"):
             labels = [entry.label for entry in getattr(self, f"{axis}s")]
+            labels += self.baselines if axis == "method" else ()
             pattern = getattr(rule.where, axis)
             if labels and not any(fnmatchcase(label, pattern) for label in labels):
                 return axis, labels

@@ -20,6 +20,7 @@ from study.spec.reader import Document, KeyPath, Place, parse
 from study.spec.rules import suggestion
 from study.spec.schema import StudySpec
 
+_AXES = {"backbones", "tasks", "methods", "baselines"}
 _PATHS = ("task.path", "backbone.name")
 
 
@@ -42,7 +43,7 @@ def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmar
     """
     path, source = library.find(path_or_name, "benchmarks")
     document = read_document(path, source)
-    if not {"backbones", "tasks", "methods", "baselines"} & set(document.values):
+    if not _AXES & set(document.values):
         raise InputError(
             f"{source}: must be a benchmark, with tasks and with backbones and methods or "
             "baselines, but is none; run a study with python -m study.run"
@@ -56,6 +57,15 @@ def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmar
         raise input_error(error, document) from error
     _check_rules(spec, document)
     return Benchmark(spec, make_cells(spec, document))
+
+
+def is_benchmark(file: Path) -> bool:
+    """Whether a YAML file is there and asks for a benchmark.
+
+    Raises:
+        InputError: the file is no mapping.
+    """
+    return file.is_file() and bool(_AXES & set(read_document(file, str(file)).values))
 
 
 def _check_rules(spec: BenchmarkSpec, document: Document) -> None:

@@ -15,15 +15,15 @@ from pydantic import ValidationError
 
 from study.errors import InputError
 from study.paper.reference import hyperparameters
-from study.spec.benchmark import BenchmarkSpec, Entry, Rule, Settings
+from study.spec.benchmark import METHOD_SPECS, BenchmarkSpec, Entry, Rule, Settings
 from study.spec.loading import load_spec
 from study.spec.messages import input_error
 from study.spec.reader import Document, KeyPath, Place
 from study.spec.rules import suggestion
 from study.spec.schema import StudySpec
 
-SECTIONS = ("backbone", "task", "adapter", "training", "seeds", "resources")
-"""Sections of a study that a benchmark sets; it has no search and no early stopping."""
+SECTIONS = ("backbone", "task", "adapter", "training", "resources")
+"""Sections of a study that a benchmark sets: it has no search and no rungs, and its own seeds."""
 _BUDGET = ("b0", "bT", "deltaT", "beta1", "beta2", "final_fraction", "matrices")
 _SAID = {"adalora_rs": (*_BUDGET, "p"), "adalora": _BUDGET, "lora": ("matrices",)}
 """What Table S1 says of each method."""
@@ -153,11 +153,20 @@ class _Composer:
                     f"as in training.lr{suggestion(section, SECTIONS)}"
                 )
             values = composed.values.setdefault(section, {})
+            option = owner[0] == "rules" and not place.line
+            if option and section == "adapter" and self._is_foreign(values, leaf):
+                continue
             other = {"training.epochs": "steps", "training.steps": "epochs"}.get(dotted)
-            if other is not None and value is not None:
+            if other is not None and f"training.{other}" not in settings:
                 values.pop(other, None)
             values[leaf] = value
             composed.places[section, leaf] = place
+
+    @staticmethod
+    def _is_foreign(adapter: dict[str, Any], leaf: str) -> bool:
+        """Whether other methods than this one know a setting: an option for all runs."""
+        known = {c.model_fields["method"].default: c.model_fields for c in METHOD_SPECS}
+        return leaf not in known[adapter["method"]] and any(leaf in f for f in known.values())
 
 
 def _best(path: Path) -> StudySpec:

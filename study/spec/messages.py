@@ -57,9 +57,11 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
     kind, found, ctx = details["type"], details["input"], details.get("ctx", {})
     if kind in _COMPARISONS:
         sign, key = _COMPARISONS[kind]
-        leaf = path[-2] if path[-1] in ("low", "high", "choices") else path[-1]
+        inner = path[-1] in ("low", "high", "choices") or isinstance(path[-1], int)
+        leaf = path[-2] if inner else path[-1]
+        got = leaf if isinstance(path[-1], int) else path[-1]
         bound = f"{ctx[key]:g}" if isinstance(ctx[key], float) else ctx[key]
-        return f"{leaf} {sign} {bound} must hold, but got {path[-1]}={shown(found)}"
+        return f"{leaf} {sign} {bound} must hold, but got {got}={shown(found)}"
     if kind in _EXPECTED:
         fix = "; this cannot be searched" if isinstance(found, dict) and "type" in found else ""
         return f"must be {_EXPECTED[kind]}, but got {shown(found)}{fix}"
@@ -73,7 +75,7 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
         return "must be given"
     if kind == "finite_number":
         return f"must be finite, but got {found!r}"
-    if kind == "string_too_short":
+    if kind in ("string_too_short", "too_short"):
         return "must not be empty"
     return details["msg"]
 

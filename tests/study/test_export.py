@@ -48,18 +48,22 @@ def three_classes(folder: Path) -> Path:
     return folder
 
 
-def train(folder: Path, method: str) -> Trial:
+def train(folder: Path, method: str, random_seed: int | None = None) -> Trial:
     """Writes into `folder` what a study leaves of its winner, trained for 6 steps."""
+    weights = {} if random_seed is None else {"weights": "random", "weights_seed": random_seed}
     folder.mkdir()
     spec = StudySpec.model_validate(
         {
+            "backbone": weights,
             "task": {"path": three_classes(folder / "task")},
             "adapter": {"method": method, **ADAPTERS[method]},
             "training": {"steps": 6, "batch_size": 4, "lr": 5e-3, "reports": 1},
         }
     )
     info, data = prepare_data(spec)
-    backbone = load_backbone(info, num_labels=data.num_labels, dtype="float32")
+    backbone = load_backbone(
+        info, num_labels=data.num_labels, dtype="float32", random_seed=random_seed
+    )
     trial = Trial(spec, backbone, data, torch.device("cpu"))
     trial.train_until(6)
     for module in adapted_layers(trial.model).values():
@@ -220,3 +224,18 @@ def test_the_base_model_is_named_in_the_folder(finished: Finished, tmp_path: Pat
     assert config["base_model_name_or_path"] == str(EMBEDDED["opt-dna-mini"].resolve())
     assert config["task_type"] == "SEQ_CLS"
     assert config["modules_to_save"] == ["score"]
+
+
+def test_random_weights_are_exported_whole_and_not_as_an_adapter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = train(tmp_path / "study", "lora", random_seed=7)
+    assert main([str(tmp_path / "study"), "--to", "peft-lora", "--out", str(tmp_path / "a")]) == 2
+    assert "random weights, which are stored nowhere" in capsys.readouterr().err
+    assert main([str(tmp_path / "study"), "--to", "merged", "--out", str(tmp_path / "b")]) == 0
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "b", dtype="float32")
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        expected = trial.model.eval()(input_ids=ids, use_cache=False).logits
+        found = model.eval()(input_ids=ids).logits
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

@@ -3,6 +3,7 @@
 What the hub cannot give is no error here: the runs that need it are left out, and why is said.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,13 +18,31 @@ from study.models import load_backbone
 from study.models.inspect import BackboneInfo, inspect_backbone
 from study.spec import BackboneSpec, TaskSpec
 from study.tasks import Task, load_task
-from study.tasks.quality import dropped_line
 from study.training.encoded import EncodedTask
 from study.training.encoding import encode_task
 
 Say = Callable[[str], None]
 Part = TypeVar("Part", BackboneSpec, TaskSpec)
 Got = TypeVar("Got")
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the journal keeps of one task as one backbone reads it."""
+
+    backbone: str
+    task: str
+    settings: dict[str, Any]
+    commit: str | None
+    """Of the hub's model; None for a local one."""
+    fingerprint: str
+    reports: dict[str, Any]
+    """Its quality, and its tokens."""
+
+    @property
+    def key(self) -> str:
+        """By which the same data is known again."""
+        return json.dumps([self.backbone, self.task, self.settings], sort_keys=True)
 
 
 @dataclass
@@ -36,10 +55,7 @@ class Material:
         default_factory=dict
     )
     train_rows: dict[TaskSpec, int] = field(default_factory=dict)
-    fingerprints: dict[str, str] = field(default_factory=dict)
-    """Of every tokenised task, by `backbone, task`."""
-    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What was measured of its sequences and tokens, likewise."""
+    facts: dict[tuple[BackboneSpec, TaskSpec], DataFacts] = field(default_factory=dict)
     unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
     """What cannot be had, and why."""
 
@@ -94,6 +110,8 @@ def _load_tasks(material: Material, runs: Iterable[Run], say: Say) -> dict[TaskS
                 loaded[task] = sequences
                 material.tasks[task] = ray.put(sequences)
                 material.train_rows[task] = len(sequences.train)
+                for line in [] if sequences.quality is None else sequences.quality.lines():
+                    say(f"  {line}")
     return loaded
 
 
@@ -101,8 +119,6 @@ def _read(spec: TaskSpec) -> Task:
     task = load_task(spec)
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
-    if task.quality is not None and task.quality.dropped:
-        warn(f"{task.name}: {dropped_line(task.quality.dropped)}")
     return task
 
 
@@ -116,9 +132,14 @@ def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
     for line in encoded.tokens.lines():
         say(f"  {line}")
     warn_of_cuts(cell.task, encoded)
-    name = f"{cell.backbone}, {cell.task}"
-    material.fingerprints[name] = encoded.fingerprint()
-    material.reports[name] = encoded.reports()
+    material.facts[key] = DataFacts(
+        cell.backbone,
+        cell.task,
+        cell.spec.task.model_dump(mode="json", exclude_defaults=True),
+        material.infos[cell.spec.backbone].commit,
+        encoded.fingerprint(),
+        encoded.reports(),
+    )
     material.data[key] = ray.put(encoded)
 
 

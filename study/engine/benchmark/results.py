@@ -3,11 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from study.engine.benchmark.runs import Run, standing
+from study.engine.benchmark.runs import Run, runs_of, standing
 from study.engine.folder import StudyFolder
+from study.engine.journal import parse_events
 from study.engine.record import StudyRecord, TrialRecord
-from study.engine.results import write_rows
+from study.engine.rows import write_rows
+from study.spec.benchmark_loading import load_benchmark
 
+OBJECTIVE = "dev_mcc"
+"""What the live table shows and a diverged run lacks; nothing is chosen by it."""
+ALWAYS = ("test_mcc", "test_auc", "trainable_parameters", "test_rows")
+"""Columns that are there before any run has ended."""
 Lacking = Callable[[Run], str | None]
 """Run -> why it cannot be made, None if it can."""
 
@@ -20,7 +26,23 @@ def write_results(
     A run that has not begun is `planned`, or `unavailable` where weights or data cannot be had.
     """
     stands = standing(record)
-    write_rows(folder.results, [_row(run, stands.get(run.key), lacking(run)) for run in runs])
+    rows = [_row(run, stands.get(run.key), lacking(run)) for run in runs]
+    write_rows(folder.results, rows, ALWAYS)
+
+
+def rebuild_results(folder: StudyFolder) -> None:
+    """Writes results.csv from spec.yaml and the journal alone.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    runs = runs_of(load_benchmark(str(folder.spec)))
+    events = parse_events(folder.journal, folder.journal.read_bytes())
+    lacking: dict[str, str] = {}
+    for event in events:
+        lacking = event.get("unavailable", lacking)
+    record = StudyRecord.of(events, OBJECTIVE)
+    write_results(folder, runs, record, lambda run: lacking.get(run.cell.named))
 
 
 def _row(run: Run, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from study.training.steps import check_schedules
 Key = tuple[str, str, str, int | None]
 """Backbone, task, method and seed: what a run is known by, whatever else there is beside it."""
 
+_TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -40,14 +42,17 @@ class Run:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the result, by leaf name; a baseline has none."""
-        if self.cell.is_baseline:
-            return {}
+        """What decides the result, by leaf name; of a baseline what its task is."""
         spec = self.cell.spec
+        task = spec.task.model_dump(mode="json", include=_TASK, exclude_none=True)
+        told = {"task_name": spec.task.name, **task}
+        if self.cell.is_baseline:
+            return told
         adapter = spec.adapter.model_dump(mode="json", exclude={"method"}, exclude_none=True)
         left_out = {"steps", "reports", "eval_batch_size"}
         training = spec.training.model_dump(mode="json", exclude=left_out, exclude_none=True)
-        values = {"dtype": spec.backbone.dtype, **adapter, **training}
+        backbone = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}
+        values = {**told, **backbone, "dtype": spec.backbone.dtype, **adapter, **training}
         return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
 
     @property

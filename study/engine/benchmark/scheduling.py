@@ -107,7 +107,8 @@ class RunSearcher(Searcher):  # type: ignore[misc]
         return number
 
     def _hopeless(self) -> bool:
-        reported = any(trial.reports for trial in self.ledger.record.trials.values())
+        trials = self.ledger.record.trials.values()
+        reported = any(trial.reports for trial in trials if trial.params["backbone"])
         if self._crashed < GIVE_UP_AFTER or reported:
             return False
         self.gave_up = f"the first {self._crashed} runs all crashed before their first report"

@@ -1,7 +1,7 @@
 """One run of the driver over a benchmark: from the checked input to results.csv."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import ray
 from ray import tune
 from rich.console import Console
 
-from study.engine.benchmark.material import Material, gather
-from study.engine.benchmark.results import write_results
+from study.engine.benchmark.material import DataFacts, Material, gather
+from study.engine.benchmark.results import OBJECTIVE, write_results
 from study.engine.benchmark.runs import Key, Run, crashed, left_to_do, runs_of, standing
 from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
 from study.engine.benchmark.worker import RunWorker
@@ -27,8 +27,6 @@ from study.engine.tracking import Tracker
 from study.errors import InputError
 from study.spec.benchmark_loading import Benchmark, dump_benchmark
 
-OBJECTIVE = "dev_mcc"
-"""What the live table shows and a diverged run lacks; nothing is chosen by it."""
 Shares = dict[Key, Resources]
 STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
 """MLflow's word for how the benchmark ended."""
@@ -47,21 +45,22 @@ def run_benchmark(
     runs = runs_of(benchmark)
     start_ray(address)
     try:
+        # Whatever asks for more than there is is refused before anything is read.
+        wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in runs}
         material = gather(runs, partial(console.print, markup=False, highlight=False))
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
-        wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in available}
         folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
         with locked(folder):
-            ledger = _open_ledger(folder, material)
+            ledger = _open_ledger(folder, material, runs)
             tracker = Tracker(folder, tracking_uri, path.name)
             return _Driver(ledger, tracker, material, runs, available, wanted, console).run()
     finally:
         ray.shutdown()
 
 
-def _open_ledger(folder: StudyFolder, material: Material) -> Ledger:
+def _open_ledger(folder: StudyFolder, material: Material, runs: Sequence[Run]) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
     if not ledger.opened:
         names = {"name": folder.path.name, "spec": folder.spec.name}
@@ -69,19 +68,26 @@ def _open_ledger(folder: StudyFolder, material: Material) -> Ledger:
     else:
         ledger.note("resumed", created_with=created_with())
     _check_data(ledger, material)
-    ledger.note("data", fingerprints=material.fingerprints, reports=material.reports)
+    lacking = {run.cell.named: material.lacking(run) for run in runs}
+    ledger.note(
+        "data",
+        tasks=[asdict(facts) for facts in material.facts.values()],
+        unavailable={name: reason for name, reason in lacking.items() if reason is not None},
+    )
     return ledger
 
 
 def _check_data(ledger: Ledger, material: Material) -> None:
     """Refuses to go on with other data than earlier runs had."""
+    now = {facts.key: facts.fingerprint for facts in material.facts.values()}
     for event in ledger.journal.read():
-        for name, before in event.get("fingerprints", {}).items():
-            if material.fingerprints.get(name, before) != before:
+        for before in (DataFacts(**facts) for facts in event.get("tasks", ())):
+            if now.get(before.key, before.fingerprint) != before.fingerprint:
                 raise InputError(
                     f"{ledger.folder.path}: --resume needs the data that the benchmark was "
-                    f"started with, but the sequences, labels or tokens of {name} have changed; "
-                    "restore them, or start a benchmark of another --name"
+                    f"started with, but the sequences, labels or tokens of {before.task} for "
+                    f"{before.backbone} have changed; restore them, or start a benchmark of "
+                    "another --name"
                 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from study.engine.preparation import prepare_data
-from study.engine.preview import print_plan, print_tokens
+from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources
 from study.engine.stopping import rungs
 from study.models import empty_backbone
@@ -198,12 +198,11 @@ def test_the_plan_says_which_strands_are_read(settings: dict[str, str], said: st
     assert only(lines, "task ").endswith(f"2 classes; {said}")
 
 
-def test_a_run_starts_with_the_tokens_and_what_was_dropped() -> None:
+def test_a_run_starts_with_what_the_data_is_like_and_the_tokens() -> None:
     sizes = ("task.train=30", "task.dev=20", "task.test=20", "training.steps=20")
-    for dedup, first in (("none", "tokens"), ("drop_from_train", "data")):
+    for dedup in ("none", "drop_from_train"):
         _, data = prepare_data(load_spec("lora", [*sizes, f"task.dedup={dedup}"]))
-        console = Console(width=80, record=True, file=io.StringIO())
-        print_tokens(console, data)
-        lines = console.export_text().splitlines()
-        assert lines[0].startswith(first)
-        assert [line.strip() for line in lines[-3:]] == data.tokens.lines()[-3:]
+        console = Console(width=400, record=True, file=io.StringIO())
+        print_data(console, data)
+        said = [line[11:] for line in console.export_text().splitlines()]
+        assert said == [*data.quality.lines(), *data.tokens.lines()]

@@ -96,6 +96,22 @@ def test_rules_that_an_override_leaves_idle_are_no_error(read: Read) -> None:
     assert (again.cells, len(again.spec.rules)) == (fewer.cells, 1)
 
 
+def test_an_option_for_all_runs_reaches_the_methods_that_know_it(read: Read) -> None:
+    benchmark = read(SMALL, "adapter.deltaT=50")
+    assert cell(benchmark, "mine", "adalora").spec.adapter.deltaT == 50  # type: ignore[union-attr]
+    assert not hasattr(cell(benchmark, "mine", "lora").spec.adapter, "deltaT")
+    with pytest.raises(InputError, match=r"--set adapter.delta=50: adapter.delta: unknown key"):
+        read(SMALL, "adapter.delta=50")
+
+
+def test_a_rule_may_concern_a_baseline(read: Read) -> None:
+    rule = "  - {where: {method: kmer}, set: {task.dedup: drop_from_train}}\n"
+    specs = {c.method: c.spec.task.dedup for c in read(SMALL + rule).cells if c.task == "mine"}
+    assert specs == dict.fromkeys(("lora", "adalora", "adalora_rs"), "none") | {
+        "kmer": "drop_from_train"
+    }
+
+
 def test_a_benchmark_written_out_reads_as_the_same_cells(read: Read, tmp_path: Path) -> None:
     first = read(SMALL, "training.lr=1e-2")
     assert read(dump_benchmark(first.spec)) == first
@@ -139,7 +155,6 @@ methods: [lora]
         ("lora, adalora,", "kmer, adalora,", "kmer is a baseline and belongs into baselines"),
         ("lora, adalora,", "adalora, adalora,", "methods.1: labels must differ"),
         ("seeds: [3, 4]", "seeds: [3, 3]", r"yaml:7: seeds: must differ, but got 3, 3"),
-        ("seeds: [3, 4]", "seeds: []", r"yaml:7: seeds: "),
         ("seeds: [3, 4]", "seed: [3]", "seed: unknown key; did you mean `seeds`"),
         ("baselines: [kmer]", "baselines: [gcc]", "must be one of majority, gc, kmer"),
         ("task: mine", "task: mien", r"yaml:10: rules.1.where.task: must match one of .*`mine`"),
@@ -152,6 +167,36 @@ methods: [lora]
             "training.lr: {type: float, low: 1e-4, high: 1e-3}",
             r"yaml:9: training.lr must have one value, but is a domain",
         ),
+        (
+            "adapter.b0: 4",
+            "seeds.init: 4",
+            r"yaml:11: seeds.init: a setting must begin with one of",
+        ),
+        ("training.lr: 1e-3", "adapter.method: lora", "belongs to an entry of methods"),
+        ("training.lr: 1e-3", "backbone.name: x/y", "belongs to an entry of backbones"),
+        ("- set: {training.lr: 1e-3}", "- where: {task: mine}", "must have set or best"),
+        (
+            "{label: mine, set: {task.name: promoters",
+            "{label: emp/H4, set: {task.name: promoters",
+            r"label emp/H4 must have task.name: emp/H4, but got 'promoters'",
+        ),
+        (
+            "{label: mine, set: {task.name: promoters",
+            "{label: emp/H4, set: {task.name: emp/H3",
+            r"label emp/H4 must have task.name: emp/H4, but got emp/H3",
+        ),
+        (
+            "methods: [lora,",
+            "methods: [{label: lora, set: {adapter.method: fmft}},",
+            "label lora must have adapter.method: lora, but got fmft",
+        ),
+        (
+            "training.steps: 200",
+            "training.steps: 200, training.epochs: 2",
+            "epochs and steps exclude each other",
+        ),
+        ("seeds: [3, 4]", "seeds: [-1]", "seeds >= 0 must hold, but got seeds=-1"),
+        ("seeds: [3, 4]", "seeds: []", "seeds: must not be empty"),
         ("backbones: [opt-dna-mini]", "backbones: []", "backbones and methods go together"),
         ("tasks:", "tusks:", "tusks: unknown key"),
     ],

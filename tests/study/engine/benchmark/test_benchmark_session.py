@@ -69,7 +69,10 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_seeds(
 
     folder = StudyFolder(tmp_path / "runs" / "small")
     [data] = [e for e in Journal(folder.journal).read() if e["event"] == "data"]
-    assert data["reports"]["opt-dna-mini, mine"]["tokens"]["splits"]["test"]["truncated"] == 0
+    [facts] = data["tasks"]
+    assert (facts["backbone"], facts["task"]) == ("opt-dna-mini", "mine")
+    assert facts["reports"]["tokens"]["splits"]["test"]["truncated"] == 0
+    assert facts["reports"]["quality"]
     before = Journal(folder.journal).read()
     ended, more = go("seeds=[0,1,2]", "baselines=[majority,kmer]")
     assert ended is Ended.DONE

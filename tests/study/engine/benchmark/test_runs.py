@@ -34,7 +34,8 @@ def test_a_runs_seed_is_that_of_all_three_streams(read_benchmark: ReadBenchmark)
 
 def test_settings_are_what_decides_the_result(read_benchmark: ReadBenchmark) -> None:
     baseline, probe, rs, *_ = runs_of(read_benchmark())
-    assert baseline.settings == {}
+    assert baseline.settings == {"task_name": "promoters", "dedup": "none"}
+    assert (rs.settings["backbone_name"], rs.settings["weights"]) == ("opt-dna-mini", "pretrained")
     assert "b0" not in probe.settings
     assert (rs.settings["b0"], rs.settings["bT"], rs.settings["lr"]) == (2, 1, 3e-5)
     assert rs.settings["matrices"] == "q k v o f1 f2"

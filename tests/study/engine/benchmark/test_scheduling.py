@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import ray
-from bench import OpenLedger, ReadBenchmark
+from bench import OpenLedger, ReadBenchmark, report
 from ray.tune.search import Searcher
 
 from study.engine.benchmark.runs import runs_of
@@ -69,10 +69,17 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new(
     ]  # fmt: skip
 
 
-def test_nothing_more_is_handed_out_when_the_first_runs_all_crash(
-    open_bench: OpenLedger, searcher: Hand
+def test_nothing_more_is_handed_out_when_the_first_runs_all_crash_whatever_baselines_do(
+    open_bench: OpenLedger, searcher: Hand, read_benchmark: ReadBenchmark
 ) -> None:
-    handing = searcher(open_bench())
+    ledger = open_bench()
+    baseline = runs_of(read_benchmark())[0]
+    ledger.note(
+        "created", trial=0, params=baseline.labels, settings={}, seeds={}, total_steps=1,
+        reports=1, optuna={},
+    )  # fmt: skip
+    report(ledger, 0, 1, 0.5)
+    handing = searcher(ledger)
     for place in range(3):
         handing.suggest(f"trial-{place}")
         handing.on_trial_complete(f"trial-{place}", error=True)
