@@ -21,6 +21,7 @@ fp16 skipped; its gradients are not observed.
 
 import base64
 import io
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -36,6 +37,8 @@ from adapters.inject import adapted_layers
 from adapters.orthogonality import orthogonality, penalty_backward
 from adapters.svd import SVDLinear
 
+HEAD = re.compile(r"(^|\.)(score|classifier)\.")
+"""Names of a classification head's parameters in transformers."""
 LOGGED = ("budget", "kept", "reintroduced", "dropped")
 """What the log history says of a mask event, beside its `step` and the model's `rank`."""
 
@@ -127,6 +130,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         """Builds the schedule and the allocator, or continues those of a checkpoint."""
         self._adapters = _adapters_of(kwargs["model"])
         _check_trained(self._adapters, kwargs["optimizer"])
+        _warn_of_frozen_head(kwargs["model"])
         budget = _schedule(state.max_steps, len(self._adapters), **self._budget)
         self.allocator = RankAllocator(self._adapters, budget, **self._rates)
         self._penalized = False
@@ -236,6 +240,21 @@ def _check_trained(adapters: Mapping[str, SVDLinear], optimizer: Any) -> None:
                 f"P, lam and Q of {name} must be in the optimizer, but are not: call inject "
                 "before the optimizer is made, and freeze none of them"
             )
+
+
+def _warn_of_frozen_head(model: nn.Module) -> None:
+    """A classifier's head is usually new: frozen by `inject` with the rest, it stays random."""
+    frozen = [
+        name
+        for name, weight in model.named_parameters()
+        if HEAD.search(name) and not weight.requires_grad
+    ]
+    if frozen:
+        warnings.warn(
+            f"{frozen[0]} does not train: if the head is new, call requires_grad_(True) on it "
+            "after inject",
+            stacklevel=2,
+        )
 
 
 def _schedule(

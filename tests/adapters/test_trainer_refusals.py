@@ -90,3 +90,12 @@ def test_a_training_that_ends_before_the_last_event_warns(tmp_path):
     trainer = make_trainer(tmp_path, callback_of(), extra=[calling("on_step_end", stop)])
     with pytest.warns(UserWarning, match=r"step 6, .* T = 14: it is not pruned down to bT = 2"):
         trainer.train()
+
+
+def test_a_head_that_stays_frozen_warns_and_one_that_trains_does_not(tmp_path):
+    model = adapted_model()
+    make_trainer(tmp_path / "trains", callback_of(), model=model).train()
+    frozen = adapted_model()
+    frozen.score.requires_grad_(False)
+    with pytest.warns(UserWarning, match=r"score.weight does not train: if the head is new"):
+        make_trainer(tmp_path / "frozen", callback_of(), model=frozen).train()
