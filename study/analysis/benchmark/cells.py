@@ -32,6 +32,8 @@ class Cell:
     test_rows: int | None
     parameters: float | None
     """The median of the runs' trainable parameters."""
+    kept_parameters: float | None
+    """The mean of what the complete runs keep of them to the end."""
 
     @property
     def n(self) -> int:
@@ -82,6 +84,13 @@ class Table:
     def row(self, backbone: str, method: str) -> list[Cell]:
         """The cells of all tasks, in their order."""
         return [self.cells[task, backbone, method] for task in self.tasks]
+
+    @cached_property
+    def usual_n(self) -> int | None:
+        """The most common n of the cells of backbones, the larger of two; None without a score."""
+        found = Counter(cell.n for (_, backbone, _), cell in self.cells.items() if backbone)
+        del found[0]
+        return max(found, key=lambda n: (found[n], n), default=None)
 
     def means(self) -> dict[tuple[str, str, str], float]:
         """The means that exist, by task, backbone and method."""
@@ -135,6 +144,11 @@ def _cell(
     task, backbone, method = key
     states = Counter(run.state for run in runs)
     parameters = [run.trainable_parameters for run in runs if run.trainable_parameters]
+    kept = [
+        run.kept_parameters
+        for run in runs
+        if run.state == "complete" and run.kept_parameters is not None
+    ]
     return Cell(
         metric=metric,
         scores=tuple(run.scores[metric] for run in runs if metric in run.scores),
@@ -144,4 +158,5 @@ def _cell(
         anchor=reference.anchor(backbone, task) if metric == "mcc" else None,
         test_rows=test_rows,
         parameters=statistics.median(parameters) if parameters else None,
+        kept_parameters=statistics.fmean(kept) if kept else None,
     )

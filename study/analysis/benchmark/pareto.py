@@ -2,6 +2,7 @@
 
 The paper draws full fine-tuning on H3; here every method and every task has its points. A point
 is on the front if none has at most its parameters and at least its MCC, one of them strictly.
+Parameters are those at the start, for AdaLoRA too, which ends with fewer.
 """
 
 from collections.abc import Iterable
@@ -85,6 +86,7 @@ def records(panels: list[Panel]) -> list[dict[str, Any]]:
             "backbone": point.backbone,
             "method": point.method,
             "trainable_parameters": point.cell.parameters,
+            "kept_parameters": point.cell.kept_parameters,
             "mean": point.cell.mean,
             "sd": point.cell.sd,
             "n": point.cell.n,

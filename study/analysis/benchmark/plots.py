@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from study.analysis.benchmark.pareto import PANELS, Panel, Point, place
 from study.analysis.benchmark.reading import label
@@ -31,7 +31,7 @@ MARKERS = "osD^vP*Xh<>p"
 LINES = ("--", ":", "-.")
 # Inches.
 TILE, LINE, HEAD, FOOT, EDGE = 0.9, 0.3, 0.6, 0.42, 0.12
-CHARACTER = 0.068
+CHARACTER, DIGIT = 0.068, 0.059
 TITLE, GROUP = 11, 21  # characters
 PALE = LinearSegmentedColormap.from_list("pale", ["#f3f6f9", "#7fb0d6"])
 
@@ -63,8 +63,9 @@ def mosaic(data: Mosaic) -> Figure:
     groups = CHARACTER * longest + 0.2
     titles = ["\n".join(_wrapped(column, TITLE)) for column in data.columns]
     head = HEAD + 0.14 * max(title.count("\n") for title in titles)
+    tile = _tile_width(data)
     gaps = 0.1 * (len(data.blocks) - 1)
-    width = EDGE + groups + names + TILE * max(len(titles), 4) + EDGE
+    width = EDGE + groups + names + tile * max(len(titles), 4) + EDGE
     foot = _foot(data.notes, round((width - 2 * EDGE) / CHARACTER))
     height = head + LINE * sum(lines) + gaps + FOOT + 0.16 * foot.count("\n")
     figure = Figure(figsize=(width, height))
@@ -74,7 +75,7 @@ def mosaic(data: Mosaic) -> Figure:
         tall = LINE * lines[place_of_block]
         box = (
             (EDGE + groups + names) / width, 1 - (top + tall) / height,
-            TILE * len(titles) / width, tall / height,
+            tile * len(titles) / width, tall / height,
         )  # fmt: skip
         axes = figure.add_axes(box)
         _tiles(axes, block, len(titles))
@@ -105,7 +106,7 @@ def pareto(data: list[Panel]) -> Figure:
         if number % columns == 0:
             axes.set_ylabel("test MCC")
         if number >= len(shown) - columns:
-            axes.set_xlabel("trainable parameters")
+            axes.set_xlabel("trainable parameters at the start")
     handles = _handles(figure, shown, looks)
     width = 0.5 + 3.8 * columns
     entry = 0.6 + CHARACTER * max(len(handle.get_label()) for handle in handles)
@@ -115,7 +116,7 @@ def pareto(data: list[Panel]) -> Figure:
     figure.set_size_inches(width, height)
     figure.legend(handles=handles, loc="lower center", ncols=across, fontsize=8)
     figure.subplots_adjust(
-        left=0.6 / width, right=1 - 0.15 / width, top=1 - 0.35 / height, bottom=foot / height,
+        left=0.6 / width, right=1 - 0.25 / width, top=1 - 0.35 / height, bottom=foot / height,
         wspace=0.15, hspace=0.3,
     )  # fmt: skip
     return figure
@@ -134,6 +135,12 @@ def _lines(row: Row) -> float:
     if row.aside:
         return 0.6
     return 1 + 0.4 * max((tile.small.count("\n") for tile in row.tiles), default=0)
+
+
+def _tile_width(data: Mosaic) -> float:
+    """Wide enough for the longest number."""
+    tiles = (tile for _, rows in data.blocks for row in rows for tile in row.tiles)
+    return max(TILE, 0.06 + DIGIT * max(len(tile.text) for tile in tiles))
 
 
 def _tiles(axes: Axes, rows: list[Row], columns: int) -> None:
@@ -210,7 +217,8 @@ def _panel(axes: Axes, panel: Panel, looks: _Looks) -> None:
         }  # fmt: skip
         if (at := place(point.cell)) is not None:
             axes.errorbar(*at, yerr=point.cell.sd, elinewidth=0.9, zorder=4, **look)
-            heights.append(at[1])
+            sd = point.cell.sd or 0.0
+            heights += [at[1] - sd, at[1] + sd]
         if point.paper_parameters is not None and point.cell.paper is not None:
             hollow = {"markerfacecolor": "none", "markeredgewidth": 0.8, "alpha": 0.65}
             axes.plot(point.paper_parameters, point.cell.paper, zorder=3, **look | hollow)
@@ -226,17 +234,30 @@ def _panel(axes: Axes, panel: Panel, looks: _Looks) -> None:
             look = {"color": "#a9b1ba", "linewidth": 1, "linestyle": line, "label": name}
             axes.axhline(mcc, zorder=1, **look)
     axes.set_title(panel.task, fontsize=9)
-    axes.xaxis.set_major_formatter(FuncFormatter(_count))
+    ticks = _ticks(*axes.get_xlim())
+    axes.set_xticks(ticks, list(map(_count, ticks)))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Two to seven round numbers of a log axis, spread over it: decades, or parts of one."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1,), (1, 3), (1, 2, 5)):
+        found = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
+        if len(found) > 2:
+            return found[:: math.ceil(len(found) / 7)]
+    return [
+        x for x in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= x <= high
+    ]
 
 
 def _front(axes: Axes, points: Iterable[Point]) -> None:
     front = sorted({at for point in points if point.front and (at := place(point.cell))})
     if front:
-        end = axes.get_xlim()[1]
+        start, end = axes.get_xlim()
         x, y = [*(at[0] for at in front), end], [*(at[1] for at in front), front[-1][1]]
         axes.step(x, y, where="post", color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=2)
-        axes.set_xlim(right=end)
+        axes.set_xlim(start, end)
 
 
 def _handles(figure: Figure, shown: list[Panel], looks: _Looks) -> list[Any]:
@@ -261,7 +282,7 @@ def _handles(figure: Figure, shown: list[Panel], looks: _Looks) -> list[Any]:
     return handles
 
 
-def _count(value: float, _: Any) -> str:
+def _count(value: float) -> str:
     """100k, 1M, 2.5B."""
     for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= unit:

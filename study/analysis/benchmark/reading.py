@@ -16,7 +16,7 @@ Metric = Literal["mcc", "auc"]
 State = Literal["complete", "failed", "running", "planned", "unavailable"]
 STATES: tuple[State, ...] = get_args(State)
 COLUMNS = ("backbone", "task", "method", "seed", "state", "test_mcc", "test_auc")
-"""What every results.csv has; reason, trainable_parameters and test_rows are used if there."""
+"""What every results.csv has; a reason, parameters and test_rows are used if there."""
 COLLAPSED = 0.01
 """A run whose |MCC| on test is below this has collapsed: it answers (nearly) by chance."""
 BASELINES = ("majority", "gc", "kmer")
@@ -35,6 +35,8 @@ class Run:
     scores: dict[Metric, float]
     """Test scores of a complete run, as far as they are numbers."""
     trainable_parameters: float | None
+    kept_parameters: float | None
+    """The trainable parameters but for the triplets that are pruned at the end."""
     test_rows: float | None
 
     @property
@@ -145,6 +147,7 @@ def _run(path: Path, line: int, row: dict[str, str]) -> Run:
         reason=row.get("reason", ""),
         scores={m: s for m, s in found.items() if s is not None and state == "complete"},
         trainable_parameters=_number(where, row, "trainable_parameters"),
+        kept_parameters=_kept(where, row),
         test_rows=_number(where, row, "test_rows"),
     )
 
@@ -157,6 +160,16 @@ def _number(where: str, row: dict[str, str], name: str) -> float | None:
     except ValueError:
         raise InputError(f"{where}: {name} must be a number or empty, but is {text!r}") from None
     return value if math.isfinite(value) else None
+
+
+def _kept(where: str, row: dict[str, str]) -> float | None:
+    """Kept adapter, head, and the backbone where it is trained; a pruned adapter is smaller."""
+    trainable, adapter, kept = (
+        _number(where, row, f"{name}_parameters") for name in ("trainable", "adapter", "kept")
+    )
+    if trainable is None or adapter is None or kept is None:
+        return None
+    return trainable - adapter + kept
 
 
 def _check_range(where: str, name: str, value: float | None, low: float) -> None:

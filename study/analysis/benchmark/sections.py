@@ -98,9 +98,11 @@ def _pareto(benchmark: Benchmark) -> Section | None:
         title="Figure 1: trainable parameters against test MCC",
         note=(
             "Mean and standard deviation over seeds; the dotted line is the Pareto front of these "
-            "runs: none has at most as many trainable parameters and a higher mean. Hollow: the "
-            "paper's runs, with the parameters it prints. A baseline below all of these is not "
-            f"drawn.{tasks}"
+            "runs: none has at most as many trainable parameters and a higher mean. Points lie at "
+            "the parameters that are trainable at the start; AdaLoRA and AdaLoRA+RS prune their "
+            "adapters and end with fewer, on average with kept_parameters of the csv (head "
+            "included). Hollow: the paper's runs, with the parameters it prints. A baseline below "
+            f"all of these is not drawn.{tasks}"
         ),
         records=pareto.records(panels),
         sheets=rows,

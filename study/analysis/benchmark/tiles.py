@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from study.analysis.benchmark.cells import Cell, Table
+from study.analysis.benchmark.cells import Table
 from study.analysis.benchmark.reading import Metric, label
 from study.analysis.benchmark.sheets import GROUPS, top2_text
 from study.analysis.benchmark.top2 import Count
@@ -60,7 +60,7 @@ def score_tiles(table: Table, title: str) -> Mosaic:
         blocks.append((label(backbone) if backbone else "baselines", rows))
     span = SPAN[table.metric]
     shades = f"dark: best of the task; pale: {span:g} or more behind it"
-    return Mosaic(title, table.tasks, blocks, [shades, *_notes(table.cells.values())])
+    return Mosaic(title, table.tasks, blocks, [shades, *_notes(table)])
 
 
 def top2_tiles(counts: Iterable[Count], title: str) -> Mosaic:
@@ -88,13 +88,15 @@ def _score(table: Table, task: str, backbone: str, method: str, best: dict[str, 
     text = f"{cell.mean:.3f}"
     text += "" if cell.sd is None else f" ±{cell.sd:.3f}".replace("0.", ".", 1)
     text += "†" * (cell.collapsed > 0) + "!" * (cell.failed > 0)
+    text += f" ({cell.n})" * (bool(backbone) and cell.n != table.usual_n)
     behind = (best[task] - cell.mean) / SPAN[table.metric]
     return Tile(text, small, 1 - min(1.0, behind))
 
 
-def _notes(cells: Iterable[Cell]) -> list[str]:
-    found = list(cells)
+def _notes(table: Table) -> list[str]:
+    found, usual = table.cells.values(), table.usual_n
     notes = {
+        f"n = {usual} seed{'s' * (usual != 1)} unless given": usual is not None,
         "empty: no run has a score": any(not cell.n and not cell.failed for cell in found),
         "small, below: the paper": any(cell.paper is not None for cell in found),
         "† some runs collapsed": any(cell.collapsed for cell in found),

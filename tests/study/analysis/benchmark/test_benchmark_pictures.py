@@ -12,7 +12,7 @@ from study.analysis.benchmark import plots
 from study.analysis.benchmark.cells import table
 from study.analysis.benchmark.pareto import panels
 from study.analysis.benchmark.reading import Benchmark, Metric, read_benchmark
-from study.analysis.benchmark.tiles import Mosaic, Tile, score_tiles, top2_tiles
+from study.analysis.benchmark.tiles import Mosaic, Row, Tile, score_tiles, top2_tiles
 from study.analysis.benchmark.top2 import counts
 
 
@@ -65,9 +65,41 @@ def test_tiles_say_what_collapsed_and_failed_and_are_empty_without_runs(tmp_path
         "adalora": Tile("", "0.562"),
     }
     assert data.notes[1:] == [
-        "empty: no run has a score", "small, below: the paper", "† some runs collapsed",
-        "! some runs failed",
+        "n = 2 seeds unless given", "empty: no run has a score", "small, below: the paper",
+        "† some runs collapsed", "! some runs failed",
     ]  # fmt: skip
+
+
+def test_tiles_say_n_where_it_is_not_the_usual_one(tmp_path: Path) -> None:
+    numbers = {"fmft": 3, "lora": 2, "adalora": 3, "adalora_rs": 1}
+    rows = [run("a", "own", name, s, 0.5) for name, n in numbers.items() for s in range(n)]
+    baselines = [run("", "own", name, "", 0.4) for name in ("majority", "gc", "kmer")]
+    data = mosaic_of(read_benchmark(write(tmp_path, baselines + rows)))
+    tiles = {row.name: row.tiles[0].text for _, block in data.blocks for row in block}
+    assert tiles == {
+        "majority": "0.400", "gc": "0.400", "kmer": "0.400", "fmft": "0.500 ±.000",
+        "lora": "0.500 ±.000 (2)", "adalora": "0.500 ±.000", "adalora_rs": "0.500 (1)",
+    }  # fmt: skip
+    assert data.notes[1] == "n = 3 seeds unless given"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "note"),
+    [
+        ((1, 1, 3), ["n = 1 seed unless given"]),
+        ((2, 5), ["n = 5 seeds unless given"]),
+        ((0, 0, 4), ["n = 4 seeds unless given"]),
+        ((0, 0), []),
+    ],
+)
+def test_the_usual_n_is_that_of_most_trained_cells(
+    tmp_path: Path, numbers: tuple[int, ...], note: list[str]
+) -> None:
+    rows = [run(f"b{c}", "own", "lora", s, 0.5) for c, n in enumerate(numbers) for s in range(n)]
+    rows += [run(f"b{c}", "own", "lora", 9, state="planned") for c in range(len(numbers))]
+    rows += [run("", "own", name, "", 0.4) for name in ("majority", "gc", "kmer")]
+    data = mosaic_of(read_benchmark(write(tmp_path, rows)))
+    assert [text for text in data.notes if text.startswith("n = ")] == note
 
 
 def test_anchors_are_a_row_of_their_own_without_colour(grid: Benchmark) -> None:
@@ -97,11 +129,21 @@ def test_numbers_fit_their_tiles(grid: Benchmark) -> None:
 
     found = figure(plots.mosaic, mosaic_of(grid))
     renderer = FigureCanvasAgg(found).get_renderer()
-    axes = found.axes[1]
-    wide = axes.get_window_extent(renderer).width / 13
-    assert all(text.get_window_extent(renderer).width < wide for text in axes.texts)
+    for axes in found.axes:
+        wide = axes.get_window_extent(renderer).width / 13
+        assert all(text.get_window_extent(renderer).width < wide for text in axes.texts)
     names = [label.get_window_extent(renderer) for label in found.axes[0].get_xticklabels()]
     assert all(a.x1 < b.x0 for a, b in pairwise(names))
+
+
+def test_the_longest_number_fits_its_tile() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    tile = Tile("-0.012 ±.264†! (10)", shade=0.5)
+    found = figure(plots.mosaic, Mosaic("", ["own"] * 4, [("a", [Row("lora", [tile] * 4)])], []))
+    renderer = FigureCanvasAgg(found).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in found.axes[0].texts]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
 
 
 def test_notes_and_names_fit_a_narrow_picture(tmp_path: Path) -> None:
@@ -203,6 +245,59 @@ def test_a_panel_shows_runs_with_sd_the_paper_and_the_front(tmp_path: Path) -> N
         "Pareto front",
         "kmer",
     ]
+
+
+def test_bars_of_sd_lie_inside_the_frame(tmp_path: Path) -> None:
+    rows = [
+        run("a", "own", method, seed, mcc, trainable_parameters=parameters)
+        for method, parameters, scores in (
+            ("fmft", 1e6, (0.5, 0.9)),
+            ("lora", 1e5, (0.0, 0.6)),
+            ("adalora", 1e5, (0.5,)),
+        )
+        for seed, mcc in enumerate(scores)
+    ]
+    (axes,) = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows)))).axes
+    ends = [y for bars in axes.collections for bar in bars.get_segments() for y in bar[:, 1]]
+    assert sorted(ends) == pytest.approx(
+        [0.3 - 0.18**0.5, 0.7 - 0.08**0.5, 0.3 + 0.18**0.5, 0.7 + 0.08**0.5]
+    )
+    low, high = axes.get_ylim()
+    assert low + 0.02 <= min(ends)
+    assert max(ends) <= high - 0.02
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ((83_000, 124_500), ["90k", "100k", "110k", "120k"]),
+        ((83_000, 180_000), ["100k", "150k"]),
+        ((100_000, 900_000), ["100k", "300k", "1M"]),
+        ((51_000, 199_000), ["50k", "100k", "200k"]),
+        ((1_050_000, 6_000_000), ["1M", "2M", "5M"]),
+        ((83_000, 1_900_000), ["100k", "300k", "1M"]),
+        ((258, 1_900_000), ["1k", "10k", "100k", "1M"]),
+        ((100, 100), ["10", "100", "1k"]),
+        ((5, 2_500_000_000), ["10", "1k", "100k", "10M", "1B"]),
+    ],
+)
+def test_the_parameter_axis_has_labels_that_do_not_overlap(
+    tmp_path: Path, parameters: tuple[int, int], expected: list[str]
+) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    rows = [
+        run(f"b{number}", task, "lora", 0, 0.5, trainable_parameters=count)
+        for task in ("x", "y", "z")
+        for number, count in enumerate(parameters)
+    ]
+    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    FigureCanvasAgg(found).draw()
+    for axes in found.axes:
+        labels = axes.get_xticklabels()
+        assert [label.get_text() for label in labels] == expected
+        boxes = [label.get_window_extent() for label in labels]
+        assert all(a.x1 + 3 < b.x0 for a, b in pairwise(boxes))
 
 
 def test_at_most_twelve_tasks_are_drawn(grid: Benchmark) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_results import full_grid, run, write
 
-from study.analysis.benchmark.pareto import front, panels, records
+from study.analysis.benchmark.pareto import front, panels, place, records
 from study.analysis.benchmark.reading import read_benchmark
 
 points = st.tuples(st.sampled_from([1.0, 2.0, 3.0, 5.0]), st.sampled_from([-0.1, 0.0, 0.2, 0.3]))
@@ -55,6 +55,24 @@ def test_the_paper_has_a_point_where_it_has_an_mcc(tmp_path: Path) -> None:
     first, second = records(panels(read_benchmark(write(tmp_path, rows))))
     assert (first["paper"], first["paper_trainable_parameters"]) == (0.801, 350e6)
     assert (second["paper"], second["paper_trainable_parameters"]) == (None, None)
+
+
+def test_points_lie_at_the_start_and_the_long_form_has_what_is_kept(tmp_path: Path) -> None:
+    pruned = {"trainable_parameters": 1100, "adapter_parameters": 1000, "head_parameters": 100}
+    whole = {"trainable_parameters": 9100, "adapter_parameters": 0, "head_parameters": 100}
+    rows = [
+        run("a", "own", "fmft", 0, 0.6, kept_parameters=0, **whole),
+        run("a", "own", "lora", 0, 0.4, trainable_parameters=700),
+        run("a", "own", "adalora", 0, 0.5, kept_parameters=600, **pruned),
+        run("a", "own", "adalora", 1, 0.5, kept_parameters=300, **pruned),
+        run("a", "own", "adalora", 2, state="failed", kept_parameters=1000, **pruned),
+    ]
+    (panel,) = panels(read_benchmark(write(tmp_path, rows)))
+    assert [place(point.cell) for point in panel.points] == [(9100, 0.6), (700, 0.4), (1100, 0.5)]
+    found = {
+        r["method"]: (r["trainable_parameters"], r["kept_parameters"]) for r in records([panel])
+    }
+    assert found == {"fmft": (9100, 9100), "lora": (700, None), "adalora": (1100, 450 + 100)}
 
 
 def test_baselines_are_no_points_but_have_their_mcc(tmp_path: Path) -> None:

@@ -189,6 +189,17 @@ def test_what_a_run_says_cannot_become_markup(tmp_path: Path) -> None:
     assert name in page_of(tmp_path).text
 
 
+def test_the_figure_says_whose_parameters_are_those_at_the_start(tmp_path: Path) -> None:
+    counts = {"trainable_parameters": 110, "adapter_parameters": 100, "head_parameters": 10}
+    rows = [run("a", "own", "adalora", 0, 0.4, 0.6, kept_parameters=40, **counts)]
+    write_tables(write(tmp_path, rows))
+    (row,) = rows_of(tmp_path / "tables" / "figure1_pareto.csv")
+    assert (row["trainable_parameters"], row["kept_parameters"]) == ("110.0", "50.0")
+    said = "AdaLoRA and AdaLoRA+RS prune their adapters and end with fewer"
+    assert said in page_of(tmp_path).text
+    assert said in (tmp_path / "tables" / "figure1_pareto.md").read_text()
+
+
 def test_names_with_dollar_signs_are_drawn_as_they_are(tmp_path: Path) -> None:
     rows = [run("a$_x$", "$\\frac$", "b$", 0, 0.4, 0.6, trainable_parameters=5)]
     assert write_tables(write(tmp_path, rows))
