@@ -11,6 +11,7 @@ import torch
 from transformers import OPTConfig, OPTForSequenceClassification
 
 from study.benchmark import parse as parse_benchmark
+from study.export import _parser as parse_export
 from study.run import parse
 from study.spec import load_spec
 from study.spec.benchmark_loading import load_benchmark
@@ -89,6 +90,14 @@ def test_every_benchmark_of_the_readme_is_one_that_the_parser_knows() -> None:
 @pytest.mark.parametrize("name", names())
 def test_every_shipped_space_reads(name: str) -> None:
     assert load_spec(name).search.trials >= 1
+
+
+def test_the_other_commands_of_the_readme_are_ones_that_their_parsers_know() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    exports = [line.split("#")[0] for line in lines if "study.export" in line]
+    assert len(exports) >= 1
+    for line in exports:
+        parse_export().parse_args(line.split("study.export")[1].split())
 
 
 def test_the_four_methods_get_the_same_search_effort() -> None:

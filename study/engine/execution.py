@@ -40,11 +40,13 @@ RAY_SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 OBJECT_STORE_BYTES = 512 * 2**20
-"""Shared memory of a local Ray: the tokenised data is all that goes through it."""
+"""Shared memory of a local Ray: the tokenised data of one task is all that goes through it."""
 
 
-def start_ray(address: str | None) -> None:
+def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES) -> None:
     """Joins the cluster at `address`, or starts a local one on loopback without a dashboard.
+
+    `store_bytes` is the size of a local one's object store; None leaves it to Ray.
 
     Raises:
         InputError: there is no cluster at `address`.
@@ -57,7 +59,7 @@ def start_ray(address: str | None) -> None:
         ray.init(
             address="local",
             include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
+            object_store_memory=store_bytes,
             **common,
         )
         return

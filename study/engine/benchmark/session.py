@@ -43,7 +43,7 @@ def run_benchmark(
     """
     console = Console()
     runs = runs_of(benchmark)
-    start_ray(address)
+    start_ray(address, store_bytes=None)  # Many tasks, each as many tokenizers see it.
     try:
         # Whatever asks for more than there is is refused before anything is read.
         wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in runs}

@@ -33,7 +33,7 @@ def one_cluster() -> Iterator[None]:
     os.environ["HF_HUB_OFFLINE"] = "1"
     execution.start_ray(None)
     patch = pytest.MonkeyPatch()
-    patch.setattr(session, "start_ray", lambda address: None)
+    patch.setattr(session, "start_ray", lambda address, store_bytes: None)
     patch.setattr(ray, "shutdown", lambda: None)
     yield
     patch.undo()
