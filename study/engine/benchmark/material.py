@@ -16,12 +16,14 @@ from study.engine.preparation import warn, warn_of_cuts
 from study.errors import UnavailableError
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo, inspect_backbone
-from study.spec import BackboneSpec, TaskSpec
+from study.spec import BackboneSpec, StudySpec, TaskSpec
 from study.tasks import Task, load_task
 from study.training.encoded import EncodedTask
 from study.training.encoding import encode_task
 
 Say = Callable[[str], None]
+Reading = tuple[str, str | None, TaskSpec]
+"""A backbone's name and revision, by which its tokenizer is known, and what it reads."""
 Part = TypeVar("Part", BackboneSpec, TaskSpec)
 Got = TypeVar("Got")
 
@@ -51,18 +53,16 @@ class Material:
 
     infos: dict[BackboneSpec, BackboneInfo] = field(default_factory=dict)
     tasks: dict[TaskSpec, "ray.ObjectRef[Task]"] = field(default_factory=dict)
-    data: dict[tuple[BackboneSpec, TaskSpec], "ray.ObjectRef[EncodedTask]"] = field(
-        default_factory=dict
-    )
+    data: dict[Reading, "ray.ObjectRef[EncodedTask]"] = field(default_factory=dict)
     train_rows: dict[TaskSpec, int] = field(default_factory=dict)
-    facts: dict[tuple[BackboneSpec, TaskSpec], DataFacts] = field(default_factory=dict)
+    facts: dict[Reading, DataFacts] = field(default_factory=dict)
     unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
     """What cannot be had, and why."""
 
     def of(self, run: Run) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
         """The backbone and the data of a run."""
         spec = run.cell.spec
-        return self.infos[spec.backbone], self.data[spec.backbone, spec.task]
+        return self.infos[spec.backbone], self.data[_reading(spec)]
 
     def task_of(self, run: Run) -> "ray.ObjectRef[Task]":
         """The sequences of a run, for a baseline."""
@@ -99,6 +99,10 @@ def gather(runs: Iterable[Run], say: Say) -> Material:
     return material
 
 
+def _reading(spec: StudySpec) -> Reading:
+    return spec.backbone.name, spec.backbone.revision, spec.task
+
+
 def _load_tasks(material: Material, runs: Iterable[Run], say: Say) -> dict[TaskSpec, Task]:
     loaded: dict[TaskSpec, Task] = {}
     for run in runs:
@@ -123,7 +127,7 @@ def _read(spec: TaskSpec) -> Task:
 
 
 def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
-    cell, key = run.cell, (run.cell.spec.backbone, run.cell.spec.task)
+    cell, key = run.cell, _reading(run.cell.spec)
     if key in material.data:
         return
     encoded = encode_task(cell.spec.task, material.infos[cell.spec.backbone], task)

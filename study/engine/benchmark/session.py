@@ -47,7 +47,9 @@ def run_benchmark(
     try:
         # Whatever asks for more than there is is refused before anything is read.
         wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in runs}
-        material = gather(runs, partial(console.print, markup=False, highlight=False))
+        material = gather(
+            runs, partial(console.print, markup=False, highlight=False, soft_wrap=True)
+        )
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
