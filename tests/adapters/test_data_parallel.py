@@ -9,6 +9,9 @@ import pytest
 import torch
 from data_parallel import CASES, WORLD, train, train_with_trainer
 
+# The processes that train in parallel.
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -48,6 +48,7 @@ def test_every_key_is_explained(name: str) -> None:
             assert "#" in line or before.startswith("#") or key[1] in ("name", "method"), line
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("name", "family"), [(n, f) for n, (f, _) in SPACES.items()])
 def test_a_space_for_gpus_is_planned(
     name: str,

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from hub_server import COMMIT, hub_of
 
+# Each question is a process of its own, with imports of seconds.
+pytestmark = pytest.mark.process
+
 LOAD = """
 import json, os, sys
 from study.errors import InputError

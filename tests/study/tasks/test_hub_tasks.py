@@ -19,6 +19,9 @@ from small_tasks import ROWS, rows, write_csv, write_parquet
 
 from study.tasks.published import GUE, NT
 
+# Each question is a process of its own, with imports of seconds.
+pytestmark = pytest.mark.process
+
 LOAD = """
 import json, sys
 from study.errors import InputError
