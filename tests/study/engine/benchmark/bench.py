@@ -18,7 +18,7 @@ baselines: [kmer]
 seeds: [0, 1]
 rules:
   - set: {training.steps: 8, training.reports: 2, training.batch_size: 4}
-  - {where: {method: adalora_rs}, set: {adapter.b0: 2, adapter.bT: 1, adapter.deltaT: 2}}
+  - {where: {method: "adalora*"}, set: {adapter.b0: 2, adapter.bT: 1, adapter.deltaT: 2}}
 """
 ReadBenchmark = Callable[..., Benchmark]
 OpenLedger = Callable[[], Ledger]

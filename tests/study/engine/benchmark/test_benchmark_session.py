@@ -1,7 +1,6 @@
 """Whole benchmarks on a local Ray cluster: results, resuming, what cannot be had."""
 
 import csv
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -30,9 +29,9 @@ Go = Callable[..., tuple[Ended, list[dict[str, str]]]]
 @pytest.fixture(autouse=True, scope="module")
 def one_cluster() -> Iterator[None]:
     """One cluster for all benchmarks of this file; starting one takes seconds."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    execution.start_ray(None)
     patch = pytest.MonkeyPatch()
+    patch.setenv("HF_HUB_OFFLINE", "1")
+    execution.start_ray(None)
     patch.setattr(session, "start_ray", lambda address, store_bytes: None)
     patch.setattr(ray, "shutdown", lambda: None)
     yield
@@ -52,7 +51,7 @@ def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
     return run
 
 
-def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_seeds(
+def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_methods(
     go: Go, tmp_path: Path
 ) -> None:
     ended, rows = go()
@@ -74,10 +73,14 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_seeds(
     assert facts["reports"]["tokens"]["splits"]["test"]["truncated"] == 0
     assert facts["reports"]["quality"]
     before = Journal(folder.journal).read()
-    ended, more = go("seeds=[0,1,2]", "baselines=[majority,kmer]")
+    again = "{label: adalora_rs_again, set: {adapter.method: adalora_rs}}"
+    ended, more = go(f"methods=[linear_probe,adalora_rs,{again}]", "baselines=[majority,kmer]")
     assert ended is Ended.DONE
     scores = {(r["method"], r["seed"]): r["test_loss"] for r in more}
     assert len(scores) == 8
+    assert scores["adalora_rs_again", "0"] == scores["adalora_rs", "0"]
+    assert scores["adalora_rs_again", "1"] == scores["adalora_rs", "1"]
+    assert scores["adalora_rs", "0"] != scores["adalora_rs", "1"]
     assert all(scores[r["method"], r["seed"]] == r["test_loss"] for r in rows)
     assert Journal(folder.journal).read()[: len(before)] == before
     assert not list(folder.checkpoints.iterdir())
@@ -88,15 +91,6 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_seeds(
     assert len(found) == 9  # Eight runs and their parent.
     assert {r.info.status for r in found} == {"FINISHED"}
     assert "opt-dna-mini" in {r.data.params.get("backbone") for r in found}
-
-
-def test_two_runs_of_one_seed_score_the_same(go: Go) -> None:
-    _, rows = go("methods=[adalora_rs,{label: again, set: {adapter.method: adalora_rs}}]",
-                 "rules=[]", "training.steps=8", "training.reports=2", "training.batch_size=4",
-                 "adapter.b0=2", "adapter.bT=1", "adapter.deltaT=2", "baselines=[]")  # fmt: skip
-    by_seed = {(row["method"], row["seed"]): row["test_loss"] for row in rows}
-    assert by_seed["adalora_rs", "0"] == by_seed["again", "0"]
-    assert by_seed["adalora_rs", "0"] != by_seed["adalora_rs", "1"]
 
 
 def test_what_the_hub_cannot_give_is_left_out_and_said(
