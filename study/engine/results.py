@@ -11,7 +11,7 @@ from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
 from study.engine.resources import Resources
-from study.engine.rows import write_rows
+from study.engine.rows import outcome, write_rows
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
@@ -33,11 +33,7 @@ def _row(trial: TrialRecord) -> dict[str, Any]:
         **trial.params,
         **trial.settings,
         **{f"seed_{name}": seed for name, seed in trial.seeds.items()},
-        "reports": len(trial.reports),
-        "steps": trial.reports[-1]["step"] if trial.reports else 0,
-        "total_steps": trial.total_steps,
-        "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
-        **trial.metrics,
+        **outcome(trial),
     }
 
 

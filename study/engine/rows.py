@@ -1,9 +1,11 @@
-"""A csv of rows that have not all the same columns."""
+"""Trials as rows of a csv, which have not all the same columns."""
 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from study.engine.record import TrialRecord
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str] = ()) -> None:
@@ -15,3 +17,14 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str]
         writer.writeheader()
         writer.writerows(rows)
     partial.replace(path)
+
+
+def outcome(trial: TrialRecord) -> dict[str, Any]:
+    """How far a trial came, how long it took, and the metrics of its last report."""
+    return {
+        "reports": len(trial.reports),
+        "steps": trial.reports[-1]["step"] if trial.reports else 0,
+        "total_steps": trial.total_steps,
+        "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
+        **trial.metrics,
+    }

@@ -7,7 +7,7 @@ from study.engine.benchmark.runs import Run, runs_of, standing
 from study.engine.folder import StudyFolder
 from study.engine.journal import parse_events
 from study.engine.record import StudyRecord, TrialRecord
-from study.engine.rows import write_rows
+from study.engine.rows import outcome, write_rows
 from study.spec.benchmark_loading import load_benchmark
 
 OBJECTIVE = "dev_mcc"
@@ -56,9 +56,5 @@ def _row(run: Run, trial: TrialRecord | None, lacking: str | None) -> dict[str, 
         "state": trial.state,
         "reason": trial.reason,
         **trial.settings,
-        "reports": len(trial.reports),
-        "steps": trial.reports[-1]["step"] if trial.reports else 0,
-        "total_steps": trial.total_steps,
-        "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
-        **trial.metrics,
+        **outcome(trial),
     }
