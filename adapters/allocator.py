@@ -1,6 +1,7 @@
 """Which singular triplets live: importance, budget and chance over a whole model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -134,6 +135,26 @@ class RankAllocator:
     def rank(self) -> int:
         """Returns the number of non-zero singular values of the model; waits for the device."""
         return sum(self.ranks().values())
+
+    @contextmanager
+    def at_final_budget(self) -> Iterator[None]:
+        """Shows the model within as the final budget would leave it; afterwards it is as before.
+
+        Before T, lam is masked to the n·bT triplets of the largest scores, whatever the budget is
+        at present; chance has no say. From T on nothing changes: that budget is reached.
+        """
+        if self.t >= self.budget.T:
+            yield
+            return
+        top = self._per_matrix(keep_top(self.scores(), self.budget.matrices * self.budget.bT))
+        masks = [module.mask for module in self._modules.values()]
+        for module, mask in zip(self._modules.values(), top, strict=True):
+            module.mask = mask
+        try:
+            yield
+        finally:
+            for module, mask in zip(self._modules.values(), masks, strict=True):
+                module.mask = mask
 
     def trace(self) -> list[dict[str, Any]]:
         """Returns what every mask event so far did; waits for the device.

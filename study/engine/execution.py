@@ -18,7 +18,7 @@ from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources
 from study.engine.search import OptunaSearcher
-from study.engine.stopping import Scheduler
+from study.engine.stopping import Scheduler, compared_at
 from study.engine.tracking import Tracker
 from study.engine.worker import TrialWorker
 from study.errors import InputError
@@ -99,7 +99,13 @@ def run_trials(
     )
     ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
     worker = tune.with_parameters(
-        TrialWorker, spec=spec, info=info, data=data, folder=ledger.folder, wanted=wanted
+        TrialWorker,
+        spec=spec,
+        info=info,
+        data=data,
+        folder=ledger.folder,
+        wanted=wanted,
+        compared_at=compared_at(spec),
     )
     resources = {"cpu": wanted.cpus, "gpu": wanted.gpus}
     with progress:

@@ -34,6 +34,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
             reduction_factor=spec.scheduler.reduction_factor,
         )
         self.ledger = ledger
+        self.compared = spec.compared
         for trial in ledger.record.trials.values():
             super().on_trial_add(None, _stand_in(trial.number))
         for report in list(ledger.record.reports):
@@ -71,10 +72,13 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         over = verdict(trial)
         if over is not None:
             return self._end(trial, *over)
-        value = float(trial.value or 0.0)
+        value = trial.metrics.get(self.compared)
         cutoff = self._cutoff(trial.number, report)
         if self._ask_asha(trial.number, report, value) == TrialScheduler.STOP:
-            reason = f"below the rung at report {report}: {value:.4f} against {cutoff:.4f}"
+            reason = (
+                f"below the rung at report {report}: {self.compared} {value:.4f} "
+                f"against {cutoff:.4f}"
+            )
             return self._end(trial, "stop", reason, cutoff)
         self.ledger.note(
             "decision",
@@ -112,7 +116,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         if not made:
             self.decide(trial, report["report"])
             return
-        self._ask_asha(trial.number, report["report"], report["metrics"].get(trial.metric))
+        self._ask_asha(trial.number, report["report"], report["metrics"].get(self.compared))
         if made[-1]["decision"] in STATE_AFTER:
             self.ledger.end(trial, STATE_AFTER[made[-1]["decision"]], made[-1]["reason"])
 
@@ -163,6 +167,16 @@ def rungs(spec: StudySpec) -> list[int]:
         found.append(math.ceil(rung))
         rung *= factor
     return found
+
+
+def compared_at(spec: StudySpec) -> list[int]:
+    """Returns the report indices at which trials are also scored at their final budget.
+
+    Those are the rungs; without ASHA all reports, so that a study may record what rungs would see.
+    """
+    if spec.scheduler.score == "plain":
+        return []
+    return rungs(spec) or list(range(1, spec.training.reports + 1))
 
 
 def _stand_in(number: int) -> SimpleNamespace:

@@ -5,6 +5,7 @@ then on a new trial costs the injection of its adapters. One Ray `step` is one r
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,14 @@ class TrialWorker(TrainingWorker):
         data: EncodedTask,
         folder: StudyFolder,
         wanted: Resources,
+        compared_at: Sequence[int],
     ) -> None:
-        """Loads what all trials share, then prepares the first."""
+        """Loads what all trials share, then prepares the first.
+
+        `compared_at` are the reports at which the score at the final budget is wanted too.
+        """
         self.spec, self.data, self.folder = spec, data, folder
+        self.compared_at = compared_at
         self.objective = spec.objective
         self.device = wanted.device
         self.backbone: Backbone = load_backbone(
@@ -144,6 +150,16 @@ class TrialWorker(TrainingWorker):
     def _prepare(self, config: dict[str, Any]) -> Trial:
         resolved = resolve(self.spec, config["params"])
         return Trial(resolved, self.backbone, self.data, self.device)
+
+    def _scores(self, trial: Trial) -> dict[str, float]:
+        now = trial.evaluate(trial.data.dev)
+        found = {f"dev_{name}": value for name, value in now.items()}
+        if self.report in self.compared_at:
+            metric = self.spec.search.metric
+            found[f"{self.objective}_at_bT"] = trial.evaluate_at_final_budget(trial.data.dev, now)[
+                metric
+            ]
+        return found
 
 
 def scores(trial: Trial, split: str) -> dict[str, float]:

@@ -171,6 +171,10 @@ class SchedulerSpec(Section):
     """At a rung, one in this many goes on."""
     grace_fraction: Annotated[float, Field(gt=0, le=1)] = 0.3
     """The first rung, as a fraction of a trial's reports."""
+    score: Literal["plain", "at_bT"] = "plain"
+    """What a rung compares: the dev score as it is, or as it is with the model cut to the final
+    budget (`dev_<metric>_at_bT`), one more evaluation at every rung. Recorded at every report
+    where no trial stops early."""
 
 
 class SeedsSpec(Section):
@@ -213,6 +217,11 @@ class StudySpec(Section):
     def objective(self) -> str:
         """The name of the metric that decides, as trials report it: `dev_mcc`."""
         return f"dev_{self.search.metric}"
+
+    @property
+    def compared(self) -> str:
+        """The name of the metric that rungs compare: the objective, or it with `_at_bT`."""
+        return self.objective + ("_at_bT" if self.scheduler.score == "at_bT" else "")
 
     @property
     def domains(self) -> dict[str, Domain]:

@@ -167,6 +167,19 @@ class Trial:
         """Returns `classification_metrics` on a split; training is not disturbed."""
         return classification_metrics(self.logits(split), split.labels)
 
+    def evaluate_at_final_budget(
+        self, split: EncodedSplit, now: dict[str, float]
+    ) -> dict[str, float]:
+        """Returns the metrics of a split with the model cut to its final budget.
+
+        `now` are the metrics as the model is; they are the answer where nothing is to be cut:
+        from T on, and for methods without a budget.
+        """
+        if self.allocator is None or self.allocator.t >= self.allocator.budget.T:
+            return now
+        with self.allocator.at_final_budget():
+            return self.evaluate(split)
+
     @torch.no_grad()
     def logits(self, split: EncodedSplit) -> np.ndarray:
         """Returns the float32 logits (rows, classes) of a split, in the split's order.

@@ -329,3 +329,42 @@ def test_beside_the_two_averages_there_is_next_to_nothing():
 def test_settings_that_cannot_work_are_refused_with_their_rule(settings, rule):
     with pytest.raises(ValueError, match=rule):
         make(linear_adapters(SHAPES, 4), **settings)
+
+
+# The model as the final budget would leave it
+
+
+@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
+def test_at_the_final_budget_the_best_triplets_alone_are_live(prune_mode):
+    adapters, allocator = make(p=0.3, prune_mode=prune_mode)
+    advance(adapters, allocator, 7)
+    best = torch.sort(allocator.scores(), descending=True, stable=True).indices[: 3 * 2]
+    with allocator.at_final_budget():
+        shown = torch.cat([module.effective_lam() for module in adapters.values()])
+        assert set(shown.nonzero().flatten().tolist()) <= set(best.tolist())
+        assert torch.equal(shown[best], lams(adapters)[best])
+
+
+@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
+def test_a_look_at_the_final_budget_changes_nothing_even_if_it_fails(prune_mode):
+    runs = []
+    for looks in (False, True):
+        adapters, allocator = make(p=0.3, prune_mode=prune_mode)
+        for _ in range(18):
+            advance(adapters, allocator)
+            if looks:
+                with pytest.raises(KeyError), allocator.at_final_budget():
+                    raise KeyError
+        effective = torch.cat([module.effective_lam() for module in adapters.values()])
+        runs.append((lams(adapters), effective, allocator.kept(), allocator.trace()))
+    for plain, looked in zip(*runs, strict=True):
+        assert torch.equal(plain, looked) if isinstance(plain, torch.Tensor) else plain == looked
+
+
+def test_from_the_last_event_on_the_final_budget_is_what_there_is():
+    adapters, allocator = make(p=0.3)
+    advance(adapters, allocator, 14)
+    before = [module.effective_lam().clone() for module in adapters.values()]
+    with allocator.at_final_budget():
+        for module, values in zip(adapters.values(), before, strict=True):
+            assert torch.equal(module.effective_lam(), values)

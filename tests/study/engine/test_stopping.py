@@ -9,7 +9,7 @@ from ledgers import OpenLedger, ReadSpec, create, report
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.ledger import StudyLedger
-from study.engine.stopping import Scheduler, first_rung, rungs
+from study.engine.stopping import Scheduler, compared_at, first_rung, rungs
 
 
 def result(index: int, value: float | None, train_loss: float = 0.5) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_a_rung_stops_the_worse_trial_and_says_why(open_ledger: OpenLedger) -> N
         scheduler.on_trial_result(None, ray_trial(number), result(1, value))
     trial = ledger.record.trials[1]
     assert trial.state == "pruned"
-    assert trial.reason == "below the rung at report 1: 0.2000 against 0.9000"
+    assert trial.reason == "below the rung at report 1: dev_mcc 0.2000 against 0.9000"
     assert trial.decisions[-1]["decision"] == "stop"
 
 
@@ -81,7 +81,28 @@ def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLe
         for index, value in enumerate(values, start=1):
             scheduler.on_trial_result(None, ray_trial(number), result(index, value))
     assert ledger.record.trials[1].state == "pruned"
-    assert ledger.record.trials[1].reason == "below the rung at report 8: 0.1000 against 0.9000"
+    reason = ledger.record.trials[1].reason
+    assert reason == "below the rung at report 8: dev_mcc 0.1000 against 0.9000"
+
+
+def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("scheduler.score=at_bT")
+    scheduler = Scheduler(ledger)
+    for number, (plain, at_bT) in enumerate([(0.2, 0.9), (0.8, 0.1)]):
+        start(ledger, scheduler, number)
+        scores = result(1, plain) | {"metrics/dev_mcc_at_bT": at_bT}
+        scheduler.on_trial_result(None, ray_trial(number), scores)
+    trial = ledger.record.trials[1]
+    assert trial.state == "pruned"
+    assert trial.reason == "below the rung at report 1: dev_mcc_at_bT 0.1000 against 0.9000"
+    assert Scheduler(ledger)._brackets[0]._rungs[-1][1] == {"0": 0.9, "1": 0.1}
+
+
+def test_the_score_at_the_final_budget_is_taken_where_it_is_compared(read_spec: ReadSpec) -> None:
+    assert compared_at(read_spec()) == []
+    assert compared_at(read_spec("scheduler.score=at_bT")) == [1, 2]
+    without = read_spec("scheduler.score=at_bT", "scheduler.name=none")
+    assert compared_at(without) == [1, 2, 3, 4]
 
 
 def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:

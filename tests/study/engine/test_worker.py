@@ -1,6 +1,7 @@
 """The Ray worker without Ray: reports, reuse for the next trial, checkpoints."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,15 @@ def folder(tmp_path: Path, prepared: Any) -> StudyFolder:
     return open_folder(tmp_path / "study", dump_spec(prepared[0]))
 
 
-def start(prepared: Any, folder: StudyFolder, config: dict[str, Any]) -> TrialWorker:
+def start(
+    prepared: Any, folder: StudyFolder, config: dict[str, Any], compared_at: Sequence[int] = ()
+) -> TrialWorker:
     """Sets a worker up as Ray would, in this process."""
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
     config = config | {"assigned": time.time()}
-    worker.setup(config, spec=spec, info=info, data=data, folder=folder, wanted=ONE)
+    shared = {"spec": spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
+    worker.setup(config, **shared, compared_at=compared_at)
     return worker
 
 
@@ -139,3 +143,19 @@ def test_cleaning_up_gives_the_backbone_back(prepared: Any, folder: StudyFolder)
 
 def _config() -> dict[str, Any]:
     return {"trial": 0, "params": PARAMS}
+
+
+def test_reports_that_rungs_compare_say_what_the_final_budget_would_score(
+    prepared: Any, folder: StudyFolder
+) -> None:
+    params = PARAMS | {"bT_ratio": 0.25}
+    worker = start(prepared, folder, {"trial": 0, "params": params}, compared_at=(1, 3))
+    first, second, last = (worker.step() for _ in range(3))
+    assert first["metrics/dev_mcc_at_bT"] is not None
+    assert "metrics/dev_mcc_at_bT" not in second
+    assert last["metrics/dev_mcc_at_bT"] == last["dev_mcc"], "T lies before the last report"
+    plain = start(prepared, folder, {"trial": 1, "params": params})
+    unlooked = [scores(plain.step()) for _ in range(3)]
+    for looked, expected in zip((first, second, last), unlooked, strict=True):
+        kept = {k: v for k, v in scores(looked).items() if not k.endswith("at_bT")}
+        assert kept == expected

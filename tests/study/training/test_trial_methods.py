@@ -165,3 +165,23 @@ def test_without_a_mask_all_adapter_parameters_are_kept(method: str) -> None:
     facts = trial.facts()
     assert facts["kept_parameters"] == facts["adapter_parameters"]
     assert (facts["adapter_parameters"] > 0) == (method == "lora")
+
+
+def test_a_method_without_a_budget_scores_the_same_at_its_end() -> None:
+    trial = tiny_trial("lora")
+    trial.train_until(2)
+    now = trial.evaluate(trial.data.dev)
+    assert trial.evaluate_at_final_budget(trial.data.dev, now) is now
+
+
+def test_a_look_at_the_final_budget_differs_before_its_end_and_leaves_training_alone() -> None:
+    looking, plain = (tiny_trial("adalora_rs") for _ in range(2))
+    for trial in (looking, plain):
+        trial.train_until(3)
+    now = looking.evaluate(looking.data.dev)
+    assert looking.evaluate_at_final_budget(looking.data.dev, now)["loss"] != now["loss"]
+    for trial in (looking, plain):
+        trial.train_until(trial.plan.total_steps)
+    final = looking.evaluate(looking.data.dev)
+    assert looking.evaluate_at_final_budget(looking.data.dev, final) is final
+    assert final == plain.evaluate(plain.data.dev)
