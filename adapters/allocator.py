@@ -80,7 +80,7 @@ class RankAllocator:
         self._trace = torch.zeros(rows, len(adapters) + 3, dtype=counts, device=device)
         """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
         if prune_mode == "mask":
-            self._show_mask()
+            self._show(self._keep)
 
     def _check(self, adapters: Mapping[str, SVDLinear]) -> None:
         for name in ("beta1", "beta2"):
@@ -146,14 +146,12 @@ class RankAllocator:
         if self.t >= self.budget.T:
             yield
             return
-        top = self._per_matrix(keep_top(self.scores(), self.budget.matrices * self.budget.bT))
-        masks = [module.mask for module in self._modules.values()]
-        for module, mask in zip(self._modules.values(), top, strict=True):
-            module.mask = mask
+        before = [module.mask for module in self._modules.values()]
+        self._show(keep_top(self.scores(), self.budget.matrices * self.budget.bT))
         try:
             yield
         finally:
-            for module, mask in zip(self._modules.values(), masks, strict=True):
+            for module, mask in zip(self._modules.values(), before, strict=True):
                 module.mask = mask
 
     def trace(self) -> list[dict[str, Any]]:
@@ -208,7 +206,7 @@ class RankAllocator:
         self.t = int(state["t"])
         self.missing_gradients = int(state["missing_gradients"])
         if self.prune_mode == "mask":
-            self._show_mask()
+            self._show(self._keep)
 
     # One mask event
 
@@ -220,7 +218,7 @@ class RankAllocator:
             self._hold()
         else:
             self._stored = torch.cat(self._lams)
-            self._show_mask()
+            self._show(self._keep)
         self._record(event, top)
 
     def _drawn(self, top: Tensor, event: int) -> Tensor:
@@ -254,9 +252,8 @@ class RankAllocator:
         lam = torch.where(self._keep, torch.cat(self._lams), self._stored)
         torch._foreach_copy_(self._lams, self._per_matrix(lam))
 
-    def _show_mask(self) -> None:
-        masks = self._per_matrix(self._keep)
-        for module, mask in zip(self._modules.values(), masks, strict=True):
+    def _show(self, keep: Tensor) -> None:
+        for module, mask in zip(self._modules.values(), self._per_matrix(keep), strict=True):
             module.mask = mask
 
     def _per_matrix(self, flat: Tensor) -> list[Tensor]:
