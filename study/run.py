@@ -6,6 +6,7 @@ interrupted (go on with --resume).
 """
 
 import argparse
+import errno
 import json
 import re
 import shlex
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from study.models.inspect import BackboneInfo
     from study.training.encoded import EncodedTask
 
+STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""A full disk, a used-up quota, a file system that has become read-only, a file too large."""
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def answer(
     command: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
 ) -> int:
-    """Runs a command; bad input becomes one line, Ctrl-C the way to go on."""
+    """Runs a command; bad input becomes one line, Ctrl-C and a full disk the way to go on."""
     try:
         return run(arguments)
     except InputError as error:
@@ -40,6 +43,13 @@ def answer(
         return BAD_INPUT
     except KeyboardInterrupt:
         return say_interrupted(arguments, command)
+    except OSError as error:
+        if error.errno not in STORAGE_FAULTS:
+            raise
+        where = error.filename or "the study folder"
+        print(f"error: {where} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        say_how_to_go_on(arguments, command, "make room, or make it writable; then go on with")
+        return COULD_NOT_FINISH
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -111,11 +121,16 @@ def study_path(arguments: argparse.Namespace) -> Path:
 def say_interrupted(arguments: argparse.Namespace, command: str = "study.run") -> int:
     """Says how to go on; nothing to go on with, nothing said of it."""
     print("\ninterrupted", file=sys.stderr)  # noqa: T201
+    say_how_to_go_on(arguments, command, "go on with")
+    return INTERRUPTED
+
+
+def say_how_to_go_on(arguments: argparse.Namespace, command: str, how: str) -> None:
+    """Prints the command that resumes a study, if there is one to resume."""
     if (study_path(arguments) / "spec.yaml").exists():
         again = shlex.join(["python", "-m", command, *sys.argv[1:]])
         again += "" if arguments.resume else " --resume"
-        print(f"nothing that was reported is lost; go on with:\n  {again}")  # noqa: T201
-    return INTERRUPTED
+        print(f"nothing that was reported is lost; {how}:\n  {again}")  # noqa: T201
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:

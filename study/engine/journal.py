@@ -8,6 +8,8 @@ report are derived from it. Events and their fields:
     resumed   created_with
     created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics
+    crashed   trial, attempt (from 1), reason; it is tried again unless `ended` follows
+    warning   trial, text: what went wrong without consequences for results
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value
     winner    trial, dev, test

@@ -12,6 +12,10 @@ from study.engine.journal import Event
 from study.errors import InputError
 
 State = Literal["running", "complete", "pruned", "failed"]
+CRASHED = "crashed"
+"""The event of a crash, and how the reason of a trial begins that failed by one."""
+OUT_OF_MEMORY = "out of memory"
+"""How the reason of a trial begins that failed for want of memory."""
 
 
 @dataclass
@@ -35,6 +39,8 @@ class TrialRecord:
     state: State = "running"
     reason: str = ""
     ended: float | None = None
+    crashes: int = 0
+    """How often its worker crashed; a trial is tried again `resources.max_failures` times."""
     idle: float = 0.0
     """Seconds between the last event before an interruption and the resumption."""
 
@@ -42,6 +48,16 @@ class TrialRecord:
     def seconds(self) -> float | None:
         """Wall time from creation to end while the study ran, None before the end."""
         return None if self.ended is None else self.ended - self.created - self.idle
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the trial failed by crashes, and not by its numbers."""
+        return self.state == "failed" and self.reason.startswith(CRASHED)
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the trial failed for want of memory."""
+        return self.state == "failed" and self.reason.startswith(OUT_OF_MEMORY)
 
     @property
     def values(self) -> dict[int, float]:
@@ -100,6 +116,8 @@ class StudyRecord:
                 self.reports.append(event)
             case "decision":
                 self.trials[event["trial"]].decisions.append(event)
+            case "crashed":
+                self.trials[event["trial"]].crashes = event["attempt"]
             case "ended":
                 trial = self.trials[event["trial"]]
                 trial.state, trial.reason = event["state"], event["reason"]

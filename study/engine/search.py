@@ -6,7 +6,6 @@ is built for every ask, with a seed of its own, and whatever state a sampler kee
 (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,8 +15,8 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
-from ray.tune.search import Searcher
 
+from study.engine.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec, resolve
@@ -29,24 +28,22 @@ STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-# A study in which nothing has worked this often is not searching but failing.
-GIVE_UP_AFTER = 3
 
 Planner = Callable[[StudySpec], tuple[int, int]]
 """Resolved spec -> (optimizer steps, reports) of its trial."""
 
 
-class OptunaSearcher(Searcher):  # type: ignore[misc]
+class OptunaSearcher(Dispatcher):
     """Suggests the trials of a study: first those left unfinished, then new ones."""
 
-    def __init__(self, ledger: StudyLedger, planner: Planner) -> None:
-        super().__init__(metric=ledger.spec.objective, mode="max" if ledger.maximize else "min")
+    ledger: StudyLedger
+
+    def __init__(
+        self, ledger: StudyLedger, planner: Planner, capacity: Capacity = unlimited
+    ) -> None:
+        super().__init__(ledger, "max" if ledger.maximize else "min", capacity)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.ledger = ledger
         self.planner = planner
-        self.gave_up = ""
-        self._numbers: dict[str, int] = {}
-        self._crashed = 0
         self._unfinished = [trial.number for trial in ledger.record.in_state("running")]
         self._open(ledger)
 
@@ -55,40 +52,17 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         self._study = rebuild_study(ledger.record, self._space, ledger.maximize)
         self._mirror = Mirror(ledger, self._space)
 
-    # Ray's interface
+    # What is handed out
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """Returns the configuration of the next trial, or FINISHED."""
+    def _next(self) -> int | None:
         if self._unfinished:
-            number = self._unfinished.pop(0)
-        elif len(self.ledger.record.trials) >= trials_wanted(self.ledger.spec) or self._hopeless():
-            return str(Searcher.FINISHED)
-        else:
-            number = self._ask()
-        self._numbers[trial_id] = number
-        params = self.ledger.record.trials[number].params
-        return {"trial": number, "params": params, "assigned": time.time()}
+            return self._unfinished.pop(0)
+        if len(self.ledger.record.trials) >= trials_wanted(self.ledger.spec):
+            return None
+        return self._ask()
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing to do: reports reach Optuna when the trial ends, through the record."""
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Tells Optuna how the trial ended; the scheduler has journalled the decision."""
-        trial = self.ledger.record.trials[self._numbers[trial_id]]
-        if error:
-            self._crashed += 1
-            self.ledger.end(trial, "failed", "crashed")
-        if trial.state == "running":
-            return  # Interrupted: it stays unfinished and is offered again on resume.
-        self._tell(trial)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the journal is the state."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing to restore: the journal is the state."""
+    def _config(self, trial: TrialRecord) -> dict[str, Any]:
+        return {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"ledger": self.ledger, "planner": self.planner}
@@ -120,7 +94,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         )
         return number
 
-    def _tell(self, trial: TrialRecord) -> None:
+    def _told(self, trial: TrialRecord) -> None:
         # Telling needs no sampler; the grid sampler would try to stop a loop that is not there.
         self._study.sampler = optuna.samplers.RandomSampler(seed=0)
         asked = optuna.trial.Trial(self._study, self._study.trials[trial.number]._trial_id)
@@ -129,14 +103,6 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         complete = trial.state == "complete"
         self._study.tell(asked, trial.value if complete else None, STATES[trial.state])
         self._mirror.add(frozen_trial(trial, self._space))
-
-    def _hopeless(self) -> bool:
-        """True once this driver has seen nothing but crashes: a bug, not a bad configuration."""
-        reported = any(trial.reports for trial in self.ledger.record.trials.values())
-        if self._crashed < GIVE_UP_AFTER or reported:
-            return False
-        self.gave_up = f"the first {self._crashed} trials all crashed before their first report"
-        return True
 
 
 class Mirror:

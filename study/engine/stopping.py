@@ -11,9 +11,10 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
+from study.engine.crashes import note_crash
 from study.engine.ledger import StudyLedger
 from study.engine.record import TrialRecord
-from study.engine.worker import metrics_of
+from study.engine.reports import take
 from study.spec import StudySpec
 
 STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
@@ -51,21 +52,10 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, decides, journals the decision."""
         record = self.ledger.record.trials[trial.config["trial"]]
-        report = int(result["report"])
-        if report <= len(record.reports):
-            # The first report after a restart repeats the last one before it.
-            return str(TrialScheduler.CONTINUE)
-        self.ledger.note(
-            "report",
-            trial=record.number,
-            report=report,
-            step=int(result["step"]),
-            metrics=metrics_of(result),
-        )
-        decision = self.decide(record, report)
-        if decision == "continue":
-            return str(TrialScheduler.CONTINUE)
-        return str(TrialScheduler.STOP)
+        if take(self.ledger, record, result):
+            self.decide(record, len(record.reports))
+        running = record.state == "running"
+        return str(TrialScheduler.CONTINUE if running else TrialScheduler.STOP)
 
     def decide(self, trial: TrialRecord, report: int) -> str:
         """Returns and journals continue, stop, complete or fail for a trial's newest report."""
@@ -103,6 +93,10 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         )
         self.ledger.end(trial, STATE_AFTER[decision], reason)
         return decision
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Journals the crash of a worker."""
+        note_crash(self.ledger, trial, self.ledger.spec.resources.max_failures)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Any) -> None:
         """Nothing to do: the last report has been seen by `on_trial_result`."""

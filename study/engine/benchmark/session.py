@@ -11,9 +11,10 @@ from rich.console import Console
 
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
-from study.engine.benchmark.runs import Key, Run, crashed, left_to_do, runs_of, standing
+from study.engine.benchmark.runs import Key, Run, left_to_do, runs_of, standing
 from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
 from study.engine.benchmark.worker import RunWorker
+from study.engine.checkpoints import discard
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.journal import Event
@@ -121,7 +122,7 @@ class _Driver:
     def _tidy(self, event: Event, record: StudyRecord) -> None:
         """Once a run has ended its scores are what is wanted: on disk, and not its checkpoint."""
         if event["event"] == "ended":
-            self.ledger.folder.checkpoint(event["trial"]).unlink(missing_ok=True)
+            discard(self.ledger.folder, event["trial"])
             self._write()
 
     def _write(self) -> None:
@@ -133,7 +134,7 @@ class _Driver:
         concurrent = max(share.concurrent for share in self.wanted.values())
         planner = Planner(self.material.train_rows)
         searcher = RunSearcher(self.ledger, self.runs, self.available, planner, self.wanted)
-        recorder = RunRecorder(self.ledger)
+        recorder = RunRecorder(self.ledger, self.runs[0].spec.resources.max_failures)
         progress = Progress(
             self.console,
             metric=OBJECTIVE,
@@ -142,17 +143,16 @@ class _Driver:
             concurrent=concurrent,
             maximize=None,
         )
-        folder = self.ledger.folder
         self.ledger.listeners = [progress, self.tracker, self._tidy]
         worker = tune.with_parameters(
             RunWorker,
             runs=list(self.runs),
             material=self.material,
-            folder=folder,
+            folder=self.ledger.folder,
             objective=OBJECTIVE,
         )
         with progress:
-            fit(tune.with_resources(worker, _share), searcher, recorder, folder, concurrent)
+            fit(tune.with_resources(worker, _share), searcher, recorder, self.ledger)
         return searcher.gave_up
 
 
@@ -165,7 +165,7 @@ def _ended(record: StudyRecord, available: Sequence[Run]) -> Ended:
     trials = [stands.get(run.key) for run in available]
     if any(trial is None or trial.state == "running" for trial in trials):
         return Ended.INTERRUPTED
-    broken = [trial for trial in trials if trial is not None and crashed(trial)]
+    broken = [trial for trial in trials if trial is not None and trial.crashed]
     for trial in broken:
         labels = ", ".join(str(trial.params[name]) for name in COLUMNS)
         warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
