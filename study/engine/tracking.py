@@ -8,6 +8,7 @@ is back, or at the next `--resume`, for events.jsonl has it all. Only the driver
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,8 +21,11 @@ from study.engine.tracking_runs import StudyRuns, server_errors, study_key
 
 RETRY_SECONDS = 30.0
 """A server that has stopped answering is asked again after so long, not at every report."""
-GATHER_SECONDS = 0.5
-"""How long news is gathered: a trial's last report and its end then make one request."""
+GATHER_SECONDS, GATHER_AT_MOST_SECONDS = 0.5, 60.0
+"""How long news is gathered before it is written. A trial's last report and its end then make one
+request, and so do several reports of a trial where many run; see `GATHER_PER_CPU_SECOND`."""
+GATHER_PER_CPU_SECOND = 200.0
+"""A request costs the driver milliseconds: writing may take half a percent of a core."""
 PATIENCE_SECONDS, CLOSE_SECONDS = 10.0, 60.0
 """How long the end of a study waits for MLflow without saying so, and at all."""
 SETTINGS = {
@@ -58,6 +62,7 @@ class Tracker:
         self._ending: _Ending | None = None
         # The thread's own:
         self._trials: dict[int, TrialRecord] = {}
+        self._gather = GATHER_SECONDS
         self._failing = False
         self._bug: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
@@ -131,7 +136,7 @@ class Tracker:
                 self._news.wait_for(lambda: self._ending, RETRY_SECONDS)
             else:
                 self._news.wait_for(lambda: self._changed or self._ending)
-                self._news.wait_for(lambda: self._ending, GATHER_SECONDS)
+                self._news.wait_for(lambda: self._ending, self._gather)
             changed, self._changed = self._changed, {}
             return changed, self._ending
 
@@ -148,7 +153,9 @@ class Tracker:
                 if ending is not None or not self.runs.adopted:
                     self.runs.adopt()
                     changed = self._trials
+                started = time.thread_time()
                 self.runs.write(changed.values(), over=ending is not None)
+                self._gather = _gather_seconds(time.thread_time() - started)
                 if ending is not None:
                     self.runs.end(ending.status, ending.winner, ending.artifacts)
                 return None
@@ -182,6 +189,11 @@ class Tracker:
 def _copy(trial: TrialRecord) -> TrialRecord:
     """A copy that the driver does not change; the reports themselves never change."""
     return replace(trial, reports=list(trial.reports))
+
+
+def _gather_seconds(cpu_seconds: float) -> float:
+    seconds = cpu_seconds * GATHER_PER_CPU_SECOND
+    return min(max(GATHER_SECONDS, seconds), GATHER_AT_MOST_SECONDS)
 
 
 def _first_line(error: Exception) -> str:

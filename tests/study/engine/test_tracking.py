@@ -56,6 +56,7 @@ def ledger(open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch) -> StudyLed
     """A ledger to which a tracker listens; see `tracker_of`."""
     monkeypatch.setattr(tracking, "StudyRuns", Runs)
     monkeypatch.setattr(tracking, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(tracking, "GATHER_PER_CPU_SECOND", 0.0)
     monkeypatch.setattr(tracking, "SETTINGS", {})
     ledger = open_ledger()
     ledger.listeners.append(Tracker(ledger.folder, "http://host", "a study"))
@@ -145,6 +146,12 @@ def test_an_outage_is_said_once_passes_unaided_and_everything_is_compared_after_
         "MLflow at http://host takes results again",
     ]
     tracker.close(ledger.record, "FINISHED")
+
+
+def test_writing_takes_half_a_percent_of_a_core_and_results_are_a_minute_late_at_most() -> None:
+    assert tracking._gather_seconds(0.0) == 0.5
+    assert tracking._gather_seconds(0.1) == 20.0
+    assert tracking._gather_seconds(5.0) == 60.0
 
 
 def test_one_failure_is_no_outage(ledger: StudyLedger, caplog: pytest.LogCaptureFixture) -> None:
