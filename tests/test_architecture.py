@@ -31,7 +31,7 @@ SHARED = {"deadline", "errors", "hub"}
 HOMES = {
     "ray": ("study/engine/",),
     "optuna": ("study/spec/space.py", "study/engine/search.py", "study/analysis/"),
-    "mlflow": ("study/engine/tracking.py",),
+    "mlflow": ("study/engine/tracking_runs.py",),
     "matplotlib": ("study/analysis/plots.py", "study/analysis/benchmark/plots.py"),
     "transformers": ("study/models/", "adapters/trainer_callback.py"),
     "pydantic": ("study/spec/",),

@@ -13,7 +13,9 @@ Map, in the order in which a study meets them:
     search.py     Optuna's ask and tell behind Ray's Searcher
     stopping.py   Ray's ASHA, fed with a trial's own report index
     worker.py     Ray's Trainable around study.training.Trial; warm workers
-    tracking.py   MLflow, brought up to date with the record
+    tracking.py   MLflow, brought up to date with the record by a thread: the driver never waits
+    tracking_runs.py  what MLflow holds of a study: runs adopted or created, and what they lack
+    tracking_address.py  where a study is tracked, and whether something answers there
     progress.py   the live table
     execution.py  the Tuner that ties them together
     results.py    trials.csv, best.yaml, best/: what is left when the study is done

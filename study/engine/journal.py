@@ -4,8 +4,9 @@ The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trial
 report are derived from it. Events and their fields:
 
     study     version, name, spec (file name), data (its fingerprint), quality and tokens (reports
-              on the data), commit (of a backbone of the hub), created_with
-    resumed   created_with
+              on the data), commit (of a backbone of the hub), tracking (MLflow's address;
+              null: in the study folder), created_with
+    resumed   tracking, created_with
     created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics
     crashed   trial, attempt (from 1), reason; it is tried again unless `ended` follows

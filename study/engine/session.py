@@ -20,6 +20,7 @@ from study.engine.results import crown, write_best_spec, write_trials
 from study.engine.stopping import rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
+from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
@@ -75,6 +76,7 @@ def run_study(
 ) -> Ended:
     """Runs a study, or what is left of it, in `path`."""
     console = Console()
+    tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     if StudyFolder(path).journal.exists():
         with locked(StudyFolder(path)):
             ledger = StudyLedger(StudyFolder(path), spec)
@@ -97,9 +99,10 @@ def run_study(
         wanted = resources(spec, ray.cluster_resources())
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):
-            ledger = _open_ledger(folder, spec, info, data)
+            ledger = _open_ledger(folder, spec, info, data, tracking_uri)
             tracker = Tracker(folder, tracking_uri, path.name)
-            ended = _run(ledger, tracker, info, data, wanted, console)
+            with tracker.ending(ledger.record):
+                ended = _run(ledger, tracker, info, data, wanted, console)
             if ended is Ended.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
@@ -134,15 +137,20 @@ def created_with() -> dict[str, str]:
 
 
 def _open_ledger(
-    folder: StudyFolder, spec: StudySpec, info: BackboneInfo, data: EncodedTask
+    folder: StudyFolder,
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    tracking_uri: str | None,
 ) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
+    made = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
-        ledger.note("resumed", created_with=created_with())
+        ledger.note("resumed", **made)
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
         known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
-        ledger.note("study", version=1, **names, **known, created_with=created_with())
+        ledger.note("study", version=1, **names, **known, **made)
     return ledger
 
 

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from study import run as command
+from study.engine.folder import open_folder
+from study.engine.journal import Journal
 from study.models.inspect import EMBEDDED
 from study.run import main
+from study.spec import dump_spec, load_spec
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = [
@@ -71,6 +74,17 @@ def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert said in refuse(capsys, *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_resumed_study_asks_for_the_server_that_it_was_tracked_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = open_folder(tmp_path / "runs" / "smoke", dump_spec(load_spec("smoke")))
+    Journal(folder.journal).append("study", version=1, tracking="http://127.0.0.1:9")
+    said = refuse(capsys, "--space", "smoke", "--resume")
+    assert "--tracking-uri http://127.0.0.1:9 (the study's so far): a tracking server must" in said
+    assert said.endswith(f"track it in its folder with --tracking-uri sqlite:///{folder.mlflow}")
 
 
 def test_bad_labels_are_refused_with_their_file(

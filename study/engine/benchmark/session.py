@@ -25,6 +25,7 @@ from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.session import Ended, created_with
 from study.engine.tracking import Tracker
+from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.spec.benchmark_loading import Benchmark, dump_benchmark
 
@@ -43,6 +44,7 @@ def run_benchmark(
         InputError: nothing of it can be run, or its settings and data do not fit each other.
     """
     console = Console()
+    tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     runs = runs_of(benchmark)
     start_ray(address, store_bytes=None)  # Many tasks, each as many tokenizers see it.
     try:
@@ -56,20 +58,25 @@ def run_benchmark(
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
         folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
         with locked(folder):
-            ledger = _open_ledger(folder, material, runs)
+            ledger = _open_ledger(folder, material, runs, tracking_uri)
             tracker = Tracker(folder, tracking_uri, path.name)
-            return _Driver(ledger, tracker, material, runs, available, wanted, console).run()
+            driver = _Driver(ledger, tracker, material, runs, available, wanted, console)
+            with tracker.ending(ledger.record):
+                return driver.run()
     finally:
         ray.shutdown()
 
 
-def _open_ledger(folder: StudyFolder, material: Material, runs: Sequence[Run]) -> Ledger:
+def _open_ledger(
+    folder: StudyFolder, material: Material, runs: Sequence[Run], tracking_uri: str | None
+) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
+    made = {"tracking": tracking_uri, "created_with": created_with()}
     if not ledger.opened:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note("study", version=1, **names, created_with=created_with())
+        ledger.note("study", version=1, **names, **made)
     else:
-        ledger.note("resumed", created_with=created_with())
+        ledger.note("resumed", **made)
     _check_data(ledger, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
     ledger.note(
