@@ -13,6 +13,7 @@ from study import __version__
 from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import StudyLedger
+from study.engine.nodes import check_nodes
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources, resources
@@ -23,6 +24,7 @@ from study.engine.tracking import Tracker
 from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
+from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast, warnings
@@ -92,8 +94,11 @@ def run_study(
         random_seed=spec.backbone.random_seed,
     )
     print_data(console, data)
+    info = portable(info)
     start_ray(address)
     try:
+        if address is not None:
+            check_nodes(path, [(info, spec.backbone.random_seed is None)])
         wanted = resources(spec, ray.cluster_resources())
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):

@@ -19,6 +19,7 @@ from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.journal import Event
 from study.engine.ledger import Ledger
+from study.engine.nodes import check_nodes
 from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
@@ -46,6 +47,8 @@ def run_benchmark(
     runs = runs_of(benchmark)
     start_ray(address, store_bytes=None)  # Many tasks, each as many tokenizers see it.
     try:
+        if address is not None:
+            check_nodes(path)
         # Whatever asks for more than there is is refused before anything is read.
         wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in runs}
         material = gather(
@@ -54,6 +57,8 @@ def run_benchmark(
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
+        if address is not None:
+            check_nodes(path, material.backbones())
         folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
         with locked(folder):
             ledger = _open_ledger(folder, material, runs)
