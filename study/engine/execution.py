@@ -104,8 +104,9 @@ def run_trials(
     """
     tracker(OPENED, ledger.record)
     scheduler = Scheduler(ledger)
-    searcher = OptunaSearcher(ledger, _Planner(len(data.train)), ClusterCapacity(ledger.spec))
     spec = ledger.spec
+    capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
+    searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
     progress = Progress(
         console,
         metric=ledger.metric,

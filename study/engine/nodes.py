@@ -1,4 +1,4 @@
-"""Whether every node of a cluster can run the trials: asked before the first of them starts.
+"""The nodes of a cluster, and whether each can run trials: asked before the first of them starts.
 
 What a node needs: this package in the same version, the study's folder under the same path, and
 the backbone. What it does not need: the data and the embedded backbone, which travel.
@@ -18,6 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study import __version__
 from study.engine.folder import StudyFolder
+from study.engine.resources import Nodes
 from study.errors import InputError
 from study.models.inspect import BackboneInfo
 from study.models.portable import check_here
@@ -28,6 +29,11 @@ PACKAGES = ("torch", "transformers")
 """Distributions that must have the same version on all nodes, beside this one's."""
 Needed = Sequence[tuple[BackboneInfo, bool]]
 """Portable backbones, and whether their weights are read."""
+
+
+def alive() -> Nodes:
+    """Returns what the nodes of the cluster have that are alive at present."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def check_nodes(path: Path, backbones: Needed = ()) -> None:
@@ -117,11 +123,11 @@ def _ask_all(
             asked[ask.options(scheduling_strategy=there).remote(token, versions, needed)] = node
     ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE)
     answers = [(node, _answer(ref)) for ref, node in asked.items()]
-    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+    still = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
     return [
         (_name(node["NodeManagerHostname"], node["NodeManagerAddress"]), problems)
         for node, problems in answers
-        if node["NodeID"] in alive  # One that died meanwhile runs no trial.
+        if node["NodeID"] in still  # One that died meanwhile runs no trial.
     ]
 
 

@@ -13,7 +13,7 @@ from study import __version__
 from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import StudyLedger
-from study.engine.nodes import check_nodes
+from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources, resources
@@ -55,11 +55,11 @@ def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str
     points = check_space(spec, info, data)
     if address is not None:
         start_ray(address)
-        available = ray.cluster_resources()
+        nodes = alive()
     else:
-        available = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+        nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     try:
-        wanted = resources(spec, available)
+        wanted = resources(spec, nodes)
     except InputError as error:  # A plan for GPUs may be made where there are none.
         warn(f"no trial would fit here: {error}")
         asked = spec.resources
@@ -99,7 +99,7 @@ def run_study(
     try:
         if address is not None:
             check_nodes(path, [(info, spec.backbone.random_seed is None)])
-        wanted = resources(spec, ray.cluster_resources())
+        wanted = resources(spec, alive())
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):
             ledger = _open_ledger(folder, spec, info, data)
