@@ -8,6 +8,7 @@ Map, in the order in which a study meets them:
     ledger.py     journal and record in step: the one place through which a study records
     folder.py     the study folder: opening, locking, the names of its files
     preparation.py  everything that can be wrong with the input, checked before anything heavy
+    nodes.py      whether every node of a cluster can run the trials, asked before they start
     resources.py  what one trial gets of the cluster
     preview.py    the plan, for --dry-run
     search.py     Optuna's ask and tell behind Ray's Searcher

@@ -5,17 +5,15 @@ this project knows it by its number.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import ray
 from ray.tune.search import Searcher
 
 from study.engine.ledger import Ledger
+from study.engine.nodes import alive
 from study.engine.record import CRASHED, TrialRecord
-from study.engine.resources import resources
-from study.errors import InputError
-from study.spec import StudySpec
+from study.engine.resources import Resources, room
 
 GIVE_UP_AFTER = 3
 """A study in which nothing but crashes was seen this often is not searching but failing."""
@@ -32,20 +30,22 @@ def unlimited() -> int:
 
 
 class ClusterCapacity:
-    """How many trials of a study fit into the cluster, which may grow and shrink meanwhile."""
+    """How many trials fit into the cluster, which may grow and shrink meanwhile.
 
-    def __init__(self, spec: StudySpec) -> None:
-        self.spec = spec
+    `shares` are what trials get, each with how many may run at once (None is no limit); where
+    they differ, the most that fit of any.
+    """
+
+    def __init__(self, shares: Iterable[tuple[Resources, int | None]]) -> None:
+        self._shares = {(share.cpus, share.gpus, most) for share, most in shares}
         self._looked, self._room = 0.0, 1
 
     def __call__(self) -> int:
         """Returns at least 1: a trial that does not fit at present waits for its node."""
         if time.monotonic() - self._looked >= LOOK_EVERY:
-            self._looked = time.monotonic()
-            try:
-                self._room = resources(self.spec, ray.cluster_resources()).concurrent
-            except InputError:
-                self._room = 1
+            self._looked, nodes = time.monotonic(), alive()
+            fit = [(room(cpus, gpus, nodes), most) for cpus, gpus, most in self._shares]
+            self._room = max(1, *(min(many, most or many) for many, most in fit))
         return self._room
 
 

@@ -52,7 +52,7 @@ def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES)
     `store_bytes` is the size of a local one's object store; None leaves it to Ray.
 
     Raises:
-        InputError: there is no cluster at `address`.
+        InputError: there is no cluster at `address`, or one with other versions.
     """
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -82,6 +82,14 @@ def _connect(address: str | None, store_bytes: int | None) -> None:
             f"{str(error).splitlines()[0]}; start one with `ray start --head`, or leave --address "
             "out to run on this machine"
         ) from None
+    except RuntimeError as error:
+        found = " ".join(str(error).split())
+        if not found.startswith("Version mismatch"):
+            raise
+        raise InputError(
+            f"--address {address}: Ray and Python must have the same versions there and here, but "
+            f"{found}; run the study with the Python that started Ray"
+        ) from None
 
 
 def run_trials(
@@ -98,8 +106,9 @@ def run_trials(
     """
     tracker(OPENED, ledger.record)
     scheduler = Scheduler(ledger)
-    searcher = OptunaSearcher(ledger, _Planner(len(data.train)), ClusterCapacity(ledger.spec))
     spec = ledger.spec
+    capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
+    searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
     progress = Progress(
         console,
         metric=ledger.metric,

@@ -48,7 +48,8 @@ def check_cluster(address: str | None, cpus: int) -> None:
     """Checks that something answers at a Ray address, or that a trial fits this machine.
 
     Raises:
-        InputError: nothing answers within 1.5 s, or a trial asks for more CPUs than there are.
+        InputError: nothing answers within 1.5 s, the address is that of Ray's client server, or a
+            trial asks for more CPUs than there are.
     """
     if address is None:
         here = os.cpu_count() or 1
@@ -60,7 +61,12 @@ def check_cluster(address: str | None, cpus: int) -> None:
         return
     if address == "auto":
         return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise InputError(
+            f"--address {address}: the study must be run on a node of the cluster, not through "
+            "Ray's client; submit it (ray job submit … -- python -m study.run --address auto …)"
+        )
+    host, _, port = address.rpartition(":")
     try:
         within(1.5, lambda: socket.create_connection((host, int(port))).close())
     except (OSError, ValueError, OverflowError) as error:

@@ -13,6 +13,7 @@ from study import __version__
 from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.ledger import StudyLedger
+from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources, resources
@@ -24,6 +25,7 @@ from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
+from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast, warnings
@@ -54,11 +56,11 @@ def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str
     points = check_space(spec, info, data)
     if address is not None:
         start_ray(address)
-        available = ray.cluster_resources()
+        nodes = alive()
     else:
-        available = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+        nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     try:
-        wanted = resources(spec, available)
+        wanted = resources(spec, nodes)
     except InputError as error:  # A plan for GPUs may be made where there are none.
         warn(f"no trial would fit here: {error}")
         asked = spec.resources
@@ -94,9 +96,12 @@ def run_study(
         random_seed=spec.backbone.random_seed,
     )
     print_data(console, data)
+    info = portable(info)
     start_ray(address)
     try:
-        wanted = resources(spec, ray.cluster_resources())
+        if address is not None:
+            check_nodes(path, [(info, spec.backbone.random_seed is None)])
+        wanted = resources(spec, alive())
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):
             ledger = _open_ledger(folder, spec, info, data, tracking_uri)

@@ -14,6 +14,7 @@ from ray import tune
 
 from study.engine.checkpoints import load, save
 from study.engine.folder import StudyFolder
+from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.record import OUT_OF_MEMORY
 from study.engine.resources import Resources
 from study.models import Backbone, load_backbone
@@ -173,12 +174,14 @@ class TrialWorker(TrainingWorker):
         self.compared_at = compared_at
         self.objective = spec.objective
         self.device = wanted.device
-        self.backbone: Backbone = load_backbone(
-            info,
-            num_labels=data.num_labels,
-            dtype=spec.backbone.dtype,
-            random_seed=spec.backbone.random_seed,
-        )
+        with naming_the_node():
+            check_study_folder(folder)
+            self.backbone: Backbone = load_backbone(
+                info,
+                num_labels=data.num_labels,
+                dtype=spec.backbone.dtype,
+                random_seed=spec.backbone.random_seed,
+            )
         torch.set_num_threads(wanted.cpus)
         self._start(config)
 

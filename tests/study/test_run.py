@@ -49,6 +49,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
         (["--space", "smoke", "--address", "127.0.0.1:9"], "must answer at this host:port"),
+        (["--space", "smoke", "--address", "ray://127.0.0.1:9"], "on a node of the cluster"),
         (["--space", "smoke", "--address", "nonsense"], "must answer at this host:port"),
         (["--space", "smoke", "--cpus-per-trial", "9999"], "a trial must fit this machine"),
         (["--space", "smoke", "--name", "../elsewhere"], "must be the name of a folder"),

@@ -9,7 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from study.engine.benchmark.runs import Key, Run, key_of, left_to_do, standing
 from study.engine.crashes import note_crash
-from study.engine.dispatch import Dispatcher
+from study.engine.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.ledger import Ledger
 from study.engine.record import TrialRecord
 from study.engine.reports import take
@@ -43,8 +43,9 @@ class RunSearcher(Dispatcher):
         available: Sequence[Run],
         planner: Planner,
         wanted: Mapping[Key, Resources],
+        capacity: Capacity = unlimited,
     ) -> None:
-        super().__init__(ledger, "max", lambda: max(s.concurrent for s in wanted.values()))
+        super().__init__(ledger, "max", capacity)
         self.planner, self.wanted = planner, wanted
         self._left = left_to_do(available, ledger.record)
         self._places: dict[Key, int] = {run.key: place for place, run in enumerate(runs)}

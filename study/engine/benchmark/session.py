@@ -15,10 +15,12 @@ from study.engine.benchmark.runs import Key, Run, left_to_do, runs_of, standing
 from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
+from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.journal import Event
 from study.engine.ledger import Ledger
+from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
@@ -48,14 +50,19 @@ def run_benchmark(
     runs = runs_of(benchmark)
     start_ray(address, store_bytes=None)  # Many tasks, each as many tokenizers see it.
     try:
+        if address is not None:
+            check_nodes(path)
         # Whatever asks for more than there is is refused before anything is read.
-        wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in runs}
+        nodes = alive()
+        wanted = {run.key: resources(run.spec, nodes) for run in runs}
         material = gather(
             runs, partial(console.print, markup=False, highlight=False, soft_wrap=True)
         )
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
+        if address is not None:
+            check_nodes(path, material.backbones())
         folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
         with locked(folder):
             ledger = _open_ledger(folder, material, runs, tracking_uri)
@@ -140,7 +147,10 @@ class _Driver:
         """Lets Ray Tune work; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.wanted.values())
         planner = Planner(self.material.train_rows)
-        searcher = RunSearcher(self.ledger, self.runs, self.available, planner, self.wanted)
+        shares = [(self.wanted[run.key], run.spec.resources.max_concurrent) for run in self.runs]
+        searcher = RunSearcher(
+            self.ledger, self.runs, self.available, planner, self.wanted, ClusterCapacity(shares)
+        )
         recorder = RunRecorder(self.ledger, self.runs[0].spec.resources.max_failures)
         progress = Progress(
             self.console,

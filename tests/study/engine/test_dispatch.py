@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
 from ledgers import OpenLedger, create, report
 from ray.tune.search import Searcher
 
-from study.engine.dispatch import GIVE_UP_AFTER
+from study.engine import dispatch
+from study.engine.dispatch import GIVE_UP_AFTER, ClusterCapacity
+from study.engine.resources import Resources
 from study.engine.search import OptunaSearcher
 
 
@@ -29,6 +32,26 @@ def test_no_more_trials_are_handed_out_than_fit_at_present(open_ledger: OpenLedg
     searcher.ledger.end(searcher.ledger.record.trials[0], "failed", "diverged")
     searcher.on_trial_complete("a", {})
     assert number(searcher.suggest("c")) == 2
+
+
+def test_the_room_grows_and_shrinks_with_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes, clock = [{"CPU": 2.0, "GPU": 1.0}], [0.0]
+    monkeypatch.setattr(dispatch, "alive", lambda: nodes)
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    clock[0] = 100.0
+    half = Resources(cpus=1, gpus=0.5, concurrent=2)
+    room, few = ClusterCapacity([(half, None)]), ClusterCapacity([(half, 3)])
+    assert (room(), few()) == (2, 2)
+    nodes.append({"CPU": 8.0, "GPU": 1.0})
+    assert (room(), few()) == (2, 2), "the cluster is not asked at every suggestion"
+    clock[0] += dispatch.LOOK_EVERY
+    assert (room(), few()) == (4, 3)
+    nodes.clear()
+    clock[0] += dispatch.LOOK_EVERY
+    assert room() == 1, "whoever is next waits for a node"
+    one_gpu = Resources(cpus=1, gpus=1.0, concurrent=1)
+    nodes.append({"CPU": 8.0, "GPU": 2.0})
+    assert ClusterCapacity([(half, None), (one_gpu, None)])() == 4
 
 
 def test_a_crashed_trial_is_handed_out_again_under_its_number(open_ledger: OpenLedger) -> None:

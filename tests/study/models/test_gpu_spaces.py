@@ -32,7 +32,7 @@ DATA = {"prom/all": "GUE/prom_300_all", "emp/H3": "GUE/emp_H3"}
 @pytest.mark.parametrize("cards", [1, 4, 8])
 def test_trials_share_the_cards_of_a_node(name: str, cards: int) -> None:
     spec = load_spec(name)
-    share = resources(spec, {"CPU": 8.0 * cards, "GPU": float(cards)})
+    share = resources(spec, [{"CPU": 8.0 * cards, "GPU": float(cards)}])
     assert share.concurrent == cards * {"nt_500m_emp": 2}.get(name, 4)
 
 
