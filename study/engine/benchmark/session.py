@@ -17,7 +17,7 @@ from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.journal import Event
+from study.engine.journal import VERSION, Event
 from study.engine.ledger import Ledger
 from study.engine.preparation import warn
 from study.engine.progress import Progress
@@ -67,7 +67,7 @@ def _open_ledger(folder: StudyFolder, material: Material, runs: Sequence[Run]) -
     ledger = Ledger(folder, OBJECTIVE)
     if not ledger.opened:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note("study", version=1, **names, created_with=created_with())
+        ledger.note("study", version=VERSION, **names, created_with=created_with())
     else:
         ledger.note("resumed", created_with=created_with())
     _check_data(ledger, material)
