@@ -193,7 +193,7 @@ def _refuse_changes(path: Path, changed: Sequence[str]) -> None:
         raise InputError(
             f"{path}: --resume needs the spec that the study was started with (spec.yaml), or "
             f"more trials and wider domains, but it differs in: {'; '.join(changed)}; undo the "
-            "change, or start a study of another --name"
+            f"change, take --space {StudyFolder(path).spec}, or start a study of another --name"
         )
 
 
