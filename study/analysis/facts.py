@@ -87,9 +87,9 @@ def status(study: StudyData) -> str:
     """Returns whether the study is finished, and what is missing if it is not."""
     wanted, created = trials_wanted(study.spec), len(study.trials)
     running = len(study.record.in_state("running"))
-    if study.record.winner is not None:
-        return ""
     if created >= wanted and not running:
+        if study.record.winner is not None:
+            return ""
         if study.leader is None:
             return "The study is over without a winner: no trial was completed with a score."
         return "All trials are over, but the winner has not been evaluated on the test split yet."

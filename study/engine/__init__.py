@@ -7,6 +7,7 @@ Map, in the order in which a study meets them:
     record.py     the events folded into one state per trial
     ledger.py     journal and record in step: the one place through which a study records
     folder.py     the study folder: opening, locking, the names of its files
+    growth.py     what may differ when a study goes on: more trials, a larger space
     preparation.py  everything that can be wrong with the input, checked before anything heavy
     nodes.py      whether every node of a cluster can run the trials, asked before they start
     resources.py  what one trial gets of the cluster

@@ -124,6 +124,9 @@ class StudyRecord:
                 trial.ended = event["time"]
             case "winner":
                 self.winner = event
+            case "grown":
+                for trial in self.trials.values():
+                    _grow(trial, event)
             case "resumed":
                 for trial in self.in_state("running"):
                     trial.idle += event["time"] - self._last
@@ -142,12 +145,20 @@ class StudyRecord:
         return min(complete, key=lambda trial: (sign * float(trial.value or 0.0), trial.number))
 
 
+def _grow(trial: TrialRecord, event: Event) -> None:
+    """Gives an earlier trial the values that it had in leaves that are searched from now on."""
+    for values in (trial.params, trial.settings):
+        values.update({k: v for k, v in event["fixed"].items() if k not in values})
+    if event["space"]:
+        trial.optuna = {}  # What a sampler kept of the smaller space means nothing in this one.
+
+
 def _created(event: Event, metric: str) -> TrialRecord:
     return TrialRecord(
         number=event["trial"],
         metric=metric,
-        params=event["params"],
-        settings=event["settings"],
+        params=dict(event["params"]),
+        settings=dict(event["settings"]),
         seeds=event["seeds"],
         total_steps=event["total_steps"],
         reports_planned=event["reports"],

@@ -12,6 +12,8 @@ from rich.console import Console
 from study import __version__
 from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
+from study.engine.growth import grow, growth, standing_spec
+from study.engine.journal import VERSION
 from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
@@ -27,6 +29,7 @@ from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
 from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
+from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast, warnings
 
@@ -76,14 +79,19 @@ def run_study(
     address: str | None,
     tracking_uri: str | None,
 ) -> Ended:
-    """Runs a study, or what is left of it, in `path`."""
+    """Runs a study, or what is left of it, in `path`.
+
+    A study there has been found to be contained in `spec`; see `study.engine.growth`.
+    """
     console = Console()
     tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     if StudyFolder(path).journal.exists():
         with locked(StudyFolder(path)):
-            ledger = StudyLedger(StudyFolder(path), spec)
+            ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
             _check_data(ledger, data)
-            if ledger.complete and ledger.record.winner is not None:
+            if _has_winner(ledger) and trials_wanted(spec) <= trials_wanted(ledger.spec):
+                if growth(ledger.spec, spec).space:
+                    warn("the space has grown, but no trial is left for it; see --extend")
                 _bring_up_to_date(ledger, tracking_uri)
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
@@ -113,6 +121,13 @@ def run_study(
             return ended
     finally:
         ray.shutdown()
+
+
+def _has_winner(ledger: StudyLedger) -> bool:
+    """Whether every trial has ended and the best of them has been measured."""
+    winner, best = ledger.record.winner, ledger.best()
+    measured = winner is not None and best is not None and winner["trial"] == best.number
+    return ledger.complete and measured
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
@@ -152,10 +167,11 @@ def _open_ledger(
     made = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
         ledger.note("resumed", **made)
+        grow(ledger)
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
         known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
-        ledger.note("study", version=1, **names, **known, **made)
+        ledger.note("study", version=VERSION, **names, **known, **made)
     return ledger
 
 
@@ -180,7 +196,7 @@ def _run(
             return Ended.INTERRUPTED
         print_failures(console, ledger, gave_up)
         return Ended.FAILED
-    if record.winner is None:
+    if record.winner is None or record.winner["trial"] != winner.number:
         crown(ledger, winner, info, data, wanted)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return Ended.DONE

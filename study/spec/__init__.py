@@ -8,6 +8,7 @@
     leaves.py      which values a leaf may have
     task_names.py  the names of the generated and the published tasks
     domains.py     {type: float, low: ..., high: ...} in place of a fixed value
+    containment.py whether one domain contains another
     samplers.py    Optuna's samplers and their arguments
     messages.py    validation errors -> one line
     loading.py     all of these together: load_spec; and back: dump_spec, json_schema
@@ -20,7 +21,7 @@ holds a `Domain` (see `StudySpec.domains`).
 """
 
 from study.spec.domains import CategoricalDomain, Domain, FloatDomain, IntDomain
-from study.spec.loading import dump_spec, json_schema, load_spec
+from study.spec.loading import dump_spec, json_schema, load_spec, read_spec
 from study.spec.methods import (
     AdaLoraRSSpec,
     AdaLoraSpec,
@@ -66,5 +67,6 @@ __all__ = [
     "late_setting",
     "load_spec",
     "parameter_name",
+    "read_spec",
     "resolve",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from study import run as command
+from study.engine import preparation
 from study.engine.folder import open_folder
 from study.engine.journal import Journal
 from study.models.inspect import EMBEDDED
@@ -48,6 +49,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
+        (["--space", "smoke", "--extend", "2"], "--resume needs a study folder"),
         (["--space", "smoke", "--address", "127.0.0.1:9"], "must answer at this host:port"),
         (["--space", "smoke", "--address", "ray://127.0.0.1:9"], "on a node of the cluster"),
         (["--space", "smoke", "--address", "nonsense"], "must answer at this host:port"),
@@ -180,6 +182,54 @@ def test_the_schema_is_json_and_knows_the_sections(capsys: pytest.CaptureFixture
     assert main(["--print-schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert {"adapter", "training", "search"} <= set(schema["properties"])
+
+
+def finished_study(folder: Path) -> None:
+    """A study of the shipped smoke space with four trials, as far as its spec goes."""
+    study = folder / "runs" / "smoke"
+    study.mkdir(parents=True)
+    (study / "spec.yaml").write_text(dump_spec(load_spec("smoke", ["search.trials=4"])))
+
+
+def test_an_extension_must_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    assert "N >= 1 must hold" in refuse(capsys, "--space", "smoke", "--extend", "0")
+    with pytest.raises(SystemExit) as end:
+        main(["--space", "smoke", "--extend", "1", "--trials", "9"])
+    assert end.value.code == 2
+    assert "--trials must be left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [
+        (["--extend", "3"], "--trials 7 --resume"),
+        (["--ext=3", "--max-concurrent", "1"], "--trials 7 --resume --max-concurrent 1"),
+        (["--resume"], "--resume"),
+        ([], "--resume"),
+    ],
+)
+def test_an_interrupted_extension_goes_on_to_as_many_trials_and_no_more(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    again: str,
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    monkeypatch.setattr(preparation, "check_folder", lambda *arguments: None)
+    monkeypatch.setattr(preparation, "prepare_data", interrupt)
+    monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", *options])
+    assert main(["--space", "smoke", *options]) == 130
+    said = capsys.readouterr().out
+    assert said.endswith(f"python -m study.run --space smoke {again}\n")
 
 
 def test_options_stand_for_settings_and_come_last() -> None:

@@ -18,7 +18,7 @@ from study.engine.checkpoints import discard
 from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.journal import Event
+from study.engine.journal import VERSION, Event
 from study.engine.ledger import Ledger
 from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
@@ -81,7 +81,7 @@ def _open_ledger(
     made = {"tracking": tracking_uri, "created_with": created_with()}
     if not ledger.opened:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note("study", version=1, **names, **made)
+        ledger.note("study", version=VERSION, **names, **made)
     else:
         ledger.note("resumed", **made)
     _check_data(ledger, material)
