@@ -2,6 +2,10 @@
 
 What this adds to Ray's scheduler: reports and decisions are journalled; a loss that is not finite
 fails the trial at once; rungs are rebuilt from the journal on resume, because Ray forgets them.
+
+The rule: at a rung a trial goes on if its score is not below the (1 - 1 / reduction_factor)
+quantile, interpolated, of the scores that came there before; the first always goes on. Optuna's
+SuccessiveHalvingPruner counts ranks in place of interpolating, and stops a few trials more.
 """
 
 import math
