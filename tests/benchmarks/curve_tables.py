@@ -40,6 +40,11 @@ class CurveTable:
         """The score that a trial ends with, (n)."""
         return self.plain[:, -1]
 
+    @cached_property
+    def pace(self) -> np.ndarray:
+        """The median seconds to each report, (r)."""
+        return np.median(self.seconds, axis=0)
+
     def level(self, share: float) -> float:
         """Returns the final score of the worst within the best `share` of the configurations."""
         return float(np.sort(self.final)[-max(1, round(share * len(self.final)))])
