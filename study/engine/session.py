@@ -20,7 +20,7 @@ from study.engine.preparation import warn
 from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
-from study.engine.stopping import rungs
+from study.engine.stopping import check_first_rung, rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
@@ -31,7 +31,7 @@ from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
-from study.training.forecast import Forecast, forecast, warnings
+from study.training.forecast import Forecast, forecast
 
 CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
 """Distributions whose versions the journal keeps."""
@@ -46,12 +46,9 @@ class Ended(enum.Enum):
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
-    """Forecasts the space's corners and warns of doubtful settings."""
-    empty = empty_backbone(info, num_labels=data.num_labels)
-    points = forecast(spec, len(data.train), empty)
-    for warning in warnings(points, rungs(spec)):
-        warn(warning)
-    return points
+    """Forecasts the space's corners; refuses a rung before the first mask event."""
+    check_first_rung(spec, len(data.train))
+    return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
 
 
 def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str | None) -> None:

@@ -65,6 +65,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["--space", "smoke", "--set", "training.epochs=1", "--set", "adapter.deltaT=5000"],
             "a mask event must come before T",
         ),
+        (["--space", "smoke", "--set", "adapter.deltaT=20"], "no rung may come before"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
