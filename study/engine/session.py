@@ -109,7 +109,7 @@ def run_study(
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Writes what a complete study may lack: a server was away, or the driver died at the end."""
-    write_trials(ledger.folder, ledger.record)
+    write_trials(ledger)
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner["trial"]]
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params))
@@ -158,7 +158,7 @@ def _run(
     if not ledger.complete:
         gave_up = run_trials(ledger, info, data, tracker, console, wanted)
     record = ledger.record
-    write_trials(ledger.folder, record)
+    write_trials(ledger)
     winner = ledger.best()
     interrupted = not gave_up and not ledger.complete
     if winner is None or interrupted:

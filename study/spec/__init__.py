@@ -7,6 +7,7 @@
     methods.py     the adapter section: one class a method
     leaves.py      which values a leaf may have
     task_names.py  the names of the generated and the published tasks
+    goals.py       objectives and constraints
     domains.py     {type: float, low: ..., high: ...} in place of a fixed value
     samplers.py    Optuna's samplers and their arguments
     messages.py    validation errors -> one line

@@ -66,7 +66,9 @@ def dump_spec(spec: StudySpec) -> str:
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
-    yaml.dump(_flow_leaves(spec.model_dump(mode="json", exclude_none=True)), text)
+    values = spec.model_dump(mode="json", exclude_none=True)
+    said = {section: value for section, value in values.items() if value not in ([], {})}
+    yaml.dump(_flow_leaves(said), text)
     return text.getvalue()
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from study.spec.domains import Domain
+from study.spec.goals import ConstraintsSpec, Goals, Objective, ObjectiveText, read_objectives
 from study.spec.leaves import (
     Count,
     Decay,
@@ -209,6 +210,10 @@ class StudySpec(Section):
     adapter: Adapter = AdaLoraRSSpec()
     training: TrainingSpec = TrainingSpec()
     search: SearchSpec = SearchSpec()
+    objectives: Annotated[tuple[ObjectiveText, ...], Field(strict=False)] = ()
+    """Several goals at once: the first is the search metric, on which trials are stopped and
+    the winner is chosen. Empty: that one alone."""
+    constraints: ConstraintsSpec = ConstraintsSpec()
     scheduler: SchedulerSpec = SchedulerSpec()
     seeds: SeedsSpec = SeedsSpec()
     resources: ResourcesSpec = ResourcesSpec()
@@ -217,6 +222,16 @@ class StudySpec(Section):
     def objective(self) -> str:
         """The name of the metric that decides, as trials report it: `dev_mcc`."""
         return f"dev_{self.search.metric}"
+
+    @property
+    def goals(self) -> Goals:
+        """The objectives, the search metric first, and the constraints."""
+        objectives = read_objectives(self.objectives) or (self._score,)
+        return Goals(objectives, self.constraints.given)
+
+    @property
+    def _score(self) -> Objective:
+        return Objective(self.objective, maximize=self.search.metric != "loss")
 
     @property
     def compared(self) -> str:
@@ -235,6 +250,21 @@ class StudySpec(Section):
         if not isinstance(given, dict):
             return given
         return {name: section for name, section in given.items() if section is not None}
+
+    @model_validator(mode="after")
+    def _objectives_fit_the_search(self) -> "StudySpec":
+        objectives = read_objectives(self.objectives)
+        for place, objective in enumerate(objectives):
+            if objective.metric in [other.metric for other in objectives[:place]]:
+                text = f"metrics must differ, but {objective.metric} is named twice; remove one"
+                refuse(("objectives", place), text, str(objective))
+        if objectives and objectives[0] != self._score:
+            text = f"the first must be `{self._score}`, as search.metric is {self.search.metric}"
+            refuse(("objectives", 0), f"{text}, but got {objectives[0]}; change one of the two")
+        if len(objectives) > 1 and self.search.sampler.name == "cmaes":
+            text = "cmaes knows one objective, but got several; take tpe, gp, nsgaii or random"
+            refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
+        return self
 
     @model_validator(mode="after")
     def _one_half_precision(self) -> "StudySpec":

@@ -11,7 +11,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from study.engine.ledger import StudyLedger
-from study.engine.search import GIVE_UP_AFTER, OptunaSearcher, frozen_trial
+from study.engine.optuna_study import frozen_trial
+from study.engine.search import GIVE_UP_AFTER, OptunaSearcher
 from study.spec.space import distributions
 
 GRID = (
@@ -210,6 +211,6 @@ def test_a_trial_that_optuna_sees_carries_its_reason_and_settings(
     ledger = open_ledger()
     create(ledger, 0)
     ledger.end(ledger.record.trials[0], "failed", "diverged")
-    frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec))
+    frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec), ledger.goals)
     assert frozen.user_attrs["reason"] == "diverged"
     assert frozen.user_attrs["bT"] == 3
