@@ -68,7 +68,7 @@ class Constraint:
         return self.metric in SETTLED and self.sign == "<="
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.sign} {self.bound:g}"
+        return f"{self.metric} {self.sign} {in_words(self.bound)}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Goals:
     @property
     def metrics(self) -> list[str]:
         """Every metric that decides, the score first."""
-        return list(dict.fromkeys(goal.metric for goal in (*self.objectives, *self.constraints)))
+        goals: list[Objective | Constraint] = [*self.objectives, *self.constraints]
+        return list(dict.fromkeys(goal.metric for goal in goals))
 
     def values(self, metrics: Mapping[str, Any]) -> list[float] | None:
         """Returns the value of every objective; None if one was not measured."""
@@ -96,7 +97,7 @@ class Goals:
         """Returns each constraint that is not kept, with what was measured, in words."""
         found = [(c, metrics.get(c.metric)) for c in self.constraints]
         return [
-            f"{c.metric} {'not measured' if value is None else f'{value:g}'} against {c.bound:g}"
+            f"{c.metric} {in_words(value)} against {in_words(c.bound)}"
             for c, value in found
             if c.violation(value) > 0
         ]
@@ -119,6 +120,13 @@ class Goals:
 
 def _beats(costs: list[float], others: list[float]) -> bool:
     return costs != others and all(a <= b for a, b in zip(costs, others, strict=True))
+
+
+def in_words(value: float | None) -> str:
+    """A measured value or a bound: whole numbers whole, thousands apart, others in four digits."""
+    if value is None:
+        return "not measured"
+    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
 
 
 def _objective(given: object) -> str:

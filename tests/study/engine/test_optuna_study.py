@@ -149,7 +149,7 @@ def test_several_objectives_reach_optuna_without_intermediate_values(
 def test_samplers_work_with_several_objectives_and_stopped_trials(
     open_ledger: OpenLedger, sampler: str, constraints: str
 ) -> None:
-    small = {"tpe": ", n_startup_trials: 3", "gp": ", n_startup_trials: 3"}.get(sampler, "")
+    small = {"tpe": ", n_startup_trials: 3", "gp": ", n_startup_trials: 4"}.get(sampler, "")
     small = ", population_size: 2" if sampler == "nsgaii" else small
     ledger = open_ledger(TWO, constraints, f"search.sampler={{name: {sampler}{small}}}")
     searcher = OptunaSearcher(ledger, planner)
