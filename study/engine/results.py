@@ -67,7 +67,7 @@ def crown(
 
     The evaluation runs where the trials ran, so that it finds the GPU that they had.
     """
-    spec = resolve(ledger.spec, winner.params)
+    spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
     checkpoint = ledger.folder.checkpoint(winner.number)
     best = ledger.folder.best

@@ -1,9 +1,9 @@
 """Optuna's ask and tell behind Ray's Searcher.
 
 Optuna is told the truth: every reported value with its step, PRUNED for a stopped trial, FAIL for
-a diverged or crashed one. The n-th suggestion is a function of (study seed, n, history): a sampler
-is built for every ask, with a seed of its own, and whatever state a sampler keeps in the study
-(CMA-ES, NSGA-II, QMC, grid) is journalled with the trial.
+a diverged or crashed one, and what breaks a constraint. The n-th suggestion is a function of
+(study seed, n, history): each has a sampler of its own (samplers.py), and whatever state a sampler
+keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial.
 """
 
 import time
@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 from study.engine.ledger import StudyLedger
 from study.engine.optuna_study import Mirror, rebuild_study, tell
 from study.engine.record import TrialRecord
-from study.engine.samplers import make_sampler
+from study.engine.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, trials_wanted
 
@@ -44,6 +44,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
     def _open(self, ledger: StudyLedger) -> None:
         self._space = distributions(ledger.spec)
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
+        self._study.sampler = ReseededSampler(ledger.spec)
         self._mirror = Mirror(ledger, self._space)
 
     # Ray's interface
@@ -58,7 +59,8 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             number = self._ask()
         self._numbers[trial_id] = number
         params = self.ledger.record.trials[number].params
-        return {"trial": number, "params": params, "assigned": time.time()}
+        seeds = self.ledger.record.trials[number].seeds
+        return {"trial": number, "params": params, "seeds": seeds, "assigned": time.time()}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to do: reports reach Optuna when the trial ends, through the record."""
@@ -89,19 +91,19 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
     def _ask(self) -> int:
         spec = self.ledger.spec
         number = len(self.ledger.record.trials)
-        self._study.sampler = make_sampler(spec, number)
         asked = self._study.ask(fixed_distributions=self._space)
         if asked.number != number:
             raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
         resolved = resolve(spec, asked.params)
         steps, reports = self.planner(resolved)
+        settings = searched_settings(spec, resolved)
         storage = self._study._storage
         self.ledger.note(
             "created",
             trial=number,
             params=asked.params,
-            settings=searched_settings(spec, resolved),
-            seeds=spec.seeds.model_dump(),
+            settings=settings,
+            seeds=self._seeds(settings),
             total_steps=steps,
             reports=reports,
             optuna={
@@ -111,9 +113,17 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         )
         return number
 
+    def _seeds(self, settings: dict[str, Any]) -> dict[str, int]:
+        """The study's seeds; the k-th replicate of settings that were tried has them plus k.
+
+        With the same seeds it would be the same trial, and say nothing new.
+        """
+        trials = self.ledger.record.trials.values()
+        replicate = sum(trial.settings == settings for trial in trials)
+        seeds = self.ledger.spec.seeds.model_dump()
+        return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
+
     def _tell(self, trial: TrialRecord) -> None:
-        # Telling needs no sampler; the grid sampler would try to stop a loop that is not there.
-        self._study.sampler = optuna.samplers.RandomSampler(seed=0)
         asked = optuna.trial.Trial(self._study, self._study.trials[trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)
         self._mirror.add(trial)

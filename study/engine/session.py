@@ -112,7 +112,7 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     write_trials(ledger)
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner["trial"]]
-    write_best_spec(ledger.folder, resolve(ledger.spec, winner.params))
+    write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
     tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study.spec.domains import Domain
+from study.spec.domains import Choice, Domain, PlainChoice
 from study.spec.goals import ConstraintsSpec, Goals, Objective, ObjectiveText, read_objectives
 from study.spec.leaves import (
     Count,
@@ -22,6 +22,7 @@ from study.spec.leaves import (
     Text,
 )
 from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
+from study.spec.points import read_point
 from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
 from study.spec.task_names import GENERATED, TaskName
@@ -214,6 +215,8 @@ class StudySpec(Section):
     """Several goals at once: the first is the search metric, on which trials are stopped and
     the winner is chosen. Empty: that one alone."""
     constraints: ConstraintsSpec = ConstraintsSpec()
+    points: Annotated[tuple[dict[str, PlainChoice], ...], Field(strict=False)] = ()
+    """Known good configurations, tried first: values of leaves, by name."""
     scheduler: SchedulerSpec = SchedulerSpec()
     seeds: SeedsSpec = SeedsSpec()
     resources: ResourcesSpec = ResourcesSpec()
@@ -244,6 +247,16 @@ class StudySpec(Section):
         leaves = [*self.adapter, *self.training]
         return {name: leaf for name, leaf in leaves if isinstance(leaf, Domain)}
 
+    @property
+    def point_params(self) -> list[dict[str, Choice]]:
+        """The points by the sampler's names; what a point leaves out is missing."""
+        return [self._read_point(place) for place in range(len(self.points))]
+
+    def _read_point(self, place: int) -> dict[str, Choice]:
+        leaves = [*self.adapter, *self.training]
+        fixed = {name: leaf for name, leaf in leaves if not isinstance(leaf, Domain)}
+        return read_point(self.points[place], self.domains, fixed, at=("points", place))
+
     @model_validator(mode="before")
     @classmethod
     def _without_empty_sections(cls, given: Any) -> Any:
@@ -264,6 +277,15 @@ class StudySpec(Section):
         if len(objectives) > 1 and self.search.sampler.name == "cmaes":
             text = "cmaes knows one objective, but got several; take tpe, gp, nsgaii or random"
             refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
+        return self
+
+    @model_validator(mode="after")
+    def _points_lie_in_the_space(self) -> "StudySpec":
+        if self.points and self.search.sampler.name == "grid":
+            text = "must be left out with the grid sampler, which tries every combination"
+            refuse(("points",), text, self.points)
+        for place in range(len(self.points)):
+            self._read_point(place)
         return self
 
     @model_validator(mode="after")
