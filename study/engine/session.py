@@ -24,6 +24,7 @@ from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
+from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast, warnings
 
@@ -45,6 +46,11 @@ def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[
     points = forecast(spec, len(data.train), empty)
     for warning in warnings(points, rungs(spec)):
         warn(warning)
+    if len(spec.points) > trials_wanted(spec):
+        warn(
+            f"points: there are {len(spec.points)}, but {trials_wanted(spec)} trials, so the last "
+            "ones will not be tried; raise search.trials"
+        )
     return points
 
 

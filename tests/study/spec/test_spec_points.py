@@ -4,6 +4,7 @@ import jsonschema
 import optuna
 import pytest
 
+from study.paper.reference import hyperparameters
 from study.spec import dump_spec, json_schema, load_spec, resolve
 from study.spec.library import names
 from study.spec.space import distributions
@@ -107,3 +108,25 @@ def test_optuna_takes_the_points_of_the_shipped_spaces(name: str):
     for params in spec.point_params:
         chosen = {leaf: space[leaf] for leaf in params}
         optuna.trial.create_trial(params=params, distributions=chosen, value=0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "rows"),
+    [
+        ("adalora_rs", "prom/all", 47356),
+        ("adalora", "prom/all", 47356),
+        ("opt_125m_promoters", "prom/all", 47356),
+        ("dnabert_2_promoters", "prom/all", 47356),
+        ("nt_500m_emp", "emp/H3", 11971),
+    ],
+)
+def test_the_shipped_points_are_those_of_table_s1(name: str, task: str, rows: int):
+    """deltaT is the paper's share of T, with its batches of 8 and 5 epochs."""
+    paper = hyperparameters(task)
+    assert paper is not None
+    T = round((1 - paper["final_fraction"]) * 5 * -(-rows // 8))
+    point = load_spec(name).points[0]
+    assert point["deltaT"] == pytest.approx(paper["deltaT"] / T, rel=0.02)
+    assert {leaf: point[leaf] for leaf in point if leaf != "deltaT"} == {
+        leaf: paper[leaf] for leaf in point if leaf != "deltaT"
+    }
