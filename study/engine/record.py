@@ -162,7 +162,7 @@ class StudyRecord:
         """Says why no trial of a study that is over can win."""
         complete = [t for t in self.in_state("complete") if t.value is not None]
         if not complete:
-            return "no trial was completed"
+            return "no trial was completed with a score"
         nearest = min(complete, key=lambda t: (goals.violation(t.metrics), t.number))
         return (
             f"no complete trial meets the constraints; nearest comes trial {nearest.number}, with "
