@@ -30,7 +30,13 @@ READABLE = {"study.engine.folder", "study.engine.journal", "study.engine.record"
 SHARED = {"deadline", "errors", "hub"}
 HOMES = {
     "ray": ("study/engine/",),
-    "optuna": ("study/spec/space.py", "study/engine/search.py", "study/analysis/"),
+    "optuna": (
+        "study/spec/space.py",
+        "study/engine/search.py",
+        "study/engine/samplers.py",
+        "study/engine/optuna_study.py",
+        "study/analysis/",
+    ),
     "mlflow": ("study/engine/tracking_runs.py",),
     "matplotlib": ("study/analysis/plots.py", "study/analysis/benchmark/plots.py"),
     "transformers": ("study/models/", "adapters/trainer_callback.py"),

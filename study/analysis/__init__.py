@@ -5,6 +5,7 @@ Map, from a study's folder to its page:
     reading.py     a study folder -> StudyData: spec, trials, winner, budget trace
     curves.py      learning curves, rungs, best so far
     parameters.py  the score against each searched parameter
+    front.py       several objectives: the trials that no other beats
     allocation.py  the winner's budget, what was kept, and the rank of every matrix
     importance.py  which parameters the score depends on, by Optuna's estimate
     facts.py       what was asked, and how the trials ended

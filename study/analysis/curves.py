@@ -75,7 +75,10 @@ def rungs(trials: Sequence[TrialRecord], in_steps: bool = True) -> list[Rung]:
 
 
 def best_so_far(study: StudyData) -> BestSoFar:
-    """Returns the scores of complete trials and their running best, by trial number."""
+    """Returns the scores of complete trials and their running best, by trial number.
+
+    What breaks a constraint has a score, but is never the best.
+    """
     scores: Points = [
         (trial.number, trial.value)
         for trial in study.trials
@@ -83,7 +86,10 @@ def best_so_far(study: StudyData) -> BestSoFar:
     ]
     better = max if study.maximize else min
     best: Points = []
+    eligible = {trial.number for trial in study.record.eligible(study.spec.goals.constraints)}
     for number, score in scores:
+        if number not in eligible:
+            continue
         best.append((number, better(score, best[-1][1]) if best else score))
     if best:
         best.append((study.trials[-1].number, best[-1][1]))

@@ -43,6 +43,7 @@ def asked(spec: StudySpec) -> Rows:
         ("adapter", _fixed(spec.adapter.model_dump(exclude_none=True), spec)),
         ("training", _fixed(spec.training.model_dump(exclude_none=True), spec)),
         ("search", _search(spec)),
+        *_goals(spec),
         ("scheduler", _scheduler(spec)),
         ("seeds", _joined(spec.seeds.model_dump(), named=True)),
     ]
@@ -91,7 +92,8 @@ def status(study: StudyData) -> str:
         if study.record.winner is not None:
             return ""
         if study.leader is None:
-            return "The study is over without a winner: no trial was completed with a score."
+            why = study.record.why_no_winner(study.spec.goals)
+            return f"The study is over without a winner: {why}."
         return "All trials are over, but the winner has not been evaluated on the test split yet."
     missing = f"{created} of {wanted} trials were started"
     missing += f", {running} of them unfinished" if running else ""
@@ -156,6 +158,16 @@ def _search(spec: StudySpec) -> str:
     given = search.sampler.model_dump(exclude_defaults=True, exclude={"name"})
     sampler = f"sampler={search.sampler.name}" + (f" ({_joined(given, True)})" if given else "")
     return f"{metric}, {sampler}, trials={search.trials}, seed={search.seed}"
+
+
+def _goals(spec: StudySpec) -> Rows:
+    """What was asked beside the score, and what was tried first; nothing where nothing was."""
+    rows = [
+        ("objectives", ", ".join(spec.objectives)),
+        ("constraints", ", ".join(map(str, spec.goals.constraints))),
+        ("points", "; ".join(_joined(point, named=True) for point in spec.points)),
+    ]
+    return [(name, text) for name, text in rows if text]
 
 
 def _scheduler(spec: StudySpec) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from study.analysis import allocation, curves, facts, html, parameters, plots, tables, winner
 from study.analysis.data import data_table
+from study.analysis.front import front
 from study.analysis.importance import importances
 from study.analysis.reading import StudyData, read_study
 from study.engine.folder import StudyFolder
@@ -41,6 +42,7 @@ def _content(study: StudyData) -> dict[str, Any]:
         "counts": facts.counts(study),
         "failures": facts.failures(study),
         "winner": winner.winner(study),
+        "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,
         "table": tables.trial_table(study),
         "about": facts.times(study) + facts.versions(study),
@@ -57,12 +59,16 @@ def _pictures(study: StudyData, learned: curves.LearningCurves) -> dict[str, Any
     panels, best = parameters.panels(study), curves.best_so_far(study)
     drawable = any(panel.points or panel.failed for panel in panels)
     roles = {panel.name: " (nuisance)" * panel.nuisance for panel in panels}
+    beaten_by_none = front(study)
     shares = importances(study)
     if isinstance(shares, dict):
         shares = {name + roles[name]: share for name, share in shares.items()}
     return {
         "learning_curves": learned.curves and plots.learning_curves(learned, metric, leader),
         "parameters": drawable and plots.parameters(panels, metric, leader),
+        "front": beaten_by_none,
+        "front_picture": beaten_by_none
+        and plots.parameters(beaten_by_none.panels, metric, leader),
         "best_so_far": best.scores and plots.best_so_far(best, metric),
         "importances": plots.importances(shares) if isinstance(shares, dict) else None,
         "no_importances": shares if isinstance(shares, str) else "",

@@ -1,6 +1,6 @@
 """The score against each searched parameter: one panel a parameter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from study.analysis.reading import StudyData
@@ -37,6 +37,8 @@ class Panel:
     points: list[Point]
     failed: list[float]
     """The values of failed trials, whatever they scored."""
+    front: list[tuple[float, float]] = field(default_factory=list)
+    """Where x is an objective too: the points of the Pareto front."""
 
 
 def panels(study: StudyData) -> list[Panel]:

@@ -40,6 +40,7 @@ STYLE = {
     # Names are the user's, and a dollar sign in one is a dollar sign.
     "text.parse_math": False,
 }
+ON_FRONT: dict[str, Any] = {"facecolors": "none", "edgecolors": WINNER, "linewidths": 1.2}
 RANKS = LinearSegmentedColormap.from_list("ranks", ["#eef3f8", "#7fb0d6", "#2b6ca3", "#0f3459"])
 
 Arguments = ParamSpec("Arguments")
@@ -214,6 +215,7 @@ def _panel(axes: Axes, panel: Panel, winner: int | None) -> None:
         axes.scatter(*_columns(points), s=22, linewidths=0.9, **look)
     won = [(q.x, q.y) for q in panel.points if q.trial == winner]
     axes.scatter(*_columns(won), s=60, marker="D", color=WINNER, edgecolors="white", zorder=4)
+    axes.scatter(*_columns(panel.front), s=90, **ON_FRONT)
     foot = axes.get_xaxis_transform()
     axes.scatter(
         panel.failed, [0.0] * len(panel.failed), s=28, marker="x", color=FAILED, transform=foot,
@@ -272,6 +274,13 @@ def _legend_of_states(figure: Figure, data: list[Panel], winner: int | None) -> 
     if winner is not None:
         label = f"trial {winner} (best)"
         handles.insert(0, axes.plot([], [], "D", color=WINNER, label=label)[0])
+    if any(panel.front for panel in data):
+        look: dict[str, Any] = {
+            "markerfacecolor": "none",
+            "markersize": 9,
+            "label": "on the front",
+        }
+        handles.append(axes.plot([], [], "o", color=WINNER, **look)[0])
     if any(panel.failed for panel in data):
         handles.append(axes.plot([], [], "x", color=FAILED, label="failed")[0])
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)

@@ -50,10 +50,10 @@ class StudyData:
 
     @property
     def leader(self) -> TrialRecord | None:
-        """The winner; before there is one, the best complete trial; None without any."""
+        """The winner; before there is one, the best complete trial that keeps the constraints."""
         if self.record.winner is not None:
             return self.record.trials[self.record.winner["trial"]]
-        return self.record.best(self.maximize)
+        return self.record.best(self.maximize, self.spec.goals.constraints)
 
 
 def read_study(folder: StudyFolder) -> StudyData:

@@ -8,6 +8,7 @@ from study.engine.record import TrialRecord
 from study.spec import parameter_name
 
 NOTHING = "–"
+FEASIBLE = {True: "yes", False: "no", None: NOTHING}
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,22 @@ class TrialTable:
 def trial_table(study: StudyData) -> TrialTable:
     """Returns every trial: parameters by their YAML names, metrics, steps, seconds.
 
-    Complete trials come first, best first; then those stopped early, the furthest first; then
-    the unfinished and the failed by number.
+    Complete trials come first, best first, those that break a constraint after the others; then
+    those stopped early, the furthest first; then the unfinished and the failed by number.
     """
     parameters, metrics = parameter_columns(study), metric_columns(study)
-    winner = study.record.winner
+    winner, constraints = study.record.winner, study.spec.goals.constraints
     rows = []
     for trial in sorted(study.trials, key=lambda t: _order(study, t)):
         values = {**trial.settings, **trial.params}
         cells = [_short(values.get(name)) for name in parameters]
         cells += [shown(trial.metrics.get(name)) for name in metrics]
         cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
+        cells += [FEASIBLE[trial.feasible(constraints)]] if constraints else []
         won = winner is not None and winner["trial"] == trial.number
         rows.append(Row(trial.number, trial.state, won, cells))
     columns = [*parameters, *metrics, "steps", "trainable_parameters", "seconds"]
+    columns += ["feasible"] if constraints else []
     return TrialTable(columns, rows)
 
 
@@ -59,11 +62,12 @@ def parameter_columns(study: StudyData) -> list[str]:
 
 
 def metric_columns(study: StudyData) -> list[str]:
-    """Returns the dev metrics that trials reported, the one that decides first."""
+    """Returns the dev metrics that trials reported, the one that decides first, and the goals'."""
     names = {study.spec.objective: None}
     for trial in study.trials:
         names |= {name: None for name in trial.metrics if name.startswith("dev_")}
-    return list(names)
+    names |= dict.fromkeys(study.spec.goals.metrics)
+    return [name for name in names if name != "trainable_parameters"]  # It has its own column.
 
 
 def shown(value: Any) -> str:
@@ -86,7 +90,8 @@ def _order(study: StudyData, trial: TrialRecord) -> tuple[float, ...]:
     sign = -1 if study.maximize else 1
     score = float("inf") if trial.value is None else sign * trial.value
     if trial.state == "complete":
-        return (place, score, trial.number)
+        broken = not trial.feasible(study.spec.goals.constraints)
+        return (place, broken, score, trial.number)
     if trial.state == "pruned":
         return (place, -len(trial.reports), score, trial.number)
     return (place, trial.number)

@@ -13,6 +13,8 @@ Map, in the order in which a study meets them:
     resources.py  what one trial gets of the cluster
     preview.py    the plan, for --dry-run
     search.py     Optuna's ask and tell behind Ray's Searcher
+    samplers.py   the samplers that are asked
+    optuna_study.py  the record as Optuna sees it, in memory and in optuna.journal
     stopping.py   Ray's ASHA, fed with a trial's own report index
     worker.py     Ray's Trainable around study.training.Trial; warm workers
     tracking.py   MLflow, brought up to date with the record by a thread: the driver never waits
@@ -20,7 +22,7 @@ Map, in the order in which a study meets them:
     tracking_address.py  where a study is tracked, and whether something answers there
     progress.py   the live table
     execution.py  the Tuner that ties them together
-    results.py    trials.csv, best.yaml, best/: what is left when the study is done
+    results.py    trials.csv, pareto.csv, best.yaml, best/: what is left when the study is done
     summary.py    what the terminal says then
     session.py    one run of the driver, from the checked input to the last file
     benchmark/    many cells in place of one space: python -m study.benchmark

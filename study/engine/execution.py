@@ -116,6 +116,7 @@ def run_trials(
         trials=trials_wanted(spec),
         concurrent=wanted.concurrent,
         maximize=ledger.maximize,
+        constraints=ledger.goals.constraints,
     )
     ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
     worker = tune.with_parameters(

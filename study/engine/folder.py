@@ -33,6 +33,11 @@ class StudyFolder:
         return self.path / "trials.csv"
 
     @property
+    def pareto(self) -> Path:
+        """The trials on the Pareto front, where there are several objectives."""
+        return self.path / "pareto.csv"
+
+    @property
     def results(self) -> Path:
         """Of a benchmark: one row a run."""
         return self.path / "results.csv"

@@ -11,6 +11,7 @@ from study.engine.folder import StudyFolder
 from study.engine.journal import Event, Journal
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec
+from study.spec.goals import Goals
 from study.spec.space import trials_wanted
 
 Listener = Callable[[Event, StudyRecord], None]
@@ -72,9 +73,14 @@ class StudyLedger(Ledger):
         self.spec = spec
 
     @property
+    def goals(self) -> Goals:
+        """What decides over the trials."""
+        return self.spec.goals
+
+    @property
     def maximize(self) -> bool:
         """Whether larger is better for the search metric."""
-        return self.spec.search.metric != "loss"
+        return self.goals.objectives[0].maximize
 
     @property
     def complete(self) -> bool:
@@ -83,8 +89,8 @@ class StudyLedger(Ledger):
         return len(ended) >= trials_wanted(self.spec)
 
     def best(self) -> TrialRecord | None:
-        """Returns the best complete trial so far."""
-        return self.record.best(self.maximize)
+        """Returns the best complete trial so far that keeps the constraints."""
+        return self.record.best(self.maximize, self.goals.constraints)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (StudyLedger, (self.folder, self.spec))

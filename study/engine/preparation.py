@@ -110,9 +110,10 @@ def warn_of_cuts(name: str, data: EncodedTask) -> None:
 
 def _check_metric(spec: StudySpec, task: Task) -> None:
     missing = sorted(set(range(task.num_labels)) - set(task.dev.labels))
-    if spec.search.metric == "auc" and missing:
+    if "dev_auc" in spec.goals.metrics and missing:
+        setting = "search.metric" if spec.search.metric == "auc" else "dev_auc"
         raise InputError(
-            f"search.metric: auc needs every class in dev, but {task.name} has no row of class "
+            f"{setting}: auc needs every class in dev, but {task.name} has no row of class "
             f"{', '.join(map(str, missing))} there; choose another metric or another split"
         )
 

@@ -14,6 +14,8 @@ from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 
+STEERED = ("tpe", "gp", "nsgaii")
+"""Samplers that take constraints into account."""
 RANKS = ("b0", "rank")
 """Settings that decide how many parameters train."""
 SHOWN = ("b0", "bT", "deltaT", "rank")
@@ -35,6 +37,7 @@ def print_plan(
     _print_lines(console, [*_overview(spec, info, data, resources), _constant_line(points)])
     tables = {
         "searched": _space_table(spec),
+        "points, tried first": _point_table(spec),
         "schedules at the corners of the space": _schedule_table(points),
         "trainable parameters at the start": _parameter_table(points),
     }
@@ -79,6 +82,7 @@ def _overview(
         *_data_lines(data),
         f"method     {spec.adapter.method}",
         f"search     {_search(spec)}",
+        *_goals(spec),
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "
         f"{resources.concurrent} trials at once",
     ]
@@ -113,6 +117,29 @@ def _search(spec: StudySpec) -> str:
         return f"1 trial, as the space has no domain; {goal} {spec.objective}"
     trials = trials_wanted(spec)
     return f"{trials} trials by {spec.search.sampler.name}, {goal} {spec.objective}"
+
+
+def _goals(spec: StudySpec) -> list[str]:
+    """What decides beside the score; constraints with whether the sampler learns from them."""
+    goals, lines = spec.goals, []
+    if len(goals.objectives) > 1:
+        lines.append(f"front      {', '.join(map(str, goals.objectives))}; the first one decides")
+    if goals.constraints:
+        sampler = spec.search.sampler.name
+        told = "steer" if sampler in STEERED else "do not steer"
+        bounds = ", ".join(map(str, goals.constraints))
+        lines.append(f"bounds     {bounds}; the winner keeps them, and they {told} {sampler}")
+    return lines
+
+
+def _point_table(spec: StudySpec) -> Table:
+    """The points that there are trials for; what a point leaves to the sampler is empty."""
+    points = spec.point_params[: trials_wanted(spec)]
+    names = dict.fromkeys(name for point in points for name in point)
+    table = _table(list(names), justify="right")
+    for point in points if names else ():
+        table.add_row(*(_short(point[name]) if name in point else "" for name in names))
+    return table
 
 
 def _space_table(spec: StudySpec) -> Table:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
+from study.spec.goals import Constraint
 
 ROWS = 12
 """Trials shown at a time: those running and the latest to end."""
@@ -30,11 +31,12 @@ class Progress:
         trials: int,
         concurrent: int,
         maximize: bool | None,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         """Shows `columns` (parameters or settings) of up to `trials` trials.
 
         `maximize` says whether the largest value of `metric` is the best; None: there is no best,
-        as the trials answer different questions.
+        as the trials answer different questions. The best keeps the `constraints`.
         """
         self.console = console
         self.metric = metric
@@ -42,6 +44,7 @@ class Progress:
         self.trials = trials
         self.concurrent = concurrent
         self.maximize = maximize
+        self.constraints = constraints
         self._started = time.time()
         self._record = StudyRecord(metric)
         self._live = Live(console=console, refresh_per_second=2, get_renderable=self._table)
@@ -85,7 +88,7 @@ class Progress:
     def _best(self) -> str:
         if self.maximize is None:
             return ""
-        best = self._record.best(self.maximize)
+        best = self._record.best(self.maximize, self.constraints)
         return f"best {best.value:.4f} (trial {best.number}); " if best else "no best yet; "
 
     def _cells(self, trial: TrialRecord) -> dict[str, object]:

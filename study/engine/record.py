@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from study.engine.journal import Event
 from study.errors import InputError
+from study.spec.goals import Constraint, Goals
 
 State = Literal["running", "complete", "pruned", "failed"]
 CRASHED = "crashed"
@@ -75,6 +76,27 @@ class TrialRecord:
         """The metrics of the last report; empty before the first."""
         return dict(self.reports[-1]["metrics"]) if self.reports else {}
 
+    def violations(self, constraints: Iterable[Constraint]) -> dict[str, float]:
+        """By how much it breaks each constraint as a share of the bound, <= 0 where it does not.
+
+        Of a stopped trial only what cannot fall any more is said: what it would have scored or
+        kept in the end is not known. One out of memory needed more than there is, whether or not
+        a constraint asks about it. Other failed trials, and running ones, say nothing.
+        """
+        if self.out_of_memory:
+            return {"peak_memory_gib": 1.0}
+        if self.state not in ("complete", "pruned"):
+            return {}
+        told = constraints if self.state == "complete" else [c for c in constraints if c.settles]
+        metrics = self.metrics
+        return {c.metric: c.violation(metrics.get(c.metric)) for c in told}
+
+    def feasible(self, constraints: Iterable[Constraint]) -> bool | None:
+        """Whether it keeps the constraints; None where it ended too early to say, or runs."""
+        if any(violation > 0 for violation in self.violations(constraints).values()):
+            return False
+        return True if self.state == "complete" else None
+
 
 @dataclass
 class StudyRecord:
@@ -136,13 +158,38 @@ class StudyRecord:
         """Returns the trials in one of `states`, by number."""
         return [trial for trial in list(self.trials.values()) if trial.state in states]
 
-    def best(self, maximize: bool) -> TrialRecord | None:
-        """Returns the complete trial with the best last value; the earlier one wins a tie."""
+    def eligible(self, constraints: Iterable[Constraint] = ()) -> list[TrialRecord]:
+        """Returns the complete trials that have a value and keep the constraints, by number."""
         complete = [t for t in self.in_state("complete") if t.value is not None]
-        if not complete:
+        return [trial for trial in complete if trial.feasible(constraints)]
+
+    def best(self, maximize: bool, constraints: Iterable[Constraint] = ()) -> TrialRecord | None:
+        """Returns the eligible trial with the best last value; the earlier one wins a tie."""
+        eligible = self.eligible(constraints)
+        if not eligible:
             return None
         sign = -1 if maximize else 1
-        return min(complete, key=lambda trial: (sign * float(trial.value or 0.0), trial.number))
+        return min(eligible, key=lambda trial: (sign * float(trial.value or 0.0), trial.number))
+
+    def why_no_winner(self, goals: Goals) -> str:
+        """Says why no trial of a study that is over can win."""
+        complete = [t for t in self.in_state("complete") if t.value is not None]
+        if not complete:
+            return "no trial was completed with a score"
+        nearest = min(complete, key=lambda t: (goals.violation(t.metrics), t.number))
+        return (
+            f"no complete trial meets the constraints; nearest comes trial {nearest.number}, with "
+            f"{' and '.join(goals.broken(nearest.metrics))}"
+        )
+
+    def front(self, goals: Goals) -> list[TrialRecord]:
+        """Returns the eligible trials that no other beats in all objectives, the best first."""
+        found = {
+            trial.number: values
+            for trial in self.eligible(goals.constraints)
+            if (values := goals.values(trial.metrics)) is not None
+        }
+        return [self.trials[number] for number in goals.front(found)]
 
 
 def _grow(trial: TrialRecord, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What is left when a study is done: trials.csv, best.yaml, best/."""
+"""What is left when a study is done: trials.csv, pareto.csv, best.yaml, best/."""
 
 import json
 from typing import Any
@@ -8,20 +8,39 @@ import ray
 from study.engine.checkpoints import load
 from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
-from study.engine.record import StudyRecord, TrialRecord
+from study.engine.record import TrialRecord
 from study.engine.resources import Resources
 from study.engine.rows import outcome, write_rows
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
+from study.spec.goals import ConstraintsSpec
 from study.training.encoded import EncodedTask
 from study.training.export import export
 from study.training.trial import Trial
 
 
-def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
-    """Writes trials.csv from the record: one row a trial, one column a name."""
-    write_rows(folder.trials, [_row(trial) for trial in record.trials.values()])
+def write_trials(ledger: StudyLedger) -> None:
+    """Writes trials.csv: one row a trial, one column a name; with several objectives pareto.csv.
+
+    `feasible` says whether a trial keeps the constraints, `on_front` whether no other beats it;
+    both are empty where that is not known.
+    """
+    record, goals = ledger.record, ledger.goals
+    rows = {trial.number: _row(trial) for trial in record.trials.values()}
+    if goals.constraints:
+        for number, trial in record.trials.items():
+            rows[number]["feasible"] = _yes_or_no(trial.feasible(goals.constraints))
+    if len(goals.objectives) > 1:
+        front = [trial.number for trial in record.front(goals)]
+        for trial in record.in_state("complete"):
+            rows[trial.number]["on_front"] = _yes_or_no(trial.number in front)
+        write_rows(ledger.folder.pareto, [rows[number] for number in front], always=("trial",))
+    write_rows(ledger.folder.trials, list(rows.values()))
+
+
+def _yes_or_no(answer: bool | None) -> str:
+    return {True: "yes", False: "no", None: ""}[answer]
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:
@@ -47,7 +66,7 @@ def crown(
 
     The evaluation runs where the trials ran, so that it finds the GPU that they had.
     """
-    spec = resolve(ledger.spec, winner.params)
+    spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
     best = ledger.folder.best
     scores = ray.get(measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted))
@@ -58,10 +77,11 @@ def crown(
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
-    """Writes the winner's resolved spec: a space of its own, with one trial."""
+    """Writes the winner's resolved spec: a space of its own, of one trial, with no choice."""
     search = spec.search.model_copy(update={"trials": 1})
     scheduler = spec.scheduler.model_copy(update={"name": "none"})
-    alone = spec.model_copy(update={"search": search, "scheduler": scheduler})
+    choice = {"objectives": (), "constraints": ConstraintsSpec()}
+    alone = spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
     folder.best_spec.write_text(dump_spec(alone), encoding="utf-8")
 
 

@@ -48,6 +48,11 @@ class Ended(enum.Enum):
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
     """Forecasts the space's corners; refuses a rung before the first mask event."""
     check_first_rung(spec, len(data.train))
+    if len(spec.points) > trials_wanted(spec):
+        warn(
+            f"points: there are {len(spec.points)}, but {trials_wanted(spec)} trials, so the last "
+            "ones will not be tried; raise search.trials"
+        )
     return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
 
 
@@ -129,10 +134,10 @@ def _has_winner(ledger: StudyLedger) -> bool:
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Writes what a complete study may lack: a server was away, or the driver died at the end."""
-    write_trials(ledger.folder, ledger.record)
+    write_trials(ledger)
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner["trial"]]
-    write_best_spec(ledger.folder, resolve(ledger.spec, winner.params))
+    write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
     tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
 
@@ -184,7 +189,7 @@ def _run(
     if not ledger.complete:
         gave_up = run_trials(ledger, info, data, tracker, console, wanted)
     record = ledger.record
-    write_trials(ledger.folder, record)
+    write_trials(ledger)
     winner = ledger.best()
     interrupted = not gave_up and not ledger.complete
     if winner is None or interrupted:

@@ -27,6 +27,8 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         f"{int(trial.metrics['head_parameters']):,} head",
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",
+        _constraints_line(ledger),
+        _front_line(ledger),
         *_failure_lines(ledger),
         f"folder     {folder.path}",
         "",
@@ -42,11 +44,30 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
 
 def print_failures(console: Console, ledger: StudyLedger, gave_up: str) -> None:
     """Prints why a study has no winner."""
-    why = gave_up or "no trial was completed"
+    why = gave_up or ledger.record.why_no_winner(ledger.goals)
     lines = [f"the study could not finish: {why}", *_failure_lines(ledger)]
     lines.append(f"folder     {ledger.folder.path}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _constraints_line(ledger: StudyLedger) -> str | None:
+    constraints = ledger.goals.constraints
+    if not constraints:
+        return None
+    complete = ledger.record.in_state("complete")
+    kept = len(ledger.record.eligible(constraints))
+    bounds = ", ".join(map(str, constraints))
+    return f"bounds     {bounds}: kept by {kept} of {len(complete)} complete trials"
+
+
+def _front_line(ledger: StudyLedger) -> str | None:
+    goals, front = ledger.goals, ledger.record.front(ledger.goals)
+    if len(goals.objectives) == 1:
+        return None
+    numbers = ", ".join(str(trial.number) for trial in front)
+    objectives = ", ".join(map(str, goals.objectives))
+    return f"front      {objectives}: trials {numbers} (pareto.csv)"
 
 
 def _budget_line(record: StudyRecord, number: int) -> str | None:

@@ -186,7 +186,7 @@ class TrialWorker(TrainingWorker):
         self._start(config)
 
     def _prepare(self, config: dict[str, Any]) -> Trial:
-        resolved = resolve(self.spec, config["params"])
+        resolved = resolve(self.spec, config["params"], config["seeds"])
         return Trial(resolved, self.backbone, self.data, self.device)
 
     def _scores(self, trial: Trial) -> dict[str, float]:

@@ -7,6 +7,8 @@
     methods.py     the adapter section: one class a method
     leaves.py      which values a leaf may have
     task_names.py  the names of the generated and the published tasks
+    goals.py       objectives and constraints
+    points.py      configurations that are tried first
     domains.py     {type: float, low: ..., high: ...} in place of a fixed value
     containment.py whether one domain contains another
     samplers.py    Optuna's samplers and their arguments
@@ -20,7 +22,13 @@ at once. Leaves have the types of their fixed values; in an unresolved spec a se
 holds a `Domain` (see `StudySpec.domains`).
 """
 
-from study.spec.domains import CategoricalDomain, Domain, FloatDomain, IntDomain
+from study.spec.domains import (
+    CategoricalDomain,
+    Domain,
+    FloatDomain,
+    IntDomain,
+    parameter_name,
+)
 from study.spec.loading import dump_spec, json_schema, load_spec, read_spec
 from study.spec.methods import (
     AdaLoraRSSpec,
@@ -31,7 +39,7 @@ from study.spec.methods import (
     LoraSpec,
     late_setting,
 )
-from study.spec.resolution import parameter_name, resolve
+from study.spec.resolution import resolve
 from study.spec.schema import (
     BackboneSpec,
     ResourcesSpec,

@@ -31,7 +31,7 @@ def _plain_value(value: object) -> Choice:
     raise refusal(f"must be a plain value, but got {shown(value)}")
 
 
-_Choice = Annotated[Choice, PlainValidator(_plain_value, json_schema_input_type=Choice)]
+PlainChoice = Annotated[Choice, PlainValidator(_plain_value, json_schema_input_type=Choice)]
 
 
 class _Domain(Section):
@@ -106,7 +106,7 @@ class CategoricalDomain(_Domain):
     """One of a few values, none nearer to another."""
 
     type: Literal["categorical"] = "categorical"
-    choices: Annotated[tuple[_Choice, ...], Field(strict=False)]
+    choices: Annotated[tuple[PlainChoice, ...], Field(strict=False)]
 
     @property
     def is_finite(self) -> bool:
@@ -133,6 +133,11 @@ DOMAINS: dict[str, type[FloatDomain] | type[IntDomain] | type[CategoricalDomain]
     "int": IntDomain,
     "categorical": CategoricalDomain,
 }
+
+
+def parameter_name(leaf: str, domain: Domain) -> str:
+    """The sampler's name of a searched leaf: the leaf's own, `bT_ratio` where it is a ratio."""
+    return f"{leaf}_ratio" if isinstance(domain, FloatDomain) and domain.ratio_of else leaf
 
 
 def read_domain(given: dict[str, Any]) -> Domain:

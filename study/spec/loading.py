@@ -79,7 +79,9 @@ def dump_spec(spec: StudySpec) -> str:
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
-    yaml.dump(_flow_leaves(spec.model_dump(mode="json", exclude_none=True)), text)
+    values = spec.model_dump(mode="json", exclude_none=True)
+    said = {section: value for section, value in values.items() if value not in ([], {})}
+    yaml.dump(_flow_leaves(said), text)
     return text.getvalue()
 
 
@@ -111,13 +113,20 @@ def _flow_leaves(values: dict[str, Any], depth: int = 0) -> CommentedMap:
         if isinstance(value, dict):
             mapping[key] = _flow_leaves(value, depth + 1)
         elif isinstance(value, list):
-            mapping[key] = CommentedSeq(value)
-            mapping[key].fa.set_flow_style()
+            mapping[key] = _flow_list(value)
         else:
             mapping[key] = value
     if depth > 1:
         mapping.fa.set_flow_style()
     return mapping
+
+
+def _flow_list(values: list[Any]) -> CommentedSeq:
+    """A list on one line; of mappings, each on a line of its own."""
+    items = CommentedSeq([_flow_leaves(v, 2) if isinstance(v, dict) else v for v in values])
+    if not any(isinstance(value, dict) for value in values):
+        items.fa.set_flow_style()
+    return items
 
 
 def _make_paths_absolute(document: Document, beside: Path) -> None:

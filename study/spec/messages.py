@@ -19,6 +19,7 @@ _EXPECTED = {
     "string_type": "text",
     "path_type": "text",
     "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
 }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from study.errors import InputError
-from study.spec.reader import MAX_KEY, Document, Place, parse
+from study.spec.reader import MAX_KEY, Document, KeyPath, Place, parse
 from study.spec.rules import shown
 from study.spec.task_names import PUBLISHED
 
@@ -19,7 +19,8 @@ def override(document: Document, setting: str) -> None:
     """Write `a.b=c` into `document`; c is read as YAML.
 
     Of two keys that exclude each other, setting one removes the other if the file gave it;
-    a path and the name of a published task do not.
+    a path and the name of a published task do not. Setting a leaf likewise removes the points of
+    the file that name it, and setting the method all of them.
 
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
@@ -35,6 +36,8 @@ def override(document: Document, setting: str) -> None:
     section[path[-1]] = value
     document.places[path] = Place(source)
     _drop_alternative(document, path, value)
+    if path[0] in ("adapter", "training"):
+        _drop_points(document, path[1:])
 
 
 def _label(setting: str) -> str:
@@ -71,3 +74,24 @@ def _drop_alternative(document: Document, path: tuple[str, ...], value: Any) -> 
     place = document.places.get((path[0], other))
     if place is not None and place.line:  # given by the file, not by another override
         section[other] = None
+
+
+def _drop_points(document: Document, leaf: tuple[str, ...]) -> None:
+    """Takes out the file's points that were made for other values of a leaf."""
+    points, place = document.values.get("points"), document.places.get(("points",))
+    if not isinstance(points, list) or place is None or not place.line:
+        return
+    names = {leaf[0], f"{leaf[0]}_ratio"} if leaf and leaf[0] != "method" else None
+    stay = [
+        number
+        for number, point in enumerate(points)
+        if names is not None and not (isinstance(point, dict) and names & point.keys())
+    ]
+    document.values["points"] = [points[number] for number in stay]
+    moved: dict[KeyPath, KeyPath] = {
+        ("points", number): ("points", new) for new, number in enumerate(stay)
+    }
+    for path in [path for path in document.places if path[0:1] == ("points",) and path[1:]]:
+        found = document.places.pop(path)
+        if path[:2] in moved:
+            document.places[(*moved[path[:2]], *path[2:])] = found

@@ -116,7 +116,8 @@ def _syntax_message(error: MarkedYAMLError, source: str, numbered: bool) -> str:
     if problem == "but found another document":
         return f"{place}: must be a single document, but another one starts here; remove `---`"
     context = f" {error.context}" if error.context else ""
-    return f"{place}: must be YAML, but{context}: {problem}".replace("\n", " ")
+    fix = "; quote a text that begins with > or |" if "block scalar" in context else ""
+    return f"{place}: must be YAML, but{context}: {problem}{fix}".replace("\n", " ")
 
 
 class _Walk:

@@ -3,22 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from study.spec.domains import Choice, Domain, FloatDomain
+from study.spec.domains import Choice, parameter_name
 from study.spec.schema import StudySpec
 
 
-def parameter_name(leaf: str, domain: Domain) -> str:
-    """The sampler's name of a searched leaf: the leaf's own, `bT_ratio` where it is a ratio."""
-    return f"{leaf}_ratio" if isinstance(domain, FloatDomain) and domain.ratio_of else leaf
-
-
-def resolve(spec: StudySpec, params: Mapping[str, Choice]) -> StudySpec:
-    """The spec of one trial: no domains left, checked again.
+def resolve(
+    spec: StudySpec, params: Mapping[str, Choice], seeds: Mapping[str, int] | None = None
+) -> StudySpec:
+    """The spec of one trial: no domains left and no points, checked again.
 
     Args:
         spec: a study, searched or not.
         params: a value for each domain, by `parameter_name`. `bT_ratio` becomes the whole
             number max(1, round(ratio * b0)).
+        seeds: the trial's own, where they are not the study's.
 
     Raises:
         ValueError: a parameter is missing or unknown.
@@ -35,4 +33,7 @@ def resolve(spec: StudySpec, params: Mapping[str, Choice]) -> StudySpec:
     ratio: Any = params.get("bT_ratio")
     if ratio is not None:
         values["adapter"]["bT"] = max(1, round(ratio * values["adapter"]["b0"]))
+    if seeds is not None:
+        values["seeds"] = dict(seeds)
+    values["points"] = ()
     return StudySpec.model_validate(values)

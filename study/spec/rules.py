@@ -13,7 +13,7 @@ def refusal(text: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{text}", {"text": text})
 
 
-def refuse(path: Iterable[str], text: str, found: object = None) -> NoReturn:
+def refuse(path: Iterable[str | int], text: str, found: object = None) -> NoReturn:
     """Raise the validation error that says `text` about the key at `path` below the model."""
     details = InitErrorDetails(type=refusal(text), loc=tuple(path), input=found)
     raise ValidationError.from_exception_data("study", [details])

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study.spec.domains import Domain
+from study.spec.domains import Choice, Domain, PlainChoice
+from study.spec.goals import ConstraintsSpec, Goals, Objective, ObjectiveText, read_objectives
 from study.spec.leaves import (
     Count,
     Decay,
@@ -21,6 +22,7 @@ from study.spec.leaves import (
     Text,
 )
 from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
+from study.spec.points import read_point
 from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
 from study.spec.task_names import GENERATED, TaskName
@@ -211,6 +213,12 @@ class StudySpec(Section):
     adapter: Adapter = AdaLoraRSSpec()
     training: TrainingSpec = TrainingSpec()
     search: SearchSpec = SearchSpec()
+    objectives: Annotated[tuple[ObjectiveText, ...], Field(strict=False)] = ()
+    """Several goals at once: the first is the search metric, on which trials are stopped and
+    the winner is chosen. Empty: that one alone."""
+    constraints: ConstraintsSpec = ConstraintsSpec()
+    points: Annotated[tuple[dict[str, PlainChoice], ...], Field(strict=False)] = ()
+    """Known good configurations, tried first: values of leaves, by name."""
     scheduler: SchedulerSpec = SchedulerSpec()
     seeds: SeedsSpec = SeedsSpec()
     resources: ResourcesSpec = ResourcesSpec()
@@ -219,6 +227,16 @@ class StudySpec(Section):
     def objective(self) -> str:
         """The name of the metric that decides, as trials report it: `dev_mcc`."""
         return f"dev_{self.search.metric}"
+
+    @property
+    def goals(self) -> Goals:
+        """The objectives, the search metric first, and the constraints."""
+        objectives = read_objectives(self.objectives) or (self._score,)
+        return Goals(objectives, self.constraints.given)
+
+    @property
+    def _score(self) -> Objective:
+        return Objective(self.objective, maximize=self.search.metric != "loss")
 
     @property
     def compared(self) -> str:
@@ -231,12 +249,46 @@ class StudySpec(Section):
         leaves = [*self.adapter, *self.training]
         return {name: leaf for name, leaf in leaves if isinstance(leaf, Domain)}
 
+    @property
+    def point_params(self) -> list[dict[str, Choice]]:
+        """The points by the sampler's names; what a point leaves out is missing."""
+        return [self._read_point(place) for place in range(len(self.points))]
+
+    def _read_point(self, place: int) -> dict[str, Choice]:
+        leaves = [*self.adapter, *self.training]
+        fixed = {name: leaf for name, leaf in leaves if not isinstance(leaf, Domain)}
+        return read_point(self.points[place], self.domains, fixed, at=("points", place))
+
     @model_validator(mode="before")
     @classmethod
     def _without_empty_sections(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
         return {name: section for name, section in given.items() if section is not None}
+
+    @model_validator(mode="after")
+    def _objectives_fit_the_search(self) -> "StudySpec":
+        objectives = read_objectives(self.objectives)
+        for place, objective in enumerate(objectives):
+            if objective.metric in [other.metric for other in objectives[:place]]:
+                text = f"metrics must differ, but {objective.metric} is named twice; remove one"
+                refuse(("objectives", place), text, str(objective))
+        if objectives and objectives[0] != self._score:
+            text = f"the first must be `{self._score}`, as search.metric is {self.search.metric}"
+            refuse(("objectives", 0), f"{text}, but got {objectives[0]}; change one of the two")
+        if len(objectives) > 1 and self.search.sampler.name == "cmaes":
+            text = "cmaes knows one objective, but got several; take tpe, gp, nsgaii or random"
+            refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
+        return self
+
+    @model_validator(mode="after")
+    def _points_lie_in_the_space(self) -> "StudySpec":
+        if self.points and self.search.sampler.name == "grid":
+            text = "must be left out with the grid sampler, which tries every combination"
+            refuse(("points",), text, self.points)
+        for place in range(len(self.points)):
+            self._read_point(place)
+        return self
 
     @model_validator(mode="after")
     def _one_half_precision(self) -> "StudySpec":

@@ -7,8 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from study.errors import InputError
-from study.spec.domains import CategoricalDomain, Choice, Domain, IntDomain
-from study.spec.resolution import parameter_name
+from study.spec.domains import CategoricalDomain, Choice, Domain, IntDomain, parameter_name
 from study.spec.schema import StudySpec
 
 if TYPE_CHECKING:

@@ -35,7 +35,10 @@ def made_table(configurations: int = 30, noise: float = 0.0) -> CurveTable:
     final = np.array([1 - abs(math.log10(x["lr"]) + 2) - x["p"] for x in params])
     plain = np.outer(final, [0.4, 0.6, 0.8, 1.0])
     plain[:, :-1] += noise * draw.normal(size=(configurations, 3))
-    values = {"adapter": {"method": "adalora_rs", "p": P}, "training": {"lr": LR, "reports": 4, "steps": 400}}
+    values = {
+        "adapter": {"method": "adalora_rs", "p": P},
+        "training": {"lr": LR, "reports": 4, "steps": 400},
+    }
     seconds = np.tile([10.0, 20.0, 30.0, 40.0], (configurations, 1))
     spec = StudySpec.model_validate(values)
     return CurveTable(spec, params, plain, plain, seconds, [100, 200, 300, 400])

@@ -206,3 +206,33 @@ def test_a_run_starts_with_what_the_data_is_like_and_the_tokens() -> None:
         print_data(console, data)
         said = [line[11:] for line in console.export_text().splitlines()]
         assert said == [*data.quality.lines(), *data.tokens.lines()]
+
+
+def test_points_objectives_and_constraints_are_in_the_plan() -> None:
+    lines = plan_of(
+        "adalora_rs",
+        "points=[{b0: 8, bT: 6, p: 0.1}, {p: 0.05, lr: 0.002}, {p: 0.2}]",
+        "objectives=[maximize dev_mcc, minimize kept_parameters]",
+        'constraints={trainable_parameters: "<= 1.2e6"}',
+        "search.trials=2",
+    )
+    place = lines.index(only(lines, "search "))
+    assert lines[place + 1 : place + 3] == [
+        "front      maximize dev_mcc, minimize kept_parameters; the first one decides",
+        "bounds     trainable_parameters <= 1,200,000; the winner keeps them, and they steer tpe",
+    ]
+    start = lines.index("points, tried first")
+    cells = [line.split() for line in lines[start + 1 : start + 6] if line and "──" not in line]
+    assert cells == [
+        ["b0", "bT_ratio", "p", "lr"],
+        ["8", "0.75", "0.1"],
+        ["0.05", "0.002"],
+    ]  # fmt: skip
+
+
+def test_a_plan_without_goals_and_points_says_nothing_of_them() -> None:
+    lines = plan_of("lora")
+    assert not [line for line in lines if line.startswith(("front", "bounds", "points"))]
+    bound = 'constraints={kept_parameters: "<= 9"}'
+    blind = plan_of("lora", bound, "search.sampler={name: random}")
+    assert only(blind, "bounds ").endswith("the winner keeps them, and they do not steer random")

@@ -3,6 +3,7 @@
 import pytest
 from ledgers import OpenLedger, create, report
 
+from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord
 from study.errors import InputError
 
@@ -97,3 +98,62 @@ def test_listeners_hear_an_event_after_it_is_on_disk(open_ledger: OpenLedger) ->
     [(event, on_disk, trials)] = heard
     assert event == on_disk
     assert 0 in trials
+
+
+BOUNDS = 'constraints={kept_parameters: "<= 100", train_seconds: "<= 10"}'
+
+
+def ended(ledger: StudyLedger, value: float, kept: float, seconds: float, state: str) -> int:
+    """Journals a trial that has ended; returns its number."""
+    number = len(ledger.record.trials)
+    create(ledger, number)
+    metrics = {"dev_mcc": value, "kept_parameters": kept, "train_seconds": seconds}
+    ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+    ledger.end(ledger.record.trials[number], state, "")
+    return number
+
+
+def test_the_best_trial_keeps_the_constraints(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(BOUNDS)
+    ended(ledger, 0.9, kept=200, seconds=5, state="complete")
+    ended(ledger, 0.8, kept=100, seconds=11, state="complete")
+    assert ledger.best() is None
+    assert ledger.record.why_no_winner(ledger.goals) == (
+        "no complete trial meets the constraints; nearest comes trial 1, with train_seconds 11 "
+        "against 10"
+    )
+    kept = ended(ledger, 0.1, kept=100, seconds=10, state="complete")
+    ended(ledger, 0.2, kept=50, seconds=5, state="pruned")
+    best = ledger.best()
+    assert best is not None
+    assert best.number == kept
+
+
+def test_whether_a_stopped_trial_is_feasible_is_known_only_if_it_is_not(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger(BOUNDS)
+    constraints = ledger.goals.constraints
+    trials = ledger.record.trials
+    slow = trials[ended(ledger, 0.5, kept=50, seconds=11, state="pruned")]
+    large = trials[ended(ledger, 0.5, kept=200, seconds=5, state="pruned")]
+    failed = trials[ended(ledger, 0.5, kept=200, seconds=50, state="failed")]
+    assert (slow.feasible(constraints), large.feasible(constraints)) == (False, None)
+    assert failed.feasible(constraints) is None
+    create(ledger, 3)
+    assert trials[3].feasible(constraints) is None
+
+
+def test_the_front_is_of_complete_trials_that_keep_the_constraints(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger(BOUNDS, "objectives=[maximize dev_mcc, minimize kept_parameters]")
+    for value, kept, seconds, state in [
+        (0.9, 90, 5, "complete"),
+        (0.5, 95, 5, "complete"),  # Beaten by the first.
+        (0.2, 10, 5, "complete"),
+        (0.8, 5, 11, "complete"),  # Too slow.
+        (0.95, 80, 5, "pruned"),
+    ]:
+        ended(ledger, value, kept, seconds, state)
+    assert [trial.number for trial in ledger.record.front(ledger.goals)] == [0, 2]

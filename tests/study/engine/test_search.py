@@ -11,7 +11,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from study.engine.ledger import StudyLedger
-from study.engine.search import OptunaSearcher, frozen_trial
+from study.engine.optuna_study import frozen_trial
+from study.engine.search import OptunaSearcher
 from study.spec.space import distributions
 
 GRID = (
@@ -102,10 +103,56 @@ def test_suggestions_are_journalled_with_the_resolved_settings(open_ledger: Open
     ledger = open_ledger()
     suggestion = ask(OptunaSearcher(ledger, planner), "ray-0")
     trial = ledger.record.trials[0]
-    assert suggestion == {"trial": 0, "params": trial.params}
+    assert suggestion == {"trial": 0, "params": trial.params, "seeds": trial.seeds}
     assert trial.settings["bT"] == max(1, round(trial.params["bT_ratio"] * trial.params["b0"]))
     assert set(trial.settings) == {"b0", "bT", "p", "lr"}
     assert (trial.total_steps, trial.reports_planned) == (40, 4)
+
+
+POINTS = "points=[{b0: 8, bT: 6, p: 0.1}, {b0: 4, bT_ratio: 0.5, p: 0.0, lr: 0.001}]"
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {"grid"}))
+def test_points_are_tried_first_and_what_they_leave_out_is_sampled(
+    open_ledger: OpenLedger, sampler: str
+) -> None:
+    first, second, *others = run_one_by_one(open_ledger(*SAMPLERS[sampler], POINTS), 4)
+    rate = first["params"].pop("lr")
+    assert first["params"] == {"b0": 8, "bT_ratio": 0.75, "p": 0.1}
+    assert 1e-4 <= rate <= 1e-2
+    assert second["params"] == {"b0": 4, "bT_ratio": 0.5, "p": 0.0, "lr": 0.001}
+    assert len({str(suggestion["params"]) for suggestion in others}) == 2
+
+
+def test_points_are_tried_first_after_a_resume_too(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(POINTS)
+    whole = run_one_by_one(ledger, 4)
+    ledger.journal.path.unlink()
+    resumed = run_one_by_one(open_ledger(POINTS), 1) + run_one_by_one(open_ledger(POINTS), 4, 1)
+    assert resumed == whole
+
+
+def test_a_configuration_that_comes_again_gets_new_seeds(open_ledger: OpenLedger) -> None:
+    again = "{b0: 8, bT: 6, p: 0.1, lr: 0.001}"
+    points = f"points=[{again}, {again}, {{b0: 8, bT: 6, p: 0.2, lr: 0.001}}, {again}]"
+    ledger = open_ledger(points, "seeds={init: 5, data: 0, mask: 4294967295}")
+    suggestions = run_one_by_one(ledger, 4)
+    assert [s["seeds"] for s in suggestions] == [
+        {"init": 5, "data": 0, "mask": 4294967295},
+        {"init": 6, "data": 1, "mask": 0},
+        {"init": 5, "data": 0, "mask": 4294967295},
+        {"init": 7, "data": 2, "mask": 1},
+    ]
+    assert [t.seeds for t in ledger.record.trials.values()] == [s["seeds"] for s in suggestions]
+
+
+def test_parameters_that_mean_the_same_settings_are_replicates(open_ledger: OpenLedger) -> None:
+    """Two ratios that give the same whole number of triplets are one configuration."""
+    other = "points=[{b0: 4, bT_ratio: 0.5, p: 0.1, lr: 0.001}, {b0: 4, bT_ratio: 0.51, p: 0.1, "
+    suggestions = run_one_by_one(open_ledger(other + "lr: 0.001}]"), 2)
+    assert [s["seeds"]["init"] for s in suggestions] == [0, 1]
+    assert suggestions[0]["params"] != suggestions[1]["params"]
 
 
 def test_unfinished_trials_are_offered_again_before_new_ones(open_ledger: OpenLedger) -> None:
@@ -177,6 +224,6 @@ def test_a_trial_that_optuna_sees_carries_its_reason_and_settings(
     ledger = open_ledger()
     create(ledger, 0)
     ledger.end(ledger.record.trials[0], "failed", "diverged")
-    frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec))
+    frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec), ledger.goals)
     assert frozen.user_attrs["reason"] == "diverged"
     assert frozen.user_attrs["bT"] == 3

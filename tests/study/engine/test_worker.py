@@ -31,6 +31,8 @@ SMALL = (
     "task.test=16",
 )
 
+SEEDS = {"init": 0, "data": 0, "mask": 0}
+
 
 @pytest.fixture(scope="module")
 def prepared() -> tuple[StudySpec, BackboneInfo, EncodedTask]:
@@ -49,7 +51,7 @@ def start(
     """Sets a worker up as Ray would, in this process."""
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
-    config = config | {"assigned": time.time()}
+    config = {"seeds": SEEDS, "assigned": time.time()} | config
     shared = {"spec": spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
     worker.setup(config, **shared, compared_at=compared_at)
     return worker
@@ -81,11 +83,21 @@ def test_a_reused_worker_reports_what_a_fresh_one_would(
 ) -> None:
     worker = start(prepared, folder, {"trial": 0, "params": PARAMS | {"b0": 8}})
     worker.step()
-    assert worker.reset_config({"trial": 1, "params": PARAMS, "assigned": time.time()})
+    again = {"trial": 1, "params": PARAMS, "seeds": SEEDS, "assigned": time.time()}
+    assert worker.reset_config(again)
     reused = [worker.step() for _ in range(3)]
     other = open_folder(tmp_path / "other", dump_spec(prepared[0]))
     fresh = start(prepared, other, {"trial": 1, "params": PARAMS})
     assert [scores(r) for r in reused] == [scores(fresh.step()) for _ in range(3)]
+
+
+def test_a_trial_trains_with_its_own_seeds(prepared: Any, folder: StudyFolder) -> None:
+    config = {"trial": 0, "params": PARAMS, "seeds": {"init": 1, "data": 2, "mask": 3}}
+    worker = start(prepared, folder, config)
+    assert worker.trial is not None
+    assert worker.trial.spec.seeds.model_dump() == config["seeds"]
+    study = start(prepared, folder, {"trial": 1, "params": PARAMS})
+    assert scores(worker.step()) != scores(study.step())
 
 
 def test_a_restarted_trial_repeats_its_last_report_and_goes_on_as_if_nothing_had_happened(

@@ -1,0 +1,195 @@
+"""What a trial should reach beside a good score: `objectives` and `constraints`.
+
+Both are short texts about a metric that trials report: `maximize dev_mcc`, and for the metric
+`peak_memory_gib` the text `<= 16`.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from study.spec.rules import Section, refusal, shown, suggestion
+
+METRICS = (
+    "dev_mcc",
+    "dev_auc",
+    "dev_f1",
+    "dev_accuracy",
+    "dev_loss",
+    "trainable_parameters",
+    "adapter_parameters",
+    "kept_parameters",
+    "peak_memory_gib",
+    "train_seconds",
+)
+"""The metrics of a report that objectives and constraints may name."""
+SETTLED = ("trainable_parameters", "adapter_parameters", "peak_memory_gib", "train_seconds")
+"""Those of them that never fall while a trial trains."""
+DIRECTIONS = ("maximize", "minimize")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric and the direction in which it is better."""
+
+    metric: str
+    maximize: bool
+
+    def __str__(self) -> str:
+        return f"{DIRECTIONS[not self.maximize]} {self.metric}"
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound on a metric."""
+
+    metric: str
+    sign: str
+    bound: float
+
+    def violation(self, value: float | None) -> float:
+        """Returns by how much `value` breaks the bound, as a share of it; <= 0 if it does not.
+
+        A share, so that constraints on parameters and on seconds compare. What was not measured
+        breaks the bound wholly.
+        """
+        if value is None:
+            return 1.0
+        over = value - self.bound if self.sign == "<=" else self.bound - value
+        return over / (abs(self.bound) or 1.0)
+
+    @property
+    def settles(self) -> bool:
+        """Whether it stays broken once it is, so that a stopped trial tells something about it."""
+        return self.metric in SETTLED and self.sign == "<="
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.sign} {in_words(self.bound)}"
+
+
+@dataclass(frozen=True)
+class Goals:
+    """What decides over trials: objectives, of which the first is the score, and constraints."""
+
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Every metric that decides, the score first."""
+        goals: list[Objective | Constraint] = [*self.objectives, *self.constraints]
+        return list(dict.fromkeys(goal.metric for goal in goals))
+
+    def values(self, metrics: Mapping[str, Any]) -> list[float] | None:
+        """Returns the value of every objective; None if one was not measured."""
+        found = [metrics.get(objective.metric) for objective in self.objectives]
+        return None if None in found else [float(value) for value in found]  # type: ignore[arg-type]
+
+    def violation(self, metrics: Mapping[str, Any]) -> float:
+        """Returns the sum of the constraints' violations, without those that are kept."""
+        return sum(max(0.0, c.violation(metrics.get(c.metric))) for c in self.constraints)
+
+    def broken(self, metrics: Mapping[str, Any]) -> list[str]:
+        """Returns each constraint that is not kept, with what was measured, in words."""
+        found = [(c, metrics.get(c.metric)) for c in self.constraints]
+        return [
+            f"{c.metric} {in_words(value)} against {in_words(c.bound)}"
+            for c, value in found
+            if c.violation(value) > 0
+        ]
+
+    def front(self, values: Mapping[int, list[float]]) -> list[int]:
+        """Returns the numbers of the values that no other beats: the Pareto front, best first.
+
+        One beats another that is nowhere worse and somewhere better. Best first by the first
+        objective, then the next; equals by number.
+        """
+        signs = [-1 if objective.maximize else 1 for objective in self.objectives]
+        costs = {n: [s * v for s, v in zip(signs, values[n], strict=True)] for n in values}
+        front: list[int] = []
+        # Whatever beats a trial stands before it in this order.
+        for number in sorted(costs, key=lambda n: (costs[n], n)):
+            if not any(_beats(costs[other], costs[number]) for other in front):
+                front.append(number)
+        return front
+
+
+def _beats(costs: list[float], others: list[float]) -> bool:
+    return costs != others and all(a <= b for a, b in zip(costs, others, strict=True))
+
+
+def in_words(value: float | None) -> str:
+    """A measured value or a bound: whole numbers whole, thousands apart, others in four digits."""
+    if value is None:
+        return "not measured"
+    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+
+
+def _objective(given: object) -> str:
+    direction, _, metric = str(given).strip().partition(" ")
+    metric = metric.strip()
+    if not isinstance(given, str) or direction not in DIRECTIONS or not metric:
+        raise refusal(
+            "must be `maximize` or `minimize` and a metric, as in `minimize "
+            f"trainable_parameters`, but got {shown(given)}"
+        )
+    if metric not in METRICS:
+        hint = suggestion(metric, METRICS) or f"; known metrics: {', '.join(METRICS)}"
+        raise refusal(f"unknown metric {shown(metric)}{hint}")
+    return f"{direction} {metric}"
+
+
+_BOUND = re.compile(r"(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+
+
+def _bound(given: object) -> str:
+    found = _BOUND.fullmatch(given.strip()) if isinstance(given, str) else None
+    if found is None or not math.isfinite(float(found[2])):
+        raise refusal(f'must be a bound such as "<= 16" or ">= 0.5", but got {shown(given)}')
+    return f"{found[1]} {found[2]}"
+
+
+ObjectiveText = Annotated[
+    str,
+    PlainValidator(_objective),
+    WithJsonSchema({"enum": [f"{d} {metric}" for metric in METRICS for d in DIRECTIONS]}),
+]
+Bound = (
+    Annotated[
+        str,
+        PlainValidator(_bound),
+        WithJsonSchema({"type": "string", "pattern": rf"^\s*{_BOUND.pattern}\s*$"}),
+    ]
+    | None
+)
+
+
+class ConstraintsSpec(Section):
+    """Bounds that a trial must keep to win, by metric: `peak_memory_gib: "<= 16"`."""
+
+    dev_mcc: Bound = None
+    dev_auc: Bound = None
+    dev_f1: Bound = None
+    dev_accuracy: Bound = None
+    dev_loss: Bound = None
+    trainable_parameters: Bound = None
+    adapter_parameters: Bound = None
+    kept_parameters: Bound = None
+    peak_memory_gib: Bound = None
+    train_seconds: Bound = None
+
+    @property
+    def given(self) -> tuple[Constraint, ...]:
+        """The constraints, in the order of the fields."""
+        texts = {metric: text.split() for metric, text in self if text is not None}
+        return tuple(Constraint(m, sign, float(bound)) for m, (sign, bound) in texts.items())
+
+
+def read_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
+    """The objectives that checked texts name."""
+    pairs = [text.split() for text in texts]
+    return tuple(Objective(metric, direction == "maximize") for direction, metric in pairs)
