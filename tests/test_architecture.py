@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "study")
-COMMANDS = {"benchmark", "card", "cluster", "export", "pretrain", "report", "run"}
+COMMANDS = {"benchmark", "card", "cluster", "doctor", "export", "pretrain", "report", "run"}
 
 # A layer may import itself, what stands before it, and `study.errors`.
 LAYERS = {
@@ -30,7 +30,12 @@ READABLE = {"study.engine.folder", "study.engine.journal", "study.engine.record"
 SHARED = {"deadline", "errors", "hub"}
 HOMES = {
     "ray": ("study/engine/",),
-    "optuna": ("study/spec/space.py", "study/engine/search.py", "study/analysis/"),
+    "optuna": (
+        "study/spec/space.py",
+        "study/engine/search.py",
+        "study/engine/doctor/optuna_journal.py",
+        "study/analysis/",
+    ),
     "mlflow": ("study/engine/tracking_runs.py",),
     "matplotlib": ("study/analysis/plots.py", "study/analysis/benchmark/plots.py"),
     "transformers": ("study/models/", "adapters/trainer_callback.py"),

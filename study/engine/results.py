@@ -21,7 +21,12 @@ from study.training.trial import Trial
 
 def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
     """Writes trials.csv from the record: one row a trial, one column a name."""
-    write_rows(folder.trials, [_row(trial) for trial in record.trials.values()])
+    write_rows(folder.trials, trial_rows(record))
+
+
+def trial_rows(record: StudyRecord) -> list[dict[str, Any]]:
+    """Returns the rows of trials.csv."""
+    return [_row(trial) for trial in record.trials.values()]
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:
@@ -49,20 +54,23 @@ def crown(
     """
     spec = resolve(ledger.spec, winner.params)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    best = ledger.folder.best
     scores = ray.get(measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted))
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
-    (best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+    ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
     ledger.note("winner", trial=winner.number, **scores)
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
     """Writes the winner's resolved spec: a space of its own, with one trial."""
+    folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
+
+
+def alone(spec: StudySpec) -> StudySpec:
+    """Returns a resolved spec as a study of one trial."""
     search = spec.search.model_copy(update={"trials": 1})
     scheduler = spec.scheduler.model_copy(update={"name": "none"})
-    alone = spec.model_copy(update={"search": search, "scheduler": scheduler})
-    folder.best_spec.write_text(dump_spec(alone), encoding="utf-8")
+    return spec.model_copy(update={"search": search, "scheduler": scheduler})
 
 
 def _measure(
@@ -79,8 +87,8 @@ def _measure(
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    trial = Trial(spec, backbone, data, wanted.device)
-    saved, _ = load(folder, winner.number, lambda saved: bool(saved["params"] == winner.params))
+    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
+    saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])
     # Lost, or deleted to save space: the same seeds give the same weights again.
