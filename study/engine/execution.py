@@ -190,14 +190,17 @@ class _Checkpoints:
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
+        self._left = {t.number for t in ledger.record.in_state("complete", "pruned", "failed")}
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["event"] != "ended":
             return
+        self._left.add(event["trial"])
         best = self.ledger.best()
-        for trial in record.in_state("complete", "pruned", "failed"):
-            if best is None or trial.number != best.number:
-                discard(self.ledger.folder, trial.number)
+        needed = set() if best is None else {best.number}
+        for number in self._left - needed:
+            discard(self.ledger.folder, number)
+        self._left &= needed
 
 
 def _trial_dirname(trial: Any) -> str:

@@ -15,7 +15,9 @@ from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
 
 ROWS = 12
-"""Trials shown at a time: those running and the latest to end."""
+"""Trials shown at a time: those running, then the latest to end."""
+REDRAWN_EVERY = 2.0
+"""Seconds. Drawing a table costs some 10 ms, which the driver has better use for."""
 
 
 class Progress:
@@ -44,7 +46,7 @@ class Progress:
         self.maximize = maximize
         self._started = time.time()
         self._record = StudyRecord(metric)
-        self._live = Live(console=console, refresh_per_second=2, get_renderable=self._table)
+        self._live = Live(console=console, refresh_per_second=1 / REDRAWN_EVERY, get_renderable=self._table)
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
@@ -110,7 +112,7 @@ class Progress:
         running = [t for t in trials if t.state == "running"]
         ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
         room = max(0, ROWS - len(running))
-        for trial in [*ended[len(ended) - min(room, len(ended)) :], *running]:
+        for trial in [*ended[len(ended) - min(room, len(ended)) :], *running[:ROWS]]:
             value = "" if trial.value is None else f"{trial.value:.4f}"
             table.add_row(
                 str(trial.number),
@@ -120,6 +122,8 @@ class Progress:
                 *map(_short, self._cells(trial).values()),
                 style={"running": "bold", "pruned": "dim", "failed": "red"}.get(trial.state),
             )
+        if len(running) > ROWS:
+            table.caption = f"and {len(running) - ROWS} more that are running"
         return table
 
 

@@ -97,7 +97,8 @@ class OptunaSearcher(Dispatcher):
     def _told(self, trial: TrialRecord) -> None:
         # Telling needs no sampler; the grid sampler would try to stop a loop that is not there.
         self._study.sampler = optuna.samplers.RandomSampler(seed=0)
-        asked = optuna.trial.Trial(self._study, self._study.trials[trial.number]._trial_id)
+        known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
+        asked = optuna.trial.Trial(self._study, known[trial.number]._trial_id)
         for step, value in trial.values.items():
             asked.report(value, step)
         complete = trial.state == "complete"
