@@ -16,7 +16,7 @@ from study.engine.record import StudyRecord, TrialRecord
 
 ROWS = 12
 """Trials shown at a time: those running, then the latest to end."""
-REDRAWN_EVERY = 2.0
+REDRAWN_EVERY = 3.0
 """Seconds. Drawing a table costs some 10 ms, which the driver has better use for."""
 
 
