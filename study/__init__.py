@@ -2,6 +2,7 @@
 
     run, report, export           the commands: `python -m study.run --space adalora_rs.yaml`
     card, pretrain                how the embedded backbone was made and measured
+    cluster/                      a command too: what launches a study on a cluster
     spec/                         what is asked: YAML -> typed, checked settings
     tasks/                        labelled sequences, generated, published or your own
     models/                       backbones, tokenizers, heads; the embedded opt-dna-mini

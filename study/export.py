@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(study: Path, to: str, out: Path) -> None:
     from study.engine.folder import StudyFolder
+    from study.engine.journal import check_version
     from study.models.families import FAMILIES
     from study.spec import load_spec
 
@@ -63,6 +64,7 @@ def _export(study: Path, to: str, out: Path) -> None:
             f"{study}: must be the folder of a finished study, with best.yaml and best/, found "
             f"none; finish it with study.run --resume"
         )
+    check_version(folder.journal)
     spec = load_spec(str(folder.best_spec))
     if to != "merged" and spec.adapter.method in ("fmft", "linear_probe"):
         raise InputError(

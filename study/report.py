@@ -35,9 +35,11 @@ def _write(folder: Path) -> list[Path]:
     """Writes what the folder is for: the spec of a benchmark has tasks, a study's one task."""
     # Imported here so that --help needs no matplotlib.
     from study.engine.folder import StudyFolder
+    from study.engine.journal import check_version
     from study.spec.benchmark_loading import is_benchmark
 
     found = StudyFolder(folder)
+    check_version(found.journal)
     if found.journal.is_file() and is_benchmark(found.spec):
         from study.engine.benchmark.results import rebuild_results
 

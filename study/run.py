@@ -6,6 +6,7 @@ interrupted (go on with --resume).
 """
 
 import argparse
+import errno
 import json
 import re
 import shlex
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from study.models.inspect import BackboneInfo
     from study.training.encoded import EncodedTask
 
+STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+"""A full disk, a used-up quota, a file system that has become read-only, a file too large."""
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def answer(
     command: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
 ) -> int:
-    """Runs a command; bad input becomes one line, Ctrl-C the way to go on."""
+    """Runs a command; bad input becomes one line, Ctrl-C and a full disk the way to go on."""
     try:
         return run(arguments)
     except InputError as error:
@@ -40,6 +43,13 @@ def answer(
         return BAD_INPUT
     except KeyboardInterrupt:
         return say_interrupted(arguments, command)
+    except OSError as error:
+        if error.errno not in STORAGE_FAULTS:
+            raise
+        where = error.filename or "the study folder"
+        print(f"error: {where} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        say_how_to_go_on(arguments, command, "make room, or make it writable; then go on with")
+        return COULD_NOT_FINISH
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -59,11 +69,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--address", metavar="auto|HOST:PORT", help="a running Ray cluster; default: this machine")
     add("--tracking-uri", metavar="URI", help="an MLflow server; default: sqlite in the folder")
     add("--resume", action="store_true", help="go on with an interrupted study")
+    add("--extend", type=int, metavar="N", help="go on with N more trials, also when finished")
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
     add("--print-schema", action="store_true", help="print the JSON schema of a space; exit")
     arguments = parser.parse_args(argv)
     if not arguments.space and not arguments.print_schema:
         parser.error("--space is required: a YAML file, or a name such as adalora_rs")
+    if arguments.extend is not None and arguments.trials is not None:
+        parser.error("--extend adds to the trials that a study has, so --trials must be left out")
+    arguments.resume = arguments.resume or arguments.extend is not None
     return arguments
 
 
@@ -75,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     spec = load_spec(arguments.space, overrides(arguments))
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is answered at once.
-    from study.engine.folder import changes_of_study
+    from study.engine.growth import changes_of_study
     from study.engine.preparation import check_services, prepare_data
 
     if not arguments.dry_run:
@@ -87,10 +101,27 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.address,
             spec.resources.cpus_per_trial or 1,
         )
+    if arguments.resume:
+        spec = go_on_with(arguments, path, spec)
     info, data = prepare_data(spec)
     if arguments.dry_run:
         return dry_run(arguments, spec, info, data)
     return execute(arguments, path, spec, info, data)
+
+
+def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
+    """Returns the spec with as many trials as the study in `path` has or is given now."""
+    from study.engine.folder import StudyFolder
+    from study.engine.growth import extended, standing_spec, with_trials_of
+
+    if not StudyFolder(path).spec.exists():
+        return spec  # The plan of a study that is not there yet.
+    before = standing_spec(StudyFolder(path))
+    if arguments.extend is None:
+        return with_trials_of(before, spec)
+    spec = extended(before, spec, arguments.extend)
+    arguments.trials = spec.search.trials
+    return spec
 
 
 def study_path(arguments: argparse.Namespace) -> Path:
@@ -111,11 +142,31 @@ def study_path(arguments: argparse.Namespace) -> Path:
 def say_interrupted(arguments: argparse.Namespace, command: str = "study.run") -> int:
     """Says how to go on; nothing to go on with, nothing said of it."""
     print("\ninterrupted", file=sys.stderr)  # noqa: T201
-    if (study_path(arguments) / "spec.yaml").exists():
-        again = shlex.join(["python", "-m", command, *sys.argv[1:]])
-        again += "" if arguments.resume else " --resume"
-        print(f"nothing that was reported is lost; go on with:\n  {again}")  # noqa: T201
+    say_how_to_go_on(arguments, command, "go on with")
     return INTERRUPTED
+
+
+def say_how_to_go_on(arguments: argparse.Namespace, command: str, how: str) -> None:
+    """Prints the command that resumes a study, if there is one to resume."""
+    if (study_path(arguments) / "spec.yaml").exists():
+        again = shlex.join(["python", "-m", command, *_again(arguments)])
+        print(f"nothing that was reported is lost; {how}:\n  {again}")  # noqa: T201
+
+
+def _again(arguments: argparse.Namespace) -> list[str]:
+    """The options to go on with: --extend, said twice, would add its trials twice."""
+    given = sys.argv[1:]
+    place = next((n for n, word in enumerate(given) if _is_extend(word)), None)
+    if place is not None and arguments.trials is not None:
+        width = 1 if "=" in given[place] else 2
+        given[place : place + width] = ["--trials", str(arguments.trials), "--resume"]
+    elif not arguments.resume:
+        given = [*given, "--resume"]
+    return given
+
+
+def _is_extend(word: str) -> bool:
+    return word.startswith("--e") and "--extend".startswith(word.partition("=")[0])
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:

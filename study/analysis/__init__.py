@@ -14,6 +14,7 @@ Map, from a study's folder to its page:
     winner.py      the winner: settings, scores, parameters, budget against kept
     plots.py       the pictures, from the data of the above (matplotlib is here alone)
     page.py        report.html, from the template beside it
+    early_stopping.py  of trials that all ran to their end: what rungs would have been worth
     html.py        what both kinds of page share; base.html.jinja: their looks
     benchmark/     the same for a benchmark folder: the paper's tables, from results.csv
 

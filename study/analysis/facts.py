@@ -88,9 +88,9 @@ def status(study: StudyData) -> str:
     """Returns whether the study is finished, and what is missing if it is not."""
     wanted, created = trials_wanted(study.spec), len(study.trials)
     running = len(study.record.in_state("running"))
-    if study.record.winner is not None:
-        return ""
     if created >= wanted and not running:
+        if study.record.winner is not None:
+            return ""
         if study.leader is None:
             why = study.record.why_no_winner(study.spec.goals)
             return f"The study is over without a winner: {why}."

@@ -73,8 +73,8 @@ def read_study(folder: StudyFolder) -> StudyData:
                 f"{folder.path}: a study folder must hold {file.name}, but this one does not; "
                 "give the folder that study.run named, <storage>/<name>"
             )
+    events = read_events(folder)  # First, as it knows the version of the study.
     spec = load_spec(str(folder.spec))
-    events = read_events(folder)
     record = StudyRecord.of(events, spec.objective)
     trace = _trace(folder) if record.winner is not None else []
     text = folder.spec.read_text(encoding="utf-8")

@@ -7,7 +7,9 @@ Map, in the order in which a study meets them:
     record.py     the events folded into one state per trial
     ledger.py     journal and record in step: the one place through which a study records
     folder.py     the study folder: opening, locking, the names of its files
+    growth.py     what may differ when a study goes on: more trials, a larger space
     preparation.py  everything that can be wrong with the input, checked before anything heavy
+    nodes.py      whether every node of a cluster can run the trials, asked before they start
     resources.py  what one trial gets of the cluster
     preview.py    the plan, for --dry-run
     search.py     Optuna's ask and tell behind Ray's Searcher
@@ -15,7 +17,9 @@ Map, in the order in which a study meets them:
     optuna_study.py  the record as Optuna sees it, in memory and in optuna.journal
     stopping.py   Ray's ASHA, fed with a trial's own report index
     worker.py     Ray's Trainable around study.training.Trial; warm workers
-    tracking.py   MLflow, brought up to date with the record
+    tracking.py   MLflow, brought up to date with the record by a thread: the driver never waits
+    tracking_runs.py  what MLflow holds of a study: runs adopted or created, and what they lack
+    tracking_address.py  where a study is tracked, and whether something answers there
     progress.py   the live table
     execution.py  the Tuner that ties them together
     results.py    trials.csv, pareto.csv, best.yaml, best/: what is left when the study is done

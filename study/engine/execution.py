@@ -1,7 +1,7 @@
 """The Tuner that ties searcher, scheduler, workers and tracking together."""
 
 import os
-import shutil
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 from rich.console import Console
 
-from study.engine.folder import StudyFolder
+from study.engine.checkpoints import discard
+from study.engine.dispatch import ClusterCapacity
 from study.engine.journal import Event
-from study.engine.ledger import StudyLedger
+from study.engine.ledger import Ledger, StudyLedger
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources
@@ -35,6 +36,8 @@ RAY_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_RESULT_BUFFER_LENGTH": "1",
+    # The searcher itself hands out no more than fit.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
     "TUNE_GLOBAL_CHECKPOINT_S": "600",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -49,12 +52,20 @@ def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES)
     `store_bytes` is the size of a local one's object store; None leaves it to Ray.
 
     Raises:
-        InputError: there is no cluster at `address`.
+        InputError: there is no cluster at `address`, or one with other versions.
     """
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
+    _connect(address, store_bytes)
+    # Slurm and Kubernetes end a job by SIGTERM; Ray's own handler would end in a stack trace.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+
+
+def _connect(address: str | None, store_bytes: int | None) -> None:
     common = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
+        # A local head that has died does not come back; the driver ends, to be resumed.
+        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
         # "local" keeps Ray from joining a cluster that happens to run on this machine.
         ray.init(
             address="local",
@@ -70,6 +81,14 @@ def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES)
             f"--address {address}: a Ray cluster must answer there, but: "
             f"{str(error).splitlines()[0]}; start one with `ray start --head`, or leave --address "
             "out to run on this machine"
+        ) from None
+    except RuntimeError as error:
+        found = " ".join(str(error).split())
+        if not found.startswith("Version mismatch"):
+            raise
+        raise InputError(
+            f"--address {address}: Ray and Python must have the same versions there and here, but "
+            f"{found}; run the study with the Python that started Ray"
         ) from None
 
 
@@ -87,8 +106,9 @@ def run_trials(
     """
     tracker(OPENED, ledger.record)
     scheduler = Scheduler(ledger)
-    searcher = OptunaSearcher(ledger, _Planner(len(data.train)))
     spec = ledger.spec
+    capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
+    searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
     progress = Progress(
         console,
         metric=ledger.metric,
@@ -110,43 +130,45 @@ def run_trials(
     )
     resources = {"cpu": wanted.cpus, "gpu": wanted.gpus}
     with progress:
-        fit(
-            tune.with_resources(worker, resources),
-            searcher,
-            scheduler,
-            ledger.folder,
-            wanted.concurrent,
-        )
-    return str(searcher.gave_up)
+        fit(tune.with_resources(worker, resources), searcher, scheduler, ledger)
+    return searcher.gave_up
 
 
 def fit(
     worker: Any,
     searcher: Searcher,
     scheduler: TrialScheduler,
-    folder: StudyFolder,
-    concurrent: int,
+    ledger: Ledger,
 ) -> None:
-    """Lets Ray Tune run what `searcher` suggests until it has no more."""
+    """Lets Ray Tune run what `searcher` suggests until it has no more.
+
+    Raises:
+        OSError: the study folder could not be written.
+    """
+    ray_folder = ledger.folder.ray
     tuner = tune.Tuner(
         worker,
         tune_config=tune.TuneConfig(
             num_samples=-1,
             search_alg=searcher,
             scheduler=scheduler,
-            max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_dirname_creator=_trial_dirname,
         ),
         run_config=tune.RunConfig(
-            name=f"session-{len(list(folder.ray.iterdir())):03d}",
-            storage_path=str(folder.ray),
-            callbacks=[_Failures(folder)],
+            name=f"session-{len(list(ray_folder.iterdir())):03d}",
+            storage_path=str(ray_folder),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except Exception:
+        if ledger.broken is None:
+            raise
+    if ledger.broken is not None:  # Ray wraps or swallows what its callbacks raise.
+        raise ledger.broken
 
 
 OPENED: Event = {"event": "opened"}
@@ -164,18 +186,6 @@ class _Planner:
         return plan.total_steps, len(plan.report_steps)
 
 
-class _Failures(tune.Callback):  # type: ignore[misc]
-    """Keeps the traceback of every crashed trial where people will look for it."""
-
-    def __init__(self, folder: StudyFolder) -> None:
-        self.folder = folder
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Copies Ray's error file into the study folder."""
-        if trial.error_file:
-            shutil.copyfile(trial.error_file, self.folder.failure(trial.config["trial"]))
-
-
 class _Checkpoints:
     """Deletes the checkpoints that nothing needs: a trial's that has ended, unless it is best."""
 
@@ -188,7 +198,7 @@ class _Checkpoints:
         best = self.ledger.best()
         for trial in record.in_state("complete", "pruned", "failed"):
             if best is None or trial.number != best.number:
-                self.ledger.folder.checkpoint(trial.number).unlink(missing_ok=True)
+                discard(self.ledger.folder, trial.number)
 
 
 def _trial_dirname(trial: Any) -> str:

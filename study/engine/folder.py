@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.engine.journal import check_version
 from study.errors import InputError
-from study.spec import StudySpec, load_spec
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class StudyFolder:
 
 
 Changes = Callable[[Path], Sequence[str]]
-"""A folder's spec.yaml -> the sections in which it asks for something else than now."""
+"""A folder's spec.yaml -> the settings in which it asks for something that may not differ now."""
 
 
 def check_folder(path: Path, changes: Changes, resume: bool) -> None:
@@ -110,7 +110,8 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
 
     Raises:
         InputError: the folder holds a study and `resume` is not set, or none and it is; the study
-            in it asks for something else; the folder is foreign or cannot be written.
+            in it asks for something else, or is of a newer version; the folder is foreign or
+            cannot be written.
     """
     folder = StudyFolder(path)
     try:
@@ -126,6 +127,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
                 f"{path}: a new study needs a folder of its own, but this one holds a study; "
                 "continue it with --resume, or choose another --name"
             )
+        check_version(folder.journal)  # A newer spec.yaml may have keys that are not known here.
         _refuse_changes(path, changes(folder.spec))
     elif resume:
         raise InputError(
@@ -179,23 +181,24 @@ def locked(folder: StudyFolder) -> Iterator[None]:
         yield
 
 
-def changes_of_study(spec: StudySpec) -> Changes:
-    """What decides results must be as it was; how many resources are used may change."""
-
-    def changes(file: Path) -> list[str]:
-        before = load_spec(str(file)).model_dump(exclude={"resources"})
-        after = spec.model_dump(exclude={"resources"})
-        return [name for name in after if after[name] != before.get(name)]
-
-    return changes
+def is_locked(folder: StudyFolder) -> bool:
+    """Whether a driver is at work in the folder; writes nothing."""
+    try:
+        with folder.lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _refuse_changes(path: Path, changed: Sequence[str]) -> None:
     if changed:
         raise InputError(
-            f"{path}: --resume needs the spec that the study was started with "
-            f"(spec.yaml), but it differs in: {', '.join(changed)}; undo the change, or start a "
-            "study of another --name"
+            f"{path}: --resume needs the spec that the study was started with (spec.yaml), or "
+            f"more trials and wider domains, but it differs in: {'; '.join(changed)}; undo the "
+            f"change, take --space {StudyFolder(path).spec}, or start a study of another --name"
         )
 
 

@@ -4,10 +4,16 @@ The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trial
 report are derived from it. Events and their fields:
 
     study     version, name, spec (file name), data (its fingerprint), quality and tokens (reports
-              on the data), commit (of a backbone of the hub), created_with
-    resumed   created_with
-    created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
+              on the data), commit (of a backbone of the hub), tracking (MLflow's address;
+              null: in the study folder), created_with
+    resumed   tracking, created_with
+    grown     trials, changes (texts), spec (the YAML as it is from now on), fixed (values of the
+              earlier trials in leaves that are searched only now), space (whether domains grew)
+    created   trial, params, point (the place of the spec's point that it tries, or null),
+              settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics
+    crashed   trial, attempt (from 1), reason; it is tried again unless `ended` follows
+    warning   trial, text: what went wrong without consequences for results
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value
     winner    trial, dev, test
@@ -28,6 +34,8 @@ from typing import Any
 from study.errors import InputError
 
 Event = dict[str, Any]
+VERSION = 1
+"""Of the events and their meaning; a journal of a later one is refused."""
 
 
 class Journal:
@@ -69,11 +77,37 @@ def parse_events(path: Path, data: bytes) -> list[Event]:
     """Returns the events of a journal's complete lines; what follows the last newline is left out.
 
     Raises:
-        InputError: a line is not a JSON object with an `event`.
+        InputError: a line is not a JSON object with an `event`, or a newer version of this
+            package wrote the journal.
     """
     complete = data[: data.rfind(b"\n") + 1]
     lines = complete.decode("utf-8", errors="replace").splitlines()
-    return [_parse(path, line, number) for number, line in enumerate(lines, start=1)]
+    events = [_parse(path, line, number) for number, line in enumerate(lines, start=1)]
+    for event in events[:1]:
+        _check_version(path, event)
+    return events
+
+
+def check_version(path: Path) -> None:
+    """Checks that this version of the package knows a journal's events; the file may be missing.
+
+    Raises:
+        InputError: a newer version wrote it.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            parse_events(path, file.readline())
+
+
+def _check_version(path: Path, event: Event) -> None:
+    version = event.get("version", VERSION)
+    if event["event"] == "study" and isinstance(version, int) and version > VERSION:
+        written = dict(event.get("created_with") or {}).get("adalora-rs-study", "unknown")
+        raise InputError(
+            f"{path.parent}: the study must be of a version that this one knows, but was written "
+            f"by a newer version of this package (adalora-rs-study {written}, journal {version}; "
+            f"here: journal {VERSION}); upgrade adalora-rs-study, or use another --name"
+        )
 
 
 def _parse(path: Path, line: str, number: int) -> Event:

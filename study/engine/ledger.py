@@ -32,10 +32,23 @@ class Ledger:
         """Whether the folder had been opened before, by an earlier run of the driver."""
         self.record = StudyRecord.of(events, metric)
         self.listeners: list[Listener] = []
+        self.broken: OSError | None = None
+        """Why the journal could not be written; from then on nothing is recorded."""
 
     def note(self, event: str, **fields: Any) -> Event:
-        """Records one event and tells the listeners."""
-        written = self.journal.append(event, **fields)
+        """Records one event and tells the listeners.
+
+        Raises:
+            OSError: the journal cannot be written, now or at an earlier event. What cannot be
+                recorded must not happen: the line may be torn, and a later one would not follow.
+        """
+        if self.broken is not None:
+            raise self.broken
+        try:
+            written = self.journal.append(event, **fields)
+        except OSError as error:
+            self.broken = error
+            raise
         self.record.apply(written)
         for listener in self.listeners:
             listener(written, self.record)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from study.deadline import within
-from study.engine.folder import Changes, check_folder
-from study.engine.tracking import check_tracking_uri
+from study.engine.folder import Changes, StudyFolder, check_folder
+from study.engine.tracking_address import check_tracking
 from study.errors import InputError
 from study.models.inspect import BackboneInfo, inspect_backbone
 from study.spec import StudySpec
@@ -31,7 +31,8 @@ def check_services(
         path: the study's folder.
         changes: how a folder's spec differs from what is asked for now.
         resume: whether a study there is to go on.
-        tracking_uri: an MLflow server or database; None is one in the folder.
+        tracking_uri: an MLflow server or database; None is where the study has been tracked, at
+            first a database in the folder.
         address: a Ray cluster; None is this machine.
         cpus: how many a trial asks for.
 
@@ -39,8 +40,7 @@ def check_services(
         InputError: one of them cannot be used.
     """
     check_folder(path, changes, resume)
-    if tracking_uri is not None:
-        check_tracking_uri(tracking_uri)
+    check_tracking(StudyFolder(path), tracking_uri)
     check_cluster(address, cpus)
 
 
@@ -48,7 +48,8 @@ def check_cluster(address: str | None, cpus: int) -> None:
     """Checks that something answers at a Ray address, or that a trial fits this machine.
 
     Raises:
-        InputError: nothing answers within 1.5 s, or a trial asks for more CPUs than there are.
+        InputError: nothing answers within 1.5 s, the address is that of Ray's client server, or a
+            trial asks for more CPUs than there are.
     """
     if address is None:
         here = os.cpu_count() or 1
@@ -60,7 +61,12 @@ def check_cluster(address: str | None, cpus: int) -> None:
         return
     if address == "auto":
         return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise InputError(
+            f"--address {address}: the study must be run on a node of the cluster, not through "
+            "Ray's client; submit it (ray job submit … -- python -m study.run --address auto …)"
+        )
+    host, _, port = address.rpartition(":")
     try:
         within(1.5, lambda: socket.create_connection((host, int(port))).close())
     except (OSError, ValueError, OverflowError) as error:

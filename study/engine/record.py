@@ -12,10 +12,11 @@ from study.engine.journal import Event
 from study.errors import InputError
 from study.spec.goals import Constraint, Goals
 
-OUT_OF_MEMORY = "out of memory"
-"""How the reason of a trial begins that needed more memory than there was."""
-
 State = Literal["running", "complete", "pruned", "failed"]
+CRASHED = "crashed"
+"""The event of a crash, and how the reason of a trial begins that failed by one."""
+OUT_OF_MEMORY = "out of memory"
+"""How the reason of a trial begins that failed for want of memory."""
 
 
 @dataclass
@@ -34,11 +35,15 @@ class TrialRecord:
     optuna: dict[str, Any]
     """The sampler's own attributes of the trial (CMA-ES and NSGA-II keep state there)."""
     created: float
+    point: int | None = None
+    """The place of the spec's point that it tries, None if it was all the sampler's choice."""
     reports: list[Event] = field(default_factory=list)
     decisions: list[Event] = field(default_factory=list)
     state: State = "running"
     reason: str = ""
     ended: float | None = None
+    crashes: int = 0
+    """How often its worker crashed; a trial is tried again `resources.max_failures` times."""
     idle: float = 0.0
     """Seconds between the last event before an interruption and the resumption."""
 
@@ -46,6 +51,16 @@ class TrialRecord:
     def seconds(self) -> float | None:
         """Wall time from creation to end while the study ran, None before the end."""
         return None if self.ended is None else self.ended - self.created - self.idle
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the trial failed by crashes, and not by its numbers."""
+        return self.state == "failed" and self.reason.startswith(CRASHED)
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the trial failed for want of memory."""
+        return self.state == "failed" and self.reason.startswith(OUT_OF_MEMORY)
 
     @property
     def values(self) -> dict[int, float]:
@@ -62,11 +77,6 @@ class TrialRecord:
     def metrics(self) -> dict[str, Any]:
         """The metrics of the last report; empty before the first."""
         return dict(self.reports[-1]["metrics"]) if self.reports else {}
-
-    @property
-    def out_of_memory(self) -> bool:
-        """Whether it failed for want of memory."""
-        return self.state == "failed" and self.reason.startswith(OUT_OF_MEMORY)
 
     def violations(self, constraints: Iterable[Constraint]) -> dict[str, float]:
         """By how much it breaks each constraint as a share of the bound, <= 0 where it does not.
@@ -130,12 +140,17 @@ class StudyRecord:
                 self.reports.append(event)
             case "decision":
                 self.trials[event["trial"]].decisions.append(event)
+            case "crashed":
+                self.trials[event["trial"]].crashes = event["attempt"]
             case "ended":
                 trial = self.trials[event["trial"]]
                 trial.state, trial.reason = event["state"], event["reason"]
                 trial.ended = event["time"]
             case "winner":
                 self.winner = event
+            case "grown":
+                for trial in self.trials.values():
+                    _grow(trial, event)
             case "resumed":
                 for trial in self.in_state("running"):
                     trial.idle += event["time"] - self._last
@@ -144,6 +159,11 @@ class StudyRecord:
     def in_state(self, *states: State) -> list[TrialRecord]:
         """Returns the trials in one of `states`, by number."""
         return [trial for trial in list(self.trials.values()) if trial.state in states]
+
+    @property
+    def points_tried(self) -> int:
+        """How many of the spec's points have had their trial."""
+        return sum(trial.point is not None for trial in self.trials.values())
 
     def eligible(self, constraints: Iterable[Constraint] = ()) -> list[TrialRecord]:
         """Returns the complete trials that have a value and keep the constraints, by number."""
@@ -179,15 +199,24 @@ class StudyRecord:
         return [self.trials[number] for number in goals.front(found)]
 
 
+def _grow(trial: TrialRecord, event: Event) -> None:
+    """Gives an earlier trial the values that it had in leaves that are searched from now on."""
+    for values in (trial.params, trial.settings):
+        values.update({k: v for k, v in event["fixed"].items() if k not in values})
+    if event["space"]:
+        trial.optuna = {}  # What a sampler kept of the smaller space means nothing in this one.
+
+
 def _created(event: Event, metric: str) -> TrialRecord:
     return TrialRecord(
         number=event["trial"],
         metric=metric,
-        params=event["params"],
-        settings=event["settings"],
+        params=dict(event["params"]),
+        settings=dict(event["settings"]),
         seeds=event["seeds"],
         total_steps=event["total_steps"],
         reports_planned=event["reports"],
         optuna=event["optuna"],
         created=event["time"],
+        point=event.get("point"),
     )

@@ -1,11 +1,15 @@
 """What one trial gets of the cluster, and how many trials run at once."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from study.errors import InputError
 from study.spec import ResourcesSpec, StudySpec
+
+Nodes = Sequence[Mapping[str, float]]
+"""What each node of a cluster has: CPU, GPU."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,20 @@ def describe(asked: ResourcesSpec) -> str:
     return f"{asked.cpus_per_trial or 1} CPU and {gpus}"
 
 
-def resources(spec: StudySpec, available: dict[str, float]) -> Resources:
+def room(cpus: int, gpus: float, nodes: Nodes) -> int:
+    """Returns how many trials with such a share fit at once, each into one node."""
+    return sum(_room(cpus, gpus, node) for node in nodes)
+
+
+def _room(cpus: int, gpus: float, node: Mapping[str, float]) -> int:
+    by_cpu, here = int(node.get("CPU", 0.0) // cpus), node.get("GPU", 0.0)
+    if not gpus:
+        return by_cpu
+    shares = int(1 / gpus + 1e-9)  # Of one GPU; 1 / 0.1 must be 10 whatever the rounding.
+    return min(by_cpu, int(here // gpus) if gpus >= 1 else int(here) * shares)
+
+
+def resources(spec: StudySpec, nodes: Nodes) -> Resources:
     """Returns what a trial gets: one GPU if there are any, else one CPU, unless the spec says.
 
     Raises:
@@ -40,18 +57,17 @@ def resources(spec: StudySpec, available: dict[str, float]) -> Resources:
     """
     asked = spec.resources
     cpus = asked.cpus_per_trial or 1
-    gpus_here = available.get("GPU", 0.0)
+    most = {
+        name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in ("CPU", "GPU")
+    }
     gpus = asked.gpus_per_trial
     if gpus is None:
-        gpus = 1.0 if gpus_here else 0.0
-    room = int(available.get("CPU", 0.0) // cpus)
-    if gpus:
-        shares = int(1 / gpus + 1e-9)  # Of one GPU; 1 / 0.1 must be 10 whatever the rounding.
-        room = min(room, int(gpus_here // gpus) if gpus >= 1 else int(gpus_here) * shares)
-    if room < 1:
+        gpus = 1.0 if most["GPU"] else 0.0
+    fit = room(cpus, gpus, nodes)
+    if fit < 1:
         raise InputError(
-            f"resources: one trial must fit into the cluster, but it asks for {cpus} CPU and "
-            f"{gpus:g} GPU of {available.get('CPU', 0):g} CPU and {gpus_here:g} GPU; lower "
-            "--cpus-per-trial or --gpus-per-trial"
+            f"resources: one trial must fit into one node of the cluster, but it asks for {cpus} "
+            f"CPU and {gpus:g} GPU where a node has up to {most['CPU']:g} CPU and {most['GPU']:g} "
+            "GPU; lower --cpus-per-trial or --gpus-per-trial"
         )
-    return Resources(cpus, gpus, min(room, asked.max_concurrent or room))
+    return Resources(cpus, gpus, min(fit, asked.max_concurrent or fit))

@@ -1,12 +1,11 @@
 """What is left when a study is done: trials.csv, pareto.csv, best.yaml, best/."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 
+from study.engine.checkpoints import load
 from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
 from study.engine.record import TrialRecord
@@ -69,9 +68,8 @@ def crown(
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    checkpoint = ledger.folder.checkpoint(winner.number)
     best = ledger.folder.best
-    scores = ray.get(measure.remote(spec, info, ray.put(data), checkpoint, best, wanted))
+    scores = ray.get(measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted))
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
     (best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
@@ -91,8 +89,8 @@ def _measure(
     spec: StudySpec,
     info: BackboneInfo,
     data: EncodedTask,
-    checkpoint: Path,
-    best: Path,
+    folder: StudyFolder,
+    winner: TrialRecord,
     wanted: Resources,
 ) -> dict[str, dict[str, float]]:
     backbone = load_backbone(
@@ -102,12 +100,12 @@ def _measure(
         random_seed=spec.backbone.random_seed,
     )
     trial = Trial(spec, backbone, data, wanted.device)
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=wanted.device, weights_only=True)
+    saved, _ = load(folder, winner.number, lambda saved: bool(saved["params"] == winner.params))
+    if saved is not None:
         trial.load_state_dict(saved["trial"])
-    else:  # Lost, or deleted to save space: the same seeds give the same weights again.
-        trial.train_until(trial.plan.total_steps)
-    export(trial, best)
+    # Lost, or deleted to save space: the same seeds give the same weights again.
+    trial.train_until(trial.plan.total_steps)
+    export(trial, folder.best)
     return {
         split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
         for split in ("dev", "test")

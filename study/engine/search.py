@@ -3,16 +3,16 @@
 Optuna is told the truth: every reported value with its step, PRUNED for a stopped trial, FAIL for
 a diverged or crashed one, and what breaks a constraint. The n-th suggestion is a function of
 (study seed, n, history): each has a sampler of its own (samplers.py), and whatever state a sampler
-keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial.
+keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial. The spec's points
+come before all that.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import optuna
-from ray.tune.search import Searcher
 
+from study.engine.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.ledger import StudyLedger
 from study.engine.optuna_study import Mirror, rebuild_study, tell
 from study.engine.record import TrialRecord
@@ -20,68 +20,41 @@ from study.engine.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, trials_wanted
 
-# A study in which nothing has worked this often is not searching but failing.
-GIVE_UP_AFTER = 3
-
 Planner = Callable[[StudySpec], tuple[int, int]]
 """Resolved spec -> (optimizer steps, reports) of its trial."""
 
 
-class OptunaSearcher(Searcher):  # type: ignore[misc]
+class OptunaSearcher(Dispatcher):
     """Suggests the trials of a study: first those left unfinished, then new ones."""
 
-    def __init__(self, ledger: StudyLedger, planner: Planner) -> None:
-        super().__init__(metric=ledger.spec.objective, mode="max" if ledger.maximize else "min")
+    ledger: StudyLedger
+
+    def __init__(
+        self, ledger: StudyLedger, planner: Planner, capacity: Capacity = unlimited
+    ) -> None:
+        super().__init__(ledger, "max" if ledger.maximize else "min", capacity)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.ledger = ledger
         self.planner = planner
-        self.gave_up = ""
-        self._numbers: dict[str, int] = {}
-        self._crashed = 0
         self._unfinished = [trial.number for trial in ledger.record.in_state("running")]
         self._open(ledger)
 
     def _open(self, ledger: StudyLedger) -> None:
         self._space = distributions(ledger.spec)
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
-        self._study.sampler = ReseededSampler(ledger.spec)
+        self._study.sampler = self._sampler = ReseededSampler(ledger.spec)
         self._mirror = Mirror(ledger, self._space)
 
-    # Ray's interface
+    # What is handed out
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """Returns the configuration of the next trial, or FINISHED."""
+    def _next(self) -> int | None:
         if self._unfinished:
-            number = self._unfinished.pop(0)
-        elif len(self.ledger.record.trials) >= trials_wanted(self.ledger.spec) or self._hopeless():
-            return str(Searcher.FINISHED)
-        else:
-            number = self._ask()
-        self._numbers[trial_id] = number
-        params = self.ledger.record.trials[number].params
-        seeds = self.ledger.record.trials[number].seeds
-        return {"trial": number, "params": params, "seeds": seeds, "assigned": time.time()}
+            return self._unfinished.pop(0)
+        if len(self.ledger.record.trials) >= trials_wanted(self.ledger.spec):
+            return None
+        return self._ask()
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing to do: reports reach Optuna when the trial ends, through the record."""
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """Tells Optuna how the trial ended; the scheduler has journalled the decision."""
-        trial = self.ledger.record.trials[self._numbers[trial_id]]
-        if error:
-            self._crashed += 1
-            self.ledger.end(trial, "failed", "crashed")
-        if trial.state == "running":
-            return  # Interrupted: it stays unfinished and is offered again on resume.
-        self._tell(trial)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the journal is the state."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing to restore: the journal is the state."""
+    def _config(self, trial: TrialRecord) -> dict[str, Any]:
+        return {"seeds": trial.seeds}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"ledger": self.ledger, "planner": self.planner}
@@ -90,7 +63,9 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
 
     def _ask(self) -> int:
         spec = self.ledger.spec
-        number = len(self.ledger.record.trials)
+        number, point = len(self.ledger.record.trials), self.ledger.record.points_tried
+        if point < len(spec.points):
+            self._sampler.give(number, spec.point_params[point])
         asked = self._study.ask(fixed_distributions=self._space)
         if asked.number != number:
             raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
@@ -102,6 +77,7 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
             "created",
             trial=number,
             params=asked.params,
+            point=point if point < len(spec.points) else None,
             settings=settings,
             seeds=self._seeds(settings),
             total_steps=steps,
@@ -123,18 +99,10 @@ class OptunaSearcher(Searcher):  # type: ignore[misc]
         seeds = self.ledger.spec.seeds.model_dump()
         return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
 
-    def _tell(self, trial: TrialRecord) -> None:
+    def _told(self, trial: TrialRecord) -> None:
         asked = optuna.trial.Trial(self._study, self._study.trials[trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)
         self._mirror.add(trial)
-
-    def _hopeless(self) -> bool:
-        """True once this driver has seen nothing but crashes: a bug, not a bad configuration."""
-        reported = any(trial.reports for trial in self.ledger.record.trials.values())
-        if self._crashed < GIVE_UP_AFTER or reported:
-            return False
-        self.gave_up = f"the first {self._crashed} trials all crashed before their first report"
-        return True
 
 
 def searched_settings(spec: StudySpec, resolved: StudySpec) -> dict[str, Any]:

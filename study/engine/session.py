@@ -12,21 +12,26 @@ from rich.console import Console
 from study import __version__
 from study.engine.execution import run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
+from study.engine.growth import grow, growth, standing_spec
+from study.engine.journal import VERSION
 from study.engine.ledger import StudyLedger
+from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_plan
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
-from study.engine.stopping import rungs
+from study.engine.stopping import check_first_rung, rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
+from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
+from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
-from study.training.forecast import Forecast, forecast, warnings
+from study.training.forecast import Forecast, forecast
 
 CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
 """Distributions whose versions the journal keeps."""
@@ -41,17 +46,14 @@ class Ended(enum.Enum):
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
-    """Forecasts the space's corners and warns of doubtful settings."""
-    empty = empty_backbone(info, num_labels=data.num_labels)
-    points = forecast(spec, len(data.train), empty)
-    for warning in warnings(points, rungs(spec)):
-        warn(warning)
+    """Forecasts the space's corners; refuses a rung before the first mask event."""
+    check_first_rung(spec, len(data.train))
     if len(spec.points) > trials_wanted(spec):
         warn(
             f"points: there are {len(spec.points)}, but {trials_wanted(spec)} trials, so the last "
             "ones will not be tried; raise search.trials"
         )
-    return points
+    return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
 
 
 def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str | None) -> None:
@@ -59,11 +61,11 @@ def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str
     points = check_space(spec, info, data)
     if address is not None:
         start_ray(address)
-        available = ray.cluster_resources()
+        nodes = alive()
     else:
-        available = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+        nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     try:
-        wanted = resources(spec, available)
+        wanted = resources(spec, nodes)
     except InputError as error:  # A plan for GPUs may be made where there are none.
         warn(f"no trial would fit here: {error}")
         asked = spec.resources
@@ -79,13 +81,19 @@ def run_study(
     address: str | None,
     tracking_uri: str | None,
 ) -> Ended:
-    """Runs a study, or what is left of it, in `path`."""
+    """Runs a study, or what is left of it, in `path`.
+
+    A study there has been found to be contained in `spec`; see `study.engine.growth`.
+    """
     console = Console()
+    tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     if StudyFolder(path).journal.exists():
         with locked(StudyFolder(path)):
-            ledger = StudyLedger(StudyFolder(path), spec)
+            ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
             _check_data(ledger, data)
-            if ledger.complete and ledger.record.winner is not None:
+            if _has_winner(ledger) and trials_wanted(spec) <= trials_wanted(ledger.spec):
+                if growth(ledger.spec, spec).space:
+                    warn("the space has grown, but no trial is left for it; see --extend")
                 _bring_up_to_date(ledger, tracking_uri)
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
@@ -98,19 +106,30 @@ def run_study(
         random_seed=spec.backbone.random_seed,
     )
     print_data(console, data)
+    info = portable(info)
     start_ray(address)
     try:
-        wanted = resources(spec, ray.cluster_resources())
+        if address is not None:
+            check_nodes(path, [(info, spec.backbone.random_seed is None)])
+        wanted = resources(spec, alive())
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):
-            ledger = _open_ledger(folder, spec, info, data)
+            ledger = _open_ledger(folder, spec, info, data, tracking_uri)
             tracker = Tracker(folder, tracking_uri, path.name)
-            ended = _run(ledger, tracker, info, data, wanted, console)
+            with tracker.ending(ledger.record):
+                ended = _run(ledger, tracker, info, data, wanted, console)
             if ended is Ended.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
     finally:
         ray.shutdown()
+
+
+def _has_winner(ledger: StudyLedger) -> bool:
+    """Whether every trial has ended and the best of them has been measured."""
+    winner, best = ledger.record.winner, ledger.best()
+    measured = winner is not None and best is not None and winner["trial"] == best.number
+    return ledger.complete and measured
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
@@ -140,15 +159,21 @@ def created_with() -> dict[str, str]:
 
 
 def _open_ledger(
-    folder: StudyFolder, spec: StudySpec, info: BackboneInfo, data: EncodedTask
+    folder: StudyFolder,
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    tracking_uri: str | None,
 ) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
+    made = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
-        ledger.note("resumed", created_with=created_with())
+        ledger.note("resumed", **made)
+        grow(ledger)
     else:
         names = {"name": folder.path.name, "spec": folder.spec.name}
         known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
-        ledger.note("study", version=1, **names, **known, created_with=created_with())
+        ledger.note("study", version=VERSION, **names, **known, **made)
     return ledger
 
 
@@ -173,7 +198,7 @@ def _run(
             return Ended.INTERRUPTED
         print_failures(console, ledger, gave_up)
         return Ended.FAILED
-    if record.winner is None:
+    if record.winner is None or record.winner["trial"] != winner.number:
         crown(ledger, winner, info, data, wanted)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return Ended.DONE

@@ -2,6 +2,10 @@
 
 What this adds to Ray's scheduler: reports and decisions are journalled; a loss that is not finite
 fails the trial at once; rungs are rebuilt from the journal on resume, because Ray forgets them.
+
+The rule: at a rung a trial goes on if its score is not below the (1 - 1 / reduction_factor)
+quantile, interpolated, of the scores that came there before; the first always goes on. Optuna's
+SuccessiveHalvingPruner counts ranks in place of interpolating, and stops a few trials more.
 """
 
 import math
@@ -11,10 +15,13 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
+from study.engine.crashes import note_crash
 from study.engine.ledger import StudyLedger
 from study.engine.record import TrialRecord
-from study.engine.worker import metrics_of
+from study.engine.reports import take
+from study.errors import InputError
 from study.spec import StudySpec
+from study.training.steps import first_pruned_report, report_step
 
 STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
 """The state in which a deciding report leaves its trial."""
@@ -51,21 +58,10 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, decides, journals the decision."""
         record = self.ledger.record.trials[trial.config["trial"]]
-        report = int(result["report"])
-        if report <= len(record.reports):
-            # The first report after a restart repeats the last one before it.
-            return str(TrialScheduler.CONTINUE)
-        self.ledger.note(
-            "report",
-            trial=record.number,
-            report=report,
-            step=int(result["step"]),
-            metrics=metrics_of(result),
-        )
-        decision = self.decide(record, report)
-        if decision == "continue":
-            return str(TrialScheduler.CONTINUE)
-        return str(TrialScheduler.STOP)
+        if take(self.ledger, record, result):
+            self.decide(record, len(record.reports))
+        running = record.state == "running"
+        return str(TrialScheduler.CONTINUE if running else TrialScheduler.STOP)
 
     def decide(self, trial: TrialRecord, report: int) -> str:
         """Returns and journals continue, stop, complete or fail for a trial's newest report."""
@@ -103,6 +99,10 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         )
         self.ledger.end(trial, STATE_AFTER[decision], reason)
         return decision
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Journals the crash of a worker."""
+        note_crash(self.ledger, trial, self.ledger.spec.resources.max_failures)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Any) -> None:
         """Nothing to do: the last report has been seen by `on_trial_result`."""
@@ -154,11 +154,54 @@ def first_rung(spec: StudySpec) -> int:
     reports = int(spec.training.reports)
     if spec.scheduler.name == "none":
         return reports
-    return max(1, math.ceil(spec.scheduler.grace_fraction * reports))
+    return _rung_at(spec.scheduler.grace_fraction, reports)
+
+
+def _rung_at(grace_fraction: float, reports: int) -> int:
+    # Rounded first: 0.07 of 100 reports is a hair more than 7.
+    return max(1, math.ceil(round(grace_fraction * reports, 6)))
+
+
+def check_first_rung(spec: StudySpec, train_rows: int) -> None:
+    """Refuses a space in which some trial would meet a rung before its first mask event.
+
+    Until then p, b0, bT, deltaT and the betas have had next to no effect: the rung would compare
+    little but learning rates. `train_rows` are the sequences in train.
+
+    Raises:
+        InputError: so it is.
+    """
+    needed = first_pruned_report(spec, train_rows)
+    if needed is None or not rungs(spec) or rungs(spec)[0] >= needed[0]:
+        return
+    first, reports = rungs(spec)[0], spec.training.reports
+    report, worst = needed
+    step = report_step(spec.training, first, worst.total_steps)
+    raise InputError(
+        "scheduler.grace_fraction: no rung may come before a trial's first mask event, but with "
+        f"deltaT = {worst.deltaT} of {worst.total_steps} steps, warmup_steps = "
+        f"{worst.warmup_steps} and batch_size = {worst.batch_size} the first event is at step "
+        f"{worst.first_event} and the first rung at step {step} (report {first} of {reports}); "
+        f"raise grace_fraction to {smallest_grace(report, reports):g}, the smallest that works in "
+        "this space, or lower deltaT"
+    )
+
+
+def smallest_grace(rung: int, reports: int) -> float:
+    """Returns a short grace_fraction that puts the first rung at report `rung`."""
+    for digits in range(2, 12):
+        grace = math.floor(rung / reports * 10.0**digits) / 10.0**digits
+        if grace > 0 and _rung_at(grace, reports) == rung:
+            return grace
+    return rung / reports
 
 
 def rungs(spec: StudySpec) -> list[int]:
-    """Returns the report indices at which ASHA decides, ascending; empty without ASHA."""
+    """Returns the report indices at which ASHA decides, ascending; empty without ASHA.
+
+    Reports are spaced evenly over a trial's own steps, so a rung is the same fraction of every
+    trial's schedule, however many steps it has.
+    """
     if spec.scheduler.name == "none":
         return []
     reports, factor = int(spec.training.reports), float(spec.scheduler.reduction_factor)

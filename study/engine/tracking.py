@@ -1,286 +1,200 @@
-"""MLflow, brought up to date with the record: a parent run a study, a child run a trial.
+"""MLflow, brought up to date with the record from a thread of the driver's own.
 
-What MLflow holds is compared with the record and the difference is written, in one `log_batch` a
-report. Saying the same thing twice therefore does nothing, and a run that an interrupted driver
-left behind is adopted by its tags instead of doubled. Only the driver writes.
+The driver never waits for MLflow: it leaves copies of what has changed, and the thread writes
+them. A server that fails or hangs delays nothing and loses nothing; what it lacks follows when it
+is back, or at the next `--resume`, for events.jsonl has it all. Only the driver writes.
 """
 
-import base64
-import functools
-import http.client
-import json
 import logging
 import os
+import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from study.deadline import within
 from study.engine.folder import StudyFolder
 from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
-from study.errors import InputError
+from study.engine.tracking_runs import StudyRuns, server_errors, study_key
 
-STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
-_EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
-STUDY_TAG, TRIAL_TAG = "adalora_rs.study", "adalora_rs.trial"
-# A server that has stopped answering is asked again after this many seconds, not at every report.
 RETRY_SECONDS = 30.0
+"""A server that has stopped answering is asked again after so long, not at every report."""
+GATHER_SECONDS, GATHER_AT_MOST_SECONDS = 0.5, 60.0
+"""How long news is gathered before it is written. A trial's last report and its end then make one
+request, and so do several reports of a trial where many run; see `GATHER_PER_CPU_SECOND`."""
+GATHER_PER_CPU_SECOND = 200.0
+"""A request costs the driver milliseconds: writing may take half a percent of a core."""
+PATIENCE_SECONDS, CLOSE_SECONDS = 10.0, 60.0
+"""How long the end of a study waits for MLflow without saying so, and at all."""
+SETTINGS = {
+    # A request that is repeated unasked may create a run twice; what failed is written anew here.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # Costs a request a run, and would break into the live table.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+_log = logging.getLogger(__name__)
 
 
-def check_tracking_uri(uri: str) -> None:
-    """Checks that a tracking server answers, within two seconds and without importing MLflow.
+@dataclass(frozen=True)
+class _Ending:
+    """How the study's run is to end."""
 
-    Raises:
-        InputError: the address is not a server's or a sqlite database's, or nothing answers.
-    """
-    scheme = urlsplit(uri).scheme
-    database = _database(uri)
-    if database is not None:
-        if not database.parent.is_dir() or not os.access(database.parent, os.W_OK):
-            raise InputError(
-                f"--tracking-uri {uri}: the database must lie in a folder that can be written, "
-                f"but {database.parent} is none; create it, or leave the option out"
-            )
-        if database.is_file() and _start_of(database) not in (b"", b"SQLite format 3"):
-            raise InputError(
-                f"--tracking-uri {uri}: the file must be a sqlite database, but {database} is "
-                "something else; give another name"
-            )
-        return
-    if scheme not in ("http", "https"):
-        raise InputError(
-            f"--tracking-uri {uri}: it must start with http://, https:// or sqlite:///, as MLflow "
-            "stores files no longer; leave it out for a database in the study folder"
-        )
-    base = uri.rstrip("/")
-    try:
-        # Something else may answer at /health too, or refuse whoever has no password.
-        for path in ("/health", _EXPERIMENTS):
-            question = urllib.request.Request(base + path, headers=_credentials())
-            within(1.5, functools.partial(_ask, question))
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()  # It holds the connection.
-        reason = getattr(error, "reason", error) or type(error).__name__
-        raise InputError(
-            f"--tracking-uri {uri}: a tracking server must answer at /health, and to questions "
-            f"about its experiments, but: {reason}; "
-            "start it (mlflow server), mend the address, or leave the option out"
-        ) from None
+    status: str
+    winner: Event | None
+    artifacts: Path | None
 
 
 class Tracker:
-    """Writes what a study's record holds and MLflow does not."""
+    """Keeps MLflow up to date with a study's record; nothing but `close` ever waits."""
 
     def __init__(self, folder: StudyFolder, uri: str | None, study: str) -> None:
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        from mlflow import MlflowClient
-
-        # After the import, which sets levels of its own: the set-up chatter of a new database.
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
         self.uri = uri or f"sqlite:///{folder.mlflow}"
-        self._client = MlflowClient(tracking_uri=self.uri)
-        self._experiment = self._adopt_experiment()
-        self._study_key = _study_key(folder)
-        self._children: dict[int, str] = {}
-        self._without_params: set[int] = set()
-        self._logged: dict[int, int] = {}
-        self._closed: set[int] = set()
-        self._retry_at = 0.0
-        self._parent = self._adopt_parent(study)
-        self._adopt_children()
-
-    # Listening
+        self.runs = StudyRuns(self.uri, study_key(folder), study)
+        # Shared with the thread, under the condition's lock:
+        self._news = threading.Condition()
+        self._changed: dict[int, TrialRecord] = {}
+        self._ending: _Ending | None = None
+        # The thread's own:
+        self._trials: dict[int, TrialRecord] = {}
+        self._gather = GATHER_SECONDS
+        self._failing = False
+        self._bug: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
+        self._thread.start()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
-        """Brings MLflow up to date after an event.
-
-        A server that fails does not stop the study: what is missing is sent at a later event, or
-        by the next `--resume`.
-        """
-        if time.monotonic() >= self._retry_at:
-            self._try(lambda: self.bring_up_to_date(record))
-
-    def _try(self, write: Callable[[], None]) -> None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            write()
-        except (MlflowException, OSError) as error:
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-            logging.getLogger(__name__).warning(
-                "MLflow at %s does not take results at present (%s); the study goes on, and what "
-                "is missing is sent later or by --resume",
-                self.uri,
-                str(error).splitlines()[0],
-            )
-
-    def bring_up_to_date(self, record: StudyRecord) -> None:
-        """Writes every run, parameter, metric and state that is missing."""
-        for trial in record.trials.values():
-            if trial.number in self._closed:
-                continue
-            self._ensure_child(trial)
-            self._log_reports(trial)
-            if trial.state != "running":
-                run = self._children[trial.number]
-                self._client.set_tag(run, "reason", trial.reason)
-                ended = None if trial.ended is None else int(trial.ended * 1000)
-                self._client.set_terminated(run, STATUS[trial.state], end_time=ended)
-                self._closed.add(trial.number)
+        """Takes in an event; one of no trial, such as the start, is about all of them."""
+        trial = record.trials.get(event.get("trial", -1))
+        self._leave(record.trials.values() if trial is None else [trial])
 
     def close(self, record: StudyRecord, status: str, artifacts: Path | None = None) -> None:
-        """Ends the parent run as FINISHED, FAILED or KILLED (interrupted).
+        """Ends the parent run as FINISHED, FAILED or KILLED (interrupted), and unfinished trials'.
 
-        With `artifacts`, the winner's files are kept with its child.
+        With `artifacts`, the winner's files are kept with its child. Waits until MLflow has
+        everything, fails or has had `CLOSE_SECONDS`. A second call does nothing.
+
+        Raises:
+            Exception: whatever the thread met that is not the server's fault.
         """
-        self._try(lambda: self._close(record, status, artifacts))
+        if self._ending is not None:
+            return
+        self._leave(record.trials.values(), _Ending(status, record.winner, artifacts))
+        self._thread.join(PATIENCE_SECONDS)
+        if self._thread.is_alive():
+            _log.warning("waiting for MLflow at %s, %g s at most", self.uri, CLOSE_SECONDS)
+            self._thread.join(CLOSE_SECONDS - PATIENCE_SECONDS)
+        if self._thread.is_alive():
+            _log.warning("MLflow at %s is too slow; --resume sends what it lacks", self.uri)
+        if self._bug is not None:
+            raise self._bug
 
-    def _close(self, record: StudyRecord, status: str, artifacts: Path | None) -> None:
-        self.bring_up_to_date(record)
-        winner = record.winner
-        if winner is not None:
-            self._client.set_tag(self._parent, "winner", str(winner["trial"]))
-            self._client.log_batch(self._parent, metrics=self._metrics(_flat(winner), 0, winner))
-            if artifacts is not None:
-                child = self._children[winner["trial"]]
-                self._client.log_artifacts(child, str(artifacts), artifact_path="best")
-        self._client.set_terminated(self._parent, status)
+    @contextmanager
+    def ending(self, record: StudyRecord) -> Iterator[None]:
+        """Closes if what is done within raises: without a driver no run may stay RUNNING."""
+        try:
+            yield
+        except BaseException as error:
+            self.close(record, "FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
 
-    # Runs
+    def _leave(self, trials: Iterable[TrialRecord], ending: _Ending | None = None) -> None:
+        """Leaves copies of trials to the thread: the driver goes on changing its own."""
+        copies = {trial.number: _copy(trial) for trial in trials}
+        with self._news:
+            self._changed |= copies
+            self._ending = ending or self._ending
+            self._news.notify()
 
-    def _adopt_experiment(self) -> str:
-        found = self._client.get_experiment_by_name("adalora-rs-study")
-        if found is not None:
-            return str(found.experiment_id)
-        database = _database(self.uri)
-        location = (database.parent / "mlartifacts").as_uri() if database else None
-        return str(self._client.create_experiment("adalora-rs-study", artifact_location=location))
+    # In the thread
 
-    def _adopt_parent(self, study: str) -> str:
-        found = self._search(f"tags.`{STUDY_TAG}` = '{self._study_key}'")
-        parents = [run for run in found if TRIAL_TAG not in run.data.tags]
-        if parents:
-            run_id = str(parents[0].info.run_id)
-            self._client.update_run(run_id, status="RUNNING")
-            return run_id
-        tags = {STUDY_TAG: self._study_key}
-        run = self._client.create_run(self._experiment, tags=tags, run_name=study)
-        return str(run.info.run_id)
-
-    def _adopt_children(self) -> None:
-        for run in self._search(f"tags.`{STUDY_TAG}` = '{self._study_key}'"):
-            if TRIAL_TAG in run.data.tags:
-                number = int(run.data.tags[TRIAL_TAG])
-                self._children[number] = str(run.info.run_id)
-                self._logged[number] = int(run.data.metrics.get("report", 0))
-                if not run.data.params:
-                    self._without_params.add(number)
-                elif run.info.status != "RUNNING":
-                    self._closed.add(number)
-
-    def _search(self, query: str) -> list[Any]:
-        runs: list[Any] = []
-        token = None
-        while token != "":
-            page = self._client.search_runs(
-                [self._experiment], query, max_results=1000, page_token=token
+    def _work(self) -> None:
+        try:
+            over = False
+            while not over:
+                changed, ending = self._wait()
+                self._trials |= changed
+                self._note_outage(self._write(changed, ending), ending)
+                over = ending is not None
+        except Exception as bug:  # Not the server's: `close` raises it again.
+            self._bug = bug
+            _log.error(
+                "MLflow gets no more results, because of an unexpected %r; the study goes on and "
+                "raises this at its end",
+                bug,
             )
-            runs.extend(page)
-            token = page.token or ""
-        return runs
 
-    def _ensure_child(self, trial: TrialRecord) -> None:
-        if trial.number not in self._children:
-            self._create_child(trial)
-        if trial.number in self._without_params:
-            self._log_params(trial)
+    def _wait(self) -> tuple[dict[int, TrialRecord], _Ending | None]:
+        """Waits for news, or for the end of an outage; returns what has changed since."""
+        with self._news:
+            if self._failing:
+                self._news.wait_for(lambda: self._ending, RETRY_SECONDS)
+            else:
+                self._news.wait_for(lambda: self._changed or self._ending)
+                self._news.wait_for(lambda: self._ending, self._gather)
+            changed, self._changed = self._changed, {}
+            return changed, self._ending
 
-    def _create_child(self, trial: TrialRecord) -> None:
-        run = self._client.create_run(
-            self._experiment,
-            start_time=int(trial.created * 1000),
-            run_name=f"trial {trial.number}",
-            tags={
-                "mlflow.parentRunId": self._parent,
-                STUDY_TAG: self._study_key,
-                TRIAL_TAG: str(trial.number),
-            },
-        )
-        self._children[trial.number] = str(run.info.run_id)
-        self._logged[trial.number] = 0
-        self._without_params.add(trial.number)
+    def _write(self, changed: dict[int, TrialRecord], ending: _Ending | None) -> Exception | None:
+        """Writes what has changed, or everything that MLflow lacks; returns why it could not.
 
-    def _log_params(self, trial: TrialRecord) -> None:
-        from mlflow.entities import Param
+        Everything is compared at first, after a failure and at the end. What fails once is tried
+        again at once: a connection that broke while idle is no outage, nor is a run that somebody
+        deleted by hand.
+        """
+        failure = None
+        for _ in range(2):
+            try:
+                if ending is not None or not self.runs.adopted:
+                    self.runs.adopt()
+                    changed = self._trials
+                started = time.thread_time()
+                self.runs.write(changed.values(), over=ending is not None)
+                self._gather = _gather_seconds(time.thread_time() - started)
+                if ending is not None:
+                    self.runs.end(ending.status, ending.winner, ending.artifacts)
+                return None
+            except server_errors() as error:
+                self.runs.forget()
+                failure = error
+        return failure
 
-        seeds = {f"seed_{name}": seed for name, seed in trial.seeds.items()}
-        values = trial.params | trial.settings | seeds | {"total_steps": trial.total_steps}
-        params = [Param(name, _text(value)) for name, value in values.items()]
-        self._client.log_batch(self._children[trial.number], params=params)
-        self._without_params.discard(trial.number)
-
-    def _log_reports(self, trial: TrialRecord) -> None:
-        for report in trial.reports[self._logged[trial.number] :]:
-            values = report["metrics"] | {"report": report["report"]}
-            metrics = self._metrics(values, report["step"], report)
-            self._client.log_batch(self._children[trial.number], metrics=metrics)
-            self._logged[trial.number] = report["report"]
-
-    def _metrics(self, values: dict[str, Any], step: int, event: Event) -> list[Any]:
-        from mlflow.entities import Metric
-
-        timestamp = int(event["time"] * 1000)
-        return [
-            Metric(name, float(value), timestamp, step)
-            for name, value in values.items()
-            if isinstance(value, int | float)
-        ]
-
-
-def _database(uri: str) -> Path | None:
-    """The file of a sqlite address, None for any other."""
-    prefix = "sqlite:///"
-    return Path(uri.removeprefix(prefix)).absolute() if uri.startswith(prefix) else None
-
-
-def _flat(winner: Event) -> dict[str, Any]:
-    return {k: v for split in ("dev", "test") for k, v in winner[split].items()}
+    def _note_outage(self, failure: Exception | None, ending: _Ending | None) -> None:
+        """Says once that an outage has begun, that it is over, or what it leaves undone."""
+        if failure is None:
+            if self._failing:
+                _log.warning("MLflow at %s takes results again", self.uri)
+        elif ending is not None:
+            _log.warning(
+                "MLflow at %s lacks results (%s); they are in the study folder, and --resume "
+                "sends them",
+                self.uri,
+                _first_line(failure),
+            )
+        elif not self._failing:
+            _log.warning(
+                "MLflow at %s takes no results at present (%s); the study goes on, and they are "
+                "sent when it does",
+                self.uri,
+                _first_line(failure),
+            )
+        self._failing = failure is not None
 
 
-def _ask(question: urllib.request.Request) -> None:
-    urllib.request.urlopen(question).close()
+def _copy(trial: TrialRecord) -> TrialRecord:
+    """A copy that the driver does not change; the reports themselves never change."""
+    return replace(trial, reports=list(trial.reports))
 
 
-def _credentials() -> dict[str, str]:
-    """The header that MLflow's client sends, from the variables that it reads."""
-    user, password, token = (
-        os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD", "TOKEN")
-    )
-    if user:
-        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def _gather_seconds(cpu_seconds: float) -> float:
+    seconds = cpu_seconds * GATHER_PER_CPU_SECOND
+    return min(max(GATHER_SECONDS, seconds), GATHER_AT_MOST_SECONDS)
 
 
-def _start_of(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(15)
-
-
-def _study_key(folder: StudyFolder) -> str:
-    """Identifies the study on a server that many share: where it is and when it began."""
-    first = folder.journal.read_text(encoding="utf-8").splitlines()[0]
-    return f"{folder.path.name}-{json.loads(first)['time']:.3f}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

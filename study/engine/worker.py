@@ -4,21 +4,27 @@ A worker loads the backbone once and gets the tokenised data from Ray's object s
 then on a new trial costs the injection of its adapters. One Ray `step` is one report.
 """
 
+import gc
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from ray import tune
 
+from study.engine.checkpoints import load, save
 from study.engine.folder import StudyFolder
+from study.engine.nodes import check_study_folder, naming_the_node
+from study.engine.record import OUT_OF_MEMORY
 from study.engine.resources import Resources
 from study.models import Backbone, load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, resolve
 from study.training.encoded import EncodedTask
+from study.training.memory import is_out_of_memory
 from study.training.trial import DivergedError, Trial
+
+Result = TypeVar("Result")
 
 
 class TrainingWorker(tune.Trainable):  # type: ignore[misc]
@@ -50,12 +56,23 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self.report = 0
         self._repeated: dict[str, Any] | None = None
         self._start_seconds: float | None = None
+        self._warnings: list[str] = []
+        self._failure = ""
+        self._unless_out_of_memory(lambda: self._take_up(config))
+
+    def _take_up(self, config: dict[str, Any]) -> None:
         self.trial = self._prepare(config)
-        if self._checkpoint.exists():
-            self._restore()
+        self._restore()
 
     def step(self) -> dict[str, Any]:
         """Trains to the next report point and evaluates on the dev split."""
+        result = None if self._failure else self._unless_out_of_memory(self._report)
+        if result is None:
+            result = result_of(self.report, 0, {}, self.objective) | {"failure": self._failure}
+        warnings, self._warnings = self._warnings, []
+        return result | {"warnings": warnings}
+
+    def _report(self) -> dict[str, Any]:
         if self._repeated is not None:
             # Whether the driver saw this report before the interruption is not known here; it
             # takes a report once.
@@ -67,8 +84,26 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
             self._start_seconds = time.time() - self._assigned
         self.report += 1
         result = self._train_and_evaluate(self.trial)
-        self._save(result)
+        self._save(self.trial, result)
         return result
+
+    def _unless_out_of_memory(self, work: Callable[[], Result]) -> Result | None:
+        """Returns what `work` does; if memory does not suffice, lets the trial go.
+
+        The process stays fit for the next trial.
+        """
+        try:
+            return work()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._failure = f"{OUT_OF_MEMORY}: {(str(error).splitlines() or ['no details'])[0]}"
+        # Outside of the handler, whose traceback holds on to the tensors.
+        self._close()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
 
     def _train_and_evaluate(self, trial: Trial) -> dict[str, Any]:
         try:
@@ -87,25 +122,26 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
     def _scores(self, trial: Trial) -> dict[str, float]:
         return scores(trial, "dev")
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self.folder.checkpoint(self.number)
-
-    def _save(self, result: dict[str, Any]) -> None:
-        assert self.trial is not None
-        partial = self._checkpoint.with_suffix(".partial")
-        state = {"trial": self.trial.state_dict(), "result": result, "params": self._params}
-        torch.save(state, partial)
-        partial.replace(self._checkpoint)
+    def _save(self, trial: Trial, result: dict[str, Any]) -> None:
+        state = {"trial": trial.state_dict(), "result": result, "params": self._params}
+        self._warn(save(self.folder, self.number, state))
 
     def _restore(self) -> None:
-        assert self.trial is not None
-        saved = torch.load(self._checkpoint, map_location=self.trial.device, weights_only=True)
-        if saved["params"] != self._params:
-            return  # Left behind by a study whose journal is gone.
-        self.trial.load_state_dict(saved["trial"])
-        self._repeated = saved["result"]
-        self.report = int(saved["result"]["report"])
+        """Goes on from the last checkpoint; one of other parameters is a lost study's."""
+        saved, warnings = load(
+            self.folder, self.number, lambda saved: bool(saved["params"] == self._params)
+        )
+        for warning in warnings:
+            self._warn(warning)
+        if saved is not None and self.trial is not None:
+            self.trial.load_state_dict(saved["trial"])
+            self._repeated = saved["result"]
+            self.report = int(saved["result"]["report"])
+
+    def _warn(self, text: str) -> None:
+        """Has the driver journal a warning with the next report."""
+        if text:
+            self._warnings.append(text)
 
     def _close(self) -> None:
         if self.trial is not None:
@@ -138,12 +174,14 @@ class TrialWorker(TrainingWorker):
         self.compared_at = compared_at
         self.objective = spec.objective
         self.device = wanted.device
-        self.backbone: Backbone = load_backbone(
-            info,
-            num_labels=data.num_labels,
-            dtype=spec.backbone.dtype,
-            random_seed=spec.backbone.random_seed,
-        )
+        with naming_the_node():
+            check_study_folder(folder)
+            self.backbone: Backbone = load_backbone(
+                info,
+                num_labels=data.num_labels,
+                dtype=spec.backbone.dtype,
+                random_seed=spec.backbone.random_seed,
+            )
         torch.set_num_threads(wanted.cpus)
         self._start(config)
 

@@ -5,6 +5,7 @@ presets.py        the paper's models by name: hub ids, sizes and licences
 description.py    what a backbone's name means, in words
 sizes.py          how many parameters head, adapters and model have, by arithmetic; quick
 inspect.py        family, sizes and files of a backbone, from its config alone; quick
+portable.py       a backbone on another machine: what travels, what is found there; quick
 tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
 backbones.py      the weights, checked key by key (torch and transformers)
 heads.py          which modules are the head, its classes, and drawing it anew

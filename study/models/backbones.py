@@ -23,6 +23,7 @@ from study.models.families import FAMILIES
 from study.models.heads import head_pattern
 from study.models.hub import model_repository
 from study.models.inspect import BackboneInfo
+from study.models.portable import found_here
 from study.models.tokenization import Tokenizer, load_tokenizer
 
 # Of a checkpoint without safetensors, transformers would ask the hub's robot for a conversion,
@@ -64,16 +65,16 @@ def load_backbone(
     model's repository runs.
 
     Raises InputError, naming the keys, where a weight of the backbone is missing from the
-    checkpoint, left over or of another shape.
+    checkpoint, left over or of another shape, or where the backbone is not on this machine.
     """
-    tokenizer = load_tokenizer(info)
-    with _quiet(), torch.random.fork_rng(devices=[]):
+    with found_here(info) as here, _quiet(), torch.random.fork_rng(devices=[]):
+        tokenizer = load_tokenizer(here)
         if random_seed is None:
-            model, report = _read_weights(info, num_labels, getattr(torch, dtype))
+            model, report = _read_weights(here, num_labels, getattr(torch, dtype))
             _check_keys(info, report)
         else:
             torch.default_generator.manual_seed(random_seed)  # the one that the classes draw from
-            model = _build(info, num_labels).to(getattr(torch, dtype))
+            model = _build(here, num_labels).to(getattr(torch, dtype))
             model.config.dtype = model.dtype
     model.config.pad_token_id = tokenizer.pad_id
     return Backbone(info, model.eval(), tokenizer)

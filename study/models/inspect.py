@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ class BackboneInfo:
     pad_id: int | None
     bos_id: int | None
     has_tokenizer_json: bool
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    """Names and contents of the files that it brings along; see `study.models.portable`."""
+    fingerprint: str | None = None
+    """Of the folder's files, by which a copy on another machine is known; likewise."""
 
     @property
     def commit(self) -> str | None:

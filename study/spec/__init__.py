@@ -10,6 +10,7 @@
     goals.py       objectives and constraints
     points.py      configurations that are tried first
     domains.py     {type: float, low: ..., high: ...} in place of a fixed value
+    containment.py whether one domain contains another
     samplers.py    Optuna's samplers and their arguments
     messages.py    validation errors -> one line
     loading.py     all of these together: load_spec; and back: dump_spec, json_schema
@@ -28,7 +29,7 @@ from study.spec.domains import (
     IntDomain,
     parameter_name,
 )
-from study.spec.loading import dump_spec, json_schema, load_spec
+from study.spec.loading import dump_spec, json_schema, load_spec, read_spec
 from study.spec.methods import (
     AdaLoraRSSpec,
     AdaLoraSpec,
@@ -74,5 +75,6 @@ __all__ = [
     "late_setting",
     "load_spec",
     "parameter_name",
+    "read_spec",
     "resolve",
 ]

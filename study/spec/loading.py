@@ -40,6 +40,19 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
     for setting in overrides:
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
+    return _validated(document)
+
+
+def read_spec(text: str, source: str) -> StudySpec:
+    """The study that a text of `dump_spec` asks for; `source` is what messages call it.
+
+    Raises:
+        InputError: it is not such a text.
+    """
+    return _validated(parse(text, source))
+
+
+def _validated(document: Document) -> StudySpec:
     try:
         return StudySpec.model_validate(document.values)
     except ValidationError as error:

@@ -188,11 +188,13 @@ class SeedsSpec(Section):
 
 
 class ResourcesSpec(Section):
-    """What a trial may use; None: decided from what the cluster has."""
+    """What a trial may use; None: decided from what the cluster has. A resume may change it."""
 
     gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     cpus_per_trial: Count | None = None
     max_concurrent: Count | None = None
+    max_failures: Annotated[int, Field(ge=0)] = 2
+    """How often a trial whose worker crashed is tried again, from its last checkpoint."""
 
     @model_validator(mode="after")
     def _whole_gpus_from_one(self) -> "ResourcesSpec":

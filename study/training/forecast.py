@@ -1,10 +1,8 @@
 """What the trials of a space would do, known before any of them runs.
 
-A forecast is the plan and the parameter counts of one point of the space; `warnings` says which
-settings are doubtful.
+A forecast is the plan and the parameter counts of one point of the space.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,30 +44,3 @@ def matrices(spec: StudySpec, backbone: Backbone) -> int:
     if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
         return int(backbone.info.layers * len(adapter.matrices))
     return 0
-
-
-def warnings(points: Sequence[Forecast], rungs: Sequence[int]) -> list[str]:
-    """Returns what deserves a loud word: rungs that compare trials before any was pruned."""
-    found = []
-    for point in points:
-        budget = point.plan.budget
-        if budget is None or not rungs:
-            continue
-        step = point.plan.report_steps[rungs[0] - 1]
-        first = budget.events()[0][0]
-        if step < first:
-            where = f" where {_settings(point.params)}" if point.params else ""
-            found.append(
-                f"the first rung (report {rungs[0]}, step {step}) comes before the first mask "
-                f"event (step {first}){where}: trials are stopped there "
-                "before p, b0, bT, deltaT or the betas had any effect; raise "
-                "scheduler.grace_fraction or lower deltaT"
-            )
-    return found[:1]
-
-
-def _settings(params: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in params.items()
-    )

@@ -1,4 +1,4 @@
-"""Memory of a trial: its peak, and how the CPU's allocator keeps it."""
+"""Memory of a trial: its peak, its end, and how the CPU's allocator keeps it."""
 
 import ctypes
 import resource
@@ -26,6 +26,16 @@ def reset_peak_memory(device: torch.device) -> None:
     """Starts a new measurement on a GPU; the CPU's high-water mark cannot be reset."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on a GPU or on the CPU.
+
+    The CPU's allocator raises a plain RuntimeError, which only its text tells from others.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def keep_freed_memory() -> None:

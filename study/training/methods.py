@@ -83,7 +83,12 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
         parameter.requires_grad_(True)
     trained = dict(model.named_parameters()) if adapter.method == "fmft" else {}
     backbone_parameters = {name: p for name, p in trained.items() if name not in head}
-    return Prepared(model.to(device), adapters, head, backbone_parameters)
+    try:
+        return Prepared(model.to(device), adapters, head, backbone_parameters)
+    except Exception:  # Out of memory: the backbone is wanted by the next trial.
+        if adapters:
+            eject(model)
+        raise
 
 
 def release(prepared: Prepared) -> None:

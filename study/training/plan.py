@@ -4,12 +4,11 @@ Pure arithmetic over a resolved spec and the number of training rows, so that th
 checks of a space and the training itself cannot disagree.
 """
 
-import math
 from dataclasses import dataclass
 
 from adapters.budget import CubicBudget
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec
-from study.training.steps import count_steps, delta_steps
+from study.training.steps import count_steps, delta_steps, report_step
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         warmup_steps=round(training.warmup_ratio * total_steps),
-        report_steps=tuple(math.ceil(k * total_steps / reports) for k in range(1, reports + 1)),
+        report_steps=tuple(report_step(training, k, total_steps) for k in range(1, reports + 1)),
         budget=make_budget(spec, total_steps, matrices),
     )
 

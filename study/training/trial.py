@@ -55,6 +55,14 @@ class Trial:
         if device.type == "cpu":
             keep_freed_memory()
         self.prepared: Prepared = prepare(spec, backbone, device)
+        try:
+            self._set_up(backbone)
+        except Exception:  # Out of memory: the backbone is wanted by the next trial.
+            release(self.prepared)
+            raise
+
+    def _set_up(self, backbone: Backbone) -> None:
+        spec, data, device = self.spec, self.data, self.device
         self.model = self.prepared.model
         self._causal = backbone.info.kin == "opt"
         self.plan: Plan = make_plan(spec, len(data.train), len(self.prepared.adapters))

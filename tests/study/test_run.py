@@ -14,8 +14,12 @@ from typing import Any
 import pytest
 
 from study import run as command
+from study.engine import preparation
+from study.engine.folder import open_folder
+from study.engine.journal import Journal
 from study.models.inspect import EMBEDDED
 from study.run import main
+from study.spec import dump_spec, load_spec
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = [
@@ -45,7 +49,9 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
+        (["--space", "smoke", "--extend", "2"], "--resume needs a study folder"),
         (["--space", "smoke", "--address", "127.0.0.1:9"], "must answer at this host:port"),
+        (["--space", "smoke", "--address", "ray://127.0.0.1:9"], "on a node of the cluster"),
         (["--space", "smoke", "--address", "nonsense"], "must answer at this host:port"),
         (["--space", "smoke", "--cpus-per-trial", "9999"], "a trial must fit this machine"),
         (["--space", "smoke", "--name", "../elsewhere"], "must be the name of a folder"),
@@ -59,6 +65,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["--space", "smoke", "--set", "training.epochs=1", "--set", "adapter.deltaT=5000"],
             "a mask event must come before T",
         ),
+        (["--space", "smoke", "--set", "adapter.deltaT=20"], "no rung may come before"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
@@ -71,6 +78,17 @@ def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert said in refuse(capsys, *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_resumed_study_asks_for_the_server_that_it_was_tracked_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = open_folder(tmp_path / "runs" / "smoke", dump_spec(load_spec("smoke")))
+    Journal(folder.journal).append("study", version=1, tracking="http://127.0.0.1:9")
+    said = refuse(capsys, "--space", "smoke", "--resume")
+    assert "--tracking-uri http://127.0.0.1:9 (the study's so far): a tracking server must" in said
+    assert said.endswith(f"track it in its folder with --tracking-uri sqlite:///{folder.mlflow}")
 
 
 def test_bad_labels_are_refused_with_their_file(
@@ -165,6 +183,54 @@ def test_the_schema_is_json_and_knows_the_sections(capsys: pytest.CaptureFixture
     assert main(["--print-schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert {"adapter", "training", "search"} <= set(schema["properties"])
+
+
+def finished_study(folder: Path) -> None:
+    """A study of the shipped smoke space with four trials, as far as its spec goes."""
+    study = folder / "runs" / "smoke"
+    study.mkdir(parents=True)
+    (study / "spec.yaml").write_text(dump_spec(load_spec("smoke", ["search.trials=4"])))
+
+
+def test_an_extension_must_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    assert "N >= 1 must hold" in refuse(capsys, "--space", "smoke", "--extend", "0")
+    with pytest.raises(SystemExit) as end:
+        main(["--space", "smoke", "--extend", "1", "--trials", "9"])
+    assert end.value.code == 2
+    assert "--trials must be left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [
+        (["--extend", "3"], "--trials 7 --resume"),
+        (["--ext=3", "--max-concurrent", "1"], "--trials 7 --resume --max-concurrent 1"),
+        (["--resume"], "--resume"),
+        ([], "--resume"),
+    ],
+)
+def test_an_interrupted_extension_goes_on_to_as_many_trials_and_no_more(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    again: str,
+) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    monkeypatch.setattr(preparation, "check_folder", lambda *arguments: None)
+    monkeypatch.setattr(preparation, "prepare_data", interrupt)
+    monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", *options])
+    assert main(["--space", "smoke", *options]) == 130
+    said = capsys.readouterr().out
+    assert said.endswith(f"python -m study.run --space smoke {again}\n")
 
 
 def test_options_stand_for_settings_and_come_last() -> None:

@@ -16,6 +16,7 @@ from study.engine.preparation import warn, warn_of_cuts
 from study.errors import UnavailableError
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo, inspect_backbone
+from study.models.portable import portable
 from study.spec import BackboneSpec, StudySpec, TaskSpec
 from study.tasks import Task, load_task
 from study.training.encoded import EncodedTask
@@ -63,6 +64,10 @@ class Material:
         """The backbone and the data of a run."""
         spec = run.cell.spec
         return self.infos[spec.backbone], self.data[_reading(spec)]
+
+    def backbones(self) -> list[tuple[BackboneInfo, bool]]:
+        """The backbones, and whether their weights are read."""
+        return [(info, spec.random_seed is None) for spec, info in self.infos.items()]
 
     def task_of(self, run: Run) -> "ray.ObjectRef[Task]":
         """The sequences of a run, for a baseline."""
@@ -161,7 +166,9 @@ def _checked_info(spec: BackboneSpec) -> BackboneInfo:
 
     Whatever is wrong with them is said once, and not by every worker; the memory is free again.
     """
-    info = inspect_backbone(spec.name, spec.revision, with_weights=spec.weights != "random")
+    info = portable(
+        inspect_backbone(spec.name, spec.revision, with_weights=spec.weights != "random")
+    )
     try:
         ray.get(ray.remote(num_cpus=1, max_calls=1)(_load).remote(info, spec))
     except RayTaskError as error:

@@ -36,8 +36,8 @@ def rebuild_results(folder: StudyFolder) -> None:
     Raises:
         InputError: one of them is damaged.
     """
-    runs = runs_of(load_benchmark(str(folder.spec)))
     events = parse_events(folder.journal, folder.journal.read_bytes())
+    runs = runs_of(load_benchmark(str(folder.spec)))
     lacking: dict[str, str] = {}
     for event in events:
         lacking = event.get("unavailable", lacking)

@@ -112,9 +112,4 @@ def left_to_do(runs: Sequence[Run], record: StudyRecord) -> list[Run]:
 
 def is_open(trial: TrialRecord) -> bool:
     """Whether a trial leaves something to do; a diverged one would diverge again."""
-    return trial.state == "running" or crashed(trial)
-
-
-def crashed(trial: TrialRecord) -> bool:
-    """Whether a trial failed by an error, and not by its numbers."""
-    return trial.state == "failed" and trial.reason == "crashed"
+    return trial.state == "running" or trial.crashed or trial.out_of_memory

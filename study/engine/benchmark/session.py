@@ -11,19 +11,23 @@ from rich.console import Console
 
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
-from study.engine.benchmark.runs import Key, Run, crashed, left_to_do, runs_of, standing
+from study.engine.benchmark.runs import Key, Run, left_to_do, runs_of, standing
 from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
 from study.engine.benchmark.worker import RunWorker
+from study.engine.checkpoints import discard
+from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.journal import Event
+from study.engine.journal import VERSION, Event
 from study.engine.ledger import Ledger
+from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.session import Ended, created_with
 from study.engine.tracking import Tracker
+from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.spec.benchmark_loading import Benchmark, dump_benchmark
 
@@ -42,33 +46,44 @@ def run_benchmark(
         InputError: nothing of it can be run, or its settings and data do not fit each other.
     """
     console = Console()
+    tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     runs = runs_of(benchmark)
     start_ray(address, store_bytes=None)  # Many tasks, each as many tokenizers see it.
     try:
+        if address is not None:
+            check_nodes(path)
         # Whatever asks for more than there is is refused before anything is read.
-        wanted = {run.key: resources(run.spec, ray.cluster_resources()) for run in runs}
+        nodes = alive()
+        wanted = {run.key: resources(run.spec, nodes) for run in runs}
         material = gather(
             runs, partial(console.print, markup=False, highlight=False, soft_wrap=True)
         )
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
+        if address is not None:
+            check_nodes(path, material.backbones())
         folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
         with locked(folder):
-            ledger = _open_ledger(folder, material, runs)
+            ledger = _open_ledger(folder, material, runs, tracking_uri)
             tracker = Tracker(folder, tracking_uri, path.name)
-            return _Driver(ledger, tracker, material, runs, available, wanted, console).run()
+            driver = _Driver(ledger, tracker, material, runs, available, wanted, console)
+            with tracker.ending(ledger.record):
+                return driver.run()
     finally:
         ray.shutdown()
 
 
-def _open_ledger(folder: StudyFolder, material: Material, runs: Sequence[Run]) -> Ledger:
+def _open_ledger(
+    folder: StudyFolder, material: Material, runs: Sequence[Run], tracking_uri: str | None
+) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
+    made = {"tracking": tracking_uri, "created_with": created_with()}
     if not ledger.opened:
         names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note("study", version=1, **names, created_with=created_with())
+        ledger.note("study", version=VERSION, **names, **made)
     else:
-        ledger.note("resumed", created_with=created_with())
+        ledger.note("resumed", **made)
     _check_data(ledger, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
     ledger.note(
@@ -121,7 +136,7 @@ class _Driver:
     def _tidy(self, event: Event, record: StudyRecord) -> None:
         """Once a run has ended its scores are what is wanted: on disk, and not its checkpoint."""
         if event["event"] == "ended":
-            self.ledger.folder.checkpoint(event["trial"]).unlink(missing_ok=True)
+            discard(self.ledger.folder, event["trial"])
             self._write()
 
     def _write(self) -> None:
@@ -132,8 +147,11 @@ class _Driver:
         """Lets Ray Tune work; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.wanted.values())
         planner = Planner(self.material.train_rows)
-        searcher = RunSearcher(self.ledger, self.runs, self.available, planner, self.wanted)
-        recorder = RunRecorder(self.ledger)
+        shares = [(self.wanted[run.key], run.spec.resources.max_concurrent) for run in self.runs]
+        searcher = RunSearcher(
+            self.ledger, self.runs, self.available, planner, self.wanted, ClusterCapacity(shares)
+        )
+        recorder = RunRecorder(self.ledger, self.runs[0].spec.resources.max_failures)
         progress = Progress(
             self.console,
             metric=OBJECTIVE,
@@ -142,17 +160,16 @@ class _Driver:
             concurrent=concurrent,
             maximize=None,
         )
-        folder = self.ledger.folder
         self.ledger.listeners = [progress, self.tracker, self._tidy]
         worker = tune.with_parameters(
             RunWorker,
             runs=list(self.runs),
             material=self.material,
-            folder=folder,
+            folder=self.ledger.folder,
             objective=OBJECTIVE,
         )
         with progress:
-            fit(tune.with_resources(worker, _share), searcher, recorder, folder, concurrent)
+            fit(tune.with_resources(worker, _share), searcher, recorder, self.ledger)
         return searcher.gave_up
 
 
@@ -165,7 +182,7 @@ def _ended(record: StudyRecord, available: Sequence[Run]) -> Ended:
     trials = [stands.get(run.key) for run in available]
     if any(trial is None or trial.state == "running" for trial in trials):
         return Ended.INTERRUPTED
-    broken = [trial for trial in trials if trial is not None and crashed(trial)]
+    broken = [trial for trial in trials if trial is not None and trial.crashed]
     for trial in broken:
         labels = ", ".join(str(trial.params[name]) for name in COLUMNS)
         warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")

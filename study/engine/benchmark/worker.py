@@ -13,6 +13,7 @@ import torch
 from study.engine.benchmark.material import Material
 from study.engine.benchmark.runs import Run
 from study.engine.folder import StudyFolder
+from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.worker import TrainingWorker, result_of, scores
 from study.models import Backbone, load_backbone
 from study.tasks.baselines import BASELINES
@@ -33,6 +34,8 @@ class RunWorker(TrainingWorker):
         """Takes what all runs share, then prepares the first."""
         self.runs, self.material, self.folder = runs, material, folder
         self.objective = objective
+        with naming_the_node():
+            check_study_folder(folder)
         self._backbone: tuple[Any, Backbone] | None = None
         self._start(config)
 
@@ -48,12 +51,13 @@ class RunWorker(TrainingWorker):
         wanted = (info, spec.backbone, encoded.num_labels)
         if self._backbone is None or self._backbone[0] != wanted:
             self._backbone = None  # Two large models at once may not fit.
-            loaded = load_backbone(
-                info,
-                num_labels=encoded.num_labels,
-                dtype=spec.backbone.dtype,
-                random_seed=spec.backbone.random_seed,
-            )
+            with naming_the_node():
+                loaded = load_backbone(
+                    info,
+                    num_labels=encoded.num_labels,
+                    dtype=spec.backbone.dtype,
+                    random_seed=spec.backbone.random_seed,
+                )
             self._backbone = (wanted, loaded)
         return Trial(spec, self._backbone[1], encoded, torch.device("cuda" if cuda else "cpu"))
 

@@ -1,14 +1,21 @@
 """Study folders: what may start where, what may go on."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ledgers import ReadSpec
 
-from study.engine.folder import StudyFolder, changes_of_study, check_folder, locked, open_folder
+from study.engine.folder import StudyFolder, check_folder, is_locked, locked, open_folder
+from study.engine.growth import changes_of_study
+from study.engine.journal import Journal
 from study.errors import InputError
 from study.spec import dump_spec, load_spec
+
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 def test_the_spec_in_the_folder_reloads_to_the_same_spec(
@@ -33,11 +40,13 @@ def test_resuming_needs_a_study(tmp_path: Path, read_spec: ReadSpec) -> None:
         check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=True)
 
 
-def test_resuming_with_another_spec_is_refused_and_names_the_section(
+def test_resuming_with_another_spec_is_refused_and_names_the_settings(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     open_folder(tmp_path / "study", dump_spec(read_spec()))
-    with pytest.raises(InputError, match="it differs in: adapter, seeds"):
+    with pytest.raises(
+        InputError, match=r"differs in: adapter\.p: .* -> 0\.2; seeds\.mask: 0 -> 3"
+    ):
         check_folder(
             tmp_path / "study",
             changes_of_study(read_spec("adapter.p=0.2", "seeds.mask=3")),
@@ -82,6 +91,59 @@ def test_one_driver_at_a_time_works_in_a_folder(tmp_path: Path, read_spec: ReadS
         pass
     with locked(folder):
         pass
+
+
+HOLD = """
+import subprocess, sys, time
+from pathlib import Path
+from study.engine.folder import StudyFolder, locked
+with locked(StudyFolder(Path(sys.argv[1]))):
+    child = subprocess.Popen(["sleep", "60"])  # As Ray's processes may outlive their driver.
+    print(child.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.process
+def test_a_driver_that_was_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    folder = StudyFolder(tmp_path / "study")
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        child = int(driver.stdout.readline())
+        assert is_locked(folder)
+        with pytest.raises(InputError, match="another is at work"), locked(folder):
+            pass
+        driver.kill()
+        driver.wait()
+        os.kill(child, 0)  # It lives on.
+        assert not is_locked(folder)
+        with locked(folder):
+            pass
+        os.kill(child, signal.SIGKILL)
+
+
+def test_whether_a_driver_is_at_work_is_told_without_a_trace(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    assert not is_locked(folder)
+    assert list(tmp_path.iterdir()) == []
+    with locked(folder):
+        assert is_locked(folder)
+    assert not is_locked(folder)
+
+
+@pytest.mark.parametrize("version", [2, 17])
+def test_a_study_of_a_newer_version_is_refused_before_its_spec_is_read(
+    tmp_path: Path, read_spec: ReadSpec, version: int
+) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.spec.write_text("key_of_the_future: 1\n")
+    written = {"adalora-rs-study": "7.1.0"}
+    Journal(folder.journal).append("study", version=version, name="a", created_with=written)
+    with pytest.raises(InputError, match=r"newer version of this package \(adalora-rs-study 7"):
+        check_folder(tmp_path, changes_of_study(read_spec()), resume=True)
 
 
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:

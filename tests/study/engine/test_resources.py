@@ -3,12 +3,12 @@
 import pytest
 from ledgers import ReadSpec
 
-from study.engine.resources import Resources, resources
+from study.engine.resources import Resources, resources, room
 from study.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("settings", "available", "expected"),
+    ("settings", "node", "expected"),
     [
         ([], {"CPU": 8.0}, (1, 0.0, 8)),
         ([], {"CPU": 16.0, "GPU": 4.0}, (1, 1.0, 4)),
@@ -25,16 +25,28 @@ from study.errors import InputError
 def test_as_many_trials_as_fit_run_at_once(
     read_spec: ReadSpec,
     settings: list[str],
-    available: dict[str, float],
+    node: dict[str, float],
     expected: tuple[int, float, int],
 ) -> None:
-    found = resources(read_spec(*settings), available)
+    found = resources(read_spec(*settings), [node])
     assert (found.cpus, found.gpus, found.concurrent) == expected
 
 
-def test_a_cluster_too_small_for_one_trial_is_refused(read_spec: ReadSpec) -> None:
-    with pytest.raises(InputError, match="one trial must fit into the cluster"):
-        resources(read_spec("resources.gpus_per_trial=1"), {"CPU": 8.0})
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "fit"),
+    [(1, 0.0, 8), (2, 0.0, 3), (3, 0.0, 2), (1, 0.5, 4), (2, 0.5, 2), (1, 1.0, 2), (1, 2.0, 0)],
+)
+def test_a_trial_fits_into_one_node_and_not_across_two(cpus: int, gpus: float, fit: int) -> None:
+    nodes = [{"CPU": 3.0, "GPU": 1.0}, {"CPU": 3.0, "GPU": 1.0}, {"CPU": 2.0}, {"memory": 1e9}]
+    assert room(cpus, gpus, nodes) == fit
+
+
+@pytest.mark.parametrize("setting", ["resources.gpus_per_trial=1", "resources.cpus_per_trial=5"])
+def test_a_cluster_whose_nodes_are_too_small_for_one_trial_is_refused(
+    read_spec: ReadSpec, setting: str
+) -> None:
+    with pytest.raises(InputError, match=r"must fit into one node .* up to 4 CPU and 0 GPU"):
+        resources(read_spec(setting), [{"CPU": 4.0}, {"CPU": 4.0}])
 
 
 def test_a_trial_without_a_gpu_trains_on_the_cpu_whatever_is_there(

@@ -134,6 +134,38 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert retrained.winner["test"] == record.winner["test"]
 
 
+def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
+    tmp_path: Path,
+) -> None:
+    quick = ("scheduler.name=none", "search.sampler={name: random}", "training.reports=1")
+    _, folder, before = run(tmp_path / "study", *quick, "search.trials=1", "training.lr=1e-7")
+    assert before.winner is not None
+    wider = "training.lr={type: float, low: 1e-7, high: 0.02}"
+    ended, _, record = run(tmp_path / "study", *quick, "search.trials=3", wider)
+    assert ended is Ended.DONE
+    assert len(record.in_state("complete")) == 3
+    assert record.trials[0].settings["lr"] == 1e-7
+    winner = record.best(maximize=True)
+    assert winner is not None
+    assert winner.number > 0, "a better one than that with hardly any learning rate"
+    events = Journal(folder.journal).read()
+    assert [e["trial"] for e in events if e["event"] == "winner"] == [0, winner.number]
+    assert load_spec(str(folder.best_spec)).training.lr == winner.settings["lr"]
+    assert json.loads((folder.best / "scores.json").read_text())["trial"] == winner.number
+    assert next(row["lr"] for row in csv.DictReader(folder.trials.open())) == "1e-07"
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder.mlflow}")
+    [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs-study"]
+    runs = client.search_runs([experiment.experiment_id])
+    assert [r.info.status for r in runs] == ["FINISHED"] * 4
+    [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
+    assert parent.data.tags["winner"] == str(winner.number)
+
+    # Asked for less, it stays what it is, and the test split is not looked at again.
+    again, _, after = run(tmp_path / "study", *quick, "search.trials=2", wider)
+    assert (again, after) == (Ended.DONE, record)
+
+
 def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:
     ended, folder, record = run(
         tmp_path / "study",

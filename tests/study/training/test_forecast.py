@@ -1,10 +1,10 @@
-"""What a space would do, and which spaces are refused or warned of."""
+"""What a space would do, and which spaces are refused."""
 
 import pytest
 from tiny_trials import FAMILIES, tiny_backbone, tiny_spec, tiny_trial
 
 from study.errors import InputError
-from study.training.forecast import forecast, matrices, warnings
+from study.training.forecast import forecast, matrices
 from study.training.steps import check_schedules
 
 
@@ -87,22 +87,3 @@ def test_corners_with_one_plan_are_shown_once() -> None:
     )
     points = forecast(spec, 22, tiny_backbone(device="meta"))
     assert [point.plan.budget.b0 for point in points] == [4, 8, 6]
-
-
-def test_a_rung_before_the_first_mask_event_is_warned_of() -> None:
-    points = forecast(tiny_spec(deltaT=5), 22, tiny_backbone(device="meta"))
-    (warning,) = warnings(points, rungs=[1, 2])  # reports at steps 4, 8, 12
-    assert "report 1, step 4) comes before the first mask event (step 5): trials are" in warning
-
-
-def test_the_warning_names_the_corner_of_a_searched_space() -> None:
-    spec = tiny_spec(deltaT=5, b0={"type": "int", "low": 4, "high": 8})
-    points = forecast(spec, 22, tiny_backbone(device="meta"))
-    (warning,) = warnings(points, rungs=[1, 2])
-    assert "first mask event (step 5) where b0=4: trials are stopped" in warning
-
-
-@pytest.mark.parametrize(("deltaT", "rungs"), [(4, [1]), (5, [2]), (5, [])])
-def test_a_rung_at_or_after_the_first_mask_event_is_fine(deltaT: int, rungs: list[int]) -> None:
-    points = forecast(tiny_spec(deltaT=deltaT), 22, tiny_backbone(device="meta"))
-    assert warnings(points, rungs) == []

@@ -45,7 +45,7 @@ def test_what_is_left_are_runs_that_have_not_ended_and_those_that_crashed(
     read_benchmark: ReadBenchmark, open_bench: OpenLedger
 ) -> None:
     runs, ledger = runs_of(read_benchmark()), open_bench()
-    ends = [("complete", ""), ("failed", "crashed"), ("failed", "diverged: …"), None]
+    ends = [("complete", ""), ("failed", "crashed 3 times"), ("failed", "diverged: …"), None]
     for run, end in zip(runs, ends, strict=False):
         number = create(ledger, run)
         report(ledger, number, 1, 0.1)

@@ -49,9 +49,10 @@ def test_runs_are_handed_out_in_order_each_once(open_bench: OpenLedger, searcher
 
 def iter_configs(searcher: RunSearcher) -> list[dict[str, Any]]:
     found = []
-    while (config := searcher.suggest(f"trial-{len(found)}")) != Searcher.FINISHED:
-        assert isinstance(config, dict)
+    while isinstance(config := searcher.suggest(f"trial-{len(found)}"), dict):
         found.append(config)
+        searcher.on_trial_complete(f"trial-{len(found) - 1}")
+    assert config == Searcher.FINISHED
     return found
 
 
@@ -62,7 +63,7 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new(
     first = searcher(ledger)
     for place in range(2):
         first.suggest(f"trial-{place}")
-    first.on_trial_complete("trial-1", error=True)
+    ledger.end(ledger.record.trials[1], "failed", "crashed 3 times")
     handed = iter_configs(searcher(open_bench()))
     assert [(config["run"], config["trial"]) for config in handed] == [
         (1, 0), (2, 2), (3, 3), (4, 4),
@@ -84,7 +85,7 @@ def test_nothing_more_is_handed_out_when_the_first_runs_all_crash_whatever_basel
         handing.suggest(f"trial-{place}")
         handing.on_trial_complete(f"trial-{place}", error=True)
     assert handing.suggest("trial-3") == Searcher.FINISHED
-    assert handing.gave_up == "the first 3 runs all crashed before their first report"
+    assert handing.gave_up == "the first 3 attempts all crashed before their first report"
 
 
 def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
@@ -92,7 +93,7 @@ def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
 ) -> None:
     ledger = open_bench()
     searcher(ledger).suggest("trial-0")
-    recorder = RunRecorder(ledger)
+    recorder = RunRecorder(ledger, 2)
     assert told(recorder, 0, 1) == "CONTINUE"
     assert told(recorder, 0, 1) == "CONTINUE"
     assert told(recorder, 0, 2, test_mcc=0.4) == "STOP"
@@ -103,7 +104,7 @@ def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
 def test_a_run_whose_loss_is_not_finite_fails(open_bench: OpenLedger, searcher: Hand) -> None:
     ledger = open_bench()
     searcher(ledger).suggest("trial-0")
-    assert told(RunRecorder(ledger), 0, 1, train_loss=float("nan")) == "STOP"
+    assert told(RunRecorder(ledger, 2), 0, 1, train_loss=float("nan")) == "STOP"
     assert ledger.record.trials[0].state == "failed"
     assert "diverged" in ledger.record.trials[0].reason
 
@@ -117,7 +118,7 @@ def test_a_last_report_without_an_end_is_ended_when_the_benchmark_goes_on(
         metrics = {"dev_mcc": 0.5, "train_loss": 0.1}
         ledger.note("report", trial=0, report=index, step=4 * index, metrics=metrics)
     reopened = open_bench()
-    RunRecorder(reopened)
+    RunRecorder(reopened, 2)
     assert reopened.record.trials[0].state == "complete"
 
 
@@ -127,6 +128,6 @@ def test_searcher_and_recorder_can_be_pickled_while_the_driver_listens(
     ledger = open_bench()
     lock = threading.RLock()
     ledger.listeners = [lambda event, record: lock.release()]
-    handing, recorder = searcher(ledger), RunRecorder(ledger)
+    handing, recorder = searcher(ledger), RunRecorder(ledger, 2)
     for thing in (handing, recorder):
         assert pickle.loads(ray.cloudpickle.dumps(thing)) is not None

@@ -1,0 +1,143 @@
+"""Print what launches a study on a cluster: `python -m study.cluster slurm … -- --space YAML …`.
+
+Behind `--` stand the arguments of study.run; the address of the cluster is added to them and,
+once the study's folder is there, --resume. Exit status: 0 done, 2 bad input.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+from study.cluster.launch import job_name, launch, render
+from study.errors import InputError
+
+DONE, BAD_INPUT = 0, 2
+Option = Callable[..., argparse.Action]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    cut = given.index("--") if "--" in given else len(given)
+    arguments, study = parse(given[:cut]), given[cut + 1 :]
+    try:
+        text = arguments.render(arguments, study)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return BAD_INPUT
+    print(text, end="")  # noqa: T201
+    return DONE
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Reads the command line up to `--`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m study.cluster",
+        description="Print what launches a study on a cluster: a Slurm script, a RayJob for "
+        "KubeRay, or a cluster for `ray up`. The study's own arguments follow behind `--`.",
+    )
+    targets = parser.add_subparsers(required=True, metavar="slurm|kuberay|ray-up")
+    add = _target(targets.add_parser("slurm", help="a batch script for sbatch"), slurm)
+    add("--nodes", type=_count, default=1, metavar="N", help="nodes of the job (1)")
+    add("--time", type=_TIME, metavar="TIME", required=True, help="12:00:00, or 1-12 for 36 hours")
+    add("--partition", type=_NAME, metavar="NAME", help="where to queue")
+    add("--account", type=_NAME, metavar="NAME", help="who pays")
+    add("--setup", default="", metavar="SHELL", help="before anything: source venv/bin/activate")
+    add = _target(targets.add_parser("kuberay", help="a RayJob for kubectl"), kuberay)
+    add("--nodes", type=_count, default=1, metavar="N", help="workers, beside the head (1)")
+    add("--image", required=True, help="a container image with this package and Ray")
+    add("--claim", type=_NAME, required=True, help="the volume claim to share")
+    add("--mount", type=PurePosixPath, default=PurePosixPath("/shared"), help="its path (/shared)")
+    add("--memory", type=_SIZE, default="32Gi", help="of every pod (32Gi)")
+    add = _target(targets.add_parser("ray-up", help="a cluster for `ray up`"), ray_up, study=False)
+    add("--head", type=_NAME, required=True, metavar="HOST", help="the first machine")
+    add("--workers", type=_NAME, nargs="*", default=[], metavar="HOST", help="others")
+    add("--user", type=_NAME, required=True, help="for ssh")
+    add("--setup", default="", metavar="SHELL", help="before Ray: source venv/bin/activate")
+    return parser.parse_args(argv)
+
+
+def _target(
+    parser: argparse.ArgumentParser, make: Callable[..., str], study: bool = True
+) -> Option:
+    parser.set_defaults(render=make)
+    parser.add_argument("--job-name", metavar="NAME", help="default: the study's")
+    if study:
+        parser.add_argument("--benchmark", action="store_true", help="it is study.benchmark's")
+        parser.add_argument("--gpus-per-node", type=_number, default=0, metavar="N", help="(0)")
+        parser.add_argument("--cpus-per-node", type=_count, default=8, metavar="N", help="(8)")
+    return parser.add_argument
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"\d{1,6}", text):
+        raise argparse.ArgumentTypeError(f"must be a number, found {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if _number(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, found {text}")
+    return int(text)
+
+
+def _word(pattern: str, example: str) -> Callable[[str], str]:
+    """A type of options whose text goes into a line that knows no quotes."""
+
+    def word(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise argparse.ArgumentTypeError(f"must be like {example}, found {text!r}")
+        return text
+
+    return word
+
+
+_TIME = _word(r"(\d+-)?\d+(:\d{2}){0,2}", "12:00:00")
+_NAME = _word(r"[\w.,:-]+", "gpu_1 or 10.0.0.1")
+_SIZE = _word(r"\d+[KMGT]i", "32Gi")
+
+
+def slurm(arguments: argparse.Namespace, study: Sequence[str]) -> str:
+    """The batch script of a study."""
+    job = launch(study, benchmark=arguments.benchmark, read_space=True, name=arguments.job_name)
+    return render("slurm.sh.jinja", job=job, here=Path.cwd(), **_options(arguments))
+
+
+def kuberay(arguments: argparse.Namespace, study: Sequence[str]) -> str:
+    """The RayJob of a study."""
+    job = launch(study, benchmark=arguments.benchmark, read_space=False, name=arguments.job_name)
+    if arguments.mount not in PurePosixPath(job.study).parents:
+        raise InputError(
+            f"--storage {job.study.parent}: it must lie below {arguments.mount}, where the pods "
+            "see the claim; give another, or another --mount"
+        )
+    ray_version = metadata.version("ray")
+    return render("kuberay.yaml.jinja", job=job, ray_version=ray_version, **_options(arguments))
+
+
+def ray_up(arguments: argparse.Namespace, study: Sequence[str]) -> str:
+    """The cluster on which any number of studies may run."""
+    if study:
+        raise InputError(
+            f"{shlex.join(study)[:60]}: ray-up must have no study behind `--`, as it makes a "
+            "cluster for many; submit studies to it with `ray job submit`"
+        )
+    name = job_name(arguments.job_name or "studies")
+    return render("ray_up.yaml.jinja", name=name, **_options(arguments))
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, object]:
+    return {name: value for name, value in vars(arguments).items() if name != "render"}
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # … | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)

@@ -1,0 +1,93 @@
+"""A trial's checkpoints: the last two, each written whole or not at all.
+
+`checkpoints/trial-00003.pt` is the last, `trial-00003.previous.pt` the one before it, which serves
+if the last turns out to be damaged. What is being written has a name that belongs to its process.
+"""
+
+import os
+import pickle
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from study.engine.folder import StudyFolder
+
+DAMAGED = (
+    *(RuntimeError, ValueError, KeyError, TypeError, EOFError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
+)
+"""What a damaged file makes torch's reader raise; one out of reach is none."""
+
+
+def save(folder: StudyFolder, trial: int, state: dict[str, Any]) -> str:
+    """Writes a trial's checkpoint; returns why it could not, "" if it could.
+
+    A trial can do without: if it must be taken up again, it goes on from an older checkpoint.
+    """
+    path = folder.checkpoint(trial)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            path.replace(previous(path))
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer knows a full disk as the latter.
+        partial.unlink(missing_ok=True)
+        return f"{path.name} could not be written: {_first_line(error)}"
+    return ""
+
+
+def load(
+    folder: StudyFolder, trial: int, fits: Callable[[dict[str, Any]], bool]
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Returns a trial's newest sound checkpoint, on the CPU, and what is wrong with newer ones.
+
+    None if there is none that `fits`. A damaged file stays where it is, as `.damaged`.
+    """
+    path = folder.checkpoint(trial)
+    warnings: list[str] = []
+    for candidate in (path, previous(path)):
+        try:
+            _check_sums(candidate)
+            state: dict[str, Any] = torch.load(candidate, map_location="cpu", weights_only=True)
+            if fits(state):
+                return state, warnings
+        except FileNotFoundError:
+            continue
+        except DAMAGED as error:
+            candidate.replace(candidate.with_suffix(".damaged"))
+            warnings.append(f"{candidate.name} is damaged and was set aside: {_first_line(error)}")
+    if warnings:
+        warnings.append("no older checkpoint: the trial starts again from its beginning")
+    return None, warnings
+
+
+def discard(folder: StudyFolder, trial: int) -> None:
+    """Deletes a trial's checkpoints, damaged and half-written ones too."""
+    path = folder.checkpoint(trial)
+    for file in folder.checkpoints.glob(f"{path.stem}.*"):
+        file.unlink(missing_ok=True)
+
+
+def previous(path: Path) -> Path:
+    """Returns where the checkpoint before the last one is."""
+    return path.with_suffix(".previous.pt")
+
+
+def _check_sums(file: Path) -> None:
+    """Compares every part of a torch file with its checksum, which torch itself does not."""
+    with zipfile.ZipFile(file) as parts:
+        damaged = parts.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} does not have its checksum")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

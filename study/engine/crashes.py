@@ -1,0 +1,44 @@
+"""What becomes of a trial whose worker crashed: tried again from its checkpoint, or failed."""
+
+import shutil
+from typing import Any
+
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+
+from study.engine.ledger import Ledger
+from study.engine.record import CRASHED, OUT_OF_MEMORY
+
+
+def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
+    """Journals a crash with its traceback; the one after `max_failures` ends the trial.
+
+    A worker that Ray stopped because its node ran out of memory ends its trial at once: it would
+    need as much again.
+    """
+    trial = ledger.record.trials[ray_trial.config["trial"]]
+    if trial.state != "running":
+        return  # It had said all that was asked of it.
+    if ray_trial.error_file:
+        traceback = ledger.folder.failure(trial.number)
+        with traceback.open("ab") as kept, open(ray_trial.error_file, "rb") as file:  # noqa: PTH123
+            shutil.copyfileobj(file, kept)
+    error = ray_trial.get_pickled_error()
+    reason = describe(error)
+    ledger.note(CRASHED, trial=trial.number, attempt=trial.crashes + 1, reason=reason)
+    if isinstance(error, OutOfMemoryError):
+        ledger.end(trial, "failed", f"{OUT_OF_MEMORY}: {reason}")
+    elif trial.crashes > max_failures:
+        times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
+        ledger.end(trial, "failed", f"{CRASHED}{times}: {reason}")
+
+
+def describe(error: BaseException | None) -> str:
+    """Returns an error of a worker in one line."""
+    if isinstance(error, RayTaskError):
+        error = error.cause or error
+    if isinstance(error, ActorDiedError) and not error.actor_init_failed:
+        return "the worker process died (killed, by the kernel for want of memory, or its node)"
+    if error is None:
+        return "the worker gave no reason"
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"

@@ -1,0 +1,129 @@
+"""Handing trials to Ray Tune: as many as fit, crashed ones again, each by its number.
+
+Ray knows a trial by a name of its own, which changes when the trial is tried again; everything of
+this project knows it by its number.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from study.engine.ledger import Ledger
+from study.engine.nodes import alive
+from study.engine.record import CRASHED, TrialRecord
+from study.engine.resources import Resources, room
+
+GIVE_UP_AFTER = 3
+"""A study in which nothing but crashes was seen this often is not searching but failing."""
+LOOK_EVERY = 5.0
+"""Seconds after which the cluster is asked again how large it is."""
+
+Capacity = Callable[[], int]
+"""How many trials may run at once, at present."""
+
+
+def unlimited() -> int:
+    """The capacity of whoever takes trials one by one."""
+    return 2**31
+
+
+class ClusterCapacity:
+    """How many trials fit into the cluster, which may grow and shrink meanwhile.
+
+    `shares` are what trials get, each with how many may run at once (None is no limit); where
+    they differ, the most that fit of any.
+    """
+
+    def __init__(self, shares: Iterable[tuple[Resources, int | None]]) -> None:
+        self._shares = {(share.cpus, share.gpus, most) for share, most in shares}
+        self._looked, self._room = 0.0, 1
+
+    def __call__(self) -> int:
+        """Returns at least 1: a trial that does not fit at present waits for its node."""
+        if time.monotonic() - self._looked >= LOOK_EVERY:
+            self._looked, nodes = time.monotonic(), alive()
+            fit = [(room(cpus, gpus, nodes), most) for cpus, gpus, most in self._shares]
+            self._room = max(1, *(min(many, most or many) for many, most in fit))
+        return self._room
+
+
+class Dispatcher(Searcher):  # type: ignore[misc]
+    """Ray's Searcher over a ledger: a subclass says which trial is next and what it is made of."""
+
+    def __init__(self, ledger: Ledger, mode: str, capacity: Capacity) -> None:
+        super().__init__(metric=ledger.metric, mode=mode)
+        self.ledger = ledger
+        self.capacity = capacity
+        self.gave_up = ""
+        self._again: list[int] = []
+        self._numbers: dict[str, int] = {}
+        self._live: set[str] = set()
+        self._crashes = 0
+
+    def _next(self) -> int | None:
+        """Returns the number of a trial that was not handed out yet, None if there is none."""
+        raise NotImplementedError
+
+    def _config(self, trial: TrialRecord) -> dict[str, Any]:
+        """Returns what a worker must know of a trial, beside its number and parameters."""
+        raise NotImplementedError
+
+    def _told(self, trial: TrialRecord) -> None:
+        """Takes note that a trial has ended."""
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Returns the configuration of the next trial; None while there is none; or FINISHED."""
+        if len(self._live) >= self.capacity():
+            return None
+        number = self._again.pop(0) if self._again else self._new()
+        if number is None:
+            # One that runs may crash and be tried again.
+            return None if self._live else str(Searcher.FINISHED)
+        self._numbers[trial_id] = number
+        self._live.add(trial_id)
+        trial = self.ledger.record.trials[number]
+        told = {"trial": number, "params": trial.params, "assigned": time.time()}
+        return told | self._config(trial)
+
+    def _new(self) -> int | None:
+        return None if self.gave_up else self._next()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing to do: the scheduler journals the report."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Takes up a crashed trial again; how one ended is in the record already."""
+        self._live.discard(trial_id)
+        trial = self.ledger.record.trials[self._numbers[trial_id]]
+        if trial.state != "running":
+            self._told(trial)
+        elif error:  # Else it was interrupted, and is offered again on resume.
+            self._again.append(trial.number)
+        if error:
+            self._crashes += 1
+            self._give_up_if_hopeless()
+
+    def _give_up_if_hopeless(self) -> None:
+        """Ends a study that has seen nothing but crashes: a bug, not a bad configuration."""
+        if self._crashes < GIVE_UP_AFTER or self._works():
+            return
+        self.gave_up = f"the first {self._crashes} attempts all crashed before their first report"
+        for number in self._again:
+            trial = self.ledger.record.trials[number]
+            self.ledger.end(trial, "failed", f"{CRASHED}, as all others did")
+            self._told(trial)
+        self._again = []
+
+    def _works(self) -> bool:
+        """Whether some trial has got as far as a report."""
+        return any(trial.reports for trial in self.ledger.record.trials.values())
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the journal is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: the journal is the state."""

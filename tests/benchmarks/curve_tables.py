@@ -1,0 +1,96 @@
+"""The recorded learning curves of tests/data, and the nearest of them to any configuration."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from record_curves import SCORE, SCORE_AT_BT, SECONDS, space_of
+
+from study.spec import StudySpec, load_spec
+from study.spec.space import distributions
+
+DATA = Path(__file__).parents[1] / "data"
+TASKS = {"promoters": "curves_promoters", "prom/tata": "curves_tata"}
+"""The recorded tables by the names of their tasks."""
+
+
+@dataclass(frozen=True, eq=False)
+class CurveTable:
+    """The curves of n configurations at r reports each."""
+
+    spec: StudySpec
+    """The space that the configurations were drawn from."""
+    params: list[dict[str, Any]]
+    plain: np.ndarray
+    """Dev score, (n, r)."""
+    at_bT: np.ndarray
+    """Dev score with the model cut to its final budget, (n, r)."""
+    seconds: np.ndarray
+    """Of training, from the start of the trial, (n, r)."""
+    steps: list[int]
+    """The optimizer steps of the reports."""
+
+    @property
+    def final(self) -> np.ndarray:
+        """The score that a trial ends with, (n)."""
+        return self.plain[:, -1]
+
+    @cached_property
+    def pace(self) -> np.ndarray:
+        """The median seconds to each report, (r)."""
+        return np.median(self.seconds, axis=0)
+
+    def level(self, share: float) -> float:
+        """Returns the final score of the worst within the best `share` of the configurations."""
+        return float(np.sort(self.final)[-max(1, round(share * len(self.final)))])
+
+    def nearest(self, params: Mapping[str, float]) -> int:
+        """Returns the configuration nearest to `params`: Euclid's distance in the unit cube.
+
+        Each domain fills one side of the cube, on a logarithmic scale if that is its own.
+        """
+        distances = np.square(self._cube - self._place(params)).sum(axis=1)
+        return int(distances.argmin())
+
+    @cached_property
+    def _cube(self) -> np.ndarray:
+        return np.array([self._place(params) for params in self.params])
+
+    @cached_property
+    def _distributions(self) -> dict[str, Any]:
+        return distributions(self.spec)
+
+    def _place(self, params: Mapping[str, float]) -> np.ndarray:
+        place = []
+        for name, domain in self._distributions.items():
+            ends = (domain.low, domain.high, params[name])
+            low, high, value = map(math.log, ends) if domain.log else ends
+            place.append((value - low) / (high - low))
+        return np.array(place)
+
+
+def read_table(file: Path) -> CurveTable:
+    """Reads what record_curves.py wrote."""
+    rows = pd.read_csv(file)
+    spec = load_spec(str(space_of(file)), [])
+    configurations = [trial for _, trial in rows.groupby("trial")]
+    names = list(distributions(spec))
+    return CurveTable(
+        spec,
+        [trial[names].astype(object).iloc[0].to_dict() for trial in configurations],
+        plain=np.array([trial[SCORE] for trial in configurations]),
+        at_bT=np.array([trial[SCORE_AT_BT] for trial in configurations]),
+        seconds=np.array([trial[SECONDS] for trial in configurations]),
+        steps=configurations[0]["step"].tolist(),
+    )
+
+
+def recorded_tables() -> dict[str, CurveTable]:
+    """The tables by task, as far as they have been recorded."""
+    files = {task: DATA / f"{name}.csv" for task, name in TASKS.items()}
+    return {task: read_table(file) for task, file in files.items() if file.exists()}

@@ -1,0 +1,109 @@
+"""Checkpoints on disk: whole or not at all, and the one before the last in reserve."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from study.engine.checkpoints import discard, load, previous, save
+from study.engine.folder import StudyFolder, open_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    return open_folder(tmp_path / "study", "")
+
+
+def state(report: int) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(report)
+    return {"report": report, "weights": torch.randn(500, generator=generator)}
+
+
+def anything(saved: dict[str, Any]) -> bool:
+    return True
+
+
+def flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    place = data.index(state(2)["weights"].numpy().tobytes()) + 1000
+    data[place] ^= 1
+    file.write_bytes(data)
+
+
+def test_the_last_checkpoint_comes_back(folder: StudyFolder) -> None:
+    for report in (1, 2):
+        assert save(folder, 3, state(report)) == ""
+    found, warnings = load(folder, 3, anything)
+    assert found is not None
+    assert (found["report"], warnings) == (2, [])
+    assert torch.equal(found["weights"], state(2)["weights"])
+    assert load(folder, 4, anything) == (None, [])
+
+
+DAMAGE = {
+    "a flipped bit": flip_a_bit,
+    "half of it": lambda file: file.write_bytes(file.read_bytes()[:700]),
+    "nothing": lambda file: file.write_bytes(b""),
+    "zeros": lambda file: file.write_bytes(b"\0" * 4000),
+    "text": lambda file: file.write_text("not a checkpoint"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(
+    folder: StudyFolder, damage: str
+) -> None:
+    for report in (1, 2):
+        save(folder, 0, state(report))
+    DAMAGE[damage](folder.checkpoint(0))
+    damaged = folder.checkpoint(0).read_bytes()
+    found, warnings = load(folder, 0, anything)
+    assert found is not None
+    assert found["report"] == 1
+    assert warnings[0].startswith("trial-00000.pt is damaged and was set aside: ")
+    assert (folder.checkpoints / "trial-00000.damaged").read_bytes() == damaged
+
+
+def test_without_a_sound_checkpoint_the_trial_starts_again_and_says_so(
+    folder: StudyFolder,
+) -> None:
+    save(folder, 0, state(1))
+    folder.checkpoint(0).write_bytes(b"?")
+    found, warnings = load(folder, 0, anything)
+    assert found is None
+    assert warnings[-1] == "no older checkpoint: the trial starts again from its beginning"
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_older_one(folder: StudyFolder) -> None:
+    save(folder, 0, state(1))
+    before = folder.checkpoint(0).read_bytes()
+    unwritable: dict[str, Any] = {"weights": torch.zeros(4).to_sparse(), "none": lambda: None}
+    with pytest.raises(Exception, match="pickle"):
+        save(folder, 0, unwritable)  # A bug, which is not taken for a full disk.
+    assert folder.checkpoint(0).read_bytes() == before
+
+
+def test_a_full_disk_is_told_and_costs_nothing_but_the_checkpoint(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(folder, 0, state(1))
+    open_ = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode: open_(Path("/dev/full"), mode))
+    reason = save(folder, 0, state(2))
+    monkeypatch.undo()
+    assert reason.startswith("trial-00000.pt could not be written: ")
+    found, _ = load(folder, 0, anything)
+    assert found is not None
+    assert found["report"] == 1
+
+
+def test_discarding_leaves_nothing_of_a_trial_and_all_of_others(folder: StudyFolder) -> None:
+    for trial in (1, 11):
+        for report in (1, 2):
+            save(folder, trial, state(report))
+    (folder.checkpoints / "trial-00001.77.partial").write_bytes(b"half")
+    discard(folder, 1)
+    assert sorted(folder.checkpoints.iterdir()) == sorted(
+        [folder.checkpoint(11), previous(folder.checkpoint(11))]
+    )

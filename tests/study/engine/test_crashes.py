@@ -1,0 +1,76 @@
+"""What a crash leaves in the journal, and when it ends a trial."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ledgers import OpenLedger, create
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+
+from study.engine.crashes import describe, note_crash
+from study.engine.ledger import StudyLedger
+
+
+def crashed_trial(tmp_path: Path, error: BaseException | None, text: str = "a traceback\n") -> Any:
+    file = tmp_path / "error.txt"
+    file.write_text(text)
+    return SimpleNamespace(
+        config={"trial": 0}, error_file=str(file), get_pickled_error=lambda: error
+    )
+
+
+@pytest.fixture
+def ledger(open_ledger: OpenLedger) -> StudyLedger:
+    ledger = open_ledger()
+    create(ledger, 0)
+    return ledger
+
+
+def test_the_third_crash_ends_a_trial_that_may_fail_twice(
+    ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
+) -> None:
+    trial = ledger.record.trials[0]
+    for attempt in range(1, 4):
+        assert (trial.state, trial.crashes) == ("running", attempt - 1)
+        note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=2)
+    assert trial.state == "failed"
+    assert trial.reason.startswith("crashed 3 times, the last time: the worker process died")
+    assert open_ledger().record.trials[0] == trial
+
+
+def test_crashes_before_an_interruption_count_after_it(
+    ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
+) -> None:
+    note_crash(ledger, crashed_trial(tmp_path, None), max_failures=1)
+    resumed = open_ledger()
+    note_crash(resumed, crashed_trial(tmp_path, None), max_failures=1)
+    assert resumed.record.trials[0].crashed
+
+
+def test_every_traceback_is_kept(ledger: StudyLedger, tmp_path: Path) -> None:
+    for text in ("the first\n", "the second\n"):
+        note_crash(ledger, crashed_trial(tmp_path, None, text), max_failures=2)
+    assert ledger.folder.failure(0).read_text() == "the first\nthe second\n"
+
+
+def test_a_worker_that_ray_stops_for_want_of_memory_ends_its_trial_at_once(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    note_crash(ledger, crashed_trial(tmp_path, OutOfMemoryError("the node is full")), 2)
+    assert ledger.record.trials[0].out_of_memory
+    assert not ledger.record.trials[0].crashed
+
+
+def test_a_worker_that_dies_after_its_trial_has_ended_changes_nothing(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    ledger.end(ledger.record.trials[0], "complete", "")
+    note_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
+    assert ledger.record.trials[0].state == "complete"
+    assert ledger.record.trials[0].crashes == 0
+
+
+def test_an_exception_of_a_trial_is_told_by_its_own_name() -> None:
+    error = RayTaskError("step", "Traceback …", ZeroDivisionError("a bug\nin two lines"))
+    assert describe(error) == "ZeroDivisionError: a bug"

@@ -1,0 +1,96 @@
+"""What a node of a cluster is asked before a study starts, and what is said of the answers."""
+
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import ray
+
+from study.engine import nodes
+from study.engine.folder import StudyFolder
+from study.engine.nodes import check_nodes, check_study_folder, naming_the_node, problems_here
+from study.errors import InputError
+from study.models import inspect_backbone
+from study.models.portable import portable
+
+VERSIONS = {
+    "adalora-rs-study": nodes.__version__,
+    "torch": metadata.version("torch").split("+")[0],
+    "transformers": metadata.version("transformers"),
+}
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    file = tmp_path / ".cluster-check-1"
+    file.write_text(file.name)
+    return file
+
+
+def test_a_node_that_lacks_nothing_has_no_problem_and_nothing_is_left_behind(token: Path) -> None:
+    info = portable(inspect_backbone("opt-dna-mini"))
+    assert problems_here(token, VERSIONS, [(info, True)]) == []
+    assert list(token.parent.iterdir()) == [token]
+
+
+def test_a_node_tells_all_that_it_lacks(tmp_path: Path) -> None:
+    versions = VERSIONS | {"torch": "1.0", "transformers": "2.0"}
+    info = replace(inspect_backbone("opt-dna-mini"), source="/gone", folder=Path("/gone"))
+    version, storage, backbone = problems_here(tmp_path / "absent", versions, [(info, True)])
+    assert version.startswith("torch must be 1.0, found ")
+    assert ", transformers must be 2.0, found " in version
+    assert storage.startswith(f"{tmp_path} must be one folder that all nodes share")
+    assert "/gone must be the same folder on every machine, found none" in backbone
+
+
+def test_a_folder_with_the_same_name_and_another_content_is_not_shared(token: Path) -> None:
+    token.write_text("something else")
+    [problem] = problems_here(token, VERSIONS, [])
+    assert "must be one folder that all nodes share" in problem
+
+
+def test_a_folder_that_cannot_be_written_there_is_a_problem(
+    token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    [problem] = problems_here(token, VERSIONS, [])
+    assert problem.startswith(f"{token.parent} must be writable, but: Permission denied")
+
+
+def test_the_problems_of_all_nodes_become_one_line_that_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [("node b", ["fault"]), ("node a", ["fault", "other"]), ("node c", [])]
+    seen: list[bool] = []
+
+    def ask_all(token: Path, *needed: object) -> list[tuple[str, list[str]]]:
+        seen.append(token.read_text() == token.name)
+        return answers
+
+    monkeypatch.setattr(nodes, "_ask_all", ask_all)
+    with pytest.raises(InputError, match=r"but node a, node b: fault; node a: other$"):
+        check_nodes(tmp_path / "runs" / "mine")
+    answers = answers[2:]
+    check_nodes(tmp_path / "runs" / "mine")
+    assert seen == [True, True]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_storage_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="must be writable, but: "):
+        check_nodes(tmp_path / "file" / "runs" / "mine")
+
+
+def test_an_error_of_a_worker_names_its_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "10.0.0.7")
+    monkeypatch.setattr("socket.gethostname", lambda: "gpu7")
+    text = r"^on node gpu7 \(10\.0\.0\.7\): .* must be one folder that all nodes share, found no"
+    with pytest.raises(InputError, match=text), naming_the_node():
+        check_study_folder(StudyFolder(tmp_path))

@@ -1,0 +1,231 @@
+"""A study that goes on with more: what may grow, what is refused, what earlier trials become."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledgers import OpenLedger, ReadSpec, create, report
+
+from study.engine.folder import open_folder
+from study.engine.growth import (
+    changes_of_study,
+    extended,
+    grow,
+    growth,
+    standing_spec,
+    with_trials_of,
+)
+from study.engine.ledger import StudyLedger
+from study.engine.search import OptunaSearcher
+from study.errors import InputError
+from study.spec import dump_spec, load_spec, resolve
+
+WIDE_P = "adapter.p={type: float, low: 0.0, high: 0.5}"
+SEARCHED_BETA = "adapter.beta1={type: float, low: 0.5, high: 0.9}"
+GRID = (
+    "search.sampler={name: grid}",
+    "adapter.b0={type: categorical, choices: [4, 6]}",
+    "adapter.bT=2",
+    "adapter.p={type: categorical, choices: [0.0, 0.1]}",
+    "training.lr=1e-3",
+)
+SAMPLERS = {
+    "tpe": "{name: tpe, n_startup_trials: 2}",
+    "cmaes": "{name: cmaes, warn_independent_sampling: false}",
+    "random": "{name: random}",
+    "qmc": "{name: qmc, warn_independent_sampling: false}",
+    "nsgaii": "{name: nsgaii, population_size: 2}",
+}
+
+
+def planner(resolved: Any) -> tuple[int, int]:
+    return resolved.training.steps, resolved.training.reports
+
+
+def run_to(ledger: StudyLedger, trials: int) -> list[dict[str, Any]]:
+    """Runs trials one by one until there are so many; returns what they were."""
+    searcher = OptunaSearcher(ledger, planner)
+    for number in range(len(ledger.record.trials), trials):
+        searcher.suggest(f"ray-{number}")
+        report(ledger, number, 1, (number * 7 % 5) / 10)
+        ledger.end(ledger.record.trials[number], "complete", "")
+        searcher.on_trial_complete(f"ray-{number}", {})
+    return [trial.params for trial in ledger.record.trials.values()]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("search.trials=9", "search.trials: 6 -> 9"),
+        (
+            WIDE_P,
+            "adapter.p: {type: float, low: 0.0, high: 0.3} -> {type: float, low: 0.0, high: 0.5}",
+        ),
+        (SEARCHED_BETA, "adapter.beta1: 0.85 -> {type: float, low: 0.5, high: 0.9}"),
+    ],
+)
+def test_more_trials_and_wider_domains_are_growth(
+    read_spec: ReadSpec, override: str, said: str
+) -> None:
+    found = growth(read_spec(), read_spec(override))
+    assert found.changes == [said]
+    assert found.refused == []
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("adapter.p={type: float, low: 0.1, high: 0.3}", "does not contain what was there before"),
+        ("adapter.p=0.1", "adapter.p: {type: float, low: 0.0, high: 0.3} -> 0.1"),
+        ("adapter.deltaT=6", "adapter.deltaT: 5 -> 6"),
+        ("adapter.bT=2", "a fixed bT and a ratio of b0 are not the same parameter"),
+        ("training.steps=50", "training.steps: 40 -> 50"),
+        ("search.seed=1", "search.seed: 0 -> 1"),
+        ("search.sampler={name: random}", "search.sampler: "),
+        ("scheduler.name=none", "scheduler.name: asha -> none"),
+        ("seeds.mask=2", "seeds.mask: 0 -> 2"),
+        ("task.seed=1", "task.seed: 0 -> 1"),
+        ("backbone.dtype=bfloat16", "backbone.dtype: float32 -> bfloat16"),
+        ("training.group_by_length=true", "training.group_by_length: false -> true"),
+    ],
+)
+def test_anything_else_is_refused_with_the_setting_and_both_values(
+    read_spec: ReadSpec, override: str, said: str
+) -> None:
+    found = growth(read_spec(), read_spec(override))
+    assert found.changes == []
+    [refused] = found.refused
+    assert said in refused
+
+
+def test_another_method_is_refused(read_spec: ReadSpec) -> None:
+    other = read_spec("adapter={method: lora}")
+    refused = growth(read_spec(), other).refused
+    assert "adapter.method: adalora_rs -> lora" in refused
+
+
+def test_resources_are_not_compared(read_spec: ReadSpec) -> None:
+    found = growth(read_spec(), read_spec("resources.max_concurrent=1"))
+    assert (found.changes, found.refused) == ([], [])
+
+
+def test_a_smaller_number_of_trials_leaves_the_study_what_it_has(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    before, now = read_spec(), read_spec("search.trials=2")
+    assert with_trials_of(before, now) == before
+    assert with_trials_of(now, before) == before
+    folder = open_folder(tmp_path / "study", dump_spec(before))
+    assert changes_of_study(now)(folder.spec) == []
+
+
+def test_domains_of_a_grid_do_not_grow_but_its_trials_do(read_spec: ReadSpec) -> None:
+    before = read_spec(*GRID, "search.trials=2")
+    wider = read_spec(
+        *GRID, "search.trials=2", "adapter.b0={type: categorical, choices: [4, 6, 8]}"
+    )
+    [refused] = growth(before, wider).refused
+    assert "the grid sampler's points are those of the domains that it began with" in refused
+    assert growth(before, read_spec(*GRID, "search.trials=4")).changes == ["search.trials: 2 -> 4"]
+
+
+def test_extending_adds_to_what_the_study_has(read_spec: ReadSpec) -> None:
+    assert extended(read_spec(), read_spec("search.trials=2"), 3).search.trials == 9
+
+
+@pytest.mark.parametrize(
+    ("overrides", "more", "said"),
+    [
+        ((), 0, "N >= 1 must hold, but got 0"),
+        ((*GRID, "search.trials=3"), 2, "it has 4 and the study would have 5 trials"),
+        (
+            ("adapter={method: linear_probe}", "training.lr=1e-3"),
+            1,
+            "the space has no domains",
+        ),
+    ],
+)
+def test_an_extension_that_cannot_be_is_refused(
+    read_spec: ReadSpec, overrides: tuple[str, ...], more: int, said: str
+) -> None:
+    spec = read_spec(*overrides)
+    with pytest.raises(InputError, match=said):
+        extended(spec, spec, more)
+
+
+def test_growth_is_in_the_journal_and_in_spec_yaml(open_ledger: OpenLedger) -> None:
+    open_ledger()
+    ledger = open_ledger("search.trials=9", WIDE_P)
+    grow(ledger)
+    [event] = [e for e in ledger.journal.read() if e["event"] == "grown"]
+    assert event["trials"] == 9
+    assert event["changes"][1] == "search.trials: 6 -> 9"
+    assert event["space"]
+    assert load_spec(str(ledger.folder.spec)) == ledger.spec == standing_spec(ledger.folder)
+    grow(ledger)
+    assert sum(e["event"] == "grown" for e in ledger.journal.read()) == 1
+
+
+def test_a_study_has_grown_even_if_its_driver_died_before_spec_yaml_was_written(
+    open_ledger: OpenLedger,
+) -> None:
+    before = open_ledger().folder.spec.read_text()
+    ledger = open_ledger("search.trials=9", SEARCHED_BETA)
+    grow(ledger)
+    ledger.folder.spec.write_text(before)
+    assert standing_spec(ledger.folder) == ledger.spec
+    [refused] = changes_of_study(open_ledger().spec)(ledger.folder.spec)
+    assert refused.startswith("adapter.beta1: {")
+
+
+def test_earlier_trials_get_the_value_that_was_fixed_then(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    ledger = open_ledger(SEARCHED_BETA)
+    grow(ledger)
+    trial = ledger.record.trials[0]
+    assert trial.params["beta1"] == trial.settings["beta1"] == 0.85
+    assert resolve(ledger.spec, trial.params).adapter.beta1 == 0.85
+    assert open_ledger(SEARCHED_BETA).record == ledger.record
+    searcher = OptunaSearcher(ledger, planner)
+    assert searcher._study.trials[0].params == trial.params
+    suggested = searcher.suggest("ray-0"), searcher.suggest("ray-1")
+    assert [s["trial"] for s in suggested if isinstance(s, dict)] == [0, 1]
+    assert set(ledger.record.trials[1].params) == set(trial.params)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_an_extended_study_tries_what_a_longer_one_would_have(
+    open_ledger: OpenLedger, sampler: str
+) -> None:
+    setting = f"search.sampler={SAMPLERS[sampler]}"
+    ledger = open_ledger(setting, "search.trials=5")
+    whole = run_to(ledger, 5)
+    ledger.journal.path.unlink()
+    run_to(open_ledger(setting, "search.trials=3"), 3)
+    longer = open_ledger(setting, "search.trials=5")
+    grow(longer)
+    assert run_to(longer, 5) == whole
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_goes_on_in_a_grown_space(open_ledger: OpenLedger, sampler: str) -> None:
+    setting = f"search.sampler={SAMPLERS[sampler]}"
+    run_to(open_ledger(setting), 4)
+    grown = (setting, "search.trials=8", WIDE_P, SEARCHED_BETA)
+    ledger = open_ledger(*grown)
+    grow(ledger)
+    run_to(ledger, 6)
+    resumed = run_to(open_ledger(*grown), 8)
+    assert all(params["beta1"] == 0.85 for params in resumed[:4])
+    assert len({params["beta1"] for params in resumed[4:]} - {0.85}) > 1
+
+
+def test_a_wider_space_is_searched_to_its_new_ends(open_ledger: OpenLedger) -> None:
+    run_to(open_ledger("search.sampler={name: random}"), 3)
+    ledger = open_ledger("search.sampler={name: random}", "search.trials=20", WIDE_P)
+    grow(ledger)
+    params = run_to(ledger, 20)
+    assert all(p["p"] <= 0.3 for p in params[:3])
+    assert any(p["p"] > 0.3 for p in params[3:])

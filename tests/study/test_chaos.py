@@ -1,0 +1,75 @@
+"""Studies that are killed again and again end as if nothing had happened.
+
+The long versions are not in the default list: `tox -e chaos`.
+"""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from chaos import TARGETS, Study, history, weights
+
+
+def assert_sound(study: Study, trials: int) -> None:
+    """Every trial was created and ended once, every report made once, one winner chosen."""
+    events = study.events()
+    counts = Counter(event["event"] for event in events)
+    assert counts["created"] == counts["ended"] == trials
+    assert counts["winner"] == counts["study"] == 1
+    reports = [(e["trial"], e["report"]) for e in events if e["event"] == "report"]
+    assert len(reports) == len(set(reports))
+    for number in range(trials):
+        indices = [report for trial, report in reports if trial == number]
+        assert indices == list(range(1, len(indices) + 1))
+
+
+def assert_equal(interrupted: Study, whole: Study) -> None:
+    """The same trials, reports, decisions, winner and weights, bit for bit."""
+    assert history(interrupted.events()) == history(whole.events())
+    assert weights(interrupted) == weights(whole) != {}
+    best = [study.folder / "best.yaml" for study in (interrupted, whole)]
+    assert best[0].read_text() == best[1].read_text()
+
+
+@pytest.mark.ray
+def test_a_study_killed_three_times_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    one_by_one = ("--max-concurrent=1", "--trials=6")
+    whole, interrupted = (Study(tmp_path / name, *one_by_one) for name in ("whole", "killed"))
+    for study in (whole, interrupted):
+        study.root.mkdir()
+    whole.run()
+    rng = random.Random(5)
+    for target in ("worker", "driver", "everything"):
+        assert interrupted.kill_at_random(target, rng)
+    interrupted.run()
+    assert_sound(interrupted, trials=6)
+    assert_equal(interrupted, whole)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", range(2))
+def test_a_study_killed_twenty_times_ends_as_if_nothing_had_happened(
+    tmp_path: Path, seed: int
+) -> None:
+    one_by_one = ("--max-concurrent=1", "--trials=10", "--set=training.reports=6")
+    whole, interrupted = (Study(tmp_path / name, *one_by_one) for name in ("whole", "killed"))
+    for study in (whole, interrupted):
+        study.root.mkdir()
+    whole.run()
+    rng = random.Random(seed)
+    for kill in range(20):
+        assert interrupted.kill_at_random(TARGETS[kill % len(TARGETS)], rng)
+    interrupted.run()
+    assert_sound(interrupted, trials=10)
+    assert_equal(interrupted, whole)
+
+
+@pytest.mark.chaos
+def test_with_trials_side_by_side_none_is_lost_and_none_counted_twice(tmp_path: Path) -> None:
+    study = Study(tmp_path, "--max-concurrent=2", "--trials=16", "--set=training.reports=6")
+    rng = random.Random(2)
+    for kill in range(20):
+        assert study.kill_at_random(TARGETS[kill % len(TARGETS)], rng)
+    study.run()
+    assert_sound(study, trials=16)
