@@ -109,6 +109,8 @@ class StudyRecord:
     reports: list[Event] = field(default_factory=list)
     """The reports of all trials in the order in which they came."""
     winner: Event | None = None
+    warm_start: Event | None = None
+    """Results of an earlier study that the sampler began with."""
     _last: float = 0.0
 
     @classmethod
@@ -148,9 +150,13 @@ class StudyRecord:
                 trial.ended = event["time"]
             case "winner":
                 self.winner = event
+            case "warm_start":
+                self.warm_start = event
             case "grown":
                 for trial in self.trials.values():
                     _grow(trial, event)
+                for earlier in self.warm_start["trials"] if self.warm_start else ():
+                    earlier["params"] = event["fixed"] | earlier["params"]
             case "resumed":
                 for trial in self.in_state("running"):
                     trial.idle += event["time"] - self._last
@@ -159,6 +165,11 @@ class StudyRecord:
     def in_state(self, *states: State) -> list[TrialRecord]:
         """Returns the trials in one of `states`, by number."""
         return [trial for trial in list(self.trials.values()) if trial.state in states]
+
+    @property
+    def began_with(self) -> str:
+        """The earlier results in words, empty without any."""
+        return "" if self.warm_start is None else in_words(self.warm_start)
 
     @property
     def points_tried(self) -> int:
@@ -197,6 +208,13 @@ class StudyRecord:
             if (values := goals.values(trial.metrics)) is not None
         }
         return [self.trials[number] for number in goals.front(found)]
+
+
+def in_words(warm_start: Event) -> str:
+    """Says how many results of which study were taken over."""
+    left_out = sum(warm_start["left_out"].values())
+    others = f" ({left_out} more do not fit)" if left_out else ""
+    return f"{len(warm_start['trials'])} results of {warm_start['source']}{others}"
 
 
 def _grow(trial: TrialRecord, event: Event) -> None:

@@ -4,7 +4,8 @@ Optuna is told the truth: every reported value with its step, PRUNED for a stopp
 a diverged or crashed one, and what breaks a constraint. The n-th suggestion is a function of
 (study seed, n, history): each has a sampler of its own (samplers.py), and whatever state a sampler
 keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial. The spec's points
-come before all that.
+come before all that. Results of an earlier study stand in Optuna's before the first trial, whose
+number there is then not 0.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import optuna
 
 from study.engine.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.ledger import StudyLedger
-from study.engine.optuna_study import Mirror, rebuild_study, tell
+from study.engine.optuna_study import Mirror, earlier_trials, rebuild_study, tell
 from study.engine.record import TrialRecord
 from study.engine.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
@@ -41,7 +42,8 @@ class OptunaSearcher(Dispatcher):
     def _open(self, ledger: StudyLedger) -> None:
         self._space = distributions(ledger.spec)
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
-        self._study.sampler = self._sampler = ReseededSampler(ledger.spec)
+        self._first = len(earlier_trials(ledger.record))
+        self._study.sampler = self._sampler = ReseededSampler(ledger.spec, self._first)
         self._mirror = Mirror(ledger, self._space)
 
     # What is handed out
@@ -67,7 +69,7 @@ class OptunaSearcher(Dispatcher):
         if point < len(spec.points):
             self._sampler.give(number, spec.point_params[point])
         asked = self._study.ask(fixed_distributions=self._space)
-        if asked.number != number:
+        if asked.number != self._first + number:
             raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
         resolved = resolve(spec, asked.params)
         steps, reports = self.planner(resolved)
@@ -100,7 +102,9 @@ class OptunaSearcher(Dispatcher):
         return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
 
     def _told(self, trial: TrialRecord) -> None:
-        asked = optuna.trial.Trial(self._study, self._study.trials[trial.number]._trial_id)
+        asked = optuna.trial.Trial(
+            self._study, self._study.trials[self._first + trial.number]._trial_id
+        )
         tell(self._study, asked, trial, self.ledger.goals)
         self._mirror.add(trial)
 
