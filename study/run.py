@@ -19,6 +19,7 @@ from study.errors import InputError
 from study.spec import StudySpec, json_schema, load_spec
 
 if TYPE_CHECKING:
+    from study.engine.warm_start import Earlier
     from study.models.inspect import BackboneInfo
     from study.training.encoded import EncodedTask
 
@@ -70,6 +71,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--tracking-uri", metavar="URI", help="an MLflow server; default: sqlite in the folder")
     add("--resume", action="store_true", help="go on with an interrupted study")
     add("--extend", type=int, metavar="N", help="go on with N more trials, also when finished")
+    add(
+        "--warm-start", metavar="DIR", help="let the sampler begin with an earlier study's results"
+    )
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
     add("--print-schema", action="store_true", help="print the JSON schema of a space; exit")
     arguments = parser.parse_args(argv)
@@ -103,10 +107,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.resume:
         spec = go_on_with(arguments, path, spec)
+    earlier = earlier_study(arguments, path, spec)
     info, data = prepare_data(spec)
     if arguments.dry_run:
-        return dry_run(arguments, spec, info, data)
-    return execute(arguments, path, spec, info, data)
+        return dry_run(arguments, spec, info, data, earlier)
+    return execute(arguments, path, spec, info, data, earlier)
 
 
 def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
@@ -122,6 +127,22 @@ def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> St
     spec = extended(before, spec, arguments.extend)
     arguments.trials = spec.search.trials
     return spec
+
+
+def earlier_study(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> "Earlier | None":
+    """Returns the results of --warm-start; warns of what is not as it was there."""
+    from study.engine.preparation import warn
+    from study.engine.warm_start import earlier_results
+
+    if arguments.warm_start is None:
+        return None
+    source = Path(arguments.warm_start).absolute()
+    earlier = earlier_results(path, source, spec)
+    if earlier is not None and earlier["differs"]:
+        warn(f"--warm-start: {source} differs in {', '.join(earlier['differs'])}")
+    for reason, count in earlier["left_out"].items() if earlier else ():
+        warn(f"--warm-start: {count} trials of {source} are left out: {reason}")
+    return earlier
 
 
 def study_path(arguments: argparse.Namespace) -> Path:
@@ -182,12 +203,16 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
 
 
 def dry_run(
-    arguments: argparse.Namespace, spec: StudySpec, info: "BackboneInfo", data: "EncodedTask"
+    arguments: argparse.Namespace,
+    spec: StudySpec,
+    info: "BackboneInfo",
+    data: "EncodedTask",
+    earlier: "Earlier | None",
 ) -> int:
     """Prints the plan."""
     from study.engine.session import preview
 
-    preview(spec, info, data, arguments.address)
+    preview(spec, info, data, arguments.address, earlier)
     return DONE
 
 
@@ -197,13 +222,14 @@ def execute(
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
+    earlier: "Earlier | None",
 ) -> int:
     """Runs the study and says how it ended."""
     from study.analysis.page import write_report
     from study.engine.folder import StudyFolder
     from study.engine.session import Ended, run_study
 
-    ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri)
+    ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
     write_report(StudyFolder(path))
     if ended is Ended.INTERRUPTED:
         return say_interrupted(arguments)

@@ -49,6 +49,18 @@ def asked(spec: StudySpec) -> Rows:
     ]
 
 
+def warm_start(study: StudyData) -> Rows:
+    """Returns which earlier results the sampler began with; nothing without any."""
+    event = study.record.warm_start
+    if event is None:
+        return []
+    reasons = [f"{count} left out: {why}" for why, count in event["left_out"].items()]
+    differs = [f"not as there: {', '.join(event['differs'])}"] if event["differs"] else []
+    count = len(event["trials"])
+    text = [f"{count} results of {event['source']}, for the sampler alone", *reasons, *differs]
+    return [("warm start", "; ".join(text))]
+
+
 def searched(spec: StudySpec) -> list[tuple[str, str, str]]:
     """Returns name, domain and role of every searched parameter."""
     return [(name, in_words(d), d.role or "") for name, d in spec.domains.items()]

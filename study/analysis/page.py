@@ -36,7 +36,7 @@ def _content(study: StudyData) -> dict[str, Any]:
         "spec_text": study.spec_text,
         "objective": study.spec.objective,
         "status": facts.status(study),
-        "asked": facts.asked(study.spec),
+        "asked": facts.asked(study.spec) + facts.warm_start(study),
         "data": data_table(study),
         "searched": facts.searched(study.spec),
         "counts": facts.counts(study),

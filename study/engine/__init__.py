@@ -13,6 +13,7 @@ Map, in the order in which a study meets them:
     resources.py  what one trial gets of the cluster
     preview.py    the plan, for --dry-run
     search.py     Optuna's ask and tell behind Ray's Searcher
+    warm_start.py  the results of an earlier study that a new one begins with
     samplers.py   the samplers that are asked
     optuna_study.py  the record as Optuna sees it, in memory and in optuna.journal
     stopping.py   Ray's ASHA, fed with a trial's own report index

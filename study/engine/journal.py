@@ -9,7 +9,11 @@ report are derived from it. Events and their fields:
     resumed   tracking, created_with
     grown     trials, changes (texts), spec (the YAML as it is from now on), fixed (values of the
               earlier trials in leaves that are searched only now), space (whether domains grew)
-    created   trial, params, settings, seeds, total_steps, reports, optuna (sampler attributes)
+    warm_start  source (the folder of an earlier study), trials (of each: trial, params, state,
+              values of the objectives, steps ([step, score] pairs), violations), left_out
+              (reason -> how many), differs (settings that are not as they were there)
+    created   trial, params, point (the place of the spec's point that it tries, or null),
+              settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics
     crashed   trial, attempt (from 1), reason; it is tried again unless `ended` follows
     warning   trial, text: what went wrong without consequences for results

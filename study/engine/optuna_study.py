@@ -7,9 +7,11 @@ a constraint they rank behind all that did not, and so turn away from what does 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.samplers import NSGAIISampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -29,13 +31,37 @@ Space = Mapping[str, BaseDistribution]
 
 
 def rebuild_study(record: StudyRecord, space: Space, goals: Goals) -> optuna.Study:
-    """Returns an in-memory study with every trial of the record, running ones included."""
+    """Returns an in-memory study with every trial of the record, running ones included.
+
+    Before them stand the results of an earlier study, if the record began with some.
+    """
     study = optuna.create_study(directions=directions(goals))
+    for earlier in earlier_trials(record):
+        study.add_trial(_frozen_earlier(earlier, space, goals))
     for trial in record.trials.values():
         study.add_trial(frozen_trial(trial, space, goals, steering=True))
         for key, value in trial.optuna.get("study", {}).items():
             study._storage.set_study_system_attr(study._study_id, key, value)
     return study
+
+
+def earlier_trials(record: StudyRecord) -> list[dict[str, Any]]:
+    """Returns the trials that the record took over from an earlier study."""
+    return list(record.warm_start["trials"]) if record.warm_start else []
+
+
+def _frozen_earlier(earlier: dict[str, Any], space: Space, goals: Goals) -> FrozenTrial:
+    steps = dict(earlier["steps"]) if len(goals.objectives) == 1 else {}
+    return optuna.trial.create_trial(
+        state=STATES[earlier["state"]],
+        values=earlier["values"],
+        params=earlier["params"],
+        distributions={name: space[name] for name in earlier["params"]},
+        # The genetic algorithm breeds from what belongs to a generation.
+        system_attrs={NSGAIISampler._get_generation_key(): 0},
+        intermediate_values=steps,
+        constraints=earlier["violations"],
+    )
 
 
 def tell(study: optuna.Study, asked: optuna.Trial, trial: TrialRecord, goals: Goals) -> None:

@@ -7,15 +7,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from study.engine.record import in_words
 from study.engine.resources import Resources
+from study.engine.warm_start import Earlier
 from study.models import BackboneInfo, describe
 from study.spec import CategoricalDomain, Domain, StudySpec
+from study.spec.samplers import LEARNING
 from study.spec.space import trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast
 
-STEERED = ("tpe", "gp", "nsgaii")
-"""Samplers that take constraints into account."""
 RANKS = ("b0", "rank")
 """Settings that decide how many parameters train."""
 SHOWN = ("b0", "bT", "deltaT", "rank")
@@ -32,9 +33,13 @@ def print_plan(
     points: Sequence[Forecast],
     rungs: Sequence[int],
     resources: Resources,
+    earlier: Earlier | None = None,
 ) -> None:
     """Prints what would run: data, space, schedules at the space's corners, rungs, resources."""
-    _print_lines(console, [*_overview(spec, info, data, resources), _constant_line(points)])
+    _print_lines(console, _overview(spec, info, data, resources))
+    if earlier is not None:
+        print_earlier(console, in_words(earlier))
+    _print_lines(console, [_constant_line(points)])
     tables = {
         "searched": _space_table(spec),
         "points, tried first": _point_table(spec),
@@ -53,6 +58,11 @@ def print_plan(
 def print_data(console: Console, data: EncodedTask) -> None:
     """Prints what a run starts with: what the data is like, tokens per sequence."""
     _print_lines(console, _data_lines(data))
+
+
+def print_earlier(console: Console, results: str) -> None:
+    """Prints which results a study begins with."""
+    _print_lines(console, [f"earlier    begins with {results}"])
 
 
 def _data_lines(data: EncodedTask) -> list[str]:
@@ -126,7 +136,7 @@ def _goals(spec: StudySpec) -> list[str]:
         lines.append(f"front      {', '.join(map(str, goals.objectives))}; the first one decides")
     if goals.constraints:
         sampler = spec.search.sampler.name
-        told = "steer" if sampler in STEERED else "do not steer"
+        told = "steer" if sampler in LEARNING else "do not steer"
         bounds = ", ".join(map(str, goals.constraints))
         lines.append(f"bounds     {bounds}; the winner keeps them, and they {told} {sampler}")
     return lines

@@ -35,6 +35,8 @@ class TrialRecord:
     optuna: dict[str, Any]
     """The sampler's own attributes of the trial (CMA-ES and NSGA-II keep state there)."""
     created: float
+    point: int | None = None
+    """The place of the spec's point that it tries, None if it was all the sampler's choice."""
     reports: list[Event] = field(default_factory=list)
     decisions: list[Event] = field(default_factory=list)
     state: State = "running"
@@ -107,6 +109,8 @@ class StudyRecord:
     reports: list[Event] = field(default_factory=list)
     """The reports of all trials in the order in which they came."""
     winner: Event | None = None
+    warm_start: Event | None = None
+    """Results of an earlier study that the sampler began with."""
     _last: float = 0.0
 
     @classmethod
@@ -146,9 +150,13 @@ class StudyRecord:
                 trial.ended = event["time"]
             case "winner":
                 self.winner = event
+            case "warm_start":
+                self.warm_start = event
             case "grown":
                 for trial in self.trials.values():
                     _grow(trial, event)
+                for earlier in self.warm_start["trials"] if self.warm_start else ():
+                    earlier["params"] = event["fixed"] | earlier["params"]
             case "resumed":
                 for trial in self.in_state("running"):
                     trial.idle += event["time"] - self._last
@@ -157,6 +165,16 @@ class StudyRecord:
     def in_state(self, *states: State) -> list[TrialRecord]:
         """Returns the trials in one of `states`, by number."""
         return [trial for trial in list(self.trials.values()) if trial.state in states]
+
+    @property
+    def began_with(self) -> str:
+        """The earlier results in words, empty without any."""
+        return "" if self.warm_start is None else in_words(self.warm_start)
+
+    @property
+    def points_tried(self) -> int:
+        """How many of the spec's points have had their trial."""
+        return sum(trial.point is not None for trial in self.trials.values())
 
     def eligible(self, constraints: Iterable[Constraint] = ()) -> list[TrialRecord]:
         """Returns the complete trials that have a value and keep the constraints, by number."""
@@ -192,6 +210,13 @@ class StudyRecord:
         return [self.trials[number] for number in goals.front(found)]
 
 
+def in_words(warm_start: Event) -> str:
+    """Says how many results of which study were taken over."""
+    left_out = sum(warm_start["left_out"].values())
+    others = f" ({left_out} more do not fit)" if left_out else ""
+    return f"{len(warm_start['trials'])} results of {warm_start['source']}{others}"
+
+
 def _grow(trial: TrialRecord, event: Event) -> None:
     """Gives an earlier trial the values that it had in leaves that are searched from now on."""
     for values in (trial.params, trial.settings):
@@ -211,4 +236,5 @@ def _created(event: Event, metric: str) -> TrialRecord:
         reports_planned=event["reports"],
         optuna=event["optuna"],
         created=event["time"],
+        point=event.get("point"),
     )

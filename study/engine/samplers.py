@@ -1,4 +1,4 @@
-"""The samplers that suggest trials: Optuna's by name, reseeded for every trial, points first."""
+"""The sampler that suggests trials: Optuna's by name, reseeded for every trial."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,28 +16,28 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
     """The spec's sampler, built anew for every trial with a seed of (study seed, trial number).
 
     So a suggestion is a function of (study seed, number, history), whatever was suggested before
-    in the same process; what a sampler keeps in Optuna's study is part of the history. The first
-    trials take the values of the spec's points, and what a point leaves out is sampled.
+    in the same process; what a sampler keeps in Optuna's study is part of the history.
     """
 
     def __init__(self, spec: StudySpec, first: int = 0) -> None:
         """`first`: the number by Optuna's count of the study's own first trial."""
         self._spec = spec
         self._first = first
-        self._points = spec.point_params
+        self._given: dict[int, dict[str, Any]] = {}
         self._latest: tuple[int, samplers.BaseSampler] | None = None
+
+    def give(self, number: int, params: dict[str, Any]) -> None:
+        """Gives the study's `number`-th trial some of its values; it samples the others."""
+        self._given[number + self._first] = params
 
     def _of(self, trial: FrozenTrial) -> samplers.BaseSampler:
         """The sampler of one trial, the same from its first question to its last."""
         latest = self._latest
         if latest is None or latest[0] != trial.number:
-            latest = (trial.number, make_sampler(self._spec, trial.number - self._first))
+            number, given = trial.number - self._first, bool(self._given.get(trial.number))
+            latest = (trial.number, make_sampler(self._spec, number, in_part=given))
             self._latest = latest
         return latest[1]
-
-    def _point(self, trial: FrozenTrial) -> dict[str, Any]:
-        number = trial.number - self._first
-        return dict(self._points[number]) if 0 <= number < len(self._points) else {}
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Lets the trial's sampler prepare."""
@@ -46,10 +46,10 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Returns what is sampled together: the sampler's space without what a point gives."""
+        """Returns what is sampled together: the sampler's space without what was given."""
         space = self._of(trial).infer_relative_search_space(study, trial)
-        point = self._point(trial)
-        return {name: domain for name, domain in space.items() if name not in point}
+        given = self._given.get(trial.number, {})
+        return {name: domain for name, domain in space.items() if name not in given}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -64,10 +64,10 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Returns the point's value, or one sampled by itself."""
-        point = self._point(trial)
-        if param_name in point:
-            return point[param_name]
+        """Returns the value that was given, or one sampled by itself."""
+        given = self._given.get(trial.number, {})
+        if param_name in given:
+            return given[param_name]
         return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
@@ -76,8 +76,11 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
         """Nothing to do, and the grid's sampler would try to stop a loop that is not there."""
 
 
-def make_sampler(spec: StudySpec, number: int) -> samplers.BaseSampler:
-    """Returns the sampler for the study's `number`-th trial, seeded by (study seed, number)."""
+def make_sampler(spec: StudySpec, number: int, *, in_part: bool) -> samplers.BaseSampler:
+    """Returns the sampler for the study's `number`-th trial, seeded by (study seed, number).
+
+    `in_part`: it is asked for some of the parameters alone.
+    """
     settings = spec.search.sampler
     seed = int(np.random.SeedSequence([spec.search.seed, number]).generate_state(1)[0])
     arguments = settings.arguments
@@ -86,8 +89,8 @@ def make_sampler(spec: StudySpec, number: int) -> samplers.BaseSampler:
             return samplers.TPESampler(seed=seed, **arguments)
         case "gp":
             return samplers.GPSampler(seed=seed, **arguments)
-        case "cmaes" if number < len(spec.points):
-            # It would adapt to the parameters that the points leave out, and to no others later.
+        case "cmaes" if in_part:
+            # It would adapt to these parameters, and never to the others.
             return samplers.RandomSampler(seed=seed)
         case "cmaes":
             return samplers.CmaEsSampler(seed=seed, **arguments)

@@ -3,7 +3,9 @@
 Optuna is told the truth: every reported value with its step, PRUNED for a stopped trial, FAIL for
 a diverged or crashed one, and what breaks a constraint. The n-th suggestion is a function of
 (study seed, n, history): each has a sampler of its own (samplers.py), and whatever state a sampler
-keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial.
+keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial. The spec's points
+come before all that. Results of an earlier study stand in Optuna's before the first trial, whose
+number there is then not 0.
 """
 
 from collections.abc import Callable
@@ -13,7 +15,7 @@ import optuna
 
 from study.engine.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.ledger import StudyLedger
-from study.engine.optuna_study import Mirror, rebuild_study, tell
+from study.engine.optuna_study import Mirror, earlier_trials, rebuild_study, tell
 from study.engine.record import TrialRecord
 from study.engine.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
@@ -40,7 +42,8 @@ class OptunaSearcher(Dispatcher):
     def _open(self, ledger: StudyLedger) -> None:
         self._space = distributions(ledger.spec)
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
-        self._study.sampler = ReseededSampler(ledger.spec)
+        self._first = len(earlier_trials(ledger.record))
+        self._study.sampler = self._sampler = ReseededSampler(ledger.spec, self._first)
         self._mirror = Mirror(ledger, self._space)
 
     # What is handed out
@@ -62,9 +65,11 @@ class OptunaSearcher(Dispatcher):
 
     def _ask(self) -> int:
         spec = self.ledger.spec
-        number = len(self.ledger.record.trials)
+        number, point = len(self.ledger.record.trials), self.ledger.record.points_tried
+        if point < len(spec.points):
+            self._sampler.give(number, spec.point_params[point])
         asked = self._study.ask(fixed_distributions=self._space)
-        if asked.number != number:
+        if asked.number != self._first + number:
             raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
         resolved = resolve(spec, asked.params)
         steps, reports = self.planner(resolved)
@@ -74,6 +79,7 @@ class OptunaSearcher(Dispatcher):
             "created",
             trial=number,
             params=asked.params,
+            point=point if point < len(spec.points) else None,
             settings=settings,
             seeds=self._seeds(settings),
             total_steps=steps,
@@ -97,7 +103,7 @@ class OptunaSearcher(Dispatcher):
 
     def _told(self, trial: TrialRecord) -> None:
         known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
-        asked = optuna.trial.Trial(self._study, known[trial.number]._trial_id)
+        asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)
         self._mirror.add(trial)
 

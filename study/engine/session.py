@@ -18,13 +18,14 @@ from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive, check_nodes
 from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
-from study.engine.preview import print_data, print_plan
+from study.engine.preview import print_data, print_earlier, print_plan
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
 from study.engine.stopping import check_first_rung, rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
+from study.engine.warm_start import Earlier
 from study.errors import InputError
 from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
@@ -57,7 +58,13 @@ def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[
     return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
 
 
-def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str | None) -> None:
+def preview(
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    address: str | None,
+    earlier: Earlier | None = None,
+) -> None:
     """Prints the plan of a study; trains and writes nothing."""
     points = check_space(spec, info, data)
     if address is not None:
@@ -71,7 +78,7 @@ def preview(spec: StudySpec, info: BackboneInfo, data: EncodedTask, address: str
         warn(f"no trial would fit here: {error}")
         asked = spec.resources
         wanted = Resources(asked.cpus_per_trial or 1, asked.gpus_per_trial or 0.0, concurrent=0)
-    print_plan(Console(), spec, info, data, points, rungs(spec), wanted)
+    print_plan(Console(), spec, info, data, points, rungs(spec), wanted, earlier)
 
 
 def run_study(
@@ -81,10 +88,12 @@ def run_study(
     data: EncodedTask,
     address: str | None,
     tracking_uri: str | None,
+    earlier: Earlier | None = None,
 ) -> Ended:
     """Runs a study, or what is left of it, in `path`.
 
-    A study there has been found to be contained in `spec`; see `study.engine.growth`.
+    A study there has been found to be contained in `spec`; see `study.engine.growth`. One that
+    has no trial yet begins with the results of an `earlier` one.
     """
     console = Console()
     tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
@@ -117,6 +126,9 @@ def run_study(
         folder = open_folder(path, dump_spec(spec))
         with locked(folder):
             ledger = _open_ledger(folder, spec, info, data, tracking_uri)
+            if earlier is not None:
+                ledger.note("warm_start", **earlier)
+                print_earlier(console, ledger.record.began_with)
             tracker = Tracker(folder, tracking_uri, path.name)
             with tracker.ending(ledger.record):
                 ended = _run(ledger, tracker, info, data, wanted, console)

@@ -27,6 +27,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         f"{int(trial.metrics['head_parameters']):,} head",
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",
+        f"earlier    began with {record.began_with}" if record.began_with else None,
         _constraints_line(ledger),
         _front_line(ledger),
         *_failure_lines(ledger),

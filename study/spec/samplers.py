@@ -12,6 +12,9 @@ from pydantic import Field, model_validator
 from study.spec.leaves import MAX_COUNT
 from study.spec.rules import Section, refuse
 
+LEARNING = ("tpe", "gp", "nsgaii")
+"""Samplers that learn from constraints, and from results that they did not ask for."""
+
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Probability = Annotated[float, Field(ge=0, le=1)]

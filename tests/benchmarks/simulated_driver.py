@@ -1,4 +1,4 @@
-"""The driver of a study without Ray: its searcher, scheduler, ledger and listeners, fed by hand."""
+"""The driver of a study without Ray: searcher, scheduler, ledger and listeners, fed by hand."""
 
 import time
 from collections.abc import Iterator

@@ -106,3 +106,14 @@ def test_a_study_in_which_nothing_is_feasible_says_what_comes_nearest(tmp_path: 
     why = "o complete trial meets the constraints; nearest comes trial 1, with peak_memory_gib 2"
     assert f"The study is over without a winner: n{why} against 1." in text
     assert f"No winner N{why} against 1." in text
+
+
+def test_the_page_says_which_results_a_study_began_with(study: MadeStudy) -> None:
+    study.note(
+        "warm_start", source="/runs/before", trials=[{}, {}], left_out={"p outside its domain": 3},
+        differs=["task", "steps"],
+    )  # fmt: skip
+    assert (
+        "2 results of /runs/before, for the sampler alone; 3 left out: p outside its domain; not "
+        "as there: task, steps"
+    ) in Balanced(render(read_study(study.folder))).text

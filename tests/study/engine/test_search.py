@@ -227,3 +227,12 @@ def test_a_trial_that_optuna_sees_carries_its_reason_and_settings(
     frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec), ledger.goals)
     assert frozen.user_attrs["reason"] == "diverged"
     assert frozen.user_attrs["bT"] == 3
+
+
+def test_points_that_a_study_has_grown_by_are_tried_next(open_ledger: OpenLedger) -> None:
+    run_one_by_one(open_ledger("points=[{p: 0.1}]"), 3)
+    ledger = open_ledger("points=[{p: 0.1}, {p: 0.2}]")
+    later = run_one_by_one(ledger, 5, start=3)
+    assert later[0]["params"]["p"] == 0.2
+    assert later[1]["params"]["p"] != 0.2
+    assert [trial.point for trial in ledger.record.trials.values()] == [0, None, None, 1, None]
