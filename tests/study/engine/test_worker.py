@@ -197,7 +197,7 @@ def test_a_trial_for_which_memory_does_not_suffice_fails_and_the_next_one_runs(
     assert failed["failure"].startswith("out of memory: ")
     assert worker.trial is None
     assert worker.step()["failure"] == failed["failure"], "it has no trial to go on with"
-    assert worker.reset_config(_config() | {"trial": 1, "assigned": time.time()})
+    assert worker.reset_config(_next(1))
     assert scores(worker.step()) == scores(
         start(prepared, folder, _config() | {"trial": 2}).step()
     )
@@ -215,9 +215,9 @@ def test_memory_that_does_not_suffice_for_a_model_leaves_the_backbone_fit_for_th
     for place in ("study.training.trial.make_optimizer", "torch.nn.Module.to"):
         with monkeypatch.context() as patch:
             patch.setattr(place, too_large)
-            worker.reset_config(_config() | {"trial": 1, "assigned": time.time()})
+            worker.reset_config(_next(1))
         assert worker.step()["failure"] == "out of memory: CUDA out of memory.", place
-    worker.reset_config(_config() | {"trial": 2, "assigned": time.time()})
+    worker.reset_config(_next(2))
     assert scores(worker.step()) == scores(before)
 
 
@@ -246,3 +246,7 @@ def test_a_damaged_checkpoint_costs_one_report_and_is_told(
     results = [second.step() for _ in range(3)]
     assert "is damaged and was set aside" in results[0]["warnings"][0]
     assert [scores(r | {"warnings": []}) for r in results] == expected
+
+
+def _next(trial: int) -> dict[str, Any]:
+    return _config() | {"trial": trial, "seeds": SEEDS, "assigned": time.time()}
