@@ -20,6 +20,7 @@ from study.training.export import export
 from study.training.trial import Trial
 
 
+<<<<<<< HEAD
 def write_trials(ledger: StudyLedger) -> None:
     """Writes trials.csv: one row a trial, one column a name; with several objectives pareto.csv.
 
@@ -41,6 +42,16 @@ def write_trials(ledger: StudyLedger) -> None:
 
 def _yes_or_no(answer: bool | None) -> str:
     return {True: "yes", False: "no", None: ""}[answer]
+=======
+def write_trials(folder: StudyFolder, record: StudyRecord) -> None:
+    """Writes trials.csv from the record: one row a trial, one column a name."""
+    write_rows(folder.trials, trial_rows(record))
+
+
+def trial_rows(record: StudyRecord) -> list[dict[str, Any]]:
+    """Returns the rows of trials.csv."""
+    return [_row(trial) for trial in record.trials.values()]
+>>>>>>> doctor
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:
@@ -68,21 +79,32 @@ def crown(
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    best = ledger.folder.best
     scores = ray.get(measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted))
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
-    (best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+    ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
     ledger.note("winner", trial=winner.number, **scores)
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
+<<<<<<< HEAD
     """Writes the winner's resolved spec: a space of its own, of one trial, with no choice."""
     search = spec.search.model_copy(update={"trials": 1})
     scheduler = spec.scheduler.model_copy(update={"name": "none"})
     choice = {"objectives": (), "constraints": ConstraintsSpec()}
     alone = spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
     folder.best_spec.write_text(dump_spec(alone), encoding="utf-8")
+=======
+    """Writes the winner's resolved spec: a space of its own, with one trial."""
+    folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
+
+
+def alone(spec: StudySpec) -> StudySpec:
+    """Returns a resolved spec as a study of one trial."""
+    search = spec.search.model_copy(update={"trials": 1})
+    scheduler = spec.scheduler.model_copy(update={"name": "none"})
+    return spec.model_copy(update={"search": search, "scheduler": scheduler})
+>>>>>>> doctor
 
 
 def _measure(
@@ -99,8 +121,8 @@ def _measure(
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    trial = Trial(spec, backbone, data, wanted.device)
-    saved, _ = load(folder, winner.number, lambda saved: bool(saved["params"] == winner.params))
+    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
+    saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])
     # Lost, or deleted to save space: the same seeds give the same weights again.
