@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "study")
-COMMANDS = {"benchmark", "card", "cluster", "export", "pretrain", "report", "run"}
+COMMANDS = {"benchmark", "card", "cluster", "doctor", "export", "pretrain", "report", "run"}
 
 # A layer may import itself, what stands before it, and `study.errors`.
 LAYERS = {
@@ -35,6 +35,7 @@ HOMES = {
         "study/engine/search.py",
         "study/engine/samplers.py",
         "study/engine/optuna_study.py",
+        "study/engine/doctor/optuna_journal.py",
         "study/analysis/",
     ),
     "mlflow": ("study/engine/tracking_runs.py",),

@@ -55,8 +55,7 @@ def load(
     warnings: list[str] = []
     for candidate in (path, previous(path)):
         try:
-            _check_sums(candidate)
-            state: dict[str, Any] = torch.load(candidate, map_location="cpu", weights_only=True)
+            state = read(candidate)
             if fits(state):
                 return state, warnings
         except FileNotFoundError:
@@ -67,6 +66,13 @@ def load(
     if warnings:
         warnings.append("no older checkpoint: the trial starts again from its beginning")
     return None, warnings
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Returns what a checkpoint file holds, on the CPU; raises one of `DAMAGED` if it is."""
+    _check_sums(file)
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return state
 
 
 def discard(folder: StudyFolder, trial: int) -> None:

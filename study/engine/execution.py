@@ -16,7 +16,7 @@ from study.engine.dispatch import ClusterCapacity
 from study.engine.journal import Event
 from study.engine.ledger import Ledger, StudyLedger
 from study.engine.progress import Progress
-from study.engine.record import StudyRecord
+from study.engine.record import StudyRecord, TrialRecord
 from study.engine.resources import Resources
 from study.engine.search import OptunaSearcher
 from study.engine.stopping import Scheduler, compared_at
@@ -186,19 +186,32 @@ class _Planner:
         return plan.total_steps, len(plan.report_steps)
 
 
+def discard_unneeded(ledger: StudyLedger) -> None:
+    """Deletes the checkpoints of all trials that have ended, but the best one's."""
+    best = ledger.best()
+    for trial in ledger.record.in_state("complete", "pruned", "failed"):
+        if best is None or trial.number != best.number:
+            discard(ledger.folder, trial.number)
+
+
 class _Checkpoints:
     """Deletes the checkpoints that nothing needs: a trial's that has ended, unless it is best."""
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
+        self._best = _number(ledger.best())
+        discard_unneeded(ledger)  # A driver may have died before it came to that.
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["event"] != "ended":
             return
-        best = self.ledger.best()
-        for trial in record.in_state("complete", "pruned", "failed"):
-            if best is None or trial.number != best.number:
-                discard(self.ledger.folder, trial.number)
+        before, self._best = self._best, _number(self.ledger.best())
+        for number in {before, event["trial"]} - {self._best, None}:
+            discard(self.ledger.folder, number)
+
+
+def _number(trial: TrialRecord | None) -> int | None:
+    return None if trial is None else trial.number
 
 
 def _trial_dirname(trial: Any) -> str:

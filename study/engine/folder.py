@@ -58,6 +58,11 @@ class StudyFolder:
         return self.path / "best"
 
     @property
+    def scores(self) -> Path:
+        """The winner's scores; of the files in `best`, the last to be written."""
+        return self.best / "scores.json"
+
+    @property
     def failures(self) -> Path:
         """One traceback a crashed trial."""
         return self.path / "failures"

@@ -8,25 +8,33 @@ import ray
 from study.engine.checkpoints import load
 from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
-from study.engine.record import TrialRecord
+from study.engine.record import StudyRecord, TrialRecord
 from study.engine.resources import Resources
 from study.engine.rows import outcome, write_rows
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
-from study.spec.goals import ConstraintsSpec
+from study.spec.goals import ConstraintsSpec, Goals
 from study.training.encoded import EncodedTask
 from study.training.export import export
 from study.training.trial import Trial
 
 
 def write_trials(ledger: StudyLedger) -> None:
-    """Writes trials.csv: one row a trial, one column a name; with several objectives pareto.csv.
+    """Writes trials.csv, one row a trial; with several objectives pareto.csv too."""
+    rows = trial_rows(ledger.record, ledger.goals)
+    write_rows(ledger.folder.trials, rows)
+    if len(ledger.goals.objectives) > 1:
+        front = [row for row in rows if row.get("on_front") == "yes"]
+        write_rows(ledger.folder.pareto, front, always=("trial",))
+
+
+def trial_rows(record: StudyRecord, goals: Goals) -> list[dict[str, Any]]:
+    """Returns the rows of trials.csv.
 
     `feasible` says whether a trial keeps the constraints, `on_front` whether no other beats it;
     both are empty where that is not known.
     """
-    record, goals = ledger.record, ledger.goals
     rows = {trial.number: _row(trial) for trial in record.trials.values()}
     if goals.constraints:
         for number, trial in record.trials.items():
@@ -35,8 +43,7 @@ def write_trials(ledger: StudyLedger) -> None:
         front = [trial.number for trial in record.front(goals)]
         for trial in record.in_state("complete"):
             rows[trial.number]["on_front"] = _yes_or_no(trial.number in front)
-        write_rows(ledger.folder.pareto, [rows[number] for number in front], always=("trial",))
-    write_rows(ledger.folder.trials, list(rows.values()))
+    return list(rows.values())
 
 
 def _yes_or_no(answer: bool | None) -> str:
@@ -68,21 +75,24 @@ def crown(
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    best = ledger.folder.best
     scores = ray.get(measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted))
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
-    (best / "scores.json").write_text(json.dumps(summary, indent=2) + "\n")
+    ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
     ledger.note("winner", trial=winner.number, **scores)
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
-    """Writes the winner's resolved spec: a space of its own, of one trial, with no choice."""
+    """Writes the winner's resolved spec: a space of its own, with one trial."""
+    folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
+
+
+def alone(spec: StudySpec) -> StudySpec:
+    """Returns a resolved spec as a study of one trial, with no choice."""
     search = spec.search.model_copy(update={"trials": 1})
     scheduler = spec.scheduler.model_copy(update={"name": "none"})
     choice = {"objectives": (), "constraints": ConstraintsSpec()}
-    alone = spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
-    folder.best_spec.write_text(dump_spec(alone), encoding="utf-8")
+    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
 
 
 def _measure(
@@ -99,8 +109,8 @@ def _measure(
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    trial = Trial(spec, backbone, data, wanted.device)
-    saved, _ = load(folder, winner.number, lambda saved: bool(saved["params"] == winner.params))
+    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
+    saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])
     # Lost, or deleted to save space: the same seeds give the same weights again.

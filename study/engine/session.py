@@ -10,12 +10,13 @@ import torch
 from rich.console import Console
 
 from study import __version__
-from study.engine.execution import run_trials, start_ray
+from study.engine.execution import discard_unneeded, run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import grow, growth, standing_spec
 from study.engine.journal import VERSION
 from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive, check_nodes
+from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_earlier, print_plan
 from study.engine.resources import Resources, resources
@@ -30,7 +31,7 @@ from study.models import empty_backbone, load_backbone
 from study.models.inspect import BackboneInfo
 from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
-from study.spec.space import trials_wanted
+from study.spec.space import distributions, trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast
 
@@ -100,7 +101,8 @@ def run_study(
         with locked(StudyFolder(path)):
             ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
             _check_data(ledger, data)
-            if _has_winner(ledger) and trials_wanted(spec) <= trials_wanted(ledger.spec):
+            enough = trials_wanted(spec) <= trials_wanted(ledger.spec)
+            if enough and ledger.complete and _measured(ledger):
                 if growth(ledger.spec, spec).space:
                     warn("the space has grown, but no trial is left for it; see --extend")
                 _bring_up_to_date(ledger, tracking_uri)
@@ -137,15 +139,17 @@ def run_study(
         ray.shutdown()
 
 
-def _has_winner(ledger: StudyLedger) -> bool:
-    """Whether every trial has ended and the best of them has been measured."""
+def _measured(ledger: StudyLedger) -> bool:
+    """Whether the best trial is the winner in the journal, and its files are there."""
     winner, best = ledger.record.winner, ledger.best()
-    measured = winner is not None and best is not None and winner["trial"] == best.number
-    return ledger.complete and measured
+    same = winner is not None and best is not None and winner["trial"] == best.number
+    return same and ledger.folder.scores.exists()
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Writes what a complete study may lack: a server was away, or the driver died at the end."""
+    Mirror(ledger, distributions(ledger.spec))
+    discard_unneeded(ledger)
     write_trials(ledger)
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner["trial"]]
@@ -198,7 +202,10 @@ def _run(
     console: Console,
 ) -> Ended:
     gave_up = ""
-    if not ledger.complete:
+    if ledger.complete:
+        Mirror(ledger, distributions(ledger.spec))  # The last trial may be missing there.
+        discard_unneeded(ledger)
+    else:
         gave_up = run_trials(ledger, info, data, tracker, console, wanted)
     record = ledger.record
     write_trials(ledger)
@@ -210,7 +217,7 @@ def _run(
             return Ended.INTERRUPTED
         print_failures(console, ledger, gave_up)
         return Ended.FAILED
-    if record.winner is None or record.winner["trial"] != winner.number:
+    if not _measured(ledger):
         crown(ledger, winner, info, data, wanted)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return Ended.DONE

@@ -148,7 +148,7 @@ class Tracker:
         deleted by hand.
         """
         failure = None
-        for _ in range(2):
+        for _ in range(1 if self._failing else 2):
             try:
                 if ending is not None or not self.runs.adopted:
                     self.runs.adopt()
@@ -174,14 +174,14 @@ class Tracker:
                 "MLflow at %s lacks results (%s); they are in the study folder, and --resume "
                 "sends them",
                 self.uri,
-                _first_line(failure),
+                _reason(failure),
             )
         elif not self._failing:
             _log.warning(
                 "MLflow at %s takes no results at present (%s); the study goes on, and they are "
                 "sent when it does",
                 self.uri,
-                _first_line(failure),
+                _reason(failure),
             )
         self._failing = failure is not None
 
@@ -196,5 +196,8 @@ def _gather_seconds(cpu_seconds: float) -> float:
     return min(max(GATHER_SECONDS, seconds), GATHER_AT_MOST_SECONDS)
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """What went wrong at the bottom: "[Errno 111] Connection refused", not the layers above it."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
     return next(iter(str(error).splitlines()), type(error).__name__)

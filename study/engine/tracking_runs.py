@@ -73,7 +73,7 @@ class StudyRuns:
     def adopt(self) -> None:
         """Finds out what MLflow holds of the study; creates the parent where there is none."""
         if self._client is None:
-            self._client = _client(self.uri)
+            self._client = open_client(self.uri)
         self._experiment = self._adopt_experiment()
         runs = self.search()
         self._adopt_parent([r for r in runs if TRIAL_TAG not in r.data.tags])
@@ -217,7 +217,8 @@ class StudyRuns:
             child.status = status
 
 
-def _client(uri: str) -> Any:
+def open_client(uri: str) -> Any:
+    """Returns MLflow's client of the database or server at `uri`."""
     from mlflow import MlflowClient
 
     # After the import, which sets levels of its own: the set-up chatter of a new database, and

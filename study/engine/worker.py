@@ -127,9 +127,12 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._warn(save(self.folder, self.number, state))
 
     def _restore(self) -> None:
-        """Goes on from the last checkpoint; one of other parameters is a lost study's."""
+        """Goes on from the last checkpoint; one of other parameters is a lost study's.
+
+        A study that has grown knows parameters that it did not when the checkpoint was written.
+        """
         saved, warnings = load(
-            self.folder, self.number, lambda saved: bool(saved["params"] == self._params)
+            self.folder, self.number, lambda s: bool(s["params"].items() <= self._params.items())
         )
         for warning in warnings:
             self._warn(warning)

@@ -170,6 +170,14 @@ def test_one_failure_is_no_outage(ledger: StudyLedger, caplog: pytest.LogCapture
     assert not caplog.records
 
 
+def test_a_reason_is_what_went_wrong_at_the_bottom() -> None:
+    said = MlflowException("API request failed with a long story")
+    said.__context__ = OSError("retries exceeded")
+    said.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert tracking._reason(said) == "[Errno 111] Connection refused"
+    assert tracking._reason(TimeoutError()) == "TimeoutError"
+
+
 def test_a_server_that_is_gone_at_the_end_is_left_to_a_resume(
     ledger: StudyLedger, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,156 @@
+"""MLflow: one run a study, one run a trial, each as the journal says.
+
+A database in the folder is looked at in a copy, as MLflow cannot open one without writing.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from study.engine.doctor.finding import Finding, NotCheckedError, some
+from study.engine.doctor.subject import Subject
+from study.engine.record import StudyRecord
+from study.engine.tracked_runs import TrackedRun, tracked_runs
+from study.engine.tracking import SETTINGS
+from study.engine.tracking_address import check_tracking_uri, database, tracking_address
+from study.engine.tracking_runs import STATUS, server_errors, study_key
+from study.errors import InputError
+
+finding = partial(Finding, "mlflow")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Finds runs that are missing, doubled, RUNNING without a driver, or not as the journal is."""
+    record = subject.sound_record()
+    uri = tracking_address(subject.folder, subject.tracking_uri)
+    if uri is not None:
+        runs = _of_server(subject, uri)
+    elif subject.running:
+        raise NotCheckedError("the driver is writing mlflow.db")
+    elif subject.folder.mlflow.is_file():
+        try:
+            runs = _of_copy(subject)
+        except _DamagedError as error:
+            yield finding(
+                f"mlflow.db is damaged: {error}",
+                f"rm {subject.folder.mlflow}; then it is made anew by {subject.resume}",
+            )
+            return
+    elif not any("tracking" in event for event in subject.events):
+        raise NotCheckedError("there is no mlflow.db; say where with --tracking-uri")
+    else:
+        runs = []
+    yield from _one_of_each(subject, record, runs)
+    if not subject.running:
+        yield from _behind(subject, record, runs)
+
+
+class _DamagedError(Exception):
+    """A database that cannot be read."""
+
+
+def _of_server(subject: Subject, uri: str) -> list[TrackedRun]:
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    file = database(uri)
+    try:
+        check_tracking_uri(uri)
+        if file is not None and not file.is_file():
+            raise NotCheckedError(f"there is no database at {uri}")
+        return tracked_runs(uri, study_key(subject.folder))
+    except InputError as error:
+        raise NotCheckedError(str(error)) from None
+    except server_errors() as error:
+        raise NotCheckedError(f"MLflow at {uri} cannot be read: {error}") from None
+
+
+def _of_copy(subject: Subject) -> list[TrackedRun]:
+    database = subject.folder.mlflow
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / database.name
+        try:
+            for suffix in ("", "-journal", "-wal", "-shm"):  # What was not yet written through.
+                if Path(f"{database}{suffix}").is_file():
+                    shutil.copyfile(f"{database}{suffix}", f"{copy}{suffix}")
+        except OSError as error:
+            raise NotCheckedError(f"mlflow.db cannot be copied: {error}") from None
+        _check_database(copy)
+        return _read(f"sqlite:///{copy}", study_key(subject.folder))
+
+
+def _check_database(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    try:
+        [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise _DamagedError(str(error)) from None
+    finally:
+        connection.close()
+    if answer != "ok":
+        raise _DamagedError(answer.splitlines()[0])
+
+
+def _read(uri: str, key: str) -> list[TrackedRun]:
+    try:
+        return tracked_runs(uri, key)
+    except server_errors() as error:
+        raise _DamagedError(str(error).splitlines()[0]) from None
+
+
+def _one_of_each(
+    subject: Subject, record: StudyRecord, runs: list[TrackedRun]
+) -> Iterator[Finding]:
+    counts = Counter(run.trial for run in runs)
+    for trial, count in counts.items():
+        what = "the study" if trial is None else f"trial {trial}"
+        ids = [run.run_id for run in runs if run.trial == trial]
+        if count > 1:
+            mend = f"the emptier ones are deleted by {subject.resume}"
+            yield finding(f"{what} has {count} runs", mend, unfinished=True)
+        if trial is not None and trial not in record.trials:
+            yield finding(
+                f"there is a run of trial {trial}, which the journal does not know",
+                f"restore events.jsonl from a backup, or: mlflow runs delete --run-id {ids[0]}",
+            )
+
+
+def _behind(subject: Subject, record: StudyRecord, runs: list[TrackedRun]) -> Iterator[Finding]:
+    """What a driver that has ended should have left; `--resume` makes up for it."""
+    mend = f"it is made up for by {subject.resume}"
+    late = partial(finding, mend=mend, unfinished=True)
+    children = {run.trial: run for run in runs if run.trial in record.trials}
+    parent = next((run for run in runs if run.trial is None), None)
+    if parent is None and record.trials:
+        yield late("the study has no run")
+    if parent is not None and parent.status == "RUNNING":
+        yield late("the study's run is RUNNING, but no driver is at work")
+    missing = [number for number in record.trials if number not in children]
+    if missing:
+        yield late(f"{some(missing)} have no run")
+    left: dict[str, list[int]] = {}
+    for number, run in children.items():
+        trial = record.trials[number or 0]
+        if run.reports < len(trial.reports):
+            left.setdefault("lack reports", []).append(trial.number)
+        if run.reports > len(trial.reports):
+            yield finding(
+                f"the run of trial {number} has {run.reports} reports, the journal "
+                f"{len(trial.reports)}",
+                "restore events.jsonl from a backup: reports are missing there",
+            )
+        if trial.state == "running" and run.status == "RUNNING":
+            left.setdefault("are RUNNING, but no driver is at work", []).append(trial.number)
+        elif trial.state != "running" and run.status != STATUS[trial.state]:
+            words = f"are {run.status} in place of {STATUS[trial.state]}"
+            left.setdefault(words, []).append(trial.number)
+    for words, numbers in left.items():
+        yield late(f"the runs of {some(numbers)} {words}")
+    if parent is not None and record.winner is not None:
+        winner = str(record.winner["trial"])
+        if parent.winner != winner:
+            yield late(f"the study's run names trial {parent.winner} the winner, not {winner}")

@@ -1,0 +1,142 @@
+"""The trials as the journal tells them: whether each is a story without a gap, and who won."""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from study.engine.doctor.finding import Finding, some
+from study.engine.doctor.subject import ReadLedger, Subject
+from study.engine.journal import Event
+from study.engine.record import StudyRecord, TrialRecord
+from study.spec.space import trials_wanted
+
+STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
+finding = partial(Finding, "trials")
+EDITED = "restore events.jsonl from a backup: lines were lost, doubled or edited"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Finds trials whose events do not fit each other, and a winner that is none."""
+    record = subject.sound_record()
+    for trial in record.trials.values():
+        about = [e for e in subject.events if e.get("trial") == trial.number]
+        yield from _reports(trial)
+        yield from _end(trial, about)
+        if not subject.benchmark:
+            yield from _decisions(trial, about, subject)
+    yield from _unfinished(subject, record)
+    if not subject.benchmark and subject.spec is not None:
+        yield from _winner(subject)
+
+
+def _reports(trial: TrialRecord) -> Iterator[Finding]:
+    """Reports come as 1, 2, 3 and so on, at the steps of the plan."""
+    for place, report in enumerate(trial.reports, start=1):
+        if report["report"] != place:
+            yield finding(
+                f"trial {trial.number}: reports must come as 1, 2, 3 and so on, but report "
+                f"{report['report']} is number {place}",
+                EDITED,
+            )
+            return
+    planned = trial.reports_planned
+    if len(trial.reports) > planned:
+        yield finding(
+            f"trial {trial.number}: has {len(trial.reports)} reports of {planned} planned", EDITED
+        )
+        return
+    for report in trial.reports:
+        step = math.ceil(report["report"] * trial.total_steps / planned)
+        if report["step"] != step:
+            yield finding(
+                f"trial {trial.number}: report {report['report']} of {planned} must come at step "
+                f"{step} of {trial.total_steps}, but came at step {report['step']}",
+                EDITED,
+            )
+            return
+
+
+def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:
+    """A trial ends once, and then it is over."""
+    kinds = [event["event"] for event in about]
+    if kinds.count("ended") > 1:
+        yield finding(f"trial {trial.number}: ended {kinds.count('ended')} times", EDITED)
+    elif "ended" in kinds:
+        after = set(kinds[kinds.index("ended") + 1 :]) & {"report", "decision", "crashed"}
+        if after:
+            yield finding(
+                f"trial {trial.number}: goes on after its end, with `{min(after)}`", EDITED
+            )
+    if trial.state not in ("running", *STATE_AFTER.values()):
+        yield finding(f"trial {trial.number}: has the unknown state {trial.state!r}", EDITED)
+
+
+def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iterator[Finding]:
+    """Every report has one decision, and the trial's end is that of the last."""
+    decided = [decision["report"] for decision in trial.decisions]
+    reports = [report["report"] for report in trial.reports]
+    if decided != reports[: len(decided)]:
+        yield finding(
+            f"trial {trial.number}: every report must have its decision, but reports {reports} "
+            f"have decisions about {decided}",
+            EDITED,
+        )
+        return
+    last = trial.decisions[-1]["decision"] if trial.decisions else None
+    open_ = reports[len(decided) :]
+    if len(open_) > 1 or (open_ and (trial.state != "running" or last in STATE_AFTER)):
+        yield finding(f"trial {trial.number}: nothing was decided about reports {open_}", EDITED)
+    elif open_ and not subject.running:
+        yield finding(
+            f"trial {trial.number}: nothing was decided about its last report",
+            f"it is decided by {subject.resume}",
+            unfinished=True,
+        )
+    if trial.state == "running" and last in STATE_AFTER and not subject.running:
+        yield finding(
+            f"trial {trial.number}: it was decided to {last} it, but it has not ended",
+            f"it is ended by {subject.resume}",
+            unfinished=True,
+        )
+    elif trial.state != "running" and trial.state != STATE_AFTER.get(last or "", "failed"):
+        yield finding(
+            f"trial {trial.number}: ended as {trial.state}, but the last decision was {last}",
+            EDITED,
+        )
+
+
+def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
+    """What is left to do while nobody does it."""
+    if subject.running:
+        return
+    running = [trial.number for trial in record.in_state("running")]
+    wanted = len(record.trials) if subject.spec is None else trials_wanted(subject.spec)
+    if running or len(record.trials) < wanted:
+        left = f", {some(running)} unfinished" if running else ""
+        yield finding(
+            f"no driver is at work, but {len(record.trials)} of {wanted} trials were "
+            f"created{left}",
+            subject.resume,
+            unfinished=True,
+        )
+
+
+def _winner(subject: Subject) -> Iterator[Finding]:
+    """The winner is the best trial that had completed when it was chosen."""
+    assert subject.spec is not None
+    ledger = ReadLedger(subject.folder, subject.spec, StudyRecord(subject.spec.objective))
+    for event in subject.events:
+        best = ledger.best() if event["event"] == "winner" else None
+        ledger.record.apply(event)
+        if event["event"] == "winner" and (best is None or best.number != event["trial"]):
+            found = "none was complete" if best is None else f"trial {best.number} was best"
+            yield finding(f"trial {event['trial']} was made the winner when {found}", EDITED)
+    best, winner = ledger.best(), ledger.record.winner
+    if subject.running or not ledger.complete or best is None:
+        return
+    if winner is None or winner["trial"] != best.number:
+        yield finding(
+            f"all trials have ended, but the best, trial {best.number}, was not made the winner",
+            f"it is measured on the test split by {subject.resume}",
+            unfinished=True,
+        )
