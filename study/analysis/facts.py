@@ -56,7 +56,7 @@ def warm_start(study: StudyData) -> Rows:
         return []
     reasons = [f"{count} left out: {why}" for why, count in event["left_out"].items()]
     differs = [f"not as there: {', '.join(event['differs'])}"] if event["differs"] else []
-    count = len(event["trials"])
+    count = len(event["results"])
     text = [f"{count} results of {event['source']}, for the sampler alone", *reasons, *differs]
     return [("warm start", "; ".join(text))]
 

@@ -9,7 +9,7 @@ report are derived from it. Events and their fields:
     resumed   tracking, created_with
     grown     trials, changes (texts), spec (the YAML as it is from now on), fixed (values of the
               earlier trials in leaves that are searched only now), space (whether domains grew)
-    warm_start  source (the folder of an earlier study), trials (of each: trial, params, state,
+    warm_start  source (the folder of an earlier study), results (of each: trial, params, state,
               values of the objectives, steps ([step, score] pairs), violations), left_out
               (reason -> how many), differs (settings that are not as they were there)
     created   trial, params, point (the place of the spec's point that it tries, or null),

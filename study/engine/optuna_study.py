@@ -47,7 +47,7 @@ def rebuild_study(record: StudyRecord, space: Space, goals: Goals) -> optuna.Stu
 
 def earlier_trials(record: StudyRecord) -> list[dict[str, Any]]:
     """Returns the trials that the record took over from an earlier study."""
-    return list(record.warm_start["trials"]) if record.warm_start else []
+    return list(record.warm_start["results"]) if record.warm_start else []
 
 
 def _frozen_earlier(earlier: dict[str, Any], space: Space, goals: Goals) -> FrozenTrial:

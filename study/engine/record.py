@@ -155,7 +155,7 @@ class StudyRecord:
             case "grown":
                 for trial in self.trials.values():
                     _grow(trial, event)
-                for earlier in self.warm_start["trials"] if self.warm_start else ():
+                for earlier in self.warm_start["results"] if self.warm_start else ():
                     earlier["params"] = event["fixed"] | earlier["params"]
             case "resumed":
                 for trial in self.in_state("running"):
@@ -214,7 +214,7 @@ def in_words(warm_start: Event) -> str:
     """Says how many results of which study were taken over."""
     left_out = sum(warm_start["left_out"].values())
     others = f" ({left_out} more do not fit)" if left_out else ""
-    return f"{len(warm_start['trials'])} results of {warm_start['source']}{others}"
+    return f"{len(warm_start['results'])} results of {warm_start['source']}{others}"
 
 
 def _grow(trial: TrialRecord, event: Event) -> None:

@@ -22,7 +22,7 @@ from study.spec.points import fit
 from study.spec.samplers import LEARNING
 
 Earlier = dict[str, Any]
-"""The fields of the event `warm_start`: source, trials, left_out (reason -> trials), differs."""
+"""The fields of the event `warm_start`: source, results, left_out (reason -> trials), differs."""
 
 
 def earlier_results(path: Path, source: Path, spec: StudySpec) -> Earlier | None:
@@ -63,13 +63,13 @@ def _read(source: Path, spec: StudySpec) -> Earlier:
             f"is {before.search.metric} and here {spec.search.metric}; change search.metric, or "
             "leave the option out"
         )
-    trials, left_out = [], Counter[str]()
+    results, left_out = [], Counter[str]()
     for trial in _record_of(folder, before.objective).in_state("complete", "pruned"):
         try:
-            trials.append(_taken_over(trial, before, spec))
+            results.append(_taken_over(trial, before, spec))
         except ValueError as error:
             left_out[str(error)] += 1
-    if not trials:
+    if not results:
         why = "; ".join(f"{count} trials: {reason}" for reason, count in left_out.items())
         raise InputError(
             f"--warm-start {source}: must have results in this space, but has none"
@@ -77,7 +77,7 @@ def _read(source: Path, spec: StudySpec) -> Earlier:
         )
     return {
         "source": str(source),
-        "trials": trials,
+        "results": results,
         "left_out": dict(left_out),
         "differs": _differences(before, spec),
     }

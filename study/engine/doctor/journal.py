@@ -9,6 +9,7 @@ from study.engine.journal import Event
 
 FIELDS = {
     "study": ("version", "name"),
+    "warm_start": ("source", "results", "left_out", "differs"),
     "grown": ("trials", "changes", "spec", "fixed", "space"),
     "created": (
         *("trial", "params", "settings", "seeds"),
@@ -24,10 +25,12 @@ FIELDS = {
 COUNTS = ("version", "trials", "total_steps", "reports", "report", "step", "attempt")
 KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("trial", *COUNTS), int),
-    **dict.fromkeys(("params", "settings", "seeds", "optuna", "metrics", "fixed"), dict),
+    **dict.fromkeys(
+        ("params", "settings", "seeds", "optuna", "metrics", "fixed", "left_out"), dict
+    ),
     **dict.fromkeys(("dev", "test"), dict),
-    **dict.fromkeys(("name", "spec", "reason", "decision", "state"), str),
-    "changes": list,
+    **dict.fromkeys(("name", "spec", "reason", "decision", "state", "source"), str),
+    **dict.fromkeys(("changes", "results", "differs"), list),
     "space": bool,
     "cutoff": (int, float, type(None)),
 }

@@ -80,5 +80,5 @@ def _is_torn(file: Path) -> bool:
 def _key(trial: Any) -> str:
     """All that Optuna knows of a trial but when it was and what it is called."""
     values = {str(step): value for step, value in trial.intermediate_values.items()}
-    told = [trial.state.name, trial.values, trial.params, values]
+    told = [trial.state.name, trial.values, trial.params, values, trial.constraints]
     return json.dumps(told, sort_keys=True)

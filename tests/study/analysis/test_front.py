@@ -109,8 +109,9 @@ def test_a_study_in_which_nothing_is_feasible_says_what_comes_nearest(tmp_path: 
 
 
 def test_the_page_says_which_results_a_study_began_with(study: MadeStudy) -> None:
+    left_out = {"p outside its domain": 3}
     study.note(
-        "warm_start", source="/runs/before", trials=[{}, {}], left_out={"p outside its domain": 3},
+        "warm_start", source="/runs/before", results=[{}, {}], left_out=left_out,
         differs=["task", "steps"],
     )  # fmt: skip
     assert (

@@ -143,8 +143,8 @@ def test_what_is_not_in_the_space_is_left_out_and_counted(
 ) -> None:
     ledger = open_ledger("adapter.p={type: float, low: 0.0, high: 0.2}", "adapter.b0=6")
     earlier = take_over(ledger, before.folder.path)
-    assert [trial["trial"] for trial in earlier["trials"]] == [0]
-    assert earlier["trials"][0]["params"] == {"bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
+    assert [trial["trial"] for trial in earlier["results"]] == [0]
+    assert earlier["results"][0]["params"] == {"bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
     assert earlier["left_out"] == {
         "b0 is fixed here, at another value": 1,
         "p outside its domain": 1,
@@ -159,7 +159,7 @@ def test_a_setting_that_was_fixed_has_its_value(
 ) -> None:
     searched = "adapter.beta1={type: float, low: 0.6, high: 0.9}"
     earlier = take_over(open_ledger(searched, "training.steps=80"), before.folder.path)
-    assert earlier["trials"][0]["params"]["beta1"] == 0.85
+    assert earlier["results"][0]["params"]["beta1"] == 0.85
     assert earlier["differs"] == ["steps"]
     assert suggestions(open_ledger(searched, "training.steps=80"), 1)
 
