@@ -91,7 +91,8 @@ def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
         text = "there is no best.yaml" if missing else f"best.yaml cannot be read: {error}"
         yield finding(text, mend, unfinished=missing)
         return
-    wanted = alone(resolve(ledger.spec, ledger.record.trials[winner["trial"]].params))
+    trial = ledger.record.trials[winner["trial"]]
+    wanted = alone(resolve(ledger.spec, trial.params, trial.seeds))
     left_out = {"resources"}
     if found.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
         yield finding(

@@ -16,8 +16,8 @@ from study.engine.doctor.finding import Finding
 from study.engine.doctor.subject import read_subject
 from study.engine.folder import StudyFolder, open_folder
 from study.engine.ledger import StudyLedger
+from study.engine.optuna_study import Mirror
 from study.engine.results import write_best_spec, write_trials
-from study.engine.search import Mirror
 from study.engine.stopping import Scheduler
 from study.engine.tracking import Tracker
 from study.spec import dump_spec, load_spec, resolve
@@ -89,7 +89,7 @@ def close(study: Study, status: str) -> None:
     """What a driver leaves at its end."""
     ledger, _ = study
     Mirror(ledger, distributions(ledger.spec))
-    write_trials(ledger.folder, ledger.record)
+    write_trials(ledger)
     Tracker(ledger.folder, None, ledger.folder.path.name).close(ledger.record, status)
 
 
