@@ -64,8 +64,10 @@ def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES)
 def _connect(address: str | None, store_bytes: int | None) -> None:
     common = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        # A local head that has died does not come back; the driver ends, to be resumed.
+        # A local head that has died does not come back; the driver ends, to be resumed. One that
+        # is slow to answer, on a machine with much else to do, is not dead.
         os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
+        os.environ.setdefault("RAY_health_check_failure_threshold", "100")
         # "local" keeps Ray from joining a cluster that happens to run on this machine.
         ray.init(
             address="local",
