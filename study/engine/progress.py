@@ -16,7 +16,9 @@ from study.engine.record import StudyRecord, TrialRecord
 from study.spec.goals import Constraint
 
 ROWS = 12
-"""Trials shown at a time: those running and the latest to end."""
+"""Trials shown at a time: those running, then the latest to end."""
+REDRAWN_EVERY = 3.0
+"""Seconds. Drawing a table costs some 10 ms, which the driver has better use for."""
 
 
 class Progress:
@@ -47,7 +49,9 @@ class Progress:
         self.constraints = constraints
         self._started = time.time()
         self._record = StudyRecord(metric)
-        self._live = Live(console=console, refresh_per_second=2, get_renderable=self._table)
+        self._live = Live(
+            console=console, refresh_per_second=1 / REDRAWN_EVERY, get_renderable=self._table
+        )
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
@@ -113,7 +117,7 @@ class Progress:
         running = [t for t in trials if t.state == "running"]
         ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
         room = max(0, ROWS - len(running))
-        for trial in [*ended[len(ended) - min(room, len(ended)) :], *running]:
+        for trial in [*ended[len(ended) - min(room, len(ended)) :], *running[:ROWS]]:
             value = "" if trial.value is None else f"{trial.value:.4f}"
             table.add_row(
                 str(trial.number),
@@ -123,6 +127,8 @@ class Progress:
                 *map(_short, self._cells(trial).values()),
                 style={"running": "bold", "pruned": "dim", "failed": "red"}.get(trial.state),
             )
+        if len(running) > ROWS:
+            table.caption = f"and {len(running) - ROWS} more that are running"
         return table
 
 

@@ -102,9 +102,8 @@ class OptunaSearcher(Dispatcher):
         return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
 
     def _told(self, trial: TrialRecord) -> None:
-        asked = optuna.trial.Trial(
-            self._study, self._study.trials[self._first + trial.number]._trial_id
-        )
+        known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
+        asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)
         self._mirror.add(trial)
 

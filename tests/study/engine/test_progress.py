@@ -1,4 +1,4 @@
-"""The live table: the running trials are always on it, and as many ended ones as there is room."""
+"""The live table: running trials first, and as many ended ones as there is room."""
 
 import io
 
@@ -11,7 +11,7 @@ from study.engine.progress import ROWS, Progress
 
 @pytest.mark.parametrize("running", [0, 1, ROWS - 1, ROWS, ROWS + 4])
 @pytest.mark.parametrize("ended", [0, 3, 40])
-def test_the_table_has_all_running_trials_and_few_others(
+def test_the_table_has_running_trials_and_fills_up_with_others(
     open_ledger: OpenLedger, running: int, ended: int
 ) -> None:
     ledger = open_ledger()
@@ -28,5 +28,8 @@ def test_the_table_has_all_running_trials_and_few_others(
         maximize=True,
     )
     progress(ledger.journal.read()[-1], ledger.record)
-    shown = progress._table().row_count
-    assert shown == max(running, min(ROWS, ended + running))
+    table = progress._table()
+    assert table.row_count == min(ROWS, ended + running)
+    states = list(table.columns[1].cells)
+    assert states.count("running") == min(ROWS, running)
+    assert table.caption == ("and 4 more that are running" if running > ROWS else None)
