@@ -1,5 +1,6 @@
 """The command: exit status, one clear line for bad input, interruption and resume."""
 
+import errno
 import json
 import os
 import shutil
@@ -163,6 +164,23 @@ def test_an_interruption_before_the_study_began_offers_no_resume(
     assert "--set 'adapter.p={a: 1}' --resume" in capsys.readouterr().out
 
 
+def test_a_full_disk_is_told_with_the_way_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "smoke").mkdir()
+    (tmp_path / "smoke" / "spec.yaml").touch()
+
+    def full(arguments: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/smoke/events.jsonl")
+
+    arguments = command.parse(["--space", "smoke", "--storage", str(tmp_path)])
+    assert command.answer("study.run", full, arguments) == 1
+    said = capsys.readouterr()
+    assert "events.jsonl cannot be written: No space left on device" in said.err
+    assert "make room" in said.out
+    assert "--resume" in said.out
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*arguments: object) -> None:
         raise ZeroDivisionError
@@ -283,31 +301,18 @@ def output(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.mark.ray
-def test_ctrl_c_stops_cleanly_and_a_resume_finishes_without_doing_anything_twice(
-    tmp_path: Path,
-) -> None:
-    process = start(tmp_path)
-    wait_for_reports(tmp_path, process, 2)
-    process.send_signal(signal.SIGINT)
-    said = output(process)
-    assert process.returncode == 130, said
-    assert "--resume" in said
-    assert "Traceback" not in said
-    before = events(tmp_path)
-
-    assert start_and_wait(tmp_path, "--resume") == 0
-    after = events(tmp_path)
-    assert after[: len(before)] == before
-    assert_sound(after, trials=4)
-
-
-@pytest.mark.ray
-def test_a_killed_driver_loses_nothing_that_was_reported(tmp_path: Path) -> None:
-    process = start(tmp_path)
-    wait_for_reports(tmp_path, process, 2)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    before = events(tmp_path)
+def test_ctrl_c_and_sigterm_stop_cleanly_and_a_resume_does_nothing_twice(tmp_path: Path) -> None:
+    before: list[dict[str, Any]] = []
+    for interruption, reports in ((signal.SIGINT, 2), (signal.SIGTERM, 5)):
+        process = start(tmp_path, *(["--resume"] if before else []))
+        wait_for_reports(tmp_path, process, reports)
+        process.send_signal(interruption)
+        said = output(process)
+        assert process.returncode == 130, said
+        assert "--resume" in said
+        assert "Traceback" not in said
+        assert events(tmp_path)[: len(before)] == before
+        before = events(tmp_path)
 
     assert start_and_wait(tmp_path, "--resume") == 0
     after = events(tmp_path)

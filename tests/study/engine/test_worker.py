@@ -16,6 +16,7 @@ from study.engine.worker import TrialWorker
 from study.models.inspect import BackboneInfo
 from study.spec import StudySpec, dump_spec, load_spec
 from study.training.encoded import EncodedTask
+from study.training.trial import Trial
 
 ONE = Resources(cpus=1, gpus=0.0, concurrent=1)
 
@@ -171,3 +172,81 @@ def test_reports_that_rungs_compare_say_what_the_final_budget_would_score(
     for looked, expected in zip((first, second, last), unlooked, strict=True):
         kept = {k: v for k, v in scores(looked).items() if not k.endswith("at_bT")}
         assert kept == expected
+
+
+SHORT = {
+    "cuda": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore"),
+    "cpu": RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate"),
+    "python": MemoryError(),
+}
+
+
+@pytest.mark.parametrize("where", SHORT)
+def test_a_trial_for_which_memory_does_not_suffice_fails_and_the_next_one_runs(
+    prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    worker = start(prepared, folder, _config())
+    worker.step()
+
+    def too_much(trial: Trial, step: int) -> float:
+        raise SHORT[where]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trial, "train_until", too_much)
+        failed = worker.step()
+    assert failed["failure"].startswith("out of memory: ")
+    assert worker.trial is None
+    assert worker.step()["failure"] == failed["failure"], "it has no trial to go on with"
+    assert worker.reset_config(_next(1))
+    assert scores(worker.step()) == scores(
+        start(prepared, folder, _config() | {"trial": 2}).step()
+    )
+
+
+def test_memory_that_does_not_suffice_for_a_model_leaves_the_backbone_fit_for_the_next_one(
+    prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = start(prepared, folder, _config())
+    before = worker.step()
+
+    def too_large(*arguments: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    for place in ("study.training.trial.make_optimizer", "torch.nn.Module.to"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, too_large)
+            worker.reset_config(_next(1))
+        assert worker.step()["failure"] == "out of memory: CUDA out of memory.", place
+    worker.reset_config(_next(2))
+    assert scores(worker.step()) == scores(before)
+
+
+def test_an_error_that_is_not_about_memory_stays_an_error(
+    prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = start(prepared, folder, _config())
+
+    def bug(trial: Trial, step: int) -> float:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(Trial, "train_until", bug)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        worker.step()
+
+
+def test_a_damaged_checkpoint_costs_one_report_and_is_told(
+    prepared: Any, folder: StudyFolder, tmp_path: Path
+) -> None:
+    whole = start(prepared, open_folder(tmp_path / "whole", dump_spec(prepared[0])), _config())
+    expected = [scores(whole.step()) for _ in range(3)]
+    first = start(prepared, folder, _config())
+    first.step(), first.step()
+    folder.checkpoint(0).write_bytes(b"half of a checkp")
+    second = start(prepared, folder, _config())
+    results = [second.step() for _ in range(3)]
+    assert "is damaged and was set aside" in results[0]["warnings"][0]
+    assert [scores(r | {"warnings": []}) for r in results] == expected
+
+
+def _next(trial: int) -> dict[str, Any]:
+    return _config() | {"trial": trial, "seeds": SEEDS, "assigned": time.time()}
