@@ -21,10 +21,12 @@ Map, in the order in which a study meets them:
     tracking.py   MLflow, brought up to date with the record by a thread: the driver never waits
     tracking_runs.py  what MLflow holds of a study: runs adopted or created, and what they lack
     tracking_address.py  where a study is tracked, and whether something answers there
+    tracked_runs.py  what MLflow holds of a study, for whoever only looks
     progress.py   the live table
     execution.py  the Tuner that ties them together
     results.py    trials.csv, pareto.csv, best.yaml, best/: what is left when the study is done
     summary.py    what the terminal says then
+    doctor/       whether all these files agree: python -m study.doctor
     session.py    one run of the driver, from the checked input to the last file
     benchmark/    many cells in place of one space: python -m study.benchmark
 """

@@ -25,7 +25,7 @@ def write_trials(ledger: StudyLedger) -> None:
     rows = trial_rows(ledger.record, ledger.goals)
     write_rows(ledger.folder.trials, rows)
     if len(ledger.goals.objectives) > 1:
-        front = [row for row in rows if row.get("on_front") == "yes"]
+        front = [rows[trial.number] for trial in ledger.record.front(ledger.goals)]
         write_rows(ledger.folder.pareto, front, always=("trial",))
 
 

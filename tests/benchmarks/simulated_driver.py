@@ -1,7 +1,13 @@
-"""The driver of a study without Ray: searcher, scheduler, ledger and listeners, fed by hand."""
+"""The driver of a study without Ray and without training: what is left is the study itself.
 
+Searcher, scheduler, ledger and listeners are the real ones; reports are made up and handed over as
+Ray would do it, one after the other or at their time.
+"""
+
+import heapq
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +21,7 @@ from study.engine.search import OptunaSearcher
 from study.engine.stopping import Scheduler
 from study.spec import StudySpec, dump_spec, load_spec
 
-REPORTS = 8
+STEPS_A_REPORT = 20
 METRICS = (
     *("dev_auc", "dev_f1", "dev_accuracy", "dev_loss", "adapter_parameters", "kept_parameters"),
     *("head_parameters", "trainable_parameters", "train_seconds", "peak_memory_gib", "budget"),
@@ -24,9 +30,10 @@ METRICS = (
 """What a report says beside the deciding metric and the training loss."""
 
 
-def driver_spec(trials: int, *overrides: str) -> StudySpec:
-    """The main space with `trials` trials of 8 reports."""
-    settings = (f"search.trials={trials}", f"training.reports={REPORTS}", *overrides)
+def driver_spec(trials: int, reports: int, *overrides: str) -> StudySpec:
+    """The main space with `trials` trials of `reports` reports."""
+    steps = f"training.steps={STEPS_A_REPORT * reports}"
+    settings = (f"search.trials={trials}", f"training.reports={reports}", steps, *overrides)
     return load_spec("adalora_rs", settings)
 
 
@@ -40,53 +47,77 @@ def open_ledger(path: Path, spec: StudySpec) -> StudyLedger:
 
 
 def plan(resolved: StudySpec) -> tuple[int, int]:
-    """Steps and reports of every trial."""
-    return 20 * REPORTS, REPORTS
+    """Steps and reports of a trial."""
+    return int(resolved.training.steps or 0), int(resolved.training.reports)
+
+
+def report_of(spec: StudySpec, report: int, quality: float, noise: float) -> dict[str, Any]:
+    """A report as a worker sends it: a score that rises to `quality`, and all the rest."""
+    score = quality * report / spec.training.reports + 0.05 * noise
+    values = dict.fromkeys(METRICS, score) | {spec.objective: score, "train_loss": 0.5}
+    result = {f"metrics/{name}": value for name, value in values.items()}
+    return result | {
+        "report": report,
+        "step": STEPS_A_REPORT * report,
+        spec.objective: score,
+    }
+
+
+@dataclass(order=True)
+class _Running:
+    due: float
+    number: int
+    trial: Any = field(compare=False)
+    quality: float = field(compare=False)
+    report: int = field(default=0, compare=False)
 
 
 class Driver:
-    """Runs trials as Ray Tune would, `concurrent` at once, each report at the next chance."""
+    """Ray Tune's part. `every` is the seconds between the reports of a trial, 0 for at once."""
 
     def __init__(self, ledger: StudyLedger, concurrent: int) -> None:
         self.ledger = ledger
         self.searcher = OptunaSearcher(ledger, plan)
         self.scheduler = Scheduler(ledger)
         self.concurrent = concurrent
+        self.every = 0.0
         self.reports = 0
+        self.suggestions = 0
+        self._running: list[_Running] = []
         self._draw = np.random.default_rng(0)
 
+    def pace(self, every: float) -> None:
+        """From now on each trial reports every so many seconds, trials evenly out of step."""
+        self.every, now = every, time.monotonic()
+        for place, one in enumerate(self._running):
+            one.due = now + every * place / len(self._running)
+        heapq.heapify(self._running)
+
     def run(self) -> Iterator[int]:
-        """Yields the number of each trial when it has ended."""
-        running: list[dict[str, Any]] = []
-        names = iter(range(10**9))
-        while True:
-            while len(running) < self.concurrent:
-                name = f"ray-{next(names)}"
-                suggestion = self.searcher.suggest(name)
-                if not isinstance(suggestion, dict):
-                    break
-                trial = SimpleNamespace(config=suggestion, trial_id=name)
-                self.scheduler.on_trial_add(None, trial)
-                running.append({"trial": trial, "report": 0, "quality": self._draw.random()})
-            if not running:
-                return
-            for one in list(running):
-                if self._report(one) == TrialScheduler.STOP:
-                    running.remove(one)
-                    self.searcher.on_trial_complete(one["trial"].trial_id, {})
-                    yield one["trial"].config["trial"]
+        """Yields the number of a trial whenever one has reported."""
+        while self._fill():
+            one = heapq.heappop(self._running)
+            time.sleep(max(0.0, one.due - time.monotonic()) if self.every else 0.0)
+            one.report += 1
+            one.due += self.every or 1.0
+            self.reports += 1
+            result = report_of(self.ledger.spec, one.report, one.quality, self._draw.random())
+            if self.scheduler.on_trial_result(None, one.trial, result) == TrialScheduler.STOP:
+                self.searcher.on_trial_complete(one.trial.trial_id, {})
+            else:
+                heapq.heappush(self._running, one)
+            yield one.number
 
-    def _report(self, one: dict[str, Any]) -> str:
-        one["report"] += 1
-        self.reports += 1
-        score = one["quality"] * one["report"] / REPORTS + 0.05 * self._draw.random()
-        values = dict.fromkeys(METRICS, score) | {"dev_mcc": score, "train_loss": 0.5}
-        result = {f"metrics/{name}": value for name, value in values.items()}
-        result |= {"report": one["report"], "step": 20 * one["report"], "dev_mcc": score}
-        self.searcher.on_trial_result(one["trial"].trial_id, result)
-        return str(self.scheduler.on_trial_result(None, one["trial"], result))
-
-
-def cpu_seconds() -> float:
-    """CPU time of this process, all threads."""
-    return time.process_time()
+    def _fill(self) -> bool:
+        while len(self._running) < self.concurrent:
+            name = f"simulated-{self.suggestions}"
+            suggestion = self.searcher.suggest(name)
+            if not isinstance(suggestion, dict):
+                break
+            self.suggestions += 1
+            trial = SimpleNamespace(config=suggestion, trial_id=name)
+            self.scheduler.on_trial_add(None, trial)
+            due = time.monotonic() + self.every if self.every else 0.0
+            one = _Running(due, suggestion["trial"], trial, self._draw.random())
+            heapq.heappush(self._running, one)
+        return bool(self._running)

@@ -25,13 +25,20 @@ def write_results(
 
     A run that has not begun is `planned`, or `unavailable` where weights or data cannot be had.
     """
-    stands = standing(record)
-    rows = [_row(run, stands.get(run.key), lacking(run)) for run in runs]
-    write_rows(folder.results, rows, ALWAYS)
+    write_rows(folder.results, _rows(runs, record, lacking), ALWAYS)
 
 
 def rebuild_results(folder: StudyFolder) -> None:
     """Writes results.csv from spec.yaml and the journal alone.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    write_rows(folder.results, result_rows(folder), ALWAYS)
+
+
+def result_rows(folder: StudyFolder) -> list[dict[str, Any]]:
+    """Returns the rows of results.csv from spec.yaml and the journal alone.
 
     Raises:
         InputError: one of them is damaged.
@@ -42,7 +49,12 @@ def rebuild_results(folder: StudyFolder) -> None:
     for event in events:
         lacking = event.get("unavailable", lacking)
     record = StudyRecord.of(events, OBJECTIVE)
-    write_results(folder, runs, record, lambda run: lacking.get(run.cell.named))
+    return _rows(runs, record, lambda run: lacking.get(run.cell.named))
+
+
+def _rows(runs: Sequence[Run], record: StudyRecord, lacking: Lacking) -> list[dict[str, Any]]:
+    stands = standing(record)
+    return [_row(run, stands.get(run.key), lacking(run)) for run in runs]
 
 
 def _row(run: Run, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def _of_unfinished(subject: Subject, trial: TrialRecord) -> Iterator[Finding]:
                 f"its beginning, to the same values; {subject.resume}",
             )
             continue
-        yield from _content(subject, trial, file, report, params)
+        if not damaged:
+            yield from _content(subject, trial, file, report, params)
         return
     if trial.reports and not subject.running and not damaged:
         yield finding(

@@ -21,7 +21,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Finds a damaged spec.yaml, a table that is not of this journal, and a full disk."""
     yield from _spec(subject)
     yield from _disk(subject)
-    if not subject.running and not subject.benchmark and subject.record is not None:
+    if not subject.running and subject.record is not None:
         yield from _table(subject)
 
 
@@ -75,33 +75,44 @@ def _disk(subject: Subject) -> Iterator[Finding]:
 
 
 def _table(subject: Subject) -> Iterator[Finding]:
-    if subject.spec is None:
+    if subject.spec is None and not subject.benchmark:
         return
-    # Imported here: Ray and torch take seconds.
-    from study.engine.results import trial_rows
-
-    wanted = [_as_text(row) for row in trial_rows(subject.sound_record(), subject.spec.goals)]
-    file = subject.folder.trials
+    file, what = (
+        (subject.folder.results, "row") if subject.benchmark else (subject.folder.trials, "trial")
+    )
+    wanted = [_as_text(row) for row in _rows(subject)]
     mend = f"it is written by {subject.resume}"
     if not file.is_file():
         if wanted:
-            yield finding("there is no trials.csv", mend, unfinished=True)
+            yield finding(f"there is no {file.name}", mend, unfinished=True)
         return
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             found = [_as_text(row) for row in csv.DictReader(opened)]
     except (csv.Error, ValueError) as error:
-        yield finding(f"trials.csv cannot be read: {error}", mend)
+        yield finding(f"{file.name} cannot be read: {error}", mend)
         return
     if len(found) > len(wanted):
-        yield finding(f"trials.csv has {len(found)} rows for {len(wanted)} trials", mend)
+        yield finding(f"{file.name} has {len(found)} rows in place of {len(wanted)}", mend)
     differ = [n for n, row in enumerate(wanted) if n >= len(found) or found[n] != row]
     if differ:
         yield finding(
-            f"trials.csv does not have what the journal has of {some(differ)}",
+            f"{file.name} does not have what the journal has of {some(differ, what)}",
             mend,
             unfinished=True,
         )
+
+
+def _rows(subject: Subject) -> list[dict[str, Any]]:
+    # Imported here: Ray and torch take seconds.
+    if subject.benchmark:
+        from study.engine.benchmark.results import result_rows
+
+        return result_rows(subject.folder)
+    from study.engine.results import trial_rows
+
+    ledger = subject.ledger()
+    return trial_rows(ledger.record, ledger.goals)
 
 
 def _as_text(row: dict[Any, Any]) -> dict[str, str]:

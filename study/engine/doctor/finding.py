@@ -21,8 +21,8 @@ class NotCheckedError(Exception):
     """A group of checks does not apply, or cannot be made at present; the message says why."""
 
 
-def some(numbers: list[int], most: int = 8) -> str:
-    """Lists numbers in words: `trial 3`, `trials 3, 4 and 2 more`."""
-    listed = ", ".join(map(str, numbers[:most]))
-    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
-    return f"trial{'s' if len(numbers) > 1 else ''} {listed}{more}"
+def some(numbers: list[int], what: str = "trial") -> str:
+    """Lists numbers in words: `trial 3`, `trials 3, 4`; no more than eight of them."""
+    listed = ", ".join(map(str, numbers[:8]))
+    more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""
+    return f"{what}{'s' if len(numbers) > 1 else ''} {listed}{more}"

@@ -27,6 +27,8 @@ finding = partial(Finding, "mlflow")
 def check(subject: Subject) -> Iterator[Finding]:
     """Finds runs that are missing, doubled, RUNNING without a driver, or not as the journal is."""
     record = subject.sound_record()
+    if not subject.lines:
+        raise NotCheckedError("nothing has happened in this study yet")
     uri = tracking_address(subject.folder, subject.tracking_uri)
     if uri is not None:
         runs = _of_server(subject, uri)

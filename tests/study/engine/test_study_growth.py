@@ -84,6 +84,8 @@ def test_more_trials_and_wider_domains_are_growth(
         ("search.sampler={name: random}", "search.sampler: "),
         ("scheduler.name=none", "scheduler.name: asha -> none"),
         ("seeds.mask=2", "seeds.mask: 0 -> 2"),
+        ("constraints.peak_memory_gib='<= 16'", "constraints.peak_memory_gib: none -> <= 16"),
+        ("objectives=[maximize dev_mcc, minimize kept]", "objectives: [] -> [maximize dev_mcc, "),
         ("task.seed=1", "task.seed: 0 -> 1"),
         ("backbone.dtype=bfloat16", "backbone.dtype: float32 -> bfloat16"),
         ("training.group_by_length=true", "training.group_by_length: false -> true"),
@@ -220,6 +222,28 @@ def test_every_sampler_goes_on_in_a_grown_space(open_ledger: OpenLedger, sampler
     resumed = run_to(open_ledger(*grown), 8)
     assert all(params["beta1"] == 0.85 for params in resumed[:4])
     assert len({params["beta1"] for params in resumed[4:]} - {0.85}) > 1
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+def test_points_that_are_added_are_tried_next(open_ledger: OpenLedger, sampler: str) -> None:
+    setting = f"search.sampler={SAMPLERS[sampler]}"
+    run_to(open_ledger(setting, "points=[{p: 0.01}]"), 3)
+    more = (setting, "search.trials=8", "points=[{p: 0.01}, {p: 0.02}, {p: 0.03}]")
+    ledger = open_ledger(*more)
+    grow(ledger)
+    [event] = [e for e in ledger.journal.read() if e["event"] == "grown"]
+    assert "points: 1 -> 3" in event["changes"]
+    run_to(ledger, 4)
+    params = run_to(open_ledger(*more), 6)
+    assert [p["p"] for p in params if p["p"] in (0.01, 0.02, 0.03)] == [0.01, 0.02, 0.03]
+    assert [params[number]["p"] for number in (0, 3, 4)] == [0.01, 0.02, 0.03]
+
+
+def test_points_may_not_be_changed_or_taken_back(read_spec: ReadSpec) -> None:
+    before = read_spec("points=[{p: 0.01}, {p: 0.02}]")
+    for points in ("[{p: 0.01}]", "[{p: 0.02}, {p: 0.01}]", "[{p: 0.01}, {p: 0.03}]"):
+        [refused] = growth(before, read_spec(f"points={points}")).refused
+        assert refused.startswith("points: ")
 
 
 def test_a_wider_space_is_searched_to_its_new_ends(open_ledger: OpenLedger) -> None:

@@ -1,0 +1,266 @@
+"""What a study itself costs: while many trials run, over a thousand trials, at a resume.
+
+    python tests/benchmarks/bench_driver.py cost      # 64 trials that report every 10 s
+    python tests/benchmarks/bench_driver.py thousand  # per trial and in memory, first to last
+    python tests/benchmarks/bench_driver.py resume    # a journal of 500 trials
+    python tests/benchmarks/bench_driver.py ray       # trivial trials through Ray Tune itself
+
+Trials are simulated (simulated_driver.py) except in `ray`, whose workers are processes that do
+nothing. All have MLflow in a sqlite database and the live table of a terminal. Bounds: 1 % of a
+core; at most twice the time per trial at the end, and no growth in memory; 10 s.
+"""
+
+# ruff: noqa: T201
+import argparse
+import io
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import trivial_trials
+from rich.console import Console
+from simulated_driver import Driver, driver_spec, open_ledger
+
+from study.engine.execution import OPENED, _Checkpoints
+from study.engine.ledger import StudyLedger
+from study.engine.progress import Progress
+from study.engine.search import OptunaSearcher
+from study.engine.stopping import Scheduler
+from study.engine.tracking import CLOSE_SECONDS, Tracker
+from study.spec.space import trials_wanted
+
+CONCURRENT, EVERY = 64, 10.0
+HISTORY = 150
+"""Trials that have ended before the cost is measured."""
+
+
+def main() -> None:
+    """Runs one of the benchmarks in a temporary folder, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("which", nargs="*", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument("--seconds", type=float, default=60.0, help="of cost")
+    parser.add_argument("--trials", type=int, default=1000, help="of thousand and ray")
+    arguments = parser.parse_args()
+    for name in arguments.which:
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"\n{name}", flush=True)
+            BENCHMARKS[name](Path(folder) / "study", arguments)
+
+
+def cost(path: Path, arguments: argparse.Namespace) -> None:
+    """CPU time per second of a study with 64 trials that report every 10 s."""
+    ledger = open_ledger(path, driver_spec(10_000, 30))
+    driver = Driver(ledger, CONCURRENT)
+    for _ in driver.run():  # A history, and trials at every stage.
+        if len(ledger.record.in_state("complete", "pruned")) >= HISTORY:
+            break
+    with listening(ledger) as tracker:
+        for trial in ledger.record.in_state("running"):
+            tracker({"event": "report", "trial": trial.number}, ledger.record)
+        wait_until_quiet()
+        parts = Parts(ledger, driver)
+        driver.pace(EVERY)
+        reports, asked, threads = driver.reports, driver.suggestions, thread_seconds()
+        wall, cpu = time.monotonic(), time.process_time()
+        for _ in driver.run():
+            if time.monotonic() - wall >= arguments.seconds:
+                break
+        wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+        for name, seconds in thread_seconds().items():
+            parts.seconds[f"thread: {name}"] = seconds - threads.get(name, 0.0)
+    reports, asked = driver.reports - reports, driver.suggestions - asked
+    print(f"{reports} reports and {asked} new trials in {wall:.0f} s, {HISTORY} trials before")
+    print(f"{'the driver':<28} {cpu / wall:.2%} of a core")
+    for name, seconds in parts.seconds.items():
+        print(f"  {name:<26} {seconds / wall:.2%}")
+
+
+def wait_until_quiet() -> None:
+    """Waits until MLflow has caught up."""
+    before = -1.0
+    while time.process_time() - before > 0.2:
+        before = time.process_time()
+        time.sleep(5.0)
+
+
+def thread_seconds() -> dict[str, float]:
+    """CPU seconds of the driver's other threads, by name; Linux counts them in hundredths."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    found = {}
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rsplit(")", 1)[1]
+            user, system = fields.split()[11:13]
+            name = "live table" if type(thread).__name__ == "_RefreshThread" else thread.name
+            found[name] = (int(user) + int(system)) / ticks
+    return found
+
+
+def thousand(path: Path, arguments: argparse.Namespace) -> None:
+    """CPU time and memory of trivial trials from the first hundred to the last."""
+    ledger = open_ledger(path, driver_spec(arguments.trials, 4))
+    driver, marks = Driver(ledger, 8), [mark(0)]
+    with listening(ledger):
+        for _ in driver.run():
+            done = len(ledger.record.trials) // 100
+            if done > len(marks) - 1:
+                marks.append(mark(100 * done))
+    print_growth(marks)
+
+
+def resume(path: Path, arguments: argparse.Namespace) -> None:
+    """Seconds to take up a study of 500 trials."""
+    spec = driver_spec(500, 10)
+    ledger = open_ledger(path, spec)
+    tracker = Tracker(ledger.folder, None, "study")
+    ledger.listeners = [tracker]
+    for _ in Driver(ledger, CONCURRENT).run():
+        if len(ledger.record.trials) == 500:
+            break
+    tracker.close(ledger.record, "KILLED")
+    while True:  # Until MLflow has all, as after a study at its own pace.
+        started = time.monotonic()
+        tracker = Tracker(ledger.folder, None, "study")
+        tracker(OPENED, ledger.record)
+        tracker.close(ledger.record, "KILLED")
+        if time.monotonic() - started < CLOSE_SECONDS:
+            break
+    size = ledger.folder.journal.stat().st_size / 2**20
+    print(f"{len(ledger.record.reports)} reports, {size:.1f} MiB of journal")
+    started = time.perf_counter()
+    ledger = timed("journal, record", lambda: open_ledger(path, spec))
+    timed("scheduler", lambda: Scheduler(ledger))
+    timed("searcher, Optuna's journal", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
+    tracker = timed("MLflow, opened", lambda: Tracker(ledger.folder, None, "study"))
+    tracker(OPENED, ledger.record)
+    print(f"{'all that a resume waits for':<28} {time.perf_counter() - started:.2f} s")
+    timed("MLflow, compared and ended", lambda: tracker.close(ledger.record, "KILLED"))
+
+
+def through_ray(path: Path, arguments: argparse.Namespace) -> None:
+    """Wall and CPU time of trivial trials that Ray Tune runs in processes."""
+    ledger = open_ledger(path, driver_spec(arguments.trials, 4))
+    marks = [mark(0)]
+
+    def count(event: Any, record: Any) -> None:
+        ended = len(record.in_state("complete", "pruned", "failed"))
+        if event["event"] == "ended" and ended % 100 == 0:
+            marks.append(mark(ended))
+
+    with listening(ledger):
+        ledger.listeners.append(count)
+        trivial_trials.run(ledger, concurrent=2)
+    print_growth(marks)
+    reports = len(ledger.record.reports)
+    cpu = marks[-1]["cpu"] - marks[0]["cpu"]
+    rate = CONCURRENT / EVERY
+    print(
+        f"{reports} reports, {1000 * cpu / reports:.1f} ms of the driver's CPU each, all in all:"
+    )
+    print(
+        f"at {rate} reports a second {cpu / reports * rate:.1%} of a core, Ray Tune's own part too"
+    )
+
+
+BENCHMARKS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
+    "cost": cost,
+    "thousand": thousand,
+    "resume": resume,
+    "ray": through_ray,
+}
+
+
+@contextmanager
+def listening(ledger: StudyLedger) -> Iterator[Tracker]:
+    """MLflow and the live table of a terminal listen, and the checkpoints are looked after."""
+    spec, screen = ledger.spec, io.StringIO()
+    progress = Progress(
+        Console(file=screen, force_terminal=True, width=160, height=50),
+        metric=ledger.metric,
+        columns=tuple(spec.domains),
+        trials=trials_wanted(spec),
+        concurrent=CONCURRENT,
+        maximize=ledger.maximize,
+    )
+    tracker = Tracker(ledger.folder, None, "study")
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
+    with progress:
+        yield tracker
+    tracker.close(ledger.record, "KILLED")
+
+
+class Parts:
+    """CPU seconds of the driver's own thread, by who spends them."""
+
+    def __init__(self, ledger: StudyLedger, driver: Driver) -> None:
+        names = ("sampler (Optuna)", "scheduler, journal", "listeners")
+        self.seconds = dict.fromkeys(names, 0.0)
+        searcher, scheduler = driver.searcher, driver.scheduler
+        for name in ("suggest", "on_trial_complete"):
+            self._time(searcher, name, names[0])
+        self._time(scheduler, "on_trial_result", names[1])
+        self._inner = 0.0
+        ledger.listeners = [self._timed(listen, names[2]) for listen in ledger.listeners]
+
+    def _time(self, owner: Any, method: str, part: str) -> None:
+        setattr(owner, method, self._timed(getattr(owner, method), part))
+
+    def _timed(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
+        """A part's seconds are without those of the parts that it calls."""
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            outer, self._inner = self._inner, 0.0
+            started = time.thread_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                spent = time.thread_time() - started
+                self.seconds[part] += spent - self._inner
+                self._inner = outer + spent
+
+        return timed
+
+
+def timed(name: str, make: Callable[[], Any]) -> Any:
+    """Prints how long something takes, and returns it."""
+    started = time.perf_counter()
+    made = make()
+    print(f"{name:<28} {time.perf_counter() - started:.2f} s", flush=True)
+    return made
+
+
+def mark(trials: int) -> dict[str, float]:
+    """Where the process stands after so many trials."""
+    resident = next(
+        int(line.split()[1]) / 1024
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
+    found = {"trials": trials, "wall": time.monotonic(), "cpu": time.process_time()}
+    return found | {"MiB": resident}
+
+
+def print_growth(marks: list[dict[str, float]]) -> None:
+    """Prints what each hundred trials took."""
+    print("| trials | wall, ms a trial | CPU, ms a trial | resident MiB |")
+    print("|---|---|---|---|")
+    costs = []
+    for before, now in pairwise(marks):
+        trials = now["trials"] - before["trials"]
+        wall, cpu = (1000 * (now[name] - before[name]) / trials for name in ("wall", "cpu"))
+        costs.append(cpu)
+        print(f"| {now['trials']:.0f} | {wall:.0f} | {cpu:.1f} | {now['MiB']:.0f} |")
+    ends = [statistics.fmean(part) for part in (costs[:2], costs[-2:])]
+    print(f"CPU a trial, last two hundreds to first two: {ends[1] / ends[0]:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

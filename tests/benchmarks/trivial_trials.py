@@ -1,0 +1,46 @@
+"""A study through Ray Tune whose workers do nothing but report."""
+
+import random
+from typing import Any
+
+import ray
+from ray import tune
+from simulated_driver import plan, report_of
+
+from study.engine.execution import fit, start_ray
+from study.engine.ledger import StudyLedger
+from study.engine.search import OptunaSearcher
+from study.engine.stopping import Scheduler
+from study.spec import StudySpec
+
+
+class TrivialWorker(tune.Trainable):
+    """Reports a score that rises to the trial's own."""
+
+    def setup(self, config: dict[str, Any], spec: StudySpec) -> None:
+        """Starts the first trial."""
+        self.spec = spec
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Starts another trial."""
+        self.draw, self.report = random.Random(new_config["trial"]), 0
+        self.quality = self.draw.random()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Reports at once."""
+        self.report += 1
+        return report_of(self.spec, self.report, self.quality, self.draw.random())
+
+
+def run(ledger: StudyLedger, concurrent: int) -> None:
+    """Runs a study's trials on a local Ray, `concurrent` at once."""
+    start_ray(None)
+    try:
+        worker = tune.with_parameters(TrivialWorker, spec=ledger.spec)
+        searcher = OptunaSearcher(ledger, plan, lambda: concurrent)
+        share = ray.cluster_resources()["CPU"] / concurrent
+        fit(tune.with_resources(worker, {"cpu": share}), searcher, Scheduler(ledger), ledger)
+    finally:
+        ray.shutdown()
