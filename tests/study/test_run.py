@@ -50,6 +50,8 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
+        (["--space", "adalora_rs", "--warm-start", "nowhere"], "must be the folder of a study"),
+        (["--space", "smoke", "--warm-start", "."], "must be one that learns from results"),
         (["--space", "smoke", "--extend", "2"], "--resume needs a study folder"),
         (["--space", "smoke", "--address", "127.0.0.1:9"], "must answer at this host:port"),
         (["--space", "smoke", "--address", "ray://127.0.0.1:9"], "on a node of the cluster"),

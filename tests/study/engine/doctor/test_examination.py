@@ -55,10 +55,10 @@ def test_the_examination_leaves_every_file_as_it_was(interrupted: Path) -> None:
     assert state() == before
 
 
-def test_what_other_developers_journal_is_no_finding(finished: Path) -> None:
+def test_what_the_journal_says_besides_is_no_finding(finished: Path) -> None:
     journal = Journal(StudyFolder(finished).journal)
     journal.append("warning", trial=0, text="a checkpoint was late")
-    journal.append("warm_start", study="elsewhere")
+    journal.append("warm_start", source="elsewhere", results=[], left_out={}, differs=[])
     journal.append("resumed", created_with={})
     assert examine(finished) == []
 
