@@ -81,8 +81,8 @@ def _connect(address: str | None, store_bytes: int | None) -> None:
     except (ConnectionError, ValueError) as error:
         raise InputError(
             f"--address {address}: a Ray cluster must answer there, but: "
-            f"{str(error).splitlines()[0]}; start one with `ray start --head`, or leave --address "
-            "out to run on this machine"
+            f"{str(error).splitlines()[0]}; start one with `ray start --head`, give its "
+            "RAY_AUTH_TOKEN if it has one, or leave --address out to run on this machine"
         ) from None
     except RuntimeError as error:
         found = " ".join(str(error).split())
