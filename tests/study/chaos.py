@@ -99,9 +99,11 @@ class Study:
         """Kills a target with -9; returns whether it was there."""
         assert self.process is not None
         others = {pid: command_of(pid) for pid in self.pids()}
+        # Ray's own helpers bear such names too; without them its head dies.
+        workers = [p for p, c in others.items() if c.startswith("ray::") and "Agent" not in c]
         victims = {
             "driver": [self.process.pid],
-            "worker": [pid for pid, command in others.items() if command.startswith("ray::")],
+            "worker": workers,
             "head": [pid for pid, c in others.items() if "gcs_server" in c or "raylet/" in c],
             "everything": [self.process.pid, *others],
         }[target]
