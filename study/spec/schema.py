@@ -10,7 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from study.spec.domains import Choice, Domain, PlainChoice
-from study.spec.goals import ConstraintsSpec, Goals, Objective, ObjectiveText, read_objectives
+from study.spec.goals import (
+    ConstraintsSpec,
+    Goals,
+    Objective,
+    ObjectiveText,
+    check_objectives,
+    read_objectives,
+)
 from study.spec.leaves import (
     Count,
     Decay,
@@ -268,15 +275,8 @@ class StudySpec(Section):
 
     @model_validator(mode="after")
     def _objectives_fit_the_search(self) -> "StudySpec":
-        objectives = read_objectives(self.objectives)
-        for place, objective in enumerate(objectives):
-            if objective.metric in [other.metric for other in objectives[:place]]:
-                text = f"metrics must differ, but {objective.metric} is named twice; remove one"
-                refuse(("objectives", place), text, str(objective))
-        if objectives and objectives[0] != self._score:
-            text = f"the first must be `{self._score}`, as search.metric is {self.search.metric}"
-            refuse(("objectives", 0), f"{text}, but got {objectives[0]}; change one of the two")
-        if len(objectives) > 1 and self.search.sampler.name == "cmaes":
+        check_objectives(read_objectives(self.objectives), self._score)
+        if len(self.objectives) > 1 and self.search.sampler.name == "cmaes":
             text = "cmaes knows one objective, but got several; take tpe, gp, nsgaii or random"
             refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
         return self
