@@ -1,8 +1,10 @@
 """What becomes of a trial whose worker crashed: tried again from its checkpoint, or failed."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
+import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 from study.engine.ledger import Ledger
@@ -20,9 +22,9 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
         return  # It had said all that was asked of it.
     if ray_trial.error_file:
         traceback = ledger.folder.failure(trial.number)
-        with traceback.open("ab") as kept, open(ray_trial.error_file, "rb") as file:  # noqa: PTH123
+        with traceback.open("ab") as kept, Path(ray_trial.error_file).open("rb") as file:
             shutil.copyfileobj(file, kept)
-    error = ray_trial.get_pickled_error()
+    error = _error(ray_trial)
     reason = describe(error)
     ledger.note(CRASHED, trial=trial.number, attempt=trial.crashes + 1, reason=reason)
     if isinstance(error, OutOfMemoryError):
@@ -30,6 +32,15 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     elif trial.crashes > max_failures:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
         ledger.end(trial, "failed", f"{CRASHED}{times}: {reason}")
+
+
+def _error(ray_trial: Any) -> BaseException | None:
+    """The exception, from where the driver has just put it; Ray's own reader looks elsewhere."""
+    file = ray_trial.pickled_error_file
+    if file is None or not Path(file).exists():
+        return None
+    error: BaseException = ray.cloudpickle.loads(Path(file).read_bytes())
+    return error
 
 
 def describe(error: BaseException | None) -> str:

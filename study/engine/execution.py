@@ -64,8 +64,10 @@ def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES)
 def _connect(address: str | None, store_bytes: int | None) -> None:
     common = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        # A local head that has died does not come back; the driver ends, to be resumed.
+        # A local head that has died does not come back; the driver ends, to be resumed. One that
+        # is slow to answer, on a machine with much else to do, is not dead.
         os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
+        os.environ.setdefault("RAY_health_check_failure_threshold", "100")
         # "local" keeps Ray from joining a cluster that happens to run on this machine.
         ray.init(
             address="local",
@@ -79,8 +81,8 @@ def _connect(address: str | None, store_bytes: int | None) -> None:
     except (ConnectionError, ValueError) as error:
         raise InputError(
             f"--address {address}: a Ray cluster must answer there, but: "
-            f"{str(error).splitlines()[0]}; start one with `ray start --head`, or leave --address "
-            "out to run on this machine"
+            f"{str(error).splitlines()[0]}; start one with `ray start --head`, give its "
+            "RAY_AUTH_TOKEN if it has one, or leave --address out to run on this machine"
         ) from None
     except RuntimeError as error:
         found = " ".join(str(error).split())

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 from ledgers import OpenLedger, create
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
@@ -13,10 +14,12 @@ from study.engine.ledger import StudyLedger
 
 
 def crashed_trial(tmp_path: Path, error: BaseException | None, text: str = "a traceback\n") -> Any:
-    file = tmp_path / "error.txt"
+    file, pickled = tmp_path / "error.txt", tmp_path / "error.pkl"
     file.write_text(text)
+    if error is not None:
+        pickled.write_bytes(ray.cloudpickle.dumps(error))
     return SimpleNamespace(
-        config={"trial": 0}, error_file=str(file), get_pickled_error=lambda: error
+        config={"trial": 0}, error_file=str(file), pickled_error_file=str(pickled)
     )
 
 

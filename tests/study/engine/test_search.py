@@ -236,3 +236,19 @@ def test_points_that_a_study_has_grown_by_are_tried_next(open_ledger: OpenLedger
     assert later[0]["params"]["p"] == 0.2
     assert later[1]["params"]["p"] != 0.2
     assert [trial.point for trial in ledger.record.trials.values()] == [0, None, None, 1, None]
+
+
+def test_telling_and_asking_copy_no_other_trial(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = []
+    whole = optuna.storages.InMemoryStorage.get_all_trials
+
+    def get_all_trials(self: Any, study_id: int, deepcopy: bool = True, states: Any = None) -> Any:
+        copied.append(deepcopy)
+        return whole(self, study_id, deepcopy=deepcopy, states=states)
+
+    monkeypatch.setattr(optuna.storages.InMemoryStorage, "get_all_trials", get_all_trials)
+    run_one_by_one(open_ledger(*SAMPLERS["tpe"]), 5)
+    assert copied
+    assert not any(copied)
