@@ -6,6 +6,7 @@
     schema.py      the sections, their leaves and defaults, the rules between them
     methods.py     the adapter section: one class a method
     leaves.py      which values a leaf may have
+    task.py        the task section
     task_names.py  the names of the generated and the published tasks
     goals.py       objectives and constraints
     points.py      configurations that are tried first
@@ -47,9 +48,9 @@ from study.spec.schema import (
     SearchSpec,
     SeedsSpec,
     StudySpec,
-    TaskSpec,
     TrainingSpec,
 )
+from study.spec.task import TaskSpec
 
 __all__ = [
     "AdaLoraRSSpec",

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from study.spec.domains import CategoricalDomain, Domain, FloatDomain, IntDomain
+from study.spec.points import fit
 
 
 def contains(leaf: Any, before: Any) -> bool:
@@ -36,15 +37,13 @@ def _contains_interval(leaf: FloatDomain | IntDomain, before: FloatDomain | IntD
 
 
 def _contains_value(domain: Domain, value: Any) -> bool:
-    if isinstance(domain, CategoricalDomain):
-        return value in domain.choices
-    if isinstance(value, bool | str | None) or getattr(domain, "ratio_of", None):
+    if getattr(domain, "ratio_of", None):
         return False
-    if isinstance(domain, IntDomain) and not isinstance(value, int):
+    try:
+        fit(domain, value)
+    except ValueError:
         return False
-    if not domain.low <= value <= domain.high:
-        return False
-    return domain.step is None or _is_multiple(value - domain.low, domain.step)
+    return True
 
 
 def _is_multiple(distance: float, step: float) -> bool:

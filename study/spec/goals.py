@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from study.spec.rules import Section, refusal, shown, suggestion
+from study.spec.rules import Section, refusal, refuse, shown, suggestion
 
 METRICS = (
     "dev_mcc",
@@ -193,3 +193,20 @@ def read_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
     """The objectives that checked texts name."""
     pairs = [text.split() for text in texts]
     return tuple(Objective(metric, direction == "maximize") for direction, metric in pairs)
+
+
+def check_objectives(objectives: tuple[Objective, ...], score: Objective) -> None:
+    """Checks that the objectives differ, and that the first of them is the score.
+
+    Raises:
+        pydantic.ValidationError: they do not, or it is not.
+    """
+    for place, objective in enumerate(objectives):
+        if objective.metric in [other.metric for other in objectives[:place]]:
+            text = f"metrics must differ, but {objective.metric} is named twice; remove one"
+            refuse(("objectives", place), text, str(objective))
+    if objectives and objectives[0] != score:
+        text = (
+            f"the first must be `{score}`, as search.metric is {score.metric.removeprefix('dev_')}"
+        )
+        refuse(("objectives", 0), f"{text}, but got {objectives[0]}; change one of the two")

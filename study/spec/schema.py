@@ -1,16 +1,22 @@
 """The study that a YAML asks for: one class a section, one field a leaf, the paper's defaults.
 
 Leaves marked `Searchable` (leaves.py) may hold a domain instead of a value. The methods and
-their settings are in methods.py.
+their settings are in methods.py, the task in task.py.
 """
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from study.spec.domains import Choice, Domain, PlainChoice
-from study.spec.goals import ConstraintsSpec, Goals, Objective, ObjectiveText, read_objectives
+from study.spec.goals import (
+    ConstraintsSpec,
+    Goals,
+    Objective,
+    ObjectiveText,
+    check_objectives,
+    read_objectives,
+)
 from study.spec.leaves import (
     Count,
     Decay,
@@ -25,11 +31,9 @@ from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
 from study.spec.points import read_point
 from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
-from study.spec.task_names import GENERATED, TaskName
+from study.spec.task import TaskSpec
 
 PRESET_BACKBONE = "opt-dna-mini"
-STRANDLESS = ("emp/", "nt/H")
-"""What the names of tasks on histone marks begin with."""
 Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
 
 
@@ -49,70 +53,6 @@ class BackboneSpec(Section):
     def random_seed(self) -> int | None:
         """The seed of all weights; None if they are the pre-trained ones."""
         return self.weights_seed if self.weights == "random" else None
-
-
-class TaskSpec(Section):
-    """The labelled sequences: generated or published (`name`), or your own (`path`)."""
-
-    name: TaskName | None = None
-    """`promoters` (generated), or a published task, from the hub or from a copy at `path`."""
-    path: Annotated[Path, Field(strict=False)] | None = None
-    """A folder with train/dev/test csv, or one csv with a split column; with the name of a
-    published task also a folder of the whole collection. Absolute once read."""
-    revision: Text | None = None
-    """Of the hub's data set; None: its newest, or the one in the cache."""
-    train: Count = 3000
-    """Sequences to generate; train, dev and test concern the generated task alone."""
-    dev: Count = 750
-    test: Count = 750
-    seed: Seed = 0
-    """Of the generated sequences, and of the dev split that is cut from train in nt/ tasks."""
-    max_length: Count | None = None
-    """Tokens; longer sequences are cut. None: the longest sequence of the task."""
-    sequence_column: Text = "sequence"
-    label_column: Text = "label"
-    split_column: Text = "split"
-    dedup: Literal["none", "drop_from_train"] = "none"
-    """drop_from_train: rows of train that stand in dev or test on either strand, that have
-    different labels, or that repeat a row of train go. Dev and test stay as they are."""
-    rc_augment: bool | None = None
-    """Whether training reads a row from either strand, by a fair coin. None: see `strandless`."""
-    rc_average: bool | None = None
-    """Whether an evaluation averages the class probabilities of both strands. None: likewise."""
-
-    @property
-    def strandless(self) -> bool:
-        """Whether the labels hold for both strands, as far as the task's name tells.
-
-        A histone mark sits on both strands, so a window and its reverse complement have the
-        same label. A promoter's window is cut around its start site in the direction of
-        transcription: read backwards, its elements stand at other places.
-        """
-        return str(self.name).startswith(STRANDLESS)
-
-    @property
-    def augments_rc(self) -> bool:
-        """`rc_augment`, or its default."""
-        return self.strandless if self.rc_augment is None else self.rc_augment
-
-    @property
-    def averages_rc(self) -> bool:
-        """`rc_average`, or its default."""
-        return self.strandless if self.rc_average is None else self.rc_average
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_source(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        name, path = given.get("name"), given.get("path")
-        if name is None and path is None:
-            given = given | {"name": GENERATED}
-        if path is not None and name == GENERATED:
-            refuse(("path",), f"{GENERATED} are generated, not read; remove name or path")
-        if given.get("revision") is not None and (path is not None or given["name"] == GENERATED):
-            refuse(("revision",), "concerns tasks that come from the hub alone; remove it")
-        return given
 
 
 class TrainingSpec(Section):
@@ -268,15 +208,8 @@ class StudySpec(Section):
 
     @model_validator(mode="after")
     def _objectives_fit_the_search(self) -> "StudySpec":
-        objectives = read_objectives(self.objectives)
-        for place, objective in enumerate(objectives):
-            if objective.metric in [other.metric for other in objectives[:place]]:
-                text = f"metrics must differ, but {objective.metric} is named twice; remove one"
-                refuse(("objectives", place), text, str(objective))
-        if objectives and objectives[0] != self._score:
-            text = f"the first must be `{self._score}`, as search.metric is {self.search.metric}"
-            refuse(("objectives", 0), f"{text}, but got {objectives[0]}; change one of the two")
-        if len(objectives) > 1 and self.search.sampler.name == "cmaes":
+        check_objectives(read_objectives(self.objectives), self._score)
+        if len(self.objectives) > 1 and self.search.sampler.name == "cmaes":
             text = "cmaes knows one objective, but got several; take tpe, gp, nsgaii or random"
             refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
         return self
