@@ -85,7 +85,10 @@ def test_more_trials_and_wider_domains_are_growth(
         ("scheduler.name=none", "scheduler.name: asha -> none"),
         ("seeds.mask=2", "seeds.mask: 0 -> 2"),
         ("constraints.peak_memory_gib='<= 16'", "constraints.peak_memory_gib: none -> <= 16"),
-        ("objectives=[maximize dev_mcc, minimize kept]", "objectives: [] -> [maximize dev_mcc, "),
+        (
+            "objectives=[maximize dev_mcc, minimize trainable_parameters]",
+            "objectives: [] -> [maximize dev_mcc, ",
+        ),
         ("task.seed=1", "task.seed: 0 -> 1"),
         ("backbone.dtype=bfloat16", "backbone.dtype: float32 -> bfloat16"),
         ("training.group_by_length=true", "training.group_by_length: false -> true"),
