@@ -86,7 +86,7 @@ def test_more_trials_and_wider_domains_are_growth(
         ("seeds.mask=2", "seeds.mask: 0 -> 2"),
         ("constraints.peak_memory_gib='<= 16'", "constraints.peak_memory_gib: none -> <= 16"),
         (
-            "objectives=[maximize dev_mcc, minimize kept_parameters]",
+            "objectives=[maximize dev_mcc, minimize trainable_parameters]",
             "objectives: [] -> [maximize dev_mcc, ",
         ),
         ("task.seed=1", "task.seed: 0 -> 1"),
