@@ -65,9 +65,14 @@ def _frozen_earlier(earlier: dict[str, Any], space: Space, goals: Goals) -> Froz
 
 
 def tell(study: optuna.Study, asked: optuna.Trial, trial: TrialRecord, goals: Goals) -> None:
-    """Tells the in-memory study how a trial of it has ended."""
+    """Tells the in-memory study how a trial of it has ended.
+
+    Of one taken up again by a resumed driver, what it reported before is known already.
+    """
+    known = study._storage.get_trial(asked._trial_id).intermediate_values
     for step, value in intermediate_values(trial, goals).items():
-        asked.report(value, step)
+        if step not in known:
+            asked.report(value, step)
     for metric, violation in trial.violations(goals.constraints).items():
         asked.set_constraint(metric, violation)
     study.tell(asked, final_values(trial, goals), state(trial, goals, steering=True))

@@ -17,7 +17,7 @@ from study.spec.goals import Constraint
 
 ROWS = 12
 """Trials shown at a time: those running, then the latest to end."""
-REDRAWN_EVERY = 3.0
+REDRAWN_EVERY = 5.0
 """Seconds. Drawing a table costs some 10 ms, which the driver has better use for."""
 
 

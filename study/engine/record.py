@@ -71,7 +71,7 @@ class TrialRecord:
     @property
     def value(self) -> float | None:
         """The search metric of the last report, None before the first or if it is not finite."""
-        return self.metrics.get(self.metric)
+        return self.reports[-1]["metrics"].get(self.metric) if self.reports else None
 
     @property
     def metrics(self) -> dict[str, Any]:

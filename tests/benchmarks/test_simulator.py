@@ -141,7 +141,7 @@ def test_a_median_of_studies_that_did_not_get_there_says_so() -> None:
 
 
 def test_the_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    table = made_table(noise=0.2)
+    table = made_table(12, noise=0.2)
     print_rungs(table, 2.0)
     arm = ("random", "asha")
     spec = simulated_spec(table, RANDOM, SCHEDULERS["asha"], seed=0)

@@ -34,13 +34,19 @@ class TrivialWorker(tune.Trainable):
         return report_of(self.spec, self.report, self.quality, self.draw.random())
 
 
-def run(ledger: StudyLedger, concurrent: int) -> None:
+def made_for(ledger: StudyLedger, concurrent: int) -> tuple[OptunaSearcher, Scheduler]:
+    """The searcher and the scheduler of a study."""
+    return OptunaSearcher(ledger, plan, lambda: concurrent), Scheduler(ledger)
+
+
+def run(
+    ledger: StudyLedger, searcher: OptunaSearcher, scheduler: Scheduler, concurrent: int
+) -> None:
     """Runs a study's trials on a local Ray, `concurrent` at once."""
     start_ray(None)
     try:
         worker = tune.with_parameters(TrivialWorker, spec=ledger.spec)
-        searcher = OptunaSearcher(ledger, plan, lambda: concurrent)
         share = ray.cluster_resources()["CPU"] / concurrent
-        fit(tune.with_resources(worker, {"cpu": share}), searcher, Scheduler(ledger), ledger)
+        fit(tune.with_resources(worker, {"cpu": share}), searcher, scheduler, ledger)
     finally:
         ray.shutdown()

@@ -238,6 +238,18 @@ def test_points_that_a_study_has_grown_by_are_tried_next(open_ledger: OpenLedger
     assert [trial.point for trial in ledger.record.trials.values()] == [0, None, None, 1, None]
 
 
+def test_what_a_trial_reported_before_a_resume_is_told_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    ask(OptunaSearcher(ledger, planner), "ray-0")
+    report(ledger, 0, 1, 0.25)
+    resumed = OptunaSearcher(ledger, planner)
+    ask(resumed, "ray-again")
+    report(ledger, 0, 2, 0.5)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    resumed.on_trial_complete("ray-again", {})  # Optuna warns of a step that it is told twice.
+    assert resumed._study.trials[0].intermediate_values == {10: 0.25, 20: 0.5}
+
+
 def test_telling_and_asking_copy_no_other_trial(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
