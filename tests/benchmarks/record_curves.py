@@ -3,7 +3,7 @@
     python tests/benchmarks/record_curves.py RUNS/promoters --out tests/data/curves_promoters.csv
     python tests/benchmarks/record_curves.py RUNS/tata --out tests/data/curves_tata.csv
 
-The studies are 60 random configurations of a space, each trained to its end, with the score at the
+The studies are random configurations of a space, each trained to its end, with the score at the
 final budget at every report:
 
     python -m study.run --space adalora_rs.yaml --storage RUNS --name promoters --trials 60
