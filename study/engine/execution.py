@@ -47,9 +47,10 @@ OBJECT_STORE_BYTES = 512 * 2**20
 
 
 def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES) -> None:
-    """Joins the cluster at `address`, or starts a local one on loopback without a dashboard.
+    """Joins the cluster at `address`, or starts a local one without a dashboard.
 
-    `store_bytes` is the size of a local one's object store; None leaves it to Ray.
+    The ports of a local one ask for a token, as Ray has it. `store_bytes` is the size of its
+    object store; None leaves that to Ray.
 
     Raises:
         InputError: there is no cluster at `address`, or one with other versions.
