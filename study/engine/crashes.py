@@ -14,8 +14,8 @@ from study.engine.record import CRASHED, OUT_OF_MEMORY
 def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     """Journals a crash with its traceback; the one after `max_failures` ends the trial.
 
-    A worker that Ray stopped because its node ran out of memory ends its trial at once: it would
-    need as much again.
+    The loss of a node is no failure of a trial's. A worker that Ray stops because its node runs
+    out of memory may not be the one to blame: only if that is how it ends, that is the reason.
     """
     trial = ledger.record.trials[ray_trial.config["trial"]]
     if trial.state != "running":
@@ -26,12 +26,21 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
             shutil.copyfileobj(file, kept)
     error = _error(ray_trial)
     reason = describe(error)
-    ledger.note(CRASHED, trial=trial.number, attempt=trial.crashes + 1, reason=reason)
+    attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
+    fault = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
+    ledger.note(CRASHED, trial=trial.number, attempt=attempt, fault=fault, reason=reason)
+    if trial.crashes <= max_failures:
+        return
     if isinstance(error, OutOfMemoryError):
         ledger.end(trial, "failed", f"{OUT_OF_MEMORY}: {reason}")
-    elif trial.crashes > max_failures:
+    else:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
         ledger.end(trial, "failed", f"{CRASHED}{times}: {reason}")
+
+
+def _is_loss_of_a_node(error: BaseException | None) -> bool:
+    """Whether a worker died with its node; Ray says so in words alone."""
+    return isinstance(error, ActorDiedError) and "its node has died" in str(error)
 
 
 def _error(ray_trial: Any) -> BaseException | None:
@@ -48,7 +57,9 @@ def describe(error: BaseException | None) -> str:
     if isinstance(error, RayTaskError):
         error = error.cause or error
     if isinstance(error, ActorDiedError) and not error.actor_init_failed:
-        return "the worker process died (killed, by the kernel for want of memory, or its node)"
+        if _is_loss_of_a_node(error):
+            return "its node died"
+        return "the worker process died (killed, perhaps by the kernel for want of memory)"
     if error is None:
         return "the worker gave no reason"
     lines = str(error).strip().splitlines() or [""]

@@ -16,7 +16,7 @@ from study.engine.record import CRASHED, TrialRecord
 from study.engine.resources import Resources, room
 
 GIVE_UP_AFTER = 3
-"""A study in which nothing but crashes was seen this often is not searching but failing."""
+"""A study that has seen so many errors and no report is not searching but failing."""
 LOOK_EVERY = 5.0
 """Seconds after which the cluster is asked again how large it is."""
 
@@ -27,6 +27,12 @@ Capacity = Callable[[], int]
 def unlimited() -> int:
     """The capacity of whoever takes trials one by one."""
     return 2**31
+
+
+def _faults(ledger: Ledger) -> int:
+    """How many errors of their own trials had, and how many failed by killed processes."""
+    trials = ledger.record.trials.values()
+    return sum(max(trial.faults, int(trial.crashed)) for trial in trials)
 
 
 class ClusterCapacity:
@@ -60,7 +66,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._again: list[int] = []
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
-        self._crashes = 0
+        self._before = _faults(ledger)
 
     def _next(self) -> int | None:
         """Returns the number of a trial that was not handed out yet, None if there is none."""
@@ -84,7 +90,12 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._numbers[trial_id] = number
         self._live.add(trial_id)
         trial = self.ledger.record.trials[number]
-        told = {"trial": number, "params": trial.params, "assigned": time.time()}
+        told = {
+            "trial": number,
+            "params": trial.params,
+            "reports": len(trial.reports),
+            "assigned": time.time(),
+        }
         return told | self._config(trial)
 
     def _new(self) -> int | None:
@@ -104,18 +115,22 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         elif error:  # Else it was interrupted, and is offered again on resume.
             self._again.append(trial.number)
         if error:
-            self._crashes += 1
             self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
-        """Ends a study that has seen nothing but crashes: a bug, not a bad configuration."""
-        if self._crashes < GIVE_UP_AFTER or self._works():
+        """Ends a study that has seen nothing but crashes: a bug, not a bad configuration.
+
+        What an error has stopped would stop again and has failed; a trial whose process was
+        killed stays unfinished, for a resume.
+        """
+        faults = _faults(self.ledger) - self._before
+        if faults < GIVE_UP_AFTER or self._works():
             return
-        self.gave_up = f"the first {self._crashes} attempts all crashed before their first report"
-        for number in self._again:
-            trial = self.ledger.record.trials[number]
-            self.ledger.end(trial, "failed", f"{CRASHED}, as all others did")
-            self._told(trial)
+        self.gave_up = f"the first {faults} attempts all crashed before their first report"
+        for trial in (self.ledger.record.trials[number] for number in self._again):
+            if trial.faults:
+                self.ledger.end(trial, "failed", f"{CRASHED}, as all others did")
+                self._told(trial)
         self._again = []
 
     def _works(self) -> bool:

@@ -15,7 +15,8 @@ report are derived from it. Events and their fields:
     created   trial, params, point (the place of the spec's point that it tries, or null),
               settings, seeds, total_steps, reports, optuna (sampler attributes)
     report    trial, report, step, metrics
-    crashed   trial, attempt (from 1), reason; it is tried again unless `ended` follows
+    crashed   trial, attempt (from 1; a node that died is none), fault (whether it was an error of
+              the trial's own), reason; it is tried again unless `ended` follows
     warning   trial, text: what went wrong without consequences for results
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value

@@ -44,6 +44,8 @@ class TrialRecord:
     ended: float | None = None
     crashes: int = 0
     """How often its worker crashed; a trial is tried again `resources.max_failures` times."""
+    faults: int = 0
+    """How many of the crashes were errors of its own, and not the end of its process."""
     idle: float = 0.0
     """Seconds between the last event before an interruption and the resumption."""
 
@@ -143,7 +145,9 @@ class StudyRecord:
             case "decision":
                 self.trials[event["trial"]].decisions.append(event)
             case "crashed":
-                self.trials[event["trial"]].crashes = event["attempt"]
+                trial = self.trials[event["trial"]]
+                trial.crashes = event["attempt"]
+                trial.faults += event["fault"]
             case "ended":
                 trial = self.trials[event["trial"]]
                 trial.state, trial.reason = event["state"], event["reason"]

@@ -18,6 +18,8 @@ def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
     if report <= len(trial.reports):
         # A trial that was taken up again repeats what it said since its checkpoint.
         return False
+    if report != len(trial.reports) + 1:
+        raise RuntimeError(f"report {report} of trial {trial.number} has no report before it")
     ledger.note(
         "report",
         trial=trial.number,

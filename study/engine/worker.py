@@ -53,6 +53,8 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self.number = int(config["trial"])
         self._assigned = float(config["assigned"])
         self._params = config["params"]
+        self._journalled = int(config["reports"])
+        self._peak = 0.0
         self.report = 0
         self._repeated: dict[str, Any] | None = None
         self._start_seconds: float | None = None
@@ -114,10 +116,16 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         metrics = {
             **scores,
             "train_loss": loss,
-            **trial.facts(),
+            **self._facts(trial),
             "start_seconds": self._start_seconds,
         }
         return result_of(self.report, trial.step, metrics, self.objective)
+
+    def _facts(self, trial: Trial) -> dict[str, float]:
+        """The trial's facts; its peak of memory counts what it took before an interruption."""
+        facts = trial.facts()
+        self._peak = max(self._peak, facts["peak_memory_gib"])
+        return facts | {"peak_memory_gib": self._peak}
 
     def _scores(self, trial: Trial) -> dict[str, float]:
         return scores(trial, "dev")
@@ -127,19 +135,24 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._warn(save(self.folder, self.number, state))
 
     def _restore(self) -> None:
-        """Goes on from the last checkpoint; one of other parameters is a lost study's.
-
-        A study that has grown knows parameters that it did not when the checkpoint was written.
-        """
-        saved, warnings = load(
-            self.folder, self.number, lambda s: bool(s["params"].items() <= self._params.items())
-        )
+        """Goes on from the last checkpoint that follows from the journal."""
+        saved, warnings = load(self.folder, self.number, self._follows)
         for warning in warnings:
             self._warn(warning)
         if saved is not None and self.trial is not None:
             self.trial.load_state_dict(saved["trial"])
             self._repeated = saved["result"]
             self.report = int(saved["result"]["report"])
+            self._peak = float(saved["result"].get("metrics/peak_memory_gib", 0.0))
+
+    def _follows(self, saved: dict[str, Any]) -> bool:
+        """Whether a checkpoint is of these parameters, and no more than a report ahead.
+
+        One of other parameters is a lost study's; a study that has grown knows more of them now.
+        One further ahead was made after the copy of the journal that was put back.
+        """
+        of_these = saved["params"].items() <= self._params.items()
+        return bool(of_these and saved["result"]["report"] <= self._journalled + 1)
 
     def _warn(self, text: str) -> None:
         """Has the driver journal a warning with the next report."""

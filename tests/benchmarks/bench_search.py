@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_search.py [--studies N] [--processes N] [--out PICTURE.png]
 
 Simulated studies (simulator.py) on the recorded curves of tests/data. Every study has 4 workers
-and the time in which they train 32 configurations to the end. Printed are medians
+and the time in which they train 16 configurations to the end. Printed are medians
 over studies with 95 % bootstrap intervals: the simulated seconds until a complete trial is the
 table's best, or within its best 5 %, and the best final score after half and all of the time.
 """
@@ -29,7 +29,7 @@ from simulator import Simulated, simulate, simulated_spec
 
 from study.analysis.plots import STYLE
 
-WORKERS, FULL_TRIALS = 4, 32
+WORKERS, FULL_TRIALS = 4, 16
 TOP = 0.05
 STARTUP = {"n_startup_trials": 8}
 SAMPLERS: dict[str, dict[str, Any]] = {

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors.numpy import load_file
+
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "ADALORA_RS_CHAOS"
 TINY = (
@@ -162,5 +164,6 @@ def _timeless(value: Any) -> Any:
 
 
 def weights(study: Study) -> dict[str, bytes]:
-    """The winner's files of weights, byte by byte."""
-    return {file.name: file.read_bytes() for file in study.folder.glob("best/*.safetensors")}
+    """The winner's weights, byte by byte."""
+    files = study.folder.glob("best/*.safetensors")
+    return {name: values.tobytes() for file in files for name, values in load_file(file).items()}

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import ray
 from ledgers import OpenLedger, create
+from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
+from study.engine import crashes
 from study.engine.crashes import describe, note_crash
 from study.engine.ledger import StudyLedger
 
@@ -57,12 +59,27 @@ def test_every_traceback_is_kept(ledger: StudyLedger, tmp_path: Path) -> None:
     assert ledger.folder.failure(0).read_text() == "the first\nthe second\n"
 
 
-def test_a_worker_that_ray_stops_for_want_of_memory_ends_its_trial_at_once(
+def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
-    note_crash(ledger, crashed_trial(tmp_path, OutOfMemoryError("the node is full")), 2)
+    full = crashed_trial(tmp_path, OutOfMemoryError("the node is full"))
+    note_crash(ledger, full, 1)
+    assert ledger.record.trials[0].state == "running"
+    note_crash(ledger, full, 1)
     assert ledger.record.trials[0].out_of_memory
     assert not ledger.record.trials[0].crashed
+
+
+def test_the_loss_of_a_node_is_no_failure_of_the_trial(
+    ledger: StudyLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "The actor died because its node has died. Node Id: 1"
+    lost = ActorDiedError(ActorDiedErrorContext(error_message=said, actor_id=b"1" * 16))
+    monkeypatch.setattr(crashes, "_error", lambda ray_trial: lost)
+    for _ in range(5):
+        note_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
+    trial = ledger.record.trials[0]
+    assert (trial.state, trial.crashes, trial.faults) == ("running", 0, 0)
 
 
 def test_a_worker_that_dies_after_its_trial_has_ended_changes_nothing(

@@ -87,6 +87,14 @@ def test_a_trial_that_has_crashed_too_often_is_told_to_optuna_and_not_repeated(
     assert number(searcher.suggest("b")) == 1
 
 
+def crash(searcher: OptunaSearcher, name: str, *, fault: bool) -> None:
+    trial = searcher.ledger.record.trials[searcher._numbers[name]]
+    searcher.ledger.note(
+        "crashed", trial=trial.number, attempt=trial.crashes + 1, fault=fault, reason="why"
+    )
+    searcher.on_trial_complete(name, None, error=True)
+
+
 def test_a_study_in_which_everything_crashes_is_given_up_and_leaves_nothing_running(
     open_ledger: OpenLedger,
 ) -> None:
@@ -94,10 +102,20 @@ def test_a_study_in_which_everything_crashes_is_given_up_and_leaves_nothing_runn
     for index in range(GIVE_UP_AFTER + 1):
         searcher.suggest(f"ray-{index}")
     for index in range(GIVE_UP_AFTER + 1):
-        searcher.on_trial_complete(f"ray-{index}", None, error=True)
+        crash(searcher, f"ray-{index}", fault=True)
     assert searcher.suggest("ray-last") == Searcher.FINISHED
     assert "all crashed" in searcher.gave_up
     assert not searcher.ledger.record.in_state("running")
+
+
+def test_processes_that_are_killed_do_not_end_the_study(open_ledger: OpenLedger) -> None:
+    searcher = OptunaSearcher(open_ledger(), planner)
+    for index in range(GIVE_UP_AFTER + 1):
+        searcher.suggest(f"ray-{index}")
+    for index in range(GIVE_UP_AFTER + 1):
+        crash(searcher, f"ray-{index}", fault=False)
+    assert searcher.gave_up == ""
+    assert number(searcher.suggest("again")) == 0
 
 
 def test_a_study_that_was_given_up_can_be_taken_up_again(open_ledger: OpenLedger) -> None:
@@ -116,5 +134,5 @@ def test_crashes_among_working_trials_do_not_end_the_study(open_ledger: OpenLedg
     report(ledger, 0, 1, 0.5)
     for index in range(GIVE_UP_AFTER):
         searcher.suggest(f"ray-{index}")
-        searcher.on_trial_complete(f"ray-{index}", None, error=True)
+        crash(searcher, f"ray-{index}", fault=True)
     assert isinstance(searcher.suggest("ray-last"), dict)

@@ -103,7 +103,9 @@ def test_suggestions_are_journalled_with_the_resolved_settings(open_ledger: Open
     ledger = open_ledger()
     suggestion = ask(OptunaSearcher(ledger, planner), "ray-0")
     trial = ledger.record.trials[0]
-    assert suggestion == {"trial": 0, "params": trial.params, "seeds": trial.seeds}
+    assert suggestion == {
+        "trial": 0, "params": trial.params, "seeds": trial.seeds, "reports": 0,
+    }  # fmt: skip
     assert trial.settings["bT"] == max(1, round(trial.params["bT_ratio"] * trial.params["b0"]))
     assert set(trial.settings) == {"b0", "bT", "p", "lr"}
     assert (trial.total_steps, trial.reports_planned) == (40, 4)

@@ -234,10 +234,8 @@ def test_a_study_in_which_nothing_works_is_given_up_early(
 
 
 METHODS = {
-    "adalora": "{method: adalora, b0: 4, bT: 2, deltaT: 2}",
     "lora": "{method: lora, rank: 4}",
     "fmft": "{method: fmft}",
-    "linear_probe": "{method: linear_probe}",
 }
 
 
@@ -252,5 +250,5 @@ def test_the_other_methods_run_as_studies(tmp_path: Path, method: str) -> None:
     assert ended is Ended.DONE
     best = StudyFolder(path).best
     assert (best / "head.safetensors").exists()
-    assert (best / "adapters.safetensors").exists() == (method in ("adalora", "lora"))
+    assert (best / "adapters.safetensors").exists() == (method == "lora")
     assert (best / "model.safetensors").exists() == (method == "fmft")

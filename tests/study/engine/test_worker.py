@@ -52,7 +52,7 @@ def start(
     """Sets a worker up as Ray would, in this process."""
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
-    config = {"seeds": SEEDS, "assigned": time.time()} | config
+    config = {"seeds": SEEDS, "reports": 99, "assigned": time.time()} | config
     shared = {"spec": spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
     worker.setup(config, **shared, compared_at=compared_at)
     return worker
@@ -84,7 +84,7 @@ def test_a_reused_worker_reports_what_a_fresh_one_would(
 ) -> None:
     worker = start(prepared, folder, {"trial": 0, "params": PARAMS | {"b0": 8}})
     worker.step()
-    again = {"trial": 1, "params": PARAMS, "seeds": SEEDS, "assigned": time.time()}
+    again = {"trial": 1, "params": PARAMS, "seeds": SEEDS, "reports": 99, "assigned": time.time()}
     assert worker.reset_config(again)
     reused = [worker.step() for _ in range(3)]
     other = open_folder(tmp_path / "other", dump_spec(prepared[0]))
@@ -249,4 +249,15 @@ def test_a_damaged_checkpoint_costs_one_report_and_is_told(
 
 
 def _next(trial: int) -> dict[str, Any]:
-    return _config() | {"trial": trial, "seeds": SEEDS, "assigned": time.time()}
+    return _config() | {"trial": trial, "seeds": SEEDS, "reports": 99, "assigned": time.time()}
+
+
+def test_a_checkpoint_from_after_the_journal_that_was_put_back_is_not_used(
+    prepared: Any, folder: StudyFolder
+) -> None:
+    first = start(prepared, folder, _config())
+    expected = [scores(first.step()) for _ in range(3)]
+    again = start(prepared, folder, _config() | {"reports": 1})
+    assert again.step()["report"] == 2, "the one before the last follows from the journal"
+    restarted = start(prepared, folder, _config() | {"reports": 0})
+    assert [scores(restarted.step()) for _ in range(3)] == expected

@@ -83,6 +83,8 @@ def test_nothing_more_is_handed_out_when_the_first_runs_all_crash_whatever_basel
     handing = searcher(ledger)
     for place in range(3):
         handing.suggest(f"trial-{place}")
+        number = handing._numbers[f"trial-{place}"]
+        ledger.note("crashed", trial=number, attempt=place + 1, fault=True, reason="a bug")
         handing.on_trial_complete(f"trial-{place}", error=True)
     assert handing.suggest("trial-3") == Searcher.FINISHED
     assert handing.gave_up == "the first 3 attempts all crashed before their first report"
