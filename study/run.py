@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from study.models.inspect import BackboneInfo
     from study.training.encoded import EncodedTask
 
-STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""A full disk, a used-up quota, a file system that has become read-only, a file too large."""
+STORAGE_FAULTS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENOLCK),
+)
+"""A full disk, a used-up quota, a file system that has become read-only, a file too large; no
+permission (two), a broken disk, a file server that has lost the folder or gives no locks."""
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -48,8 +52,8 @@ def answer(
         if error.errno not in STORAGE_FAULTS:
             raise
         where = error.filename or "the study folder"
-        print(f"error: {where} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
-        say_how_to_go_on(arguments, command, "make room, or make it writable; then go on with")
+        print(f"error: {where} cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
+        say_how_to_go_on(arguments, command, "make room, or mend the storage; then go on with")
         return COULD_NOT_FINISH
 
 
