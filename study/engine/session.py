@@ -12,7 +12,7 @@ from rich.console import Console
 from study import __version__
 from study.engine.execution import discard_unneeded, run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.growth import grow, growth, standing_spec
+from study.engine.growth import contained, grow, growth, standing_spec
 from study.engine.journal import VERSION
 from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive, check_nodes
@@ -99,6 +99,7 @@ def run_study(
     tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     if StudyFolder(path).journal.exists():
         with locked(StudyFolder(path)):
+            spec = contained(StudyFolder(path), spec)
             ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
             _check_data(ledger, data)
             enough = trials_wanted(spec) <= trials_wanted(ledger.spec)
@@ -123,8 +124,10 @@ def run_study(
         if address is not None:
             check_nodes(path, [(info, spec.backbone.random_seed is None)])
         wanted = resources(spec, alive())
-        folder = open_folder(path, dump_spec(spec))
+        folder = StudyFolder(path)
         with locked(folder):
+            spec = contained(folder, spec)
+            open_folder(path, dump_spec(spec))
             ledger = _open_ledger(folder, spec, info, data, tracking_uri)
             if earlier is not None:
                 ledger.note("warm_start", **earlier)
@@ -187,6 +190,8 @@ def _open_ledger(
         ledger.note("resumed", **made)
         grow(ledger)
     else:
+        # An earlier driver may have died right after it had written a smaller spec.
+        open_folder(folder.path, dump_spec(spec), replace=True)
         names = {"name": folder.path.name, "spec": folder.spec.name}
         known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
         ledger.note("study", version=VERSION, **names, **known, **made)

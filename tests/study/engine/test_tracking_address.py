@@ -151,7 +151,7 @@ def test_a_study_whose_database_is_gone_is_told_how_to_go_on(
 ) -> None:
     ledger = open_ledger()
     ledger.note("resumed", tracking=f"sqlite:///{tmp_path}/nowhere/mlflow.db")
-    with pytest.raises(InputError, match="so far.*can be written") as refused:
+    with pytest.raises(InputError, match=r"so far.*can be written") as refused:
         check_tracking(ledger.folder, None)
     own = f"sqlite:///{ledger.folder.mlflow}"
     assert str(refused.value).endswith(f"or track it in its folder with --tracking-uri {own}")
