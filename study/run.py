@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def answer(
     command: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
 ) -> int:
-    """Runs a command; bad input becomes one line, Ctrl-C and a full disk the way to go on."""
+    """Runs a command; bad input becomes one line, others' doing the way to go on."""
     try:
         return run(arguments)
     except InputError as error:
@@ -48,6 +48,10 @@ def answer(
         return BAD_INPUT
     except KeyboardInterrupt:
         return say_interrupted(arguments, command)
+    except MemoryError as error:
+        print(f"error: out of memory: {error}", file=sys.stderr)  # noqa: T201
+        say_how_to_go_on(arguments, command, "where there is more memory, go on with")
+        return COULD_NOT_FINISH
     except OSError as error:
         if error.errno not in STORAGE_FAULTS:
             raise

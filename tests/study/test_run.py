@@ -188,6 +188,21 @@ def test_a_full_disk_or_a_broken_one_is_told_with_the_way_to_go_on(
     assert "--resume" in said.out
 
 
+def test_too_little_memory_is_told_with_the_way_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(arguments: Any) -> int:
+        raise MemoryError("the winner (trial 3) could not be evaluated")
+
+    (tmp_path / "smoke").mkdir()
+    (tmp_path / "smoke" / "spec.yaml").touch()
+    arguments = command.parse(["--space", "smoke", "--storage", str(tmp_path)])
+    assert command.answer("study.run", exhausted, arguments) == 1
+    said = capsys.readouterr()
+    assert said.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
+    assert "--resume" in said.out
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*arguments: object) -> None:
         raise ZeroDivisionError
