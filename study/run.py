@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     from study.engine.growth import changes_of_study
     from study.engine.preparation import check_services, prepare_data
 
-    if not arguments.dry_run:
+    if arguments.resume or not arguments.dry_run:
         check_services(
             path,
             changes_of_study(spec),
@@ -118,19 +118,23 @@ def run(arguments: argparse.Namespace) -> int:
     earlier = earlier_study(arguments, path, spec)
     info, data = prepare_data(spec)
     if arguments.dry_run:
-        return dry_run(arguments, spec, info, data, earlier)
+        return dry_run(arguments, path, spec, info, data, earlier)
     return execute(arguments, path, spec, info, data, earlier)
 
 
 def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
-    """Returns the spec with as many trials as the study in `path` has or is given now."""
+    """Returns the spec with as many trials as the study in `path` has or is given now.
+
+    Warns on standard error if fewer were asked for.
+    """
     from study.engine.folder import StudyFolder
     from study.engine.growth import extended, standing_spec, with_trials_of
+    from study.engine.preparation import warn
 
-    if not StudyFolder(path).spec.exists():
-        return spec  # The plan of a study that is not there yet.
     before = standing_spec(StudyFolder(path))
     if arguments.extend is None:
+        if arguments.trials is not None and arguments.trials < before.search.trials:
+            warn(f"--trials {arguments.trials}: the study keeps its {before.search.trials} trials")
         return with_trials_of(before, spec)
     spec = extended(before, spec, arguments.extend)
     arguments.trials = spec.search.trials
@@ -212,14 +216,18 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
 
 def dry_run(
     arguments: argparse.Namespace,
+    path: Path,
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
     earlier: "Earlier | None",
 ) -> int:
-    """Prints the plan."""
-    from study.engine.session import preview
+    """Prints the plan, unless the study that is there could not go on."""
+    from study.engine.folder import StudyFolder
+    from study.engine.session import check_data, preview
 
+    if arguments.resume:
+        check_data(StudyFolder(path), data)
     preview(spec, info, data, arguments.address, earlier)
     return DONE
 

@@ -244,6 +244,38 @@ def test_an_extension_must_be_one(
     assert "--trials must be left out" in capsys.readouterr().err
 
 
+def test_a_study_keeps_its_trials_if_fewer_are_asked_for_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = []
+
+    def note(arguments: object, path: object, spec: Any, *others: object) -> int:
+        specs.append(spec)
+        return command.DONE
+
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    monkeypatch.setattr(command, "execute", note)
+    assert main(["--space", "smoke", "--resume", "--trials", "2"]) == command.DONE
+    assert [spec.search.trials for spec in specs] == [4]
+    assert capsys.readouterr().err == "warning: --trials 2: the study keeps its 4 trials\n"
+
+
+def test_the_plan_of_a_study_that_could_not_go_on_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = ["--space", "smoke", "--resume", "--dry-run"]
+    assert "there is no spec.yaml here" in refuse(capsys, *plan)
+    finished_study(tmp_path)
+    assert "differs in: adapter.p" in refuse(capsys, *plan, "--set", "adapter.p=0.123")
+    journal = Journal(tmp_path / "runs" / "smoke" / "events.jsonl")
+    journal.append("study", version=1, data="of other sequences")
+    before = journal.path.read_bytes()
+    assert "labels or tokens of" in refuse(capsys, *plan)
+    assert journal.path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "again"),
     [
