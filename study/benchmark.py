@@ -46,12 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Checks everything that can be wrong, then runs the benchmark."""
     benchmark = load_benchmark(arguments.space, overrides(arguments))
     path = study_path(arguments)
+    # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    if arguments.resume or not arguments.dry_run:
+        check(arguments, path, benchmark)
     if arguments.dry_run:
         from study.engine.benchmark.preview import preview
 
         preview(benchmark)
         return DONE
-    # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    return execute(arguments, path, benchmark)
+
+
+def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> None:
+    """Checks the folder, the tracking server and the cluster."""
     from study.engine.benchmark.growth import changes_of_benchmark
     from study.engine.preparation import check_services
 
@@ -63,7 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.address,
         max(cell.spec.resources.cpus_per_trial or 1 for cell in benchmark.cells),
     )
-    return execute(arguments, path, benchmark)
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from study.models.inspect import BackboneInfo
     from study.training.encoded import EncodedTask
 
-STORAGE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-"""A full disk, a used-up quota, a file system that has become read-only, a file too large."""
+STORAGE_FAULTS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENOLCK),
+)
+"""A full disk, a used-up quota, a file system that has become read-only, a file too large; no
+permission (two), a broken disk, a file server that has lost the folder or gives no locks."""
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -36,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def answer(
     command: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
 ) -> int:
-    """Runs a command; bad input becomes one line, Ctrl-C and a full disk the way to go on."""
+    """Runs a command; bad input becomes one line, others' doing the way to go on."""
     try:
         return run(arguments)
     except InputError as error:
@@ -44,12 +48,16 @@ def answer(
         return BAD_INPUT
     except KeyboardInterrupt:
         return say_interrupted(arguments, command)
+    except MemoryError as error:
+        print(f"error: out of memory: {error}", file=sys.stderr)  # noqa: T201
+        say_how_to_go_on(arguments, command, "where there is more memory, go on with")
+        return COULD_NOT_FINISH
     except OSError as error:
         if error.errno not in STORAGE_FAULTS:
             raise
         where = error.filename or "the study folder"
-        print(f"error: {where} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
-        say_how_to_go_on(arguments, command, "make room, or make it writable; then go on with")
+        print(f"error: {where} cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
+        say_how_to_go_on(arguments, command, "make room, or mend the storage; then go on with")
         return COULD_NOT_FINISH
 
 
@@ -96,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     from study.engine.growth import changes_of_study
     from study.engine.preparation import check_services, prepare_data
 
-    if not arguments.dry_run:
+    if arguments.resume or not arguments.dry_run:
         check_services(
             path,
             changes_of_study(spec),
@@ -110,19 +118,23 @@ def run(arguments: argparse.Namespace) -> int:
     earlier = earlier_study(arguments, path, spec)
     info, data = prepare_data(spec)
     if arguments.dry_run:
-        return dry_run(arguments, spec, info, data, earlier)
+        return dry_run(arguments, path, spec, info, data, earlier)
     return execute(arguments, path, spec, info, data, earlier)
 
 
 def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
-    """Returns the spec with as many trials as the study in `path` has or is given now."""
+    """Returns the spec with as many trials as the study in `path` has or is given now.
+
+    Warns on standard error if fewer were asked for.
+    """
     from study.engine.folder import StudyFolder
     from study.engine.growth import extended, standing_spec, with_trials_of
+    from study.engine.preparation import warn
 
-    if not StudyFolder(path).spec.exists():
-        return spec  # The plan of a study that is not there yet.
     before = standing_spec(StudyFolder(path))
     if arguments.extend is None:
+        if arguments.trials is not None and arguments.trials < before.search.trials:
+            warn(f"--trials {arguments.trials}: the study keeps its {before.search.trials} trials")
         return with_trials_of(before, spec)
     spec = extended(before, spec, arguments.extend)
     arguments.trials = spec.search.trials
@@ -204,14 +216,18 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
 
 def dry_run(
     arguments: argparse.Namespace,
+    path: Path,
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
     earlier: "Earlier | None",
 ) -> int:
-    """Prints the plan."""
-    from study.engine.session import preview
+    """Prints the plan, unless the study that is there could not go on."""
+    from study.engine.folder import StudyFolder
+    from study.engine.session import check_data, preview
 
+    if arguments.resume:
+        check_data(StudyFolder(path), data)
     preview(spec, info, data, arguments.address, earlier)
     return DONE
 

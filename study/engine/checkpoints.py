@@ -9,6 +9,7 @@ import pickle
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,14 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def discard(folder: StudyFolder, trial: int) -> None:
-    """Deletes a trial's checkpoints, damaged and half-written ones too."""
+    """Deletes a trial's checkpoints, damaged and half-written ones too.
+
+    What cannot be deleted stays, until the next run of the driver: it takes room, no more.
+    """
     path = folder.checkpoint(trial)
-    for file in folder.checkpoints.glob(f"{path.stem}.*"):
-        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        for file in folder.checkpoints.glob(f"{path.stem}.*"):
+            file.unlink(missing_ok=True)
 
 
 def previous(path: Path) -> Path:

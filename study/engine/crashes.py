@@ -20,10 +20,6 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     trial = ledger.record.trials[ray_trial.config["trial"]]
     if trial.state != "running":
         return  # It had said all that was asked of it.
-    if ray_trial.error_file:
-        traceback = ledger.folder.failure(trial.number)
-        with traceback.open("ab") as kept, Path(ray_trial.error_file).open("rb") as file:
-            shutil.copyfileobj(file, kept)
     error = _error(ray_trial)
     reason = describe(error)
     attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
@@ -36,6 +32,17 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     else:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
         ledger.end(trial, "failed", f"{CRASHED}{times}: {reason}")
+    if ray_trial.error_file:
+        _keep_traceback(ledger, trial.number, Path(ray_trial.error_file))
+
+
+def _keep_traceback(ledger: Ledger, trial: int, source: Path) -> None:
+    """Copies a traceback into the study folder; results do not depend on it."""
+    try:
+        with ledger.folder.failure(trial).open("ab") as kept, source.open("rb") as file:
+            shutil.copyfileobj(file, kept)
+    except OSError as error:
+        ledger.note("warning", trial=trial, text=f"its traceback could not be kept: {error}")
 
 
 def _is_loss_of_a_node(error: BaseException | None) -> bool:
@@ -46,9 +53,13 @@ def _is_loss_of_a_node(error: BaseException | None) -> bool:
 def _error(ray_trial: Any) -> BaseException | None:
     """The exception, from where the driver has just put it; Ray's own reader looks elsewhere."""
     file = ray_trial.pickled_error_file
-    if file is None or not Path(file).exists():
+    if file is None:
         return None
-    error: BaseException = ray.cloudpickle.loads(Path(file).read_bytes())
+    try:
+        pickled = Path(file).read_bytes()
+    except OSError:
+        return None
+    error: BaseException = ray.cloudpickle.loads(pickled)
     return error
 
 

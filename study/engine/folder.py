@@ -133,13 +133,13 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
                 "continue it with --resume, or choose another --name"
             )
         check_version(folder.journal)  # A newer spec.yaml may have keys that are not known here.
-        _refuse_changes(path, changes(folder.spec))
+        refuse_changes(path, changes(folder.spec))
     elif resume:
         raise InputError(
             f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
             "leave --resume out to start it, or give the --storage and --name it was started with"
         )
-    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+    elif path.exists() and not (path.is_dir() and _holds_nothing(folder)):
         raise InputError(
             f"{path}: a new study needs an empty folder or none, but this path is in use by "
             "something else; choose another --name or --storage"
@@ -150,21 +150,18 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
 def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
     """Creates the folder and writes the spec's YAML into it; call `check_folder` first.
 
-    With `replace`, one that is there gives way: it may have grown.
+    With `replace`, one that is there gives way: it may have grown. Hold the folder (`locked`)
+    where another driver may be at work.
     """
     folder = StudyFolder(path)
-    try:
-        for directory in (path, folder.checkpoints, folder.failures, folder.ray):
-            directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: the study folder must be one that can be created, but: {error.strerror}; "
-            "choose another --storage"
-        ) from None
+    _create(path)
     if replace or not folder.spec.exists():
-        partial = folder.spec.with_suffix(".partial")
+        partial = _partial(folder)
         partial.write_text(spec, encoding="utf-8")
         partial.replace(folder.spec)
+    # Only now: a driver that dies before leaves what can be started, after it what can be resumed.
+    for directory in _subfolders(folder):
+        directory.mkdir(exist_ok=True)
     return folder
 
 
@@ -172,9 +169,12 @@ def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
 def locked(folder: StudyFolder) -> Iterator[None]:
     """Holds the study folder for one driver; the lock goes with the process, however it ends.
 
+    Creates the folder, for nothing may be written before it is held.
+
     Raises:
-        InputError: another driver is at work in the folder.
+        InputError: another driver is at work in the folder, or it cannot be created.
     """
+    _create(folder.path)
     with folder.lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -198,13 +198,46 @@ def is_locked(folder: StudyFolder) -> bool:
     return False
 
 
-def _refuse_changes(path: Path, changed: Sequence[str]) -> None:
+def refuse_changes(path: Path, changed: Sequence[str]) -> None:
+    """Refuses to go on in a folder whose study is another than is asked for.
+
+    Raises:
+        InputError: something has `changed`.
+    """
     if changed:
         raise InputError(
             f"{path}: --resume needs the spec that the study was started with (spec.yaml), or "
             f"more trials and wider domains, but it differs in: {'; '.join(changed)}; undo the "
             f"change, take --space {StudyFolder(path).spec}, or start a study of another --name"
         )
+
+
+def _create(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: the study folder must be one that can be created, but: {error.strerror}; "
+            "choose another --storage"
+        ) from None
+
+
+def _subfolders(folder: StudyFolder) -> tuple[Path, ...]:
+    return folder.checkpoints, folder.failures, folder.ray
+
+
+def _partial(folder: StudyFolder) -> Path:
+    return folder.spec.with_suffix(".partial")
+
+
+def _holds_nothing(folder: StudyFolder) -> bool:
+    """Whether there is at most what a driver leaves that dies before spec.yaml is there."""
+    return all(
+        path in (folder.lock, _partial(folder))
+        or path.name.startswith(".cluster-check-")
+        or (path in _subfolders(folder) and path.is_dir() and not any(path.iterdir()))
+        for path in folder.path.iterdir()
+    )
 
 
 def _check_writable(path: Path) -> None:

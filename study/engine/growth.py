@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.engine.folder import Changes, StudyFolder, open_folder
+from study.engine.folder import Changes, StudyFolder, open_folder, refuse_changes
 from study.engine.journal import parse_events
 from study.engine.ledger import StudyLedger
 from study.errors import InputError
@@ -95,6 +95,20 @@ def changes_of_study(now: StudySpec) -> Changes:
         return growth(before, with_trials_of(before, now)).refused
 
     return changes
+
+
+def contained(folder: StudyFolder, now: StudySpec) -> StudySpec:
+    """`now` with as many trials as the study in a folder has, if there is one.
+
+    Hold the folder: what was checked before may have changed since, by another driver.
+
+    Raises:
+        InputError: the study there is another.
+    """
+    if not folder.spec.exists():
+        return now
+    refuse_changes(folder.path, changes_of_study(now)(folder.spec))
+    return with_trials_of(standing_spec(folder), now)
 
 
 def with_trials_of(before: StudySpec, now: StudySpec) -> StudySpec:

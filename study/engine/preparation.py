@@ -25,7 +25,7 @@ def check_services(
     address: str | None,
     cpus: int,
 ) -> None:
-    """Checks the study folder, the tracking server and the Ray cluster.
+    """Checks the study folder, the tracking server and the Ray cluster; warns on standard error.
 
     Args:
         path: the study's folder.
@@ -40,7 +40,9 @@ def check_services(
         InputError: one of them cannot be used.
     """
     check_folder(path, changes, resume)
-    check_tracking(StudyFolder(path), tracking_uri)
+    warning = check_tracking(StudyFolder(path), tracking_uri)
+    if warning is not None:
+        warn(warning)
     check_cluster(address, cpus)
 
 

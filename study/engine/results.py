@@ -1,11 +1,17 @@
 """What is left when a study is done: trials.csv, pareto.csv, best.yaml, best/."""
 
 import json
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import OutOfMemoryError, RayTaskError
+from safetensors import SafetensorError
 
 from study.engine.checkpoints import load
+from study.engine.crashes import describe
 from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
@@ -17,6 +23,7 @@ from study.spec import StudySpec, dump_spec, resolve
 from study.spec.goals import ConstraintsSpec, Goals
 from study.training.encoded import EncodedTask
 from study.training.export import export
+from study.training.memory import is_out_of_memory
 from study.training.trial import Trial
 
 
@@ -72,14 +79,37 @@ def crown(
     """Evaluates the winner on the test split, once, and writes best.yaml and best/.
 
     The evaluation runs where the trials ran, so that it finds the GPU that they had.
+
+    Raises:
+        OSError: the files cannot be written, here or there.
+        MemoryError: there is too little memory, at present.
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    scores = ray.get(measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted))
+    asked = measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
+    try:
+        scores = ray.get(asked)
+    except (RayTaskError, OutOfMemoryError) as error:
+        raise _as_if_here(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
     ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
     ledger.note("winner", trial=winner.number, **scores)
+
+
+def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
+    """What the evaluation would have raised in the driver; a bug stays as it is."""
+    cause: BaseException = (error.cause or error) if isinstance(error, RayTaskError) else error
+    if isinstance(cause, OSError):
+        return cause
+    if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
+        code = int(told[1])
+        return OSError(code, os.strerror(code), str(best))
+    if isinstance(cause, OutOfMemoryError) or is_out_of_memory(cause):
+        return MemoryError(
+            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
+        )
+    return error
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:

@@ -12,8 +12,8 @@ from rich.console import Console
 from study import __version__
 from study.engine.execution import discard_unneeded, run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.growth import grow, growth, standing_spec
-from study.engine.journal import VERSION
+from study.engine.growth import contained, grow, growth, standing_spec
+from study.engine.journal import VERSION, parse_events
 from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive, check_nodes
 from study.engine.optuna_study import Mirror
@@ -99,8 +99,9 @@ def run_study(
     tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     if StudyFolder(path).journal.exists():
         with locked(StudyFolder(path)):
+            spec = contained(StudyFolder(path), spec)
             ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
-            _check_data(ledger, data)
+            check_data(ledger.folder, data)
             enough = trials_wanted(spec) <= trials_wanted(ledger.spec)
             if enough and ledger.complete and _measured(ledger):
                 if growth(ledger.spec, spec).space:
@@ -123,8 +124,10 @@ def run_study(
         if address is not None:
             check_nodes(path, [(info, spec.backbone.random_seed is None)])
         wanted = resources(spec, alive())
-        folder = open_folder(path, dump_spec(spec))
+        folder = StudyFolder(path)
         with locked(folder):
+            spec = contained(folder, spec)
+            open_folder(path, dump_spec(spec))
             ledger = _open_ledger(folder, spec, info, data, tracking_uri)
             if earlier is not None:
                 ledger.note("warm_start", **earlier)
@@ -158,12 +161,19 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
 
 
-def _check_data(ledger: StudyLedger, data: EncodedTask) -> None:
-    """Refuses to go on with other data than the study began with."""
-    before = next((e.get("data") for e in ledger.journal.read() if e["event"] == "study"), None)
+def check_data(folder: StudyFolder, data: EncodedTask) -> None:
+    """Refuses to go on with other data than the study began with; writes nothing.
+
+    Raises:
+        InputError: the data have changed, or the journal is damaged.
+    """
+    if not folder.journal.exists():
+        return
+    events = parse_events(folder.journal, folder.journal.read_bytes())
+    before = next((e.get("data") for e in events if e["event"] == "study"), None)
     if before is not None and before != data.fingerprint():
         raise InputError(
-            f"{ledger.folder.path}: --resume needs the data that the study was started with, but "
+            f"{folder.path}: --resume needs the data that the study was started with, but "
             f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
             "a study of another --name"
         )
@@ -187,6 +197,8 @@ def _open_ledger(
         ledger.note("resumed", **made)
         grow(ledger)
     else:
+        # An earlier driver may have died right after it had written a smaller spec.
+        open_folder(folder.path, dump_spec(spec), replace=True)
         names = {"name": folder.path.name, "spec": folder.spec.name}
         known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
         ledger.note("study", version=VERSION, **names, **known, **made)

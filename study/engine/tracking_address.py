@@ -30,20 +30,29 @@ def tracking_address(folder: StudyFolder, given: str | None) -> str | None:
     return None if file == folder.mlflow.absolute() else f"sqlite:///{file}"
 
 
-def check_tracking(folder: StudyFolder, given: str | None) -> None:
-    """Checks the address at which a study is to be tracked.
+def check_tracking(folder: StudyFolder, given: str | None) -> str | None:
+    """Checks the address at which a study is to be tracked; returns a warning, if there is one.
+
+    The server that a study has been tracked on may be away for a while: results do not depend on
+    it.
 
     Raises:
-        InputError: it cannot be used; see `check_tracking_uri`.
+        InputError: the address cannot be used; see `check_tracking_uri`.
     """
     uri = tracking_address(folder, given)
     if uri is None:
-        return
-    if given is None:
+        return None
+    if given is not None:
+        check_tracking_uri(uri)
+    elif urlsplit(uri).scheme not in ("http", "https"):
         own = f"--tracking-uri sqlite:///{folder.mlflow}"
         check_tracking_uri(uri, " (the study's so far)", f"track it in its folder with {own}")
-    else:
-        check_tracking_uri(uri)
+    elif (reason := _silence(uri)) is not None:
+        return (
+            f"MLflow at {uri} does not answer ({reason}); the study goes on, and what it lacks is "
+            "sent when it is back or by a later --resume"
+        )
+    return None
 
 
 def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the option out") -> None:
@@ -74,6 +83,17 @@ def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the op
             f"{option}: it must start with http://, https:// or sqlite:///, as MLflow "
             "stores files no longer; leave it out for a database in the study folder"
         )
+    reason = _silence(uri)
+    if reason is not None:
+        raise InputError(
+            f"{option}: a tracking server must answer at /health, and to questions "
+            f"about its experiments, but: {reason}; "
+            f"start it (mlflow server), mend the address, or {otherwise}"
+        )
+
+
+def _silence(uri: str) -> str | None:
+    """Returns why no tracking server can be had at a web address, None if it answers."""
     base = uri.rstrip("/")
     try:
         # Something else may answer at /health too, or refuse whoever has no password.
@@ -83,12 +103,8 @@ def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the op
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # It holds the connection.
-        reason = getattr(error, "reason", error) or type(error).__name__
-        raise InputError(
-            f"{option}: a tracking server must answer at /health, and to questions "
-            f"about its experiments, but: {reason}; "
-            f"start it (mlflow server), mend the address, or {otherwise}"
-        ) from None
+        return str(getattr(error, "reason", error) or type(error).__name__)
+    return None
 
 
 def database(uri: str) -> Path | None:

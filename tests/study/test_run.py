@@ -83,15 +83,19 @@ def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_resumed_study_asks_for_the_server_that_it_was_tracked_on(
+def test_a_resumed_study_goes_on_without_the_server_that_it_was_tracked_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = open_folder(tmp_path / "runs" / "smoke", dump_spec(load_spec("smoke")))
     Journal(folder.journal).append("study", version=1, tracking="http://127.0.0.1:9")
-    said = refuse(capsys, "--space", "smoke", "--resume")
-    assert "--tracking-uri http://127.0.0.1:9 (the study's so far): a tracking server must" in said
-    assert said.endswith(f"track it in its folder with --tracking-uri sqlite:///{folder.mlflow}")
+    monkeypatch.setattr(command, "execute", lambda *arguments: command.DONE)
+    assert main(["--space", "smoke", "--resume"]) == command.DONE
+    said = capsys.readouterr().err
+    assert "warning: MLflow at http://127.0.0.1:9 does not answer" in said
+    assert "by a later --resume" in said
+    given = refuse(capsys, "--space", "smoke", "--resume", "--tracking-uri", "http://127.0.0.1:9")
+    assert "a tracking server must answer" in given
 
 
 def test_bad_labels_are_refused_with_their_file(
@@ -166,20 +170,36 @@ def test_an_interruption_before_the_study_began_offers_no_resume(
     assert "--set 'adapter.p={a: 1}' --resume" in capsys.readouterr().out
 
 
-def test_a_full_disk_is_told_with_the_way_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_full_disk_or_a_broken_one_is_told_with_the_way_to_go_on(
+    fault: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "smoke").mkdir()
     (tmp_path / "smoke" / "spec.yaml").touch()
 
     def full(arguments: Any) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "runs/smoke/events.jsonl")
+        raise OSError(fault, os.strerror(fault), "runs/smoke/events.jsonl")
 
     arguments = command.parse(["--space", "smoke", "--storage", str(tmp_path)])
     assert command.answer("study.run", full, arguments) == 1
     said = capsys.readouterr()
-    assert "events.jsonl cannot be written: No space left on device" in said.err
+    assert f"events.jsonl cannot be used: {os.strerror(fault)}" in said.err
     assert "make room" in said.out
+    assert "--resume" in said.out
+
+
+def test_too_little_memory_is_told_with_the_way_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(arguments: Any) -> int:
+        raise MemoryError("the winner (trial 3) could not be evaluated")
+
+    (tmp_path / "smoke").mkdir()
+    (tmp_path / "smoke" / "spec.yaml").touch()
+    arguments = command.parse(["--space", "smoke", "--storage", str(tmp_path)])
+    assert command.answer("study.run", exhausted, arguments) == 1
+    said = capsys.readouterr()
+    assert said.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
     assert "--resume" in said.out
 
 
@@ -222,6 +242,38 @@ def test_an_extension_must_be_one(
         main(["--space", "smoke", "--extend", "1", "--trials", "9"])
     assert end.value.code == 2
     assert "--trials must be left out" in capsys.readouterr().err
+
+
+def test_a_study_keeps_its_trials_if_fewer_are_asked_for_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = []
+
+    def note(arguments: object, path: object, spec: Any, *others: object) -> int:
+        specs.append(spec)
+        return command.DONE
+
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    monkeypatch.setattr(command, "execute", note)
+    assert main(["--space", "smoke", "--resume", "--trials", "2"]) == command.DONE
+    assert [spec.search.trials for spec in specs] == [4]
+    assert capsys.readouterr().err == "warning: --trials 2: the study keeps its 4 trials\n"
+
+
+def test_the_plan_of_a_study_that_could_not_go_on_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = ["--space", "smoke", "--resume", "--dry-run"]
+    assert "there is no spec.yaml here" in refuse(capsys, *plan)
+    finished_study(tmp_path)
+    assert "differs in: adapter.p" in refuse(capsys, *plan, "--set", "adapter.p=0.123")
+    journal = Journal(tmp_path / "runs" / "smoke" / "events.jsonl")
+    journal.append("study", version=1, data="of other sequences")
+    before = journal.path.read_bytes()
+    assert "labels or tokens of" in refuse(capsys, *plan)
+    assert journal.path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import ray
 from ray import tune
 from rich.console import Console
 
+from study.engine.benchmark.growth import changes_of_benchmark
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
 from study.engine.benchmark.runs import Key, Run, left_to_do, runs_of, standing
@@ -17,7 +18,7 @@ from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
 from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit, start_ray
-from study.engine.folder import StudyFolder, locked, open_folder
+from study.engine.folder import StudyFolder, locked, open_folder, refuse_changes
 from study.engine.journal import VERSION, Event
 from study.engine.ledger import Ledger
 from study.engine.nodes import alive, check_nodes
@@ -63,8 +64,11 @@ def run_benchmark(
             raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
         if address is not None:
             check_nodes(path, material.backbones())
-        folder = open_folder(path, dump_benchmark(benchmark.spec), replace=True)
+        folder = StudyFolder(path)
         with locked(folder):
+            if folder.spec.exists():  # Another driver may have come first.
+                refuse_changes(path, changes_of_benchmark(benchmark)(folder.spec))
+            open_folder(path, dump_benchmark(benchmark.spec), replace=True)
             ledger = _open_ledger(folder, material, runs, tracking_uri)
             tracker = Tracker(folder, tracking_uri, path.name)
             driver = _Driver(ledger, tracker, material, runs, available, wanted, console)

@@ -107,3 +107,10 @@ def test_discarding_leaves_nothing_of_a_trial_and_all_of_others(folder: StudyFol
     assert sorted(folder.checkpoints.iterdir()) == sorted(
         [folder.checkpoint(11), previous(folder.checkpoint(11))]
     )
+
+
+def test_a_checkpoint_that_cannot_be_deleted_stays(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    folder.checkpoint(0).mkdir(parents=True)  # No file, so it cannot be unlinked.
+    discard(folder, 0)
+    assert folder.checkpoint(0).exists()

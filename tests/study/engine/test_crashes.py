@@ -59,6 +59,17 @@ def test_every_traceback_is_kept(ledger: StudyLedger, tmp_path: Path) -> None:
     assert ledger.folder.failure(0).read_text() == "the first\nthe second\n"
 
 
+def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    ledger.folder.failure(0).mkdir()  # Nothing can be appended to it.
+    note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=0)
+    assert ledger.record.trials[0].state == "failed"
+    crashed, ended, warning = ledger.journal.read()[-3:]
+    assert (crashed["event"], ended["event"]) == ("crashed", "ended")
+    assert warning["text"].startswith("its traceback could not be kept: ")
+
+
 def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:

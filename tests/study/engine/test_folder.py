@@ -67,6 +67,35 @@ def test_a_foreign_folder_is_refused(tmp_path: Path, read_spec: ReadSpec) -> Non
         check_folder(tmp_path, changes_of_study(read_spec()), resume=False)
 
 
+def test_what_a_driver_leaves_that_dies_while_it_makes_a_folder_is_no_obstacle(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    folder, spec = StudyFolder(tmp_path / "study"), read_spec()
+    for directory in (folder.path, folder.checkpoints, folder.failures, folder.ray):
+        directory.mkdir()
+    for name in (".lock", "spec.partial", ".cluster-check-0a1b"):
+        (folder.path / name).touch()
+    check_folder(folder.path, changes_of_study(spec), resume=False)
+    folder.checkpoint(0).touch()
+    with pytest.raises(InputError, match="in use by something else"):
+        check_folder(folder.path, changes_of_study(spec), resume=False)
+
+
+def test_the_spec_is_written_before_the_folders_that_only_a_study_needs(
+    tmp_path: Path, read_spec: ReadSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    spec = read_spec()
+    monkeypatch.setattr(StudyFolder, "checkpoints", property(die))
+    with pytest.raises(KeyboardInterrupt):
+        open_folder(tmp_path / "study", dump_spec(spec))
+    monkeypatch.undo()
+    check_folder(tmp_path / "study", changes_of_study(spec), resume=True)
+    assert open_folder(tmp_path / "study", dump_spec(spec)).checkpoints.is_dir()
+
+
 def test_a_file_in_the_way_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
     (tmp_path / "study").write_text("a letter")
     with pytest.raises(InputError, match="in use by something else"):

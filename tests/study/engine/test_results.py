@@ -1,13 +1,21 @@
 """trials.csv and pareto.csv: which columns, which rows."""
 
 import csv
+import errno
 from pathlib import Path
+from unittest import mock
 
+import pytest
+import ray
+import torch
 from ledgers import OpenLedger, create
+from ray.exceptions import RayTaskError
+from safetensors import SafetensorError
 
 from study.engine.ledger import StudyLedger
 from study.engine.record import OUT_OF_MEMORY
-from study.engine.results import write_best_spec, write_trials
+from study.engine.resources import Resources
+from study.engine.results import crown, write_best_spec, write_trials
 from study.spec import load_spec, resolve
 
 TWO = "objectives=[maximize dev_mcc, minimize trainable_parameters]"
@@ -66,3 +74,43 @@ def test_the_winners_spec_has_nothing_to_choose(open_ledger: OpenLedger, tmp_pat
     best = load_spec(str(ledger.folder.best_spec))
     assert (best.goals.constraints, len(best.goals.objectives)) == ((), 1)
     assert best.search.trials == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "head"), OSError, "No space left"),
+        (SafetensorError("I/O error: full (os error 28)"), OSError, "No space left"),
+        (
+            MemoryError(),
+            MemoryError,
+            r"\(trial 0\) could not be evaluated: MemoryError",
+        ),
+        (
+            torch.OutOfMemoryError("20 GiB"),
+            MemoryError,
+            "evaluated: OutOfMemoryError: 20 GiB",
+        ),
+        (ZeroDivisionError("a bug"), ZeroDivisionError, "pid="),
+    ],
+)
+def test_what_goes_wrong_where_the_winner_is_evaluated_is_told_as_if_it_were_here(
+    open_ledger: OpenLedger,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    kind: type[Exception],
+    said: str,
+) -> None:
+    def fail(reference: object) -> None:
+        raise RayTaskError("_measure", "Traceback ...", raised).as_instanceof_cause()
+
+    ledger = open_ledger()
+    ended(ledger, 0.5, 100, "complete")
+    monkeypatch.setattr(ray, "remote", lambda function: mock.MagicMock())
+    monkeypatch.setattr(ray, "put", lambda data: data)
+    monkeypatch.setattr(ray, "get", fail)
+    wanted = Resources(1, 0.0, concurrent=1)
+    with pytest.raises(kind, match=said) as told:
+        crown(ledger, ledger.record.trials[0], mock.Mock(), mock.Mock(), wanted)
+    if isinstance(told.value, OSError):
+        assert told.value.errno == errno.ENOSPC

@@ -1,14 +1,17 @@
 """A study that goes on with more: what may grow, what is refused, what earlier trials become."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ledgers import OpenLedger, ReadSpec, create, report
 
-from study.engine.folder import open_folder
+from study.engine import session
+from study.engine.folder import StudyFolder, check_folder, open_folder
 from study.engine.growth import (
     changes_of_study,
+    contained,
     extended,
     grow,
     growth,
@@ -256,3 +259,27 @@ def test_a_wider_space_is_searched_to_its_new_ends(open_ledger: OpenLedger) -> N
     params = run_to(ledger, 20)
     assert all(p["p"] <= 0.3 for p in params[:3])
     assert any(p["p"] > 0.3 for p in params[3:])
+
+
+def test_a_folder_in_which_another_study_has_begun_meanwhile_is_refused(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    folder = StudyFolder(tmp_path / "study")
+    assert contained(folder, read_spec()) == read_spec()
+    open_folder(folder.path, dump_spec(read_spec("adapter.p=0.2")))
+    with pytest.raises(InputError, match=r"differs in: adapter\.p"):
+        contained(folder, read_spec("adapter.p=0.1"))
+    assert contained(folder, read_spec("adapter.p=0.2", "search.trials=2")).search.trials == 6
+
+
+def test_a_study_that_lost_its_journal_at_the_start_goes_on_and_may_have_grown(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
+    now = read_spec("search.trials=9")
+    check_folder(folder.path, changes_of_study(now), resume=True)
+    data = SimpleNamespace(fingerprint=lambda: "a", reports=dict)
+    info = SimpleNamespace(commit=None)
+    opened = session._open_ledger(folder, contained(folder, now), info, data, None)  # type: ignore[arg-type]
+    assert [event["event"] for event in opened.journal.read()] == ["study"]
+    assert standing_spec(folder) == now

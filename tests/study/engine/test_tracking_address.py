@@ -119,7 +119,7 @@ def test_a_study_goes_on_where_it_was_tracked(open_ledger: OpenLedger, server: s
     ledger.note("resumed", tracking=server)
     assert tracking_address(ledger.folder, None) == server
     assert tracking_address(ledger.folder, "http://moved:5000") == "http://moved:5000"
-    check_tracking(ledger.folder, None)
+    assert check_tracking(ledger.folder, None) is None
     ledger.note("resumed", tracking=None)
     assert tracking_address(ledger.folder, None) is None
 
@@ -133,11 +133,25 @@ def test_a_database_is_remembered_wherever_the_study_is_resumed_from(
     assert tracking_address(folder, "sqlite:///runs/a study/mlflow.db") is None  # May be moved.
 
 
-def test_a_study_whose_server_is_gone_is_told_how_to_go_on(open_ledger: OpenLedger) -> None:
+def test_a_study_goes_on_while_its_server_is_away_unless_it_is_asked_for(
+    open_ledger: OpenLedger,
+) -> None:
     ledger = open_ledger()
     ledger.note("resumed", tracking="http://127.0.0.1:9")
-    with pytest.raises(InputError, match=r"so far.*must answer .* but: ") as refused:
+    warning = check_tracking(ledger.folder, None)
+    assert warning is not None
+    assert warning.startswith("MLflow at http://127.0.0.1:9 does not answer (")
+    with pytest.raises(InputError, match="must answer"):
+        check_tracking(ledger.folder, "http://127.0.0.1:9")
+    assert check_tracking(ledger.folder, f"sqlite:///{ledger.folder.mlflow}") is None
+
+
+def test_a_study_whose_database_is_gone_is_told_how_to_go_on(
+    open_ledger: OpenLedger, tmp_path: Path
+) -> None:
+    ledger = open_ledger()
+    ledger.note("resumed", tracking=f"sqlite:///{tmp_path}/nowhere/mlflow.db")
+    with pytest.raises(InputError, match=r"so far.*can be written") as refused:
         check_tracking(ledger.folder, None)
     own = f"sqlite:///{ledger.folder.mlflow}"
     assert str(refused.value).endswith(f"or track it in its folder with --tracking-uri {own}")
-    check_tracking(ledger.folder, own)
