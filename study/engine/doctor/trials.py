@@ -47,13 +47,20 @@ def _reports(trial: TrialRecord) -> Iterator[Finding]:
         return
     for report in trial.reports:
         step = math.ceil(report["report"] * trial.total_steps / planned)
-        if report["step"] != step:
+        if report["step"] != step and not _diverged_before(trial, report, step):
             yield finding(
                 f"trial {trial.number}: report {report['report']} of {planned} must come at step "
                 f"{step} of {trial.total_steps}, but came at step {report['step']}",
                 EDITED,
             )
             return
+
+
+def _diverged_before(trial: TrialRecord, report: Event, step: int) -> bool:
+    """Whether it is a trial's last report, made early because the loss was not finite."""
+    last = report is trial.reports[-1] and report["metrics"].get("train_loss") is None
+    earlier = trial.reports[-2]["step"] if len(trial.reports) > 1 else 0
+    return last and earlier < int(report["step"]) < step
 
 
 def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:
