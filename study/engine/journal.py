@@ -39,6 +39,8 @@ from study.errors import InputError
 Event = dict[str, Any]
 VERSION = 1
 """Of the events and their meaning; a journal of a later one is refused."""
+FROM_A_COPY = "from a copy (what came after the copy is lost, and --resume trains it again)"
+"""Where a damaged journal is to be had from. Checkpoints may be ahead of it."""
 
 
 class Journal:
@@ -121,7 +123,7 @@ def _parse(path: Path, line: str, number: int) -> Event:
     if not isinstance(event, dict) or "event" not in event:
         raise InputError(
             f"{path}:{number}: every line must be a JSON object with an `event`, but found "
-            f"{line[:40]!r}; restore the file from a copy or start a study of another name"
+            f"{line[:40]!r}; restore the file {FROM_A_COPY}, or start a study of another name"
         )
     return event
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from study.engine.journal import Event
+from study.engine.journal import FROM_A_COPY, Event
 from study.errors import InputError
 from study.spec.goals import Constraint, Goals
 
@@ -127,8 +127,8 @@ class StudyRecord:
             except (KeyError, TypeError, AttributeError) as error:
                 raise InputError(
                     f"events.jsonl:{number}: every event must have its fields and an earlier "
-                    f"`created` of its trial, but this one lacks {error}; restore the file from "
-                    "a copy or start a study of another name"
+                    f"`created` of its trial, but this one lacks {error}; restore the file "
+                    f"{FROM_A_COPY}, or start a study of another name"
                 ) from error
         return record
 

@@ -6,13 +6,13 @@ from functools import partial
 
 from study.engine.doctor.finding import Finding, some
 from study.engine.doctor.subject import ReadLedger, Subject
-from study.engine.journal import Event
+from study.engine.journal import FROM_A_COPY, Event
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec.space import trials_wanted
 
 STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
 finding = partial(Finding, "trials")
-EDITED = "restore events.jsonl from a backup: lines were lost, doubled or edited"
+EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY}"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
