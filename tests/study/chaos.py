@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from study.engine.doctor import examine
+
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "ADALORA_RS_CHAOS"
 TINY = (
@@ -127,7 +129,14 @@ class Study:
         there = self.process.poll() is None and self.kill(target)
         if target != "worker" or not there:
             self.wait()
+            self.assert_undamaged()
         return there
+
+    def assert_undamaged(self) -> None:
+        """Has the doctor look at the folder when nobody is at work: `--resume` must mend all that it finds."""
+        if (self.folder / "spec.yaml").exists():
+            damage = [one for one in examine(self.folder) if not one.unfinished]
+            assert damage == []
 
 
 def command_of(pid: int) -> str:
