@@ -34,6 +34,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from study.engine.durable import sync_names
 from study.errors import InputError
 
 Event = dict[str, Any]
@@ -55,10 +56,13 @@ class Journal:
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event and returns it as a reader will see it."""
         line = json.dumps({"event": event, "time": time.time()} | _finite(fields))
+        is_new = not self.path.exists()
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            sync_names(self.path.parent)
         parsed: Event = json.loads(line)
         return parsed
 

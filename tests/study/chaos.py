@@ -133,7 +133,7 @@ class Study:
         return there
 
     def assert_undamaged(self) -> None:
-        """Has the doctor look at the folder when nobody is at work: `--resume` must mend all that it finds."""
+        """While nobody is at work, the doctor finds nothing that `--resume` does not mend."""
         if (self.folder / "spec.yaml").exists():
             damage = [one for one in examine(self.folder) if not one.unfinished]
             assert damage == []
