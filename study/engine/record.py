@@ -13,6 +13,8 @@ from study.errors import InputError
 from study.spec.goals import Constraint, Goals
 
 State = Literal["running", "complete", "pruned", "failed"]
+STATE_AFTER: dict[str, State] = {"complete": "complete", "stop": "pruned", "fail": "failed"}
+"""The state in which a deciding report leaves its trial."""
 CRASHED = "crashed"
 """The event of a crash, and how the reason of a trial begins that failed by one."""
 OUT_OF_MEMORY = "out of memory"

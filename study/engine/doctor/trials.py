@@ -1,16 +1,15 @@
 """The trials as the journal tells them: whether each is a story without a gap, and who won."""
 
-import math
 from collections.abc import Iterator
 from functools import partial
 
 from study.engine.doctor.finding import Finding, some
 from study.engine.doctor.subject import ReadLedger, Subject
 from study.engine.journal import FROM_A_COPY, Event
-from study.engine.record import StudyRecord, TrialRecord
+from study.engine.record import STATE_AFTER, StudyRecord, TrialRecord
 from study.spec.space import trials_wanted
+from study.training.steps import report_step
 
-STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
 finding = partial(Finding, "trials")
 EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY}"
 
@@ -46,7 +45,7 @@ def _reports(trial: TrialRecord) -> Iterator[Finding]:
         )
         return
     for report in trial.reports:
-        step = math.ceil(report["report"] * trial.total_steps / planned)
+        step = report_step(report["report"], planned, trial.total_steps)
         if report["step"] != step and not _diverged_before(trial, report, step):
             yield finding(
                 f"trial {trial.number}: report {report['report']} of {planned} must come at step "
