@@ -4,6 +4,7 @@ Map, in the order in which a study meets them:
 
     journal.py    events.jsonl: what happened, appended by the driver alone; everything else
                   here is derived from it and can be rebuilt
+    durable.py    names of files that outlast a loss of power
     record.py     the events folded into one state per trial
     ledger.py     journal and record in step: the one place through which a study records
     folder.py     the study folder: opening, locking, the names of its files

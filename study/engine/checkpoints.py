@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from study.engine.durable import sync_names
 from study.engine.folder import StudyFolder
 
 DAMAGED = (
@@ -39,6 +40,7 @@ def save(folder: StudyFolder, trial: int, state: dict[str, Any]) -> str:
         if path.exists():
             path.replace(previous(path))
         partial.replace(path)
+        sync_names(path.parent)
     except (OSError, RuntimeError) as error:  # torch's writer knows a full disk as the latter.
         partial.unlink(missing_ok=True)
         return f"{path.name} could not be written: {_first_line(error)}"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.engine.durable import sync_names
 from study.engine.journal import check_version
 from study.errors import InputError
 
@@ -157,8 +158,12 @@ def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
     _create(path)
     if replace or not folder.spec.exists():
         partial = _partial(folder)
-        partial.write_text(spec, encoding="utf-8")
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(spec)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(folder.spec)
+        sync_names(path)
     # Only now: a driver that dies before leaves what can be started, after it what can be resumed.
     for directory in _subfolders(folder):
         directory.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ report are derived from it. Events and their fields:
     study     version, name, spec (file name), data (its fingerprint), quality and tokens (reports
               on the data), commit (of a backbone of the hub), tracking (MLflow's address;
               null: in the study folder), created_with
-    resumed   tracking, created_with
+    resumed   version, tracking, created_with
     grown     trials, changes (texts), spec (the YAML as it is from now on), fixed (values of the
               earlier trials in leaves that are searched only now), space (whether domains grew)
     warm_start  source (the folder of an earlier study), results (of each: trial, params, state,
@@ -35,11 +35,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from study.engine.durable import sync_names
 from study.errors import InputError
 
 Event = dict[str, Any]
 VERSION = 1
 """Of the events and their meaning; a journal of a later one is refused."""
+FROM_A_COPY = "from a copy (what came after the copy is lost, and --resume trains it again)"
+"""Where a damaged journal is to be had from. Checkpoints may be ahead of it."""
 
 
 class Journal:
@@ -54,10 +57,13 @@ class Journal:
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event and returns it as a reader will see it."""
         line = json.dumps({"event": event, "time": time.time()} | _finite(fields))
+        is_new = not self.path.exists()
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            sync_names(self.path.parent)
         parsed: Event = json.loads(line)
         return parsed
 
@@ -87,7 +93,7 @@ def parse_events(path: Path, data: bytes) -> list[Event]:
     complete = data[: data.rfind(b"\n") + 1]
     lines = complete.decode("utf-8", errors="replace").splitlines()
     events = [_parse(path, line, number) for number, line in enumerate(lines, start=1)]
-    for event in events[:1]:
+    for event in events:
         _check_version(path, event)
     return events
 
@@ -95,17 +101,21 @@ def parse_events(path: Path, data: bytes) -> list[Event]:
 def check_version(path: Path) -> None:
     """Checks that this version of the package knows a journal's events; the file may be missing.
 
+    Lines that cannot be read are passed over.
+
     Raises:
-        InputError: a newer version wrote it.
+        InputError: a newer version wrote it, or went on with it.
     """
     if path.is_file():
         with path.open("rb") as file:
-            parse_events(path, file.readline())
+            for event in (_event(line) for line in file if b'"version"' in line):
+                if event is not None:
+                    _check_version(path, event)
 
 
 def _check_version(path: Path, event: Event) -> None:
     version = event.get("version", VERSION)
-    if event["event"] == "study" and isinstance(version, int) and version > VERSION:
+    if event["event"] in ("study", "resumed") and isinstance(version, int) and version > VERSION:
         written = dict(event.get("created_with") or {}).get("adalora-rs-study", "unknown")
         raise InputError(
             f"{path.parent}: the study must be of a version that this one knows, but was written "
@@ -115,16 +125,22 @@ def _check_version(path: Path, event: Event) -> None:
 
 
 def _parse(path: Path, line: str, number: int) -> Event:
-    try:
-        event = json.loads(line)
-    except json.JSONDecodeError:
-        event = None
-    if not isinstance(event, dict) or "event" not in event:
+    event = _event(line)
+    if event is None:
         raise InputError(
             f"{path}:{number}: every line must be a JSON object with an `event`, but found "
-            f"{line[:40]!r}; restore the file from a copy or start a study of another name"
+            f"{line[:40]!r}; restore the file {FROM_A_COPY}, or start a study of another name"
         )
     return event
+
+
+def _event(line: str | bytes) -> Event | None:
+    """Returns the event of a line, None if it holds none."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
 
 
 def _finite(value: Any) -> Any:

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from study.engine.journal import Event
+from study.engine.journal import FROM_A_COPY, Event
 from study.errors import InputError
 from study.spec.goals import Constraint, Goals
 
 State = Literal["running", "complete", "pruned", "failed"]
+STATE_AFTER: dict[str, State] = {"complete": "complete", "stop": "pruned", "fail": "failed"}
+"""The state in which a deciding report leaves its trial."""
 CRASHED = "crashed"
 """The event of a crash, and how the reason of a trial begins that failed by one."""
 OUT_OF_MEMORY = "out of memory"
@@ -129,8 +131,8 @@ class StudyRecord:
             except (KeyError, TypeError, AttributeError) as error:
                 raise InputError(
                     f"events.jsonl:{number}: every event must have its fields and an earlier "
-                    f"`created` of its trial, but this one lacks {error}; restore the file from "
-                    "a copy or start a study of another name"
+                    f"`created` of its trial, but this one lacks {error}; restore the file "
+                    f"{FROM_A_COPY}, or start a study of another name"
                 ) from error
         return record
 

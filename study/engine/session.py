@@ -2,8 +2,10 @@
 
 import enum
 import os
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import ray
 import torch
@@ -14,7 +16,7 @@ from study.engine.execution import discard_unneeded, run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import contained, grow, growth, standing_spec
 from study.engine.journal import VERSION, parse_events
-from study.engine.ledger import StudyLedger
+from study.engine.ledger import Ledger, StudyLedger
 from study.engine.nodes import alive, check_nodes
 from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
@@ -184,6 +186,18 @@ def created_with() -> dict[str, str]:
     return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
 
 
+def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
+    """Warns if what is in the folder was begun with other versions than it goes on with."""
+    begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})
+    before = {name: v for name, v in begun.get("created_with", {}).items() if v != now.get(name)}
+    if before:
+        old, new = (", ".join(f"{n} {v.get(n)}" for n in before) for v in (before, now))
+        warn(
+            f"{ledger.folder.path}: was begun with {old}, goes on with {new}: results may differ "
+            "in the last digits"
+        )
+
+
 def _open_ledger(
     folder: StudyFolder,
     spec: StudySpec,
@@ -192,9 +206,10 @@ def _open_ledger(
     tracking_uri: str | None,
 ) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
-    made = {"tracking": tracking_uri, "created_with": created_with()}
+    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
-        ledger.note("resumed", **made)
+        warn_of_versions(ledger, made["created_with"])
+        ledger.note("resumed", version=VERSION, **made)
         grow(ledger)
     else:
         # An earlier driver may have died right after it had written a smaller spec.

@@ -17,14 +17,11 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.crashes import note_crash
 from study.engine.ledger import StudyLedger
-from study.engine.record import TrialRecord
+from study.engine.record import STATE_AFTER, TrialRecord
 from study.engine.reports import take
 from study.errors import InputError
 from study.spec import StudySpec
 from study.training.steps import first_pruned_report, report_step
-
-STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
-"""The state in which a deciding report leaves its trial."""
 
 
 class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
@@ -176,7 +173,7 @@ def check_first_rung(spec: StudySpec, train_rows: int) -> None:
         return
     first, reports = rungs(spec)[0], spec.training.reports
     report, worst = needed
-    step = report_step(spec.training, first, worst.total_steps)
+    step = report_step(first, reports, worst.total_steps)
     raise InputError(
         "scheduler.grace_fraction: no rung may come before a trial's first mask event, but with "
         f"deltaT = {worst.deltaT} of {worst.total_steps} steps, warmup_steps = "

@@ -43,7 +43,7 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         warmup_steps=round(training.warmup_ratio * total_steps),
-        report_steps=tuple(report_step(training, k, total_steps) for k in range(1, reports + 1)),
+        report_steps=tuple(report_step(k, reports, total_steps) for k in range(1, reports + 1)),
         budget=make_budget(spec, total_steps, matrices),
     )
 

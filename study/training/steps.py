@@ -29,9 +29,9 @@ def delta_steps(deltaT: float, T: int) -> int:
     return max(1, round(deltaT * T))
 
 
-def report_step(training: TrainingSpec, report: int, total_steps: int) -> int:
-    """Returns the optimizer step after which report `report`, from 1, is made."""
-    return math.ceil(report * total_steps / min(training.reports, total_steps))
+def report_step(report: int, reports: int, total_steps: int) -> int:
+    """Returns the optimizer step after which report `report`, from 1, of `reports` is made."""
+    return math.ceil(report * total_steps / min(reports, total_steps))
 
 
 @dataclass(frozen=True)

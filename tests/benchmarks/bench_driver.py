@@ -43,9 +43,9 @@ HISTORY = 150
 
 
 def main() -> None:
-    """Runs one of the benchmarks in a temporary folder, or all."""
+    """Runs one or more of the benchmarks, each in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("which", nargs="*", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument("which", nargs="+", choices=BENCHMARKS)
     parser.add_argument("--seconds", type=float, default=60.0, help="of cost")
     parser.add_argument("--trials", type=int, default=1000, help="of thousand and ray")
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ table's best, or within its best 5 %, and the best final score after half and al
 # ruff: noqa: T201
 import argparse
 import logging
+import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,7 +23,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from curve_tables import CurveTable, recorded_tables
+from curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from simulator import Simulated, simulate, simulated_spec
@@ -56,6 +57,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a png of the best score over time")
     arguments = parser.parse_args()
     tables, found = recorded_tables(), {}
+    if not tables:
+        sys.exit(NOTHING_RECORDED)
     arms = list(product(arguments.samplers, SCHEDULERS))
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         for task, table in tables.items():

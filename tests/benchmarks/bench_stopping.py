@@ -10,11 +10,12 @@ itself, fed one trial after the other. Intervals are 95 % bootstrap intervals ov
 
 # ruff: noqa: T201
 import argparse
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from curve_tables import CurveTable, recorded_tables
+from curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from ray.tune.schedulers import TrialScheduler
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a png of both figures")
     arguments = parser.parse_args()
     tables, found = recorded_tables(), {}
+    if not tables:
+        sys.exit(NOTHING_RECORDED)
     for task, table in tables.items():
         print(
             f"\n{task}: {len(table.params)} configurations, reduction factor {arguments.factor}\n"

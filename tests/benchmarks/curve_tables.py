@@ -17,6 +17,7 @@ from study.spec.space import distributions
 DATA = Path(__file__).parents[1] / "data"
 TASKS = {"promoters": "curves_promoters", "prom/tata": "curves_tata"}
 """The recorded tables by the names of their tasks."""
+NOTHING_RECORDED = "tests/data: has no recorded curves; make them with record_curves.py"
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,8 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
+from study.engine.doctor import examine
+
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "ADALORA_RS_CHAOS"
 TINY = (
@@ -129,7 +131,14 @@ class Study:
         there = self.process.poll() is None and self.kill(target)
         if target != "worker" or not there:
             self.wait()
+            self.assert_undamaged()
         return there
+
+    def assert_undamaged(self) -> None:
+        """While nobody is at work, the doctor finds nothing that `--resume` does not mend."""
+        if (self.folder / "spec.yaml").exists():
+            damage = [one for one in examine(self.folder) if not one.unfinished]
+            assert damage == []
 
 
 def command_of(pid: int) -> str:

@@ -13,6 +13,7 @@ from chaos import TARGETS, Study, history, weights
 
 def assert_sound(study: Study, trials: int) -> None:
     """Every trial was created and ended once, every report made once, one winner chosen."""
+    study.assert_undamaged()
     events = study.events()
     counts = Counter(event["event"] for event in events)
     assert counts["created"] == counts["ended"] == trials

@@ -11,10 +11,10 @@ from study.engine.benchmark.runs import Key, Run, key_of, left_to_do, standing
 from study.engine.crashes import note_crash
 from study.engine.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.ledger import Ledger
-from study.engine.record import TrialRecord
+from study.engine.record import STATE_AFTER, TrialRecord
 from study.engine.reports import take
 from study.engine.resources import Resources
-from study.engine.stopping import STATE_AFTER, verdict
+from study.engine.stopping import verdict
 from study.spec import TaskSpec
 from study.training.plan import make_plan
 

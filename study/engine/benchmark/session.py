@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray import tune
@@ -26,7 +27,7 @@ from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
-from study.engine.session import Ended, created_with
+from study.engine.session import Ended, created_with, warn_of_versions
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.errors import InputError
@@ -82,12 +83,13 @@ def _open_ledger(
     folder: StudyFolder, material: Material, runs: Sequence[Run], tracking_uri: str | None
 ) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
-    made = {"tracking": tracking_uri, "created_with": created_with()}
+    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
     if not ledger.opened:
         names = {"name": folder.path.name, "spec": folder.spec.name}
         ledger.note("study", version=VERSION, **names, **made)
     else:
-        ledger.note("resumed", **made)
+        warn_of_versions(ledger, made["created_with"])
+        ledger.note("resumed", version=VERSION, **made)
     _check_data(ledger, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
     ledger.note(

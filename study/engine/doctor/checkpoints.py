@@ -69,7 +69,8 @@ def _content(
             f"journal has {len(trial.reports)}",
             "nothing need be done: the trial repeats what is missing, to the same values"
             if older
-            else "restore events.jsonl from a backup: reports are missing there",
+            else "restore a newer copy of events.jsonl; without one nothing need be done: the "
+            "trial leaves the checkpoint aside, and --resume trains it again",
         )
 
 

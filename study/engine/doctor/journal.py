@@ -5,7 +5,7 @@ from functools import partial
 
 from study.engine.doctor.finding import Finding
 from study.engine.doctor.subject import Line, Subject
-from study.engine.journal import Event
+from study.engine.journal import FROM_A_COPY, Event
 
 FIELDS = {
     "study": ("version", "name"),
@@ -39,9 +39,9 @@ MOST = 5
 
 finding = partial(Finding, "journal")
 RESTORE = (
-    "keep a copy of the folder; then restore events.jsonl from a backup. Without one, delete line "
-    "{number} (sed -i '{number}d' events.jsonl) and ask the doctor again: what the line said is "
-    "lost, and what it was needed for is said then"
+    f"copy the folder as it is; then restore events.jsonl {FROM_A_COPY}. Without an earlier "
+    "copy, delete line {number} (sed -i '{number}d' events.jsonl) and ask the doctor again: what "
+    "the line said is lost, and what it was needed for is said then"
 )
 
 
@@ -67,7 +67,7 @@ def _unreadable(lines: list[Line]) -> Iterator[Finding]:
     if len(found) > MOST:
         yield finding(
             f"events.jsonl: {len(found)} lines cannot be read",
-            "this is no journal any more: restore it from a backup",
+            f"this is no journal any more: restore it {FROM_A_COPY}",
         )
 
 
@@ -95,7 +95,7 @@ def _beginning(subject: Subject) -> Iterator[Finding]:
         yield finding(
             "events.jsonl: the first event must be `study`, and no other, but "
             f"{kinds.count('study')} are, and the first is `{kinds[0]}`",
-            "restore the file from a backup: lines are missing, or two journals were joined",
+            f"lines are missing, or two journals were joined: restore the file {FROM_A_COPY}",
         )
 
 
@@ -145,7 +145,7 @@ def _unknown_trials(lines: list[Line]) -> Iterator[Finding]:
             yield finding(
                 f"events.jsonl:{line.number}: `{event['event']}` is about trial {number}, which "
                 "was not created before",
-                "restore the file from a backup: the line with which it was created is missing",
+                f"the line with which it was created is missing: restore the file {FROM_A_COPY}",
             )
 
 
@@ -160,7 +160,7 @@ def _numbers(lines: list[Line]) -> Iterator[Finding]:
             yield finding(
                 f"events.jsonl:{number}: trials must be created as 0, 1, 2 and so on, but trial "
                 f"{trial} is number {place}",
-                "restore the file from a backup: a trial is missing, or was created twice",
+                f"a trial is missing, or was created twice: restore the file {FROM_A_COPY}",
             )
             return
 

@@ -33,7 +33,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             f"trial {made['trial']}, report {made['report']}: the journal says {_words(made)}, "
             f"but the reports before it give {_words(decision)}"
             + (f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""),
-            "restore events.jsonl and spec.yaml from a backup, if they were edited. If the rule "
+            "if events.jsonl or spec.yaml was edited, restore it from a copy. If the rule "
             "has changed with another version of Ray or of this package, take the one that "
             "events.jsonl names (created_with), or let it be: what is decided stays decided",
         )

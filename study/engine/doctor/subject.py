@@ -116,8 +116,7 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
         )
     running = is_locked(folder)
     lines, torn = _read_lines(folder.journal)
-    if lines and lines[0].event is not None:
-        check_version(folder.journal)
+    check_version(folder.journal)
     benchmark, spec, spec_error = _read_spec(folder, [line.event for line in lines if line.event])
     metric = BENCHMARK_METRIC if spec is None else spec.objective
     record, trouble = _fold(lines, metric)

@@ -117,7 +117,7 @@ def _one_of_each(
         if trial is not None and trial not in record.trials:
             yield finding(
                 f"there is a run of trial {trial}, which the journal does not know",
-                f"restore events.jsonl from a backup, or: mlflow runs delete --run-id {ids[0]}",
+                f"restore a newer copy of events.jsonl, or: mlflow runs delete --run-id {ids[0]}",
             )
 
 
@@ -143,7 +143,8 @@ def _behind(subject: Subject, record: StudyRecord, runs: list[TrackedRun]) -> It
             yield finding(
                 f"the run of trial {number} has {run.reports} reports, the journal "
                 f"{len(trial.reports)}",
-                "restore events.jsonl from a backup: reports are missing there",
+                "restore a newer copy of events.jsonl; without one nothing need be done: --resume "
+                "trains again what is missing there",
             )
         if trial.state == "running" and run.status == "RUNNING":
             left.setdefault("are RUNNING, but no driver is at work", []).append(trial.number)

@@ -1,18 +1,17 @@
 """The trials as the journal tells them: whether each is a story without a gap, and who won."""
 
-import math
 from collections.abc import Iterator
 from functools import partial
 
 from study.engine.doctor.finding import Finding, some
 from study.engine.doctor.subject import ReadLedger, Subject
-from study.engine.journal import Event
-from study.engine.record import StudyRecord, TrialRecord
+from study.engine.journal import FROM_A_COPY, Event
+from study.engine.record import STATE_AFTER, StudyRecord, TrialRecord
 from study.spec.space import trials_wanted
+from study.training.steps import report_step
 
-STATE_AFTER = {"complete": "complete", "stop": "pruned", "fail": "failed"}
 finding = partial(Finding, "trials")
-EDITED = "restore events.jsonl from a backup: lines were lost, doubled or edited"
+EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY}"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -46,14 +45,21 @@ def _reports(trial: TrialRecord) -> Iterator[Finding]:
         )
         return
     for report in trial.reports:
-        step = math.ceil(report["report"] * trial.total_steps / planned)
-        if report["step"] != step:
+        step = report_step(report["report"], planned, trial.total_steps)
+        if report["step"] != step and not _diverged_before(trial, report, step):
             yield finding(
                 f"trial {trial.number}: report {report['report']} of {planned} must come at step "
                 f"{step} of {trial.total_steps}, but came at step {report['step']}",
                 EDITED,
             )
             return
+
+
+def _diverged_before(trial: TrialRecord, report: Event, step: int) -> bool:
+    """Whether it is a trial's last report, made early because the loss was not finite."""
+    last = report is trial.reports[-1] and report["metrics"].get("train_loss") is None
+    earlier = trial.reports[-2]["step"] if len(trial.reports) > 1 else 0
+    return last and earlier < int(report["step"]) < step
 
 
 def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:

@@ -175,6 +175,21 @@ def test_a_study_of_a_newer_version_is_refused_before_its_spec_is_read(
         check_folder(tmp_path, changes_of_study(read_spec()), resume=True)
 
 
+def test_a_study_that_a_newer_version_went_on_with_is_refused(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
+    journal = Journal(folder.journal)
+    journal.append("study", version=1, name="a")
+    for version in (1, 2):
+        check_folder(folder.path, changes_of_study(read_spec()), resume=True)
+        journal.append("resumed", version=version, created_with={"adalora-rs-study": "7.1.0"})
+    with pytest.raises(InputError, match=r"newer version of this package \(adalora-rs-study 7"):
+        check_folder(folder.path, changes_of_study(read_spec()), resume=True)
+    with pytest.raises(InputError, match="newer version of this package"):
+        journal.read()
+
+
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
     with pytest.raises(InputError, match="must be one that can be created"):
         open_folder(Path("/proc/self/study"), dump_spec(read_spec()))

@@ -29,7 +29,8 @@ def test_a_line_that_cannot_be_read_is_found(finished: Path, damage: str) -> Non
     findings = ask(finished, "journal")
     assert said in findings[0].problem
     assert re.match(r"events\.jsonl:\d+: ", findings[0].problem)
-    assert "restore events.jsonl from a backup" in findings[0].mend
+    assert "restore events.jsonl from a copy (what came after" in findings[0].mend
+    assert re.search(r"sed -i '\d+d' events", findings[0].mend)
     assert not findings[0].unfinished
 
 
@@ -195,6 +196,34 @@ def test_a_crash_may_end_a_trial_at_any_report(finished: Path) -> None:
     edit(finished, crash)
     findings = ask(finished, "trials")
     assert ["the winner" in finding.problem for finding in findings] == [True]
+
+
+def diverge(events: Events, step: int) -> None:
+    """Trial 1 ends with its second report, due at step 20, as a worker reports a divergence."""
+    metrics = {"train_loss": None, "trainable_parameters": 1000}
+    of(events, "decision", 1).update(decision="continue", reason="", cutoff=None)
+    end = events.index(of(events, "ended", 1))
+    about = {"time": 0, "trial": 1, "report": 2}
+    events[end:end] = [
+        {"event": "report", **about, "step": step, "metrics": metrics},
+        {"event": "decision", **about, "decision": "fail", "reason": "diverged", "cutoff": None},
+    ]
+    of(events, "ended", 1).update(state="failed", reason="diverged")
+
+
+@pytest.mark.parametrize("step", [11, 17, 20])
+def test_a_trial_that_diverged_between_two_reports_is_sound(finished: Path, step: int) -> None:
+    edit(finished, lambda events: diverge(events, step))
+    assert ask(finished, "journal") == ask(finished, "trials") == []
+
+
+@pytest.mark.parametrize("step", [10, 21])
+def test_a_divergence_comes_after_the_report_before_it_and_by_its_own_step(
+    finished: Path, step: int
+) -> None:
+    edit(finished, lambda events: diverge(events, step))
+    [finding] = ask(finished, "trials")
+    assert "trial 1: report 2 of 4 must come at step 20 of 40" in finding.problem
 
 
 def raised(events: Events) -> None:
