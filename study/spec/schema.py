@@ -111,7 +111,7 @@ class SchedulerSpec(Section):
     name: Literal["asha", "none"] = "asha"
     reduction_factor: Annotated[float, Field(gt=1)] = 3.0
     """At a rung, one in this many goes on."""
-    grace_fraction: Annotated[float, Field(gt=0, le=1)] = 0.3
+    grace_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The first rung, as a fraction of a trial's reports."""
     score: Literal["plain", "at_bT"] = "plain"
     """What a rung compares: the dev score as it is, or as it is with the model cut to the final
