@@ -25,13 +25,10 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
     fault = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
     ledger.note(CRASHED, trial=trial.number, attempt=attempt, fault=fault, reason=reason)
-    if trial.crashes <= max_failures:
-        return
-    if isinstance(error, OutOfMemoryError):
-        ledger.end(trial, "failed", f"{OUT_OF_MEMORY}: {reason}")
-    else:
+    if trial.crashes > max_failures:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
-        ledger.end(trial, "failed", f"{CRASHED}{times}: {reason}")
+        what = OUT_OF_MEMORY if isinstance(error, OutOfMemoryError) else f"{CRASHED}{times}"
+        ledger.end(trial, "failed", f"{what}: {reason}")
     if ray_trial.error_file:
         _keep_traceback(ledger, trial.number, Path(ray_trial.error_file))
 
