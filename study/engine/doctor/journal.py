@@ -16,22 +16,23 @@ FIELDS = {
         *("total_steps", "reports", "optuna"),
     ),
     "report": ("trial", "report", "step", "metrics"),
-    "crashed": ("trial", "attempt", "reason"),
+    "crashed": ("trial", "attempt", "fault", "reason"),
     "decision": ("trial", "report", "decision", "reason", "cutoff"),
     "ended": ("trial", "state", "reason"),
     "winner": ("trial", "dev", "test"),
 }
 """Of the events that the record is made of; others may have what they like."""
-COUNTS = ("version", "trials", "total_steps", "reports", "report", "step", "attempt")
+BOOLS = ("space", "fault")
+COUNTS = ("version", "trials", "total_steps", "reports", "report", "step")
 KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("trial", *COUNTS), int),
+    **dict.fromkeys(("trial", "attempt", *COUNTS), int),
     **dict.fromkeys(
         ("params", "settings", "seeds", "optuna", "metrics", "fixed", "left_out"), dict
     ),
     **dict.fromkeys(("dev", "test"), dict),
     **dict.fromkeys(("name", "spec", "reason", "decision", "state", "source"), str),
     **dict.fromkeys(("changes", "results", "differs"), list),
-    "space": bool,
+    **dict.fromkeys(BOOLS, bool),
     "cutoff": (int, float, type(None)),
 }
 MOST = 5
@@ -122,9 +123,9 @@ def _faults(event: Event) -> Iterator[str]:
 
 
 def _fits(name: str, value: object) -> bool:
-    if not isinstance(value, KINDS[name]) or (isinstance(value, bool) and name != "space"):
+    if not isinstance(value, KINDS[name]) or (isinstance(value, bool) and name not in BOOLS):
         return False
-    least = {"trial": 0} | dict.fromkeys(COUNTS, 1)
+    least = {"trial": 0, "attempt": 0} | dict.fromkeys(COUNTS, 1)
     return name not in least or (isinstance(value, int) and value >= least[name])
 
 

@@ -189,11 +189,14 @@ def test_what_a_kill_leaves_unsaid_is_told_as_unfinished(
 def test_a_crash_may_end_a_trial_at_any_report(finished: Path) -> None:
     def crash(events: Events) -> None:
         del events[events.index(of(events, "report", 2, 2)) :]
-        events.append({"event": "crashed", "time": 0, "trial": 2, "attempt": 1, "reason": "x"})
+        crashed = {"event": "crashed", "time": 0, "trial": 2, "reason": "x"}
+        events.append(crashed | {"attempt": 0, "fault": False})  # A node was lost.
+        events.append(crashed | {"attempt": 1, "fault": True})
         ended = {"event": "ended", "trial": 2, "state": "failed", "reason": "crashed: x"}
         events.append(ended | {"time": 0, "value": 0.5})
 
     edit(finished, crash)
+    assert ask(finished, "journal") == []
     findings = ask(finished, "trials")
     assert ["the winner" in finding.problem for finding in findings] == [True]
 
