@@ -139,8 +139,7 @@ def test_a_table_that_is_too_wide_goes_on_below_and_loses_nothing() -> None:
 def test_the_rungs_follow_the_tables() -> None:
     assert plan_of("adalora_rs", *FIXED)[-1] == (
         "ASHA rungs, one in 2 goes on: "
-        "step 80 (report 2, 58% of the triplets left, budget phase pruning); "
-        "step 160 (report 4, 50% of the triplets left, budget phase pruning)"
+        "step 120 (report 3, 52% of the triplets left, budget phase pruning)"
     )
 
 

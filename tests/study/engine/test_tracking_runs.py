@@ -54,7 +54,7 @@ def ledger(open_ledger: OpenLedger) -> StudyLedger:
 def client(database: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     """The client of all runs that a test opens."""
     client = Client(database)
-    monkeypatch.setattr(tracking_runs, "_client", lambda uri: client)
+    monkeypatch.setattr(tracking_runs, "open_client", lambda uri: client)
     return client
 
 
