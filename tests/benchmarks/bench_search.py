@@ -40,7 +40,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
 }
 SCHEDULERS: dict[str, dict[str, Any]] = {
     "none": {"name": "none"},
-    "asha": {"name": "asha", "reduction_factor": 2, "grace_fraction": 0.33},
+    "asha": {"name": "asha", "reduction_factor": 2, "grace_fraction": 0.5},
 }
 COLORS = {"random": "#6b737c", "tpe": "#2b6ca3", "gp": "#d9730d"}
 

@@ -38,7 +38,7 @@ def main() -> None:
     """Prints the tables of every recorded task."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--factor", type=float, default=2.0, help="scheduler.reduction_factor")
-    parser.add_argument("--grace", type=float, default=0.33, help="scheduler.grace_fraction")
+    parser.add_argument("--grace", type=float, default=0.5, help="scheduler.grace_fraction")
     parser.add_argument("--out", type=Path, help="a png of both figures")
     arguments = parser.parse_args()
     tables, found = recorded_tables(), {}
