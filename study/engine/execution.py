@@ -42,6 +42,12 @@ RAY_SETTINGS = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+LOCAL_HEAD = {
+    # One that has died does not come back: the driver ends, to be resumed.
+    "gcs_rpc_server_reconnect_timeout_s": 10,
+    # One that is slow to answer, on a machine with much else to do, is not dead.
+    "health_check_failure_threshold": 100,
+}
 OBJECT_STORE_BYTES = 512 * 2**20
 """Shared memory of a local Ray: the tokenised data of one task is all that goes through it."""
 
@@ -65,15 +71,12 @@ def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES)
 def _connect(address: str | None, store_bytes: int | None) -> None:
     common = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        # A local head that has died does not come back; the driver ends, to be resumed. One that
-        # is slow to answer, on a machine with much else to do, is not dead.
-        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "10")
-        os.environ.setdefault("RAY_health_check_failure_threshold", "100")
         # "local" keeps Ray from joining a cluster that happens to run on this machine.
         ray.init(
             address="local",
             include_dashboard=False,
             object_store_memory=store_bytes,
+            _system_config=LOCAL_HEAD,
             **common,
         )
         return
