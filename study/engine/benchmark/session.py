@@ -157,7 +157,9 @@ class _Driver:
         searcher = RunSearcher(
             self.ledger, self.runs, self.available, planner, self.wanted, ClusterCapacity(shares)
         )
-        recorder = RunRecorder(self.ledger, self.runs[0].spec.resources.max_failures)
+        recorder = RunRecorder(
+            self.ledger, min(run.spec.resources.max_failures for run in self.runs)
+        )
         progress = Progress(
             self.console,
             metric=OBJECTIVE,

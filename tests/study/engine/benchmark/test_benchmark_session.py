@@ -147,10 +147,11 @@ def test_a_crashed_run_is_an_error_and_is_tried_again_on_resume(
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(session, "RunWorker", CrashingWorker)
-    ended, rows = go()
+    once = "resources.max_failures=0"  # It would be tried again at once.
+    ended, rows = go(once)
     assert ended is Ended.FAILED
     assert [row["state"] for row in rows] == ["complete"] * 4 + ["failed"]
     assert list(StudyFolder(tmp_path / "runs" / "small").failures.iterdir())
-    ended, rows = go()
+    ended, rows = go(once)
     assert ended is Ended.DONE
     assert [row["state"] for row in rows] == ["complete"] * 5
