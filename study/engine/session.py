@@ -145,10 +145,8 @@ def run_study(
 
 
 def _measured(ledger: StudyLedger) -> bool:
-    """Whether the best trial is the winner in the journal, and its files are there."""
-    winner, best = ledger.record.winner, ledger.best()
-    same = winner is not None and best is not None and winner["trial"] == best.number
-    return same and ledger.folder.scores.exists()
+    """Whether the winner in the journal is the present finalists', and its files are there."""
+    return ledger.crowned and ledger.folder.scores.exists()
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
