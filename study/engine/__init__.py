@@ -4,7 +4,7 @@ Map, in the order in which a study meets them:
 
     journal.py    events.jsonl: what happened, appended by the driver alone; everything else
                   here is derived from it and can be rebuilt
-    durable.py    names of files that outlast a loss of power
+    durable.py    files that are there whole or not at all, also after a loss of power
     record.py     the events folded into one state per trial
     ledger.py     journal and record in step: the one place through which a study records
     folder.py     the study folder: opening, locking, the names of its files
@@ -29,5 +29,8 @@ Map, in the order in which a study meets them:
     summary.py    what the terminal says then
     doctor/       whether all these files agree: python -m study.doctor
     session.py    one run of the driver, from the checked input to the last file
+    runs.py       runs asked for one by one, and where the journal has them
+    run_scheduling.py  Ray's Searcher and scheduler of such runs
+    replicates/   the same settings with other seeds: python -m study.seeds
     benchmark/    many cells in place of one space: python -m study.benchmark
 """

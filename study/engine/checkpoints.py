@@ -4,7 +4,6 @@
 if the last turns out to be damaged. What is being written has a name that belongs to its process.
 """
 
-import os
 import pickle
 import zipfile
 import zlib
@@ -15,7 +14,7 @@ from typing import Any
 
 import torch
 
-from study.engine.durable import sync_names
+from study.engine.durable import replacing
 from study.engine.folder import StudyFolder
 
 DAMAGED = (
@@ -31,18 +30,15 @@ def save(folder: StudyFolder, trial: int, state: dict[str, Any]) -> str:
     A trial can do without: if it must be taken up again, it goes on from an older checkpoint.
     """
     path = folder.checkpoint(trial)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    return write(path, state, keep=previous(path))
+
+
+def write(path: Path, state: dict[str, Any], keep: Path | None = None) -> str:
+    """Writes a file that `read` reads; returns why it could not, "" if it could."""
     try:
-        with partial.open("wb") as file:
+        with replacing(path, keep) as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            path.replace(previous(path))
-        partial.replace(path)
-        sync_names(path.parent)
     except (OSError, RuntimeError) as error:  # torch's writer knows a full disk as the latter.
-        partial.unlink(missing_ok=True)
         return f"{path.name} could not be written: {_first_line(error)}"
     return ""
 
@@ -64,8 +60,7 @@ def load(
         except FileNotFoundError:
             continue
         except DAMAGED as error:
-            candidate.replace(candidate.with_suffix(".damaged"))
-            warnings.append(f"{candidate.name} is damaged and was set aside: {_first_line(error)}")
+            warnings.append(set_aside(candidate, error))
     if warnings:
         warnings.append("no older checkpoint: the trial starts again from its beginning")
     return None, warnings
@@ -76,6 +71,12 @@ def read(file: Path) -> dict[str, Any]:
     _check_sums(file)
     state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     return state
+
+
+def set_aside(file: Path, error: Exception) -> str:
+    """Renames a damaged file to `.damaged`; returns what to say of it."""
+    file.replace(file.with_suffix(".damaged"))
+    return f"{file.name} is damaged and was set aside: {_first_line(error)}"
 
 
 def discard(folder: StudyFolder, trial: int) -> None:

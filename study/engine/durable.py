@@ -1,7 +1,30 @@
-"""File names that outlast a loss of power: those of new and renamed files are in the folder."""
+"""Files that are there whole or not at all, and whose names outlast a loss of power."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` once it is on disk; after an error it is gone.
+
+    Until then it has a name that belongs to this process. What was at `path` stays as `keep`.
+    """
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            path.replace(keep)
+        partial.replace(path)
+        sync_names(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def sync_names(folder: Path) -> None:

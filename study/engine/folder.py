@@ -40,7 +40,7 @@ class StudyFolder:
 
     @property
     def results(self) -> Path:
-        """Of a benchmark: one row a run."""
+        """Of a benchmark or a comparison: one row a run."""
         return self.path / "results.csv"
 
     @property
@@ -94,6 +94,21 @@ class StudyFolder:
         return self.path / "report.html"
 
     @property
+    def labels(self) -> Path:
+        """Of a comparison: the true classes of dev and test."""
+        return self.path / "labels.npz"
+
+    @property
+    def outputs(self) -> Path:
+        """Of a comparison: what every complete run answers."""
+        return self.path / "outputs"
+
+    @property
+    def prefixes(self) -> Path:
+        """Of a comparison: beginnings that several runs share."""
+        return self.path / "prefixes"
+
+    @property
     def lock(self) -> Path:
         """Held by the driver while it runs."""
         return self.path / ".lock"
@@ -105,6 +120,14 @@ class StudyFolder:
     def failure(self, trial: int) -> Path:
         """The traceback file of a trial."""
         return self.failures / f"trial-{trial:05d}.txt"
+
+    def output(self, run: int) -> Path:
+        """What one run answers."""
+        return self.outputs / f"run-{run:05d}.npz"
+
+    def prefix(self, key: str) -> Path:
+        """A shared beginning."""
+        return self.prefixes / f"{key}.pt"
 
 
 Changes = Callable[[Path], Sequence[str]]

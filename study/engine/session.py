@@ -184,6 +184,25 @@ def created_with() -> dict[str, str]:
     return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
 
 
+def known_of(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
+    """Returns what a journal keeps of the backbone and the data."""
+    return {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
+
+
+def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any]) -> None:
+    """Journals that what is in the folder begins, with what is `known` of it; or that it goes on.
+
+    Warns if it goes on with other versions.
+    """
+    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
+    if ledger.opened:
+        warn_of_versions(ledger, made["created_with"])
+        ledger.note("resumed", version=VERSION, **made)
+    else:
+        names = {"name": ledger.folder.path.name, "spec": ledger.folder.spec.name}
+        ledger.note("study", version=VERSION, **names, **known, **made)
+
+
 def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
     """Warns if what is in the folder was begun with other versions than it goes on with."""
     begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})
@@ -204,17 +223,12 @@ def _open_ledger(
     tracking_uri: str | None,
 ) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
-    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
-    if ledger.opened:
-        warn_of_versions(ledger, made["created_with"])
-        ledger.note("resumed", version=VERSION, **made)
-        grow(ledger)
-    else:
+    if not ledger.opened:
         # An earlier driver may have died right after it had written a smaller spec.
         open_folder(folder.path, dump_spec(spec), replace=True)
-        names = {"name": folder.path.name, "spec": folder.spec.name}
-        known = {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
-        ledger.note("study", version=VERSION, **names, **known, **made)
+    note_start(ledger, tracking_uri, known_of(info, data))
+    if ledger.opened:
+        grow(ledger)
     return ledger
 
 

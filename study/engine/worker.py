@@ -56,7 +56,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._journalled = int(config["reports"])
         self._peak = 0.0
         self.report = 0
-        self._repeated: dict[str, Any] | None = None
+        self._repeated: list[dict[str, Any]] = []
         self._start_seconds: float | None = None
         self._warnings: list[str] = []
         self._failure = ""
@@ -75,11 +75,10 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         return result | {"warnings": warnings}
 
     def _report(self) -> dict[str, Any]:
-        if self._repeated is not None:
+        if self._repeated:
             # Whether the driver saw this report before the interruption is not known here; it
             # takes a report once.
-            repeated, self._repeated = self._repeated, None
-            return repeated
+            return self._repeated.pop(0)
         assert self.trial is not None
         if self._start_seconds is None:
             # Between two clocks on a cluster, hence an indication; on one machine exact.
@@ -109,7 +108,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
 
     def _train_and_evaluate(self, trial: Trial) -> dict[str, Any]:
         try:
-            loss = trial.train_until(trial.plan.report_steps[self.report - 1])
+            loss = self._train_until(trial, trial.plan.report_steps[self.report - 1])
             scores = self._scores(trial)
         except DivergedError:
             loss, scores = float("nan"), {}
@@ -120,6 +119,10 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
             "start_seconds": self._start_seconds,
         }
         return result_of(self.report, trial.step, metrics, self.objective)
+
+    def _train_until(self, trial: Trial, step: int) -> float:
+        """Trains up to a report; returns the mean training loss since the last one."""
+        return trial.train_until(step)
 
     def _facts(self, trial: Trial) -> dict[str, float]:
         """The trial's facts; its peak of memory counts what it took before an interruption."""
@@ -141,7 +144,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
             self._warn(warning)
         if saved is not None and self.trial is not None:
             self.trial.load_state_dict(saved["trial"])
-            self._repeated = saved["result"]
+            self._repeated = [saved["result"]]
             self.report = int(saved["result"]["report"])
             self._peak = float(saved["result"].get("metrics/peak_memory_gib", 0.0))
 

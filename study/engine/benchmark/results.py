@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from study.engine.benchmark.runs import Run, runs_of, standing
+from study.engine.benchmark.runs import Run, runs_of
 from study.engine.folder import StudyFolder
 from study.engine.journal import parse_events
 from study.engine.record import StudyRecord, TrialRecord
 from study.engine.rows import outcome, write_rows
+from study.engine.runs import key_of, standing
 from study.spec.benchmark_loading import load_benchmark
 
 OBJECTIVE = "dev_mcc"
@@ -54,7 +55,7 @@ def result_rows(folder: StudyFolder) -> list[dict[str, Any]]:
 
 def _rows(runs: Sequence[Run], record: StudyRecord, lacking: Lacking) -> list[dict[str, Any]]:
     stands = standing(record)
-    return [_row(run, stands.get(run.key), lacking(run)) for run in runs]
+    return [_row(run, stands.get(key_of(run)), lacking(run)) for run in runs]
 
 
 def _row(run: Run, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:

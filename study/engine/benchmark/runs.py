@@ -1,18 +1,13 @@
-"""The runs of a benchmark, and where the journal says each of them stands."""
+"""The runs of a benchmark."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.engine.record import StudyRecord, TrialRecord
 from study.errors import InputError
 from study.spec import SeedsSpec, StudySpec
 from study.spec.benchmark_loading import Benchmark
 from study.spec.cells import Cell
 from study.training.steps import check_schedules
-
-Key = tuple[str, str, str, int | None]
-"""Backbone, task, method and seed: what a run is known by, whatever else there is beside it."""
 
 _TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
 
@@ -23,11 +18,6 @@ class Run:
 
     cell: Cell
     seed: int | None
-
-    @property
-    def key(self) -> Key:
-        """What the run is known by."""
-        return (self.cell.backbone, self.cell.task, self.cell.method, self.seed)
 
     @property
     def spec(self) -> StudySpec:
@@ -57,9 +47,19 @@ class Run:
 
     @property
     def labels(self) -> dict[str, str | int | None]:
-        """The key by name, as the journal, MLflow and results.csv have it."""
-        names = ("backbone", "task", "method", "seed")
-        return dict(zip(names, self.key, strict=True))
+        """What it is known by, whatever else there is beside it."""
+        cell = self.cell
+        return {
+            "backbone": cell.backbone,
+            "task": cell.task,
+            "method": cell.method,
+            "seed": self.seed,
+        }
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """The seed by stream; a baseline has none."""
+        return {} if self.seed is None else self.spec.seeds.model_dump()
 
 
 def runs_of(benchmark: Benchmark) -> list[Run]:
@@ -91,25 +91,3 @@ def check_cell(cell: Cell, train_rows: int) -> None:
         check_schedules(cell.spec, train_rows)
     except InputError as error:
         raise InputError(f"{error} (of {cell.named})") from None
-
-
-def standing(record: StudyRecord) -> dict[Key, TrialRecord]:
-    """The latest trial of each run: a run that crashed is tried again as a trial of its own."""
-    return {key_of(trial): trial for trial in record.trials.values()}
-
-
-def key_of(trial: TrialRecord) -> Key:
-    """The run that a trial is of."""
-    params = trial.params
-    return (params["backbone"], params["task"], params["method"], params["seed"])
-
-
-def left_to_do(runs: Sequence[Run], record: StudyRecord) -> list[Run]:
-    """The runs that have not ended, and those that crashed before this session."""
-    stands = standing(record)
-    return [run for run in runs if run.key not in stands or is_open(stands[run.key])]
-
-
-def is_open(trial: TrialRecord) -> bool:
-    """Whether a trial leaves something to do; a diverged one would diverge again."""
-    return trial.state == "running" or trial.crashed or trial.out_of_memory

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray import tune
@@ -13,21 +12,23 @@ from rich.console import Console
 from study.engine.benchmark.growth import changes_of_benchmark
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
-from study.engine.benchmark.runs import Key, Run, left_to_do, runs_of, standing
-from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
+from study.engine.benchmark.runs import Run, runs_of
+from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
 from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder, refuse_changes
-from study.engine.journal import VERSION, Event
+from study.engine.journal import Event
 from study.engine.ledger import Ledger
 from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
-from study.engine.session import Ended, created_with, warn_of_versions
+from study.engine.run_scheduling import RunRecorder
+from study.engine.runs import Key, key_of, left_to_do, standing
+from study.engine.session import Ended, note_start
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.errors import InputError
@@ -56,7 +57,7 @@ def run_benchmark(
             check_nodes(path)
         # Whatever asks for more than there is is refused before anything is read.
         nodes = alive()
-        wanted = {run.key: resources(run.spec, nodes) for run in runs}
+        wanted = {key_of(run): resources(run.spec, nodes) for run in runs}
         material = gather(
             runs, partial(console.print, markup=False, highlight=False, soft_wrap=True)
         )
@@ -83,13 +84,7 @@ def _open_ledger(
     folder: StudyFolder, material: Material, runs: Sequence[Run], tracking_uri: str | None
 ) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
-    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
-    if not ledger.opened:
-        names = {"name": folder.path.name, "spec": folder.spec.name}
-        ledger.note("study", version=VERSION, **names, **made)
-    else:
-        warn_of_versions(ledger, made["created_with"])
-        ledger.note("resumed", version=VERSION, **made)
+    note_start(ledger, tracking_uri, {})
     _check_data(ledger, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
     ledger.note(
@@ -153,8 +148,10 @@ class _Driver:
         """Lets Ray Tune work; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.wanted.values())
         planner = Planner(self.material.train_rows)
-        shares = [(self.wanted[run.key], run.spec.resources.max_concurrent) for run in self.runs]
-        searcher = RunSearcher(
+        shares = [
+            (self.wanted[key_of(run)], run.spec.resources.max_concurrent) for run in self.runs
+        ]
+        searcher = BenchmarkSearcher(
             self.ledger, self.runs, self.available, planner, self.wanted, ClusterCapacity(shares)
         )
         recorder = RunRecorder(
@@ -187,7 +184,7 @@ def _share(config: dict[str, float]) -> tune.PlacementGroupFactory:
 
 def _ended(record: StudyRecord, available: Sequence[Run]) -> Ended:
     stands = standing(record)
-    trials = [stands.get(run.key) for run in available]
+    trials = [stands.get(key_of(run)) for run in available]
     if any(trial is None or trial.state == "running" for trial in trials):
         return Ended.INTERRUPTED
     broken = [trial for trial in trials if trial is not None and trial.crashed]

@@ -2,8 +2,9 @@
 
 from bench import OpenLedger, ReadBenchmark, report
 
-from study.engine.benchmark.runs import Run, left_to_do, runs_of, standing
+from study.engine.benchmark.runs import Run, runs_of
 from study.engine.ledger import Ledger
+from study.engine.runs import key_of, left_to_do, standing
 
 
 def create(ledger: Ledger, run: Run) -> int:
@@ -18,7 +19,7 @@ def create(ledger: Ledger, run: Run) -> int:
 def test_baselines_come_first_and_all_methods_of_a_seed_before_the_next(
     read_benchmark: ReadBenchmark,
 ) -> None:
-    assert [run.key for run in runs_of(read_benchmark())] == [
+    assert [key_of(run) for run in runs_of(read_benchmark())] == [
         ("", "mine", "kmer", None),
         ("opt-dna-mini", "mine", "linear_probe", 0),
         ("opt-dna-mini", "mine", "adalora_rs", 0),
@@ -61,5 +62,5 @@ def test_a_run_stands_where_its_latest_trial_stands(
     ledger.end(ledger.record.trials[create(ledger, run)], "failed", "crashed")
     again = create(open_bench(), run)
     reopened = open_bench()
-    assert (again, standing(reopened.record)[run.key].number) == (1, 1)
-    assert standing(reopened.record)[run.key].state == "running"
+    assert (again, standing(reopened.record)[key_of(run)].number) == (1, 1)
+    assert standing(reopened.record)[key_of(run)].state == "running"

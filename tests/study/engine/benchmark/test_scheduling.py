@@ -12,11 +12,13 @@ from bench import OpenLedger, ReadBenchmark, report
 from ray.tune.search import Searcher
 
 from study.engine.benchmark.runs import runs_of
-from study.engine.benchmark.scheduling import Planner, RunRecorder, RunSearcher
+from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
 from study.engine.ledger import Ledger
 from study.engine.resources import Resources
+from study.engine.run_scheduling import RunRecorder
+from study.engine.runs import key_of
 
-Hand = Callable[[Ledger], RunSearcher]
+Hand = Callable[[Ledger], BenchmarkSearcher]
 
 
 @pytest.fixture
@@ -24,9 +26,11 @@ def searcher(read_benchmark: ReadBenchmark) -> Hand:
     runs = runs_of(read_benchmark())
     share = Resources(cpus=1, gpus=0.0, concurrent=2)
 
-    def make(ledger: Ledger) -> RunSearcher:
+    def make(ledger: Ledger) -> BenchmarkSearcher:
         planner = Planner({run.spec.task: 32 for run in runs})
-        return RunSearcher(ledger, runs, runs[1:], planner, {run.key: share for run in runs})
+        return BenchmarkSearcher(
+            ledger, runs, runs[1:], planner, {key_of(run): share for run in runs}
+        )
 
     return make
 
@@ -47,7 +51,7 @@ def test_runs_are_handed_out_in_order_each_once(open_bench: OpenLedger, searcher
     assert len(ledger.record.trials) == 4
 
 
-def iter_configs(searcher: RunSearcher) -> list[dict[str, Any]]:
+def iter_configs(searcher: BenchmarkSearcher) -> list[dict[str, Any]]:
     found = []
     while isinstance(config := searcher.suggest(f"trial-{len(found)}"), dict):
         found.append(config)

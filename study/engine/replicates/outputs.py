@@ -1,0 +1,46 @@
+"""What a run answers, for whoever compares runs: probabilities and kept triplets, as npz."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from study.engine.durable import replacing
+from study.engine.folder import StudyFolder
+from study.training.encoded import EncodedTask
+from study.training.trial import Trial
+
+
+def write_labels(folder: StudyFolder, data: EncodedTask) -> None:
+    """Writes labels.npz: `dev` and `test`, the true class of every row."""
+    with replacing(folder.labels) as file:
+        np.savez(file, dev=data.dev.labels, test=data.test.labels)
+
+
+def write_outputs(
+    folder: StudyFolder,
+    run: int,
+    trial: Trial,
+    logits: Mapping[str, Float[np.ndarray, "rows classes"]],
+) -> None:
+    """Writes `outputs/run-00012.npz`, whole or not at all.
+
+    By split the float32 probabilities (rows, classes); of a method with a rank allocator also
+    `kept`, bool (matrices, b0), the triplets that the last mask event kept, and `modules`, the
+    names of the matrices in that order.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    arrays: dict[str, Any] = {
+        split: torch.from_numpy(found).softmax(dim=1).numpy() for split, found in logits.items()
+    }
+    if trial.allocator is not None:
+        modules = list(trial.prepared.adapters)
+        arrays["modules"] = np.array(modules)
+        arrays["kept"] = trial.allocator.kept().cpu().numpy().reshape(len(modules), -1)
+    folder.outputs.mkdir(exist_ok=True)
+    with replacing(folder.output(run)) as file:
+        np.savez(file, **arrays)

@@ -1,0 +1,43 @@
+"""results.csv of a comparison: one row a run, those that are not done included."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from study.engine.folder import StudyFolder
+from study.engine.record import StudyRecord
+from study.engine.replicates.replicate import FACTORS, Replicate
+from study.engine.rows import outcome, write_rows
+from study.engine.runs import key_of, standing
+
+
+def write_results(
+    folder: StudyFolder, runs: Sequence[Replicate], record: StudyRecord, objective: str
+) -> None:
+    """Writes labels, state, settings, progress and scores of every run, in the order of `runs`.
+
+    A run that has not begun is `planned`. The settings stand between `reason` and `reports`.
+    """
+    write_rows(folder.results, result_rows(runs, record), always=("reports", objective))
+
+
+def result_rows(runs: Sequence[Replicate], record: StudyRecord) -> list[dict[str, Any]]:
+    """Returns the rows of results.csv."""
+    stands = standing(record)
+    measured = {name for trial in stands.values() for name in trial.metrics}
+    # LoRA's setting `rank` bears the name of a metric of others, and stands in its column.
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    settings = [name for name in names if name not in measured | {"method", "rank"}]
+    rows = []
+    for run in runs:
+        trial = stands.get(key_of(run))
+        row = {
+            "run": "" if trial is None else trial.number,
+            "configuration": run.configuration.label,
+            "method": run.settings["method"],
+            **{name: "" if run.labels[name] is None else run.labels[name] for name in FACTORS},
+            "state": "planned" if trial is None else trial.state,
+            "reason": "" if trial is None else trial.reason,
+            **{name: run.settings.get(name, "") for name in settings},
+        }
+        rows.append(run.settings | row if trial is None else row | outcome(trial))
+    return rows
