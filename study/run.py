@@ -224,7 +224,8 @@ def dry_run(
 ) -> int:
     """Prints the plan, unless the study that is there could not go on."""
     from study.engine.folder import StudyFolder
-    from study.engine.session import check_data, preview
+    from study.engine.opening import check_data
+    from study.engine.session import preview
 
     if arguments.resume:
         check_data(StudyFolder(path), data)

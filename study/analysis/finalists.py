@@ -31,7 +31,7 @@ class Finalists:
     """All candidates, in the order of the search, and what is reported of the winner."""
 
     candidates: list[Candidate]
-    scores: list[tuple[str, str, str]]
+    scores: list[tuple[str, ...]]
     """Metric, dev and test: means over the fresh seeds that had no part in the choice."""
     seeds: int
     failed: int
@@ -66,18 +66,18 @@ def finalists(study: StudyData) -> Finalists | None:
     )
 
 
-def _scores(study: StudyData, race: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _scores(study: StudyData, race: dict[str, Any]) -> list[tuple[str, ...]]:
     names = [name.removeprefix("dev_") for name in race["dev"]]
     first = study.spec.search.metric
     names = sorted(names, key=lambda name: name != first)
     return [
-        (name, _mean(race["dev"].get(f"dev_{name}")), _mean(race["test"].get(f"test_{name}")))
+        (name, *(_mean(f"{split}_{name}", race[split]) for split in ("dev", "test")))
         for name in names
     ]
 
 
-def _mean(values: list[float | None] | None) -> str:
-    one = reported(values or [])
+def _mean(metric: str, scores: dict[str, list[float | None]]) -> str:
+    one = reported(metric, scores.get(metric, []))
     return "" if one is None else f"{shown(one.mean)} ({shown(one.low)} to {shown(one.high)})"
 
 

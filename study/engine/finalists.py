@@ -1,19 +1,18 @@
 """The race of the finalists, run: replicates in `finalists/`, a comparison folder of its own."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
 
 from study.engine.folder import StudyFolder
 from study.engine.ledger import Ledger, StudyLedger
-from study.engine.race import Race, Scores, fresh_seeds, stand
+from study.engine.race import Race, Scores, fresh_seeds, rounds, stand
 from study.engine.record import StudyRecord, TrialRecord
-from study.engine.replicates.replicate import Configuration, Replicate
+from study.engine.replicates.replicate import Configuration, Replicate, spec_text
 from study.engine.replicates.running import Shared, open_comparison, run_replicates
 from study.engine.resources import Resources
-from study.engine.runs import standing
+from study.engine.runs import key_of, standing
 from study.engine.tracking import Tracker
 from study.models.inspect import BackboneInfo
 from study.spec import resolve
@@ -63,7 +62,7 @@ class Field:
         """The scores of all replicates that have ended, whichever race they ran in."""
         stands, found = standing(record), {}
         for trial in self.search:
-            runs = {k: stands.get(self.replicate(trial, k).key) for k in range(self._most)}
+            runs = {k: stands.get(key_of(self.replicate(trial, k))) for k in range(self._most)}
             found[trial] = {
                 k: run.value if run.state == "complete" else None
                 for k, run in runs.items()
@@ -107,11 +106,53 @@ def run_race(
     if len(field.search) < 2:
         return Finish(None, next(iter(field.search), None))
     folder = StudyFolder(ledger.folder.finalists)
-    runs = open_comparison(
-        folder, _spec_text(field), ledger.metric, info, data, tracking_uri
-    )
-    tracker = Tracker(folder, tracking_uri, f"{ledger.folder.path.name}/{folder.path.name}")
+    text = spec_text(field.configurations)
+    runs = open_comparison(folder, text, ledger.metric, info, data, tracking_uri)
+    uri = tracking_uri or f"sqlite:///{ledger.folder.mlflow}"
+    tracker = Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
     with tracker.ending(runs.record):
         finish = _run(field, runs, Shared(info, data, wanted, test=False), tracker, console)
         tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
     return finish
+
+
+def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: Console) -> Finish:
+    """Lets the candidates race, then the winner confirm its score, on the test split too."""
+    choosing = sum(size * more for size, more in rounds(len(field.search)))
+    total = choosing + field.ledger.spec.finalists.confirm
+    text = f"the race: {len(field.search)} candidates, {total} runs with fresh seeds"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    gave_up = run_replicates(runs, field.choosing, shared, tracker, console, total)
+    if not gave_up and field.stand(runs.record).winner is not None:
+        testing = replace(shared, test=True)
+        gave_up = run_replicates(runs, field.confirming, testing, tracker, console, total)
+    race = field.stand(runs.record)
+    if gave_up or race.winner is None or not race.over(field.scores(runs.record)):
+        return Finish(None, None, gave_up)
+    return Finish(_told(field, race, runs.record), race.winner)
+
+
+def _told(field: Field, race: Race, record: StudyRecord) -> dict[str, Any]:
+    """The race as the journal keeps it."""
+    assert race.winner is not None
+    scores, stands = field.scores(record), standing(record)
+    reporting = [field.replicate(race.winner, k) for k in race.confirming]
+    found = [stands[key_of(one)].metrics for one in reporting]
+    names = dict.fromkeys(name for metrics in found for name in metrics)
+    return {
+        "candidates": [
+            {"trial": trial, "search": score, "fresh": list(scores[trial].values())}
+            for trial, score in field.search.items()
+        ],
+        "rounds": race.rounds,
+        "seeds": [one.seeds for one in reporting],
+        "failed": sum(scores[race.winner][k] is None for k in race.confirming),
+        **{
+            split: {
+                name: [metrics.get(name) for metrics in found]
+                for name in names
+                if name.startswith(f"{split}_")
+            }
+            for split in ("dev", "test")
+        },
+    }

@@ -14,6 +14,7 @@ others, are reported. All candidates get the same seeds, so that their luck is t
 Everything here is a function of scores; who trains, and how it is recorded, is not known here.
 """
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ TRIALS_A_CANDIDATE = 4
 """A study has at most one candidate for so many trials: the search is what should cost most."""
 FIRST_SEED = 1000
 """Fresh seeds begin so far above a study's own, beyond those of its replicates."""
+
+RANGES = {"mcc": (-1.0, 1.0), "loss": (0.0, math.inf)}
+"""Of metrics that do not lie between 0 and 1."""
 
 Scores = Mapping[int, Mapping[int, float | None]]
 """Trial -> replicate (from 0) -> its score; None for one that failed. What has not ended is not
@@ -113,16 +117,20 @@ class Reported:
     count: int
 
 
-def reported(values: Sequence[float | None]) -> Reported | None:
-    """Returns what replicates say together; None unless two of them have a value."""
+def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
+    """Returns what replicates say together of dev_mcc, say; None unless two of them have a value.
+
+    The interval ends where the metric does.
+    """
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return None
     from scipy import stats
 
-    half = stats.t.ppf(0.975, len(known) - 1) * statistics.stdev(known) / len(known) ** 0.5
+    half = float(stats.t.ppf(0.975, len(known) - 1)) * statistics.stdev(known) / len(known) ** 0.5
     mean = statistics.fmean(known)
-    return Reported(mean, mean - float(half), mean + float(half), len(known))
+    least, most = RANGES.get(metric.rpartition("_")[2], (0.0, 1.0))
+    return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 
 def fresh_seeds(seeds: Mapping[str, int], replicate: int) -> dict[str, int]:

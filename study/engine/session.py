@@ -2,22 +2,19 @@
 
 import enum
 import os
-from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import ray
 import torch
 from rich.console import Console
 
-from study import __version__
 from study.engine.execution import discard_unneeded, run_trials, start_ray
+from study.engine.finalists import run_race
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import contained, grow, growth, standing_spec
-from study.engine.journal import VERSION, parse_events
-from study.engine.ledger import Ledger, StudyLedger
+from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive, check_nodes
+from study.engine.opening import check_data, known_of, note_start
 from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_earlier, print_plan
@@ -36,9 +33,6 @@ from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import distributions, trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast
-
-CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
-"""Distributions whose versions the journal keeps."""
 
 
 class Ended(enum.Enum):
@@ -136,7 +130,7 @@ def run_study(
                 print_earlier(console, ledger.record.began_with)
             tracker = Tracker(folder, tracking_uri, path.name)
             with tracker.ending(ledger.record):
-                ended = _run(ledger, tracker, info, data, wanted, console)
+                ended = _run(ledger, tracker, info, data, wanted, tracking_uri, console)
             if ended is Ended.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
@@ -159,60 +153,6 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
     tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
-
-
-def check_data(folder: StudyFolder, data: EncodedTask) -> None:
-    """Refuses to go on with other data than the study began with; writes nothing.
-
-    Raises:
-        InputError: the data have changed, or the journal is damaged.
-    """
-    if not folder.journal.exists():
-        return
-    events = parse_events(folder.journal, folder.journal.read_bytes())
-    before = next((e.get("data") for e in events if e["event"] == "study"), None)
-    if before is not None and before != data.fingerprint():
-        raise InputError(
-            f"{folder.path}: --resume needs the data that the study was started with, but "
-            f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
-            "a study of another --name"
-        )
-
-
-def created_with() -> dict[str, str]:
-    """Returns the versions of this package and of what its results depend on."""
-    return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
-
-
-def known_of(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
-    """Returns what a journal keeps of the backbone and the data."""
-    return {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
-
-
-def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any]) -> None:
-    """Journals that what is in the folder begins, with what is `known` of it; or that it goes on.
-
-    Warns if it goes on with other versions.
-    """
-    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
-    if ledger.opened:
-        warn_of_versions(ledger, made["created_with"])
-        ledger.note("resumed", version=VERSION, **made)
-    else:
-        names = {"name": ledger.folder.path.name, "spec": ledger.folder.spec.name}
-        ledger.note("study", version=VERSION, **names, **known, **made)
-
-
-def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
-    """Warns if what is in the folder was begun with other versions than it goes on with."""
-    begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})
-    before = {name: v for name, v in begun.get("created_with", {}).items() if v != now.get(name)}
-    if before:
-        old, new = (", ".join(f"{n} {v.get(n)}" for n in before) for v in (before, now))
-        warn(
-            f"{ledger.folder.path}: was begun with {old}, goes on with {new}: results may differ "
-            "in the last digits"
-        )
 
 
 def _open_ledger(
@@ -238,6 +178,7 @@ def _run(
     info: BackboneInfo,
     data: EncodedTask,
     wanted: Resources,
+    tracking_uri: str | None,
     console: Console,
 ) -> Ended:
     gave_up = ""
@@ -257,6 +198,13 @@ def _run(
         print_failures(console, ledger, gave_up)
         return Ended.FAILED
     if not _measured(ledger):
-        crown(ledger, winner, info, data, wanted)
+        finish = run_race(ledger, info, data, wanted, tracking_uri, console)
+        if finish.winner is None:
+            tracker.close(record, "FAILED" if finish.gave_up else "KILLED")
+            if not finish.gave_up:
+                return Ended.INTERRUPTED
+            print_failures(console, ledger, f"the race of the finalists: {finish.gave_up}")
+            return Ended.FAILED
+        crown(ledger, record.trials[finish.winner], info, data, wanted, finish.race)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return Ended.DONE

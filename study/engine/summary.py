@@ -118,14 +118,12 @@ def _score_lines(ledger: StudyLedger, winner: Event) -> list[str]:
             f"dev        {_scores(winner['dev'])}   (it was chosen by this: optimistic)",
             f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
         ]
-    objective = ledger.metric
-    lines = [
-        f"{split:<10} {_reported(race[split])}" for split in ("dev", "test") if race[split]
-    ]
+    objective, asked = ledger.metric, ledger.spec.search.metric
+    lines = [f"{split:<10} {_reported(race[split], asked)}" for split in ("dev", "test")]
     failed = f", {race['failed']} of them failed" if race["failed"] else ""
     lines.append(f"           ({len(race['seeds'])} fresh seeds{failed}; mean and 95 % interval)")
     single = next(c["search"] for c in race["candidates"] if c["trial"] == winner["trial"])
-    fresh = reported(race["dev"].get(objective, ()))
+    fresh = reported(objective, race["dev"].get(objective, ()))
     if fresh is not None:
         lines.append(
             f"race       of {len(race['candidates'])} candidates; its score in the search, "
@@ -135,10 +133,10 @@ def _score_lines(ledger: StudyLedger, winner: Event) -> list[str]:
     return [*lines, f"best/      the weights of trial {winner['trial']} itself: test {test}"]
 
 
-def _reported(values: dict[str, list[float | None]]) -> str:
-    found = {name: reported(scores) for name, scores in values.items()}
+def _reported(values: dict[str, list[float | None]], asked: str) -> str:
+    found = {name: reported(name, scores) for name, scores in values.items()}
     return "  ".join(
-        f"{name} {one.mean:.4f} ({one.low:.4f} to {one.high:.4f})"
+        f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(asked)
         for name, one in found.items()
         if one is not None
     )

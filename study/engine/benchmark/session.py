@@ -22,13 +22,14 @@ from study.engine.folder import StudyFolder, locked, open_folder, refuse_changes
 from study.engine.journal import Event
 from study.engine.ledger import Ledger
 from study.engine.nodes import alive, check_nodes
+from study.engine.opening import note_start
 from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.run_scheduling import RunRecorder
 from study.engine.runs import Key, key_of, left_to_do, standing
-from study.engine.session import Ended, note_start
+from study.engine.session import Ended
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.errors import InputError

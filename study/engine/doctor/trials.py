@@ -143,9 +143,8 @@ def _winner(subject: Subject) -> Iterator[Finding]:
     if subject.running or not ledger.complete or not ledger.finalists() or ledger.crowned:
         return
     yield finding(
-        f"all trials have ended, but {some([t.number for t in ledger.finalists()])} came first, "
-        "and no winner was chosen among them",
-        f"it is chosen, and measured on the test split, by {subject.resume}",
+        "all trials have ended, but the winner was not chosen from "
+        f"{some([trial.number for trial in ledger.finalists()])}",
+        f"that is done, and it is measured on the test split, by {subject.resume}",
         unfinished=True,
     )
-

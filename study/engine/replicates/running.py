@@ -12,6 +12,7 @@ from study.engine.execution import OPENED, fit
 from study.engine.folder import StudyFolder, open_folder
 from study.engine.journal import Event
 from study.engine.ledger import Ledger
+from study.engine.opening import check_data, known_of, note_start
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.replicates.outputs import write_labels
@@ -23,7 +24,6 @@ from study.engine.replicates.worker import ReplicateWorker
 from study.engine.resources import Resources
 from study.engine.run_scheduling import RunRecorder
 from study.engine.runs import Source, left_to_do
-from study.engine.session import check_data, known_of, note_start
 from study.engine.tracking import Tracker
 from study.models.inspect import BackboneInfo
 from study.training.encoded import EncodedTask

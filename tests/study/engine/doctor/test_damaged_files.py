@@ -138,7 +138,7 @@ CHECKPOINTS: dict[str, tuple[Damage, str, bool]] = {
     ),
     "of the best": (
         lambda f: [file.unlink() for file in f.checkpoints.glob("trial-00000*")],
-        "trial 0: is the best so far, but has no checkpoint",
+        "trial 0: is among the best so far, but has no checkpoint",
         False,
     ),
 }

@@ -1,0 +1,71 @@
+"""What a journal says as each run of the driver begins, and what must not have changed."""
+
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from study import __version__
+from study.engine.folder import StudyFolder
+from study.engine.journal import VERSION, parse_events
+from study.engine.ledger import Ledger
+from study.engine.preparation import warn
+from study.errors import InputError
+from study.models.inspect import BackboneInfo
+from study.training.encoded import EncodedTask
+
+CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
+"""Distributions whose versions the journal keeps."""
+
+
+def check_data(folder: StudyFolder, data: EncodedTask) -> None:
+    """Refuses to go on with other data than the study began with; writes nothing.
+
+    Raises:
+        InputError: the data have changed, or the journal is damaged.
+    """
+    if not folder.journal.exists():
+        return
+    events = parse_events(folder.journal, folder.journal.read_bytes())
+    before = next((e.get("data") for e in events if e["event"] == "study"), None)
+    if before is not None and before != data.fingerprint():
+        raise InputError(
+            f"{folder.path}: --resume needs the data that the study was started with, but "
+            f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
+            "a study of another --name"
+        )
+
+
+def created_with() -> dict[str, str]:
+    """Returns the versions of this package and of what its results depend on."""
+    return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
+
+
+def known_of(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
+    """Returns what a journal keeps of the backbone and the data."""
+    return {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
+
+
+def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any]) -> None:
+    """Journals that what is in the folder begins, with what is `known` of it; or that it goes on.
+
+    Warns if it goes on with other versions.
+    """
+    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
+    if ledger.opened:
+        warn_of_versions(ledger, made["created_with"])
+        ledger.note("resumed", version=VERSION, **made)
+    else:
+        names = {"name": ledger.folder.path.name, "spec": ledger.folder.spec.name}
+        ledger.note("study", version=VERSION, **names, **known, **made)
+
+
+def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
+    """Warns if what is in the folder was begun with other versions than it goes on with."""
+    begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})
+    before = {name: v for name, v in begun.get("created_with", {}).items() if v != now.get(name)}
+    if before:
+        old, new = (", ".join(f"{n} {v.get(n)}" for n in before) for v in (before, now))
+        warn(
+            f"{ledger.folder.path}: was begun with {old}, goes on with {new}: results may differ "
+            "in the last digits"
+        )
