@@ -19,8 +19,8 @@ from study.engine.resources import Resources
 from study.engine.rows import outcome, write_rows
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
-from study.spec import StudySpec, dump_spec, resolve
-from study.spec.goals import ConstraintsSpec, Goals
+from study.spec import StudySpec, alone, dump_spec, resolve
+from study.spec.goals import Goals
 from study.training.encoded import EncodedTask
 from study.training.export import export
 from study.training.memory import is_out_of_memory
@@ -115,14 +115,6 @@ def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
     """Writes the winner's resolved spec: a space of its own, with one trial."""
     folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
-
-
-def alone(spec: StudySpec) -> StudySpec:
-    """Returns a resolved spec as a study of one trial, with no choice."""
-    search = spec.search.model_copy(update={"trials": 1})
-    scheduler = spec.scheduler.model_copy(update={"name": "none"})
-    choice = {"objectives": (), "constraints": ConstraintsSpec()}
-    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
 
 
 def _measure(

@@ -2,7 +2,8 @@
 
 import enum
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from study.engine.nodes import alive, check_nodes
 from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
 from study.engine.preview import print_data, print_earlier, print_plan
+from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
+from study.engine.runs import Run, key_of, standing
 from study.engine.stopping import check_first_rung, rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
@@ -47,6 +50,23 @@ class Ended(enum.Enum):
     DONE = enum.auto()
     FAILED = enum.auto()
     INTERRUPTED = enum.auto()
+
+
+STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
+"""MLflow's word for how it ended."""
+
+
+def ended_as(runs: Sequence[Run], record: StudyRecord) -> Ended:
+    """Returns how runs stand when no more are started; warns of those that crashed."""
+    stands = standing(record)
+    trials = [stands.get(key_of(run)) for run in runs]
+    if any(trial is None or trial.state == "running" for trial in trials):
+        return Ended.INTERRUPTED
+    broken = [trial for trial in trials if trial is not None and trial.crashed]
+    for trial in broken:
+        labels = ", ".join(str(label) for label in trial.params.values())
+        warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
+    return Ended.FAILED if broken else Ended.DONE
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
@@ -112,20 +132,7 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
     check_space(spec, info, data)
-    # Whatever is wrong with the weights is said here, once, and not by every worker.
-    load_backbone(
-        info,
-        num_labels=data.num_labels,
-        dtype=spec.backbone.dtype,
-        random_seed=spec.backbone.random_seed,
-    )
-    print_data(console, data)
-    info = portable(info)
-    start_ray(address)
-    try:
-        if address is not None:
-            check_nodes(path, [(info, spec.backbone.random_seed is None)])
-        wanted = resources(spec, alive())
+    with ray_for(path, spec, info, data, address, console) as (info, wanted):
         folder = StudyFolder(path)
         with locked(folder):
             spec = contained(folder, spec)
@@ -140,6 +147,37 @@ def run_study(
             if ended is Ended.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
+
+
+@contextmanager
+def ray_for(
+    path: Path,
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    address: str | None,
+    console: Console,
+) -> Iterator[tuple[BackboneInfo, Resources]]:
+    """Checks the weights, then holds a Ray; gives what workers know the backbone by, and get.
+
+    Whatever is wrong with the weights is said here, once, and not by every worker.
+
+    Raises:
+        InputError: weights or cluster cannot be used.
+    """
+    load_backbone(
+        info,
+        num_labels=data.num_labels,
+        dtype=spec.backbone.dtype,
+        random_seed=spec.backbone.random_seed,
+    )
+    print_data(console, data)
+    info = portable(info)
+    start_ray(address)
+    try:
+        if address is not None:
+            check_nodes(path, [(info, spec.backbone.random_seed is None)])
+        yield info, resources(spec, alive())
     finally:
         ray.shutdown()
 
