@@ -2,26 +2,22 @@
 
 import enum
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import ray
 import torch
 from rich.console import Console
 
-from study import __version__
+from study.engine.beginning import known_of, note_start, ray_for
 from study.engine.execution import discard_unneeded, run_trials, start_ray
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import contained, grow, growth, standing_spec
-from study.engine.journal import VERSION, parse_events
-from study.engine.ledger import Ledger, StudyLedger
-from study.engine.nodes import alive, check_nodes
+from study.engine.journal import parse_events
+from study.engine.ledger import StudyLedger
+from study.engine.nodes import alive
 from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
-from study.engine.preview import print_data, print_earlier, print_plan
+from study.engine.preview import print_earlier, print_plan
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
@@ -32,16 +28,12 @@ from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.engine.warm_start import Earlier
 from study.errors import InputError
-from study.models import empty_backbone, load_backbone
+from study.models import empty_backbone
 from study.models.inspect import BackboneInfo
-from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import distributions, trials_wanted
 from study.training.encoded import EncodedTask
 from study.training.forecast import Forecast, forecast
-
-CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
-"""Distributions whose versions the journal keeps."""
 
 
 class Ended(enum.Enum):
@@ -149,39 +141,6 @@ def run_study(
             return ended
 
 
-@contextmanager
-def ray_for(
-    path: Path,
-    spec: StudySpec,
-    info: BackboneInfo,
-    data: EncodedTask,
-    address: str | None,
-    console: Console,
-) -> Iterator[tuple[BackboneInfo, Resources]]:
-    """Checks the weights, then holds a Ray; gives what workers know the backbone by, and get.
-
-    Whatever is wrong with the weights is said here, once, and not by every worker.
-
-    Raises:
-        InputError: weights or cluster cannot be used.
-    """
-    load_backbone(
-        info,
-        num_labels=data.num_labels,
-        dtype=spec.backbone.dtype,
-        random_seed=spec.backbone.random_seed,
-    )
-    print_data(console, data)
-    info = portable(info)
-    start_ray(address)
-    try:
-        if address is not None:
-            check_nodes(path, [(info, spec.backbone.random_seed is None)])
-        yield info, resources(spec, alive())
-    finally:
-        ray.shutdown()
-
-
 def _measured(ledger: StudyLedger) -> bool:
     """Whether the best trial is the winner in the journal, and its files are there."""
     winner, best = ledger.record.winner, ledger.best()
@@ -216,42 +175,6 @@ def check_data(folder: StudyFolder, data: EncodedTask) -> None:
             f"{folder.path}: --resume needs the data that the study was started with, but "
             f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
             "a study of another --name"
-        )
-
-
-def created_with() -> dict[str, str]:
-    """Returns the versions of this package and of what its results depend on."""
-    return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
-
-
-def known_of(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
-    """Returns what a journal keeps of the backbone and the data."""
-    return {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
-
-
-def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any]) -> None:
-    """Journals that what is in the folder begins, with what is `known` of it; or that it goes on.
-
-    Warns if it goes on with other versions.
-    """
-    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
-    if ledger.opened:
-        warn_of_versions(ledger, made["created_with"])
-        ledger.note("resumed", version=VERSION, **made)
-    else:
-        names = {"name": ledger.folder.path.name, "spec": ledger.folder.spec.name}
-        ledger.note("study", version=VERSION, **names, **known, **made)
-
-
-def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
-    """Warns if what is in the folder was begun with other versions than it goes on with."""
-    begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})
-    before = {name: v for name, v in begun.get("created_with", {}).items() if v != now.get(name)}
-    if before:
-        old, new = (", ".join(f"{n} {v.get(n)}" for n in before) for v in (before, now))
-        warn(
-            f"{ledger.folder.path}: was begun with {old}, goes on with {new}: results may differ "
-            "in the last digits"
         )
 
 

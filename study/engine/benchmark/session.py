@@ -9,6 +9,7 @@ import ray
 from ray import tune
 from rich.console import Console
 
+from study.engine.beginning import note_start
 from study.engine.benchmark.growth import changes_of_benchmark
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
@@ -27,7 +28,7 @@ from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.run_scheduling import RunRecorder
 from study.engine.runs import Key, key_of, left_to_do
-from study.engine.session import STATUS, Ended, ended_as, note_start
+from study.engine.session import STATUS, Ended, ended_as
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.errors import InputError

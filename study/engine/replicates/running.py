@@ -1,11 +1,11 @@
 """Replicates in a folder, run inside a Ray that has been started: whatever a source wants."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from ray import tune
 from rich.console import Console
 
+from study.engine.beginning import known_of, note_start
 from study.engine.checkpoints import discard
 from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit
@@ -23,7 +23,7 @@ from study.engine.replicates.worker import ReplicateWorker
 from study.engine.resources import Resources
 from study.engine.run_scheduling import RunRecorder
 from study.engine.runs import Source, left_to_do
-from study.engine.session import check_data, known_of, note_start
+from study.engine.session import check_data
 from study.engine.tracking import Tracker
 from study.models.inspect import BackboneInfo
 from study.training.encoded import EncodedTask
@@ -157,7 +157,7 @@ class _Tidy:
             discard(self.ledger.folder, number)
 
 
-def savings(record: StudyRecord) -> dict[str, Any]:
+def savings(record: StudyRecord) -> dict[str, float]:
     """Returns the steps and seconds of training that shared beginnings have saved so far."""
     trials = record.trials.values()
     return {

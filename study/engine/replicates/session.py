@@ -4,13 +4,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from study.engine.beginning import ray_for
 from study.engine.folder import StudyFolder, locked
 from study.engine.ledger import Ledger
 from study.engine.replicates.design import changes_of_comparison, replicates_of
 from study.engine.replicates.replicate import Replicate
 from study.engine.replicates.running import Shared, open_comparison, run_replicates, savings
 from study.engine.runs import left_to_do, standing
-from study.engine.session import STATUS, Ended, ended_as, ray_for
+from study.engine.session import STATUS, Ended, ended_as
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.models.inspect import BackboneInfo
