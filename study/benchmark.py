@@ -32,14 +32,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--set", action="append", default=[], metavar="a.b=c", help="a setting of all runs, or key"
     )
+    add_services(parser)
+    add("--resume", action="store_true", help="go on, also with more seeds, tasks or methods")
+    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
+    return parser.parse_args(argv)
+
+
+def add_services(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say where runs are run and tracked."""
+    add = parser.add_argument
     add("--max-concurrent", type=int, metavar="N", help="resources.max_concurrent")
     add("--gpus-per-trial", type=float, metavar="F", help="resources.gpus_per_trial")
     add("--cpus-per-trial", type=int, metavar="N", help="resources.cpus_per_trial")
     add("--address", metavar="auto|HOST:PORT", help="a running Ray cluster; default: this machine")
     add("--tracking-uri", metavar="URI", help="an MLflow server; default: sqlite in the folder")
-    add("--resume", action="store_true", help="go on, also with more seeds, tasks or methods")
-    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    return parser.parse_args(argv)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "study")
-COMMANDS = {"benchmark", "card", "cluster", "doctor", "export", "pretrain", "report", "run"}
+COMMANDS = {
+    "benchmark",
+    "card",
+    "cluster",
+    "doctor",
+    "export",
+    "pretrain",
+    "report",
+    "run",
+    "seeds",
+}
 
 # A layer may import itself, what stands before it, and `study.errors`.
 LAYERS = {

@@ -28,6 +28,7 @@ Map, in the order in which a study meets them:
     results.py    trials.csv, pareto.csv, best.yaml, best/: what is left when the study is done
     summary.py    what the terminal says then
     doctor/       whether all these files agree: python -m study.doctor
+    beginning.py  how every run of the driver begins
     session.py    one run of the driver, from the checked input to the last file
     runs.py       runs asked for one by one, and where the journal has them
     run_scheduling.py  Ray's Searcher and scheduler of such runs

@@ -20,6 +20,7 @@ report are derived from it. Events and their fields:
     warning   trial, text: what went wrong without consequences for results
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value
+    tested    trial, metrics: of a replicate whose test split was evaluated after its end
     winner    trial, dev, test
     data      of a benchmark: tasks (of each as a backbone reads it: fingerprint, reports,
               commit), unavailable (cells, and why)

@@ -133,6 +133,8 @@ class Progress:
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -19,8 +19,8 @@ from study.engine.resources import Resources
 from study.engine.rows import outcome, write_rows
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
-from study.spec import StudySpec, dump_spec, resolve
-from study.spec.goals import ConstraintsSpec, Goals
+from study.spec import StudySpec, alone, dump_spec, resolve
+from study.spec.goals import Goals
 from study.training.encoded import EncodedTask
 from study.training.export import export
 from study.training.memory import is_out_of_memory
@@ -89,42 +89,42 @@ def crown(
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
     asked = measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
-    try:
-        scores = ray.get(asked)
-    except (RayTaskError, OutOfMemoryError) as error:
-        raise _as_if_here(error, winner.number, ledger.folder.best) from error
+    scores = evaluated(asked, f"the winner (trial {winner.number})", ledger.folder.best)
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
     ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
     ledger.note("winner", trial=winner.number, **scores, race=race)
 
 
-def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
+def evaluated(asked: Any, what: str, written: Path) -> Any:
+    """Returns what an evaluation by Ray has found.
+
+    Raises:
+        OSError: the files could not be written.
+        MemoryError: there is too little memory, at present.
+    """
+    try:
+        return ray.get(asked)
+    except (RayTaskError, OutOfMemoryError) as error:
+        raise _as_if_here(error, what, written) from error
+
+
+def _as_if_here(error: BaseException, what: str, written: Path) -> BaseException:
     """What the evaluation would have raised in the driver; a bug stays as it is."""
     cause: BaseException = (error.cause or error) if isinstance(error, RayTaskError) else error
     if isinstance(cause, OSError):
         return cause
     if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
         code = int(told[1])
-        return OSError(code, os.strerror(code), str(best))
+        return OSError(code, os.strerror(code), str(written))
     if isinstance(cause, OutOfMemoryError) or is_out_of_memory(cause):
-        return MemoryError(
-            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
-        )
+        return MemoryError(f"{what} could not be evaluated: {describe(error)}")
     return error
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
     """Writes the winner's resolved spec: a space of its own, with one trial."""
     folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
-
-
-def alone(spec: StudySpec) -> StudySpec:
-    """Returns a resolved spec as a study of one trial, with no choice."""
-    search = spec.search.model_copy(update={"trials": 1})
-    scheduler = spec.scheduler.model_copy(update={"name": "none"})
-    choice = {"objectives": (), "constraints": ConstraintsSpec()}
-    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
 
 
 def _measure(
@@ -135,20 +135,36 @@ def _measure(
     winner: TrialRecord,
     wanted: Resources,
 ) -> dict[str, dict[str, float]]:
+    trial = trained(spec, info, data, folder, winner, wanted)
+    export(trial, folder.best)
+    return {
+        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
+        for split in ("dev", "test")
+    }
+
+
+def trained(
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    folder: StudyFolder,
+    record: TrialRecord,
+    wanted: Resources,
+) -> Trial:
+    """Returns a complete trial as it was at its end, from its checkpoint.
+
+    A checkpoint that is lost, or was deleted to save space, costs time alone: the same seeds give
+    the same weights again.
+    """
     backbone = load_backbone(
         info,
         num_labels=data.num_labels,
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
-    saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
+    trial, params = Trial(spec, backbone, data, wanted.device), record.params
+    saved, _ = load(folder, record.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])
-    # Lost, or deleted to save space: the same seeds give the same weights again.
     trial.train_until(trial.plan.total_steps)
-    export(trial, folder.best)
-    return {
-        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
-        for split in ("dev", "test")
-    }
+    return trial

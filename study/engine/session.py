@@ -2,33 +2,34 @@
 
 import enum
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-import ray
 import torch
 from rich.console import Console
 
+from study.engine.beginning import check_data, known_of, note_start, ray_for
 from study.engine.execution import discard_unneeded, run_trials, start_ray
 from study.engine.finalists import run_race
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import contained, grow, growth, standing_spec
 from study.engine.ledger import StudyLedger
-from study.engine.nodes import alive, check_nodes
-from study.engine.opening import check_data, known_of, note_start
+from study.engine.nodes import alive
 from study.engine.optuna_study import Mirror
 from study.engine.preparation import warn
-from study.engine.preview import print_data, print_earlier, print_plan
+from study.engine.preview import print_earlier, print_plan
+from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.results import crown, write_best_spec, write_trials
+from study.engine.runs import Run, key_of, standing
 from study.engine.stopping import check_first_rung, rungs
 from study.engine.summary import print_failures, print_summary
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.engine.warm_start import Earlier
 from study.errors import InputError
-from study.models import empty_backbone, load_backbone
+from study.models import empty_backbone
 from study.models.inspect import BackboneInfo
-from study.models.portable import portable
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import distributions, trials_wanted
 from study.training.encoded import EncodedTask
@@ -41,6 +42,23 @@ class Ended(enum.Enum):
     DONE = enum.auto()
     FAILED = enum.auto()
     INTERRUPTED = enum.auto()
+
+
+STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
+"""MLflow's word for how it ended."""
+
+
+def ended_as(runs: Sequence[Run], record: StudyRecord) -> Ended:
+    """Returns how runs stand when no more are started; warns of those that crashed."""
+    stands = standing(record)
+    trials = [stands.get(key_of(run)) for run in runs]
+    if any(trial is None or trial.state == "running" for trial in trials):
+        return Ended.INTERRUPTED
+    broken = [trial for trial in trials if trial is not None and trial.crashed]
+    for trial in broken:
+        labels = ", ".join(str(label) for label in trial.params.values())
+        warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
+    return Ended.FAILED if broken else Ended.DONE
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
@@ -106,20 +124,7 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
     check_space(spec, info, data)
-    # Whatever is wrong with the weights is said here, once, and not by every worker.
-    load_backbone(
-        info,
-        num_labels=data.num_labels,
-        dtype=spec.backbone.dtype,
-        random_seed=spec.backbone.random_seed,
-    )
-    print_data(console, data)
-    info = portable(info)
-    start_ray(address)
-    try:
-        if address is not None:
-            check_nodes(path, [(info, spec.backbone.random_seed is None)])
-        wanted = resources(spec, alive())
+    with ray_for(path, spec, info, data, address, console) as (info, wanted):
         folder = StudyFolder(path)
         with locked(folder):
             spec = contained(folder, spec)
@@ -134,8 +139,6 @@ def run_study(
             if ended is Ended.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
-    finally:
-        ray.shutdown()
 
 
 def _measured(ledger: StudyLedger) -> bool:

@@ -16,6 +16,8 @@
     messages.py    validation errors -> one line
     loading.py     all of these together: load_spec; and back: dump_spec, json_schema
     resolution.py  suggested parameters -> the spec of one trial
+    opponents.py   a configuration -> others that differ in method, or in one setting
+    comparison.py  configurations and seeds, as a comparison's spec.yaml has them
     space.py       domains -> Optuna's distributions, corners, grid (imported on its own)
 
 Nothing here imports torch, ray, optuna, transformers or pandas, so that bad input is refused
@@ -40,7 +42,7 @@ from study.spec.methods import (
     LoraSpec,
     late_setting,
 )
-from study.spec.resolution import resolve
+from study.spec.resolution import alone, resolve
 from study.spec.schema import (
     BackboneSpec,
     ResourcesSpec,
@@ -71,6 +73,7 @@ __all__ = [
     "StudySpec",
     "TaskSpec",
     "TrainingSpec",
+    "alone",
     "dump_spec",
     "json_schema",
     "late_setting",

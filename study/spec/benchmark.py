@@ -13,11 +13,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from study.paper.reference import BACKBONES
 from study.spec.leaves import Seed, Text
-from study.spec.methods import Adapter
+from study.spec.methods import METHOD_SPECS
 from study.spec.rules import Section, refuse, shown, suggestion
 from study.spec.task_names import PUBLISHED
 
-METHOD_SPECS: tuple[type[Section], ...] = get_args(get_args(Adapter)[0])
 METHODS: tuple[str, ...] = tuple(spec.model_fields["method"].default for spec in METHOD_SPECS)
 Baseline = Literal["majority", "gc", "kmer"]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from study.errors import InputError
 from study.paper.reference import hyperparameters
-from study.spec.benchmark import METHOD_SPECS, BenchmarkSpec, Entry, Rule, Settings
+from study.spec.benchmark import BenchmarkSpec, Entry, Rule, Settings
 from study.spec.loading import load_spec
 from study.spec.messages import input_error
+from study.spec.methods import is_foreign
 from study.spec.reader import Document, KeyPath, Place
 from study.spec.rules import suggestion
 from study.spec.schema import StudySpec
@@ -154,19 +155,13 @@ class _Composer:
                 )
             values = composed.values.setdefault(section, {})
             option = owner[0] == "rules" and not place.line
-            if option and section == "adapter" and self._is_foreign(values, leaf):
+            if option and section == "adapter" and is_foreign(values["method"], leaf):
                 continue
             other = {"training.epochs": "steps", "training.steps": "epochs"}.get(dotted)
             if other is not None and f"training.{other}" not in settings:
                 values.pop(other, None)
             values[leaf] = value
             composed.places[section, leaf] = place
-
-    @staticmethod
-    def _is_foreign(adapter: dict[str, Any], leaf: str) -> bool:
-        """Whether other methods than this one know a setting: an option for all runs."""
-        known = {c.model_fields["method"].default: c.model_fields for c in METHOD_SPECS}
-        return leaf not in known[adapter["method"]] and any(leaf in f for f in known.values())
 
 
 def _best(path: Path) -> StudySpec:

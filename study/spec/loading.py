@@ -37,19 +37,30 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
             f"{source}: must be a study's space, but is a benchmark: run it with "
             "python -m study.benchmark"
         )
+    if "configurations" in document.values:
+        raise InputError(
+            f"{source}: must be a study's space, but is a comparison of seeds: it belongs to "
+            "python -m study.seeds"
+        )
     for setting in overrides:
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
     return _validated(document)
 
 
-def read_spec(text: str, source: str) -> StudySpec:
+def read_spec(
+    text: str, source: str, overrides: Sequence[str] = (), option: str = "--set"
+) -> StudySpec:
     """The study that a text of `dump_spec` asks for; `source` is what messages call it.
 
     Raises:
-        InputError: it is not such a text.
+        InputError: it is not such a text, or an override of `option` does not fit it.
     """
-    return _validated(parse(text, source))
+    document = parse(text, source)
+    for setting in overrides:
+        override(document, setting, option)
+    _make_paths_absolute(document, Path.cwd())
+    return _validated(document)
 
 
 def _validated(document: Document) -> StudySpec:
@@ -76,12 +87,22 @@ def read_document(path: Path, source: str) -> Document:
 
 def dump_spec(spec: StudySpec) -> str:
     """YAML text from which `load_spec` reads an equal spec."""
+    return dump_document(spec_document(spec))
+
+
+def spec_document(spec: StudySpec) -> CommentedMap:
+    """A spec as a YAML file has it: sections as blocks, what is inside a leaf on one line."""
+    values = spec.model_dump(mode="json", exclude_none=True)
+    said = {section: value for section, value in values.items() if value not in ([], {})}
+    return _flow_leaves(said)
+
+
+def dump_document(document: CommentedMap) -> str:
+    """The text of a document."""
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
-    values = spec.model_dump(mode="json", exclude_none=True)
-    said = {section: value for section, value in values.items() if value not in ([], {})}
-    yaml.dump(_flow_leaves(said), text)
+    yaml.dump(document, text)
     return text.getvalue()
 
 

@@ -1,6 +1,6 @@
 """The fine-tuning methods and their settings: the `adapter` section, told apart by `method`."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -110,6 +110,14 @@ Adapter = Annotated[
     AdaLoraRSSpec | AdaLoraSpec | LoraSpec | FmftSpec | LinearProbeSpec,
     Field(discriminator="method"),
 ]
+
+METHOD_SPECS: tuple[type[Section], ...] = get_args(get_args(Adapter)[0])
+
+
+def is_foreign(method: str, leaf: str) -> bool:
+    """Whether other methods than this one have a setting."""
+    known = {spec.model_fields["method"].default: spec.model_fields for spec in METHOD_SPECS}
+    return leaf not in known[method] and any(leaf in fields for fields in known.values())
 
 
 def late_setting(adapter: Adapter, total_steps: int) -> tuple[str, str] | None:

@@ -15,8 +15,8 @@ _ALTERNATIVES = {
 }
 
 
-def override(document: Document, setting: str) -> None:
-    """Write `a.b=c` into `document`; c is read as YAML.
+def override(document: Document, setting: str, option: str = "--set") -> None:
+    """Write `a.b=c` into `document`; c is read as YAML. `option` is what messages call it.
 
     Of two keys that exclude each other, setting one removes the other if the file gave it;
     a path and the name of a published task do not. Setting a leaf likewise removes the points of
@@ -25,11 +25,11 @@ def override(document: Document, setting: str) -> None:
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
     """
-    source = _label(setting)
+    source = _label(setting, option)
     dotted, equals, text = setting.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path) or max(map(len, path)) > MAX_KEY:
-        raise InputError(f"{source}: must be of the form a.b=c; e.g. --set training.steps=100")
+        raise InputError(f"{source}: must be of the form a.b=c; e.g. {option} training.steps=100")
     value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
     _forget(document, path)
@@ -40,8 +40,8 @@ def override(document: Document, setting: str) -> None:
         _drop_points(document, path[1:])
 
 
-def _label(setting: str) -> str:
-    line = " ".join(f"--set {setting}".split())
+def _label(setting: str, option: str) -> str:
+    line = " ".join(f"{option} {setting}".split())
     return line if len(line) <= 90 else line[:87] + "..."
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.spec.domains import Choice, parameter_name
+from study.spec.goals import ConstraintsSpec
 from study.spec.schema import StudySpec
 
 
@@ -37,3 +38,11 @@ def resolve(
         values["seeds"] = dict(seeds)
     values["points"] = ()
     return StudySpec.model_validate(values)
+
+
+def alone(spec: StudySpec) -> StudySpec:
+    """Returns a resolved spec as a study of one trial, with no choice."""
+    search = spec.search.model_copy(update={"trials": 1})
+    scheduler = spec.scheduler.model_copy(update={"name": "none"})
+    choice = {"objectives": (), "constraints": ConstraintsSpec()}
+    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})

@@ -9,6 +9,7 @@ import ray
 from ray import tune
 from rich.console import Console
 
+from study.engine.beginning import note_start
 from study.engine.benchmark.growth import changes_of_benchmark
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
@@ -22,22 +23,18 @@ from study.engine.folder import StudyFolder, locked, open_folder, refuse_changes
 from study.engine.journal import Event
 from study.engine.ledger import Ledger
 from study.engine.nodes import alive, check_nodes
-from study.engine.opening import note_start
-from study.engine.preparation import warn
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
 from study.engine.run_scheduling import RunRecorder
-from study.engine.runs import Key, key_of, left_to_do, standing
-from study.engine.session import Ended
+from study.engine.runs import Key, key_of, left_to_do
+from study.engine.session import STATUS, Ended, ended_as
 from study.engine.tracking import Tracker
 from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.spec.benchmark_loading import Benchmark, dump_benchmark
 
 Shares = dict[Key, Resources]
-STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
-"""MLflow's word for how the benchmark ended."""
 COLUMNS = ("backbone", "task", "method", "seed")
 
 
@@ -128,7 +125,7 @@ class _Driver:
         self._write()
         gave_up = self._fit() if left_to_do(self.available, self.ledger.record) else ""
         self._write()
-        ended = Ended.FAILED if gave_up else _ended(self.ledger.record, self.available)
+        ended = Ended.FAILED if gave_up else ended_as(self.available, self.ledger.record)
         if gave_up:
             text = f"the benchmark could not finish: {gave_up}"
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -181,15 +178,3 @@ class _Driver:
 
 def _share(config: dict[str, float]) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
-
-
-def _ended(record: StudyRecord, available: Sequence[Run]) -> Ended:
-    stands = standing(record)
-    trials = [stands.get(key_of(run)) for run in available]
-    if any(trial is None or trial.state == "running" for trial in trials):
-        return Ended.INTERRUPTED
-    broken = [trial for trial in trials if trial is not None and trial.crashed]
-    for trial in broken:
-        labels = ", ".join(str(trial.params[name]) for name in COLUMNS)
-        warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
-    return Ended.FAILED if broken else Ended.DONE

@@ -10,7 +10,7 @@ from typing import Any
 from study.engine.doctor.finding import Finding, NotCheckedError
 from study.engine.doctor.subject import ReadLedger, Subject
 from study.errors import InputError
-from study.spec import load_spec, resolve
+from study.spec import alone, load_spec, resolve
 
 finding = partial(Finding, "winner")
 
@@ -77,9 +77,6 @@ def _scores(file: Path, winner: dict[str, Any]) -> Iterator[str]:
 
 
 def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
-    # Imported here: Ray and torch take seconds.
-    from study.engine.results import alone
-
     winner = ledger.record.winner
     assert winner is not None
     mend = f"it is written by {subject.resume}"

@@ -1,6 +1,6 @@
 """What a run answers, for whoever compares runs: probabilities and kept triplets, as npz."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from study.engine.durable import replacing
 from study.engine.folder import StudyFolder
+from study.tasks.metrics import classification_metrics
 from study.training.encoded import EncodedTask
 from study.training.trial import Trial
 
@@ -19,7 +20,26 @@ def write_labels(folder: StudyFolder, data: EncodedTask) -> None:
         np.savez(file, dev=data.dev.labels, test=data.test.labels)
 
 
-def write_outputs(
+def answer(folder: StudyFolder, run: int, trial: Trial, splits: Sequence[str]) -> dict[str, float]:
+    """Has a trained run answer `splits`, writes what it says, and returns its metrics.
+
+    What is not finite is not written, and its metrics are NaN.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    found = {split: trial.logits(getattr(trial.data, split)) for split in splits}
+    if all(np.isfinite(logits).all() for logits in found.values()):
+        _write(folder, run, trial, found)
+    labels = {split: getattr(trial.data, split).labels for split in splits}
+    return {
+        f"{split}_{name}": value
+        for split, logits in found.items()
+        for name, value in classification_metrics(logits, labels[split]).items()
+    }
+
+
+def _write(
     folder: StudyFolder,
     run: int,
     trial: Trial,
@@ -30,9 +50,6 @@ def write_outputs(
     By split the float32 probabilities (rows, classes); of a method with a rank allocator also
     `kept`, bool (matrices, b0), the triplets that the last mask event kept, and `modules`, the
     names of the matrices in that order.
-
-    Raises:
-        OSError: it cannot be written.
     """
     arrays: dict[str, Any] = {
         split: torch.from_numpy(found).softmax(dim=1).numpy() for split, found in logits.items()

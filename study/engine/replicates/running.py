@@ -1,18 +1,17 @@
 """Replicates in a folder, run inside a Ray that has been started: whatever a source wants."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from ray import tune
 from rich.console import Console
 
+from study.engine.beginning import check_data, known_of, note_start
 from study.engine.checkpoints import discard
 from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit
 from study.engine.folder import StudyFolder, open_folder
 from study.engine.journal import Event
 from study.engine.ledger import Ledger
-from study.engine.opening import check_data, known_of, note_start
 from study.engine.progress import Progress
 from study.engine.record import StudyRecord
 from study.engine.replicates.outputs import write_labels
@@ -157,7 +156,7 @@ class _Tidy:
             discard(self.ledger.folder, number)
 
 
-def savings(record: StudyRecord) -> dict[str, Any]:
+def savings(record: StudyRecord) -> dict[str, float]:
     """Returns the steps and seconds of training that shared beginnings have saved so far."""
     trials = record.trials.values()
     return {

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from study.engine.checkpoints import DAMAGED, read, set_aside, write
-from study.engine.replicates.outputs import write_outputs
+from study.engine.replicates.outputs import answer
 from study.engine.replicates.prefixes import SHARED, fork
 from study.engine.worker import TrialWorker, metrics_of
 from study.spec import read_spec
-from study.tasks.metrics import classification_metrics
 from study.training.trial import Trial
 
 
@@ -35,16 +32,7 @@ class ReplicateWorker(TrialWorker):
         """Dev at every report; with the last one every split, and what the run answers."""
         if self.report < len(trial.plan.report_steps):
             return super()._scores(trial)
-        logits = {split: trial.logits(getattr(trial.data, split)) for split in self._splits}
-        if all(np.isfinite(found).all() for found in logits.values()):
-            write_outputs(self.folder, self.number, trial, logits)
-        return {
-            f"{split}_{name}": value
-            for split, found in logits.items()
-            for name, value in classification_metrics(
-                found, getattr(trial.data, split).labels
-            ).items()
-        }
+        return answer(self.folder, self.number, trial, self._splits)
 
     def _facts(self, trial: Trial) -> dict[str, float]:
         return super()._facts(trial) | self._shared

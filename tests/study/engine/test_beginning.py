@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from study.engine.beginning import created_with, warn_of_versions
 from study.engine.folder import StudyFolder
 from study.engine.ledger import Ledger
-from study.engine.opening import created_with, warn_of_versions
 
 
 def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(

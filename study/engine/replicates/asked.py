@@ -1,0 +1,176 @@
+"""What the command line asks for -> a comparison: configurations with labels, and their seeds."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.engine.folder import StudyFolder
+from study.engine.growth import standing_spec
+from study.engine.journal import parse_events
+from study.engine.record import StudyRecord
+from study.errors import InputError
+from study.spec import StudySpec, alone, dump_spec, load_spec, read_spec, resolve
+from study.spec.comparison import ComparisonSpec, FactorSeeds, check_comparable
+from study.spec.opponents import opponent, varied
+
+REPORTS = "training.reports=2"
+"""Nothing is stopped early here: a report is a checkpoint and an evaluation, which takes time."""
+BEST = "best"
+"""The label of a study's best trial."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command line, as far as it says what is compared. Paths and names as they were given."""
+
+    study: str | None = None
+    top: int | None = None
+    configs: Sequence[str] = ()
+    against: Sequence[str] = ()
+    vary: Sequence[str] = ()
+    overrides: Sequence[str] = ()
+    seeds: tuple[int, int, int] = (5, 3, 3)
+    """How many of mask, init and data."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared, and what is to be said of how it came about, by label."""
+
+    spec: ComparisonSpec
+    notes: dict[str, tuple[str, ...]]
+
+
+def comparison_of(asked: Asked) -> Comparison:
+    """Reads studies and files, and brings the configurations together.
+
+    Raises:
+        InputError: one of them cannot be read, has no value for some setting, or is of another
+            task, backbone or metric than the first.
+    """
+    overrides = (REPORTS, *asked.overrides)
+    found = _own(asked, overrides)
+    (_, first), *_ = found
+    found += [varied(first, text) for text in asked.vary]
+    notes = {}
+    for given in asked.against:
+        made = opponent(_file(given), first, asked.overrides)
+        found.append((label_of(given), made.spec))
+        notes[len(found) - 1] = made.notes
+    labels = _unique([label for label, _ in found])
+    configurations = dict(zip(labels, (spec for _, spec in found), strict=True))
+    check_comparable(configurations)
+    beside = first if asked.study is None else standing_spec(StudyFolder(Path(asked.study)))
+    spec = ComparisonSpec(
+        configurations=configurations, seeds=FactorSeeds.fresh(beside.seeds, *asked.seeds)
+    )
+    return Comparison(spec, {labels[place]: said for place, said in notes.items()})
+
+
+def _own(asked: Asked, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
+    """The configurations that are asked about, the first of which the others are made like."""
+    if asked.study is not None:
+        _check_study(asked.study)
+    if asked.configs:
+        return [(label_of(given), _resolved(given, overrides)) for given in asked.configs]
+    assert asked.study is not None
+    if asked.top is not None:
+        return _top(asked.study, asked.top, overrides)
+    return [(BEST, _resolved(asked.study, overrides))]
+
+
+def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
+    """The configuration of a file, or of a study's best.yaml."""
+    file = _file(given)
+    spec = load_spec(file, overrides)
+    if spec.domains:
+        searched = ", ".join(spec.domains)
+        raise InputError(
+            f"{file}: a configuration must have one value for every setting, but {searched} "
+            f"{'is a domain' if len(spec.domains) == 1 else 'are domains'}; run it with study.run "
+            "and give the best.yaml that it writes, or fix each with --set"
+        )
+    return alone(spec)
+
+
+def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
+    """The best complete trials that keep the constraints, of the same settings the best one."""
+    folder = StudyFolder(Path(study))
+    spec = standing_spec(folder)
+    goals = spec.goals
+    record = StudyRecord.of(
+        parse_events(folder.journal, folder.journal.read_bytes()), spec.objective
+    )
+    sign = -1 if goals.objectives[0].maximize else 1
+    trials = sorted(
+        record.eligible(goals.constraints), key=lambda t: (sign * float(t.value or 0), t.number)
+    )
+    if not trials:
+        raise InputError(
+            f"{study}: must be a study with a complete trial, but {record.why_no_winner(goals)}; "
+            "go on with it (study.run --resume)"
+        )
+    best = {repr(trial.settings): trial for trial in reversed(trials)}
+    chosen = [trial for trial in trials if best[repr(trial.settings)] is trial]
+    if count > len(chosen):
+        raise InputError(
+            f"--top {count}: the study must have as many complete trials of different settings, "
+            f"but {study} has {len(chosen)}; ask for at most that many"
+        )
+    return [
+        (
+            f"trial-{trial.number}",
+            read_spec(
+                dump_spec(alone(resolve(spec, trial.params, trial.seeds))),
+                f"{study}, trial {trial.number}",
+                overrides,
+            ),
+        )
+        for trial in chosen[:count]
+    ]
+
+
+def _check_study(study: str) -> None:
+    folder = StudyFolder(Path(study))
+    if not folder.spec.is_file() or not folder.journal.is_file():
+        raise InputError(
+            f"--study {study}: must be a study's folder, with spec.yaml and events.jsonl, but is "
+            "none; give <storage>/<name> of a study"
+        )
+
+
+def _file(given: str) -> str:
+    """The file that is meant: of a study's folder its best.yaml."""
+    path = Path(given)
+    if not path.is_dir():
+        return given
+    best = StudyFolder(path).best_spec
+    if not best.is_file():
+        raise InputError(
+            f"{given}: must be the folder of a study that has finished a trial, but has no "
+            f"{best.name}; finish it with study.run --resume, or take the best so far (--top 1)"
+        )
+    return str(best)
+
+
+def label_of(given: str) -> str:
+    """Returns what a file or folder is called: a study's best.yaml like the study."""
+    path = Path(given)
+    of_study = path.name == "best.yaml" and (path.parent / "spec.yaml").is_file()
+    name = path.absolute().parent.name if of_study else path.absolute().name
+    return name.removesuffix(".yaml")[:50]
+
+
+def _unique(labels: Sequence[str]) -> list[str]:
+    """The labels, those that come again with a number."""
+    seen: Counter[str] = Counter()
+    found: list[str] = []
+    for label in labels:
+        seen[label] += 1
+        named = label if seen[label] == 1 else f"{label}-{seen[label]}"
+        while named in found:
+            seen[label] += 1
+            named = f"{label}-{seen[label]}"
+        found.append(named)
+    return found

@@ -1,0 +1,72 @@
+"""One run of the driver over a comparison: from the checked input to results.csv."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from study.engine.beginning import ray_for
+from study.engine.folder import StudyFolder, locked
+from study.engine.ledger import Ledger
+from study.engine.replicates.design import changes_of_comparison, replicates_of
+from study.engine.replicates.replicate import Replicate
+from study.engine.replicates.running import Shared, open_comparison, run_replicates, savings
+from study.engine.runs import left_to_do, standing
+from study.engine.session import STATUS, Ended, ended_as
+from study.engine.tracking import Tracker
+from study.engine.tracking_address import tracking_address
+from study.models.inspect import BackboneInfo
+from study.spec.comparison import ComparisonSpec, dump_comparison
+from study.training.encoded import EncodedTask
+
+
+def run_comparison(
+    path: Path,
+    spec: ComparisonSpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    address: str | None,
+    tracking_uri: str | None,
+) -> Ended:
+    """Runs a comparison, or what is left of it, in `path`; the test split is evaluated at the end.
+
+    Raises:
+        InputError: the comparison there is another, or weights, data or cluster cannot be used.
+    """
+    console, folder = Console(), StudyFolder(path)
+    runs = replicates_of(spec)
+    tracking_uri = tracking_address(folder, tracking_uri)
+    with (
+        ray_for(path, spec.first, info, data, address, console) as (info, wanted),
+        locked(folder),
+    ):
+        if folder.spec.exists():  # Another driver may have come first.
+            changes_of_comparison(spec)(folder.spec)
+        text = dump_comparison(spec)
+        ledger = open_comparison(folder, text, spec.first.objective, info, data, tracking_uri)
+        tracker = Tracker(folder, tracking_uri, path.name)
+        with tracker.ending(ledger.record):
+            shared = Shared(info, data, wanted, test=True)
+            gave_up = run_replicates(
+                ledger, lambda record: runs, shared, tracker, console, len(runs)
+            )
+            ended = Ended.FAILED if gave_up else ended_as(runs, ledger.record)
+            tracker.close(ledger.record, STATUS[ended])
+    for line in _summary(ledger, runs, gave_up):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return ended
+
+
+def _summary(ledger: Ledger, runs: list[Replicate], gave_up: str) -> list[str]:
+    record, stands = ledger.record, standing(ledger.record)
+    states = [trial.state for trial in stands.values()]
+    left = len(left_to_do(runs, record))
+    saved = savings(record)
+    return [
+        "",
+        *([f"the comparison could not finish: {gave_up}"] if gave_up else []),
+        f"runs       {states.count('complete')} complete, {states.count('failed')} failed, "
+        f"{left} left of {len(runs)}",
+        f"shared     {saved['steps']:,.0f} steps ({saved['seconds']:,.0f} s of training) were not "
+        "trained again: runs that differ in their mask alone share their beginning",
+        f"folder     {ledger.folder.path}",
+    ]
