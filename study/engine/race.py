@@ -58,8 +58,13 @@ class Race:
 
 def candidates(record: StudyRecord, spec: StudySpec) -> list[TrialRecord]:
     """Returns the trials that race, the best first; none in a study of few trials."""
-    most = min(spec.finalists.candidates, trials_wanted(spec) // TRIALS_A_CANDIDATE)
+    most = candidates_wanted(spec)
     return ranked(record, spec.goals)[:most] if most > 1 else []
+
+
+def candidates_wanted(spec: StudySpec) -> int:
+    """Returns how many trials race if so many complete; fewer than two are no race."""
+    return min(spec.finalists.candidates, trials_wanted(spec) // TRIALS_A_CANDIDATE)
 
 
 def ranked(record: StudyRecord, goals: Goals) -> list[TrialRecord]:
