@@ -38,20 +38,20 @@ class Scale:
 
     def forward(self, scores: np.ndarray | Sequence[float]) -> np.ndarray:
         """Returns scores on this scale; nan stays nan."""
-        values = np.asarray(scores, dtype=float)
-        if self.name == "raw":
-            return values
-        low, high = (-1.0, 1.0) if self.name == "Fisher z" else (0.0, 1.0)
-        values = np.clip(values, low + self.edge, high - self.edge)
-        found: np.ndarray = np.arctanh(values) if self.name == "Fisher z" else logit(values)
+        found = np.asarray(scores, dtype=float)
+        if self.name == "Fisher z":
+            found = np.arctanh(np.clip(found, -1 + self.edge, 1 - self.edge))
+        elif self.name == "logit":
+            found = logit(np.clip(found, self.edge, 1 - self.edge))
         return found
 
     def inverse(self, values: np.ndarray | Sequence[float]) -> np.ndarray:
         """Returns the scores of values on this scale."""
         found = np.asarray(values, dtype=float)
-        if self.name == "raw":
-            return found
-        found = np.tanh(found) if self.name == "Fisher z" else expit(found)
+        if self.name == "Fisher z":
+            found = np.tanh(found)
+        elif self.name == "logit":
+            found = expit(found)
         return found
 
 

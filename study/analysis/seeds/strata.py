@@ -10,6 +10,8 @@ and mean square * df / lambda is chi-square with df degrees of freedom, independ
 Terms that cannot be estimated are not in the model; strata that it does not tell apart are one.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -51,23 +53,29 @@ class Strata:
 
 def strata_of(shape: tuple[int, ...], terms: list[str]) -> Strata | None:
     """Returns the strata of a grid; None if they do not determine the components one by one."""
-    found: dict[tuple[float, ...], list[Pattern]] = {}
+    found: dict[tuple[bool, ...], list[Pattern]] = {}
     for pattern in product((False, True), repeat=len(AXES)):
-        differs = {axis for axis, along in zip(AXES, pattern, strict=True) if along}
-        if differs <= {CONFIGURATION} or not contrasts(shape, pattern):
+        differs = _axes(pattern)
+        if differs <= {CONFIGURATION} or not _contrasts(shape, pattern):
             continue  # Means of configurations are free, whatever they are.
-        row = tuple(_weight(shape, term) * (differs <= set(TERMS[term])) for term in terms)
-        found.setdefault(row, []).append(pattern)
-    weights = np.array(list(found))
-    if len(found) != len(terms) or np.linalg.matrix_rank(weights) < len(terms):
+        found.setdefault(tuple(differs <= set(TERMS[term]) for term in terms), []).append(pattern)
+    patterns = list(found.values())
+    df, weights = expectations(shape, patterns, terms)
+    if len(patterns) != len(terms) or np.linalg.matrix_rank(weights) < len(terms):
         return None
-    df = [sum(contrasts(shape, pattern) for pattern in patterns) for patterns in found.values()]
-    return Strata(shape, terms, list(found.values()), np.array(df, dtype=float), weights)
+    return Strata(shape, terms, patterns, df, weights)
 
 
-def contrasts(shape: tuple[int, ...], pattern: Pattern) -> int:
-    """Returns how many independent contrasts of a pattern a grid has."""
-    return int(np.prod([n - 1 if along else 1 for n, along in zip(shape, pattern, strict=True)]))
+def expectations(
+    shape: Sequence[int | np.ndarray], patterns: list[list[Pattern]], terms: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns df (..., s), weights (..., s, t) of strata; of many grids if levels are arrays."""
+    df = [sum(_contrasts(shape, pattern) for pattern in found) for found in patterns]
+    weights = [
+        [_sharing(shape, term) * (_axes(found[0]) <= set(TERMS[term])) for term in terms]
+        for found in patterns
+    ]
+    return _stacked(df), np.stack([_stacked(row) for row in weights], axis=-2)
 
 
 def part(grid: np.ndarray, pattern: Pattern) -> np.ndarray:
@@ -109,7 +117,20 @@ def _number_within(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _weight(shape: tuple[int, ...], term: str) -> float:
+def _axes(pattern: Pattern) -> set[str]:
+    """Returns the axes along which a contrast is a difference."""
+    return {axis for axis, along in zip(AXES, pattern, strict=True) if along}
+
+
+def _contrasts(shape: Sequence[int | np.ndarray], pattern: Pattern) -> int | np.ndarray:
+    """Returns how many independent contrasts of a pattern a grid has."""
+    return math.prod(n - 1 for n, along in zip(shape, pattern, strict=True) if along)
+
+
+def _sharing(shape: Sequence[int | np.ndarray], term: str) -> int | np.ndarray:
     """Returns how many cells of a grid share an effect of a term."""
-    levels = zip(AXES, shape, strict=True)
-    return float(np.prod([n for axis, n in levels if axis not in TERMS[term]]))
+    return math.prod(n for axis, n in zip(AXES, shape, strict=True) if axis not in TERMS[term])
+
+
+def _stacked(values: Sequence[int | np.ndarray]) -> np.ndarray:
+    return np.stack(np.broadcast_arrays(*values), axis=-1).astype(float)
