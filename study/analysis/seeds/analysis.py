@@ -1,5 +1,6 @@
 """Comparison folders -> Analysis: all numbers that words, tables and pictures are made of."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -161,10 +162,9 @@ def _matters(task: TaskAnalysis, pair: Pair) -> bool:
 def _check_once(folders: Sequence[Path]) -> None:
     if not folders:
         raise InputError("at least one comparison folder must be given, but there is none")
-    seen: dict[Path, Path] = {}
-    for folder in folders:
-        if (known := seen.setdefault(folder.absolute(), folder)) is not folder:
-            raise InputError(f"{known}: every folder is a task of its own, but it is given twice")
+    folder, times = Counter(folder.resolve() for folder in folders).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{folder}: every folder must be another task, but it is given twice")
 
 
 def _preferred(comparisons: Sequence[Comparison]) -> str:
