@@ -229,8 +229,9 @@ def _effect(
     """Projects scores on what the groups' means say beyond all coarser terms and the mean."""
     columns = [np.ones((len(group), 1)), *(np.eye(int(c.max()) + 1)[c] for c in coarser)]
     known = np.concatenate(columns, axis=1)
-    found: Float[np.ndarray, "n n"] = _same(group) / np.bincount(group)[group][:, None]
-    return found - known @ np.linalg.pinv(known)
+    means = _same(group) / np.bincount(group)[group][:, None]
+    found: Float[np.ndarray, "n n"] = means - known @ np.linalg.pinv(known)
+    return found
 
 
 def _refines(fine: Int[np.ndarray, " n"], coarse: Int[np.ndarray, " n"]) -> bool:

@@ -96,7 +96,8 @@ def test_disagreement_is_the_share_of_other_classes(tmp_path: Path) -> None:
     found = disagreements(
         *with_outputs(
             tmp_path, rows,
-            predicted(0, 0, 1, 1), predicted(0, 0, 1, 0), predicted(1, 0, 1, 1), predicted(1, 1, 1, 1),
+            predicted(0, 0, 1, 1), predicted(0, 0, 1, 0),
+            predicted(1, 0, 1, 1), predicted(1, 1, 1, 1),
         )
     )  # fmt: skip
     by_factor = {one.differ_in: one for one in found}
