@@ -223,8 +223,9 @@ def dry_run(
     earlier: "Earlier | None",
 ) -> int:
     """Prints the plan, unless the study that is there could not go on."""
+    from study.engine.beginning import check_data
     from study.engine.folder import StudyFolder
-    from study.engine.session import check_data, preview
+    from study.engine.session import preview
 
     if arguments.resume:
         check_data(StudyFolder(path), data)

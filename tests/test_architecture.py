@@ -35,7 +35,7 @@ LAYERS = {
 # What every layer of `study` may import: published numbers, read with the standard library alone.
 ANYWHERE = "study.paper"
 # Of the engine, the analysis may read what needs neither Ray nor torch.
-READABLE = {"study.engine.folder", "study.engine.journal", "study.engine.record"}
+READABLE = {f"study.engine.{name}" for name in ("folder", "journal", "race", "record")}
 # Beside the commands and the layers: what any of them may use.
 SHARED = {"deadline", "errors", "hub"}
 HOMES = {

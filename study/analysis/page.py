@@ -5,6 +5,7 @@ from typing import Any
 
 from study.analysis import allocation, curves, facts, html, parameters, plots, tables, winner
 from study.analysis.data import data_table
+from study.analysis.finalists import finalists
 from study.analysis.front import front
 from study.analysis.importance import importances
 from study.analysis.reading import StudyData, read_study
@@ -60,7 +61,7 @@ def _pictures(study: StudyData, learned: curves.LearningCurves) -> dict[str, Any
     drawable = any(panel.points or panel.failed for panel in panels)
     roles = {panel.name: " (nuisance)" * panel.nuisance for panel in panels}
     beaten_by_none = front(study)
-    shares = importances(study)
+    shares, raced = importances(study), finalists(study)
     if isinstance(shares, dict):
         shares = {name + roles[name]: share for name, share in shares.items()}
     return {
@@ -69,6 +70,8 @@ def _pictures(study: StudyData, learned: curves.LearningCurves) -> dict[str, Any
         "front": beaten_by_none,
         "front_picture": beaten_by_none
         and plots.parameters(beaten_by_none.panels, metric, leader),
+        "finalists": raced,
+        "race": raced and plots.race(raced.candidates, metric),
         "best_so_far": best.scores and plots.best_so_far(best, metric),
         "importances": plots.importances(shares) if isinstance(shares, dict) else None,
         "no_importances": shares if isinstance(shares, str) else "",

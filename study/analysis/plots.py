@@ -21,6 +21,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from study.analysis.allocation import Allocation, RankMap
 from study.analysis.curves import BestSoFar, LearningCurves
 from study.analysis.facts import STATES
+from study.analysis.finalists import Candidate
 from study.analysis.parameters import Panel
 
 COMPLETE, PRUNED, FAILED, WINNER, INK = "#2b6ca3", "#a9b1ba", "#b03030", "#d9730d", "#333a42"
@@ -112,6 +113,28 @@ def parameters(data: list[Panel], metric: str, winner: int | None) -> Figure:
         if place % columns == 0:
             axes.set_ylabel(metric)
     _legend_of_states(figure, data, winner)
+    return figure
+
+
+@_svg
+def race(data: list[Candidate], metric: str) -> Figure:
+    """Every candidate's score in the search (hollow) and with fresh seeds (dots, mean a bar)."""
+    figure, axes = _figure(3.0)
+    for place, one in enumerate(data):
+        color = WINNER if one.won else COMPLETE
+        axes.plot([place] * len(one.fresh), one.fresh, "o", color=color, markersize=4, alpha=0.6)
+        axes.plot(place, one.search, "o", markerfacecolor="none", color=INK, markersize=6)
+        if one.mean is not None:
+            axes.hlines(one.mean, place - 0.3, place + 0.3, color=color, linewidth=2)
+    handles = [
+        axes.plot([], [], "o", markerfacecolor="none", color=INK, label="in the search")[0],
+        axes.plot([], [], "o", color=COMPLETE, alpha=0.6, label="with a fresh seed")[0],
+        axes.plot([], [], color=COMPLETE, linewidth=2, label="their mean")[0],
+        axes.plot([], [], color=WINNER, linewidth=2, label="the winner")[0],
+    ]
+    figure.legend(handles=handles, loc="outside right upper")
+    axes.set_xticks(range(len(data)), [str(one.trial) for one in data])
+    axes.set(xlabel="trial, the best in the search first", ylabel=metric)
     return figure
 
 

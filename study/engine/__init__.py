@@ -25,6 +25,8 @@ Map, in the order in which a study meets them:
     tracked_runs.py  what MLflow holds of a study, for whoever only looks
     progress.py   the live table
     execution.py  the Tuner that ties them together
+    race.py       which trial is really the best, by fresh seeds: the rules alone
+    finalists.py  that race, run
     results.py    trials.csv, pareto.csv, best.yaml, best/: what is left when the study is done
     summary.py    what the terminal says then
     doctor/       whether all these files agree: python -m study.doctor

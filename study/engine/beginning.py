@@ -11,12 +11,14 @@ from rich.console import Console
 
 from study import __version__
 from study.engine.execution import start_ray
-from study.engine.journal import VERSION
+from study.engine.folder import StudyFolder
+from study.engine.journal import VERSION, parse_events
 from study.engine.ledger import Ledger
 from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.preview import print_data
 from study.engine.resources import Resources, resources
+from study.errors import InputError
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
 from study.models.portable import portable
@@ -93,4 +95,22 @@ def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
         warn(
             f"{ledger.folder.path}: was begun with {old}, goes on with {new}: results may differ "
             "in the last digits"
+        )
+
+
+def check_data(folder: StudyFolder, data: EncodedTask) -> None:
+    """Refuses to go on with other data than the study began with; writes nothing.
+
+    Raises:
+        InputError: the data have changed, or the journal is damaged.
+    """
+    if not folder.journal.exists():
+        return
+    events = parse_events(folder.journal, folder.journal.read_bytes())
+    before = next((e.get("data") for e in events if e["event"] == "study"), None)
+    if before is not None and before != data.fingerprint():
+        raise InputError(
+            f"{folder.path}: --resume needs the data that the study was started with, but "
+            f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
+            "a study of another --name"
         )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,31 +194,31 @@ class _Planner:
 
 
 def discard_unneeded(ledger: StudyLedger) -> None:
-    """Deletes the checkpoints of all trials that have ended, but the best one's."""
-    best = ledger.best()
+    """Deletes the checkpoints of all trials that have ended, but the finalists'."""
+    finalists = _numbers(ledger.finalists())
     for trial in ledger.record.in_state("complete", "pruned", "failed"):
-        if best is None or trial.number != best.number:
+        if trial.number not in finalists:
             discard(ledger.folder, trial.number)
 
 
 class _Checkpoints:
-    """Deletes the checkpoints that nothing needs: a trial's that has ended, unless it is best."""
+    """Deletes the checkpoints that nothing needs: ended trials' that are no finalists."""
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
-        self._best = _number(ledger.best())
+        self._finalists = _numbers(ledger.finalists())
         discard_unneeded(ledger)  # A driver may have died before it came to that.
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["event"] != "ended":
             return
-        before, self._best = self._best, _number(self.ledger.best())
-        for number in {before, event["trial"]} - {self._best, None}:
+        before, self._finalists = self._finalists, _numbers(self.ledger.finalists())
+        for number in (before | {event["trial"]}) - self._finalists:
             discard(self.ledger.folder, number)
 
 
-def _number(trial: TrialRecord | None) -> int | None:
-    return None if trial is None else trial.number
+def _numbers(trials: Iterable[TrialRecord]) -> set[int]:
+    return {trial.number for trial in trials}
 
 
 def _trial_dirname(trial: Any) -> str:

@@ -49,6 +49,11 @@ class StudyFolder:
         return self.path / "tables"
 
     @property
+    def finalists(self) -> Path:
+        """The race of the finalists, a comparison folder of its own."""
+        return self.path / "finalists"
+
+    @property
     def best_spec(self) -> Path:
         """The winner as a space of its own."""
         return self.path / "best.yaml"

@@ -9,6 +9,7 @@ from typing import Any
 
 from study.engine.folder import StudyFolder
 from study.engine.journal import Event, Journal
+from study.engine.race import candidates, finalists_of
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec
 from study.spec.goals import Goals
@@ -91,6 +92,18 @@ class StudyLedger(Ledger):
     def best(self) -> TrialRecord | None:
         """Returns the best complete trial so far that keeps the constraints."""
         return self.record.best(self.maximize, self.goals.constraints)
+
+    def finalists(self) -> list[TrialRecord]:
+        """Returns the trials of which one will be the winner, the best first; see `race`."""
+        best = self.best()
+        return candidates(self.record, self.spec) or ([] if best is None else [best])
+
+    @property
+    def crowned(self) -> bool:
+        """Whether the winner in the journal was chosen among the present finalists."""
+        winner = self.record.winner
+        finalists = {trial.number for trial in self.finalists()}
+        return winner is not None and set(finalists_of(winner)) == finalists
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (StudyLedger, (self.folder, self.spec))

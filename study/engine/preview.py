@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from study.engine.race import candidates_wanted, rounds
 from study.engine.record import in_words
 from study.engine.resources import Resources
 from study.engine.warm_start import Earlier
@@ -93,6 +94,7 @@ def _overview(
         f"method     {spec.adapter.method}",
         f"search     {_search(spec)}",
         *_goals(spec),
+        *_race(spec),
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "
         f"{resources.concurrent} trials at once",
     ]
@@ -127,6 +129,18 @@ def _search(spec: StudySpec) -> str:
         return f"1 trial, as the space has no domain; {goal} {spec.objective}"
     trials = trials_wanted(spec)
     return f"{trials} trials by {spec.search.sampler.name}, {goal} {spec.objective}"
+
+
+def _race(spec: StudySpec) -> list[str]:
+    """How the winner is chosen, where more than its one score in the search decides."""
+    field = candidates_wanted(spec)
+    if field < 2:
+        return []
+    runs = sum(size * more for size, more in rounds(field))
+    return [
+        f"finalists  {field} at most race with fresh seeds ({runs} runs), then the winner's score "
+        f"is measured with {spec.finalists.confirm} more"
+    ]
 
 
 def _goals(spec: StudySpec) -> list[str]:

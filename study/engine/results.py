@@ -75,10 +75,12 @@ def crown(
     info: BackboneInfo,
     data: EncodedTask,
     wanted: Resources,
+    race: dict[str, Any] | None = None,
 ) -> None:
-    """Evaluates the winner on the test split, once, and writes best.yaml and best/.
+    """Evaluates the winner's weights on the test split, once, and writes best.yaml and best/.
 
-    The evaluation runs where the trials ran, so that it finds the GPU that they had.
+    The evaluation runs where the trials ran, so that it finds the GPU that they had. `race` says
+    how the winner was chosen among several; the journal keeps it.
 
     Raises:
         OSError: the files cannot be written, here or there.
@@ -91,7 +93,7 @@ def crown(
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
     ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
-    ledger.note("winner", trial=winner.number, **scores)
+    ledger.note("winner", trial=winner.number, **scores, race=race)
 
 
 def evaluated(asked: Any, what: str, written: Path) -> Any:

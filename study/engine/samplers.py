@@ -25,6 +25,7 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
         self._first = first
         self._given: dict[int, dict[str, Any]] = {}
         self._latest: tuple[int, samplers.BaseSampler] | None = None
+        self._together: dict[str, BaseDistribution] = {}
 
     def give(self, number: int, params: dict[str, Any]) -> None:
         """Gives the study's `number`-th trial some of its values; it samples the others."""
@@ -47,7 +48,10 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Returns what is sampled together: the sampler's space without what was given."""
-        space = self._of(trial).infer_relative_search_space(study, trial)
+        # All trials have the same space, so once there is one it stays; Optuna would go through
+        # all of them again.
+        space = self._together or self._of(trial).infer_relative_search_space(study, trial)
+        self._together = space
         given = self._given.get(trial.number, {})
         return {name: domain for name, domain in space.items() if name not in given}
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from study.engine.beginning import known_of, note_start, ray_for
+from study.engine.beginning import check_data, known_of, note_start, ray_for
 from study.engine.execution import discard_unneeded, run_trials, start_ray
+from study.engine.finalists import run_race
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import contained, grow, growth, standing_spec
-from study.engine.journal import parse_events
 from study.engine.ledger import StudyLedger
 from study.engine.nodes import alive
 from study.engine.optuna_study import Mirror
@@ -135,17 +135,15 @@ def run_study(
                 print_earlier(console, ledger.record.began_with)
             tracker = Tracker(folder, tracking_uri, path.name)
             with tracker.ending(ledger.record):
-                ended = _run(ledger, tracker, info, data, wanted, console)
+                ended = _run(ledger, tracker, info, data, wanted, tracking_uri, console)
             if ended is Ended.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
 
 
 def _measured(ledger: StudyLedger) -> bool:
-    """Whether the best trial is the winner in the journal, and its files are there."""
-    winner, best = ledger.record.winner, ledger.best()
-    same = winner is not None and best is not None and winner["trial"] == best.number
-    return same and ledger.folder.scores.exists()
+    """Whether the winner in the journal is the present finalists', and its files are there."""
+    return ledger.crowned and ledger.folder.scores.exists()
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
@@ -158,24 +156,6 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
     tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
-
-
-def check_data(folder: StudyFolder, data: EncodedTask) -> None:
-    """Refuses to go on with other data than the study began with; writes nothing.
-
-    Raises:
-        InputError: the data have changed, or the journal is damaged.
-    """
-    if not folder.journal.exists():
-        return
-    events = parse_events(folder.journal, folder.journal.read_bytes())
-    before = next((e.get("data") for e in events if e["event"] == "study"), None)
-    if before is not None and before != data.fingerprint():
-        raise InputError(
-            f"{folder.path}: --resume needs the data that the study was started with, but "
-            f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
-            "a study of another --name"
-        )
 
 
 def _open_ledger(
@@ -201,6 +181,7 @@ def _run(
     info: BackboneInfo,
     data: EncodedTask,
     wanted: Resources,
+    tracking_uri: str | None,
     console: Console,
 ) -> Ended:
     gave_up = ""
@@ -220,6 +201,13 @@ def _run(
         print_failures(console, ledger, gave_up)
         return Ended.FAILED
     if not _measured(ledger):
-        crown(ledger, winner, info, data, wanted)
+        finish = run_race(ledger, info, data, wanted, tracking_uri, console)
+        if finish.winner is None:
+            tracker.close(record, "FAILED" if finish.gave_up else "KILLED")
+            if not finish.gave_up:
+                return Ended.INTERRUPTED
+            print_failures(console, ledger, f"the race of the finalists: {finish.gave_up}")
+            return Ended.FAILED
+        crown(ledger, record.trials[finish.winner], info, data, wanted, finish.race)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return Ended.DONE

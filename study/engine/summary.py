@@ -5,7 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from study.engine.journal import Event
 from study.engine.ledger import StudyLedger
+from study.engine.race import reported
 from study.engine.record import StudyRecord
 
 
@@ -19,8 +21,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
     lines = [
         "",
         f"winner     trial {trial.number}: {settings}",
-        f"dev        {_scores(winner['dev'])}",
-        f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
+        *_score_lines(ledger, winner),
         f"parameters {int(trial.metrics['trainable_parameters']):,} trainable: "
         f"{int(trial.metrics['adapter_parameters']):,} adapter "
         f"({int(trial.metrics['kept_parameters']):,} kept), "
@@ -107,6 +108,38 @@ def _failure_lines(ledger: StudyLedger) -> list[str]:
         where = f"; traceback in {file}" if file.exists() else ""
         lines.append(f"failed     trial {trial.number}: {trial.reason}{where}")
     return lines
+
+
+def _score_lines(ledger: StudyLedger, winner: Event) -> list[str]:
+    """What the winner is worth: by fresh seeds if there was a race, and by its own weights."""
+    race = winner.get("race")
+    if race is None:
+        return [
+            f"dev        {_scores(winner['dev'])}   (it was chosen by this: optimistic)",
+            f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
+        ]
+    objective, asked = ledger.metric, ledger.spec.search.metric
+    lines = [f"{split:<10} {_reported(race[split], asked)}" for split in ("dev", "test")]
+    failed = f", {race['failed']} of them failed" if race["failed"] else ""
+    lines.append(f"           ({len(race['seeds'])} fresh seeds{failed}; mean and 95 % interval)")
+    single = next(c["search"] for c in race["candidates"] if c["trial"] == winner["trial"])
+    fresh = reported(objective, race["dev"].get(objective, ()))
+    if fresh is not None:
+        lines.append(
+            f"race       of {len(race['candidates'])} candidates; its score in the search, "
+            f"{single:.4f}, was off by {single - fresh.mean:+.4f}"
+        )
+    test = _scores(winner["test"])
+    return [*lines, f"best/      the weights of trial {winner['trial']} itself: test {test}"]
+
+
+def _reported(values: dict[str, list[float | None]], asked: str) -> str:
+    found = {name: reported(name, scores) for name, scores in values.items()}
+    return "  ".join(
+        f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(asked)
+        for name, one in found.items()
+        if one is not None
+    )
 
 
 def _scores(scores: dict[str, float]) -> str:

@@ -119,6 +119,16 @@ class SchedulerSpec(Section):
     where no trial stops early."""
 
 
+class FinalistsSpec(Section):
+    """The race of the best trials at the end of a study, by fresh seeds; see engine/race.py."""
+
+    candidates: Annotated[int, Field(ge=0)] = 16
+    """How many trials race at most; fewer in a study of fewer than four times as many trials, and
+    none below 8. 0: the best single score wins."""
+    confirm: Annotated[int, Field(ge=2)] = 4
+    """With how many further seeds the winner's reported score is measured."""
+
+
 class SeedsSpec(Section):
     """The three independent random streams of a trial."""
 
@@ -160,6 +170,7 @@ class StudySpec(Section):
     points: Annotated[tuple[dict[str, PlainChoice], ...], Field(strict=False)] = ()
     """Known good configurations, tried first: values of leaves, by name."""
     scheduler: SchedulerSpec = SchedulerSpec()
+    finalists: FinalistsSpec = FinalistsSpec()
     seeds: SeedsSpec = SeedsSpec()
     resources: ResourcesSpec = ResourcesSpec()
 

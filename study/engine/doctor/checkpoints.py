@@ -76,7 +76,8 @@ def _content(
 
 def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
     """Files of trials that have ended, of unknown ones, and half-written ones."""
-    best = None if subject.benchmark or subject.spec is None else subject.ledger().best()
+    study = not subject.benchmark and subject.spec is not None
+    finalists = {trial.number for trial in subject.ledger().finalists()} if study else set()
     ended: list[int] = []
     for file in sorted(subject.folder.checkpoints.glob("*")):
         match = re.match(r"trial-(\d+)\.", file.name)
@@ -91,7 +92,7 @@ def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
                 f"nothing need be done, or: rm {file}",
                 unfinished=True,
             )
-        elif trial.state != "running" and (best is None or trial.number != best.number):
+        elif trial.state != "running" and trial.number not in finalists:
             ended += [] if trial.number in ended else [trial.number]
     if ended:
         yield finding(
@@ -105,12 +106,16 @@ def _of_winner_to_be(subject: Subject) -> Iterator[Finding]:
     if subject.benchmark or subject.spec is None:
         return
     ledger = subject.ledger()
-    best, winner = ledger.best(), ledger.record.winner
-    if best is None or (winner is not None and winner["trial"] == best.number):
+    if ledger.crowned:
         return
-    if not subject.folder.checkpoint(best.number).is_file():
+    without = [
+        trial.number
+        for trial in ledger.finalists()
+        if not subject.folder.checkpoint(trial.number).is_file()
+    ]
+    for number in without:
         yield finding(
-            f"trial {best.number}: is the best so far, but has no checkpoint",
+            f"trial {number}: is among the best so far, but has no checkpoint",
             "restore it from a backup, or let it train again if it wins, to the same values; "
             f"{subject.resume}",
         )

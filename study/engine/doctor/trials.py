@@ -6,6 +6,7 @@ from functools import partial
 from study.engine.doctor.finding import Finding, some
 from study.engine.doctor.subject import ReadLedger, Subject
 from study.engine.journal import FROM_A_COPY, Event
+from study.engine.race import finalists_of, ranked
 from study.engine.record import STATE_AFTER, StudyRecord, TrialRecord
 from study.spec.space import trials_wanted
 from study.training.steps import report_step
@@ -128,21 +129,22 @@ def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
 
 
 def _winner(subject: Subject) -> Iterator[Finding]:
-    """The winner is the best trial that had completed when it was chosen."""
+    """The winner was chosen among those that were the finalists then."""
     assert subject.spec is not None
     ledger = ReadLedger(subject.folder, subject.spec, StudyRecord(subject.spec.objective))
     for event in subject.events:
-        best = ledger.best() if event["event"] == "winner" else None
         ledger.record.apply(event)
-        if event["event"] == "winner" and (best is None or best.number != event["trial"]):
-            found = "none was complete" if best is None else f"trial {best.number} was best"
-            yield finding(f"trial {event['trial']} was made the winner when {found}", EDITED)
-    best, winner = ledger.best(), ledger.record.winner
-    if subject.running or not ledger.complete or best is None:
+        if event["event"] == "winner":
+            raced = finalists_of(event)
+            first = [t.number for t in ranked(ledger.record, subject.spec.goals)[: len(raced)]]
+            if event["trial"] not in raced or set(raced) != set(first):
+                best = f"{some(first)} came first" if first else "none was complete"
+                yield finding(f"trial {event['trial']} was made the winner when {best}", EDITED)
+    if subject.running or not ledger.complete or not ledger.finalists() or ledger.crowned:
         return
-    if winner is None or winner["trial"] != best.number:
-        yield finding(
-            f"all trials have ended, but the best, trial {best.number}, was not made the winner",
-            f"it is measured on the test split by {subject.resume}",
-            unfinished=True,
-        )
+    yield finding(
+        "all trials have ended, but the winner was not chosen from "
+        f"{some([trial.number for trial in ledger.finalists()])}",
+        f"that is done, and it is measured on the test split, by {subject.resume}",
+        unfinished=True,
+    )

@@ -29,8 +29,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 unfinished=True,
             )
         return
-    best = ledger.best()
-    if ledger.complete and best is not None and best.number != winner["trial"]:
+    if ledger.complete and ledger.finalists() and not ledger.crowned:
         raise NotCheckedError("another winner is due; see trials")
     command = shlex.join(["rm", "-r", str(folder.best)])
     anew = f"{command}, and then {subject.resume}: best/ is made again"

@@ -1,10 +1,12 @@
 """Configurations, and their replicates: the same settings with other seeds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Any
 
 from study.engine.runs import Label
-from study.spec import SeedsSpec, StudySpec
+from study.spec import SeedsSpec, StudySpec, dump_spec
 
 FACTORS = ("mask", "init", "data")
 """The three streams, in the order of labels and columns."""
@@ -69,3 +71,9 @@ class Replicate:
     def spec(self) -> StudySpec:
         """The configuration's, with these seeds."""
         return self.configuration.spec.model_copy(update={"seeds": SeedsSpec(**self.seeds)})
+
+
+def spec_text(configurations: Iterable[Configuration]) -> str:
+    """Returns configurations as YAML: one mapping, of labels to specs."""
+    parts = [f"{one.label}:\n{indent(dump_spec(one.spec), '  ')}" for one in configurations]
+    return "\n".join(parts)

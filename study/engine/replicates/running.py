@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ray import tune
 from rich.console import Console
 
-from study.engine.beginning import known_of, note_start
+from study.engine.beginning import check_data, known_of, note_start
 from study.engine.checkpoints import discard
 from study.engine.dispatch import ClusterCapacity
 from study.engine.execution import OPENED, fit
@@ -23,7 +23,6 @@ from study.engine.replicates.worker import ReplicateWorker
 from study.engine.resources import Resources
 from study.engine.run_scheduling import RunRecorder
 from study.engine.runs import Source, left_to_do
-from study.engine.session import check_data
 from study.engine.tracking import Tracker
 from study.models.inspect import BackboneInfo
 from study.training.encoded import EncodedTask

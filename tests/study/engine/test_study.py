@@ -63,10 +63,11 @@ def run(path: Path, *overrides: str) -> tuple[Ended, StudyFolder, StudyRecord]:
 
 
 def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path) -> None:
-    ended, folder, record = run(tmp_path / "study")
+    racing = ("search.trials=8", "scheduler.name=none", "finalists.confirm=2")
+    ended, folder, record = run(tmp_path / "study", *racing)
     assert ended is Ended.DONE
     states = [trial.state for trial in record.trials.values()]
-    assert len(states) == 4
+    assert len(states) == 8
     assert set(states) <= {"complete", "pruned"}
 
     opened = Journal(folder.journal).read()[0]
@@ -86,13 +87,30 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.mlflow}")
     [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs-study"]
     runs = client.search_runs([experiment.experiment_id])
-    assert len(runs) == 5
+    names = [r.data.tags["mlflow.runName"] for r in runs]
+    races = [r for r, name in zip(runs, names, strict=True) if name == "study/finalists"]
+    of_race = {r.info.run_id for r in races}
+    raced = [r for r in runs if r.data.tags.get("mlflow.parentRunId") in of_race]
+    assert [r.info.status for r in (*races, *raced)] == ["FINISHED"] * 5
+    runs = [r for r in runs if r not in (*races, *raced)]
+    assert len(runs) == 9
     expected = {"complete": "FINISHED", "pruned": "KILLED"}
     wanted = sorted(["FINISHED", *(expected[state] for state in states)])
     assert sorted(r.info.status for r in runs) == wanted
 
     assert record.winner is not None
-    assert record.winner["trial"] == record.best(maximize=True).number
+    race, won = record.winner["race"], record.winner["trial"]
+    first = sorted(record.trials.values(), key=lambda t: (-(t.value or 0), t.number))[:2]
+    assert [one["trial"] for one in race["candidates"]] == [t.number for t in first]
+    fresh = {one["trial"]: one["fresh"] for one in race["candidates"]}
+    means = {t.number: (t.value + fresh[t.number][0]) / 2 for t in first}
+    assert won == max(means, key=means.__getitem__)
+    assert race["seeds"] == [dict.fromkeys(("init", "data", "mask"), s) for s in (1001, 1002)]
+    assert race["dev"]["dev_mcc"] == fresh[won][1:]
+    assert len(race["test"]["test_mcc"]) == 2
+    rows_of_race = list(csv.DictReader(StudyFolder(folder.finalists).results.open()))
+    assert [row["configuration"] for row in rows_of_race[2:]] == [f"trial-{won}"] * 2
+    assert [bool(row["test_mcc"]) for row in rows_of_race] == [False, False, True, True]
     trace = json.loads((folder.best / "budget_trace.json").read_text())
     assert [event["step"] for event in trace] == [2, 4, 6]
     with safe_open(folder.best / "adapters.safetensors", framework="pt") as file:
@@ -101,10 +119,10 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert again.domains == {}
     assert again.adapter.b0 == record.trials[record.winner["trial"]].settings["b0"]
     kept = {path.name.split(".")[0] for path in folder.checkpoints.iterdir()}
-    assert kept == {f"trial-{record.winner['trial']:05d}"}
+    assert kept == {f"trial-{trial.number:05d}" for trial in first}
     assert not any(folder.failures.iterdir())
 
-    ended_again, _, after = run(tmp_path / "study")
+    ended_again, _, after = run(tmp_path / "study", *racing)
     assert ended_again is Ended.DONE
     assert after == record
 
@@ -113,25 +131,28 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     folder.best_spec.unlink()
     [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
     client.update_run(parent.info.run_id, status="RUNNING")
-    _, _, repaired = run(tmp_path / "study")
+    _, _, repaired = run(tmp_path / "study", *racing)
     assert repaired == record
     assert list(csv.DictReader(folder.trials.open())) == rows
     assert load_spec(str(folder.best_spec)) == again
     assert client.get_run(parent.info.run_id).info.status == "FINISHED"
 
-    spec = load_spec("smoke", [*TINY])
-    other = prepare_data(load_spec("smoke", [*TINY, "task.seed=5"]))
+    spec = load_spec("smoke", [*TINY, *racing])
+    other = prepare_data(load_spec("smoke", [*TINY, *racing, "task.seed=5"]))
     with pytest.raises(InputError, match="needs the data that the study was started with"):
         run_study(tmp_path / "study", spec, *other, address=None, tracking_uri=None)
 
-    # A driver that died before the winner was measured, and whose checkpoint is lost.
-    lines = folder.journal.read_text().splitlines(keepends=True)
-    folder.journal.write_text("".join(lines[:-1]))
+    # A driver that died in the race, and whose checkpoints are lost.
+    journals = (folder.journal, StudyFolder(folder.finalists).journal)
+    for journal, lost in zip(journals, (1, 4), strict=True):
+        lines = journal.read_text().splitlines(keepends=True)
+        journal.write_text("".join(lines[:-lost]))
     shutil.rmtree(folder.checkpoints)
-    _, _, retrained = run(tmp_path / "study")
+    _, _, retrained = run(tmp_path / "study", *racing)
     assert retrained.winner is not None
     assert retrained.winner["dev"] == record.winner["dev"]
     assert retrained.winner["test"] == record.winner["test"]
+    assert retrained.winner["race"] == record.winner["race"] | {}
 
 
 def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(

@@ -142,7 +142,7 @@ TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
     ),
     "another winner": (
         lambda e: e[-1].update(trial=0),
-        "trial 0 was made the winner when trial 2 was best",
+        "trial 0 was made the winner when trial 2 came first",
     ),
     "early winner": (
         lambda e: e.insert(1, e.pop()),
@@ -171,7 +171,7 @@ def cut(place: int) -> Callable[[Events], None]:
 @pytest.mark.parametrize(
     ("left_out", "said"),
     [
-        (1, "the best, trial 2, was not made the winner"),
+        (1, "the winner was not chosen from trial 2"),
         (2, "trial 2: it was decided to complete it, but it has not ended"),
         (3, "trial 2: nothing was decided about its last report"),
         (4, "3 of 3 trials were created, trial 2 unfinished"),

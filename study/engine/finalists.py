@@ -1,0 +1,158 @@
+"""The race of the finalists, run: replicates in `finalists/`, a comparison folder of its own."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Console
+
+from study.engine.folder import StudyFolder
+from study.engine.ledger import Ledger, StudyLedger
+from study.engine.race import Race, Scores, fresh_seeds, rounds, stand
+from study.engine.record import StudyRecord, TrialRecord
+from study.engine.replicates.replicate import Configuration, Replicate, spec_text
+from study.engine.replicates.running import Shared, open_comparison, run_replicates
+from study.engine.resources import Resources
+from study.engine.runs import key_of, standing
+from study.engine.tracking import Tracker
+from study.models.inspect import BackboneInfo
+from study.spec import resolve
+from study.training.encoded import EncodedTask
+
+REPORTS = 2
+"""Of a replicate: what it scores in between interests nobody, but is what a crash can lose."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a race ended, or why it did not."""
+
+    race: dict[str, Any] | None
+    """As the journal keeps it with the winner; None if the race is not over."""
+    winner: int | None
+    gave_up: str = ""
+
+
+class Field:
+    """The candidates of a study, and where the record of their replicates says they stand."""
+
+    def __init__(self, ledger: StudyLedger) -> None:
+        self.ledger = ledger
+        self.search = {trial.number: float(trial.value or 0) for trial in ledger.finalists()}
+        trials = ledger.record.trials
+        self._of = {number: self._configuration(trials[number]) for number in self.search}
+
+    def _configuration(self, trial: TrialRecord) -> Configuration:
+        spec = resolve(self.ledger.spec, trial.params)
+        reports = min(REPORTS, spec.training.reports)
+        training = spec.training.model_copy(update={"reports": reports})
+        label = f"trial-{trial.number}"
+        return Configuration(label, spec.model_copy(update={"training": training}))
+
+    @property
+    def configurations(self) -> list[Configuration]:
+        """Of the candidates, the best in the search first."""
+        return list(self._of.values())
+
+    def replicate(self, trial: int, replicate: int) -> Replicate:
+        """A candidate with fresh seeds."""
+        seeds = fresh_seeds(self.ledger.spec.seeds.model_dump(), replicate)
+        return Replicate.of(self._of[trial], **seeds)
+
+    def scores(self, record: StudyRecord) -> Scores:
+        """The scores of all replicates that have ended, whichever race they ran in."""
+        stands, found = standing(record), {}
+        for trial in self.search:
+            runs = {k: stands.get(key_of(self.replicate(trial, k))) for k in range(self._most)}
+            found[trial] = {
+                k: run.value if run.state == "complete" else None
+                for k, run in runs.items()
+                if run is not None and run.state != "running"
+            }
+        return found
+
+    @property
+    def _most(self) -> int:
+        return 2 * len(self.search) + self.ledger.spec.finalists.confirm
+
+    def stand(self, record: StudyRecord) -> Race:
+        """How the race stands."""
+        confirm = self.ledger.spec.finalists.confirm
+        return stand(self.search, self.scores(record), self.ledger.maximize, confirm)
+
+    def choosing(self, record: StudyRecord) -> list[Replicate]:
+        """The source of the replicates that choose the winner."""
+        race = self.stand(record)
+        chosen = len(race.wanted) - len(race.confirming)
+        return [self.replicate(*one) for one in race.wanted[:chosen]]
+
+    def confirming(self, record: StudyRecord) -> list[Replicate]:
+        """The source of all replicates, those among them that report the winner's score."""
+        return [self.replicate(*one) for one in self.stand(record).wanted]
+
+
+def run_race(
+    ledger: StudyLedger,
+    info: BackboneInfo,
+    data: EncodedTask,
+    wanted: Resources,
+    tracking_uri: str | None,
+    console: Console,
+) -> Finish:
+    """Runs what is left of the race of a study whose trials have all ended.
+
+    The test split is evaluated in the winner's last replicates alone.
+    """
+    field = Field(ledger)
+    if len(field.search) < 2:
+        return Finish(None, next(iter(field.search), None))
+    folder = StudyFolder(ledger.folder.finalists)
+    text = spec_text(field.configurations)
+    runs = open_comparison(folder, text, ledger.metric, info, data, tracking_uri)
+    uri = tracking_uri or f"sqlite:///{ledger.folder.mlflow}"
+    tracker = Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
+    with tracker.ending(runs.record):
+        finish = _run(field, runs, Shared(info, data, wanted, test=False), tracker, console)
+        tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
+    return finish
+
+
+def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: Console) -> Finish:
+    """Lets the candidates race, then the winner confirm its score, on the test split too."""
+    choosing = sum(size * more for size, more in rounds(len(field.search)))
+    total = choosing + field.ledger.spec.finalists.confirm
+    text = f"the race: {len(field.search)} candidates, {total} runs with fresh seeds"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    gave_up = run_replicates(runs, field.choosing, shared, tracker, console, total)
+    if not gave_up and field.stand(runs.record).winner is not None:
+        testing = replace(shared, test=True)
+        gave_up = run_replicates(runs, field.confirming, testing, tracker, console, total)
+    race = field.stand(runs.record)
+    if gave_up or race.winner is None or not race.over(field.scores(runs.record)):
+        return Finish(None, None, gave_up)
+    return Finish(_told(field, race, runs.record), race.winner)
+
+
+def _told(field: Field, race: Race, record: StudyRecord) -> dict[str, Any]:
+    """The race as the journal keeps it."""
+    assert race.winner is not None
+    scores, stands = field.scores(record), standing(record)
+    reporting = [field.replicate(race.winner, k) for k in race.confirming]
+    found = [stands[key_of(one)].metrics for one in reporting]
+    names = dict.fromkeys(name for metrics in found for name in metrics)
+    return {
+        "candidates": [
+            {"trial": trial, "search": score, "fresh": list(scores[trial].values())}
+            for trial, score in field.search.items()
+        ],
+        "rounds": race.rounds,
+        "seeds": [one.seeds for one in reporting],
+        "failed": sum(scores[race.winner][k] is None for k in race.confirming),
+        **{
+            split: {
+                name: [metrics.get(name) for metrics in found]
+                for name in names
+                if name.startswith(f"{split}_")
+            }
+            for split in ("dev", "test")
+        },
+    }
