@@ -100,13 +100,13 @@ def stand(search: Mapping[int, float], scores: Scores, maximize: bool, confirm: 
     """
     field, wanted, past, had = list(search), [], [], 0
     for size, more in rounds(len(field)):
-        field = _ranked(field, search, scores, maximize)[:size]
+        field = _ranked(field, search, _first(scores, had), maximize)[:size]
         past.append(field)
         wanted += [(trial, replicate) for replicate in range(had, had + more) for trial in field]
         had += more
         if any(replicate not in scores.get(trial, {}) for trial, replicate in wanted):
             return Race(wanted, past)
-    winner = _ranked(field, search, scores, maximize)[0]
+    winner = _ranked(field, search, _first(scores, had), maximize)[0]
     confirming = tuple(range(had, had + confirm))
     wanted += [(winner, replicate) for replicate in confirming]
     return Race(wanted, past, winner, confirming)
@@ -141,6 +141,14 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
 def fresh_seeds(seeds: Mapping[str, int], replicate: int) -> dict[str, int]:
     """Returns the seeds of a replicate, the same for all candidates; `seeds` are the study's."""
     return {stream: (seed + FIRST_SEED + replicate) % 2**32 for stream, seed in seeds.items()}
+
+
+def _first(scores: Scores, replicates: int) -> Scores:
+    """The first replicates alone: later ones, and those of an earlier race, do not choose."""
+    return {
+        trial: {k: score for k, score in found.items() if k < replicates}
+        for trial, found in scores.items()
+    }
 
 
 def _ranked(

@@ -74,6 +74,16 @@ def test_the_reported_replicates_had_no_part_in_the_choice() -> None:
     assert race.confirming == (2, 3, 4, 5)
 
 
+def test_what_the_winner_scores_afterwards_does_not_unmake_it() -> None:
+    search = {0: 0.5, 1: 0.4}
+    chosen: Fresh = {0: {0: 0.5}, 1: {0: 0.4}}
+    assert stand(search, chosen, True, 2).winner == 0
+    confirmed: Fresh = {0: {0: 0.5, 1: 0.0, 2: 0.0}, 1: {0: 0.4}}
+    race = stand(search, confirmed, True, 2)
+    assert race.winner == 0
+    assert race.over(confirmed)
+
+
 def test_a_lone_candidate_is_only_confirmed() -> None:
     race = stand({4: 0.5}, {}, True, 3)
     assert race == Race([(4, 0), (4, 1), (4, 2)], [], 4, (0, 1, 2))
