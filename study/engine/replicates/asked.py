@@ -136,6 +136,7 @@ def _check_study(study: str) -> None:
             f"--study {study}: must be a study's folder, with spec.yaml and events.jsonl, but is "
             "none; give <storage>/<name> of a study"
         )
+    standing_spec(folder)  # Which of a benchmark or a comparison says what it is.
 
 
 def _file(given: str) -> str:

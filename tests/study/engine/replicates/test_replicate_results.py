@@ -6,8 +6,11 @@ from simulated import Driver
 from small import OpenLedger, configuration, crossed
 
 from study.engine.ledger import Ledger
+from study.engine.replicates.design import replicates_of
 from study.engine.replicates.replicate import Configuration
-from study.engine.replicates.results import write_results
+from study.engine.replicates.results import rebuild_results, write_results
+from study.spec import SeedsSpec
+from study.spec.comparison import ComparisonSpec, FactorSeeds, dump_comparison
 from study.spec.opponents import opponent
 
 BEST = configuration()
@@ -49,6 +52,23 @@ def test_settings_stand_between_reason_and_reports_and_scores_after_them(
     assert {"p", "b0", "bT", "lr", "prune_mode", "alpha"} <= set(settings)
     assert not {"rank", "steps", "dev_mcc", "method"} & set(settings)
     assert {"failed", "complete"} == {row["state"] for row in found}
+
+
+def test_a_lost_results_csv_is_made_again_from_the_spec_and_the_journal(
+    open_ledger: OpenLedger,
+) -> None:
+    configurations = {"best": BEST.spec, "lora": LORA.spec}
+    seeds = FactorSeeds.fresh(SeedsSpec(), 2, 1, 1)
+    spec = ComparisonSpec(configurations=configurations, seeds=seeds)
+    driver = Driver(open_ledger(), lambda record: replicates_of(spec), concurrent=1)
+    driver.fill()
+    driver.report(test_mcc=0.5), driver.report(test_mcc=0.25)
+    folder = driver.ledger.folder
+    folder.spec.write_text(dump_comparison(spec))
+    rebuild_results(folder)
+    found = list(csv.DictReader(folder.results.read_text().splitlines()))
+    assert [row["state"] for row in found] == ["complete", "planned", "planned"]
+    assert found[0]["test_mcc"] == "0.25"
 
 
 def test_the_latest_trial_of_a_run_has_its_row(open_ledger: OpenLedger) -> None:
