@@ -49,7 +49,9 @@ HOMES = {
         "study/analysis/",
     ),
     "mlflow": ("study/engine/tracking_runs.py",),
-    "matplotlib": ("study/analysis/plots.py", "study/analysis/benchmark/plots.py"),
+    "matplotlib": tuple(
+        f"study/analysis/{where}plots.py" for where in ("", "benchmark/", "seeds/")
+    ),
     "transformers": ("study/models/", "adapters/trainer_callback.py"),
     "pydantic": ("study/spec/",),
     "ruamel": ("study/spec/",),

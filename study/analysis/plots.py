@@ -48,7 +48,7 @@ Arguments = ParamSpec("Arguments")
 Layers = list[tuple[str, list[tuple[str, list[int]]]]]
 
 
-def _svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
+def svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
     """Makes a function that returns a figure return its SVG, drawn in the report's style."""
 
     @wraps(draw)
@@ -61,7 +61,7 @@ def _svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
     return drawn
 
 
-@_svg
+@svg
 def learning_curves(data: LearningCurves, metric: str, winner: int | None) -> Figure:
     """Dev score against step; stopped trials dim, the winner bold, rungs as vertical lines."""
     figure, axes = _figure(3.6)
@@ -98,7 +98,7 @@ def learning_curves(data: LearningCurves, metric: str, winner: int | None) -> Fi
     return figure
 
 
-@_svg
+@svg
 def parameters(data: list[Panel], metric: str, winner: int | None) -> Figure:
     """The score against each parameter: full dots complete, hollow ones stopped early."""
     columns = min(4, max(3, len(data)))
@@ -116,7 +116,7 @@ def parameters(data: list[Panel], metric: str, winner: int | None) -> Figure:
     return figure
 
 
-@_svg
+@svg
 def race(data: list[Candidate], metric: str) -> Figure:
     """Every candidate's score in the search (hollow) and with fresh seeds (dots, mean a bar)."""
     figure, axes = _figure(3.0)
@@ -138,7 +138,7 @@ def race(data: list[Candidate], metric: str) -> Figure:
     return figure
 
 
-@_svg
+@svg
 def best_so_far(data: BestSoFar, metric: str) -> Figure:
     """Scores of complete trials and the best of them up to each trial."""
     figure, axes = _figure(2.6)
@@ -153,7 +153,7 @@ def best_so_far(data: BestSoFar, metric: str) -> Figure:
     return figure
 
 
-@_svg
+@svg
 def allocation(data: Allocation) -> Figure:
     """Budget and kept over steps; below them, how many the random mask moved either way."""
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
@@ -184,7 +184,7 @@ def allocation(data: Allocation) -> Figure:
     return figure
 
 
-@_svg
+@svg
 def ranks(data: RankMap) -> Figure:
     """The rank of every matrix after each mask event, a row a matrix, layers one below another.
 
@@ -205,7 +205,7 @@ def ranks(data: RankMap) -> Figure:
     return figure
 
 
-@_svg
+@svg
 def importances(shares: dict[str, float]) -> Figure:
     """The share of each parameter as a bar, the largest on top."""
     figure, axes = _figure(0.6 + 0.28 * len(shares))

@@ -1,4 +1,24 @@
-"""What runs with many seeds say: how much of a score is luck, and whose.
+"""What many seeds say: is the winner the winner, is p > 0 better, and whose luck is a score?
+
+Map, from comparison folders to their pages:
+
+    reading.py       results.csv -> Comparison: the runs of every configuration
+    outputs.py       labels.npz and outputs/: predicted classes, kept triplets
+    statistics.py    IQM, CVaR, stratified bootstrap, P(improvement), Holm
+    crossed.py       the mean of scores that share seeds: interval and p-value
+    summary.py       a configuration over its seeds; failed and collapsed runs
+    questions.py     which configurations are compared, and what for
+    paired.py        two configurations on equal seeds
+    stability.py     kept triplets and ranks across seeds
+    disagreement.py  examples that another seed puts into another class
+    tasks.py         several tasks: ranks, Wilcoxon, critical difference
+    pooled.py        several tasks: IQM and P(improvement) with tasks as strata
+    luck.py          variance components and further runs of a folder
+    analysis.py      analyse: all of it, as numbers
+    words.py         the answers in sentences; task_words.py: those over tasks
+    tables.py        the numbers as csv
+    pictures.py      what the pictures show; plots.py draws it (matplotlib is there alone)
+    page.py          write_analysis: tables/ and report.html
 
 Map, variance components:
 
@@ -12,5 +32,10 @@ Map, variance components:
     further.py     how many more seeds settle a difference, or the share of the mask
     scale.py       the scale on which scores near their limits are compared
 
-numpy and scipy alone; neither Ray nor torch.
+All of it reads results.csv and what lies beside it; neither Ray nor torch is needed.
 """
+
+from study.analysis.seeds.analysis import Analysis, analyse
+from study.analysis.seeds.page import write_analysis
+
+__all__ = ["Analysis", "analyse", "write_analysis"]

@@ -1,0 +1,188 @@
+"""Comparison folders -> Analysis: all numbers that words, tables and pictures are made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from study.analysis.seeds.disagreement import Disagreement, disagreements
+from study.analysis.seeds.further import Plan
+from study.analysis.seeds.luck import Luck, further_runs, lucks
+from study.analysis.seeds.outputs import read_outputs, split_of
+from study.analysis.seeds.paired import Pair, compare, corrected
+from study.analysis.seeds.pooled import Pooled, pool
+from study.analysis.seeds.questions import questions
+from study.analysis.seeds.reading import Comparison, lower_is_better, read_comparison
+from study.analysis.seeds.stability import Overlap, RankPattern, overlaps, rank_patterns
+from study.analysis.seeds.statistics import SeedBootstrap
+from study.analysis.seeds.summary import Summary, seeds_of, summaries
+from study.analysis.seeds.tasks import TaskRanking, rank_tasks
+from study.errors import InputError
+
+PREFERRED = ("test_mcc", "dev_mcc")
+
+
+@dataclass(frozen=True)
+class TaskAnalysis:
+    """One comparison folder."""
+
+    comparison: Comparison
+    metric: str
+    rows: int | None
+    """Of the split that was scored, where labels.npz tells."""
+    leader: str
+    """The configuration that was asked about; of finalists the one with the best mean."""
+    summaries: list[Summary]
+    pairs: list[Pair]
+    """p-values corrected over all tasks."""
+    plans: dict[str, Plan]
+    """By the text of its question, what would settle it; of open questions alone."""
+    lucks: list[Luck]
+    overlaps: list[Overlap]
+    patterns: list[RankPattern]
+    disagreements: list[Disagreement]
+
+    @property
+    def name(self) -> str:
+        """Of the task."""
+        return self.comparison.name
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One or several comparison folders, each a task."""
+
+    metric: str
+    tasks: list[TaskAnalysis]
+    ranking: TaskRanking | None
+    """None for a single task, or without two common configurations."""
+    pooled: list[Pooled]
+    """Over tasks; empty for a single one."""
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What was found in the files and not used."""
+        return [warning for task in self.tasks for warning in task.comparison.warnings]
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The answers in plain sentences, a heading before each group of them."""
+        from study.analysis.seeds.words import plain_words
+
+        return plain_words(self)
+
+
+def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -> Analysis:
+    """Returns what the runs of one or several comparison folders say.
+
+    Args:
+        folders: a task each.
+        metric: a column of results.csv; None: test_mcc where every complete run has it, else
+            dev_mcc.
+        seed: of all that is drawn. The same folders and seed give the same numbers.
+
+    Raises:
+        InputError: a folder is no comparison folder or is given twice, or the metric is not there.
+    """
+    _check_once(folders)
+    comparisons = [read_comparison(folder, metric) for folder in folders]
+    metric = metric or _preferred(comparisons)
+    for comparison in comparisons:
+        _check_scored(comparison, metric)
+    tasks = [
+        _task(comparison, metric, np.random.default_rng([seed, 1])) for comparison in comparisons
+    ]
+    tasks = _corrected_over_tasks(tasks, seed)
+    means = {task.name: {s.label: s.mean.mean for s in task.summaries if s.n} for task in tasks}
+    return Analysis(
+        metric=metric,
+        tasks=tasks,
+        ranking=rank_tasks(means, lower_is_better(metric)),
+        pooled=pool(comparisons, metric, np.random.default_rng([seed, 3])),
+    )
+
+
+def _task(comparison: Comparison, metric: str, rng: np.random.Generator) -> TaskAnalysis:
+    outputs = read_outputs(comparison, split_of(metric))
+    bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng)
+    found = summaries(comparison, metric, outputs, bootstrap, rng)
+    leader = _leader(comparison, metric, found)
+    rows = None if outputs.labels is None else len(outputs.labels)
+    return TaskAnalysis(
+        comparison=comparison,
+        metric=metric,
+        rows=rows,
+        leader=leader,
+        summaries=found,
+        pairs=[
+            compare(comparison, metric, question, bootstrap, rng)
+            for question in questions(comparison, leader)
+        ],
+        plans={},
+        lucks=lucks(comparison, metric, rows, rng),
+        overlaps=overlaps(comparison, outputs),
+        patterns=rank_patterns(comparison, outputs),
+        disagreements=disagreements(comparison, outputs),
+    )
+
+
+def _leader(comparison: Comparison, metric: str, found: Sequence[Summary]) -> str:
+    """The first configuration; the best one where these very runs were to choose it."""
+    if comparison.fixed_before:
+        return found[0].label
+    # A configuration that was left out of the later rounds has fewer runs.
+    most = max(summary.n for summary in found)
+    sign = -1 if lower_is_better(metric) else 1
+    return max((s for s in found if s.n == most), key=lambda s: sign * s.mean.mean).label
+
+
+def _corrected_over_tasks(tasks: Sequence[TaskAnalysis], seed: int) -> list[TaskAnalysis]:
+    pairs = iter(corrected([pair for task in tasks for pair in task.pairs]))
+    found = []
+    for task in tasks:
+        own = [next(pairs) for _ in task.pairs]
+        rng = np.random.default_rng([seed, 2])
+        plans = {
+            pair.question.text: plan
+            for pair in own
+            if pair.winner is None and _matters(task, pair)
+            if (plan := further_runs(pair, rng)) is not None
+        }
+        found.append(replace(task, pairs=own, plans=plans))
+    return found
+
+
+def _matters(task: TaskAnalysis, pair: Pair) -> bool:
+    return pair.question.kind != "other" or pair.has(task.leader)
+
+
+def _check_once(folders: Sequence[Path]) -> None:
+    if not folders:
+        raise InputError("at least one comparison folder must be given, but there is none")
+    seen: dict[Path, Path] = {}
+    for folder in folders:
+        if (known := seen.setdefault(folder.absolute(), folder)) is not folder:
+            raise InputError(f"{known}: every folder is a task of its own, but it is given twice")
+
+
+def _preferred(comparisons: Sequence[Comparison]) -> str:
+    complete = [run for c in comparisons for run in c.runs if run.state == "complete"]
+    for name in PREFERRED:
+        if all(name in run.values for run in complete):
+            return name
+    found = {name: None for run in complete for name in run.values}
+    scores = [name for name in found if name.startswith(("dev_", "test_"))]
+    raise InputError(
+        f"{comparisons[0].folder}: every complete run must have {' or '.join(PREFERRED)}, but "
+        f"some have neither; name another column with --metric: {', '.join(scores) or 'none'}"
+    )
+
+
+def _check_scored(comparison: Comparison, metric: str) -> None:
+    if not any(metric in run.values for run in comparison.runs):
+        raise InputError(
+            f"{comparison.folder}: at least one complete run must have a number in {metric}, but "
+            "none has; name another column with --metric"
+        )

@@ -1,0 +1,180 @@
+"""How stable the chosen ranks are: kept triplets and the rank of every matrix across seeds.
+
+Overlap is Jaccard's: triplets that both runs kept over those that either kept. Triplet 3 of a
+matrix is the same triplet in two runs only if both began with the same P and Q, so overlap is
+between runs with the same init seed; the pattern of ranks can be compared between any.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.stats import hypergeom
+
+from study.analysis.allocation import MATRICES, place_of
+from study.analysis.seeds.design import FACTORS, NO_MASK
+from study.analysis.seeds.outputs import Output, Outputs
+from study.analysis.seeds.reading import Comparison, Key
+
+Kept = dict[Key, Bool[np.ndarray, "matrices b0"]]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Of pairs of runs of a configuration that differ in one seed alone."""
+
+    configuration: str
+    differ_in: str
+    """mask or data."""
+    pairs: int
+    mean: float
+    low: float
+    high: float
+    """The least and the most of these pairs."""
+    by_chance: float
+    """The mean if each run had kept as many triplets, any of the model's."""
+    by_ranks: float
+    """The mean if each run had kept as many of every matrix, any of that matrix."""
+
+
+@dataclass(frozen=True)
+class RankPattern:
+    """What every matrix keeps, over the runs of a configuration."""
+
+    configuration: str
+    layers: list[str]
+    matrices: list[str]
+    mean: Float[np.ndarray, "layers matrices"]
+    """NaN where a layer has no such matrix."""
+    sd: Float[np.ndarray, "layers matrices"]
+    """Over mask seeds at equal init and data seeds; NaN with one mask seed."""
+    b0: int
+    runs: int
+    masks: int
+
+    def records(self) -> list[dict[str, object]]:
+        """A row a matrix."""
+        return [
+            {
+                "configuration": self.configuration,
+                "layer": layer,
+                "matrix": matrix,
+                "mean_rank": float(self.mean[row, column]),
+                "sd_over_mask_seeds": _or_none(self.sd[row, column]),
+                "b0": self.b0,
+                "runs": self.runs,
+            }
+            for row, layer in enumerate(self.layers)
+            for column, matrix in enumerate(self.matrices)
+            if np.isfinite(self.mean[row, column])
+        ]
+
+
+def overlaps(comparison: Comparison, outputs: Outputs) -> list[Overlap]:
+    """Returns the overlap of every configuration with kept triplets, by mask and by data seed."""
+    found = []
+    for label, runs in comparison.configurations.items():
+        kept = {k: out.kept for k, out in outputs.of(runs).items() if out.kept is not None}
+        if len({triplets.shape for triplets in kept.values()}) > 1:
+            continue  # Triplets of models of another size are not the same triplets.
+        for factor in ("mask", "data"):
+            if pairs := pairs_differing_in(kept, factor):
+                found.append(_overlap(label, factor, kept, pairs))
+    return found
+
+
+def rank_patterns(comparison: Comparison, outputs: Outputs) -> list[RankPattern]:
+    """Returns the pattern of every configuration with kept triplets."""
+    found = []
+    for label, runs in comparison.configurations.items():
+        own = {key: out for key, out in outputs.of(runs).items() if out.kept is not None}
+        if own:
+            found.append(_pattern(label, own))
+    return found
+
+
+def pairs_differing_in(keys: Iterable[Key], factor: str) -> list[tuple[Key, Key]]:
+    """Returns the pairs of seeds that differ in one factor alone."""
+    place = FACTORS.index(factor)
+    groups: dict[tuple[int, ...], list[Key]] = {}
+    for key in keys:
+        if key[place] != NO_MASK:
+            groups.setdefault(key[:place] + key[place + 1 :], []).append(key)
+    return [pair for group in groups.values() for pair in combinations(sorted(group), 2)]
+
+
+def _overlap(label: str, factor: str, kept: Kept, pairs: list[tuple[Key, Key]]) -> Overlap:
+    measured, chance, ranks = [], [], []
+    expected = cache(_expected_overlap)
+    for one, other in pairs:
+        a, b = kept[one], kept[other]
+        either = int((a | b).sum())
+        both = int((a & b).sum())
+        measured.append(both / either if either else 1.0)
+        chance.append(expected(int(a.sum()), int(b.sum()), a.size))
+        ranks.append(_overlap_by_ranks(a, b))
+    return Overlap(
+        label, factor, len(pairs),
+        float(np.mean(measured)), min(measured), max(measured),
+        float(np.mean(chance)), float(np.mean(ranks)),
+    )  # fmt: skip
+
+
+def _expected_overlap(first: int, second: int, among: int) -> float:
+    """Jaccard's overlap of two random subsets of these sizes, on average (hypergeometric)."""
+    if first + second == 0:
+        return 1.0
+    both = np.arange(max(0, first + second - among), min(first, second) + 1)
+    weights = hypergeom.pmf(both, among, first, second)
+    return float(weights @ (both / (first + second - both)))
+
+
+def _overlap_by_ranks(
+    a: Bool[np.ndarray, "matrices b0"], b: Bool[np.ndarray, "matrices b0"]
+) -> float:
+    """The same within every matrix: expected common triplets over expected union."""
+    first, second = a.sum(axis=1), b.sum(axis=1)
+    both = float((first * second).sum()) / a.shape[1]
+    either = float((first + second).sum()) - both
+    return both / either if either else 1.0
+
+
+def _pattern(label: str, outputs: dict[Key, Output]) -> RankPattern:
+    """The mean over runs, and the sd over mask seeds pooled over init and data seeds."""
+    modules = next(iter(outputs.values())).modules
+    own = {key: out for key, out in outputs.items() if out.modules == modules}
+    ranks = {key: out.kept.sum(axis=1) for key, out in own.items() if out.kept is not None}
+    cells: dict[tuple[int, int], list[Any]] = {}
+    for (_, init, data), counts in ranks.items():
+        cells.setdefault((init, data), []).append(counts)
+    spread = [(len(c) - 1, np.var(c, axis=0, ddof=1)) for c in cells.values() if len(c) > 1]
+    freedom = sum(free for free, _ in spread)
+    variance = sum(free * var for free, var in spread) / freedom if freedom else np.nan
+    mean = np.mean(list(ranks.values()), axis=0)
+    sd = np.sqrt(np.broadcast_to(variance, mean.shape))
+    places = [place_of(module) for module in modules]
+    layers = sorted({layer for layer, _ in places})
+    known = {matrix: place for place, matrix in enumerate(MATRICES)}
+    matrices = sorted({m for _, m in places}, key=lambda m: (known.get(m, len(known)), m))
+    grids = np.full((2, len(layers), len(matrices)), np.nan)
+    for place, (layer, matrix) in enumerate(places):
+        grids[:, layers.index(layer), matrices.index(matrix)] = mean[place], sd[place]
+    kept = next(iter(own.values())).kept
+    return RankPattern(
+        configuration=label,
+        layers=[name for _, name in layers],
+        matrices=matrices,
+        mean=grids[0],
+        sd=grids[1],
+        b0=0 if kept is None else kept.shape[1],
+        runs=len(ranks),
+        masks=len({mask for mask, _, _ in ranks}),
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
