@@ -1,7 +1,8 @@
-"""Make the report of a study or a benchmark: `python -m study.report DIR`.
+"""Make the report of a study, a benchmark or a comparison of seeds: `python -m study.report DIR`.
 
 DIR is its folder, `<storage>/<name>/`; report.html is written into it, and the tables of a
-benchmark. It may be unfinished, or still running. Exit status: 0 done, 2 bad input.
+benchmark or a comparison. It may be unfinished, or still running. Exit status: 0 done, 2 bad
+input.
 """
 
 import argparse
@@ -18,9 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m study.report",
-        description="Write report.html of a study, or report.html and tables/ of a benchmark.",
+        description="Write report.html of a study; and tables/ of a benchmark or a comparison.",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a study or benchmark folder")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a study's folder, or the like")
     arguments = parser.parse_args(argv)
     try:
         written = _write(arguments.folder.absolute())
@@ -37,6 +38,7 @@ def _write(folder: Path) -> list[Path]:
     from study.engine.folder import StudyFolder
     from study.engine.journal import check_version
     from study.spec.benchmark_loading import is_benchmark
+    from study.spec.comparison import is_comparison
 
     found = StudyFolder(folder)
     check_version(found.journal)
@@ -44,6 +46,14 @@ def _write(folder: Path) -> list[Path]:
         from study.engine.benchmark.results import rebuild_results
 
         rebuild_results(found)
+    if found.journal.is_file() and is_comparison(found.spec):
+        from study.engine.replicates.results import rebuild_results as rebuild_comparison
+
+        rebuild_comparison(found)
+    if found.labels.is_file():
+        from study.analysis.seeds import analyse, write_analysis
+
+        return write_analysis(analyse([folder]))
     if found.results.is_file():
         from study.analysis.benchmark import write_tables
 

@@ -45,6 +45,7 @@ def asked(spec: StudySpec) -> Rows:
         ("search", _search(spec)),
         *_goals(spec),
         ("scheduler", _scheduler(spec)),
+        ("finalists", _joined(spec.finalists.model_dump())),
         ("seeds", _joined(spec.seeds.model_dump(), named=True)),
     ]
 

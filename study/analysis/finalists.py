@@ -88,14 +88,17 @@ def _optimism(study: StudyData, found: list[Candidate]) -> str:
         return ""
     sign = 1 if study.maximize else -1
     gap = sign * (first.search - first.mean)
-    word = "too optimistic" if gap > 0 else "too low"
     text = (
         f"The best single score of the search, {shown(first.search)} of trial {first.trial}, was "
-        f"{shown(abs(gap))} {word}: with {len(first.fresh)} fresh seeds the trial has "
+        f"{_off(gap)}: with {len(first.fresh)} fresh seeds the trial has "
         f"{shown(first.mean)} on average."
     )
     gaps = [sign * (one.search - one.mean) for one in found if one.mean is not None]
     mean = sum(gaps) / len(gaps)
     if len(gaps) > 1:
-        text += f" Over all {len(gaps)} candidates the search was off by {shown(mean)} on average."
+        text += f" Over all {len(gaps)} candidates the search was {_off(mean)} on average."
     return text
+
+
+def _off(gap: float) -> str:
+    return f"{abs(gap):.4f} too {'optimistic' if gap > 0 else 'pessimistic'}"

@@ -48,8 +48,6 @@ class TrialRecord:
     """How often its worker crashed; a trial is tried again `resources.max_failures` times."""
     faults: int = 0
     """How many of the crashes were errors of its own, and not the end of its process."""
-    tested: dict[str, Any] = field(default_factory=dict)
-    """Metrics of the test split, if it was evaluated after the trial's end."""
     idle: float = 0.0
     """Seconds between the last event before an interruption and the resumption."""
 
@@ -81,8 +79,8 @@ class TrialRecord:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The metrics of the last report, and of a later test; empty before the first."""
-        return (dict(self.reports[-1]["metrics"]) if self.reports else {}) | self.tested
+        """The metrics of the last report; empty before the first."""
+        return dict(self.reports[-1]["metrics"]) if self.reports else {}
 
     def violations(self, constraints: Iterable[Constraint]) -> dict[str, float]:
         """By how much it breaks each constraint as a share of the bound, <= 0 where it does not.
@@ -156,8 +154,6 @@ class StudyRecord:
                 trial = self.trials[event["trial"]]
                 trial.state, trial.reason = event["state"], event["reason"]
                 trial.ended = event["time"]
-            case "tested":
-                self.trials[event["trial"]].tested = event["metrics"]
             case "winner":
                 self.winner = event
             case "warm_start":

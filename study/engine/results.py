@@ -89,36 +89,28 @@ def crown(
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
     asked = measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
-    scores = evaluated(asked, f"the winner (trial {winner.number})", ledger.folder.best)
+    try:
+        scores = ray.get(asked)
+    except (RayTaskError, OutOfMemoryError) as error:
+        raise _as_if_here(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
     ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
     ledger.note("winner", trial=winner.number, **scores, race=race)
 
 
-def evaluated(asked: Any, what: str, written: Path) -> Any:
-    """Returns what an evaluation by Ray has found.
-
-    Raises:
-        OSError: the files could not be written.
-        MemoryError: there is too little memory, at present.
-    """
-    try:
-        return ray.get(asked)
-    except (RayTaskError, OutOfMemoryError) as error:
-        raise _as_if_here(error, what, written) from error
-
-
-def _as_if_here(error: BaseException, what: str, written: Path) -> BaseException:
+def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
     """What the evaluation would have raised in the driver; a bug stays as it is."""
     cause: BaseException = (error.cause or error) if isinstance(error, RayTaskError) else error
     if isinstance(cause, OSError):
         return cause
     if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
         code = int(told[1])
-        return OSError(code, os.strerror(code), str(written))
+        return OSError(code, os.strerror(code), str(best))
     if isinstance(cause, OutOfMemoryError) or is_out_of_memory(cause):
-        return MemoryError(f"{what} could not be evaluated: {describe(error)}")
+        return MemoryError(
+            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
+        )
     return error
 
 
@@ -135,36 +127,20 @@ def _measure(
     winner: TrialRecord,
     wanted: Resources,
 ) -> dict[str, dict[str, float]]:
-    trial = trained(spec, info, data, folder, winner, wanted)
-    export(trial, folder.best)
-    return {
-        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
-        for split in ("dev", "test")
-    }
-
-
-def trained(
-    spec: StudySpec,
-    info: BackboneInfo,
-    data: EncodedTask,
-    folder: StudyFolder,
-    record: TrialRecord,
-    wanted: Resources,
-) -> Trial:
-    """Returns a complete trial as it was at its end, from its checkpoint.
-
-    A checkpoint that is lost, or was deleted to save space, costs time alone: the same seeds give
-    the same weights again.
-    """
     backbone = load_backbone(
         info,
         num_labels=data.num_labels,
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    trial, params = Trial(spec, backbone, data, wanted.device), record.params
-    saved, _ = load(folder, record.number, lambda s: bool(s["params"].items() <= params.items()))
+    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
+    saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])
+    # Lost, or deleted to save space: the same seeds give the same weights again.
     trial.train_until(trial.plan.total_steps)
-    return trial
+    export(trial, folder.best)
+    return {
+        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
+        for split in ("dev", "test")
+    }

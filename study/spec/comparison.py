@@ -107,6 +107,15 @@ def load_comparison(file: Path) -> ComparisonSpec:
         raise input_error(error, document) from error
 
 
+def is_comparison(file: Path) -> bool:
+    """Whether a YAML file is there and asks for a comparison.
+
+    Raises:
+        InputError: the file is no mapping.
+    """
+    return file.is_file() and "configurations" in read_document(file, str(file)).values
+
+
 def _part(spec: StudySpec, what: str) -> object:
     section, _, leaf = what.partition(".")
     part = getattr(spec, section)

@@ -10,6 +10,5 @@ worker.py         a Ray process in which replicates train, one by one
 outputs.py        labels.npz and outputs/: what runs answer, for whoever compares them
 results.py        results.csv, one row a run
 running.py        all of these in one folder, inside a Ray that is there
-testing.py        the test split, for replicates that ended without it
 session.py        one run of the driver
 """

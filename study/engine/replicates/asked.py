@@ -8,6 +8,7 @@ from pathlib import Path
 from study.engine.folder import StudyFolder
 from study.engine.growth import standing_spec
 from study.engine.journal import parse_events
+from study.engine.race import ranked
 from study.engine.record import StudyRecord
 from study.errors import InputError
 from study.spec import StudySpec, alone, dump_spec, load_spec, read_spec, resolve
@@ -102,10 +103,7 @@ def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, St
     record = StudyRecord.of(
         parse_events(folder.journal, folder.journal.read_bytes()), spec.objective
     )
-    sign = -1 if goals.objectives[0].maximize else 1
-    trials = sorted(
-        record.eligible(goals.constraints), key=lambda t: (sign * float(t.value or 0), t.number)
-    )
+    trials = ranked(record, goals)
     if not trials:
         raise InputError(
             f"{study}: must be a study with a complete trial, but {record.why_no_winner(goals)}; "
@@ -138,6 +136,7 @@ def _check_study(study: str) -> None:
             f"--study {study}: must be a study's folder, with spec.yaml and events.jsonl, but is "
             "none; give <storage>/<name> of a study"
         )
+    standing_spec(folder)  # Which of a benchmark or a comparison says what it is.
 
 
 def _file(given: str) -> str:

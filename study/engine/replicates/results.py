@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.engine.folder import StudyFolder
+from study.engine.journal import parse_events
 from study.engine.record import StudyRecord
+from study.engine.replicates.design import replicates_of
 from study.engine.replicates.replicate import FACTORS, Replicate
 from study.engine.rows import outcome, write_rows
 from study.engine.runs import key_of, standing
+from study.spec.comparison import load_comparison
 
 
 def write_results(
@@ -18,6 +21,18 @@ def write_results(
     A run that has not begun is `planned`. The settings stand between `reason` and `reports`.
     """
     write_rows(folder.results, result_rows(runs, record), always=("reports", objective))
+
+
+def rebuild_results(folder: StudyFolder) -> None:
+    """Writes results.csv from spec.yaml and the journal alone.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    spec = load_comparison(folder.spec)
+    events = parse_events(folder.journal, folder.journal.read_bytes())
+    record = StudyRecord.of(events, spec.first.objective)
+    write_results(folder, replicates_of(spec), record, record.metric)
 
 
 def result_rows(runs: Sequence[Replicate], record: StudyRecord) -> list[dict[str, Any]]:

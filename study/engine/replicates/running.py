@@ -41,8 +41,6 @@ class Shared:
     """What one run gets."""
     test: bool
     """Whether a run ends with an evaluation of the test split."""
-    keep_checkpoints: bool = False
-    """Whether the last checkpoint of a complete run stays."""
 
 
 def open_comparison(
@@ -83,7 +81,7 @@ def run_replicates(
     as such, or follow from the journal. `runs` is how many there will be, for the live table.
     """
     tracker(OPENED, ledger.record)
-    tidy = _Tidy(ledger, source, shared)
+    tidy = _Tidy(ledger, source, len(shared.data.train))
     gave_up = ""
     if left_to_do(source(ledger.record), ledger.record):
         progress = Progress(
@@ -130,17 +128,17 @@ def _fit(
 class _Tidy:
     """After every end: results.csv, and what no run needs any more."""
 
-    def __init__(self, ledger: Ledger, source: Source[Replicate], shared: Shared) -> None:
-        self.ledger, self.source, self.shared = ledger, source, shared
-        self.prefixes = SharedPrefixes(ledger.folder, len(shared.data.train))
+    def __init__(self, ledger: Ledger, source: Source[Replicate], train_rows: int) -> None:
+        self.ledger, self.source = ledger, source
+        self.prefixes = SharedPrefixes(ledger.folder, train_rows)
         for trial in ledger.record.trials.values():  # A driver may have died before it came to it.
             if trial.state != "running":
-                self._discard(trial.number)
+                discard(ledger.folder, trial.number)
         self.write()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["event"] == "ended":
-            self._discard(event["trial"])
+            discard(self.ledger.folder, event["trial"])
             self.write()
 
     def write(self) -> None:
@@ -149,11 +147,6 @@ class _Tidy:
         wanted = self.source(record)
         self.prefixes.discard_unneeded(wanted, record)
         write_results(self.ledger.folder, wanted, record, self.ledger.metric)
-
-    def _discard(self, number: int) -> None:
-        complete = self.ledger.record.trials[number].state == "complete"
-        if not (complete and self.shared.keep_checkpoints):
-            discard(self.ledger.folder, number)
 
 
 def savings(record: StudyRecord) -> dict[str, float]:

@@ -1,14 +1,16 @@
 """One run of the driver over a comparison: from the checked input to results.csv."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from study.engine.beginning import ray_for
+from study.engine.beginning import check_data, ray_for
 from study.engine.folder import StudyFolder, locked
 from study.engine.ledger import Ledger
 from study.engine.replicates.design import changes_of_comparison, replicates_of
 from study.engine.replicates.replicate import Replicate
+from study.engine.replicates.results import write_results
 from study.engine.replicates.running import Shared, open_comparison, run_replicates, savings
 from study.engine.runs import left_to_do, standing
 from study.engine.session import STATUS, Ended, ended_as
@@ -33,8 +35,14 @@ def run_comparison(
         InputError: the comparison there is another, or weights, data or cluster cannot be used.
     """
     console, folder = Console(), StudyFolder(path)
-    runs = replicates_of(spec)
+    runs, metric = replicates_of(spec), spec.first.objective
     tracking_uri = tracking_address(folder, tracking_uri)
+    if folder.journal.exists():
+        with locked(folder):
+            check_data(folder, data)
+            ledger = Ledger(folder, metric)
+            if not left_to_do(runs, ledger.record):
+                return _finish(ledger, runs, Tracker(folder, tracking_uri, path.name), console)
     with (
         ray_for(path, spec.first, info, data, address, console) as (info, wanted),
         locked(folder),
@@ -42,21 +50,33 @@ def run_comparison(
         if folder.spec.exists():  # Another driver may have come first.
             changes_of_comparison(spec)(folder.spec)
         text = dump_comparison(spec)
-        ledger = open_comparison(folder, text, spec.first.objective, info, data, tracking_uri)
+        ledger = open_comparison(folder, text, metric, info, data, tracking_uri)
         tracker = Tracker(folder, tracking_uri, path.name)
         with tracker.ending(ledger.record):
             shared = Shared(info, data, wanted, test=True)
             gave_up = run_replicates(
                 ledger, lambda record: runs, shared, tracker, console, len(runs)
             )
-            ended = Ended.FAILED if gave_up else ended_as(runs, ledger.record)
-            tracker.close(ledger.record, STATUS[ended])
+            return _finish(ledger, runs, tracker, console, gave_up)
+
+
+def _finish(
+    ledger: Ledger,
+    runs: Sequence[Replicate],
+    tracker: Tracker,
+    console: Console,
+    gave_up: str = "",
+) -> Ended:
+    """Writes the results, brings MLflow up to date, and says how the runs stand."""
+    write_results(ledger.folder, runs, ledger.record, ledger.metric)
+    ended = Ended.FAILED if gave_up else ended_as(runs, ledger.record)
+    tracker.close(ledger.record, STATUS[ended])
     for line in _summary(ledger, runs, gave_up):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return ended
 
 
-def _summary(ledger: Ledger, runs: list[Replicate], gave_up: str) -> list[str]:
+def _summary(ledger: Ledger, runs: Sequence[Replicate], gave_up: str) -> list[str]:
     record, stands = ledger.record, standing(ledger.record)
     states = [trial.state for trial in stands.values()]
     left = len(left_to_do(runs, record))

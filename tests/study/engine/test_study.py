@@ -17,7 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from safetensors import safe_open
 
-from study.engine import execution, session
+from study.engine import beginning, execution
 from study.engine.folder import StudyFolder
 from study.engine.journal import Journal
 from study.engine.preparation import prepare_data
@@ -47,7 +47,7 @@ def one_cluster() -> Iterator[None]:
     """One cluster for all studies of this file; starting one takes seconds."""
     execution.start_ray(None)
     patch = pytest.MonkeyPatch()
-    patch.setattr(session, "start_ray", lambda address: None)
+    patch.setattr(beginning, "start_ray", lambda address: None)
     patch.setattr(ray, "shutdown", lambda: None)
     yield
     patch.undo()

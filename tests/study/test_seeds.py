@@ -1,0 +1,193 @@
+"""The command: its plan, bad input, and what an interruption leaves to be done."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study import seeds
+from study.seeds import main
+
+FIXED = """
+task: {name: promoters, train: 32, dev: 32, test: 32}
+adapter: {method: adalora_rs, p: 0.2, b0: 2, bT: 1, deltaT: 4}
+training: {lr: 1e-2, steps: 12, batch_size: 4, reports: 6}
+"""
+
+
+@pytest.fixture
+def fixed(tmp_path: Path) -> str:
+    """A YAML with one value a setting."""
+    file = tmp_path / "fixed.yaml"
+    file.write_text(FIXED)
+    return str(file)
+
+
+def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Returns the one line with which the command refuses."""
+    assert main(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.err.startswith("error: ")
+    return captured.err
+
+
+def test_the_plan_tells_configurations_runs_steps_and_what_cannot_be_estimated(
+    fixed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = ("--config", fixed, "--against", "lora", "fmft", "--vary", "adapter.p=0", "--dry-run",
+            "--storage", str(tmp_path / "runs"), "--init-seeds", "1")  # fmt: skip
+    assert main(list(plan)) == 0
+    said = capsys.readouterr()
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    # 5 mask x 1 init x 3 data of the first, 3 of each other; 3 steps before the first mask event.
+    assert lines[0].startswith("runs 24: 4 configurations with 5 mask x 1 init x 3 data seeds")
+    assert lines[1].startswith("steps 288, of which 45 (16%) need no training")
+    assert "fixed adalora_rs 15 12" in "\n".join(lines)
+    assert "lora: rank 2 is b0 of the first configuration" in lines
+    assert "fmft: lr 0.001 is the nearest to 0.01 that it searches" in "\n".join(lines)
+    assert "a single init seed: how much the new weights add to the spread cannot" in said.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_mask_seeds_without_a_random_mask_are_warned_of(
+    fixed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", fixed, "--set", "adapter.p=0", "--mask-seeds", "1", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("runs       9:")
+    assert "no configuration has a random mask" in said.err
+    assert "a single mask seed" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--study", "nowhere"), "--study nowhere: must be a study's folder"),
+        (("--config", "smoke"), "b0, bT, p, lr are domains"),
+        (("--config", "nothing.yaml"), "nothing.yaml: must be an existing YAML file"),
+        (("--config", "FIXED", "--against", "adalor"), "did you mean `adalora`"),
+        (("--config", "FIXED", "--vary", "adapter.q=1"), "--vary adapter.q=1: adapter.q: unknown"),
+        (("--config", "FIXED", "--set", "adapter.deltaT=9"), "deltaT < T must hold"),
+        (("--config", "FIXED", "--vary", "training.epochs=1", "adapter.warmup_steps=5",
+          "--metric", "test_mc"), "did you mean `test_mcc`"),
+        (("--config", "FIXED", "--name", "a/b"), "--name 'a/b': it must be the name of a folder"),
+        (("--config", "FIXED", "--resume"), "there is no spec.yaml here"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_status_2(
+    arguments: tuple[str, ...],
+    message: str,
+    fixed: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [fixed if word == "FIXED" else word for word in arguments]
+    assert message in refuse(capsys, *given, "--storage", str(tmp_path / "runs"))
+
+
+def test_a_schedule_that_depends_on_the_data_is_refused_with_its_configuration(
+    fixed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refuse(
+        capsys, "--config", fixed, "--vary", "training.epochs=1,training.batch_size=16",
+        "--storage", str(tmp_path),
+    )  # fmt: skip
+    assert "epochs=1,batch_size=16: adapter.deltaT: a mask event must come before T" in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["--top", "3"], ["--config", "a", "--mask-seeds", "0"]])
+def test_options_that_do_not_go_together_end_in_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_analysis_alone_is_given_the_folders_and_the_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(seeds, "analyse", lambda *given: asked.append(given))
+    assert main(["--analyse", str(tmp_path), "b", "--metric", "dev_auc"]) == 0
+    assert asked == [([tmp_path, Path("b").absolute()], "dev_auc")]
+
+
+# Run, interrupted, and gone on with
+
+
+def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "study.seeds", "--config", "fixed.yaml", "--name", "c"]
+    command += ["--vary", "adapter.p=0", "--init-seeds", "1", "--mask-seeds", "2"]
+    return subprocess.Popen(
+        [*command, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "runs" / "c" / "events.jsonl"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+@pytest.mark.ray
+def test_a_comparison_interrupted_goes_on_with_more_seeds_and_does_nothing_twice(
+    fixed: str, tmp_path: Path
+) -> None:
+    process = start(tmp_path, "--data-seeds", "1", "--max-concurrent", "1")
+    pause, patience = threading.Event(), time.monotonic() + 120
+    while sum(event["event"] == "report" for event in events(tmp_path)) < 3:
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        assert time.monotonic() < patience
+        pause.wait(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "python -m study.seeds" in said
+    assert "--resume" in said
+    before = events(tmp_path)
+
+    process = start(tmp_path, "--data-seeds", "2", "--resume")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    after = events(tmp_path)
+    assert after[: len(before)] == before
+    counts = Counter(event["event"] for event in after)
+    assert counts["created"] == counts["ended"] == 2 * 3
+    reports = [(e["trial"], e["report"]) for e in after if e["event"] == "report"]
+    assert len(reports) == len(set(reports)) == 2 * 3 * 2
+
+    folder = tmp_path / "runs" / "c"
+    rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
+    assert [(row["configuration"], row["mask"], row["data"]) for row in rows] == [
+        ("fixed", "2000", "2000"), ("fixed", "2001", "2000"), ("p=0", "", "2000"),
+        ("fixed", "2000", "2001"), ("fixed", "2001", "2001"), ("p=0", "", "2001"),
+    ]  # fmt: skip
+    assert {row["state"] for row in rows} == {"complete"}
+    assert sum(float(row["shared_steps"] or 0) for row in rows) >= 2 * 3
+    for row in rows:
+        outputs = np.load(folder / "outputs" / f"run-{int(row['run']):05d}.npz")
+        assert outputs["test"].shape == (32, 2)
+        assert outputs["kept"].shape == (len(outputs["modules"]), 2)
+    assert list((folder / "prefixes").iterdir()) == []
+    assert (folder / "report.html").stat().st_size > 10_000
