@@ -8,20 +8,26 @@ which "p > 0 is better" is decided; "differ": two-sided ones; at 1 % too. "mean"
 95 % interval holds the truth; "half": the interval's median half-width. "IQM": the same for the
 interquartile mean, by the stratified bootstrap over seeds. For comparison the two-sided false
 alarms of a t-test, and of sign flips of whole (init, data) cells. Last, P(improvement) of one of
-two equal configurations with effects of their own: how often its interval holds 0.5.
+two equal configurations with effects of their own: how often its interval holds 0.5. Then the
+time of an analysis of 999 runs.
 """
 
 # ruff: noqa: T201
 import argparse
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from scipy.stats import ttest_1samp
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "study/analysis/seeds"))
+from made_comparisons import ADALORA, RS, crossed, write, write_outputs
 from simulated_scores import SCENARIOS, SEEDS, simulated
 
+from study.analysis.seeds import analyse, write_analysis
 from study.analysis.seeds.crossed import Layout, estimate
 from study.analysis.seeds.statistics import (
     SeedBootstrap,
@@ -39,13 +45,25 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=499, help="of the simulated distributions")
     parser.add_argument("--missing", type=int, default=0, help="random cells without a score")
     arguments = parser.parse_args()
-    print(f"{arguments.sets} data sets a row: 95 % limits of a 5 % are about")
-    print(f"+- {196 * np.sqrt(0.05 * 0.95 / arguments.sets):.1f} points")
+    error = 196 * np.sqrt(0.05 * 0.95 / arguments.sets)
+    print(f"{arguments.sets} data sets a row: 5.0 is known to +- {error:.1f}")
     names = ("better", "differ", "at 1 %", "mean", "half", "IQM", "t-test", "cells", "P(imp.)")
     print(f"{'':32}" + "".join(f"{name:>9}" for name in names))
     for name, sd in SCENARIOS.items():
         row = _row(np.random.default_rng(0), sd, arguments)
         print(f"{name:32}" + "".join(f"{value:9.2f}" for value in row), flush=True)
+    print(f"\nThe analysis of 999 runs, page and pictures included: {_thousand():.1f} s")
+
+
+def _thousand() -> float:
+    """The processor seconds of 22 configurations of AdaLoRA+RS and one of AdaLoRA."""
+    many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(22)]
+    rows = crossed([*many, ADALORA])
+    with TemporaryDirectory() as folder:
+        write_outputs(write(Path(folder), rows), rows)
+        started = time.process_time()
+        write_analysis(analyse([Path(folder)]))
+        return time.process_time() - started
 
 
 def _row(rng: np.random.Generator, sd: dict[str, float], arguments: argparse.Namespace) -> list:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from study.analysis.seeds.analysis import Analysis, TaskAnalysis
 from study.analysis.seeds.design import FACTORS
 from study.analysis.seeds.disagreement import EVERYTHING
+from study.analysis.seeds.further import POINTS
 from study.analysis.seeds.luck import POOLED, Luck
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.questions import Kind
@@ -228,11 +229,9 @@ def further(task: TaskAnalysis) -> list[str]:
     found = [f"{some(texts)}: {told}." for told, texts in open_questions.items()]
     for one in task.lucks:
         if one.plan and one.estimable and one.configuration in (POOLED, task.leader):
-            told = (
-                "known well enough"
-                if not (one.plan.reason or one.plan.further)
-                else needed(one.plan)
-            )
+            told = needed(one.plan)
+            if not (one.plan.reason or one.plan.further):
+                told = _known(one)
             found.append(f"The mask's share within 15 points, {one.configuration}: {told}.")
     if found:
         found.append("These numbers rest on estimated components, and are as uncertain as they.")
@@ -277,6 +276,20 @@ def _shares(one: Luck) -> list[str]:
         if part.name in FACTORS or part.share >= 0.1:
             found.append(f"{part.name} {percent(part.share)}{limits}")
     return found
+
+
+def _known(one: Luck) -> str:
+    """What to say where the plan asks for no more runs: the interval may still be wider."""
+    mask = one.components["mask"]
+    share, low, high = mask.share, mask.share_low, mask.share_high
+    if share is None or low is None or high is None:
+        return "no further runs are planned, but there is no interval"
+    if max(high - share, share - low) <= POINTS:
+        return "known well enough"
+    return (
+        f"not known yet ({percent(low)} to {percent(high)}), though its estimate alone, "
+        f"{percent(share)}, would ask for no more runs"
+    )
 
 
 def _largest(one: Luck) -> str:

@@ -108,6 +108,7 @@ def test_finalists_are_unbalanced_and_their_luck_cannot_be_told_apart(tmp_path: 
     text = "\n".join(analysis.words)
     assert analysis.metric == "dev_mcc"
     assert "the seeds never change one at a time" in text
+    assert "(the seeds never change one at a time); or " in text
     assert "These scores chose it, so that its mean flatters it" in text
     assert analysis.tasks[0].leader in text
     write_analysis(analysis)
@@ -171,15 +172,15 @@ def test_names_of_the_user_are_escaped(tmp_path: Path) -> None:
 
 
 def test_the_metric_is_test_mcc_where_all_have_it_else_dev_mcc(tmp_path: Path) -> None:
-    rows: list[Row] = [row | {"dev_mcc": 0.5 + 0.01 * row["run"]} for row in crossed([LORA])]
+    rows: list[Row] = [row | {"dev_mcc": 0.5} for row in crossed([LORA, ADALORA], (1, 2, 2))]
+    rows[0]["test_mcc"] = "nan"
     assert analyse([write(tmp_path, rows)]).metric == "test_mcc"
-    rows[0]["test_mcc"] = ""
-    assert analyse([write(tmp_path, rows)]).metric == "dev_mcc"
+    only_first = [row | {"test_mcc": ""} if row["run"] > 3 else row for row in rows]
+    assert analyse([write(tmp_path, only_first)]).metric == "dev_mcc"
     assert analyse([tmp_path], "test_mcc").metric == "test_mcc"
-    for row in rows:
-        del row["dev_mcc"]
+    without = [{name: row[name] for name in row if name != "dev_mcc"} for row in only_first]
     with pytest.raises(InputError, match="name another column with --metric: test_mcc"):
-        analyse([write(tmp_path, rows)])
+        analyse([write(tmp_path, without)])
 
 
 def test_a_metric_without_a_number_is_refused(tmp_path: Path) -> None:
