@@ -4,7 +4,7 @@ Every function answers one question about one task; page.py shows the same sente
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from study.analysis.seeds.analysis import Analysis, TaskAnalysis
 from study.analysis.seeds.design import FACTORS
@@ -26,6 +26,9 @@ from study.analysis.seeds.wording import (
     versus,
 )
 from study.analysis.tables import shown
+
+MOST = 10
+"""How many sentences an answer has at most."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,16 @@ def answers(task: TaskAnalysis) -> list[Answer]:
         Answer("Do the runs answer alike?", disagreement(task)),
         Answer("How many further runs?", further(task)),
     ]
-    return [answer for answer in found if answer.sentences]
+    return [_short(answer) for answer in found if answer.sentences]
+
+
+def _short(answer: Answer) -> Answer:
+    """Leaves sentences on many configurations to the tables."""
+    more = len(answer.sentences) - MOST
+    if more <= 0:
+        return answer
+    left = f"{count(more, 'more sentence')} of this kind would follow: see the tables."
+    return replace(answer, sentences=[*answer.sentences[:MOST], left])
 
 
 def what_was_run(task: TaskAnalysis) -> list[str]:
@@ -146,9 +158,10 @@ def about(task: TaskAnalysis, kind: Kind) -> list[str]:
     pairs = [pair for pair in task.pairs if pair.question.kind == kind]
     found = [verdict(pair) for pair in pairs]
     if kind == "p" and pairs:
-        found.append(
+        found.insert(
+            1,
             '"Better" is decided by a one-sided sign-flip test at 5 %, in which mask, init and '
-            "data seeds are crossed random factors."
+            "data seeds are crossed random factors.",
         )
     return found
 

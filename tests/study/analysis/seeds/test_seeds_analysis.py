@@ -207,3 +207,9 @@ def test_neither_ray_nor_torch_is_needed(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script, str(folder)], check=True, timeout=120)
     assert (folder / "report.html").is_file()
+
+
+def test_sentences_on_many_configurations_are_left_to_the_tables(tmp_path: Path) -> None:
+    many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(13)]
+    text = words(write(tmp_path, crossed(many, (2, 1, 1))))
+    assert "3 more sentences of this kind would follow: see the tables." in text
