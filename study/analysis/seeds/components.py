@@ -7,6 +7,9 @@ design cannot tell apart is not guessed: such a component says where its varianc
 Estimates of the analysis of variance, which REML equals where none of them is negative, are
 unbiased. REML's are cut at zero: on average too high for a component that is near zero, by up to
 what chance makes of it in this design, and hardly biased for one that is far from it.
+
+Effects are taken to be normal. A run that collapsed is not: with one among few, the components say
+little more than that it did.
 """
 
 from dataclasses import dataclass
@@ -119,9 +122,13 @@ def _estimate(design: Design, terms: list[str], rng: np.random.Generator, draws:
     gaps = int(np.prod(shape)) - len(index)
     strata = strata_of(shape, terms)
     scores = design.scores
+    within = scores - model.means.T @ (model.means @ scores / model.means.sum(axis=1))
+    spread = float(np.std(within))
+    if spread <= 1e-12 * np.abs(scores).max():
+        zeros = np.zeros((2, len(terms)))
+        return _Found(terms, zeros[0], zeros, None, "the scores do not vary")
     # A unit variance: rounding and floors are then the same for every metric.
-    spread = float(np.std(scores)) or 1.0
-    scaled = (scores - scores.mean()) / spread
+    scaled = within / spread
     if strata is not None and not gaps:
         grid = np.zeros(shape)
         grid[tuple(index.T)] = scaled
@@ -135,8 +142,6 @@ def _estimate(design: Design, terms: list[str], rng: np.random.Generator, draws:
             return _Found(terms, sigma * spread**2, None, None, why)
         start = np.maximum(strata.weights @ sigma, 1e-6)
         expected = draw_incomplete(strata, incomplete(strata, index, scaled), start, draws, rng)
-    if not sigma.any():
-        return _Found(terms, sigma, np.zeros((2, len(terms))), None, "the scores do not vary")
     limits = component_limits(strata, expected, sigma)
     shares = share_limits(strata, expected, sigma, rng)
     return _Found(terms, sigma * spread**2, limits * spread**2, shares)

@@ -158,21 +158,37 @@ def test_missing_scores_are_drawn_from_their_distribution_given_the_others() -> 
 
 
 def test_a_seed_of_which_every_score_is_missing_changes_no_draw() -> None:
-    terms, rng = ["mask", "init", "residual"], np.random.default_rng(0)
-    small, large = (strata_of((1, masks, 4, 1, 1), terms) for masks in (4, 5))
+    terms, rng = ["mask", "residual"], np.random.default_rng(0)
+    small, large = (strata_of((1, masks, 1, 1, 4), terms) for masks in (4, 5))
     assert small is not None
     assert large is not None
     scores = rng.normal(size=(4, 4)) + rng.normal(size=(4, 1))
     squares = small.mean_squares(scores.reshape(small.shape))
-    index = np.argwhere(np.ones(small.shape))
-    grid = incomplete(large, index, scores.ravel())
-    drawn = draw_incomplete(large, grid, np.ones(3), 60_000, rng)
+    grid = incomplete(large, np.argwhere(np.ones(small.shape)), scores.ravel())
+    drawn = draw_incomplete(large, grid, np.ones(2), 60_000, rng)
     for stratum, df in enumerate(small.df):
-        if small.weights[stratum, terms.index("init")]:
-            continue  # Its mean square grows with the number of mask seeds.
         for level in (0.025, 0.5, 0.975):
             expected = squares[stratum] * df / chi2.ppf(1 - level, df)
-            assert np.quantile(drawn[:, stratum], level) == pytest.approx(expected, rel=0.04)
+            assert np.quantile(drawn[:, stratum], level) == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("without", [(), (8,)])
+def test_mask_seeds_that_change_nothing_have_components_of_zero(without: tuple[int, ...]) -> None:
+    sizes = {"init": 1.0, "data": 1.0, "init:data": 0.5}
+    found = components(made_design(np.random.default_rng(0), sizes=sizes, without=without))
+    for name in ("mask", "mask:init", "mask:data", "residual"):
+        assert found[name].share == pytest.approx(0, abs=1e-6)
+        assert found[name].share_high == pytest.approx(0, abs=1e-3)
+    assert found["init:data"].estimate > 0
+
+
+def test_components_do_not_depend_on_how_far_apart_configurations_are() -> None:
+    design = made_design(np.random.default_rng(0), (2, 3, 3, 3))
+    far = design.score + 1e6 * np.array([cell.configuration == "c1" for cell in design.cells])
+    near, moved = components(design), components(changed(design, far))
+    for one, other in zip(near.components, moved.components, strict=True):
+        assert other.estimate == pytest.approx(one.estimate, rel=1e-4, abs=1e-6)
+        assert other.high == pytest.approx(one.high, rel=1e-4, abs=1e-6)
 
 
 def test_draws_are_as_many_as_asked_for() -> None:
