@@ -210,7 +210,7 @@ def print_coverage(title: str, found: Coverage) -> None:
 def main() -> None:
     """Prints all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--simulations", type=int, default=1000, help="of each scenario")
+    parser.add_argument("--simulations", type=int, default=400, help="of each scenario")
     simulations = parser.parse_args().simulations
     for title, (configurations, truth) in SCENARIOS.items():
         rng = np.random.default_rng(0)
