@@ -149,12 +149,14 @@ def test_what_was_not_trained_is_told_with_every_report_and_after_a_restart(
     first = start(prepared, folders[0], LEADER, 0, key(LEADER))
     assert "metrics/shared_steps" not in first.step()
     result = start(prepared, folders[0], follower, 1, key(follower)).step()
+    assert "metrics/dev_mcc" not in result  # Only the last report evaluates.
     assert result["metrics/shared_steps"] == 2
     assert result["metrics/shared_seconds"] > 0
     restarted = start(prepared, folders[0], follower, 1, key(follower))
     repeated, last = restarted.step(), restarted.step()
     assert repeated["metrics/shared_seconds"] == result["metrics/shared_seconds"]
     assert (last["report"], last["metrics/shared_steps"]) == (2, 2)
+    assert {"metrics/dev_mcc", "metrics/test_mcc"} <= last.keys()
 
 
 def test_a_damaged_beginning_is_set_aside_and_the_run_trains_itself(
