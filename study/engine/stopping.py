@@ -136,10 +136,13 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
 
 
 def verdict(trial: TrialRecord) -> tuple[str, str] | None:
-    """Returns fail or complete, and why, if a trial's newest report ends it whatever ASHA says."""
+    """Returns fail or complete, and why, if a trial's newest report ends it whatever ASHA says.
+
+    A report that leaves the metric out did not look for it.
+    """
     if trial.metrics.get("train_loss") is None:
         return "fail", "diverged: the loss is not finite"
-    if trial.value is None:
+    if trial.metric in trial.metrics and trial.value is None:
         return "fail", f"{trial.metric} is not finite"
     if len(trial.reports) >= trial.reports_planned:
         return "complete", ""

@@ -52,39 +52,31 @@ def assert_same_as_alone(
         assert all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[1].files)
 
 
-@pytest.mark.parametrize("mode", ["zero", "mask"])
 @pytest.mark.parametrize(
-    "follower",
+    ("mode", "mask", "own"),
     [
-        Replicate.of(configuration(), mask=9, init=2, data=3),
-        Replicate.of(configuration("never", "adapter.p=0"), mask=9, init=2, data=3),
-        Replicate.of(configuration("back", "adapter.p_reintroduce=0"), mask=1, init=2, data=3),
-        Replicate.of(
-            configuration("sure", "adapter.final_mask=deterministic"), mask=1, init=2, data=3
-        ),
+        ("zero", 9, ["adapter.p=0.3"]),
+        ("mask", 9, ["adapter.p=0.3"]),
+        ("zero", 9, ["adapter.p=0"]),
+        ("mask", 9, ["adapter.p=0"]),
+        ("zero", 1, ["adapter.p_reintroduce=0", "adapter.final_mask=deterministic"]),
     ],
-    ids=lambda run: run.configuration.label,
 )
 def test_a_run_that_goes_on_from_anothers_beginning_is_the_run_that_trained_alone(
     mode: str,
-    follower: Replicate,
+    mask: int,
+    own: list[str],
     prepared: Prepared,
     folders: tuple[StudyFolder, StudyFolder],
 ) -> None:
+    leader, follower = (
+        configuration("best", *settings, f"adapter.prune_mode={mode}") for settings in ([], own)
+    )
     runs = [
-        Replicate(
-            configuration(run.configuration.label, *_own(run), f"adapter.prune_mode={mode}"),
-            run.mask, run.init, run.data,
-        )
-        for run in (LEADER, follower)
-    ]  # fmt: skip
+        Replicate.of(leader, mask=1, init=2, data=3),
+        Replicate.of(follower, mask=mask, init=2, data=3),
+    ]
     assert_same_as_alone(prepared, folders, runs)
-
-
-def _own(run: Replicate) -> list[str]:
-    values = run.configuration.settings
-    names = ("p", "p_reintroduce", "final_mask")
-    return [f"adapter.{name}={values[name]}" for name in names if name in values]
 
 
 def test_plain_adalora_goes_on_from_the_beginning_of_one_with_random_sampling(
@@ -149,12 +141,14 @@ def test_what_was_not_trained_is_told_with_every_report_and_after_a_restart(
     first = start(prepared, folders[0], LEADER, 0, key(LEADER))
     assert "metrics/shared_steps" not in first.step()
     result = start(prepared, folders[0], follower, 1, key(follower)).step()
+    assert "metrics/dev_mcc" not in result  # Only the last report evaluates.
     assert result["metrics/shared_steps"] == 2
     assert result["metrics/shared_seconds"] > 0
     restarted = start(prepared, folders[0], follower, 1, key(follower))
     repeated, last = restarted.step(), restarted.step()
     assert repeated["metrics/shared_seconds"] == result["metrics/shared_seconds"]
     assert (last["report"], last["metrics/shared_steps"]) == (2, 2)
+    assert {"metrics/dev_mcc", "metrics/test_mcc"} <= last.keys()
 
 
 def test_a_damaged_beginning_is_set_aside_and_the_run_trains_itself(
