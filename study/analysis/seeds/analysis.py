@@ -1,5 +1,6 @@
 """Comparison folders -> Analysis: all numbers that words, tables and pictures are made of."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -79,8 +80,8 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
 
     Args:
         folders: a task each.
-        metric: a column of results.csv; None: test_mcc where every complete run has it, else
-            dev_mcc.
+        metric: a column of results.csv; None: test_mcc where every configuration has it, else
+            dev_mcc (of a race, only the winner is tested).
         seed: of all that is drawn. The same folders and seed give the same numbers.
 
     Raises:
@@ -161,21 +162,24 @@ def _matters(task: TaskAnalysis, pair: Pair) -> bool:
 def _check_once(folders: Sequence[Path]) -> None:
     if not folders:
         raise InputError("at least one comparison folder must be given, but there is none")
-    seen: dict[Path, Path] = {}
-    for folder in folders:
-        if (known := seen.setdefault(folder.absolute(), folder)) is not folder:
-            raise InputError(f"{known}: every folder is a task of its own, but it is given twice")
+    folder, times = Counter(folder.resolve() for folder in folders).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"{folder}: every folder must be another task, but it is given twice")
 
 
 def _preferred(comparisons: Sequence[Comparison]) -> str:
-    complete = [run for c in comparisons for run in c.runs if run.state == "complete"]
+    complete = [
+        [run for run in runs if run.state == "complete"]
+        for comparison in comparisons
+        for runs in comparison.configurations.values()
+    ]
     for name in PREFERRED:
-        if all(name in run.values for run in complete):
+        if all(any(name in run.values for run in runs) for runs in complete if runs):
             return name
-    found = {name: None for run in complete for name in run.values}
+    found = {name: None for runs in complete for run in runs for name in run.values}
     scores = [name for name in found if name.startswith(("dev_", "test_"))]
     raise InputError(
-        f"{comparisons[0].folder}: every complete run must have {' or '.join(PREFERRED)}, but "
+        f"{comparisons[0].folder}: every configuration must have {' or '.join(PREFERRED)}, but "
         f"some have neither; name another column with --metric: {', '.join(scores) or 'none'}"
     )
 

@@ -4,7 +4,7 @@
     y          a score a run, or a paired difference; (n,)
     term       a way in which runs share luck: the same mask seed, the same init and data seed
     group      the runs of a term that share it: those with mask seed 3
-    e_T        estimated effect of a term's groups, by Moebius inversion of group means
+    e_T        estimated effect of a term's groups: what their means say beyond coarser terms
     sigma_T    its variance component, at least 0
     V          variance of the mean: sum over terms of sigma_T times w_T = sum of (group / n)^2
     t          mean / sqrt(V)
@@ -25,11 +25,12 @@ small: three levels cannot show much.
 
 How well this holds, for 5 x 3 x 3 seeds (tests/benchmarks/bench_comparisons.py prints the table):
 where nothing but single runs and (init, data) cells differ by luck, and with a mask effect of mean
-zero besides, 4 to 6 % of tests at 5 % are false alarms and 93 to 96 % of intervals hold the truth.
-With an effect of single init or data seeds on a difference, which three levels hardly show, these
-are up to 9 % (one-sided 7 %) and down to 90 %.
+zero besides, 4 to 7 % of tests at 5 % are false alarms and 93 to 96 % of intervals hold the truth.
+If init or data seeds do something of their own to a difference, which three levels hardly show,
+these are up to 9 % and down to 89 %.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
@@ -64,23 +65,16 @@ class Layout:
         self.n = len(seeds)
         self.terms: list[str] = []
         self.groups: list[Int[np.ndarray, " n"]] = []
+        effects: list[Float[np.ndarray, "n n"]] = []
         for names, columns in _subsets(seeds.shape[1]):
             group = np.unique(seeds[:, columns], axis=0, return_inverse=True)[1].reshape(-1)
-            if group.any() and not any(np.array_equal(group, known) for known in self.groups):
+            effect = _effect(group, [coarse for coarse in self.groups if _refines(group, coarse)])
+            if np.trace(effect) > 0.5:  # Its rank: else coarser terms say all that it does.
                 self.terms.append(names)
                 self.groups.append(group)
-
-    @cached_property
-    def effects(self) -> Float[np.ndarray, "terms n n"]:
-        """Matrices that make of y the estimated effects, repeated for every run of a group."""
-        found: list[np.ndarray] = []
-        for place, group in enumerate(self.groups):
-            matrix = _same(group) / np.bincount(group)[group][:, None] - 1 / self.n
-            for coarser, known in zip(self.groups[:place], found, strict=True):
-                if _refines(group, coarser):
-                    matrix = matrix - known
-            found.append(matrix)
-        return np.stack(found)
+                effects.append(effect)
+        self.effects = np.array(effects)
+        """(terms, n, n): make of y the estimated effects, repeated for every run of a group."""
 
     @cached_property
     def weights(self) -> Float[np.ndarray, " terms"]:
@@ -90,9 +84,8 @@ class Layout:
     @cached_property
     def expected(self) -> Float[np.ndarray, "terms terms"]:
         """Expected sums of squares (rows) where one component (columns) is 1."""
-        squares = self.effects.transpose(0, 2, 1) @ self.effects
         same = np.stack([_same(group) for group in self.groups])
-        found: Float[np.ndarray, "terms terms"] = np.einsum("tij,uij->tu", squares, same)
+        found: Float[np.ndarray, "terms terms"] = np.einsum("tij,uij->tu", self.effects, same)
         return found
 
     @cached_property
@@ -101,10 +94,9 @@ class Layout:
         rows: list[np.ndarray] = []
         starts: list[int] = []
         for matrix in self.effects:
-            values, vectors = np.linalg.eigh(matrix.T @ matrix)
-            kept = values > 1e-9
+            values, vectors = np.linalg.eigh(matrix)  # A projection's are 0 and 1.
             starts.append(sum(len(part) for part in rows))
-            rows.append(np.sqrt(values[kept])[:, None] * vectors[:, kept].T)
+            rows.append(vectors[:, values > 0.5].T)
         return np.concatenate(rows).T, starts
 
     def components(self, y: Float[np.ndarray, "*draws n"]) -> Float[np.ndarray, "*draws terms"]:
@@ -128,7 +120,7 @@ class Layout:
 @lru_cache(maxsize=64)
 def layout_of(seeds: tuple[tuple[int, ...], ...]) -> Layout:
     """Returns the layout of the (mask, init, data) seeds of runs; the same one again if known."""
-    return Layout(np.array(seeds, dtype=int).reshape(len(seeds), -1))
+    return Layout(np.array(seeds, dtype=int).reshape(len(seeds), len(FACTORS)))
 
 
 def estimate(
@@ -150,7 +142,8 @@ def estimate(
         return Estimate(len(y), mean)
     if np.ptp(y) <= 1e-12 * max(1.0, abs(mean)):
         # All alike: nothing is known about luck, but that it changed nothing here.
-        return Estimate(len(y), mean, mean, mean, *((1.0, 1.0) if mean == 0 else (None, None)))
+        p_values = (1.0, 1.0) if mean == 0 else (None, None)
+        return Estimate(len(y), mean, mean, mean, *p_values)
     sigma = layout.components(y)
     error = float(np.sqrt(sigma @ layout.weights))
     if error == 0:
@@ -227,6 +220,17 @@ def _subsets(factors: int) -> list[tuple[str, list[int]]]:
 
 def _same(group: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n n"]:
     found: Float[np.ndarray, "n n"] = (group[:, None] == group).astype(float)
+    return found
+
+
+def _effect(
+    group: Int[np.ndarray, " n"], coarser: Sequence[Int[np.ndarray, " n"]]
+) -> Float[np.ndarray, "n n"]:
+    """Projects scores on what the groups' means say beyond all coarser terms and the mean."""
+    columns = [np.ones((len(group), 1)), *(np.eye(int(c.max()) + 1)[c] for c in coarser)]
+    known = np.concatenate(columns, axis=1)
+    means = _same(group) / np.bincount(group)[group][:, None]
+    found: Float[np.ndarray, "n n"] = means - known @ np.linalg.pinv(known)
     return found
 
 

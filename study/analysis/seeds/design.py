@@ -5,7 +5,7 @@ seed meets every init and data seed. Some cells of a crossed design may lack a s
 run failed or was never made: they are named, and the estimates do without them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -68,7 +68,9 @@ class Design:
     @cached_property
     def crossed(self) -> bool:
         """Whether at least half of the cells of the full crossing have a score."""
-        return 2 * len(self.scored) >= len(self._crossing)
+        masks, init, data = self._seeds
+        whole = sum(len(own) for own in masks.values()) * len(init) * len(data)
+        return 2 * len(self.scored) >= whole
 
     @cached_property
     def missing(self) -> list[Cell]:
@@ -77,7 +79,14 @@ class Design:
         In a crossed design: all cells of the crossing. Otherwise only the runs that were given.
         """
         scored = set(self.scored)
-        wanted = self._crossing if self.crossed else self.cells
+        wanted: Iterable[Cell] = self.cells
+        if self.crossed:
+            masks, init, data = self._seeds
+            wanted = (
+                Cell(label, *seeds)
+                for label, own in masks.items()
+                for seeds in product(own, init, data)
+            )
         return [cell for cell in dict.fromkeys(wanted) if cell not in scored]
 
     def of(self, *labels: str | int) -> "Design":
@@ -92,15 +101,12 @@ class Design:
         return self.of(*touched)
 
     @cached_property
-    def _crossing(self) -> list[Cell]:
+    def _seeds(self) -> tuple[dict[str | int, list[int]], list[int], list[int]]:
+        """The seeds of the full crossing: mask seeds by configuration, init and data seeds."""
         mask, init, data = (sorted({getattr(c, name) for c in self.cells}) for name in FACTORS)
-        own = {cell.configuration: cell.mask == NO_MASK for cell in self.cells}
         masks = [seed for seed in mask if seed != NO_MASK]
-        return [
-            Cell(*seeds)
-            for label, plain in own.items()
-            for seeds in product([label], [NO_MASK] if plain else masks, init, data)
-        ]
+        plain = {cell.configuration: cell.mask == NO_MASK for cell in self.cells}
+        return {name: [NO_MASK] if no else masks for name, no in plain.items()}, init, data
 
 
 def read_design(

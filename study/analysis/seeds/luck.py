@@ -3,14 +3,16 @@
 Components are of the scores on a scale without limits where they come near them (scale.py).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from study.analysis.seeds.components import Components, variance_components
 from study.analysis.seeds.design import NO_MASK, Design, read_design
-from study.analysis.seeds.further import Plan, runs_for_difference, runs_for_share
+from study.analysis.seeds.further import CHANCE, Plan, runs_for_difference, runs_for_share
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.reading import Comparison
 from study.analysis.seeds.scale import Scale, scale_of
@@ -72,10 +74,21 @@ def further_runs(pair: Pair, rng: np.random.Generator) -> Plan | None:
         ["difference"] * len(keys), keys[:, 0], keys[:, 1], keys[:, 2],
         list(pair.differences.values()),
     )  # fmt: skip
-    found = variance_components(design, rng, draws=200)
     half = (high - low) / 2
+    if not design.crossed:
+        return _fresh(design.scores, pair.difference.mean, half)
+    found = variance_components(design, rng, draws=200)
     count = pair.masked if masked.all() else 0
     return runs_for_difference(found, pair.difference.mean, half, count, 2 - count)
+
+
+def _fresh(differences: np.ndarray, mean: float, half: float) -> Plan:
+    """How many runs with three fresh seeds each settle a difference, as `runs_for_difference`."""
+    reason = "the seeds never change one at a time"
+    if not mean or abs(mean) > half:
+        return Plan(reason=reason if not mean else "")
+    narrower = abs(mean) / half / (1 + norm.ppf(CHANCE) / norm.ppf(0.975))
+    return Plan(fresh=math.ceil(len(differences) / narrower**2), reason=reason)
 
 
 def _luck(label: str, design: Design, scale: Scale, rng: np.random.Generator) -> Luck:

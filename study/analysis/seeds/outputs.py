@@ -63,8 +63,8 @@ def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: must be a file of arrays, but cannot be read ({error}); remove it to "

@@ -32,6 +32,8 @@ class Strip:
     bar: Bar
     points: list[tuple[float, int]]
     """(score, place of the seed in `levels`)."""
+    masked: bool
+    """Whether its runs have a seed of the factor that is coloured."""
     collapsed: list[float]
     note: str
 
@@ -42,7 +44,7 @@ class Strips:
 
     factor: str
     levels: list[int]
-    """The mask seeds, or the init seeds where no mask draws; -1 stands for no mask."""
+    """The mask seeds, or the init seeds where no mask draws."""
     rows: list[Strip]
     limits: tuple[float, float] | None
     """Of the axis: of all runs that have not collapsed; None if all have."""
@@ -52,7 +54,8 @@ def strips(task: TaskAnalysis) -> Strips:
     """Returns every configuration's scores by mask seed; by init seed where no mask draws."""
     runs = [run for run in task.comparison.runs if task.metric in run.values]
     place, factor = (0, "mask") if any(run.key[0] != NO_MASK for run in runs) else (1, "init")
-    levels = sorted({run.key[place] for run in runs})
+    levels = sorted({run.key[place] for run in runs} - {NO_MASK})
+    at = {level: n for n, level in enumerate(levels)} | {NO_MASK: 0}
     rows = []
     for summary in [s for s in task.summaries if s.n or s.failed][:SHOWN]:
         own = [r for r in task.comparison.configurations[summary.label] if r in runs]
@@ -62,7 +65,8 @@ def strips(task: TaskAnalysis) -> Strips:
         rows.append(
             Strip(
                 bar=bar,
-                points=[(r.values[task.metric], levels.index(r.key[place])) for r in own],
+                points=[(r.values[task.metric], at[r.key[place]]) for r in own],
+                masked=any(run.key[place] != NO_MASK for run in own),
                 collapsed=_scores(summary.collapsed, task.metric),
                 note="\n".join(f"{number} {what}" for number, what in bad if number),
             )

@@ -31,11 +31,17 @@ def scores(data: Strips, metric: str) -> Figure:
     few = len(data.levels) <= FEW
     right = axes.get_yaxis_transform()
     for row, strip in enumerate(data.rows):
-        for score, level in strip.points:
-            colour = SEEDS[level] if few and data.levels[level] >= 0 else PRUNED
-            # Points of one seed lie on one height, so that rows of a seed can be followed.
-            shift = 0.3 * (level / max(1, len(data.levels) - 1) - 0.5) if few else 0
-            axes.plot(score, row + 0.12 + shift, "o", color=colour, markersize=3.4, alpha=0.75)
+        # Points of one seed lie on one height, so that a seed can be followed.
+        steps = np.linspace(-0.15, 0.15, len(data.levels)) if few else np.zeros(len(data.levels))
+        coloured = few and strip.masked
+        axes.scatter(
+            [score for score, _ in strip.points],
+            [row + 0.12 + steps[level] * coloured for _, level in strip.points],
+            c=[SEEDS[level] if coloured else PRUNED for _, level in strip.points],
+            s=12,
+            alpha=0.75,
+            zorder=3,
+        )
         _interval(axes, strip.bar, row - 0.3, INK)
         axes.text(1.01, row, strip.note, transform=right, fontsize=8, color=FAILED, va="center")
     if data.limits is not None:
@@ -46,20 +52,7 @@ def scores(data: Strips, metric: str) -> Figure:
             place = float(np.clip(score, *axes.get_xlim()))
             axes.plot(place, row + 0.12, "x", color=FAILED, markersize=7, clip_on=False)
     axes.set_xlabel(metric)
-    handles: list[Any] = [
-        Line2D(
-            [], [], marker="o", linestyle="", color=SEEDS[n], markersize=4, label=_seed(data, n)
-        )
-        for n in range(len(data.levels) if few else 0)
-        if data.levels[n] >= 0
-    ]
-    if -1 in data.levels or not few:
-        label = "no mask" if few else "a run"
-        handles.append(Line2D([], [], marker="o", linestyle="", color=PRUNED, label=label))
-    if any(strip.collapsed for strip in data.rows):
-        handles.append(Line2D([], [], marker="x", linestyle="", color=FAILED, label="collapsed"))
-    handles.append(Line2D([], [], marker="D", color=INK, markersize=4, label="mean, 95 %"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8)
+    _legend_of_seeds(figure, data)
     return figure
 
 
@@ -196,6 +189,21 @@ def critical_difference(ranking: TaskRanking) -> Figure:
     return figure
 
 
+def _legend_of_seeds(figure: Figure, data: Strips) -> None:
+    few = len(data.levels) <= FEW
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 4}
+    handles = [
+        Line2D([], [], color=SEEDS[place], label=f"{data.factor} {level}", **dot)
+        for place, level in enumerate(data.levels if few else [])
+    ]
+    if not few or not all(strip.masked for strip in data.rows):
+        handles.append(Line2D([], [], color=PRUNED, label="no mask" if few else "a run", **dot))
+    if any(strip.collapsed for strip in data.rows):
+        handles.append(Line2D([], [], marker="x", linestyle="", color=FAILED, label="collapsed"))
+    handles.append(Line2D([], [], marker="D", color=INK, markersize=4, label="mean, 95 %"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8)
+
+
 def _rows(bars: Sequence[Bar], extra: float = 0.5) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, extra + LINE * len(bars) + 0.3), layout="constrained")
     axes = figure.subplots()
@@ -215,10 +223,6 @@ def _interval(axes: Axes, bar: Bar, row: float, colour: str) -> None:
     if bar.low is not None and bar.high is not None:
         axes.plot([bar.low, bar.high], [row, row], color=colour, linewidth=1.6, zorder=4)
     axes.plot(bar.value, row, "D", color=colour, markersize=4.2, zorder=5)
-
-
-def _seed(data: Strips, level: int) -> str:
-    return f"{data.factor} {data.levels[level]}"
 
 
 def _short(name: str) -> str:

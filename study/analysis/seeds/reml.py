@@ -90,6 +90,6 @@ def _climb(evaluate: Evaluate, size: float, terms: int) -> np.ndarray:
 def _non_negative(F: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Returns the x >= 0 that minimises x'Fx / 2 - q'x; F (t, t) is positive definite."""
     scale = 1 / np.sqrt(np.diag(F))
-    factor = np.linalg.cholesky(F * np.outer(scale, scale))
-    found: np.ndarray = scale * nnls(factor.T, np.linalg.solve(factor, q * scale))[0]
+    factor = np.linalg.cholesky(F * np.outer(scale, scale) + 1e-10 * np.eye(len(F)))
+    found: np.ndarray = scale * nnls(factor.T, np.linalg.solve(factor, q * scale), maxiter=1000)[0]
     return found

@@ -7,13 +7,11 @@ between runs with the same init seed; the pattern of ranks can be compared betwe
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import hypergeom
 
 from study.analysis.allocation import MATRICES, place_of
 from study.analysis.seeds.design import FACTORS, NO_MASK
@@ -109,14 +107,13 @@ def pairs_differing_in(keys: Iterable[Key], factor: str) -> list[tuple[Key, Key]
 
 def _overlap(label: str, factor: str, kept: Kept, pairs: list[tuple[Key, Key]]) -> Overlap:
     measured, chance, ranks = [], [], []
-    expected = cache(_expected_overlap)
     for one, other in pairs:
         a, b = kept[one], kept[other]
         either = int((a | b).sum())
         both = int((a & b).sum())
         measured.append(both / either if either else 1.0)
-        chance.append(expected(int(a.sum()), int(b.sum()), a.size))
-        ranks.append(_overlap_by_ranks(a, b))
+        chance.append(_expected(int(a.sum()), int(b.sum()), a.size))
+        ranks.append(_expected(a.sum(axis=1), b.sum(axis=1), a.shape[1]))
     return Overlap(
         label, factor, len(pairs),
         float(np.mean(measured)), min(measured), max(measured),
@@ -124,22 +121,10 @@ def _overlap(label: str, factor: str, kept: Kept, pairs: list[tuple[Key, Key]]) 
     )  # fmt: skip
 
 
-def _expected_overlap(first: int, second: int, among: int) -> float:
-    """Jaccard's overlap of two random subsets of these sizes, on average (hypergeometric)."""
-    if first + second == 0:
-        return 1.0
-    both = np.arange(max(0, first + second - among), min(first, second) + 1)
-    weights = hypergeom.pmf(both, among, first, second)
-    return float(weights @ (both / (first + second - both)))
-
-
-def _overlap_by_ranks(
-    a: Bool[np.ndarray, "matrices b0"], b: Bool[np.ndarray, "matrices b0"]
-) -> float:
-    """The same within every matrix: expected common triplets over expected union."""
-    first, second = a.sum(axis=1), b.sum(axis=1)
-    both = float((first * second).sum()) / a.shape[1]
-    either = float((first + second).sum()) - both
+def _expected(first: Any, second: Any, among: int) -> float:
+    """The overlap of random choices of these sizes: expected common over expected union."""
+    both = float(np.sum(first * second)) / among
+    either = float(np.sum(first + second)) - both
     return both / either if either else 1.0
 
 

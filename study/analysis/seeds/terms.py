@@ -88,20 +88,23 @@ def incidence(design: Design) -> Incidence:
     return Incidence(codes, columns)
 
 
-def estimable(model: Incidence) -> tuple[list[str], dict[str, list[str]]]:
+def estimable(design: Design) -> tuple[list[str], dict[str, list[str]]]:
     """Returns the terms whose variances the scores can tell apart, and what hides the others.
 
     A hidden term comes with the terms in which its variance is counted; without any, its effect
     is the same in all scores of a configuration and is not seen at all.
     """
+    names = term_names(design)
+    if not design.scored:
+        return [], {name: [] for name in names}
+    model = incidence(design)
     likeness = likeness_of(model, _centring(model))
-    names = list(model.codes)
     kept: list[str] = []
     hidden: dict[str, list[str]] = {}
-    for name in [name for name in _ORDER if name in model.codes]:
+    for name in [name for name in _ORDER if name in names]:
         here, others = names.index(name), [names.index(other) for other in kept]
         size = likeness[here, here]
-        if size < _TOLERANCE * len(model.columns[CONFIGURATION]):
+        if size < _TOLERANCE * len(design.scored):
             hidden[name] = []
             continue
         shares = np.linalg.lstsq(likeness[np.ix_(others, others)], likeness[others, here])[0]
@@ -110,17 +113,17 @@ def estimable(model: Incidence) -> tuple[list[str], dict[str, list[str]]]:
         else:
             seen = zip(kept, shares, strict=True)
             hidden[name] = [other for other, share in seen if abs(share) > 1e-6]
-    return [name for name in model.codes if name in kept], hidden
+    return [name for name in names if name in kept], hidden
 
 
 def likeness_of(model: Incidence, projector: np.ndarray) -> np.ndarray:
     """Returns tr(P V_s P V_t) for all terms s and t, where V_t = Z_t Z_t' and P is (n, n)."""
     matrices = list(model.matrices.values())
-    sides = [matrix @ projector for matrix in matrices]
+    sides = [np.ascontiguousarray((matrix @ projector).T) for matrix in matrices]
     found = np.zeros((len(matrices), len(matrices)))
     for row, side in enumerate(sides):
         for column, matrix in enumerate(matrices[: row + 1]):
-            found[row, column] = found[column, row] = np.square(matrix @ side.T).sum()
+            found[row, column] = found[column, row] = np.square(matrix @ side).sum()
     return found
 
 

@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.seeds.analysis import Analysis, TaskAnalysis
-from study.analysis.seeds.crossed import Estimate
 from study.analysis.seeds.design import FACTORS
 from study.analysis.seeds.disagreement import EVERYTHING
-from study.analysis.seeds.further import Plan
+from study.analysis.seeds.further import POINTS
 from study.analysis.seeds.luck import POOLED, Luck
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.questions import Kind
 from study.analysis.seeds.reading import STATES, Key, lower_is_better
 from study.analysis.seeds.summary import Summary
+from study.analysis.seeds.wording import (
+    count,
+    interval,
+    listed,
+    needed,
+    percent,
+    some,
+    verdict,
+    versus,
+)
 from study.analysis.tables import shown
-
-NAMED = 4
-"""How many of a kind are named before "and so many more"."""
 
 
 @dataclass(frozen=True)
@@ -67,31 +73,31 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
     counts = [(state, sum(run.state == state for run in runs)) for state in STATES]
     states = ", ".join(f"{number} {state}" for state, number in counts if number)
     seeds = [sorted({run.key[n] for run in runs if run.key[n] >= 0}) for n in range(3)]
-    many = ", ".join(_count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
-    kinds = _count(len(task.summaries), "configuration")
-    found = [f"{_count(len(runs), 'run')} of {kinds} with {many}: {states}."]
+    many = ", ".join(count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
+    kinds = count(len(task.summaries), "configuration")
+    found = [f"{count(len(runs), 'run')} of {kinds} with {many}: {states}."]
     if failures := [run for run in runs if run.state == "failed"]:
         named = [
             f"{r.configuration} ({r.name}): {r.reason or 'no reason known'}" for r in failures
         ]
-        found.append(f"Failed, and counted as such everywhere: {_some(named)}.")
+        found.append(f"Failed, and counted as such everywhere: {some(named)}.")
     scoreless = [r for r in runs if r.state == "complete" and task.metric not in r.values]
     if scoreless:
         named = [f"{run.configuration} ({run.name})" for run in scoreless]
         found.append(
-            f"Complete without a number in {task.metric}, counted as failed: {_some(named)}."
+            f"Complete without a number in {task.metric}, counted as failed: {some(named)}."
         )
     collapsed = [(s.label, run) for s in task.summaries for run in s.collapsed]
     if collapsed:
         named = [f"{label} ({run.name})" for label, run in collapsed]
         found.append(
-            f"Collapsed, and in every mean: {_some(named)}. These answer one class, or have an "
+            f"Collapsed, and in every mean: {some(named)}. These answer one class, or have an "
             "MCC that guessing could have."
         )
     if pending := [f"{r.configuration} ({r.name})" for r in runs if r.state in STATES[:2]]:
-        found.append(f"Still to end, so all that follows is for now: {_some(pending)}.")
+        found.append(f"Still to end, so all that follows is for now: {some(pending)}.")
     if absent := _absent(task):
-        found.append(f"Cells of the crossed design without any run: {_some(absent)}.")
+        found.append(f"Cells of the crossed design without any run: {some(absent)}.")
     for factor, known in zip(FACTORS, seeds, strict=True):
         if len(known) == 1:
             found.append(
@@ -115,9 +121,9 @@ def winner(task: TaskAnalysis) -> list[str]:
     pairs = [pair for pair in task.pairs if pair.differences and pair.has(task.leader)]
     if not pairs:
         return found
-    for_it = [_versus(p, task.leader) for p in pairs if p.winner == task.leader]
-    against = [_versus(p, task.leader) for p in pairs if p.winner not in (task.leader, None)]
-    undecided = [_versus(p, task.leader) for p in pairs if p.winner is None]
+    for_it = [versus(p, task.leader) for p in pairs if p.winner == task.leader]
+    against = [versus(p, task.leader) for p in pairs if p.winner not in (task.leader, None)]
+    undecided = [versus(p, task.leader) for p in pairs if p.winner is None]
     best, cells = _best_at(task, pairs)
     if cells and len(pairs) > 1:
         found.append(
@@ -125,20 +131,20 @@ def winner(task: TaskAnalysis) -> list[str]:
             f"seeds; by chance alone at one in {len(pairs) + 1}."
         )
     if against:
-        found.append(f"No: better than it is {_some(against)}.")
+        found.append(f"No: better than it is {some(against)}.")
     elif undecided:
-        found.append(f"Undecided: another set of seeds may put first {_some(undecided)}.")
+        found.append(f"Undecided: another set of seeds may put first {some(undecided)}.")
     else:
         found.append("Yes: no other configuration keeps up with it on equal seeds.")
     if for_it and (against or undecided):
-        found.append(f"It is better than {_some(for_it)}.")
+        found.append(f"It is better than {some(for_it)}.")
     return found
 
 
 def about(task: TaskAnalysis, kind: Kind) -> list[str]:
     """Answers each question of a kind with difference, interval and corrected p-value."""
     pairs = [pair for pair in task.pairs if pair.question.kind == kind]
-    found = [_verdict(pair) for pair in pairs]
+    found = [verdict(pair) for pair in pairs]
     if kind == "p" and pairs:
         found.append(
             '"Better" is decided by a one-sided sign-flip test at 5 %, in which mask, init and '
@@ -160,7 +166,7 @@ def luck(task: TaskAnalysis) -> list[str]:
             )
             continue
         scale = "" if one.scale.name == "raw" else f" on the scale of {one.scale.name}"
-        found.append(f"{who}{scale}: {_listed(_shares(one), 'and')} of the variance.")
+        found.append(f"{who}{scale}: {listed(_shares(one), 'and')} of the variance.")
         found.append(_largest(one))
         found += [
             f"{name} cannot be estimated: {one.components[name].reason}."
@@ -174,9 +180,9 @@ def ranks(task: TaskAnalysis) -> list[str]:
     """Compares the overlap of kept triplets with chance, and names what varies most."""
     found = [
         f"{o.configuration}: runs that differ in the {o.differ_in} seed alone share "
-        f"{_percent(o.mean)} of the triplets that either keeps ({_percent(o.low)} to "
-        f"{_percent(o.high)} over {_count(o.pairs, 'pair')}); chance would make it "
-        f"{_percent(o.by_chance)}, and equal ranks of every matrix alone {_percent(o.by_ranks)}."
+        f"{percent(o.mean)} of the triplets that either keeps ({percent(o.low)} to "
+        f"{percent(o.high)} over {count(o.pairs, 'pair')}); chance would make it "
+        f"{percent(o.by_chance)}, and equal ranks of every matrix alone {percent(o.by_ranks)}."
         for o in task.overlaps
     ]
     for pattern in task.patterns:
@@ -198,18 +204,18 @@ def disagreement(task: TaskAnalysis) -> list[str]:
     found = []
     for label in dict.fromkeys(d.configuration for d in task.disagreements):
         own = {d.differ_in: d for d in task.disagreements if d.configuration == label}
-        parts = [f"{name} {_percent(d.mean)}" for name, d in own.items() if name != EVERYTHING]
+        parts = [f"{name} {percent(d.mean)}" for name, d in own.items() if name != EVERYTHING]
         whole = own.get(EVERYTHING)
         text = f"{label}: the predicted class changes for "
         if parts:
-            text += f"{_listed(parts, 'and')} of the examples when only that seed changes"
+            text += f"{listed(parts, 'and')} of the examples when only that seed changes"
         if whole is not None:
             text += ", and for " if parts else ""
-            text += f"{_percent(whole.mean)} when all do"
+            text += f"{percent(whole.mean)} when all do"
             if whole.least is not None and whole.independent is not None:
                 text += (
-                    f"; the scores would allow as little as {_percent(whole.least)}, and "
-                    f"independent errors would make it {_percent(whole.independent)}"
+                    f"; the scores would allow as little as {percent(whole.least)}, and "
+                    f"independent errors would make it {percent(whole.independent)}"
                 )
         found.append(text + ".")
     return found
@@ -219,26 +225,17 @@ def further(task: TaskAnalysis) -> list[str]:
     """Names what would settle each open question, and the mask's share of the luck."""
     open_questions: dict[str, list[str]] = {}
     for text, plan in task.plans.items():
-        open_questions.setdefault(_needed(plan), []).append(text)
-    found = [f"{_some(texts)}: {told}." for told, texts in open_questions.items()]
+        open_questions.setdefault(needed(plan), []).append(text)
+    found = [f"{some(texts)}: {told}." for told, texts in open_questions.items()]
     for one in task.lucks:
         if one.plan and one.estimable and one.configuration in (POOLED, task.leader):
-            told = (
-                "known well enough"
-                if not (one.plan.reason or one.plan.further)
-                else _needed(one.plan)
-            )
+            told = needed(one.plan)
+            if not (one.plan.reason or one.plan.further):
+                told = _known(one)
             found.append(f"The mask's share within 15 points, {one.configuration}: {told}.")
     if found:
         found.append("These numbers rest on estimated components, and are as uncertain as they.")
     return found
-
-
-def interval(found: Estimate) -> str:
-    """Returns `0.5712 (95 % interval 0.5601 to 0.5823)`."""
-    if found.low is None or found.high is None:
-        return f"{shown(found.mean)} (no interval from {_count(found.n, 'run')})"
-    return f"{shown(found.mean)} (95 % interval {shown(found.low)} to {shown(found.high)})"
 
 
 def _spread(leader: Summary, task: TaskAnalysis) -> str:
@@ -251,7 +248,7 @@ def _spread(leader: Summary, task: TaskAnalysis) -> str:
     fate = " as it failed" if run is not None and task.metric not in run.values else ""
     return (
         f"{leader.label}: mean {task.metric} {interval(leader.mean)} over "
-        f"{_count(leader.n, 'finished run')}{failed}{sd}; the best seed gives {shown(best)}, the "
+        f"{count(leader.n, 'finished run')}{failed}{sd}; the best seed gives {shown(best)}, the "
         f"worst{which} {shown(leader.worst)}{fate}."
     )
 
@@ -268,73 +265,6 @@ def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> tuple[int, int]:
     return sum(map(all, common)), len(common)
 
 
-def _verdict(pair: Pair) -> str:
-    question, found = pair.question, pair.difference
-    head = question.text
-    if not pair.differences:
-        return f"{head}: there are no finished runs on equal seeds yet."
-    wins, of = pair.wins
-    numbers = f"difference {_signed(found)}, {_p(pair)}; "
-    numbers += f"{pair.best} is ahead on {wins} of {of} equal seeds"
-    if pair.improvement is not None:
-        numbers += f", P(improvement) {_probability(pair)}"
-    if pair.dropped:
-        numbers += f" ({_count(pair.dropped, 'pair')} with a failed run left out)"
-    if pair.winner is None:
-        answer = "undecided"
-    elif question.directed:
-        answer = f"{'yes' if pair.better else 'no'}, {pair.winner} is better"
-    else:
-        answer = f"{pair.winner} is better"
-    return f"{head}: {answer}; {numbers}."
-
-
-def _versus(pair: Pair, leader: str) -> str:
-    """The other configuration, and what the leader's score is above its."""
-    other = pair.question.b if leader == pair.question.a else pair.question.a
-    return f"{other} ({_signed(pair.seen_from(leader))}, {_p(pair)})"
-
-
-def _signed(found: Estimate) -> str:
-    if found.low is None or found.high is None:
-        return f"{found.mean:+.4f}, no interval"
-    return f"{found.mean:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
-
-
-def _p(pair: Pair) -> str:
-    if pair.p_value is None or pair.p_corrected is None:
-        return "no p-value"
-    p, corrected, kind = pair.p_value, pair.p_corrected, "p"
-    if pair.question.directed and pair.better:
-        kind = "one-sided p"
-    elif pair.question.directed:
-        p, corrected = pair.difference.p_value or p, pair.p_corrected_two_sided or corrected
-    more = "" if corrected == p else f", corrected {corrected:.2g}"
-    return f"{kind} = {p:.2g}{more}"
-
-
-def _probability(pair: Pair) -> str:
-    if pair.improvement_limits is None:
-        return f"{pair.improvement:.2f}"
-    low, high = pair.improvement_limits
-    return f"{pair.improvement:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _needed(plan: Plan) -> str:
-    if plan.reason:
-        told = f"no crossed design can be named ({plan.reason})"
-    elif plan.further:
-        told = (
-            f"about {plan.further} further runs, {plan.mask} x {plan.init} x {plan.data} mask, "
-            "init and data seeds in all"
-        )
-    else:
-        told = "the interval excludes zero, but the p-value is not below 5 % (after correction)"
-    if plan.fresh:
-        told += f"; or {plan.fresh} runs of each that share no seed with one another"
-    return told
-
-
 def _shares(one: Luck) -> list[str]:
     found = []
     for part in one.components.components:
@@ -342,10 +272,24 @@ def _shares(one: Luck) -> list[str]:
             continue
         limits = ""
         if part.share_low is not None and part.share_high is not None:
-            limits = f" ({_percent(part.share_low)} to {_percent(part.share_high)})"
+            limits = f" ({percent(part.share_low)} to {percent(part.share_high)})"
         if part.name in FACTORS or part.share >= 0.1:
-            found.append(f"{part.name} {_percent(part.share)}{limits}")
+            found.append(f"{part.name} {percent(part.share)}{limits}")
     return found
+
+
+def _known(one: Luck) -> str:
+    """What to say where the plan asks for no more runs: the interval may still be wider."""
+    mask = one.components["mask"]
+    share, low, high = mask.share, mask.share_low, mask.share_high
+    if share is None or low is None or high is None:
+        return "no further runs are planned, but there is no interval"
+    if max(high - share, share - low) <= POINTS:
+        return "known well enough"
+    return (
+        f"not known yet ({percent(low)} to {percent(high)}), though its estimate alone, "
+        f"{percent(share)}, would ask for no more runs"
+    )
 
 
 def _largest(one: Luck) -> str:
@@ -365,21 +309,3 @@ def _absent(task: TaskAnalysis) -> list[str]:
     found = {cell for one in task.lucks if one.estimable for cell in one.components.missing}
     there = {(run.configuration, *run.key) for run in task.comparison.runs}
     return sorted(str(cell) for cell in found if tuple(cell) not in there)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return "; ".join(names[:NAMED]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _listed(names: Sequence[str], word: str = "and") -> str:
-    *first, last = names
-    return f"{', '.join(first)} {word} {last}" if first else last

@@ -1,0 +1,118 @@
+"""results.csv of a comparison folder, good and bad."""
+
+from pathlib import Path
+
+import pytest
+from made_comparisons import RS, Row, crossed, failed, finalists, planned, write
+
+from study.analysis.seeds.reading import lower_is_better, read_comparison
+from study.errors import InputError
+
+
+def refusal(folder: Path, metric: str | None = None) -> str:
+    with pytest.raises(InputError) as caught:
+        read_comparison(folder, metric)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_row_becomes_a_run(tmp_path: Path) -> None:
+    rows = crossed()
+    found = read_comparison(write(tmp_path, [rows[0], failed(rows[1]), planned(rows[45])]))
+    first, bad, last = found.runs
+    assert (first.number, first.configuration, first.method) == (0, "adalora_rs", "adalora_rs")
+    assert (first.key, first.state, first.settings["p"]) == ((0, 0, 0), "complete", "0.1")
+    assert first.values["test_mcc"] == rows[0]["test_mcc"]
+    assert (bad.state, bad.values, bad.reason[:8]) == ("failed", {}, "diverged")
+    assert (last.number, last.key, last.name) == (None, (-1, 0, 0), "init 0, data 0")
+    assert found.warnings == []
+
+
+def test_configurations_come_in_the_order_of_the_file(tmp_path: Path) -> None:
+    found = read_comparison(write(tmp_path, crossed()))
+    assert list(found.configurations) == ["adalora_rs", "adalora", "lora", "fmft"]
+    assert [len(runs) for runs in found.configurations.values()] == [45, 9, 9, 9]
+
+
+def test_a_task_is_called_like_its_folder_and_finalists_like_their_study(tmp_path: Path) -> None:
+    assert read_comparison(write(tmp_path / "tata", crossed())).name == "tata"
+    found = read_comparison(write(tmp_path / "study" / "finalists", finalists()))
+    assert (found.name, found.fixed_before) == ("study/finalists", False)
+
+
+def test_unknown_columns_are_named_and_not_used(tmp_path: Path) -> None:
+    rows = [row | {"mood": "fine"} for row in crossed()]
+    path = write(tmp_path, rows) / "results.csv"
+    head, _, rest = path.read_text().partition("\n")
+    names = head.split(",")
+    # Between `reason` and `reports` stand settings, known or not; behind them it is strange.
+    order = [n for n in names if n != "mood"] + ["mood"]
+    lines = [line.split(",") for line in rest.splitlines()]
+    table = [[line[names.index(name)] for name in order] for line in lines]
+    path.write_text("\n".join([",".join(order), *(",".join(line) for line in table)]))
+    found = read_comparison(tmp_path)
+    (warning,) = found.warnings
+    assert "the columns mood" in warning
+    assert "mood" not in found.runs[0].settings
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
+    assert "must hold results.csv" in refusal(tmp_path)
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("run,configuration,method,init,state\n")
+    assert "but lacks mask, data; write it with study.seeds" in refusal(tmp_path)
+
+
+def test_the_results_of_a_benchmark_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("backbone,task,method,seed,state,test_mcc\n")
+    assert "study.report reads it" in refusal(tmp_path)
+
+
+def test_a_metric_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    assert "'test_auc' is not there; there are test_mcc" in refusal(
+        write(tmp_path, crossed()), "test_auc"
+    )
+
+
+def test_results_without_a_complete_run_are_refused(tmp_path: Path) -> None:
+    rows = [failed(crossed()[0]), planned(crossed()[1])]
+    assert "at least one run must be complete, but there are 1 planned, 1 failed" in refusal(
+        write(tmp_path, rows)
+    )
+
+
+def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    rows = crossed()
+    message = refusal(write(tmp_path, [*rows, rows[7] | {"run": 99}]))
+    assert "adalora_rs with mask 0, init 2, data 1 stands in 2" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"state": "done"}, "state must be one of planned, running, complete, failed"),
+        ({"configuration": ""}, "configuration must not be empty"),
+        ({"init": ""}, "init must be a seed, but is empty"),
+        ({"mask": "-3"}, "mask must be a whole number from 0 or empty, but is '-3'"),
+        ({"run": ""}, "run must be the number of a run that ended"),
+        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but is 'good'"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said: str) -> None:
+    good = crossed([RS])
+    message = refusal(write(tmp_path, [good[0], good[1] | change]))
+    assert "results.csv:3: " in message
+    assert said in message
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_bytes(b"\xff\xfe\x00\x01")
+    assert "must be a readable csv file" in refusal(tmp_path)
+
+
+def test_losses_times_and_sizes_are_better_when_small() -> None:
+    assert lower_is_better("test_loss")
+    assert lower_is_better("train_seconds")
+    assert not lower_is_better("dev_mcc")
