@@ -59,18 +59,20 @@ def opponent(path_or_name: str, first: StudySpec, overrides: Sequence[str] = ())
         else:
             adapter[leaf] = given
     values: dict[str, Any] = first.model_dump() | {"adapter": adapter}
+    untuned = []
     for leaf in OPTIMIZER:
-        given = getattr(theirs.training, leaf)
+        given, mine = getattr(theirs.training, leaf), values["training"][leaf]
         if _is_said(theirs.training, leaf):
             values["training"][leaf] = given
         elif isinstance(given, Domain):
-            mine = values["training"][leaf]
-            values["training"][leaf] = _nearest(given, mine)
-            if values["training"][leaf] != mine:
-                notes.append(
-                    f"{leaf} {values['training'][leaf]:g} is the nearest to {mine:g} that it "
-                    "searches; a study of its own (its best.yaml) would say better"
-                )
+            values["training"][leaf] = nearest = _nearest(given, mine)
+            why = "" if nearest == mine else f" (the nearest to {mine:g} that it searches)"
+            untuned.append(f"{leaf} {'none' if nearest is None else f'{nearest:g}'}{why}")
+    if untuned:
+        notes.append(
+            f"not tuned for it: {', '.join(untuned)}; the best.yaml of a study of its own, given "
+            "in its place, would be fairer"
+        )
     try:
         return Opponent(StudySpec.model_validate(values), tuple(notes))
     except ValidationError as error:

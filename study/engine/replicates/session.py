@@ -1,6 +1,6 @@
 """One run of the driver over a comparison: from the checked input to results.csv."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -86,7 +86,13 @@ def _summary(ledger: Ledger, runs: Sequence[Replicate], gave_up: str) -> list[st
         *([f"the comparison could not finish: {gave_up}"] if gave_up else []),
         f"runs       {states.count('complete')} complete, {states.count('failed')} failed, "
         f"{left} left of {len(runs)}",
-        f"shared     {saved['steps']:,.0f} steps ({saved['seconds']:,.0f} s of training) were not "
-        "trained again: runs that differ in their mask alone share their beginning",
+        *([_shared(saved)] if saved["steps"] else []),
         f"folder     {ledger.folder.path}",
     ]
+
+
+def _shared(saved: Mapping[str, float]) -> str:
+    return (
+        f"shared     {saved['steps']:,.0f} steps ({saved['seconds']:,.0f} s of training) were not "
+        "trained again: runs that differ in their mask alone share their beginning"
+    )

@@ -35,14 +35,14 @@ def test_adalora_has_the_first_configurations_values_of_what_it_searches_or_leav
     assert {name: theirs[name] for name in same} == {name: mine[name] for name in same}
     assert theirs["alpha"] == 32  # Which its file gives.
     assert made.spec.training == first.training
-    assert made.notes == ()
+    assert made.notes[0].startswith("not tuned for it: lr 0.006; the best.yaml of a study of its")
 
 
 def test_loras_rank_is_the_first_configurations_b0(first: StudySpec) -> None:
     made = opponent("lora", first)
     assert isinstance(made.spec.adapter, LoraSpec)
     assert made.spec.adapter.rank == 10
-    assert made.notes == ("rank 10 is b0 of the first configuration",)
+    assert made.notes[0] == "rank 10 is b0 of the first configuration"
 
 
 def test_a_learning_rate_outside_of_what_a_method_searches_is_the_nearest_inside(
@@ -51,7 +51,7 @@ def test_a_learning_rate_outside_of_what_a_method_searches_is_the_nearest_inside
     made = opponent("fmft", first)
     assert made.spec.training.lr == 1e-3
     assert made.spec.training.steps == 50
-    assert "lr 0.001 is the nearest to 0.006 that it searches" in made.notes[0]
+    assert "lr 0.001 (the nearest to 0.006 that it searches), weight_decay" in made.notes[0]
 
 
 def test_what_a_file_fixes_is_its_own_but_not_how_long_it_trains(
@@ -68,6 +68,7 @@ def test_what_a_file_fixes_is_its_own_but_not_how_long_it_trains(
     assert made.spec.adapter.alpha == 16  # type: ignore[union-attr]
     assert made.spec.training == first.training.model_copy(update={"lr": 1e-4})
     assert (made.spec.task, made.spec.backbone) == (first.task, first.backbone)
+    assert made.notes == ()
 
 
 def test_overrides_reach_the_settings_that_a_method_has(first: StudySpec) -> None:
