@@ -13,7 +13,8 @@ from study.analysis.seeds.further import POINTS
 from study.analysis.seeds.luck import POOLED, Luck
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.questions import Kind
-from study.analysis.seeds.reading import STATES, Key, lower_is_better
+from study.analysis.seeds.reading import Key, lower_is_better
+from study.analysis.seeds.run_words import what_was_run
 from study.analysis.seeds.summary import Summary
 from study.analysis.seeds.wording import (
     count,
@@ -77,46 +78,6 @@ def _short(answer: Answer) -> Answer:
         return answer
     left = f"{count(more, 'more sentence')} of this kind would follow: see the tables."
     return replace(answer, sentences=[*answer.sentences[:MOST], left])
-
-
-def what_was_run(task: TaskAnalysis) -> list[str]:
-    """Counts the runs by state, and names what failed, collapsed or is missing."""
-    runs = task.comparison.runs
-    counts = [(state, sum(run.state == state for run in runs)) for state in STATES]
-    states = ", ".join(f"{number} {state}" for state, number in counts if number)
-    seeds = [sorted({run.key[n] for run in runs if run.key[n] >= 0}) for n in range(3)]
-    many = ", ".join(count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
-    kinds = count(len(task.summaries), "configuration")
-    found = [f"{count(len(runs), 'run')} of {kinds} with {many}: {states}."]
-    if failures := [run for run in runs if run.state == "failed"]:
-        named = [
-            f"{r.configuration} ({r.name}): {r.reason or 'no reason known'}" for r in failures
-        ]
-        found.append(f"Failed, and counted as such everywhere: {some(named)}.")
-    scoreless = [r for r in runs if r.state == "complete" and task.metric not in r.values]
-    if scoreless:
-        named = [f"{run.configuration} ({run.name})" for run in scoreless]
-        found.append(
-            f"Complete without a number in {task.metric}, counted as failed: {some(named)}."
-        )
-    collapsed = [(s.label, run) for s in task.summaries for run in s.collapsed]
-    if collapsed:
-        named = [f"{label} ({run.name})" for label, run in collapsed]
-        found.append(
-            f"Collapsed, and in every mean: {some(named)}. These answer one class, or have an "
-            "MCC that guessing could have."
-        )
-    if pending := [f"{r.configuration} ({r.name})" for r in runs if r.state in STATES[:2]]:
-        found.append(f"Still to end, so all that follows is for now: {some(pending)}.")
-    if absent := _absent(task):
-        found.append(f"Cells of the crossed design without any run: {some(absent)}.")
-    for factor, known in zip(FACTORS, seeds, strict=True):
-        if len(known) == 1:
-            found.append(
-                f"There is a single {factor} seed: what another would change is unknown, and no "
-                "interval or p-value here allows for it."
-            )
-    return found
 
 
 def winner(task: TaskAnalysis) -> list[str]:
@@ -315,10 +276,3 @@ def _largest(one: Luck) -> str:
     if best.share_low > max(high or 0 for high in others):
         return f"The {best.name} seed matters most: its interval lies above those of the others."
     return "Which source matters most is undecided: the intervals overlap."
-
-
-def _absent(task: TaskAnalysis) -> list[str]:
-    """Cells of the crossing that no row of results.csv is about."""
-    found = {cell for one in task.lucks if one.estimable for cell in one.components.missing}
-    there = {(run.configuration, *run.key) for run in task.comparison.runs}
-    return sorted(str(cell) for cell in found if tuple(cell) not in there)

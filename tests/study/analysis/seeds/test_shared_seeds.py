@@ -104,7 +104,7 @@ def test_scores_that_never_differ_have_no_p_value_unless_they_are_zero() -> None
 @pytest.mark.parametrize("scenario", ["exchangeable", "mask effect 1"])
 def test_better_is_a_false_alarm_in_5_percent_where_nothing_differs(scenario: str) -> None:
     # tests/benchmarks/bench_comparisons.py: the same with more data sets, and other kinds of luck.
-    sets, generator, layout = simulated(rng(11), SCENARIOS[scenario], 800), rng(12), Layout(SEEDS)
+    sets, generator, layout = simulated(rng(11), SCENARIOS[scenario], 600), rng(12), Layout(SEEDS)
     found = [estimate(y, layout, generator, 199) for y in sets]
     assert np.mean([(one.p_above or 0) <= 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
     assert np.mean([(one.p_value or 0) <= 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
