@@ -12,6 +12,8 @@ With missing scores the grid is completed first: given lambda, the missing score
 all others; given the complete grid, lambda is drawn as above. Repeated in turn, in many chains
 side by side that start from the estimate, the two draws settle in the distribution of both
 (Tanner & Wong 1987). Without missing scores nothing is left of this but the line above.
+Intervals then hold the truth in 92 to 97 % of designs with a tenth of the scores missing, in 90 to
+94 % with a third (tests/benchmarks/bench_seeds.py).
 
     b  draws      s  strata      u  missing scores
 """
