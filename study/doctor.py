@@ -1,4 +1,4 @@
-"""Examine the folder of a study or a benchmark: `python -m study.doctor DIR`.
+"""Examine the folder of a study, a benchmark or a comparison: `python -m study.doctor DIR`.
 
 DIR is its folder, `<storage>/<name>/`. Whether its files agree with each other is checked, and
 what is wrong is said with the way to mend it. Nothing is written; a driver may be at work. Exit
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Check a study folder, and say what is wrong and how to mend it.",
     )
     add = parser.add_argument
-    add("folder", metavar="DIR", type=Path, help="a study or benchmark folder")
+    add("folder", metavar="DIR", type=Path, help="a study, benchmark or comparison folder")
     add("--tracking-uri", metavar="URI", help="its MLflow server; default: what the study used")
     arguments = parser.parse_args(argv)
     # Imported here so that --help needs no more than this.

@@ -76,7 +76,7 @@ def _content(
 
 def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
     """Files of trials that have ended, of unknown ones, and half-written ones."""
-    study = not subject.benchmark and subject.spec is not None
+    study = subject.kind == "study" and subject.spec is not None
     finalists = {trial.number for trial in subject.ledger().finalists()} if study else set()
     ended: list[int] = []
     for file in sorted(subject.folder.checkpoints.glob("*")):
@@ -103,7 +103,7 @@ def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
 
 
 def _of_winner_to_be(subject: Subject) -> Iterator[Finding]:
-    if subject.benchmark or subject.spec is None:
+    if subject.kind != "study" or subject.spec is None:
         return
     ledger = subject.ledger()
     if ledger.crowned:

@@ -34,7 +34,7 @@ def _spec(subject: Subject) -> Iterator[Finding]:
         )
         return
     try:
-        now = None if subject.benchmark else load_spec(str(file))
+        now = load_spec(str(file)) if subject.kind == "study" else None
     except InputError as error:
         yield finding(
             f"spec.yaml cannot be read: {error}",
@@ -75,11 +75,10 @@ def _disk(subject: Subject) -> Iterator[Finding]:
 
 
 def _table(subject: Subject) -> Iterator[Finding]:
-    if subject.spec is None and not subject.benchmark:
+    if subject.spec is None and subject.kind == "study":
         return
-    file, what = (
-        (subject.folder.results, "row") if subject.benchmark else (subject.folder.trials, "trial")
-    )
+    study, folder = subject.kind == "study", subject.folder
+    file, what = (folder.trials, "trial") if study else (folder.results, "row")
     wanted = [_as_text(row) for row in _rows(subject)]
     mend = f"it is written by {subject.resume}"
     if not file.is_file():
@@ -105,10 +104,14 @@ def _table(subject: Subject) -> Iterator[Finding]:
 
 def _rows(subject: Subject) -> list[dict[str, Any]]:
     # Imported here: Ray and torch take seconds.
-    if subject.benchmark:
+    if subject.kind == "benchmark":
         from study.engine.benchmark.results import result_rows
 
         return result_rows(subject.folder)
+    if subject.kind == "comparison":
+        from study.engine.replicates.results import rows_of
+
+        return rows_of(subject.folder)
     from study.engine.results import trial_rows
 
     ledger = subject.ledger()

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from study.engine.doctor.finding import NotCheckedError
 from study.engine.folder import StudyFolder, is_locked
@@ -18,8 +18,11 @@ from study.engine.record import StudyRecord
 from study.errors import InputError
 from study.spec import StudySpec, load_spec, read_spec
 from study.spec.benchmark_loading import is_benchmark
+from study.spec.comparison import is_comparison
 
-BENCHMARK_METRIC = "dev_mcc"
+Kind = Literal["study", "benchmark", "comparison"]
+METRIC_OF_OTHERS = "dev_mcc"
+"""What the record of a folder without a study's spec is read by."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,9 @@ class Subject:
     lines: list[Line]
     torn: bytes
     """What follows the journal's last newline."""
-    benchmark: bool
+    kind: Kind
     spec: StudySpec | None
-    """None of a benchmark, and if it cannot be read."""
+    """None unless it is a study's, and if it cannot be read."""
     spec_error: str
     record: StudyRecord | None
     """None if the journal cannot be folded; `trouble` says why."""
@@ -74,8 +77,10 @@ class Subject:
     @property
     def resume(self) -> str:
         """The command that goes on with the study."""
+        if self.kind == "comparison":
+            return "the command it was started with (python -m study.seeds …), with --resume"
         path = self.folder.path
-        command = "study.benchmark" if self.benchmark else "study.run"
+        command = "study.benchmark" if self.kind == "benchmark" else "study.run"
         options = ["--space", str(self.folder.spec), "--storage", str(path.parent)]
         return shlex.join(["python", "-m", command, *options, "--name", path.name, "--resume"])
 
@@ -93,10 +98,10 @@ class Subject:
         """Returns the ledger of a study.
 
         Raises:
-            NotCheckedError: it is a benchmark, or journal or spec are damaged.
+            NotCheckedError: it is no study, or journal or spec are damaged.
         """
-        if self.benchmark:
-            raise NotCheckedError("a benchmark has none")
+        if self.kind != "study":
+            raise NotCheckedError(f"a {self.kind} has none")
         if self.spec is None:
             raise NotCheckedError("spec.yaml must be mended first")
         return ReadLedger(self.folder, self.spec, self.sound_record())
@@ -114,14 +119,20 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
             f"{path}: must be a study folder, with spec.yaml and events.jsonl, but has neither; "
             "give the folder that study.run named, <storage>/<name>"
         )
+    study = StudyFolder(path.absolute().parent)
+    if study.finalists == path.absolute() and study.spec.is_file():
+        raise InputError(
+            f"{path}: must be a study's folder, but is the race of its finalists, which a resume "
+            f"of the study takes up; give {study.path}"
+        )
     running = is_locked(folder)
     lines, torn = _read_lines(folder.journal)
     check_version(folder.journal)
-    benchmark, spec, spec_error = _read_spec(folder, [line.event for line in lines if line.event])
-    metric = BENCHMARK_METRIC if spec is None else spec.objective
+    kind, spec, spec_error = _read_spec(folder, [line.event for line in lines if line.event])
+    metric = METRIC_OF_OTHERS if spec is None else spec.objective
     record, trouble = _fold(lines, metric)
     return Subject(
-        folder, running, lines, torn, benchmark, spec, spec_error, record, trouble, tracking_uri
+        folder, running, lines, torn, kind, spec, spec_error, record, trouble, tracking_uri
     )
 
 
@@ -139,8 +150,8 @@ def _event(text: bytes) -> Event | None:
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
-def _read_spec(folder: StudyFolder, events: Iterable[Event]) -> tuple[bool, StudySpec | None, str]:
-    """Whether it is a benchmark; the spec as it was last grown; why there is none."""
+def _read_spec(folder: StudyFolder, events: Iterable[Event]) -> tuple[Kind, StudySpec | None, str]:
+    """What the folder is of; the spec as it was last grown; why there is none."""
     grown = [event["spec"] for event in events if event["event"] == "grown" and "spec" in event]
     read: Callable[[], StudySpec]
     if grown:
@@ -149,10 +160,12 @@ def _read_spec(folder: StudyFolder, events: Iterable[Event]) -> tuple[bool, Stud
         read = lambda: load_spec(str(folder.spec))  # noqa: E731
     try:
         if is_benchmark(folder.spec):
-            return True, None, ""
-        return False, read(), ""
+            return "benchmark", None, ""
+        if is_comparison(folder.spec):
+            return "comparison", None, ""
+        return "study", read(), ""
     except InputError as error:
-        return False, None, str(error)
+        return "study", None, str(error)
 
 
 def _fold(lines: list[Line], metric: str) -> tuple[StudyRecord | None, str]:

@@ -22,10 +22,10 @@ def check(subject: Subject) -> Iterator[Finding]:
         about = [e for e in subject.events if e.get("trial") == trial.number]
         yield from _reports(trial)
         yield from _end(trial, about)
-        if not subject.benchmark:
+        if subject.kind == "study":
             yield from _decisions(trial, about, subject)
     yield from _unfinished(subject, record)
-    if not subject.benchmark and subject.spec is not None:
+    if subject.kind == "study" and subject.spec is not None:
         yield from _winner(subject)
 
 

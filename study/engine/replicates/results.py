@@ -29,10 +29,23 @@ def rebuild_results(folder: StudyFolder) -> None:
     Raises:
         InputError: one of them is damaged.
     """
+    runs, record = _read(folder)
+    write_results(folder, runs, record, record.metric)
+
+
+def rows_of(folder: StudyFolder) -> list[dict[str, Any]]:
+    """Returns the rows of results.csv from spec.yaml and the journal alone.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    return result_rows(*_read(folder))
+
+
+def _read(folder: StudyFolder) -> tuple[list[Replicate], StudyRecord]:
     spec = load_comparison(folder.spec)
     events = parse_events(folder.journal, folder.journal.read_bytes())
-    record = StudyRecord.of(events, spec.first.objective)
-    write_results(folder, replicates_of(spec), record, record.metric)
+    return replicates_of(spec), StudyRecord.of(events, spec.first.objective)
 
 
 def result_rows(runs: Sequence[Replicate], record: StudyRecord) -> list[dict[str, Any]]:
