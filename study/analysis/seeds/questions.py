@@ -95,7 +95,12 @@ def _about_setting(a: str, b: str, settings: dict[str, dict[str, str]]) -> Quest
 
 def _rates(settings: dict[str, str]) -> str:
     p, back = settings["p"], settings["p_reintroduce"]
+    p, back = _short(p), _short(back)
     return f"p = {p}" if p == back else f"p = {p} (p_reintroduce = {back})"
+
+
+def _short(number: str) -> str:
+    return f"{float(number):.3g}"
 
 
 def _plain(text: str) -> str:

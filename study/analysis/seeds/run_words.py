@@ -5,6 +5,8 @@ from study.analysis.seeds.design import FACTORS
 from study.analysis.seeds.reading import STATES
 from study.analysis.seeds.wording import count, some
 
+SHARED = ("shared_steps", "shared_seconds")
+
 
 def what_was_run(task: TaskAnalysis) -> list[str]:
     """Counts the runs by state, and names what failed, collapsed or is missing."""
@@ -15,6 +17,12 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
     many = ", ".join(count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
     kinds = count(len(task.summaries), "configuration")
     found = [f"{count(len(runs), 'run')} of {kinds} with {many}: {states}."]
+    saved = {name: sum(run.values.get(name, 0) for run in runs) for name in SHARED}
+    if saved["shared_steps"]:
+        found.append(
+            f"{saved['shared_steps']:,.0f} steps ({saved['shared_seconds']:,.0f} s of training) were "
+            "not trained again, as runs that differ in their mask alone begin alike."
+        )
     if failures := [run for run in runs if run.state == "failed"]:
         named = [
             f"{r.configuration} ({r.name}): {r.reason or 'no reason known'}" for r in failures
