@@ -20,8 +20,8 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
     saved = {name: sum(run.values.get(name, 0) for run in runs) for name in SHARED}
     if saved["shared_steps"]:
         found.append(
-            f"{saved['shared_steps']:,.0f} steps ({saved['shared_seconds']:,.0f} s of training) were "
-            "not trained again, as runs that differ in their mask alone begin alike."
+            f"{saved['shared_steps']:,.0f} steps ({saved['shared_seconds']:,.0f} s of training) "
+            "were not trained again, as runs that differ in their mask alone begin alike."
         )
     if failures := [run for run in runs if run.state == "failed"]:
         named = [
