@@ -143,7 +143,7 @@ def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", wanted: int
     raise AssertionError("no report came")
 
 
-@pytest.mark.ray
+@pytest.mark.chaos
 def test_a_benchmark_interrupted_and_then_killed_goes_on_and_does_nothing_twice(
     tmp_path: Path,
 ) -> None:
