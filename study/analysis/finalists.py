@@ -62,7 +62,7 @@ def finalists(study: StudyData) -> Finalists | None:
         scores=_scores(study, race),
         seeds=len(race["seeds"]),
         failed=race["failed"],
-        optimism=_optimism(study, found),
+        optimism=_optimism(study, found, len(race["seeds"]) - race["failed"]),
     )
 
 
@@ -81,24 +81,32 @@ def _mean(metric: str, scores: dict[str, list[float | None]]) -> str:
     return "" if one is None else f"{shown(one.mean)} ({shown(one.low)} to {shown(one.high)})"
 
 
-def _optimism(study: StudyData, found: list[Candidate]) -> str:
-    """The search's best single score against the same trial's mean with fresh seeds."""
-    first = found[0]
-    if first.mean is None:
-        return ""
+def _optimism(study: StudyData, found: list[Candidate], confirming: int) -> str:
+    """The search's best single score against the same trial's mean with fresh seeds.
+
+    Of the winner those scores alone count that had no part in the choice.
+    """
     sign = 1 if study.maximize else -1
-    gap = sign * (first.search - first.mean)
-    text = (
-        f"The best single score of the search, {shown(first.search)} of trial {first.trial}, was "
-        f"{_off(gap)}: with {len(first.fresh)} fresh seeds the trial has "
-        f"{shown(first.mean)} on average."
-    )
-    gaps = [sign * (one.search - one.mean) for one in found if one.mean is not None]
-    mean = sum(gaps) / len(gaps)
+    gaps = {}
+    for one in found:
+        fresh = one.fresh[-confirming:] if one.won else one.fresh
+        if fresh:
+            gaps[one.trial] = (one.search, sum(fresh) / len(fresh), len(fresh))
+    text = ""
+    first = found[0].trial
+    if first in gaps:
+        search, mean, count = gaps[first]
+        seeds = f"{count} fresh seed{'s' * (count > 1)}"
+        text = (
+            f"The best single score of the search, {shown(search)} of trial {first}, was "
+            f"{_off(sign * (search - mean))}: with {seeds} the trial has "
+            f"{shown(mean)} on average."
+        )
     if len(gaps) > 1:
-        text += f" Over all {len(gaps)} candidates the search was {_off(mean)} on average."
-    return text
+        mean = sum(sign * (search - mean) for search, mean, _ in gaps.values()) / len(gaps)
+        text += f" Over {len(gaps)} candidates the search was {_off(mean)} on average."
+    return text.strip()
 
 
 def _off(gap: float) -> str:
-    return f"{abs(gap):.4f} too {'optimistic' if gap > 0 else 'pessimistic'}"
+    return f"{abs(gap):.4f} too {'optimistic' if gap >= 0 else 'pessimistic'}"

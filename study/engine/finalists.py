@@ -1,13 +1,14 @@
 """The race of the finalists, run: replicates in `finalists/`, a comparison folder of its own."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
 from study.engine.folder import StudyFolder
+from study.engine.journal import Event
 from study.engine.ledger import Ledger, StudyLedger
-from study.engine.race import Race, Scores, fresh_seeds, rounds, stand
+from study.engine.race import Race, Scores, fresh_seeds, rounds, stand, standing_by
 from study.engine.record import StudyRecord, TrialRecord
 from study.engine.replicates.replicate import Configuration, Replicate, spec_text
 from study.engine.replicates.running import Shared, open_comparison, run_replicates
@@ -74,9 +75,17 @@ class Field:
     def _most(self) -> int:
         return 2 * len(self.search) + self.ledger.spec.finalists.confirm
 
+    @property
+    def choice(self) -> Event | None:
+        """The winner that has been chosen among these candidates, if one has been."""
+        choice = self.ledger.record.finalists
+        return choice if choice and set(choice["candidates"]) == set(self.search) else None
+
     def stand(self, record: StudyRecord) -> Race:
-        """How the race stands."""
+        """How the race stands; what has been chosen stays so."""
         confirm = self.ledger.spec.finalists.confirm
+        if self.choice is not None:
+            return standing_by(self.choice, confirm)
         return stand(self.search, self.scores(record), self.ledger.maximize, confirm)
 
     def choosing(self, record: StudyRecord) -> list[Replicate]:
@@ -85,9 +94,22 @@ class Field:
         chosen = len(race.wanted) - len(race.confirming)
         return [self.replicate(*one) for one in race.wanted[:chosen]]
 
-    def confirming(self, record: StudyRecord) -> list[Replicate]:
+    def all(self, record: StudyRecord) -> list[Replicate]:
         """The source of all replicates, those among them that report the winner's score."""
         return [self.replicate(*one) for one in self.stand(record).wanted]
+
+    def reporting(self) -> list[Replicate]:
+        """The replicates that report the winner's score, once it has been chosen."""
+        if self.choice is None:
+            return []
+        race = standing_by(self.choice, self.ledger.spec.finalists.confirm)
+        return [self.replicate(self.choice["winner"], k) for k in race.confirming]
+
+    def choose(self, race: Race) -> None:
+        """Journals the choice: it is fixed before anything of the winner meets the test split."""
+        self.ledger.note(
+            "finalists", candidates=list(self.search), rounds=race.rounds, winner=race.winner
+        )
 
 
 def run_race(
@@ -100,7 +122,7 @@ def run_race(
 ) -> Finish:
     """Runs what is left of the race of a study whose trials have all ended.
 
-    The test split is evaluated in the winner's last replicates alone.
+    The test split is evaluated in the replicates that report the winner's score, and no others.
     """
     field = Field(ledger)
     if len(field.search) < 2:
@@ -111,7 +133,8 @@ def run_race(
     uri = tracking_uri or f"sqlite:///{ledger.folder.mlflow}"
     tracker = Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
     with tracker.ending(runs.record):
-        finish = _run(field, runs, Shared(info, data, wanted, test=False), tracker, console)
+        shared = Shared(info, data, wanted, lambda run: _splits(field, run))
+        finish = _run(field, runs, shared, tracker, console)
         tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
     return finish
 
@@ -122,14 +145,22 @@ def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: 
     total = choosing + field.ledger.spec.finalists.confirm
     text = f"the race: {len(field.search)} candidates, {total} runs with fresh seeds"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-    gave_up = run_replicates(runs, field.choosing, shared, tracker, console, total)
-    if not gave_up and field.stand(runs.record).winner is not None:
-        testing = replace(shared, test=True)
-        gave_up = run_replicates(runs, field.confirming, testing, tracker, console, total)
+    gave_up = ""
+    if field.choice is None:
+        gave_up = run_replicates(runs, field.choosing, shared, tracker, console, total)
+        race = field.stand(runs.record)
+        if not gave_up and race.winner is not None:
+            field.choose(race)
+    if field.choice is not None:
+        gave_up = run_replicates(runs, field.all, shared, tracker, console, total)
     race = field.stand(runs.record)
     if gave_up or race.winner is None or not race.over(field.scores(runs.record)):
         return Finish(None, None, gave_up)
     return Finish(_told(field, race, runs.record), race.winner)
+
+
+def _splits(field: Field, run: Replicate) -> tuple[str, ...]:
+    return ("dev", "test") if run in field.reporting() else ("dev",)
 
 
 def _told(field: Field, race: Race, record: StudyRecord) -> dict[str, Any]:

@@ -20,6 +20,8 @@ report are derived from it. Events and their fields:
     warning   trial, text: what went wrong without consequences for results
     decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
     ended     trial, state (complete | pruned | failed), reason, value
+    finalists candidates (trials, the best in the search first), rounds, winner: what a race has
+              chosen, before the winner's scores are measured
     winner    trial, dev, test (of the weights in best/), race (null without one: candidates, with
               their scores in the search and with fresh seeds; rounds; of the replicates that
               report the winner's scores: seeds, dev, test, failed)

@@ -138,6 +138,17 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
     return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 
+def standing_by(choice: Event, confirm: int) -> Race:
+    """Returns the race whose winner has been chosen, whatever runs say that ended since."""
+    past, wanted, had = choice["rounds"], [], 0
+    for field, (_, more) in zip(past, rounds(len(choice["candidates"])), strict=True):
+        wanted += [(trial, replicate) for replicate in range(had, had + more) for trial in field]
+        had += more
+    confirming = tuple(range(had, had + confirm))
+    wanted += [(choice["winner"], replicate) for replicate in confirming]
+    return Race(wanted, past, choice["winner"], confirming)
+
+
 def fresh_seeds(seeds: Mapping[str, int], replicate: int) -> dict[str, int]:
     """Returns the seeds of a replicate, the same for all candidates; `seeds` are the study's."""
     return {stream: (seed + FIRST_SEED + replicate) % 2**32 for stream, seed in seeds.items()}

@@ -112,6 +112,8 @@ class StudyRecord:
     trials: dict[int, TrialRecord] = field(default_factory=dict)
     reports: list[Event] = field(default_factory=list)
     """The reports of all trials in the order in which they came."""
+    finalists: Event | None = None
+    """The latest choice of a winner by a race, before its scores are known."""
     winner: Event | None = None
     warm_start: Event | None = None
     """Results of an earlier study that the sampler began with."""
@@ -154,6 +156,8 @@ class StudyRecord:
                 trial = self.trials[event["trial"]]
                 trial.state, trial.reason = event["state"], event["reason"]
                 trial.ended = event["time"]
+            case "finalists":
+                self.finalists = event
             case "winner":
                 self.winner = event
             case "warm_start":

@@ -19,6 +19,7 @@ FIELDS = {
     "crashed": ("trial", "attempt", "fault", "reason"),
     "decision": ("trial", "report", "decision", "reason", "cutoff"),
     "ended": ("trial", "state", "reason"),
+    "finalists": ("candidates", "rounds", "winner"),
     "winner": ("trial", "dev", "test"),
 }
 """Of the events that the record is made of; others may have what they like."""

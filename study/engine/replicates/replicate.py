@@ -74,6 +74,6 @@ class Replicate:
 
 
 def spec_text(configurations: Iterable[Configuration]) -> str:
-    """Returns configurations as YAML: one mapping, of labels to specs."""
+    """Returns configurations as YAML: a mapping of labels to specs, without seeds."""
     parts = [f"{one.label}:\n{indent(dump_spec(one.spec), '  ')}" for one in configurations]
-    return "\n".join(parts)
+    return "configurations:\n" + indent("\n".join(parts), "  ")

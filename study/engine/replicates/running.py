@@ -18,7 +18,7 @@ from study.engine.replicates.outputs import write_labels
 from study.engine.replicates.prefixes import SharedPrefixes
 from study.engine.replicates.replicate import FACTORS, Replicate
 from study.engine.replicates.results import write_results
-from study.engine.replicates.scheduling import ReplicateSearcher
+from study.engine.replicates.scheduling import ReplicateSearcher, Splits
 from study.engine.replicates.worker import ReplicateWorker
 from study.engine.resources import Resources
 from study.engine.run_scheduling import RunRecorder
@@ -39,8 +39,7 @@ class Shared:
     data: EncodedTask
     wanted: Resources
     """What one run gets."""
-    test: bool
-    """Whether a run ends with an evaluation of the test split."""
+    splits: Splits
 
 
 def open_comparison(
@@ -105,8 +104,7 @@ def _fit(
 ) -> str:
     spec, wanted = source(ledger.record)[0].spec, shared.wanted
     capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
-    splits = ("dev", "test") if shared.test else ("dev",)
-    searcher = ReplicateSearcher(ledger, source, prefixes, splits, capacity)
+    searcher = ReplicateSearcher(ledger, source, prefixes, shared.splits, capacity)
     worker = tune.with_parameters(
         ReplicateWorker,
         spec=spec,

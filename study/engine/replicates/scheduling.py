@@ -1,6 +1,6 @@
 """Ray's Searcher of replicates: what the source wants, those that share a beginning in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from study.engine.dispatch import Capacity, unlimited
@@ -12,19 +12,19 @@ from study.engine.runs import Source
 from study.spec import dump_spec
 from study.training.plan import make_plan
 
+Splits = Callable[[Replicate], Sequence[str]]
+"""Run -> the splits that it is scored on at its end."""
+
 
 class ReplicateSearcher(RunSearcher[Replicate]):
-    """Hands out the replicates that a source wants and whose beginning nobody is at work on.
-
-    `splits` are those that a run is scored on at its end.
-    """
+    """Hands out the replicates that a source wants and whose beginning nobody is at work on."""
 
     def __init__(
         self,
         ledger: Ledger,
         source: Source[Replicate],
         prefixes: SharedPrefixes,
-        splits: Sequence[str],
+        splits: Splits,
         capacity: Capacity = unlimited,
     ) -> None:
         self.prefixes, self.splits = prefixes, splits
@@ -41,4 +41,4 @@ class ReplicateSearcher(RunSearcher[Replicate]):
     def _share(self, run: Replicate) -> dict[str, Any]:
         record = self.ledger.record
         prefix = self.prefixes.shared(run, self.wanted(record), record)
-        return {"spec": dump_spec(run.spec), "prefix": prefix, "splits": self.splits}
+        return {"spec": dump_spec(run.spec), "prefix": prefix, "splits": self.splits(run)}

@@ -20,7 +20,9 @@ class Driver:
     def __init__(self, ledger: Ledger, source: Source[Replicate], concurrent: int = 2) -> None:
         self.ledger = ledger
         self.prefixes = SharedPrefixes(ledger.folder, ROWS)
-        self.searcher = ReplicateSearcher(ledger, source, self.prefixes, ("dev", "test"))
+        self.searcher = ReplicateSearcher(
+            ledger, source, self.prefixes, lambda run: ("dev", "test")
+        )
         self.recorder = RunRecorder(ledger, max_failures=1)
         self.concurrent = concurrent
         self.handed: list[dict[str, Any]] = []
