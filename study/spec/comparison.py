@@ -108,12 +108,14 @@ def load_comparison(file: Path) -> ComparisonSpec:
 
 
 def is_comparison(file: Path) -> bool:
-    """Whether a YAML file is there and asks for a comparison.
+    """Whether a YAML file is there and asks for a comparison; a race has no fixed `seeds`.
 
     Raises:
         InputError: the file is no mapping.
     """
-    return file.is_file() and "configurations" in read_document(file, str(file)).values
+    return file.is_file() and {"configurations", "seeds"} <= set(
+        read_document(file, str(file)).values
+    )
 
 
 def _part(spec: StudySpec, what: str) -> object:

@@ -3,6 +3,7 @@
 Map, from comparison folders to their pages:
 
     reading.py       results.csv -> Comparison: the runs of every configuration
+    asked.py         spec.yaml: whether it is a race; the metric of the search
     outputs.py       labels.npz and outputs/: predicted classes, kept triplets
     statistics.py    IQM, CVaR, stratified bootstrap, P(improvement), Holm
     crossed.py       the mean of scores that share seeds: interval and p-value

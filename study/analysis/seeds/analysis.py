@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.analysis.seeds.asked import preferred
 from study.analysis.seeds.disagreement import Disagreement, disagreements
 from study.analysis.seeds.further import Plan
 from study.analysis.seeds.luck import Luck, further_runs, lucks
@@ -21,8 +22,6 @@ from study.analysis.seeds.statistics import SeedBootstrap
 from study.analysis.seeds.summary import Summary, seeds_of, summaries
 from study.analysis.seeds.tasks import TaskRanking, rank_tasks
 from study.errors import InputError
-
-PREFERRED = ("test_mcc", "dev_mcc")
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,9 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
 
     Args:
         folders: a task each.
-        metric: a column of results.csv; None: test_mcc where every configuration has it, else
-            dev_mcc (of a race, only the winner is tested).
+        metric: a column of results.csv; None: of the metric that was searched for, on the test
+            split where every configuration has it, else on dev (of a race, only the winner is
+            tested).
         seed: of all that is drawn. The same folders and seed give the same numbers.
 
     Raises:
@@ -173,13 +173,14 @@ def _preferred(comparisons: Sequence[Comparison]) -> str:
         for comparison in comparisons
         for runs in comparison.configurations.values()
     ]
-    for name in PREFERRED:
+    names = preferred([c.asked for c in comparisons], [c.folder for c in comparisons])
+    for name in names:
         if all(any(name in run.values for run in runs) for runs in complete if runs):
             return name
     found = {name: None for runs in complete for run in runs for name in run.values}
     scores = [name for name in found if name.startswith(("dev_", "test_"))]
     raise InputError(
-        f"{comparisons[0].folder}: every configuration must have {' or '.join(PREFERRED)}, but "
+        f"{comparisons[0].folder}: every configuration must have {' or '.join(names)}, but "
         f"some have neither; name another column with --metric: {', '.join(scores) or 'none'}"
     )
 

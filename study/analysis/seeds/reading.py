@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+from study.analysis.seeds.asked import FINALISTS, Asked, read_asked
 from study.analysis.seeds.design import FACTORS, NO_MASK
 from study.errors import InputError
 from study.spec.methods import AdaLoraRSSpec, AdaLoraSpec, LoraSpec
 from study.spec.schema import TrainingSpec
 
-RESULTS, FINALISTS = "results.csv", "finalists"
+RESULTS = "results.csv"
 State = Literal["planned", "running", "complete", "failed"]
 STATES: tuple[State, ...] = get_args(State)
 COLUMNS = ("run", "configuration", "method", *FACTORS, "state")
@@ -67,6 +68,7 @@ class Comparison:
     folder: Path
     runs: list[Run]
     warnings: list[str] = field(default_factory=list)
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def name(self) -> str:
@@ -77,7 +79,7 @@ class Comparison:
     @property
     def fixed_before(self) -> bool:
         """Whether the configurations were chosen before these runs, and not by them."""
-        return self.folder.absolute().name != FINALISTS
+        return not self.asked.is_race
 
     @cached_property
     def configurations(self) -> dict[str, list[Run]]:
@@ -121,7 +123,7 @@ def read_comparison(folder: Path, metric: str | None = None) -> Comparison:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: must be a readable csv file, but: {error}") from error
     _check_runs(path, runs)
-    return Comparison(folder, runs, _unknown(path, names, settings))
+    return Comparison(folder, runs, _unknown(path, names, settings), read_asked(folder))
 
 
 def _check_header(path: Path, names: list[str], metric: str | None) -> None:

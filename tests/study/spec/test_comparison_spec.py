@@ -11,6 +11,7 @@ from study.spec.comparison import (
     FactorSeeds,
     check_comparable,
     dump_comparison,
+    is_comparison,
     load_comparison,
 )
 
@@ -30,6 +31,15 @@ def test_a_comparison_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert load_comparison(file) == spec
     with pytest.raises(InputError, match=r"is a comparison of seeds.*python -m study\.seeds"):
         load_spec(str(file))
+
+
+@pytest.mark.parametrize(("text", "found"), [("{a: {}}\nseeds: {}", True), ("{a: {}}", False)])
+def test_a_race_which_names_no_seeds_is_no_comparison(
+    tmp_path: Path, text: str, found: bool
+) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(f"configurations: {text}\n")
+    assert is_comparison(file) is found
 
 
 def test_seeds_are_the_first_of_a_fixed_sequence_apart_from_the_studys_own() -> None:

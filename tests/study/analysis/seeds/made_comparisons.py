@@ -130,6 +130,14 @@ def write(folder: Path, rows: list[Row]) -> Path:
     return folder
 
 
+def write_spec(folder: Path, race: bool = False, metric: str | None = None) -> Path:
+    """Writes a spec.yaml as far as the analysis reads it, and returns the folder."""
+    one = "{adapter: {method: lora}" + (f", search: {{metric: {metric}}}}}" if metric else "}")
+    seeds = "" if race else "seeds: {mask: [0], init: [0], data: [0]}\n"
+    (folder / "spec.yaml").write_text(f"configurations:\n  adalora_rs: {one}\n{seeds}")
+    return folder
+
+
 def write_outputs(folder: Path, rows: list[Row], examples: int = 600, split: str = "test") -> Path:
     """Writes labels and outputs whose accuracy fits the MCC, (1 + MCC) / 2, in equal classes."""
     rng = np.random.default_rng(5)

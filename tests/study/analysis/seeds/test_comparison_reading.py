@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from made_comparisons import RS, Row, crossed, failed, finalists, planned, write
+from made_comparisons import RS, Row, crossed, failed, finalists, planned, write, write_spec
 
 from study.analysis.seeds.reading import lower_is_better, read_comparison
 from study.errors import InputError
@@ -38,6 +38,25 @@ def test_a_task_is_called_like_its_folder_and_finalists_like_their_study(tmp_pat
     assert read_comparison(write(tmp_path / "tata", crossed())).name == "tata"
     found = read_comparison(write(tmp_path / "study" / "finalists", finalists()))
     assert (found.name, found.fixed_before) == ("study/finalists", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "is_race"),
+    [
+        ("finalists", None, True),
+        ("copied", None, False),
+        ("copied", "race", True),
+        ("finalists", "comparison", False),
+        ("copied", "comparison", False),
+    ],
+)
+def test_a_race_is_known_by_its_spec_and_without_one_by_its_name(
+    tmp_path: Path, name: str, spec: str | None, is_race: bool
+) -> None:
+    folder = write(tmp_path / name, finalists())
+    if spec is not None:
+        write_spec(folder, race=spec == "race")
+    assert read_comparison(folder).fixed_before is not is_race
 
 
 def test_unknown_columns_are_named_and_not_used(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from made_comparisons import (
     planned,
     write,
     write_outputs,
+    write_spec,
 )
 
 from study.analysis.seeds import Analysis, analyse, write_analysis
@@ -181,6 +182,24 @@ def test_the_metric_is_test_mcc_where_all_have_it_else_dev_mcc(tmp_path: Path) -
     without = [{name: row[name] for name in row if name != "dev_mcc"} for row in only_first]
     with pytest.raises(InputError, match="name another column with --metric: test_mcc"):
         analyse([write(tmp_path, without)])
+
+
+@pytest.mark.parametrize("metric", ["auc", "loss"])
+def test_without_a_metric_that_of_the_search_is_analysed(tmp_path: Path, metric: str) -> None:
+    rows = [row | {f"test_{metric}": 0.7 + 0.001 * n} for n, row in enumerate(crossed([RS]))]
+    folder = write_spec(write(tmp_path, rows), metric=metric)
+    assert analyse([folder]).metric == f"test_{metric}"
+    (task,) = analyse([write_spec(folder)]).tasks
+    assert task.metric == "test_mcc"
+
+
+def test_tasks_that_were_searched_by_different_metrics_need_one_named(tmp_path: Path) -> None:
+    rows = [row | {"test_auc": 0.7} for row in crossed([RS])]
+    one = write_spec(write(tmp_path / "one", rows), metric="auc")
+    other = write_spec(write(tmp_path / "other", rows))
+    with pytest.raises(InputError, match=r"other: its search must be for .*, auc, but is for mcc"):
+        analyse([one, other])
+    assert analyse([one, other], "test_mcc").metric == "test_mcc"
 
 
 def test_a_metric_without_a_number_is_refused(tmp_path: Path) -> None:
