@@ -11,8 +11,10 @@ from typing import Literal, get_args
 
 from study.analysis.seeds.asked import FINALISTS, Asked, read_asked
 from study.analysis.seeds.design import FACTORS, NO_MASK
+from study.analysis.seeds.scale import LIMITS
 from study.errors import InputError
 from study.spec.methods import AdaLoraRSSpec, AdaLoraSpec, LoraSpec
+from study.spec.rules import shown
 from study.spec.schema import TrainingSpec
 
 RESULTS = "results.csv"
@@ -33,6 +35,12 @@ _SETTINGS = tuple(
     for name in section.model_fields
     if name not in ("method", "rank", "steps", "reports", "eval_batch_size")
 )
+_MOST = 2**32 - 1
+"""The largest seed."""
+_DIGITS = len(str(_MOST))
+_RANGES = LIMITS | {"loss": (0.0, math.inf)}
+_SLACK = 1e-6
+"""How far a score may lie beyond its range by rounding alone."""
 _LOWER = ("loss", "seconds", "parameters", "gib")
 
 Key = tuple[int, int, int]
@@ -105,7 +113,8 @@ def read_comparison(folder: Path, metric: str | None = None) -> Comparison:
 
     Raises:
         InputError: there is no results.csv, it cannot be read, lacks one of `COLUMNS` or the
-            metric, no run is complete, a row cannot be understood or is there twice.
+            metric, has a column, a run or a run's number twice, no run is complete, a row cannot
+            be understood; spec.yaml is damaged.
     """
     path = folder / RESULTS
     if not path.is_file():
@@ -115,14 +124,24 @@ def read_comparison(folder: Path, metric: str | None = None) -> Comparison:
         )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="", strict=True)
+            reader = csv.DictReader(file, strict=True)
             names = list(reader.fieldnames or ())
             _check_header(path, names, metric)
             settings = _settings(names)
-            runs = [_run(f"{path}:{reader.line_num}", row, settings) for row in reader]
+            rows = []
+            for row in reader:
+                where = f"{path}:{reader.line_num}"
+                if None in row or None in row.values():
+                    raise InputError(
+                        f"{where}: a row must have as many cells as there are columns, "
+                        f"{len(names)}, but has {'more' if None in row else 'fewer'}"
+                    )
+                rows.append((where, _run(where, row, settings)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: must be a readable csv file, but: {error}") from error
-    _check_runs(path, runs)
+    runs = [run for _, run in rows]
+    _check_rows(rows)
+    _check_complete(path, runs)
     return Comparison(folder, runs, _unknown(path, names, settings), read_asked(folder))
 
 
@@ -134,6 +153,12 @@ def _check_header(path: Path, names: list[str], metric: str | None) -> None:
         raise InputError(
             f"{path}:1: must have the columns {', '.join(COLUMNS)}, but lacks "
             f"{', '.join(missing)}; {what or 'write it with study.seeds'}"
+        )
+    doubled = [name for name, times in Counter(names).items() if times > 1]
+    if doubled:
+        raise InputError(
+            f"{path}:1: every column must stand there once, but {', '.join(doubled)} stands there "
+            "more often; remove all but one"
         )
     if metric is not None and metric not in names:
         known = [name for name in names if name.startswith(_SPLITS)]
@@ -197,9 +222,10 @@ def _whole(where: str, row: dict[str, str], name: str, empty: int | None) -> int
     text = row[name]
     if not text:
         return empty
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _DIGITS or int(text) > _MOST:
         raise InputError(
-            f"{where}: {name} must be a whole number from 0 or empty, but is {text!r}"
+            f"{where}: {name} must be a whole number from 0 to {_MOST} or empty, but is "
+            f"{shown(text)}"
         )
     return int(text)
 
@@ -214,18 +240,42 @@ def _number(where: str, row: dict[str, str], name: str) -> float | None:
                 f"{where}: {name} must be a number or empty, but is {row[name]!r}"
             ) from None
         return None
-    return value if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    low, high = _RANGES.get(name.partition("_")[2], (-math.inf, math.inf))
+    if name.startswith(_SPLITS) and not low - _SLACK <= value <= high + _SLACK:
+        most = "" if high == math.inf else f" to {high:g}"
+        raise InputError(f"{where}: {name} must be from {low:g}{most}, but is {value:g}")
+    return value
 
 
-def _check_runs(path: Path, runs: Iterable[Run]) -> None:
-    seen = Counter((run.configuration, run.key) for run in runs)
-    doubled = [(label, key, times) for (label, key), times in seen.items() if times > 1]
-    for label, key, times in doubled[:1]:
-        name = Run(None, label, "", key, "planned", "", {}, {}).name
-        raise InputError(
-            f"{path}: a configuration and its seeds must stand in one row, but {label} with "
-            f"{name} stands in {times}; remove all but one of them"
-        )
+def _check_rows(rows: Iterable[tuple[str, Run]]) -> None:
+    """Refuses what one row may say but two together must not."""
+    seeds: set[tuple[str, Key]] = set()
+    numbers: set[int] = set()
+    masked: dict[str, bool] = {}
+    for where, run in rows:
+        label = run.configuration
+        if (label, run.key) in seeds:
+            raise InputError(
+                f"{where}: a configuration and its seeds must stand in one row, but {label} with "
+                f"{run.name} stands in another too; remove all but one of them"
+            )
+        if run.number in numbers:
+            raise InputError(
+                f"{where}: run must be the number of one run, but another row has {run.number} too"
+            )
+        if masked.setdefault(label, run.key[0] != NO_MASK) != (run.key[0] != NO_MASK):
+            raise InputError(
+                f"{where}: mask must be a seed in all rows of a configuration or in none, but "
+                f"{label} has rows of both kinds; give one of them another name"
+            )
+        seeds.add((label, run.key))
+        if run.number is not None:
+            numbers.add(run.number)
+
+
+def _check_complete(path: Path, runs: Iterable[Run]) -> None:
     if not any(run.state == "complete" for run in runs):
         states = Counter(run.state for run in runs)
         found = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])

@@ -1,5 +1,6 @@
 """results.csv of a comparison folder, good and bad."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,8 @@ def test_results_without_a_complete_run_are_refused(tmp_path: Path) -> None:
 def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
     rows = crossed()
     message = refusal(write(tmp_path, [*rows, rows[7] | {"run": 99}]))
-    assert "adalora_rs with mask 0, init 2, data 1 stands in 2" in message
+    assert f"results.csv:{len(rows) + 2}: " in message
+    assert "adalora_rs with mask 0, init 2, data 1 stands in another too" in message
 
 
 @pytest.mark.parametrize(
@@ -114,9 +116,19 @@ def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
         ({"state": "done"}, "state must be one of planned, running, complete, failed"),
         ({"configuration": ""}, "configuration must not be empty"),
         ({"init": ""}, "init must be a seed, but is empty"),
-        ({"mask": "-3"}, "mask must be a whole number from 0 or empty, but is '-3'"),
+        ({"mask": "-3"}, "mask must be a whole number from 0 to 4294967295 or empty, but is '-3'"),
         ({"run": ""}, "run must be the number of a run that ended"),
         ({"test_mcc": "good"}, "test_mcc must be a number or empty, but is 'good'"),
+        ({"test_mcc": 5}, "test_mcc must be from -1 to 1, but is 5"),
+        ({"test_mcc": -1.5}, "test_mcc must be from -1 to 1, but is -1.5"),
+        ({"dev_auc": -0.1}, "dev_auc must be from 0 to 1, but is -0.1"),
+        ({"test_loss": -2}, "test_loss must be from 0, but is -2"),
+        ({"data": 2**32}, "data must be a whole number from 0 to 4294967295 or empty, but is"),
+        ({"init": 10**30}, "init must be a whole number from 0 to 4294967295 or empty, but is"),
+        ({"mask": "9" * 5000}, "mask must be a whole number from 0 to 4294967295 or empty"),
+        ({"run": "9" * 5000}, "run must be a whole number from 0 to 4294967295 or empty"),
+        ({"run": 0}, "run must be the number of one run, but another row has 0 too"),
+        ({"mask": ""}, "adalora_rs has rows of both kinds"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said: str) -> None:
@@ -124,6 +136,31 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said:
     message = refusal(write(tmp_path, [good[0], good[1] | change]))
     assert "results.csv:3: " in message
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "said"),
+    [
+        (1, lambda cells: [*cells[:-1], "data"], "every column must stand there once, but data"),
+        (3, lambda cells: [*cells, "0.7"], "as many cells as there are columns, 19, but has more"),
+        (3, lambda cells: cells[:-2], "as many cells as there are columns, 19, but has fewer"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_with_its_line(
+    tmp_path: Path, line: int, change: Callable[[list[str]], list[str]], said: str
+) -> None:
+    path = write(tmp_path, crossed([RS])) / "results.csv"
+    lines = path.read_text().splitlines()
+    lines[line - 1] = ",".join(change(lines[line - 1].split(",")))
+    path.write_text("\n".join(lines))
+    message = refusal(tmp_path)
+    assert f"results.csv:{line}: " in message
+    assert said in message
+
+
+def test_a_score_beyond_its_range_by_rounding_alone_is_one(tmp_path: Path) -> None:
+    rows = [row | {"test_mcc": 1 + 1e-9} for row in crossed([RS])]
+    assert read_comparison(write(tmp_path, rows)).runs[0].values["test_mcc"] == 1 + 1e-9
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
