@@ -1,6 +1,7 @@
 """What single runs answered: labels.npz and outputs/run-NNNNN.npz of a comparison folder."""
 
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,13 @@ def read_outputs(comparison: Comparison, split: str) -> Outputs:
     """Reads labels and outputs; what is not there is left out.
 
     Raises:
-        InputError: a file cannot be read, or has not as many rows as there are labels.
+        InputError: a file cannot be read, has not as many rows as there are labels, or arrays of
+            another shape or kind.
     """
-    labels = _load(comparison.folder / "labels.npz").get(split)
+    path = comparison.folder / "labels.npz"
+    labels = _load(path).get(split)
+    if labels is not None and not (labels.ndim == 1 and labels.size and labels.dtype.kind in "iu"):
+        raise _unfit(path, f"{split} must be a list of classes, whole numbers", labels)
     found = {}
     for run in comparison.runs:
         if run.state == "complete" and run.number is not None:
@@ -63,9 +68,9 @@ def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: must be a file of arrays, but cannot be read ({error}); remove it to "
             "compare the runs without it"
@@ -76,18 +81,28 @@ def _output(path: Path, arrays: dict[str, Any], split: str, labels: Any) -> Outp
     probabilities = arrays.get(split)
     predicted = None
     if probabilities is not None:
-        rows = len(probabilities) if labels is None else len(labels)
-        if probabilities.ndim != 2 or len(probabilities) != rows:
-            raise InputError(
-                f"{path}: {split} must have a row for each of the {rows} labels, but has the "
-                f"shape {probabilities.shape}; remove it to compare the runs without it"
-            )
+        _check_table(path, split, probabilities, "fiu", None if labels is None else len(labels))
         predicted = probabilities.argmax(axis=1)
-    kept = arrays.get("kept")
-    modules = tuple(map(str, arrays.get("modules", ())))
-    if kept is not None and (kept.ndim != 2 or len(kept) != len(modules)):
-        raise InputError(
-            f"{path}: kept must have a row for each of the {len(modules)} modules, but has the "
-            f"shape {kept.shape}; remove it to compare the runs without it"
-        )
-    return Output(predicted, None if kept is None else kept.astype(bool), modules)
+    kept, modules = arrays.get("kept"), arrays.get("modules", np.array([], dtype=str))
+    if modules.ndim != 1 or modules.dtype.kind != "U":
+        raise _unfit(path, "modules must be a list of names", modules)
+    if kept is not None:
+        _check_table(path, "kept", kept, "biu", len(modules))
+    names = tuple(map(str, modules))
+    return Output(predicted, None if kept is None else kept.astype(bool), names)
+
+
+def _check_table(path: Path, name: str, table: Any, kinds: str, rows: int | None) -> None:
+    """Refuses what is no table of numbers, or has another number of rows."""
+    fits = table.ndim == 2 and table.size and table.dtype.kind in kinds
+    if not fits or (rows is not None and len(table) != rows):
+        each = "" if rows is None else f" for each of the {rows} "
+        of = each and f"{each}{'modules' if name == 'kept' else 'labels'}"
+        raise _unfit(path, f"{name} must have a row of numbers{of}", table)
+
+
+def _unfit(path: Path, rule: str, found: Any) -> InputError:
+    return InputError(
+        f"{path}: {rule}, but has the shape {found.shape} and the type {found.dtype}; remove it "
+        "to compare the runs without it"
+    )

@@ -141,8 +141,15 @@ def test_what_has_no_outputs_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"test": np.ones((3, 2))}, "test must have a row for each of the 4 labels"),
-        ({"kept": np.ones((3, 2)), "modules": np.array(["a"])}, "each of the 1 modules"),
+        ({"test": np.ones((3, 2))}, "test must have a row of numbers for each of the 4 labels"),
+        ({"test": np.full((4, 2), "0.5")}, r"test must have a row of numbers .* the type <U3"),
+        ({"test": np.ones((4, 0))}, r"test must have a row of numbers .* the shape \(4, 0\)"),
+        ({"test": np.array(0.5)}, r"test must have a row of numbers .* the shape \(\)"),
+        (
+            {"kept": np.ones((1, 2), bool), "modules": np.array("a")},
+            "modules must be a list of names",
+        ),
+        ({"kept": np.ones((3, 2), bool), "modules": np.array(["a"])}, "each of the 1 modules"),
     ],
 )
 def test_outputs_that_do_not_fit_are_refused(
@@ -157,5 +164,27 @@ def test_a_damaged_output_is_refused_with_its_name(tmp_path: Path) -> None:
     rows = crossed([RS])
     write_outputs(write(tmp_path, rows), rows)
     (tmp_path / "outputs" / "run-00003.npz").write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(InputError, match=r"run-00003\.npz: must be a file of arrays"):
+        read_outputs(read_comparison(tmp_path), "test")
+
+
+@pytest.mark.parametrize(
+    "labels", [np.zeros((4, 1), int), np.array(1), np.array([], int), np.array(["a", "b"])]
+)
+def test_labels_that_are_no_list_of_classes_are_refused(
+    tmp_path: Path, labels: np.ndarray
+) -> None:
+    rows = crossed([RS])
+    write_outputs(write(tmp_path, rows), rows)
+    np.savez(tmp_path / "labels.npz", test=labels)
+    with pytest.raises(InputError, match=r"labels\.npz: test must be a list of classes"):
+        read_outputs(read_comparison(tmp_path), "test")
+
+
+def test_a_bare_array_is_no_file_of_arrays(tmp_path: Path) -> None:
+    rows = crossed([RS])
+    write_outputs(write(tmp_path, rows), rows)
+    with (tmp_path / "outputs" / "run-00003.npz").open("wb") as file:
+        np.save(file, np.ones((600, 2)))
     with pytest.raises(InputError, match=r"run-00003\.npz: must be a file of arrays"):
         read_outputs(read_comparison(tmp_path), "test")
