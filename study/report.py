@@ -1,18 +1,17 @@
 """Make the report of a study, a benchmark or a comparison of seeds: `python -m study.report DIR`.
 
 DIR is its folder, `<storage>/<name>/`; report.html is written into it, and the tables of a
-benchmark or a comparison. It may be unfinished, or still running. Exit status: 0 done, 2 bad
-input.
+benchmark or a comparison. It may be unfinished, or still running. Exit status: 0 done, 1 the
+storage failed, 2 bad input, 130 interrupted.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from study.errors import InputError
-
-DONE, BAD_INPUT = 0, 2
+from study.run import BAD_INPUT, COULD_NOT_FINISH, DONE, INTERRUPTED, STORAGE_FAULTS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,12 +22,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="a study's folder, or the like")
     arguments = parser.parse_args(argv)
+    return answer_reading(lambda: print(*_write(arguments.folder.absolute()), sep="\n"))  # noqa: T201
+
+
+def answer_reading(read: Callable[[], None]) -> int:
+    """Runs what only reads and reports, and returns its exit status: nothing is gone on with."""
     try:
-        written = _write(arguments.folder.absolute())
+        read()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return BAD_INPUT
-    print(*written, sep="\n")  # noqa: T201
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno not in STORAGE_FAULTS:
+            raise
+        where = error.filename or "the folder"
+        print(f"error: {where} cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return COULD_NOT_FINISH
     return DONE
 
 

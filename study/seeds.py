@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, get_args
 from study.benchmark import add_services, overrides
 from study.engine.replicates.asked import Asked, comparison_of, label_of
 from study.errors import InputError
+from study.report import answer_reading
 from study.run import (
-    BAD_INPUT,
     COULD_NOT_FINISH,
     DONE,
     answer,
@@ -38,12 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     if not arguments.analyse:
         return answer("study.seeds", run, arguments)
-    try:
-        analyse([Path(folder).absolute() for folder in arguments.analyse], arguments.metric)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    return DONE
+    folders = [Path(folder).absolute() for folder in arguments.analyse]
+    return answer_reading(lambda: analyse(folders, arguments.metric))
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

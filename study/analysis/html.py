@@ -1,6 +1,8 @@
 """Self-contained pages: a template that extends base.html.jinja, and how a page is written."""
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,34 @@ def write(path: Path, content: str | bytes) -> None:
         InputError: the file cannot be written.
     """
     partial = path.with_suffix(".partial")
-    try:
+    with _in_the_way(path):
         path.parent.mkdir(exist_ok=True)
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        partial.replace(path)
+        try:
+            partial.replace(path)
+        except OSError:
+            partial.unlink()
+            raise
+
+
+def remove(path: Path) -> None:
+    """Removes a file, if it is there.
+
+    Raises:
+        InputError: it cannot be removed.
+    """
+    with _in_the_way(path):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _in_the_way(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{path.parent}: must be a folder, but is a file; move it away") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: must be a file, but is a folder; move it away") from None
     except PermissionError:
         raise InputError(
             f"{path}: must be writable, but is not; make a copy of the folder that you "

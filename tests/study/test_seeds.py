@@ -1,6 +1,7 @@
 """The command: its plan, bad input, and what an interruption leaves to be done."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from study import seeds
+from study.errors import InputError
 from study.seeds import main
 
 FIXED = """
@@ -124,6 +126,30 @@ def test_analysis_alone_is_given_the_folders_and_the_metric(
     monkeypatch.setattr(seeds, "analyse", lambda *given: asked.append(given))
     assert main(["--analyse", str(tmp_path), "b", "--metric", "dev_auc"]) == 0
     assert asked == [([tmp_path, Path("b").absolute()], "dev_auc")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (InputError("there is nothing"), 2, "error: there is nothing"),
+        (OSError(errno.ENOSPC, "No space left", "x"), 1, "error: x cannot be used: No space left"),
+    ],
+)
+def test_an_analysis_that_cannot_end_says_why_in_a_line(
+    fault: BaseException,
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def failing(*_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(seeds, "analyse", failing)
+    assert main(["--analyse", str(tmp_path / "no & name")]) == status
+    assert capsys.readouterr().err.strip() == said
 
 
 # Run, interrupted, and gone on with

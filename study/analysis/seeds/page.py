@@ -38,7 +38,7 @@ def write_analysis(analysis: Analysis) -> list[Path]:
                 html.write(path, as_csv(found[stem]))
                 written.append(path)
             else:
-                path.unlink(missing_ok=True)
+                html.remove(path)
         html.write(folder / REPORT, render(task, analysis))
         pages.append(folder / REPORT)
     return written + pages

@@ -166,6 +166,27 @@ def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
     assert not (folders[0] / "tables" / "tasks.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "is_folder", "said"),
+    [
+        ("tables", False, "tables: must be a folder, but is a file"),
+        ("report.html", True, "report.html: must be a file, but is a folder"),
+        ("tables/tasks.csv", True, "tasks.csv: must be "),
+    ],
+)
+def test_what_is_in_the_way_of_a_table_or_page_is_refused(
+    tmp_path: Path, name: str, is_folder: bool, said: str
+) -> None:
+    found = analyse([write(tmp_path, crossed([LORA], (1, 2, 1)))])
+    if is_folder:
+        (tmp_path / name).mkdir(parents=True)
+    else:
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=said):
+        write_analysis(found)
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_names_of_the_user_are_escaped(tmp_path: Path) -> None:
     folder = write(tmp_path, crossed([replace(LORA, label="<b>$x$</b>"), ADALORA]))
     write_analysis(analyse([folder]))
