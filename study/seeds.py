@@ -8,6 +8,7 @@ input, 130 interrupted (go on with --resume).
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,11 @@ from study.run import (
     study_path,
 )
 from study.spec.comparison import ComparisonSpec
-from study.spec.rules import suggestion
+from study.spec.rules import shown, suggestion
 from study.spec.schema import Metric
+
+MOST, MOST_RUNS = 1000, 100_000
+"""Seeds of a stream, and runs of a configuration: beyond it lie neither use nor patience."""
 
 if TYPE_CHECKING:
     from study.models.inspect import BackboneInfo
@@ -72,21 +76,41 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
     add("--analyse", nargs="+", metavar="DIR", help="only analyse comparison folders, a task each")
     arguments = parser.parse_args(argv)
+    if arguments.analyse:
+        _check_alone(parser, arguments)
     given = arguments.study or arguments.config or arguments.analyse
     if not given:
         parser.error("--study, --config or --analyse is required: what is to be compared")
     if arguments.top is not None and (arguments.study is None or arguments.config):
         parser.error("--top chooses among the trials of --study, and leaves no room for --config")
+    seeds = (arguments.mask_seeds, arguments.init_seeds, arguments.data_seeds)
+    if math.prod(seeds) > MOST_RUNS:
+        parser.error(
+            f"mask, init and data seeds are crossed, in at most {MOST_RUNS} runs of a "
+            f"configuration, but {' x '.join(map(str, seeds))} are {math.prod(seeds)}"
+        )
     if arguments.name is None:
         arguments.name = f"{label_of(arguments.study or given[0])}-seeds"
     return arguments
 
 
+def _check_alone(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Refuses what --analyse, which only reads, would not heed."""
+    given = [
+        "--" + name.replace("_", "-")
+        for name, value in vars(arguments).items()
+        if name not in ("analyse", "metric") and value != parser.get_default(name)
+    ]
+    if given:
+        parser.error(f"--analyse only reads what is there: leave out {', '.join(given)}")
+
+
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, but is {count}")
-    return count
+    if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 1 to {MOST}, but is {shown(text)}"
+        )
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,6 +128,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     path = study_path(arguments)
+    if arguments.resume and not (path / "spec.yaml").exists():
+        raise InputError(
+            f"{path}: --resume needs a comparison's folder, but there is no spec.yaml here; leave "
+            "--resume out to start it, or give the --storage and --name it was started with"
+        )
     # Heavy imports come after the YAML has been read, so that bad input is answered at once.
     from study.engine.preparation import check_services, prepare_data
     from study.engine.replicates.design import changes_of_comparison

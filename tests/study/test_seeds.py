@@ -85,7 +85,7 @@ def test_mask_seeds_without_a_random_mask_are_warned_of(
         (("--config", "FIXED", "--vary", "training.epochs=1", "adapter.warmup_steps=5",
           "--metric", "test_mc"), "did you mean `test_mcc`"),
         (("--config", "FIXED", "--name", "a/b"), "--name 'a/b': it must be the name of a folder"),
-        (("--config", "FIXED", "--resume"), "there is no spec.yaml here"),
+        (("--config", "FIXED", "--resume"), "--resume needs a comparison's folder, but there is"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -117,6 +117,44 @@ def test_options_that_do_not_go_together_end_in_the_usage(
         main(arguments)
     assert ended.value.code == 2
     assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--study", "runs/x"], "--study"),
+        (["--config", "x.yaml"], "--config"),
+        (["--resume"], "--resume"),
+        (["--dry-run"], "--dry-run"),
+        (["--mask-seeds", "7", "--vary", "adapter.p=0"], "--mask-seeds, --vary"),
+        (["--name", "x", "--set", "a.b=1"], "--name, --set"),
+        (["--max-concurrent", "2"], "--max-concurrent"),
+    ],
+)
+def test_analysis_takes_no_option_that_it_would_not_heed(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--analyse", "folder", *arguments])
+    assert ended.value.code == 2
+    assert f"--analyse only reads what is there: leave out {named}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "1001", "5000000", "9" * 5000, "1.5"])
+def test_a_number_of_seeds_has_bounds(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", "a", f"--mask-seeds={text}"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "--mask-seeds: must be a whole number from 1 to 1000, but is '" in said
+    assert len(said) < 200
+
+
+def test_the_runs_of_a_configuration_have_a_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", "a", "--mask-seeds", "1000", "--init-seeds", "1000"])
+    assert ended.value.code == 2
+    assert "at most 100000 runs of a configuration, but 1000 x 1000 x 3" in capsys.readouterr().err
 
 
 def test_analysis_alone_is_given_the_folders_and_the_metric(

@@ -13,6 +13,7 @@ from study.engine.record import StudyRecord
 from study.errors import InputError
 from study.spec import StudySpec, alone, dump_spec, load_spec, read_spec, resolve
 from study.spec.comparison import ComparisonSpec, FactorSeeds, check_comparable
+from study.spec.loading import read_document
 from study.spec.opponents import opponent, varied
 
 REPORTS = "training.reports=2"
@@ -136,7 +137,27 @@ def _check_study(study: str) -> None:
             f"--study {study}: must be a study's folder, with spec.yaml and events.jsonl, but is "
             "none; give <storage>/<name> of a study"
         )
-    standing_spec(folder)  # Which of a benchmark or a comparison says what it is.
+    _refuse_comparison(folder)
+    standing_spec(folder)  # Which of a benchmark says what it is.
+
+
+def _refuse_comparison(folder: StudyFolder) -> None:
+    """Refuses the folder of a comparison or of a race, each with what it is good for."""
+    path = folder.path
+    study = StudyFolder(path.absolute().parent)
+    if study.finalists == path.absolute() and study.spec.is_file():
+        raise InputError(
+            f"{path}: must be a study's folder, but is the race of its finalists; give "
+            f"{path.parent}, or read the race with --analyse {path}"
+        )
+    if (
+        folder.spec.is_file()
+        and "configurations" in read_document(folder.spec, str(folder.spec)).values
+    ):
+        raise InputError(
+            f"{path}: must be a study's folder, but is a comparison of seeds; read it with "
+            f"--analyse {path}, or go on with it with --resume and what it was started with"
+        )
 
 
 def _file(given: str) -> str:
@@ -144,6 +165,7 @@ def _file(given: str) -> str:
     path = Path(given)
     if not path.is_dir():
         return given
+    _refuse_comparison(StudyFolder(path))
     best = StudyFolder(path).best_spec
     if not best.is_file():
         raise InputError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledgers import report
@@ -133,3 +134,26 @@ def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
         Path(files[-1]).write_text(f"{FIXED[:-1]}, task: {{train: {rows}}}}}")
     with pytest.raises(InputError, match=r"rows33: task must be that of rows32, .*train 32"):
         comparison_of(Asked(configs=files))
+
+
+@pytest.mark.parametrize("option", ["study", "configs", "against"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mine/finalists", "is the race of its finalists; give .*mine, or read the race"),
+        ("seeds", "is a comparison of seeds; read it with --analyse .*seeds"),
+    ],
+)
+def test_the_folder_of_a_race_or_a_comparison_is_said_to_be_one(
+    make_study: MakeStudy, option: str, name: str, said: str
+) -> None:
+    study = make_study([(0.1, 0.3)])
+    folder = Path(study).parent / name
+    folder.mkdir(exist_ok=True)
+    (folder / "spec.yaml").write_text("configurations: {trial-0: {}}\n")
+    (folder / "events.jsonl").write_bytes(Path(study, "events.jsonl").read_bytes())
+    given: dict[str, Any] = {"study": study, option: [str(folder)]}
+    if option == "study":
+        given = {"study": str(folder)}
+    with pytest.raises(InputError, match=said):
+        comparison_of(Asked(**given))
