@@ -63,7 +63,8 @@ def comparison_of(asked: Asked) -> Comparison:
     labels = _unique([label for label, _ in found])
     configurations = dict(zip(labels, (spec for _, spec in found), strict=True))
     check_comparable(configurations)
-    beside = first if asked.study is None else standing_spec(StudyFolder(Path(asked.study)))
+    study = Path(asked.study) if asked.study is not None else _study_of(asked.configs[0])
+    beside = first if study is None else standing_spec(StudyFolder(study))
     spec = ComparisonSpec(
         configurations=configurations, seeds=FactorSeeds.fresh(beside.seeds, *asked.seeds)
     )
@@ -177,10 +178,19 @@ def _file(given: str) -> str:
 
 def label_of(given: str) -> str:
     """Returns what a file or folder is called: a study's best.yaml like the study."""
-    path = Path(given)
-    of_study = path.name == "best.yaml" and (path.parent / "spec.yaml").is_file()
-    name = path.absolute().parent.name if of_study else path.absolute().name
-    return name.removesuffix(".yaml")[:50]
+    return (_study_of(given) or Path(given).absolute()).name.removesuffix(".yaml")[:50]
+
+
+def _study_of(given: str) -> Path | None:
+    """The study whose best trial a file or folder stands for, if any.
+
+    Its best.yaml has the seeds of the trial; fresh ones lie beside those of the study, so that a
+    configuration has the same seeds however it is named.
+    """
+    path = Path(given).absolute()
+    folder = StudyFolder(path if path.is_dir() else path.parent)
+    stands = path in (folder.path, folder.best_spec)
+    return folder.path if stands and folder.spec.is_file() else None
 
 
 def _unique(labels: Sequence[str]) -> list[str]:

@@ -58,6 +58,19 @@ def test_a_study_stands_for_its_best_trial_with_seeds_beside_the_studys_own(
     assert found.spec.seeds.mask == (2005, 2006)
 
 
+@pytest.mark.parametrize("file", ["", "/best.yaml"])
+def test_a_configuration_has_the_same_seeds_however_it_is_named(
+    make_study: MakeStudy, file: str
+) -> None:
+    study = make_study([(0.1, 0.3), (0.2, 0.5)])
+    by_study = comparison_of(Asked(study=study)).spec
+    by_file = comparison_of(Asked(configs=[study + file])).spec
+    assert by_file.first.seeds.mask == 6  # The trial's own, apart from the study's.
+    assert by_file.seeds == by_study.seeds
+    both = Asked(study=study, configs=[study + file])
+    assert comparison_of(both).spec.seeds == by_study.seeds
+
+
 def test_the_top_trials_are_the_best_by_the_journal_each_setting_once(
     make_study: MakeStudy,
 ) -> None:
