@@ -12,9 +12,10 @@ from study.engine.race import ranked
 from study.engine.record import StudyRecord
 from study.errors import InputError
 from study.spec import StudySpec, alone, dump_spec, load_spec, read_spec, resolve
-from study.spec.comparison import ComparisonSpec, FactorSeeds, check_comparable
+from study.spec.comparison import ComparisonSpec, FactorSeeds, check_comparable, dump_comparison
 from study.spec.loading import read_document
 from study.spec.opponents import opponent, varied
+from study.spec.reader import MAX_BYTES
 
 REPORTS = "training.reports=2"
 """The first is a checkpoint alone, of what a crash would lose: nothing is stopped early here."""
@@ -49,7 +50,7 @@ def comparison_of(asked: Asked) -> Comparison:
 
     Raises:
         InputError: one of them cannot be read, has no value for some setting, or is of another
-            task, backbone or metric than the first.
+            task, backbone or metric than the first; they are too many.
     """
     overrides = (REPORTS, *asked.overrides)
     found = _own(asked, overrides)
@@ -68,6 +69,12 @@ def comparison_of(asked: Asked) -> Comparison:
     spec = ComparisonSpec(
         configurations=configurations, seeds=FactorSeeds.fresh(beside.seeds, *asked.seeds)
     )
+    size = len(dump_comparison(spec).encode())
+    if size > MAX_BYTES:
+        raise InputError(
+            f"{len(configurations)} configurations must fit a spec.yaml of {MAX_BYTES // 1024} "
+            f"KiB, but need {size // 1024}; compare fewer at a time"
+        )
     return Comparison(spec, {labels[place]: said for place, said in notes.items()})
 
 

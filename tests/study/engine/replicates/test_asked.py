@@ -112,6 +112,17 @@ def test_a_studys_own_settings_are_those_that_a_method_is_tuned_with(
     assert (lora.training.lr, lora.training.steps) == (1e-4, 40)
 
 
+def test_more_configurations_than_can_be_read_again_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "fixed.yaml"
+    file.write_text(FIXED)
+    monkeypatch.setattr("study.engine.replicates.asked.MAX_BYTES", 2048)
+    assert labels(comparison_of(Asked(configs=[str(file)]))) == ["fixed"]
+    with pytest.raises(InputError, match=r"2 configurations must fit a spec\.yaml of 2 KiB, but"):
+        comparison_of(Asked(configs=[str(file)], vary=["adapter.p=0"]))
+
+
 def test_the_name_of_a_study_or_file_names_the_comparison(make_study: MakeStudy) -> None:
     study = make_study([(0.1, 0.3)])
     assert label_of(study) == label_of(f"{study}/best.yaml") == "mine"
