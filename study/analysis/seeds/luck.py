@@ -4,7 +4,6 @@ Components are of the scores on a scale without limits where they come near them
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +31,9 @@ class Luck:
     scale: Scale
     crossed: bool
     """Whether seeds change one at a time, so that a factor's luck can be told from another's."""
+    planned: bool
+    """The same of all rows of results.csv, whether they have ended or not."""
+    rows: int
     plan: Plan | None
     """What would tell the mask's share within 15 points; None where no mask touches anything."""
 
@@ -94,9 +96,4 @@ def _fresh(differences: np.ndarray, mean: float, half: float) -> Plan:
 def _luck(label: str, design: Design, scale: Scale, rng: np.random.Generator) -> Luck:
     found = variance_components(design, rng)
     plan = runs_for_share(found) if found.counts["mask"] else None
-    return Luck(label, found, scale, design.crossed, plan)
-
-
-def of(found: Sequence[Luck], configuration: str) -> Luck | None:
-    """Returns the luck of one configuration, if it was estimated."""
-    return next((luck for luck in found if luck.configuration == configuration), None)
+    return Luck(label, found, scale, design.crossed, design.planned, len(design.cells), plan)

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from study.analysis.seeds.analysis import Analysis, TaskAnalysis
-from study.analysis.seeds.design import FACTORS
 from study.analysis.seeds.disagreement import EVERYTHING
-from study.analysis.seeds.further import POINTS
-from study.analysis.seeds.luck import POOLED, Luck
+from study.analysis.seeds.luck_words import luck, share_plans
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.questions import Kind
 from study.analysis.seeds.reading import Key, lower_is_better
@@ -127,29 +125,6 @@ def about(task: TaskAnalysis, kind: Kind) -> list[str]:
     return found
 
 
-def luck(task: TaskAnalysis) -> list[str]:
-    """Names the shares of mask, init and data in the variance of a score, with intervals."""
-    chosen = [lk for lk in task.lucks if lk.configuration in (POOLED, task.leader)]
-    found = []
-    for one in chosen:
-        who = f"Over {one.configuration}" if one.configuration == POOLED else one.configuration
-        if not one.estimable:
-            found.append(
-                f"{who}: the seeds never change one at a time, so that mask, init and data cannot "
-                "be told apart; a crossed design (study.seeds) can."
-            )
-            continue
-        scale = "" if one.scale.name == "raw" else f" on the scale of {one.scale.name}"
-        found.append(f"{who}{scale}: {listed(_shares(one), 'and')} of the variance.")
-        found.append(_largest(one))
-        found += [
-            f"{name} cannot be estimated: {one.components[name].reason}."
-            for name in FACTORS
-            if one.components[name].estimate is None and one.components.counts["mask"]
-        ]
-    return found
-
-
 def ranks(task: TaskAnalysis) -> list[str]:
     """Compares the overlap of kept triplets with chance, and names what varies most."""
     found = [
@@ -201,12 +176,7 @@ def further(task: TaskAnalysis) -> list[str]:
     for text, plan in task.plans.items():
         open_questions.setdefault(needed(plan), []).append(text)
     found = [f"{some(texts)}: {told}." for told, texts in open_questions.items()]
-    for one in task.lucks:
-        if one.plan and one.estimable and one.configuration in (POOLED, task.leader):
-            told = needed(one.plan)
-            if not (one.plan.reason or one.plan.further):
-                told = _known(one)
-            found.append(f"The mask's share within 15 points, {one.configuration}: {told}.")
+    found += share_plans(task)
     if found:
         found.append("These numbers rest on estimated components, and are as uncertain as they.")
     return found
@@ -237,42 +207,3 @@ def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> tuple[int, int]:
             ahead.setdefault(key, []).append(own * difference > 0)
     common = [those for those in ahead.values() if len(those) == len(pairs)]
     return sum(map(all, common)), len(common)
-
-
-def _shares(one: Luck) -> list[str]:
-    found = []
-    for part in one.components.components:
-        if part.share is None or part.estimate is None:
-            continue
-        limits = ""
-        if part.share_low is not None and part.share_high is not None:
-            limits = f" ({percent(part.share_low)} to {percent(part.share_high)})"
-        if part.name in FACTORS or part.share >= 0.1:
-            found.append(f"{part.name} {percent(part.share)}{limits}")
-    return found
-
-
-def _known(one: Luck) -> str:
-    """What to say where the plan asks for no more runs: the interval may still be wider."""
-    mask = one.components["mask"]
-    share, low, high = mask.share, mask.share_low, mask.share_high
-    if share is None or low is None or high is None:
-        return "no further runs are planned, but there is no interval"
-    if max(high - share, share - low) <= POINTS:
-        return "known well enough"
-    return (
-        f"not known yet ({percent(low)} to {percent(high)}), though its estimate alone, "
-        f"{percent(share)}, would ask for no more runs"
-    )
-
-
-def _largest(one: Luck) -> str:
-    """Which factor is the largest for sure, if any."""
-    parts = [p for p in (one.components[name] for name in FACTORS) if p.share is not None]
-    best = max(parts, key=lambda part: part.share or 0)
-    others = [part.share_high for part in parts if part is not best]
-    if best.share_low is None or None in others or not others:
-        return "With so few seeds nothing is said about which source is the largest."
-    if best.share_low > max(high or 0 for high in others):
-        return f"The {best.name} seed matters most: its interval lies above those of the others."
-    return "Which source matters most is undecided: the intervals overlap."
