@@ -16,6 +16,7 @@ from study.analysis.seeds.paired import Pair, compare, corrected
 from study.analysis.seeds.pooled import Pooled, pool
 from study.analysis.seeds.questions import questions
 from study.analysis.seeds.reading import Comparison, lower_is_better, read_comparison
+from study.analysis.seeds.scale import direction
 from study.analysis.seeds.stability import Overlap, RankPattern, overlaps, rank_patterns
 from study.analysis.seeds.statistics import SeedBootstrap
 from study.analysis.seeds.summary import Summary, seeds_of, summaries
@@ -135,8 +136,8 @@ def _leader(comparison: Comparison, metric: str, found: Sequence[Summary]) -> st
         return found[0].label
     # A configuration that was left out of the later rounds has fewer runs.
     most = max(summary.n for summary in found)
-    sign = -1 if lower_is_better(metric) else 1
-    return max((s for s in found if s.n == most), key=lambda s: sign * s.mean.mean).label
+    best = [summary for summary in found if summary.n == most]
+    return max(best, key=lambda s: direction(metric) * s.mean.mean).label
 
 
 def _corrected_over_tasks(tasks: Sequence[TaskAnalysis], seed: int) -> list[TaskAnalysis]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from study.analysis.seeds.reading import Comparison, lower_is_better
+from study.analysis.seeds.reading import Comparison
+from study.analysis.seeds.scale import direction
 from study.analysis.seeds.statistics import (
     SeedBootstrap,
     limits,
@@ -41,7 +42,7 @@ def pool(comparisons: Sequence[Comparison], metric: str, rng: np.random.Generato
     """Returns the configurations that have a score on all of at least two tasks."""
     if len(comparisons) < 2:
         return []
-    sign = -1 if lower_is_better(metric) else 1
+    sign = direction(metric)
     labels = [
         label
         for label in comparisons[0].configurations
