@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from study.analysis.seeds.analysis import Analysis, TaskAnalysis
 from study.analysis.seeds.disagreement import EVERYTHING
 from study.analysis.seeds.luck_words import luck, share_plans
+from study.analysis.seeds.pair_words import alarm, nothing, other, verdict, versus
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.questions import Kind
-from study.analysis.seeds.reading import Key, lower_is_better
+from study.analysis.seeds.reading import Key
 from study.analysis.seeds.run_words import what_was_run
+from study.analysis.seeds.scale import direction
 from study.analysis.seeds.summary import Summary
 from study.analysis.seeds.wording import (
     count,
@@ -21,8 +23,6 @@ from study.analysis.seeds.wording import (
     needed,
     percent,
     some,
-    verdict,
-    versus,
 )
 from study.analysis.tables import shown
 
@@ -82,33 +82,47 @@ def winner(task: TaskAnalysis) -> list[str]:
     """Says how the leading configuration fares with other seeds, and against which others."""
     leader = next(s for s in task.summaries if s.label == task.leader)
     if not leader.n:
-        return [f"{leader.label} has no score yet."]
+        why = "no score yet" if leader.pending else f"no score: {leader.failed} runs failed"
+        return [f"{leader.label} has {why}."]
     found = [_spread(leader, task)]
     if not task.comparison.fixed_before:
         found.append(
             "These scores chose it, so that its mean flatters it; only fresh seeds or test "
             "tell how good it is."
         )
-    pairs = [pair for pair in task.pairs if pair.differences and pair.has(task.leader)]
+    own = [pair for pair in task.pairs if pair.has(task.leader)]
+    pairs = [pair for pair in own if pair.differences]
+    found += [
+        f"Not compared with {other(pair, task.leader)}: {nothing(pair)}."
+        for pair in own
+        if not pair.differences
+    ]
     if not pairs:
         return found
-    for_it = [versus(p, task.leader) for p in pairs if p.winner == task.leader]
-    against = [versus(p, task.leader) for p in pairs if p.winner not in (task.leader, None)]
-    undecided = [versus(p, task.leader) for p in pairs if p.winner is None]
-    best, cells = _best_at(task, pairs)
-    if cells and len(pairs) > 1:
-        found.append(
-            f"It is the best of the {len(pairs) + 1} configurations at {best} of {cells} equal "
-            f"seeds; by chance alone at one in {len(pairs) + 1}."
-        )
+    found += [*_best_at(task, pairs), *_settled(task.leader, pairs, len(pairs) < len(own))]
+    return found
+
+
+def _settled(leader: str, pairs: Sequence[Pair], gaps: bool) -> list[str]:
+    """Says which others the leader beats, two-sided, and which not."""
+    for_it = [pair for pair in pairs if pair.survivor == leader]
+    against = [pair for pair in pairs if pair.survivor not in (leader, None)]
+    undecided = [versus(pair, leader) for pair in pairs if pair.survivor is None]
+    found = []
     if against:
-        found.append(f"No: better than it is {some(against)}.")
+        named = [versus(pair, leader) for pair in against]
+        found.append(f"No: better than it is {some(named)}.{alarm(against)}")
     elif undecided:
         found.append(f"Undecided: another set of seeds may put first {some(undecided)}.")
+    elif gaps:
+        found.append("Undecided, as it is not compared with all others.")
     else:
-        found.append("Yes: no other configuration keeps up with it on equal seeds.")
-    if for_it and (against or undecided):
-        found.append(f"It is better than {some(for_it)}.")
+        found.append(
+            f"Yes: no other configuration keeps up with it on equal seeds.{alarm(for_it)}"
+        )
+    if for_it and (against or undecided or gaps):
+        named = [versus(pair, leader) for pair in for_it]
+        found.append(f"It is better than {some(named)}.{alarm(for_it)}")
     return found
 
 
@@ -120,7 +134,8 @@ def about(task: TaskAnalysis, kind: Kind) -> list[str]:
         found.insert(
             1,
             '"Better" is decided by a one-sided sign-flip test at 5 %, in which mask, init and '
-            "data seeds are crossed random factors.",
+            "data seeds are crossed random factors; where three init or data seeds do much of "
+            "their own to a difference, up to 9 % are false alarms.",
         )
     return found
 
@@ -186,7 +201,8 @@ def _spread(leader: Summary, task: TaskAnalysis) -> str:
     ended = leader.n + leader.failed
     failed = f", {leader.failed} of {ended} failed" if leader.failed else ""
     sd = "" if leader.sd is None else f", sd {shown(leader.sd)}"
-    best = min(leader.scores) if lower_is_better(task.metric) else max(leader.scores)
+    sign = direction(task.metric)
+    best = sign * max(sign * score for score in leader.scores)
     run = leader.worst_run
     which = f" ({run.name})" if run is not None else ""
     fate = " as it failed" if run is not None and task.metric not in run.values else ""
@@ -197,13 +213,22 @@ def _spread(leader: Summary, task: TaskAnalysis) -> str:
     )
 
 
-def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> tuple[int, int]:
-    """At how many seeds that all pairs have the leader is best, and how many there are."""
-    sign = -1 if lower_is_better(task.metric) else 1
+def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> list[str]:
+    """Says at how many seeds that all pairs have the leader is best; a failed run is a loss."""
+    sign = direction(task.metric)
     ahead: dict[Key, list[bool]] = {}
     for pair in pairs:
         own = sign if pair.question.a == task.leader else -sign
-        for key, difference in pair.differences.items():
+        for key, difference in pair.with_failures.items():
             ahead.setdefault(key, []).append(own * difference > 0)
-    common = [those for those in ahead.values() if len(those) == len(pairs)]
-    return sum(map(all, common)), len(common)
+    common = {key: those for key, those in ahead.items() if len(those) == len(pairs)}
+    if not common or len(pairs) < 2:
+        return []
+    best, several = sum(map(all, common.values())), len(pairs) + 1
+    plain = list(dict.fromkeys(pair.plain for pair in pairs if pair.plain))
+    cells = count(len({key[1:] for key in common}), "run")
+    repeated = f" ({listed(plain)}: {cells}, counted for every mask)" if plain else ""
+    return [
+        f"It is the best of the {several} configurations at {best} of {len(common)} equal "
+        f"seeds{repeated}; by chance alone at one in {several}."
+    ]

@@ -80,7 +80,7 @@ def test_failed_collapsed_planned_and_missing_runs_are_named(said: str) -> None:
     assert "Collapsed, and in every mean: fmft (init 0, data 2)" in said
     assert "Still to end, so all that follows is for now: lora (init 2, data 0)" in said
     assert "without any run: fmft (init 2, data 1)" in said
-    assert "6 pairs with a failed run left out" in said
+    assert "6 pairs with a failed run: with these as guessing" in said
 
 
 def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
@@ -92,7 +92,7 @@ def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
 
 def test_a_single_seed_is_named_with_what_it_hides(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, ADALORA], (5, 1, 3))))
-    assert "There is a single init seed: what another would change is unknown" in text
+    assert "A single init seed has scores: what another would change is unknown" in text
     assert "init cannot be estimated: " in text
     assert "mask " in text
 
