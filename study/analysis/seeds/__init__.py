@@ -3,6 +3,7 @@
 Map, from comparison folders to their pages:
 
     reading.py       results.csv -> Comparison: the runs of every configuration
+    choice.py        whether the scores chose the leader, as those of a race do
     outputs.py       labels.npz and outputs/: predicted classes, kept triplets
     statistics.py    IQM, CVaR, stratified bootstrap, P(improvement), Holm
     crossed.py       the mean of scores that share seeds: interval and p-value

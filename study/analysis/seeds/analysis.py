@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.analysis.seeds.choice import fixed_before
 from study.analysis.seeds.disagreement import Disagreement, disagreements
 from study.analysis.seeds.further import Plan
 from study.analysis.seeds.luck import Luck, further_runs, lucks
@@ -30,10 +31,14 @@ PREFERRED = ("test_mcc", "dev_mcc")
 class TaskAnalysis:
     """One comparison folder."""
 
+    name: str
+    """Of the task: the folder's, with as much of its path as tells it from the others."""
     comparison: Comparison
     metric: str
     rows: int | None
     """Of the split that was scored, where labels.npz tells."""
+    fixed_before: bool
+    """Whether the configurations were chosen before these runs, and not by them."""
     leader: str
     """The configuration that was asked about; of finalists the one with the best mean."""
     summaries: list[Summary]
@@ -45,11 +50,6 @@ class TaskAnalysis:
     overlaps: list[Overlap]
     patterns: list[RankPattern]
     disagreements: list[Disagreement]
-
-    @property
-    def name(self) -> str:
-        """Of the task."""
-        return self.comparison.name
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,14 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
     for comparison in comparisons:
         _check_scored(comparison, metric)
     tasks = [
-        _task(comparison, metric, np.random.default_rng([seed, 1])) for comparison in comparisons
+        _task(name, comparison, metric, np.random.default_rng([seed, 1]))
+        for name, comparison in zip(_names(comparisons), comparisons, strict=True)
     ]
     tasks = _corrected_over_tasks(tasks, seed)
-    means = {task.name: {s.label: s.mean.mean for s in task.summaries if s.n} for task in tasks}
+    means = {
+        task.name: {s.label: s.charged_mean for s in task.summaries if s.charged_mean is not None}
+        for task in tasks
+    }
     return Analysis(
         metric=metric,
         tasks=tasks,
@@ -106,14 +110,27 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
     )
 
 
-def _task(comparison: Comparison, metric: str, rng: np.random.Generator) -> TaskAnalysis:
+def _names(comparisons: Sequence[Comparison]) -> list[str]:
+    """The names of tasks; the whole path where two folders have the same."""
+    names = Counter(comparison.name for comparison in comparisons)
+    return [
+        comparison.name if names[comparison.name] == 1 else str(comparison.folder)
+        for comparison in comparisons
+    ]
+
+
+def _task(
+    name: str, comparison: Comparison, metric: str, rng: np.random.Generator
+) -> TaskAnalysis:
     outputs = read_outputs(comparison, split_of(metric))
     bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng)
     found = summaries(comparison, metric, outputs, bootstrap, rng)
     leader = _leader(comparison, metric, found)
     rows = None if outputs.labels is None else len(outputs.labels)
     return TaskAnalysis(
+        name=name,
         comparison=comparison,
+        fixed_before=fixed_before(comparison),
         metric=metric,
         rows=rows,
         leader=leader,
@@ -132,7 +149,7 @@ def _task(comparison: Comparison, metric: str, rng: np.random.Generator) -> Task
 
 def _leader(comparison: Comparison, metric: str, found: Sequence[Summary]) -> str:
     """The first configuration; the best one where these very runs were to choose it."""
-    if comparison.fixed_before:
+    if fixed_before(comparison):
         return found[0].label
     # A configuration that was left out of the later rounds has fewer runs.
     most = max(summary.n for summary in found)

@@ -40,7 +40,6 @@ from study.analysis.seeds.summary import failure_score, seeds_of
 class Pair:
     """Configuration a against b on one task; the difference is a - b in the metric's units."""
 
-    task: str
     question: Question
     differences: dict[Key, float]
     """Of pairs that finished both."""
@@ -191,7 +190,6 @@ def compare(
     improvement, its_limits = _improvement(runs, metric, sign, bootstrap)
     first, second = runs
     return Pair(
-        task=comparison.name,
         question=question,
         differences=differences,
         with_failures=charged,

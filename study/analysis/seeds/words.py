@@ -85,7 +85,7 @@ def winner(task: TaskAnalysis) -> list[str]:
         why = "no score yet" if leader.pending else f"no score: {leader.failed} runs failed"
         return [f"{leader.label} has {why}."]
     found = [_spread(leader, task)]
-    if not task.comparison.fixed_before:
+    if not task.fixed_before:
         found.append(
             "These scores chose it, so that its mean flatters it; only fresh seeds or test "
             "tell how good it is."

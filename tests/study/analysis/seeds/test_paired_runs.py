@@ -106,7 +106,7 @@ def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_si
 def test_p_values_are_corrected_within_a_kind_over_all_tasks(tmp_path: Path) -> None:
     pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
     ones = [
-        replace(pair, task=str(n), difference=replace(pair.difference, p_above=p, p_value=2 * p))
+        replace(pair, difference=replace(pair.difference, p_above=p, p_value=2 * p))
         for n, p in enumerate((0.02, 0.01, 0.3))
     ]
     other = replace(ones[0], question=replace(pair.question, kind="other"))
