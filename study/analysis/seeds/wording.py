@@ -21,13 +21,11 @@ def needed(plan: Plan) -> str:
     """Returns what a plan asks for, or why there is none."""
     if plan.reason:
         told = f"no crossed design can be named ({plan.reason})"
-    elif plan.further:
+    else:
         told = (
             f"about {plan.further} further runs, {plan.mask} x {plan.init} x {plan.data} mask, "
             "init and data seeds in all"
         )
-    else:
-        told = "the interval excludes zero, but the p-value is not below 5 % (after correction)"
     if plan.fresh:
         told += f"; or {plan.fresh} runs of each that share no seed with one another"
     return told

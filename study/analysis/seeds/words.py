@@ -191,9 +191,13 @@ def further(task: TaskAnalysis) -> list[str]:
     for text, plan in task.plans.items():
         open_questions.setdefault(needed(plan), []).append(text)
     found = [f"{some(texts)}: {told}." for told, texts in open_questions.items()]
-    found += share_plans(task)
+    pending = sum(summary.pending for summary in task.summaries)
+    if not pending:
+        found += share_plans(task)
     if found:
         found.append("These numbers rest on estimated components, and are as uncertain as they.")
+    if pending:
+        found.append(f"{count(pending, 'run')} of the plan are still to end: these come first.")
     return found
 
 

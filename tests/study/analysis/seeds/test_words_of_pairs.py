@@ -8,12 +8,14 @@ import pytest
 from made_comparisons import ADALORA, LORA, RS, Row, crossed, failed, planned, write
 
 from study.analysis.seeds import analyse
+from study.analysis.seeds.luck import further_runs
 from study.analysis.seeds.pair_words import verdict
 from study.analysis.seeds.paired import Pair, compare, corrected
 from study.analysis.seeds.questions import questions
 from study.analysis.seeds.reading import read_comparison
 from study.analysis.seeds.statistics import SeedBootstrap
 from study.analysis.seeds.summary import seeds_of
+from study.analysis.seeds.wording import needed
 
 BEST = replace(RS, level=0.75)
 
@@ -151,3 +153,50 @@ def test_a_difference_that_never_varies_is_undecided_for_want_of_spread(tmp_path
     told = verdict(pair_of(tmp_path, rows))
     assert "undecided, as all 45 differences are alike: no spread was seen" in told
     assert "+0.1000, no interval, no p-value" in told
+
+
+def known(pair: Pair, mean: float, half: float, p: float, tests: int = 1) -> Pair:
+    """The pair with another difference, half-width and p-value."""
+    found = replace(pair.difference, mean=mean, low=mean - half, high=mean + half, p_value=p)
+    return replace(pair, difference=found, tests=tests)
+
+
+def test_a_difference_that_its_p_value_alone_leaves_open_gets_a_number_of_runs(
+    tmp_path: Path,
+) -> None:
+    pair = known(pair_of(tmp_path, crossed([RS, ADALORA])), 0.02, 0.018, 0.1)
+    plan = further_runs(pair, np.random.default_rng(0))
+    assert plan is not None
+    assert plan.fresh > 0
+    assert "excludes zero" not in needed(plan)
+    surer = further_runs(known(pair, 0.02, 0.018, 0.06), np.random.default_rng(0))
+    assert surer is not None
+    assert surer.fresh < plan.fresh
+
+
+def test_a_plan_is_made_for_the_corrected_level(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, crossed([RS, ADALORA]))
+    plans = [
+        further_runs(known(pair, 0.02, 0.021, 0.06, tests), np.random.default_rng(0))
+        for tests in (1, 6)
+    ]
+    alone, corrected_for = [plan.fresh for plan in plans if plan is not None]
+    # In standard errors, 80 % of the time: 1.960 + 0.842, and 2.638 + 0.842.
+    assert corrected_for / alone == pytest.approx((3.480 / 2.802) ** 2, rel=0.05)
+
+
+def test_what_is_planned_comes_before_further_runs(tmp_path: Path) -> None:
+    rows = crossed([RS, replace(ADALORA, level=RS.level)])
+    rows[40:45] = map(planned, rows[40:45])
+    text = words(tmp_path, rows)
+    assert "5 runs of the plan are still to end: these come first." in text
+    assert "further runs," not in text
+    assert "share no seed" not in text
+
+
+def test_a_difference_that_failures_turn_round_has_no_number_of_runs(tmp_path: Path) -> None:
+    rows = crossed([BEST, ADALORA])
+    rows[:30:2] = map(failed, rows[:30:2])
+    plan = further_runs(pair_of(tmp_path, rows), np.random.default_rng(0))
+    assert plan is not None
+    assert plan.reason == "failed runs decide it"
