@@ -113,7 +113,7 @@ def _settled(leader: str, pairs: Sequence[Pair], gaps: bool) -> list[str]:
         named = [versus(pair, leader) for pair in against]
         found.append(f"No: better than it is {some(named)}.{alarm(against)}")
     elif undecided:
-        found.append(f"Undecided: another set of seeds may put first {some(undecided)}.")
+        found.append(f"Undecided: other seeds may reverse the order with {some(undecided)}.")
     elif gaps:
         found.append("Undecided, as it is not compared with all others.")
     else:

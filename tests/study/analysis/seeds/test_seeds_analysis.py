@@ -69,7 +69,7 @@ def test_a_clear_loser_is_named_as_such(tmp_path: Path) -> None:
 def test_what_does_not_differ_is_undecided(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, replace(ADALORA, level=RS.level)])))
     assert "p = 0.1 against p = 0: undecided" in text
-    assert "Undecided: another set of seeds may put first adalora" in text
+    assert "Undecided: other seeds may reverse the order with adalora" in text
     assert "further runs, " in text or "no crossed design can be named" in text
 
 
