@@ -16,8 +16,9 @@ Map, from comparison folders to their pages:
     pooled.py        several tasks: IQM and P(improvement) with tasks as strata
     luck.py          variance components and further runs of a folder
     analysis.py      analyse: all of it, as numbers
-    words.py         the answers in sentences; run_words.py: what was run; task_words.py: what
-                     several tasks say; wording.py: how numbers read in them
+    words.py         the answers in sentences; run_words.py: what was run; luck_words.py:
+                     whose luck; task_words.py: what several tasks say; wording.py: how numbers
+                     read in them; pair_words.py: what is said of a pair
     tables.py        the numbers as csv
     pictures.py      what the pictures show; plots.py draws it (matplotlib is there alone)
     page.py          write_analysis: tables/ and report.html

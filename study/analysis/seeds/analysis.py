@@ -17,6 +17,7 @@ from study.analysis.seeds.paired import Pair, compare, corrected
 from study.analysis.seeds.pooled import Pooled, pool
 from study.analysis.seeds.questions import questions
 from study.analysis.seeds.reading import Comparison, lower_is_better, read_comparison
+from study.analysis.seeds.scale import direction
 from study.analysis.seeds.stability import Overlap, RankPattern, overlaps, rank_patterns
 from study.analysis.seeds.statistics import SeedBootstrap
 from study.analysis.seeds.summary import Summary, seeds_of, summaries
@@ -28,10 +29,14 @@ from study.errors import InputError
 class TaskAnalysis:
     """One comparison folder."""
 
+    name: str
+    """Of the task: the folder's, with as much of its path as tells it from the others."""
     comparison: Comparison
     metric: str
     rows: int | None
     """Of the split that was scored, where labels.npz tells."""
+    fixed_before: bool
+    """Whether the configurations were chosen before these runs, and not by them."""
     leader: str
     """The configuration that was asked about; of finalists the one with the best mean."""
     summaries: list[Summary]
@@ -43,11 +48,6 @@ class TaskAnalysis:
     overlaps: list[Overlap]
     patterns: list[RankPattern]
     disagreements: list[Disagreement]
-
-    @property
-    def name(self) -> str:
-        """Of the task."""
-        return self.comparison.name
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,14 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
     for comparison in comparisons:
         _check_scored(comparison, metric)
     tasks = [
-        _task(comparison, metric, np.random.default_rng([seed, 1])) for comparison in comparisons
+        _task(name, comparison, metric, np.random.default_rng([seed, 1]))
+        for name, comparison in zip(_names(comparisons), comparisons, strict=True)
     ]
     tasks = _corrected_over_tasks(tasks, seed)
-    means = {task.name: {s.label: s.mean.mean for s in task.summaries if s.n} for task in tasks}
+    means = {
+        task.name: {s.label: s.charged_mean for s in task.summaries if s.charged_mean is not None}
+        for task in tasks
+    }
     return Analysis(
         metric=metric,
         tasks=tasks,
@@ -105,14 +109,27 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
     )
 
 
-def _task(comparison: Comparison, metric: str, rng: np.random.Generator) -> TaskAnalysis:
+def _names(comparisons: Sequence[Comparison]) -> list[str]:
+    """The names of tasks; the whole path where two folders have the same."""
+    names = Counter(comparison.name for comparison in comparisons)
+    return [
+        comparison.name if names[comparison.name] == 1 else str(comparison.folder)
+        for comparison in comparisons
+    ]
+
+
+def _task(
+    name: str, comparison: Comparison, metric: str, rng: np.random.Generator
+) -> TaskAnalysis:
     outputs = read_outputs(comparison, split_of(metric))
     bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng)
     found = summaries(comparison, metric, outputs, bootstrap, rng)
     leader = _leader(comparison, metric, found)
     rows = None if outputs.labels is None else len(outputs.labels)
     return TaskAnalysis(
+        name=name,
         comparison=comparison,
+        fixed_before=comparison.fixed_before,
         metric=metric,
         rows=rows,
         leader=leader,
@@ -135,8 +152,8 @@ def _leader(comparison: Comparison, metric: str, found: Sequence[Summary]) -> st
         return found[0].label
     # A configuration that was left out of the later rounds has fewer runs.
     most = max(summary.n for summary in found)
-    sign = -1 if lower_is_better(metric) else 1
-    return max((s for s in found if s.n == most), key=lambda s: sign * s.mean.mean).label
+    best = [summary for summary in found if summary.n == most]
+    return max(best, key=lambda s: direction(metric) * s.mean.mean).label
 
 
 def _corrected_over_tasks(tasks: Sequence[TaskAnalysis], seed: int) -> list[TaskAnalysis]:

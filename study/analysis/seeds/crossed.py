@@ -56,6 +56,8 @@ class Estimate:
     """Two-sided."""
     p_above: float | None = None
     """One-sided: how often chance alone makes a mean as far above zero."""
+    reach: float | None = None
+    """From the mean to a one-sided 95 % bound."""
 
 
 class Layout:
@@ -143,7 +145,7 @@ def estimate(
     if np.ptp(y) <= 1e-12 * max(1.0, abs(mean)):
         # All alike: nothing is known about luck, but that it changed nothing here.
         p_values = (1.0, 1.0) if mean == 0 else (None, None)
-        return Estimate(len(y), mean, mean, mean, *p_values)
+        return Estimate(len(y), mean, None, None, *p_values)
     sigma = layout.components(y)
     error = float(np.sqrt(sigma @ layout.weights))
     if error == 0:
@@ -151,15 +153,16 @@ def estimate(
     t = mean / error
     normal = _studentised(layout, normal_draws(layout, sigma, rng, draws), error)
     flipped = _studentised(layout, flipped_draws(layout, y, sigma, rng, draws), error)
-    half = float(np.quantile(np.abs(normal), LEVEL)) * error
+    reach, half = np.quantile(np.abs(normal), [2 * LEVEL - 1, LEVEL]) * error
     tie = 1e-9 * max(1.0, abs(t))
     return Estimate(
         n=len(y),
         mean=mean,
-        low=mean - half,
-        high=mean + half,
+        low=mean - float(half),
+        high=mean + float(half),
         p_value=(1 + int((np.abs(flipped) >= abs(t) - tie).sum())) / (draws + 1),
         p_above=(1 + int((flipped >= t - tie).sum())) / (draws + 1),
+        reach=float(reach),
     )
 
 

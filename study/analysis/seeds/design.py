@@ -68,9 +68,12 @@ class Design:
     @cached_property
     def crossed(self) -> bool:
         """Whether at least half of the cells of the full crossing have a score."""
-        masks, init, data = self._seeds
-        whole = sum(len(own) for own in masks.values()) * len(init) * len(data)
-        return 2 * len(self.scored) >= whole
+        return 2 * len(self.scored) >= self._whole
+
+    @cached_property
+    def planned(self) -> bool:
+        """The same of the cells that are given, with a score or not."""
+        return 2 * len(set(self.cells)) >= self._whole
 
     @cached_property
     def missing(self) -> list[Cell]:
@@ -99,6 +102,12 @@ class Design:
         """Returns the design of the configurations that a mask touches."""
         touched = {cell.configuration for cell in self.cells if cell.mask != NO_MASK}
         return self.of(*touched)
+
+    @cached_property
+    def _whole(self) -> int:
+        """How many cells the full crossing has."""
+        masks, init, data = self._seeds
+        return sum(len(own) for own in masks.values()) * len(init) * len(data)
 
     @cached_property
     def _seeds(self) -> tuple[dict[str | int, list[int]], list[int], list[int]]:

@@ -28,7 +28,7 @@ BOUND = 1000
 """Runs in all, beyond which no design is tried."""
 CHANCE = 0.8
 POINTS = 0.15
-_Z = float(norm.ppf(0.975))
+Z = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def runs_for_difference(
     plain: int = 1,
     chance: float = CHANCE,
     bound: int = BOUND,
+    critical: float = Z,
 ) -> Plan:
     """Returns the cheapest design in which the interval of a difference excludes zero.
 
@@ -65,12 +66,14 @@ def runs_for_difference(
         components: of the differences themselves: `variance_components` of a design with a
             configuration whose score is the difference of two at the same seeds.
         difference: its estimate now, taken for the truth.
-        half_width: of its 95 % interval now.
+        half_width: of its interval now.
         masked: of the two that are compared, how many a mask touches: m i d runs each.
         plain: how many none touches: i d runs each.
         chance: with which the new interval is to exclude zero; 0.5 asks for one that would do
             so if the new estimate were the old one.
         bound: largest number of runs.
+        critical: of the interval, in standard errors; that of 95 %, or more where several
+            questions are asked at once.
     """
     designs = _designs(components, masked, plain, bound)
     if abs(difference) > half_width:
@@ -81,7 +84,8 @@ def runs_for_difference(
         return Plan(reason="no difference" if components.total else "the scores do not vary")
     variances = _variance(components, designs)
     # The present design is the first one. What its interval has to shrink by, as a variance:
-    wanted = variances[0] * (difference / half_width / (1 + norm.ppf(chance) / _Z)) ** 2
+    shrunk = difference / half_width / (1 + norm.ppf(chance) / critical)
+    wanted = variances[0] * shrunk**2
     fresh = math.ceil(components.total / wanted)
     return replace(_cheapest(designs, variances <= wanted, bound), fresh=fresh)
 
@@ -108,7 +112,7 @@ def runs_for_share(
         return Plan(reason="the scores do not vary")
     masked = components.counts[CONFIGURATION]
     designs = _designs(components, masked, 0, bound)
-    return _cheapest(designs, share_error(components, designs, term) * _Z <= points, bound)
+    return _cheapest(designs, share_error(components, designs, term) * Z <= points, bound)
 
 
 def share_error(

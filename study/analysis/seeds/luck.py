@@ -4,15 +4,15 @@ Components are of the scores on a scale without limits where they come near them
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
 from study.analysis.seeds.components import Components, variance_components
+from study.analysis.seeds.crossed import LEVEL
 from study.analysis.seeds.design import NO_MASK, Design, read_design
-from study.analysis.seeds.further import CHANCE, Plan, runs_for_difference, runs_for_share
+from study.analysis.seeds.further import CHANCE, Plan, Z, runs_for_difference, runs_for_share
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.reading import Comparison
 from study.analysis.seeds.scale import Scale, scale_of
@@ -32,6 +32,9 @@ class Luck:
     scale: Scale
     crossed: bool
     """Whether seeds change one at a time, so that a factor's luck can be told from another's."""
+    planned: bool
+    """The same of all rows of results.csv, whether they have ended or not."""
+    rows: int
     plan: Plan | None
     """What would tell the mask's share within 15 points; None where no mask touches anything."""
 
@@ -64,39 +67,38 @@ def lucks(
 
 
 def further_runs(pair: Pair, rng: np.random.Generator) -> Plan | None:
-    """Returns what would settle a difference; None where the present runs cannot say."""
+    """Returns what would settle an open difference, after correction.
+
+    None where the present runs cannot say, or more of them are still to end.
+    """
     low, high = pair.difference.low, pair.difference.high
-    if low is None or high is None or low == high:
+    if low is None or high is None or low == high or pair.pending:
         return None
+    mean, half = pair.difference.mean, (high - low) / 2
+    # In standard errors: where the difference is, by its interval and its p-value, and is to be.
+    now = abs(mean) / half * Z
+    if pair.p_two_sided is not None:
+        now = min(now, float(norm.isf(pair.p_two_sided / 2)))
+    if now <= 0:
+        return Plan(reason="failed runs decide it" if pair.charged else "no difference")
+    critical = float(norm.isf((1 - LEVEL) / 2 / pair.tests))
+    half = abs(mean) * critical / now
     keys = np.array(list(pair.differences))
     masked = keys[:, 0] != NO_MASK
     design = read_design(
         ["difference"] * len(keys), keys[:, 0], keys[:, 1], keys[:, 2],
         list(pair.differences.values()),
     )  # fmt: skip
-    half = (high - low) / 2
     if not design.crossed:
-        return _fresh(design.scores, pair.difference.mean, half)
+        reason = "the seeds never change one at a time"
+        narrower = now / (critical + norm.ppf(CHANCE))
+        return Plan(fresh=math.ceil(len(keys) / narrower**2), reason=reason)
     found = variance_components(design, rng, draws=200)
     count = pair.masked if masked.all() else 0
-    return runs_for_difference(found, pair.difference.mean, half, count, 2 - count)
-
-
-def _fresh(differences: np.ndarray, mean: float, half: float) -> Plan:
-    """How many runs with three fresh seeds each settle a difference, as `runs_for_difference`."""
-    reason = "the seeds never change one at a time"
-    if not mean or abs(mean) > half:
-        return Plan(reason=reason if not mean else "")
-    narrower = abs(mean) / half / (1 + norm.ppf(CHANCE) / norm.ppf(0.975))
-    return Plan(fresh=math.ceil(len(differences) / narrower**2), reason=reason)
+    return runs_for_difference(found, mean, half, count, 2 - count, critical=critical)
 
 
 def _luck(label: str, design: Design, scale: Scale, rng: np.random.Generator) -> Luck:
     found = variance_components(design, rng)
     plan = runs_for_share(found) if found.counts["mask"] else None
-    return Luck(label, found, scale, design.crossed, plan)
-
-
-def of(found: Sequence[Luck], configuration: str) -> Luck | None:
-    """Returns the luck of one configuration, if it was estimated."""
-    return next((luck for luck in found if luck.configuration == configuration), None)
+    return Luck(label, found, scale, design.crossed, design.planned, len(design.cells), plan)

@@ -3,8 +3,16 @@
 Both were run with the same seeds, so that what a seed does to both cancels in the difference
 (common random numbers). A configuration that no mask touches has one run for each init and data
 seed; it stands against every mask seed of the other, and the runs of one (init, data) then share
-its luck, which the interval allows for (crossed.py). A pair of which one run failed has no
-difference; it is counted, and lost in P(improvement).
+its luck, which the interval allows for (crossed.py).
+
+A failed run is a loss. Differences are of the finished pairs; where runs failed, they are taken a
+second time with the guessing score in the place of a failed run's (`failure_score`). A winner has
+to win both times: of the runs that finished, and whatever failed. In P(improvement) a failed run
+loses.
+
+Nothing is decided where one seed of a factor alone has finished pairs: what another would change
+is then unknown. Beside a p-value an interval says the same, or nothing is decided: two-sided ones
+go with 95 % intervals, one-sided ones with one-sided bounds.
 """
 
 from collections.abc import Sequence
@@ -13,9 +21,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from study.analysis.seeds.crossed import Estimate, estimate, layout_of
-from study.analysis.seeds.design import NO_MASK
+from study.analysis.seeds.design import FACTORS, NO_MASK
 from study.analysis.seeds.questions import Kind, Question
-from study.analysis.seeds.reading import Comparison, Key, Run, lower_is_better
+from study.analysis.seeds.reading import Comparison, Key, Run
+from study.analysis.seeds.scale import direction
 from study.analysis.seeds.statistics import (
     SeedBootstrap,
     holm,
@@ -24,37 +33,82 @@ from study.analysis.seeds.statistics import (
     weighted_improvement,
     win_matrix,
 )
-from study.analysis.seeds.summary import seeds_of
+from study.analysis.seeds.summary import failure_score, seeds_of
 
 
 @dataclass(frozen=True)
 class Pair:
     """Configuration a against b on one task; the difference is a - b in the metric's units."""
 
-    task: str
     question: Question
     differences: dict[Key, float]
-    dropped: int
-    """Pairs of which a run failed."""
+    """Of pairs that finished both."""
+    with_failures: dict[Key, float]
+    """The same of all that ended, a failed run at `failure_score`."""
+    pending: int
+    """Pairs that are still to end."""
+    runs: tuple[int, int]
+    failed: tuple[int, int]
+    """Runs of a and of b, on any seeds, and how many of them ended without a score."""
     difference: Estimate
     """`p_above` is one-sided for "a is better", also of a loss."""
+    charged: Estimate | None
+    """Of `with_failures`; None where nothing failed."""
     improvement: float | None
     """The probability that a run of a is better than one of b, any seeds; failed runs lose."""
     improvement_limits: tuple[float, float] | None
     better: bool | None
     """Whether a is the better one on average; None without a difference."""
-    masked: int
-    """How many of the two a mask touches."""
+    masks: tuple[bool, bool]
+    """Whether a mask touches a, and b."""
+    tests: int = 1
+    """Over how many p-values these are corrected."""
     p_corrected: float | None = None
     """Holm's, over all pairs of the same kind in all tasks; None before, or without p-value."""
     p_corrected_two_sided: float | None = None
     """The same of the two-sided p-values; it differs where the question has a direction."""
 
     @property
+    def dropped(self) -> int:
+        """Pairs of which a run failed."""
+        return len(self.with_failures) - len(self.differences)
+
+    @property
+    def masked(self) -> int:
+        """How many of the two a mask touches."""
+        return sum(self.masks)
+
+    @property
+    def plain(self) -> str | None:
+        """The one that no mask touches, where one touches the other."""
+        if self.masked != 1:
+            return None
+        return self.question.b if self.masks[0] else self.question.a
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """By factor, how many seeds the finished pairs have; no mask where none touches them."""
+        found = {f: len({key[n] for key in self.differences}) for n, f in enumerate(FACTORS)}
+        return {f: number for f, number in found.items() if f != "mask" or self.masked}
+
+    @property
+    def p_two_sided(self) -> float | None:
+        """Before correction; None where nothing can be decided."""
+        own, charged = self.difference, self.charged
+        if charged and own.mean * charged.mean <= 0 and self.differences:
+            return self._greater(own.p_value, 1.0)
+        return self._greater(own.p_value, charged.p_value if charged else own.p_value)
+
+    @property
+    def p_one_sided(self) -> float | None:
+        """That a is better, before correction; None where nothing can be decided."""
+        own, charged = self.difference, self.charged
+        return self._greater(own.p_above, charged.p_above if charged else own.p_above)
+
+    @property
     def p_value(self) -> float | None:
         """What decides, before correction: one-sided where the question has a direction."""
-        one_sided = self.question.directed
-        return self.difference.p_above if one_sided else self.difference.p_value
+        return self.p_one_sided if self.question.directed else self.p_two_sided
 
     @property
     def winner(self) -> str | None:
@@ -63,8 +117,21 @@ class Pair:
         That a is better is decided one-sided where the question has a direction, that b is
         always two-sided.
         """
-        p = self.p_corrected if self.better else self.p_corrected_two_sided
-        return self.best if p is not None and p <= 0.05 else None
+        if not (self.question.directed and self.better):
+            return self.survivor
+        bounds = [one.reach is not None and abs(one.mean) > one.reach for one in self._estimates]
+        p = self.p_corrected
+        return self.best if p is not None and p <= 0.05 and all(bounds) else None
+
+    @property
+    def survivor(self) -> str | None:
+        """The label of the better one, two-sided whatever the question is."""
+        apart = [
+            one.low is not None and one.high is not None and (one.low > 0 or one.high < 0)
+            for one in self._estimates
+        ]
+        p = self.p_corrected_two_sided
+        return self.best if p is not None and p <= 0.05 and all(apart) else None
 
     @property
     def best(self) -> str:
@@ -75,15 +142,26 @@ class Pair:
     def wins(self) -> tuple[int, int]:
         """On how many equal seeds the better one is ahead, and how many there are."""
         sign = 1 if self.difference.mean > 0 else -1
-        return sum(sign * d > 0 for d in self.differences.values()), len(self.differences)
+        return sum(sign * d > 0 for d in self.with_failures.values()), len(self.with_failures)
+
+    @property
+    def _estimates(self) -> list[Estimate]:
+        return [self.difference, *([self.charged] if self.charged else [])]
+
+    def _greater(self, *p_values: float | None) -> float | None:
+        known = [p for p in p_values if p is not None]
+        if len(known) < len(p_values) or min(self.seeds.values()) < 2:
+            return None
+        return max(known)
 
     def has(self, label: str) -> bool:
         """Whether it is about a configuration."""
         return label in (self.question.a, self.question.b)
 
-    def seen_from(self, label: str) -> Estimate:
-        """Returns the difference of one of the two minus the other."""
-        return self.difference if label == self.question.a else turned(self.difference)
+    def seen_from(self, label: str, charged: bool = False) -> Estimate:
+        """Returns the difference of one of the two minus the other; charged: with failures."""
+        found = self.charged if charged and self.charged else self.difference
+        return found if label == self.question.a else turned(found)
 
 
 def compare(
@@ -94,29 +172,36 @@ def compare(
     rng: np.random.Generator,
 ) -> Pair:
     """Returns one comparison; p-values are not corrected yet."""
-    sign = -1 if lower_is_better(metric) else 1
+    sign = direction(metric)
     runs = [comparison.configurations[label] for label in (question.a, question.b)]
     pairs = paired(*runs)
-    differences = {
-        key: one.values[metric] - other.values[metric]
-        for key, (one, other) in pairs.items()
-        if metric in one.values and metric in other.values
+    ended = {key: pair for key, pair in pairs.items() if all(map(_ended, pair))}
+    floor = failure_score(comparison, metric)
+    charged = {
+        key: one.values.get(metric, floor) - other.values.get(metric, floor)
+        for key, (one, other) in ended.items()
     }
-    ended = sum(_ended(one) and _ended(other) for one, other in pairs.values())
-    found = estimate(
-        sign * np.array(list(differences.values())), layout_of(tuple(differences)), rng
-    )
+    differences = {
+        key: charged[key]
+        for key, pair in ended.items()
+        if all(metric in run.values for run in pair)
+    }
+    found = _estimate(differences, sign, rng)
     improvement, its_limits = _improvement(runs, metric, sign, bootstrap)
+    first, second = runs
     return Pair(
-        task=comparison.name,
         question=question,
         differences=differences,
-        dropped=ended - len(differences),
-        difference=found if sign > 0 else turned(found),
+        with_failures=charged,
+        pending=len(pairs) - len(ended),
+        runs=(len(first), len(second)),
+        failed=(_failed(first, metric), _failed(second, metric)),
+        difference=found,
+        charged=None if len(charged) == len(differences) else _estimate(charged, sign, rng),
         improvement=improvement,
         improvement_limits=its_limits,
-        better=found.mean > 0 if differences else None,
-        masked=sum(any(run.key[0] != NO_MASK for run in those) for those in runs),
+        better=sign * found.mean > 0 if differences else None,
+        masks=(_touched(first), _touched(second)),
     )
 
 
@@ -142,9 +227,12 @@ def corrected(pairs: Sequence[Pair]) -> list[Pair]:
     for kind in kinds:
         places = [place for place, pair in enumerate(pairs) if pair.question.kind == kind]
         decisive = holm([pairs[place].p_value for place in places])
-        two_sided = holm([pairs[place].difference.p_value for place in places])
+        two_sided = holm([pairs[place].p_two_sided for place in places])
+        tests = max(1, sum(p is not None for p in two_sided))
         for place, p, both in zip(places, decisive, two_sided, strict=True):
-            found[place] = replace(pairs[place], p_corrected=p, p_corrected_two_sided=both)
+            found[place] = replace(
+                pairs[place], p_corrected=p, p_corrected_two_sided=both, tests=tests
+            )
     return found
 
 
@@ -161,6 +249,21 @@ def turned(found: Estimate) -> Estimate:
 
 def _ended(run: Run) -> bool:
     return run.state in ("complete", "failed")
+
+
+def _failed(runs: Sequence[Run], metric: str) -> int:
+    return sum(_ended(run) and metric not in run.values for run in runs)
+
+
+def _touched(runs: Sequence[Run]) -> bool:
+    return any(run.key[0] != NO_MASK for run in runs)
+
+
+def _estimate(differences: dict[Key, float], sign: int, rng: np.random.Generator) -> Estimate:
+    """The mean difference; tests look upwards in the direction that is better."""
+    values = sign * np.array(list(differences.values()))
+    found = estimate(values, layout_of(tuple(differences)), rng)
+    return found if sign > 0 else turned(found)
 
 
 def _improvement(

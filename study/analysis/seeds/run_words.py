@@ -1,7 +1,7 @@
 """What was run, in sentences: the design, and every run that failed, collapsed or is missing."""
 
 from study.analysis.seeds.analysis import TaskAnalysis
-from study.analysis.seeds.design import FACTORS
+from study.analysis.seeds.design import FACTORS, NO_MASK
 from study.analysis.seeds.reading import STATES
 from study.analysis.seeds.wording import count, some
 
@@ -45,11 +45,18 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
         found.append(f"Still to end, so all that follows is for now: {some(pending)}.")
     if absent := _absent(task):
         found.append(f"Cells of the crossed design without any run: {some(absent)}.")
-    for factor, known in zip(FACTORS, seeds, strict=True):
-        if len(known) == 1:
+    return found + _single(task)
+
+
+def _single(task: TaskAnalysis) -> list[str]:
+    """Names the factors of which one seed alone has scores, whatever is planned."""
+    found = []
+    for n, factor in enumerate(FACTORS):
+        seeds = {run.key[n] for run in task.comparison.runs if task.metric in run.values}
+        if len(seeds - {NO_MASK}) == 1:
             found.append(
-                f"There is a single {factor} seed: what another would change is unknown, and no "
-                "interval or p-value here allows for it."
+                f"A single {factor} seed has scores: what another would change is unknown, no "
+                "interval here allows for it, and nothing is decided that it could change."
             )
     return found
 

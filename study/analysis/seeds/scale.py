@@ -14,6 +14,7 @@ On their scale the limits themselves are infinitely far. A score closer to one t
 single row is worth, (high - low) / (2 rows), cannot be told from it, and counts as that close.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,9 +22,13 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit, logit
 
+from study.analysis.seeds.reading import lower_is_better
+
 FACTOR = 2.0
 LIMITS = {"mcc": (-1.0, 1.0), "accuracy": (0.0, 1.0), "auc": (0.0, 1.0), "f1": (0.0, 1.0)}
-"""By metric; a metric that is not here has no limits."""
+"""By metric, those that have limits on both sides."""
+GUESSING = {"mcc": 0.0, "auc": 0.5, "f1": 0.0, "accuracy": 0.0}
+"""By metric, what guessing or a useless model has at least."""
 
 Name = Literal["raw", "Fisher z", "logit"]
 
@@ -55,6 +60,22 @@ class Scale:
         return found
 
 
+def direction(metric: str) -> int:
+    """Returns 1 where more is better, -1 where less is."""
+    return -1 if lower_is_better(metric) else 1
+
+
+def score_name(metric: str) -> str:
+    """Returns `mcc` of test_mcc, dev_mcc_at_bT and the like."""
+    return metric.removeprefix("dev_").removeprefix("test_").split("_")[0]
+
+
+def limits_of(metric: str) -> tuple[float, float]:
+    """Returns the least and the most that a metric can be; infinite where it has no limit."""
+    least = 0.0 if lower_is_better(metric) else -math.inf
+    return LIMITS.get(score_name(metric), (least, math.inf))
+
+
 def scale_of(metric: str, scores: np.ndarray | Sequence[float], rows: int) -> Scale:
     """Returns the scale on which scores of a metric are to be compared, by the rule above.
 
@@ -63,7 +84,7 @@ def scale_of(metric: str, scores: np.ndarray | Sequence[float], rows: int) -> Sc
         scores: all that are compared; nan is passed over.
         rows: of the split that was scored.
     """
-    name = metric.removeprefix("dev_").removeprefix("test_").split("_")[0]
+    name = score_name(metric)
     values = np.asarray(scores, dtype=float)
     values = values[~np.isnan(values)]
     if name not in LIMITS or not len(values):

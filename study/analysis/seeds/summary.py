@@ -15,17 +15,17 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
 
 from study.analysis.seeds.crossed import Estimate, estimate, layout_of
 from study.analysis.seeds.outputs import Outputs, split_of
-from study.analysis.seeds.reading import STATES, Comparison, Run, State, lower_is_better
+from study.analysis.seeds.reading import STATES, Comparison, Run, State
+from study.analysis.seeds.scale import GUESSING, direction, limits_of, score_name
 from study.analysis.seeds.statistics import SeedBootstrap, cvar, iqm, limits, weighted_iqm
 
-GUESSING = {"mcc": 0.0, "auc": 0.5, "f1": 0.0, "accuracy": 0.0}
 _NO_ROWS_BOUND = 0.01
 """On |MCC|, where it is not known how many rows were answered."""
 
@@ -41,6 +41,9 @@ class Summary:
     scores: list[float]
     """Of the finished runs."""
     mean: Estimate
+    """Of the finished runs; its interval ends where the metric does."""
+    charged_mean: float | None
+    """Of all that ended, a failed run at `failure_score`."""
     iqm: float | None
     iqm_limits: tuple[float, float] | None
     """95 %, by the stratified bootstrap of `statistics`; None for fewer than two scores."""
@@ -95,9 +98,9 @@ def summaries(
 
 def failure_score(comparison: Comparison, metric: str) -> float:
     """Returns what a failed run counts as in worst and CVaR."""
-    sign = -1 if lower_is_better(metric) else 1
+    sign = direction(metric)
     found = [sign * run.values[metric] for run in comparison.runs if metric in run.values]
-    guess = GUESSING.get(metric.split("_", 1)[-1])
+    guess = GUESSING.get(score_name(metric))
     if guess is not None:
         found.append(sign * guess)
     return sign * min(found)
@@ -115,7 +118,7 @@ def _summary(
     runs = comparison.configurations[label]
     finished = [run for run in runs if metric in run.values]
     scores = [run.values[metric] for run in finished]
-    sign = -1 if lower_is_better(metric) else 1
+    sign = direction(metric)
     failed = [r for r in runs if r.state in ("complete", "failed") and metric not in r.values]
     ended = [(sign * run.values.get(metric, floor), run) for run in (*finished, *failed)]
     worst = min(ended, key=lambda pair: pair[0], default=None)
@@ -129,7 +132,8 @@ def _summary(
         states={state: states[state] for state in STATES},
         collapsed=collapsed,
         scores=scores,
-        mean=estimate(values, layout_of(tuple(run.key for run in finished)), rng),
+        mean=_within(estimate(values, layout_of(tuple(run.key for run in finished)), rng), metric),
+        charged_mean=sign * statistics.fmean(bad) if bad else None,
         iqm=iqm(scores) if scores else None,
         iqm_limits=None if drawn is None else limits(drawn),
         worst=sign * worst[0] if worst else None,
@@ -137,6 +141,14 @@ def _summary(
         cvar10=sign * cvar(bad, 0.1) if bad else None,
         cvar25=sign * cvar(bad, 0.25) if bad else None,
     )
+
+
+def _within(found: Estimate, metric: str) -> Estimate:
+    """The mean with an interval that holds no impossible score."""
+    if found.low is None or found.high is None:
+        return found
+    least, most = limits_of(metric)
+    return replace(found, low=max(least, found.low), high=min(most, found.high))
 
 
 def _collapsed(runs: Iterable[Run], outputs: Outputs, metric: str) -> list[Run]:

@@ -16,6 +16,8 @@ def over_tasks(analysis: Analysis) -> Answer:
     order = np.argsort(ranking.mean_ranks, kind="stable")
     ranks = [f"{ranking.configurations[n]} {ranking.mean_ranks[n]:.2f}" for n in order]
     found = [f"Mean ranks (1 is best): {', '.join(ranks)}."]
+    if failures := _failures(analysis, ranking.configurations):
+        found.append(f"Failed runs, which count as guessing in ranks and IQM: {failures}.")
     if ranking.left_out:
         found.append(f"Not on every task, and left out: {', '.join(ranking.left_out)}.")
     settled = [r for r in ranking.rivals if r.p_corrected is not None and r.p_corrected <= 0.05]
@@ -45,3 +47,14 @@ def over_tasks(analysis: Analysis) -> Answer:
         for one in analysis.pooled
     ]
     return Answer(question, found)
+
+
+def _failures(analysis: Analysis, labels: list[str]) -> str:
+    """`a 3 of 30, b 1 of 30`: runs that failed of those that ended, over all tasks."""
+    found = []
+    for label in labels:
+        own = [s for task in analysis.tasks for s in task.summaries if s.label == label]
+        failed = sum(summary.failed for summary in own)
+        if failed:
+            found.append(f"{label} {failed} of {failed + sum(summary.n for summary in own)}")
+    return ", ".join(found)

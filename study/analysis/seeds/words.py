@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from study.analysis.seeds.analysis import Analysis, TaskAnalysis
-from study.analysis.seeds.design import FACTORS
 from study.analysis.seeds.disagreement import EVERYTHING
-from study.analysis.seeds.further import POINTS
-from study.analysis.seeds.luck import POOLED, Luck
+from study.analysis.seeds.luck_words import luck, share_plans
+from study.analysis.seeds.pair_words import alarm, nothing, other, verdict, versus
 from study.analysis.seeds.paired import Pair
 from study.analysis.seeds.questions import Kind
-from study.analysis.seeds.reading import Key, lower_is_better
+from study.analysis.seeds.reading import Key
 from study.analysis.seeds.run_words import what_was_run
+from study.analysis.seeds.scale import direction
 from study.analysis.seeds.summary import Summary
 from study.analysis.seeds.wording import (
     count,
@@ -23,8 +23,6 @@ from study.analysis.seeds.wording import (
     needed,
     percent,
     some,
-    verdict,
-    versus,
 )
 from study.analysis.tables import shown
 
@@ -84,33 +82,47 @@ def winner(task: TaskAnalysis) -> list[str]:
     """Says how the leading configuration fares with other seeds, and against which others."""
     leader = next(s for s in task.summaries if s.label == task.leader)
     if not leader.n:
-        return [f"{leader.label} has no score yet."]
+        why = "no score yet" if leader.pending else f"no score: {leader.failed} runs failed"
+        return [f"{leader.label} has {why}."]
     found = [_spread(leader, task)]
-    if not task.comparison.fixed_before:
+    if not task.fixed_before:
         found.append(
             "These scores chose it, so that its mean flatters it; only fresh seeds or test "
             "tell how good it is."
         )
-    pairs = [pair for pair in task.pairs if pair.differences and pair.has(task.leader)]
+    own = [pair for pair in task.pairs if pair.has(task.leader)]
+    pairs = [pair for pair in own if pair.differences]
+    found += [
+        f"Not compared with {other(pair, task.leader)}: {nothing(pair)}."
+        for pair in own
+        if not pair.differences
+    ]
     if not pairs:
         return found
-    for_it = [versus(p, task.leader) for p in pairs if p.winner == task.leader]
-    against = [versus(p, task.leader) for p in pairs if p.winner not in (task.leader, None)]
-    undecided = [versus(p, task.leader) for p in pairs if p.winner is None]
-    best, cells = _best_at(task, pairs)
-    if cells and len(pairs) > 1:
-        found.append(
-            f"It is the best of the {len(pairs) + 1} configurations at {best} of {cells} equal "
-            f"seeds; by chance alone at one in {len(pairs) + 1}."
-        )
+    found += [*_best_at(task, pairs), *_settled(task.leader, pairs, len(pairs) < len(own))]
+    return found
+
+
+def _settled(leader: str, pairs: Sequence[Pair], gaps: bool) -> list[str]:
+    """Says which others the leader beats, two-sided, and which not."""
+    for_it = [pair for pair in pairs if pair.survivor == leader]
+    against = [pair for pair in pairs if pair.survivor not in (leader, None)]
+    undecided = [versus(pair, leader) for pair in pairs if pair.survivor is None]
+    found = []
     if against:
-        found.append(f"No: better than it is {some(against)}.")
+        named = [versus(pair, leader) for pair in against]
+        found.append(f"No: better than it is {some(named)}.{alarm(against)}")
     elif undecided:
-        found.append(f"Undecided: another set of seeds may put first {some(undecided)}.")
+        found.append(f"Undecided: other seeds may reverse the order with {some(undecided)}.")
+    elif gaps:
+        found.append("Undecided, as it is not compared with all others.")
     else:
-        found.append("Yes: no other configuration keeps up with it on equal seeds.")
-    if for_it and (against or undecided):
-        found.append(f"It is better than {some(for_it)}.")
+        found.append(
+            f"Yes: no other configuration keeps up with it on equal seeds.{alarm(for_it)}"
+        )
+    if for_it and (against or undecided or gaps):
+        named = [versus(pair, leader) for pair in for_it]
+        found.append(f"It is better than {some(named)}.{alarm(for_it)}")
     return found
 
 
@@ -122,31 +134,9 @@ def about(task: TaskAnalysis, kind: Kind) -> list[str]:
         found.insert(
             1,
             '"Better" is decided by a one-sided sign-flip test at 5 %, in which mask, init and '
-            "data seeds are crossed random factors.",
+            "data seeds are crossed random factors; where three init or data seeds do much of "
+            "their own to a difference, up to 9 % are false alarms.",
         )
-    return found
-
-
-def luck(task: TaskAnalysis) -> list[str]:
-    """Names the shares of mask, init and data in the variance of a score, with intervals."""
-    chosen = [lk for lk in task.lucks if lk.configuration in (POOLED, task.leader)]
-    found = []
-    for one in chosen:
-        who = f"Over {one.configuration}" if one.configuration == POOLED else one.configuration
-        if not one.estimable:
-            found.append(
-                f"{who}: the seeds never change one at a time, so that mask, init and data cannot "
-                "be told apart; a crossed design (study.seeds) can."
-            )
-            continue
-        scale = "" if one.scale.name == "raw" else f" on the scale of {one.scale.name}"
-        found.append(f"{who}{scale}: {listed(_shares(one), 'and')} of the variance.")
-        found.append(_largest(one))
-        found += [
-            f"{name} cannot be estimated: {one.components[name].reason}."
-            for name in FACTORS
-            if one.components[name].estimate is None and one.components.counts["mask"]
-        ]
     return found
 
 
@@ -201,14 +191,13 @@ def further(task: TaskAnalysis) -> list[str]:
     for text, plan in task.plans.items():
         open_questions.setdefault(needed(plan), []).append(text)
     found = [f"{some(texts)}: {told}." for told, texts in open_questions.items()]
-    for one in task.lucks:
-        if one.plan and one.estimable and one.configuration in (POOLED, task.leader):
-            told = needed(one.plan)
-            if not (one.plan.reason or one.plan.further):
-                told = _known(one)
-            found.append(f"The mask's share within 15 points, {one.configuration}: {told}.")
+    pending = sum(summary.pending for summary in task.summaries)
+    if not pending:
+        found += share_plans(task)
     if found:
         found.append("These numbers rest on estimated components, and are as uncertain as they.")
+    if pending:
+        found.append(f"{count(pending, 'run')} of the plan are still to end: these come first.")
     return found
 
 
@@ -216,7 +205,8 @@ def _spread(leader: Summary, task: TaskAnalysis) -> str:
     ended = leader.n + leader.failed
     failed = f", {leader.failed} of {ended} failed" if leader.failed else ""
     sd = "" if leader.sd is None else f", sd {shown(leader.sd)}"
-    best = min(leader.scores) if lower_is_better(task.metric) else max(leader.scores)
+    sign = direction(task.metric)
+    best = sign * max(sign * score for score in leader.scores)
     run = leader.worst_run
     which = f" ({run.name})" if run is not None else ""
     fate = " as it failed" if run is not None and task.metric not in run.values else ""
@@ -227,52 +217,22 @@ def _spread(leader: Summary, task: TaskAnalysis) -> str:
     )
 
 
-def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> tuple[int, int]:
-    """At how many seeds that all pairs have the leader is best, and how many there are."""
-    sign = -1 if lower_is_better(task.metric) else 1
+def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> list[str]:
+    """Says at how many seeds that all pairs have the leader is best; a failed run is a loss."""
+    sign = direction(task.metric)
     ahead: dict[Key, list[bool]] = {}
     for pair in pairs:
         own = sign if pair.question.a == task.leader else -sign
-        for key, difference in pair.differences.items():
+        for key, difference in pair.with_failures.items():
             ahead.setdefault(key, []).append(own * difference > 0)
-    common = [those for those in ahead.values() if len(those) == len(pairs)]
-    return sum(map(all, common)), len(common)
-
-
-def _shares(one: Luck) -> list[str]:
-    found = []
-    for part in one.components.components:
-        if part.share is None or part.estimate is None:
-            continue
-        limits = ""
-        if part.share_low is not None and part.share_high is not None:
-            limits = f" ({percent(part.share_low)} to {percent(part.share_high)})"
-        if part.name in FACTORS or part.share >= 0.1:
-            found.append(f"{part.name} {percent(part.share)}{limits}")
-    return found
-
-
-def _known(one: Luck) -> str:
-    """What to say where the plan asks for no more runs: the interval may still be wider."""
-    mask = one.components["mask"]
-    share, low, high = mask.share, mask.share_low, mask.share_high
-    if share is None or low is None or high is None:
-        return "no further runs are planned, but there is no interval"
-    if max(high - share, share - low) <= POINTS:
-        return "known well enough"
-    return (
-        f"not known yet ({percent(low)} to {percent(high)}), though its estimate alone, "
-        f"{percent(share)}, would ask for no more runs"
-    )
-
-
-def _largest(one: Luck) -> str:
-    """Which factor is the largest for sure, if any."""
-    parts = [p for p in (one.components[name] for name in FACTORS) if p.share is not None]
-    best = max(parts, key=lambda part: part.share or 0)
-    others = [part.share_high for part in parts if part is not best]
-    if best.share_low is None or None in others or not others:
-        return "With so few seeds nothing is said about which source is the largest."
-    if best.share_low > max(high or 0 for high in others):
-        return f"The {best.name} seed matters most: its interval lies above those of the others."
-    return "Which source matters most is undecided: the intervals overlap."
+    common = {key: those for key, those in ahead.items() if len(those) == len(pairs)}
+    if not common or len(pairs) < 2:
+        return []
+    best, several = sum(map(all, common.values())), len(pairs) + 1
+    plain = list(dict.fromkeys(pair.plain for pair in pairs if pair.plain))
+    cells = count(len({key[1:] for key in common}), "run")
+    repeated = f" ({listed(plain)}: {cells}, counted for every mask)" if plain else ""
+    return [
+        f"It is the best of the {several} configurations at {best} of {len(common)} equal "
+        f"seeds{repeated}; by chance alone at one in {several}."
+    ]

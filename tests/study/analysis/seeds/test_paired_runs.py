@@ -89,13 +89,16 @@ def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_si
     tmp_path: Path,
 ) -> None:
     pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
-    one = replace(pair, difference=replace(pair.difference, p_value=0.08, p_above=0.04))
+    known = replace(pair.difference, mean=0.02, low=-0.001, high=0.041, reach=0.018)
+    one = replace(pair, difference=replace(known, p_value=0.08, p_above=0.04))
     assert corrected([one])[0].winner == "adalora_rs"
     assert (
         corrected([replace(one, question=replace(one.question, kind="other"))])[0].winner is None
     )
     worse = replace(
-        one, better=False, difference=replace(one.difference, p_value=0.04, p_above=0.98)
+        one,
+        better=False,
+        difference=replace(known, mean=-0.02, low=-0.04, high=-0.001, p_value=0.04, p_above=0.98),
     )
     assert corrected([worse])[0].winner == "adalora"
 
@@ -103,7 +106,7 @@ def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_si
 def test_p_values_are_corrected_within_a_kind_over_all_tasks(tmp_path: Path) -> None:
     pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
     ones = [
-        replace(pair, task=str(n), difference=replace(pair.difference, p_above=p, p_value=2 * p))
+        replace(pair, difference=replace(pair.difference, p_above=p, p_value=2 * p))
         for n, p in enumerate((0.02, 0.01, 0.3))
     ]
     other = replace(ones[0], question=replace(pair.question, kind="other"))

@@ -115,3 +115,24 @@ def test_the_interval_allows_for_runs_that_share_a_seed(tmp_path: Path) -> None:
     assert found.sd is not None
     assert found.mean.high is not None
     assert found.mean.high - found.mean.mean > 2.5 * found.sd / np.sqrt(3)
+
+
+def test_the_interval_of_a_mean_holds_no_impossible_score(tmp_path: Path) -> None:
+    rows = [
+        row | {"test_mcc": 1.0 - 0.3 * (row["run"] == 0)} for row in crossed([LORA], (1, 3, 1))
+    ]
+    found = summary(tmp_path, rows)
+    assert found.mean.low is not None
+    assert (found.mean.low >= -1, found.mean.high) == (True, 1.0)
+
+
+def test_the_interval_of_a_loss_ends_at_zero(tmp_path: Path) -> None:
+    rows = crossed([LORA], (1, 3, 1), metric="test_loss")
+    scored = [row | {"test_loss": 0.9 * (row["run"] == 0) + 0.01} for row in rows]
+    assert summary(tmp_path, scored, "test_loss").mean.low == 0
+
+
+def test_the_mean_with_failures_counts_them_as_guessing(tmp_path: Path) -> None:
+    rows = nine()
+    found = summary(tmp_path, [*rows[:8], failed(rows[8])])
+    assert found.charged_mean == pytest.approx(sum(row["test_mcc"] for row in rows[:8]) / 9)

@@ -70,7 +70,7 @@ def test_a_clear_loser_is_named_as_such(tmp_path: Path) -> None:
 def test_what_does_not_differ_is_undecided(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, replace(ADALORA, level=RS.level)])))
     assert "p = 0.1 against p = 0: undecided" in text
-    assert "Undecided: another set of seeds may put first adalora" in text
+    assert "Undecided: other seeds may reverse the order with adalora" in text
     assert "further runs, " in text or "no crossed design can be named" in text
 
 
@@ -81,7 +81,7 @@ def test_failed_collapsed_planned_and_missing_runs_are_named(said: str) -> None:
     assert "Collapsed, and in every mean: fmft (init 0, data 2)" in said
     assert "Still to end, so all that follows is for now: lora (init 2, data 0)" in said
     assert "without any run: fmft (init 2, data 1)" in said
-    assert "6 pairs with a failed run left out" in said
+    assert "6 pairs with a failed run: with these as guessing" in said
 
 
 def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
@@ -93,7 +93,7 @@ def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
 
 def test_a_single_seed_is_named_with_what_it_hides(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, ADALORA], (5, 1, 3))))
-    assert "There is a single init seed: what another would change is unknown" in text
+    assert "A single init seed has scores: what another would change is unknown" in text
     assert "init cannot be estimated: " in text
     assert "mask " in text
 

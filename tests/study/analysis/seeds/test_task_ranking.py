@@ -1,12 +1,14 @@
 """Several tasks: ranks, signed-rank tests, critical difference."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_comparisons import crossed, write
+from made_comparisons import ADALORA, LORA, RS, crossed, failed, write
 from scipy.stats import wilcoxon
 
+from study.analysis.seeds import analyse
 from study.analysis.seeds.pooled import pool
 from study.analysis.seeds.reading import read_comparison
 from study.analysis.seeds.statistics import iqm
@@ -95,3 +97,41 @@ def test_pooled_iqm_counts_every_task_alike(tmp_path: Path) -> None:
     assert found[0].improvement == 0.5
     assert found[3].improvement < 0.05
     assert pool(tasks[:1], "test_mcc", np.random.default_rng(0)) == []
+
+
+def test_failures_count_in_ranks_and_over_tasks(tmp_path: Path) -> None:
+    folders = []
+    for n in range(3):
+        rows = crossed([replace(RS, level=0.8), ADALORA], (2, 2, 2), np.random.default_rng(n))
+        rows[:6] = map(failed, rows[:6])
+        folders.append(write(tmp_path / f"task{n}", rows))
+    found = analyse(folders)
+    text = "\n".join(found.words)
+    assert "Mean ranks (1 is best): adalora 1.00, adalora_rs 2.00." in text
+    assert "which count as guessing in ranks and IQM: adalora_rs 18 of 24." in text
+    assert found.pooled[0].iqm < 0.5
+    assert found.pooled[1].improvement == pytest.approx(0.75)
+
+
+def test_a_configuration_that_failed_altogether_on_a_task_is_ranked_last_there(
+    tmp_path: Path,
+) -> None:
+    folders = []
+    for n in range(2):
+        rows = crossed([ADALORA, LORA], (1, 2, 2), np.random.default_rng(n))
+        rows[:4] = map(failed, rows[:4])
+        folders.append(write(tmp_path / f"task{n}", rows))
+    ranking = analyse(folders).ranking
+    assert ranking is not None
+    assert ranking.mean_ranks.tolist() == [2, 1]
+
+
+def test_folders_of_the_same_name_are_two_tasks(tmp_path: Path) -> None:
+    folders = [
+        write(tmp_path / n / "same", crossed([ADALORA, LORA], (1, 2, 2), np.random.default_rng(3)))
+        for n in "ab"
+    ]
+    found = analyse(folders)
+    assert [task.name for task in found.tasks] == [str(folder) for folder in folders]
+    assert found.ranking is not None
+    assert len(found.ranking.tasks) == 2
