@@ -194,7 +194,8 @@ def analyse(folders: Sequence[Path], metric: str | None) -> None:
     found = analyse(folders, metric)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-    print(*found.words, "", *write_analysis(found), sep="\n")  # noqa: T201
+    files = write_analysis(found)  # What long runs have found is on disk before it is said.
+    print(*found.words, "", *files, sep="\n")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ class SchedulerSpec(Section):
 class FinalistsSpec(Section):
     """The race of the best trials at the end of a study, by fresh seeds; see engine/race.py."""
 
-    candidates: Annotated[int, Field(ge=0)] = 16
+    candidates: Annotated[int, Field(ge=0, le=32)] = 16
     """How many trials race at most; fewer in a study of fewer than four times as many trials, and
     none below 8. 0: the best single score wins."""
     confirm: Annotated[int, Field(ge=2)] = 4

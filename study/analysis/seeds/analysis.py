@@ -16,8 +16,8 @@ from study.analysis.seeds.outputs import read_outputs, split_of
 from study.analysis.seeds.paired import Pair, compare, corrected
 from study.analysis.seeds.pooled import Pooled, pool
 from study.analysis.seeds.questions import questions
-from study.analysis.seeds.reading import Comparison, lower_is_better, read_comparison
-from study.analysis.seeds.scale import direction
+from study.analysis.seeds.reading import Comparison, read_comparison
+from study.analysis.seeds.scale import direction, lower_is_better
 from study.analysis.seeds.stability import Overlap, RankPattern, overlaps, rank_patterns
 from study.analysis.seeds.statistics import SeedBootstrap
 from study.analysis.seeds.summary import Summary, seeds_of, summaries

@@ -41,7 +41,6 @@ _DIGITS = len(str(_MOST))
 _RANGES = LIMITS | {"loss": (0.0, math.inf)}
 _SLACK = 1e-6
 """How far a score may lie beyond its range by rounding alone."""
-_LOWER = ("loss", "seconds", "parameters", "gib")
 
 Key = tuple[int, int, int]
 """Mask seed (or NO_MASK), init seed, data seed."""
@@ -101,11 +100,6 @@ class Comparison:
         """The scores of a configuration's finished runs, by seeds."""
         runs = self.configurations.get(label, [])
         return {run.key: run.values[metric] for run in runs if metric in run.values}
-
-
-def lower_is_better(metric: str) -> bool:
-    """Returns whether a small value of a column is a good one: losses, times, sizes."""
-    return metric.endswith(_LOWER)
 
 
 def read_comparison(folder: Path, metric: str | None = None) -> Comparison:

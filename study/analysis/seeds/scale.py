@@ -22,13 +22,13 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit, logit
 
-from study.analysis.seeds.reading import lower_is_better
-
 FACTOR = 2.0
 LIMITS = {"mcc": (-1.0, 1.0), "accuracy": (0.0, 1.0), "auc": (0.0, 1.0), "f1": (0.0, 1.0)}
 """By metric, those that have limits on both sides."""
 GUESSING = {"mcc": 0.0, "auc": 0.5, "f1": 0.0, "accuracy": 0.0}
 """By metric, what guessing or a useless model has at least."""
+
+_LOWER = ("loss", "seconds", "parameters", "gib")
 
 Name = Literal["raw", "Fisher z", "logit"]
 
@@ -58,6 +58,11 @@ class Scale:
         elif self.name == "logit":
             found = expit(found)
         return found
+
+
+def lower_is_better(metric: str) -> bool:
+    """Returns whether a small value of a column is a good one: losses, times, sizes."""
+    return metric.endswith(_LOWER)
 
 
 def direction(metric: str) -> int:

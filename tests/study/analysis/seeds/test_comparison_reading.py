@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from made_comparisons import RS, Row, crossed, failed, finalists, planned, write, write_spec
 
-from study.analysis.seeds.reading import lower_is_better, read_comparison
+from study.analysis.seeds.reading import read_comparison
+from study.analysis.seeds.scale import lower_is_better
 from study.errors import InputError
 
 
