@@ -53,7 +53,7 @@ def test_a_study_killed_twice_ends_as_if_nothing_had_happened(tmp_path: Path) ->
 def test_a_study_killed_twenty_times_ends_as_if_nothing_had_happened(
     tmp_path: Path, seed: int
 ) -> None:
-    one_by_one = ("--max-concurrent=1", "--trials=10", "--set=training.reports=6")
+    one_by_one = ("--max-concurrent=1", "--trials=20", "--set=training.reports=6")
     whole, interrupted = (Study(tmp_path / name, *one_by_one) for name in ("whole", "killed"))
     for study in (whole, interrupted):
         study.root.mkdir()
@@ -62,15 +62,15 @@ def test_a_study_killed_twenty_times_ends_as_if_nothing_had_happened(
     for kill in range(20):
         assert interrupted.kill_at_random(TARGETS[kill % len(TARGETS)], rng)
     interrupted.run()
-    assert_sound(interrupted, trials=10)
+    assert_sound(interrupted, trials=20)
     assert_equal(interrupted, whole)
 
 
 @pytest.mark.chaos
 def test_with_trials_side_by_side_none_is_lost_and_none_counted_twice(tmp_path: Path) -> None:
-    study = Study(tmp_path, "--max-concurrent=2", "--trials=16", "--set=training.reports=6")
+    study = Study(tmp_path, "--max-concurrent=2", "--trials=28", "--set=training.reports=6")
     rng = random.Random(2)
     for kill in range(20):
         assert study.kill_at_random(TARGETS[kill % len(TARGETS)], rng)
     study.run()
-    assert_sound(study, trials=16)
+    assert_sound(study, trials=28)
