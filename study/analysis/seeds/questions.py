@@ -94,9 +94,11 @@ def _about_setting(a: str, b: str, settings: dict[str, dict[str, str]]) -> Quest
 
 
 def _rates(settings: dict[str, str]) -> str:
-    p, back = settings["p"], settings["p_reintroduce"]
-    p, back = _short(p), _short(back)
-    return f"p = {p}" if p == back else f"p = {p} (p_reintroduce = {back})"
+    p, back = _short(settings["p"]), _short(settings["p_reintroduce"])
+    others = [f"p_reintroduce = {back}"] if p != back else []
+    if settings.get("final_mask") == "deterministic":
+        others.append("final_mask = deterministic")
+    return f"p = {p}" + (f" ({', '.join(others)})" if others else "")
 
 
 def _short(number: str) -> str:

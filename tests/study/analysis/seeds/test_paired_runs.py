@@ -171,6 +171,13 @@ def test_re_introduction_alone_is_a_question_of_its_own(tmp_path: Path) -> None:
     ]
 
 
+def test_a_deterministic_last_mask_is_told_apart_where_p_is_asked_about(tmp_path: Path) -> None:
+    final = with_settings("final", final_mask="deterministic")
+    assert asked(tmp_path, final, ADALORA) == [
+        ("p", "p = 0.1 (final_mask = deterministic) against p = 0")
+    ]
+
+
 def test_of_many_configurations_each_is_compared_with_the_first(tmp_path: Path) -> None:
     many = [replace(FMFT, label=f"c{n}", settings={"lr": n, "b0": n}) for n in range(8)]
     found = read(tmp_path, crossed(many, (1, 1, 1)))
