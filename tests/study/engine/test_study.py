@@ -241,6 +241,7 @@ class BrokenWorker(TrialWorker):
         raise ZeroDivisionError("a bug of the test's making")
 
 
+@pytest.mark.chaos
 def test_a_study_in_which_nothing_works_is_given_up_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -142,6 +142,7 @@ class CrashingWorker(RunWorker):
         return super().step()
 
 
+@pytest.mark.chaos
 def test_a_crashed_run_is_an_error_and_is_tried_again_on_resume(
     go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
