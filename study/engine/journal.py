@@ -36,6 +36,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ FROM_A_COPY = "from a copy (what came after the copy is lost, and --resume train
 class Journal:
     """Appends events to a file; holds no open file, so that it can be pickled.
 
-    A line is on disk when `append` returns.
+    A line is on disk when `append` or `write` returns.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,16 +61,19 @@ class Journal:
 
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event and returns it as a reader will see it."""
-        line = json.dumps({"event": event, "time": time.time()} | _finite(fields))
-        is_new = not self.path.exists()
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        line = line_of(event, **fields)
+        self.write([line])
+        return read_line(line)
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Writes lines of events."""
+        with self.path.open("ab") as file:
+            is_new = file.tell() == 0
+            file.write("".join(lines).encode())
             file.flush()
             os.fsync(file.fileno())
         if is_new:
             sync_names(self.path.parent)
-        parsed: Event = json.loads(line)
-        return parsed
 
     def read(self) -> list[Event]:
         """Returns all events; a last line torn by a crash is cut off the file first.
@@ -85,6 +89,17 @@ class Journal:
             with self.path.open("r+b") as file:
                 file.truncate(len(complete))
         return parse_events(self.path, complete)
+
+
+def line_of(event: str, **fields: Any) -> str:
+    """Returns the line of an event that happens now."""
+    return json.dumps({"event": event, "time": time.time()} | _finite(fields)) + "\n"
+
+
+def read_line(line: str) -> Event:
+    """Returns the event of a line that this process has made."""
+    event: Event = json.loads(line)
+    return event
 
 
 def parse_events(path: Path, data: bytes) -> list[Event]:

@@ -4,11 +4,12 @@ Searcher, scheduler and callbacks share one ledger: an event is on disk first, t
 then with those who listen (MLflow, the live table).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from study.engine.folder import StudyFolder
-from study.engine.journal import Event, Journal
+from study.engine.journal import Event, Journal, line_of, read_line
 from study.engine.race import candidates, finalists_of
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec
@@ -33,6 +34,7 @@ class Ledger:
         """Whether the folder had been opened before, by an earlier run of the driver."""
         self.record = StudyRecord.of(events, metric)
         self.listeners: list[Listener] = []
+        self._held: list[tuple[str, Event]] | None = None
         self.broken: OSError | None = None
         """Why the journal could not be written; from then on nothing is recorded."""
 
@@ -45,15 +47,47 @@ class Ledger:
         """
         if self.broken is not None:
             raise self.broken
+        line = line_of(event, **fields)
+        made = read_line(line)
+        if self._held is not None:
+            self._held.append((line, made))
+            self.record.apply(made)
+        else:
+            self._write([line])
+            self.record.apply(made)
+            self._tell(made)
+        return made
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is noted within goes to disk in one piece at the end, and then to the listeners.
+
+        So a report and what is decided on it wait for the disk once.
+
+        Raises:
+            OSError: as `note`.
+        """
+        held: list[tuple[str, Event]] = []
+        self._held = held
         try:
-            written = self.journal.append(event, **fields)
+            yield
+        finally:  # After an error as well: what is in the record is in the journal.
+            self._held = None
+            if held:
+                self._write([line for line, _ in held])
+        for _, made in held:
+            self._tell(made)
+
+    def _write(self, lines: list[str]) -> None:
+        try:
+            self.journal.write(lines)
         except OSError as error:
             self.broken = error
             raise
-        self.record.apply(written)
+
+    def _tell(self, event: Event) -> None:
         for listener in self.listeners:
-            listener(written, self.record)
-        return written
+            listener(event, self.record)
 
     def end(self, trial: TrialRecord, state: str, reason: str) -> None:
         """Records that a trial has ended; a trial ends once."""

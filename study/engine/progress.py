@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
@@ -18,7 +18,8 @@ from study.spec.goals import Constraint
 ROWS = 12
 """Trials shown at a time: those running, then the latest to end."""
 REDRAWN_EVERY = 5.0
-"""Seconds. Drawing a table costs some 10 ms, which the driver has better use for."""
+"""Seconds."""
+STYLES = {"running": "bold", "pruned": "dim", "failed": "red"}
 
 
 class Progress:
@@ -109,27 +110,33 @@ class Progress:
         waves = max(0, self.trials - over) / max(1, self.concurrent)
         return f"about {_duration(per_trial * waves)} left"
 
-    def _table(self) -> Table:
-        table = Table(title=self._headline(), title_justify="left", expand=False)
-        for column in ("trial", "state", "report", self.metric, *self.columns):
-            table.add_column(column, justify="right")
+    def _table(self) -> Text:
+        head = ("trial", "state", "report", self.metric, *self.columns)
+        shown, more = self._shown()
+        rows = [head, *(self._row(trial) for trial in shown)]
+        styles = ["underline", *(STYLES.get(trial.state, "") for trial in shown)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        # Text, as drawing one of rich's tables costs the driver 25 ms.
+        table = Text(self._headline(), no_wrap=True, overflow="ellipsis")
+        for row, style in zip(rows, styles, strict=True):
+            cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            table.append("\n").append("  ".join(cells), style)
+        return table.append(f"\nand {more} more that are running" if more else "")
+
+    def _shown(self) -> tuple[list[TrialRecord], int]:
+        """The trials for which there is room, and how many that run are not among them."""
         trials = list(self._record.trials.values())  # The driver adds some meanwhile.
         running = [t for t in trials if t.state == "running"]
         ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
         room = max(0, ROWS - len(running))
-        for trial in [*ended[len(ended) - min(room, len(ended)) :], *running[:ROWS]]:
-            value = "" if trial.value is None else f"{trial.value:.4f}"
-            table.add_row(
-                str(trial.number),
-                trial.state,
-                f"{len(trial.reports)}/{trial.reports_planned}",
-                value,
-                *map(_short, self._cells(trial).values()),
-                style={"running": "bold", "pruned": "dim", "failed": "red"}.get(trial.state),
-            )
-        if len(running) > ROWS:
-            table.caption = f"and {len(running) - ROWS} more that are running"
-        return table
+        latest = ended[len(ended) - min(room, len(ended)) :]
+        return [*latest, *running[:ROWS]], max(0, len(running) - ROWS)
+
+    def _row(self, trial: TrialRecord) -> tuple[str, ...]:
+        value = "" if trial.value is None else f"{trial.value:.4f}"
+        done = f"{len(trial.reports)}/{trial.reports_planned}"
+        settings = map(_short, self._cells(trial).values())
+        return (str(trial.number), trial.state, done, value, *settings)
 
 
 def _short(value: object) -> str:

@@ -98,8 +98,9 @@ class RunRecorder(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, and the end if it is the last."""
         record = self.ledger.record.trials[trial.config["trial"]]
-        take(self.ledger, record, result)
-        self._decide(record)
+        with self.ledger.together():
+            take(self.ledger, record, result)
+            self._decide(record)
         running = record.state == "running"
         return str(TrialScheduler.CONTINUE if running else TrialScheduler.STOP)
 

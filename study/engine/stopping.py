@@ -55,8 +55,9 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, decides, journals the decision."""
         record = self.ledger.record.trials[trial.config["trial"]]
-        if take(self.ledger, record, result):
-            self.decide(record, len(record.reports))
+        with self.ledger.together():
+            if take(self.ledger, record, result):
+                self.decide(record, len(record.reports))
         running = record.state == "running"
         return str(TrialScheduler.CONTINUE if running else TrialScheduler.STOP)
 

@@ -70,6 +70,8 @@ class Tracker:
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         """Takes in an event; one of no trial, such as the start, is about all of them."""
+        if event["event"] == "decision":  # MLflow is not told; an end comes as `ended`.
+            return
         trial = record.trials.get(event.get("trial", -1))
         self._leave(record.trials.values() if trial is None else [trial])
 

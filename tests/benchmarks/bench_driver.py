@@ -46,7 +46,8 @@ def main() -> None:
     """Runs one or more of the benchmarks, each in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("which", nargs="+", choices=BENCHMARKS)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of cost")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of cost")
+    parser.add_argument("--reports", type=int, default=30, help="of a trial of cost")
     parser.add_argument("--trials", type=int, default=1000, help="of thousand and ray")
     arguments = parser.parse_args()
     for name in arguments.which:
@@ -57,7 +58,7 @@ def main() -> None:
 
 def cost(path: Path, arguments: argparse.Namespace) -> None:
     """CPU time per second of a study with 64 trials that report every 10 s."""
-    ledger = open_ledger(path, driver_spec(10_000, 30))
+    ledger = open_ledger(path, driver_spec(10_000, arguments.reports))
     driver = Driver(ledger, CONCURRENT)
     for _ in driver.run():  # A history, and trials at every stage.
         if len(ledger.record.in_state("complete", "pruned")) >= HISTORY:

@@ -1,7 +1,8 @@
 """The driver of a study without Ray and without training: what is left is the study itself.
 
 Searcher, scheduler, ledger and listeners are the real ones; reports are made up and handed over as
-Ray would do it, one after the other or at their time.
+Ray would do it, one after the other or at their time. Trials are at all stages, as in a study that
+has run for a while: the first ones start one after the other, and some are slower than others.
 """
 
 import heapq
@@ -69,37 +70,38 @@ class _Running:
     number: int
     trial: Any = field(compare=False)
     quality: float = field(compare=False)
+    interval: float = field(compare=False)
     report: int = field(default=0, compare=False)
 
 
 class Driver:
-    """Ray Tune's part. `every` is the seconds between the reports of a trial, 0 for at once."""
+    """Ray Tune's part. A trial reports every 0.7 to 1.3 units of its own time, 1 on average."""
 
     def __init__(self, ledger: StudyLedger, concurrent: int) -> None:
         self.ledger = ledger
         self.searcher = OptunaSearcher(ledger, plan)
         self.scheduler = Scheduler(ledger)
         self.concurrent = concurrent
-        self.every = 0.0
         self.reports = 0
         self.suggestions = 0
         self._running: list[_Running] = []
+        self._now, self._unit, self._origin = 0.0, 0.0, 0.0
         self._draw = np.random.default_rng(0)
 
     def pace(self, every: float) -> None:
-        """From now on each trial reports every so many seconds, trials evenly out of step."""
-        self.every, now = every, time.monotonic()
-        for place, one in enumerate(self._running):
-            one.due = now + every * place / len(self._running)
-        heapq.heapify(self._running)
+        """From now on a unit of time is so many seconds; until then none passes."""
+        self._unit = every
+        self._origin = time.monotonic() - every * self._now
 
     def run(self) -> Iterator[int]:
         """Yields the number of a trial whenever one has reported."""
         while self._fill():
             one = heapq.heappop(self._running)
-            time.sleep(max(0.0, one.due - time.monotonic()) if self.every else 0.0)
+            self._now = one.due
+            if self._unit:
+                time.sleep(max(0.0, self._origin + self._unit * one.due - time.monotonic()))
             one.report += 1
-            one.due += self.every or 1.0
+            one.due += one.interval
             self.reports += 1
             result = report_of(self.ledger.spec, one.report, one.quality, self._draw.random())
             if self.scheduler.on_trial_result(None, one.trial, result) == TrialScheduler.STOP:
@@ -117,7 +119,10 @@ class Driver:
             self.suggestions += 1
             trial = SimpleNamespace(config=suggestion, trial_id=name)
             self.scheduler.on_trial_add(None, trial)
-            due = time.monotonic() + self.every if self.every else 0.0
-            one = _Running(due, suggestion["trial"], trial, self._draw.random())
+            quality, interval = self._draw.random(), self._draw.uniform(0.7, 1.3)
+            due = self._now + interval
+            if self.suggestions <= self.concurrent:
+                due += self.ledger.spec.training.reports * self._draw.random()
+            one = _Running(due, suggestion["trial"], trial, quality, interval)
             heapq.heappush(self._running, one)
         return bool(self._running)
