@@ -18,6 +18,8 @@ from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import warn
 from study.engine.preview import print_data
 from study.engine.resources import Resources, resources
+from study.engine.tracking import end_elsewhere
+from study.engine.tracking_address import tracking_address
 from study.errors import InputError
 from study.models import load_backbone
 from study.models.inspect import BackboneInfo
@@ -75,11 +77,15 @@ def known_of(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
 def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any]) -> None:
     """Journals that what is in the folder begins, with what is `known` of it; or that it goes on.
 
-    Warns if it goes on with other versions.
+    Warns if it goes on with other versions. What an earlier driver left running where it was
+    tracked before, if that is elsewhere, is ended there.
     """
     made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
         warn_of_versions(ledger, made["created_with"])
+        before = tracking_address(ledger.folder, None)
+        if before != tracking_uri:
+            end_elsewhere(ledger.folder, before, ledger.record)
         ledger.note("resumed", version=VERSION, **made)
     else:
         names = {"name": ledger.folder.path.name, "spec": ledger.folder.spec.name}

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 
 from study.engine.ledger import Ledger
 from study.engine.record import CRASHED, OUT_OF_MEMORY
+
+KILLED = "the worker process died (killed, perhaps by the kernel for want of memory)"
 
 
 def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
@@ -67,7 +69,9 @@ def describe(error: BaseException | None) -> str:
     if isinstance(error, ActorDiedError) and not error.actor_init_failed:
         if _is_loss_of_a_node(error):
             return "its node died"
-        return "the worker process died (killed, perhaps by the kernel for want of memory)"
+        return KILLED
+    if isinstance(error, WorkerCrashedError):
+        return KILLED
     if error is None:
         return "the worker gave no reason"
     lines = str(error).strip().splitlines() or [""]

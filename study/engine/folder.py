@@ -158,7 +158,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
     if folder.spec.exists():
         if not resume:
             raise InputError(
-                f"{path}: a new study needs a folder of its own, but this one holds a study; "
+                f"{path}: a fresh start needs a folder of its own, but this one has been started; "
                 "continue it with --resume, or choose another --name"
             )
         check_version(folder.journal)  # A newer spec.yaml may have keys that are not known here.
@@ -170,7 +170,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
         )
     elif path.exists() and not (path.is_dir() and _holds_nothing(folder)):
         raise InputError(
-            f"{path}: a new study needs an empty folder or none, but this path is in use by "
+            f"{path}: a fresh start needs an empty folder or none, but this path is in use by "
             "something else; choose another --name or --storage"
         )
     _check_writable(path)

@@ -148,7 +148,7 @@ def _parse(path: Path, line: str, number: int) -> Event:
     if event is None:
         raise InputError(
             f"{path}:{number}: every line must be a JSON object with an `event`, but found "
-            f"{line[:40]!r}; restore the file {FROM_A_COPY}, or start a study of another name"
+            f"{line[:40]!r}; `python -m study.doctor {path.parent}` says how to mend it"
         )
     return event
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 from safetensors import SafetensorError
 
 from study.engine.checkpoints import load
@@ -84,14 +84,15 @@ def crown(
 
     Raises:
         OSError: the files cannot be written, here or there.
-        MemoryError: there is too little memory, at present.
+        MemoryError: there is too little memory, at present, or so it seems: Ray has tried several
+            processes, and all were killed.
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
     measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
     asked = measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
     try:
         scores = ray.get(asked)
-    except (RayTaskError, OutOfMemoryError) as error:
+    except (RayTaskError, OutOfMemoryError, WorkerCrashedError) as error:
         raise _as_if_here(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
@@ -107,7 +108,7 @@ def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
     if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
         code = int(told[1])
         return OSError(code, os.strerror(code), str(best))
-    if isinstance(cause, OutOfMemoryError) or is_out_of_memory(cause):
+    if isinstance(cause, OutOfMemoryError | WorkerCrashedError) or is_out_of_memory(cause):
         return MemoryError(
             f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
         )

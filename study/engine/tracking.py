@@ -52,9 +52,7 @@ class Tracker:
     """Keeps MLflow up to date with a study's record; nothing but `close` ever waits."""
 
     def __init__(self, folder: StudyFolder, uri: str | None, study: str) -> None:
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
-        self.uri = uri or f"sqlite:///{folder.mlflow}"
+        self.uri = _address(folder, uri)
         self.runs = StudyRuns(self.uri, study_key(folder), study)
         # Shared with the thread, under the condition's lock:
         self._news = threading.Condition()
@@ -186,6 +184,32 @@ class Tracker:
                 _reason(failure),
             )
         self._failing = failure is not None
+
+
+def end_elsewhere(folder: StudyFolder, uri: str | None, record: StudyRecord) -> None:
+    """Ends a study's runs at an address from which its tracking moves away, as `close` would.
+
+    A driver that was killed has left some RUNNING there. Warns if the address does not answer.
+    """
+    if uri is None and not folder.mlflow.exists():
+        return
+    runs = StudyRuns(_address(folder, uri), study_key(folder), folder.path.name)
+    try:
+        runs.adopt()
+        runs.write(record.trials.values(), over=True)
+        runs.end("KILLED", None, None)
+    except server_errors() as error:
+        _log.warning(
+            "MLflow at %s does not answer (%s): runs that are RUNNING there stay so",
+            runs.uri,
+            _reason(error),
+        )
+
+
+def _address(folder: StudyFolder, uri: str | None) -> str:
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    return uri or f"sqlite:///{folder.mlflow}"
 
 
 def _copy(trial: TrialRecord) -> TrialRecord:

@@ -96,11 +96,6 @@ class Comparison:
             found.setdefault(run.configuration, []).append(run)
         return found
 
-    def scores(self, label: str, metric: str) -> dict[Key, float]:
-        """The scores of a configuration's finished runs, by seeds."""
-        runs = self.configurations.get(label, [])
-        return {run.key: run.values[metric] for run in runs if metric in run.values}
-
 
 def read_comparison(folder: Path, metric: str | None = None) -> Comparison:
     """Reads a comparison folder; `metric`, if given, must be a column of it.

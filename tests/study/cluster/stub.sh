@@ -10,7 +10,8 @@ name=$(basename "$0")
 case "$name $*" in
   "python -c import ray"*) echo 10.0.0.1 ;;
   "python -c import secrets"*) echo a-token ;;
-  "python -c"* | "python - "*) ;;
+  "python -c"*) ;;
+  "python - "*) while [ -e "${HOLD:-}" ]; do sleep 0.02; done ;;
   "python -m study"*)
     while [ "$(grep -c -e "^ray start" -e "^srun" "$CALLS")" -lt "$NODES_STARTED_BY" ]; do
       sleep 0.02

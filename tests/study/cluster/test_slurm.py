@@ -54,9 +54,9 @@ class Job:
     def wait(self) -> int:
         return self.process.wait(timeout=30)
 
-    def wait_for_the_study(self) -> None:
+    def wait_for(self, beginning: list[str]) -> None:
         deadline = time.monotonic() + 30
-        while not any(call[1:3] == ["-m", "study.run"] for call in self.calls()):
+        while not any(call[: len(beginning)] == beginning for call in self.calls()):
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
@@ -138,13 +138,27 @@ def test_before_the_time_is_up_the_study_is_interrupted_and_queued_again(
 ) -> None:
     script = render("--time", "60", "--", "--space", "smoke", "--storage", str(tmp_path))
     job = start(script, nodes=1, LONG="yes")
-    job.wait_for_the_study()
+    job.wait_for(["python", "-m", "study.run"])
     job.process.send_signal(sent)
     assert job.wait() == 130
     ends = job.calls()[-4:]
     assert ["python", "told", "to", "stop"] in ends
     assert ["ray", "told", "to", "stop"] in ends
     assert (job.calls()[-1] == ["scontrol", "requeue", "4711"]) is queued_again
+
+
+def test_a_time_that_is_up_before_the_study_has_begun_queues_the_job_again(
+    tmp_path: Path, render: Render, start: Callable[..., Job]
+) -> None:
+    script = render("--time", "60", "--", "--space", "smoke", "--storage", str(tmp_path))
+    (tmp_path / "hold").touch()
+    job = start(script, nodes=1, LONG="yes", HOLD=str(tmp_path / "hold"))
+    job.wait_for(["ray", "start"])
+    job.process.send_signal(signal.SIGUSR1)
+    (tmp_path / "hold").unlink()
+    assert job.wait() >= 128
+    assert job.calls()[-1] == ["scontrol", "requeue", "4711"]
+    assert ["ray", "told", "to", "stop"] in job.calls()
 
 
 def test_bash_and_where_there_is_one_a_checker_can_read_the_script(render: Render) -> None:

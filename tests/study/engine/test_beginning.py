@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from ledgers import OpenLedger, create, report
 
-from study.engine.beginning import created_with, warn_of_versions
+from study.engine.beginning import created_with, note_start, warn_of_versions
 from study.engine.folder import StudyFolder
 from study.engine.ledger import Ledger
+from study.engine.tracked_runs import tracked_runs
+from study.engine.tracking_runs import StudyRuns, study_key
 
 
 def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(
@@ -28,3 +31,34 @@ def test_the_versions_that_a_study_was_begun_with_need_no_word(
     ledger.note("study", version=1, name="a", **begun)
     warn_of_versions(ledger, created_with())
     assert capsys.readouterr().err == ""
+
+
+def test_where_a_study_is_tracked_no_more_nothing_stays_running(
+    open_ledger: OpenLedger, tmp_path: Path
+) -> None:
+    old, new = (f"sqlite:///{tmp_path / name}.db" for name in ("old", "new"))
+    ledger = open_ledger()
+    ledger.note("resumed", version=1, tracking=old, created_with=created_with())
+    create(ledger, 0)
+    key = study_key(ledger.folder)
+    runs = StudyRuns(old, key, "a study")
+    runs.adopt()
+    runs.write(ledger.record.trials.values())
+    assert {run.status for run in tracked_runs(old, key)} == {"RUNNING"}
+    report(ledger, 0, 1, 0.5)  # The driver is killed before MLflow hears of it.
+    note_start(open_ledger(), new, {})
+    left = {run.trial: (run.status, run.reports) for run in tracked_runs(old, key)}
+    assert left == {None: ("KILLED", 0), 0: ("KILLED", 1)}
+
+
+def test_a_tracking_server_that_is_left_may_be_gone(
+    open_ledger: OpenLedger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = open_ledger()
+    gone = "http://127.0.0.1:1"
+    ledger.note("resumed", version=1, tracking=gone, created_with=created_with())
+    note_start(open_ledger(), None, {})
+    assert ledger.journal.read()[-1]["tracking"] is None
+    [record] = caplog.records
+    assert record.getMessage().startswith(f"MLflow at {gone} does not answer (")
+    assert record.getMessage().endswith("runs that are RUNNING there stay so")

@@ -30,7 +30,7 @@ def test_a_folder_with_a_study_is_refused_unless_it_is_resumed(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     open_folder(tmp_path / "study", dump_spec(read_spec()))
-    with pytest.raises(InputError, match="holds a study; continue it with --resume"):
+    with pytest.raises(InputError, match="has been started; continue it with --resume"):
         check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=False)
     check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=True)
 

@@ -9,7 +9,7 @@ import pytest
 import ray
 import torch
 from ledgers import OpenLedger, create
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayTaskError, WorkerCrashedError
 from safetensors import SafetensorError
 
 from study.engine.ledger import StudyLedger
@@ -91,6 +91,11 @@ def test_the_winners_spec_has_nothing_to_choose(open_ledger: OpenLedger, tmp_pat
             MemoryError,
             "evaluated: OutOfMemoryError: 20 GiB",
         ),
+        (
+            WorkerCrashedError(),
+            MemoryError,
+            r"\(trial 0\) could not be evaluated: the worker process died",
+        ),
         (ZeroDivisionError("a bug"), ZeroDivisionError, "pid="),
     ],
 )
@@ -102,6 +107,8 @@ def test_what_goes_wrong_where_the_winner_is_evaluated_is_told_as_if_it_were_her
     said: str,
 ) -> None:
     def fail(reference: object) -> None:
+        if isinstance(raised, WorkerCrashedError):  # Ray's own, not the task's.
+            raise raised
         raise RayTaskError("_measure", "Traceback ...", raised).as_instanceof_cause()
 
     ledger = open_ledger()

@@ -90,7 +90,7 @@ def test_pooled_iqm_counts_every_task_alike(tmp_path: Path) -> None:
         for n in range(2)
     ]
     found = pool(tasks, "test_mcc", np.random.default_rng(0))
-    scores = [score for task in tasks for score in task.scores("lora", "test_mcc").values()]
+    scores = [run.values["test_mcc"] for task in tasks for run in task.configurations["lora"]]
     one = found[2]
     assert (one.label, one.iqm) == ("lora", pytest.approx(iqm(scores)))
     assert one.iqm_limits[0] < one.iqm < one.iqm_limits[1]
