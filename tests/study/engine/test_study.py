@@ -39,6 +39,8 @@ TINY = (
     "task.dev=32",
     "task.test=32",
     "search.trials=4",
+    # The start of a worker takes longer than its trials.
+    "resources.max_concurrent=1",
 )
 
 

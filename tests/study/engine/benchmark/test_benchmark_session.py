@@ -45,7 +45,9 @@ def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
 
     def run(*overrides: str) -> tuple[Ended, list[dict[str, str]]]:
         path = tmp_path / "runs" / "small"
-        ended = run_benchmark(path, read_benchmark(*overrides), address=None, tracking_uri=None)
+        # The start of a worker takes longer than its runs.
+        spec = read_benchmark("resources.max_concurrent=1", *overrides)
+        ended = run_benchmark(path, spec, address=None, tracking_uri=None)
         return ended, list(csv.DictReader((path / "results.csv").open()))
 
     return run
