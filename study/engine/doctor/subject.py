@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from study.engine.doctor.finding import NotCheckedError
 from study.engine.folder import StudyFolder, is_locked
@@ -40,14 +40,13 @@ class ReadLedger(StudyLedger):
     def __init__(self, folder: StudyFolder, spec: StudySpec, record: StudyRecord) -> None:
         self.folder, self.spec, self.metric = folder, spec, spec.objective
         self.journal = _Nowhere(folder.journal)
-        self.opened, self.broken, self.listeners = True, None, []
+        self.opened, self.broken, self.listeners, self._held = True, None, [], None
         self.record = record
 
 
 class _Nowhere(Journal):
-    def append(self, event: str, **fields: Any) -> Event:
-        """Returns the event, and writes nothing."""
-        return {"event": event, "time": 0.0, **fields}
+    def write(self, lines: Iterable[str]) -> None:
+        """Writes nothing."""
 
 
 @dataclass(frozen=True)
