@@ -26,13 +26,13 @@ FIELDS = {
 BOOLS = ("space", "fault")
 COUNTS = ("version", "trials", "total_steps", "reports", "report", "step")
 KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("trial", "attempt", *COUNTS), int),
+    **dict.fromkeys(("trial", "attempt", "winner", *COUNTS), int),
     **dict.fromkeys(
         ("params", "settings", "seeds", "optuna", "metrics", "fixed", "left_out"), dict
     ),
     **dict.fromkeys(("dev", "test"), dict),
     **dict.fromkeys(("name", "spec", "reason", "decision", "state", "source"), str),
-    **dict.fromkeys(("changes", "results", "differs"), list),
+    **dict.fromkeys(("changes", "results", "differs", "candidates", "rounds"), list),
     **dict.fromkeys(BOOLS, bool),
     "cutoff": (int, float, type(None)),
 }
@@ -126,7 +126,7 @@ def _faults(event: Event) -> Iterator[str]:
 def _fits(name: str, value: object) -> bool:
     if not isinstance(value, KINDS[name]) or (isinstance(value, bool) and name not in BOOLS):
         return False
-    least = {"trial": 0, "attempt": 0} | dict.fromkeys(COUNTS, 1)
+    least = {"trial": 0, "attempt": 0, "winner": 0} | dict.fromkeys(COUNTS, 1)
     return name not in least or (isinstance(value, int) and value >= least[name])
 
 

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 from made_folders import ask, edit, of
 
+from study.engine.doctor.journal import FIELDS, KINDS
 from study.engine.folder import StudyFolder
 
 Events = list[dict[str, Any]]
+
+
+def test_every_field_that_an_event_must_have_is_of_a_known_kind() -> None:
+    assert {name for names in FIELDS.values() for name in names} <= set(KINDS)
+
 
 BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "NUL": (lambda d: d.replace(b'{"event": "report"', b"\x00\x01", 1), "NUL bytes"),
@@ -55,6 +61,12 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
     "two beginnings": (lambda e: e.insert(5, e[0]), "the first event must be `study`"),
     "missing field": (lambda e: of(e, "report", 1).pop("step"), "`report` lacks step"),
     "missing fields": (lambda e: of(e, "created", 1).pop("params"), "`created` lacks params"),
+    "a race without a winner": (
+        lambda e: e.append(
+            {"event": "finalists", "time": 1.0, "candidates": [0], "rounds": [], "winner": None}
+        ),
+        "`finalists` has a winner that cannot be: None",
+    ),
     "no time": (lambda e: of(e, "ended", 1).pop("time"), "`ended` lacks its time"),
     "text for a number": (
         lambda e: of(e, "report", 1).update(report="one"),

@@ -60,6 +60,7 @@ def test_what_the_journal_says_besides_is_no_finding(finished: Path) -> None:
     journal.append("warning", trial=0, text="a checkpoint was late")
     journal.append("warm_start", source="elsewhere", results=[], left_out={}, differs=[])
     journal.append("resumed", created_with={})
+    journal.append("finalists", candidates=[0, 2], rounds=[[0, 2]], winner=0)
     assert examine(finished) == []
 
 
