@@ -18,6 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from safetensors import safe_open
 
 from study.engine import beginning, execution
+from study.engine.doctor import examine
 from study.engine.folder import StudyFolder
 from study.engine.journal import Journal
 from study.engine.preparation import prepare_data
@@ -123,6 +124,7 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     kept = {path.name.split(".")[0] for path in folder.checkpoints.iterdir()}
     assert kept == {f"trial-{trial.number:05d}" for trial in first}
     assert not any(folder.failures.iterdir())
+    assert examine(folder.path) == []
 
     ended_again, _, after = run(tmp_path / "study", *racing)
     assert ended_again is Ended.DONE
