@@ -50,7 +50,7 @@ HOMES = {
     ),
     "mlflow": ("study/engine/tracking_runs.py",),
     "matplotlib": tuple(
-        f"study/analysis/{where}plots.py" for where in ("", "benchmark/", "seeds/")
+        f"study/analysis/{where}plots.py" for where in ("", "allocation_", "benchmark/", "seeds/")
     ),
     "transformers": ("study/models/", "adapters/trainer_callback.py"),
     "pydantic": ("study/spec/",),

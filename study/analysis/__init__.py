@@ -12,7 +12,7 @@ Map, from a study's folder to its page:
     data.py        the data: classes, GC content, copies, tokens
     tables.py      all trials, best first
     winner.py      the winner: settings, scores, parameters, budget against kept
-    plots.py       the pictures, from the data of the above (matplotlib is here alone)
+    plots.py       the pictures, from the data of the above; allocation_plots.py: the winner's
     page.py        report.html, from the template beside it
     early_stopping.py  of trials that all ran to their end: what rungs would have been worth
     html.py        what both kinds of page share; base.html.jinja: their looks

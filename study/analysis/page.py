@@ -3,7 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from study.analysis import allocation, curves, facts, html, parameters, plots, tables, winner
+from study.analysis import (
+    allocation,
+    allocation_plots,
+    curves,
+    facts,
+    html,
+    parameters,
+    plots,
+    tables,
+    winner,
+)
 from study.analysis.data import data_table
 from study.analysis.finalists import finalists
 from study.analysis.front import front
@@ -82,7 +92,7 @@ def _pictures_of_winner(study: StudyData) -> dict[str, Any]:
     series = study.leader and allocation.allocation(study.spec, study.leader, study.trace)
     ranks = allocation.rank_map(study.trace)
     return {
-        "allocation": series and plots.allocation(series),
-        "ranks": ranks and plots.ranks(ranks),
+        "allocation": series and allocation_plots.allocation(series),
+        "ranks": ranks and allocation_plots.ranks(ranks),
         "rank_map": ranks,
     }

@@ -14,11 +14,9 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
-from study.analysis.allocation import Allocation, RankMap
 from study.analysis.curves import BestSoFar, LearningCurves
 from study.analysis.facts import STATES
 from study.analysis.finalists import Candidate
@@ -42,10 +40,8 @@ STYLE = {
     "text.parse_math": False,
 }
 ON_FRONT: dict[str, Any] = {"facecolors": "none", "edgecolors": WINNER, "linewidths": 1.2}
-RANKS = LinearSegmentedColormap.from_list("ranks", ["#eef3f8", "#7fb0d6", "#2b6ca3", "#0f3459"])
 
 Arguments = ParamSpec("Arguments")
-Layers = list[tuple[str, list[tuple[str, list[int]]]]]
 
 
 def svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
@@ -142,66 +138,14 @@ def race(data: list[Candidate], metric: str) -> Figure:
 def best_so_far(data: BestSoFar, metric: str) -> Figure:
     """Scores of complete trials and the best of them up to each trial."""
     figure, axes = _figure(2.6)
-    axes.step(*_columns(data.best), where="post", color=WINNER, linewidth=1.8, label="best so far")
-    axes.plot(*_columns(data.scores), "o", color=COMPLETE, markersize=4, label="complete")
+    axes.step(*columns(data.best), where="post", color=WINNER, linewidth=1.8, label="best so far")
+    axes.plot(*columns(data.scores), "o", color=COMPLETE, markersize=4, label="complete")
     axes.set(
         xlabel="trial",
         ylabel=metric,
     )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside right upper")
-    return figure
-
-
-@svg
-def allocation(data: Allocation) -> Figure:
-    """Budget and kept over steps; below them, how many the random mask moved either way."""
-    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    dots: dict[str, Any] = {"marker": "o", "markersize": 3 if len(data.steps) <= 60 else 1}
-    top.plot(*_columns(data.schedule), color=INK, linewidth=1, label="schedule b(t)")
-    top.plot(data.steps, data.budget, color=INK, linestyle="", label="budget", **dots)
-    top.plot(data.steps, data.kept, color=WINNER, linewidth=1.6, label="kept", **dots)
-    if data.expected != [float(b) for b in data.budget]:
-        look = {"color": WINNER, "linewidth": 1, "linestyle": "--"}
-        top.plot(data.steps, data.expected, label="kept on average (eq. 1)", **look)
-    top.set(ylabel="triplets, whole model")
-    top.set_ylim(bottom=0)
-    bottom.plot(data.steps, data.reintroduced, color=COMPLETE, label="reintroduced", **dots)
-    bottom.plot(data.steps, data.dropped, color=FAILED, label="dropped", **dots)
-    bottom.set(xlabel="step", ylabel="triplets")
-    bottom.set_ylim(bottom=0)
-    bottom.set_xlim(0, data.total_steps)
-    for axes in (top, bottom):
-        axes.axvspan(data.steps[-1], data.total_steps, color="#f1f3f5", linewidth=0, zorder=0)
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    handles = [*top.get_legend_handles_labels()[0], *bottom.get_legend_handles_labels()[0]]
-    figure.legend(handles=handles, loc="outside right upper")
-    top.annotate(
-        "T", (data.steps[-1], 1), (2, 2), xycoords=("data", "axes fraction"),
-        textcoords="offset points", fontsize=7.5, annotation_clip=False,
-    )  # fmt: skip
-    return figure
-
-
-@svg
-def ranks(data: RankMap) -> Figure:
-    """The rank of every matrix after each mask event, a row a matrix, layers one below another.
-
-    Models of more than eight layers are shown in several columns of layers.
-    """
-    blocks = -(-len(data.layers) // 8)
-    size = -(-len(data.layers) // blocks)
-    parts = [data.layers[start : start + size] for start in range(0, len(data.layers), size)]
-    rows = max(sum(len(matrices) for _, matrices in part) for part in parts)
-    figure = Figure(figsize=(WIDTH, 0.155 * rows + 1.0), layout="constrained")
-    grid = figure.subplots(1, len(parts), squeeze=False)[0]
-    highest = max(r for _, matrices in data.layers for _, row in matrices for r in row)
-    for axes, part in zip(grid, parts, strict=True):
-        image = _rank_block(axes, part, data.steps, max(1, highest), blocks)
-    bar = figure.colorbar(image, ax=list(grid), fraction=0.025, pad=0.01, label="rank")
-    bar.locator = MaxNLocator(integer=True)
-    bar.update_ticks()
     return figure
 
 
@@ -222,7 +166,8 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _columns(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
+def columns(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Returns all x and all y."""
     pairs = list(points)
     return [x for x, _ in pairs], [y for _, y in pairs]
 
@@ -235,10 +180,10 @@ def _panel(axes: Axes, panel: Panel, winner: int | None) -> None:
     }
     for state, look in looks.items():
         points = [(q.x, q.y) for q in panel.points if q.state == state and q.trial != winner]
-        axes.scatter(*_columns(points), s=22, linewidths=0.9, **look)
+        axes.scatter(*columns(points), s=22, linewidths=0.9, **look)
     won = [(q.x, q.y) for q in panel.points if q.trial == winner]
-    axes.scatter(*_columns(won), s=60, marker="D", color=WINNER, edgecolors="white", zorder=4)
-    axes.scatter(*_columns(panel.front), s=90, **ON_FRONT)
+    axes.scatter(*columns(won), s=60, marker="D", color=WINNER, edgecolors="white", zorder=4)
+    axes.scatter(*columns(panel.front), s=90, **ON_FRONT)
     foot = axes.get_xaxis_transform()
     axes.scatter(
         panel.failed, [0.0] * len(panel.failed), s=28, marker="x", color=FAILED, transform=foot,
@@ -307,28 +252,3 @@ def _legend_of_states(figure: Figure, data: list[Panel], winner: int | None) -> 
     if any(panel.failed for panel in data):
         handles.append(axes.plot([], [], "x", color=FAILED, label="failed")[0])
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)
-
-
-def _rank_block(axes: Axes, layers: Layers, steps: list[int], top: int, blocks: int) -> Any:
-    rows = [row for _, matrices in layers for _, row in matrices]
-    names = [name for _, matrices in layers for name, _ in matrices]
-    image = axes.imshow(rows, cmap=RANKS, vmin=0, vmax=top, aspect="auto", interpolation="none")
-    axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    start = 0
-    for layer, matrices in layers:
-        middle = start + (len(matrices) - 1) / 2
-        axes.annotate(
-            f"layer {layer}" if layer else "", (0, middle), (-26, 0),
-            xycoords=("axes fraction", "data"), textcoords="offset points",
-            ha="right", va="center", fontsize=8, annotation_clip=False,
-        )  # fmt: skip
-        start += len(matrices)
-        if start < len(rows):
-            axes.axhline(start - 0.5, color="white", linewidth=2.5)
-    apart = -(-len(steps) * len(str(steps[-1])) * blocks // 45)
-    shown = range(len(steps) - 1, -1, -apart)
-    axes.set_xticks(shown, [str(steps[place]) for place in shown], fontsize=7.5)
-    axes.set_xlabel("step of the mask event")
-    return image

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.analysis.plots import COMPLETE, FAILED, INK, PRUNED, RANKS, WIDTH, WINNER, svg
+from study.analysis.allocation_plots import RANKS
+from study.analysis.plots import COMPLETE, FAILED, INK, PRUNED, WIDTH, WINNER, svg
 from study.analysis.seeds.pictures import Bar, Strips
 from study.analysis.seeds.stability import RankPattern
 from study.analysis.seeds.tasks import TaskRanking

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from made_studies import MadeStudy, made_trace
 from matplotlib.figure import Figure
 
-from study.analysis import plots
+from study.analysis import allocation_plots, plots
 from study.analysis.allocation import allocation, rank_map
 from study.analysis.curves import best_so_far, learning_curves
 from study.analysis.parameters import Panel, panels
@@ -96,7 +96,7 @@ def test_the_allocation_shows_all_its_series(finished: MadeStudy) -> None:
     assert study.leader is not None
     data = allocation(study.spec, study.leader, study.trace)
     assert data is not None
-    found = figure(plots.allocation, data)
+    found = figure(allocation_plots.allocation, data)
     assert legend(found) == [
         "schedule b(t)", "budget", "kept", "kept on average (eq. 1)", "reintroduced", "dropped",
     ]  # fmt: skip
@@ -108,7 +108,7 @@ def test_the_allocation_shows_all_its_series(finished: MadeStudy) -> None:
 def test_ranks_are_drawn_a_row_a_matrix_in_columns_of_up_to_eight_layers() -> None:
     data = rank_map(made_trace(layers=12, T=60))
     assert data is not None
-    first, second, bar = figure(plots.ranks, data).axes
+    first, second, bar = figure(allocation_plots.ranks, data).axes
     labels = [label.get_text() for label in first.get_yticklabels()]
     assert labels == ["q", "k", "v", "o", "f1", "f2"] * 6
     assert first.images[0].get_array().shape == second.images[0].get_array().shape == (36, 6)
