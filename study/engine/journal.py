@@ -36,7 +36,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ FROM_A_COPY = "from a copy (what came after the copy is lost, and --resume train
 class Journal:
     """Appends events to a file; holds no open file, so that it can be pickled.
 
-    A line is on disk when `append` or `write` returns.
+    A line is on disk when `append` returns, or at the end of `open`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,15 +63,21 @@ class Journal:
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event and returns it as a reader will see it."""
         line = line_of(event, **fields)
-        self.write([line])
+        with self.open() as write:
+            write(line)
         return read_line(line)
 
-    def write(self, lines: Iterable[str]) -> None:
-        """Writes lines of events."""
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str], None]]:
+        """Gives what writes a line, or raises OSError; at the end it waits for the disk, once."""
         with self.path.open("ab") as file:
             is_new = file.tell() == 0
-            file.write("".join(lines).encode())
-            file.flush()
+
+            def write(line: str) -> None:
+                file.write(line.encode())
+                file.flush()
+
+            yield write
             os.fsync(file.fileno())
         if is_new:
             sync_names(self.path.parent)

@@ -34,7 +34,8 @@ class Ledger:
         """Whether the folder had been opened before, by an earlier run of the driver."""
         self.record = StudyRecord.of(events, metric)
         self.listeners: list[Listener] = []
-        self._held: list[tuple[str, Event]] | None = None
+        self._write: Callable[[str], None] | None = None
+        self._untold: list[Event] = []
         self.broken: OSError | None = None
         """Why the journal could not be written; from then on nothing is recorded."""
 
@@ -45,49 +46,38 @@ class Ledger:
             OSError: the journal cannot be written, now or at an earlier event. What cannot be
                 recorded must not happen: the line may be torn, and a later one would not follow.
         """
-        if self.broken is not None:
-            raise self.broken
+        if self._write is None:
+            with self.together():
+                return self.note(event, **fields)
         line = line_of(event, **fields)
+        self._write(line)
         made = read_line(line)
-        if self._held is not None:
-            self._held.append((line, made))
-            self.record.apply(made)
-        else:
-            self._write([line])
-            self.record.apply(made)
-            self._tell(made)
+        self.record.apply(made)
+        self._untold.append(made)
         return made
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is noted within goes to disk in one piece at the end, and then to the listeners.
+        """Has what is noted within wait for the disk once, at the end; then the listeners hear it.
 
-        So a report and what is decided on it wait for the disk once.
+        So a report and what is decided on it cost no more than one of them.
 
         Raises:
             OSError: as `note`.
         """
-        held: list[tuple[str, Event]] = []
-        self._held = held
+        if self.broken is not None:
+            raise self.broken
         try:
-            yield
-        finally:  # After an error as well: what is in the record is in the journal.
-            self._held = None
-            if held:
-                self._write([line for line, _ in held])
-        for _, made in held:
-            self._tell(made)
-
-    def _write(self, lines: list[str]) -> None:
-        try:
-            self.journal.write(lines)
+            with self.journal.open() as self._write:
+                yield
         except OSError as error:
             self.broken = error
             raise
-
-    def _tell(self, event: Event) -> None:
-        for listener in self.listeners:
-            listener(event, self.record)
+        finally:
+            self._write, untold, self._untold = None, self._untold, []
+        for event in untold:
+            for listener in self.listeners:
+                listener(event, self.record)
 
     def end(self, trial: TrialRecord, state: str, reason: str) -> None:
         """Records that a trial has ended; a trial ends once."""

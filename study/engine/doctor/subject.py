@@ -5,7 +5,8 @@ Whatever can be read is read: a damaged line or spec is left out, and said where
 
 import json
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,13 +41,16 @@ class ReadLedger(StudyLedger):
     def __init__(self, folder: StudyFolder, spec: StudySpec, record: StudyRecord) -> None:
         self.folder, self.spec, self.metric = folder, spec, spec.objective
         self.journal = _Nowhere(folder.journal)
-        self.opened, self.broken, self.listeners, self._held = True, None, [], None
+        self.opened, self.broken, self.listeners = True, None, []
+        self._write, self._untold = None, []
         self.record = record
 
 
 class _Nowhere(Journal):
-    def write(self, lines: Iterable[str]) -> None:
-        """Writes nothing."""
+    @contextmanager
+    def open(self) -> Iterator[Callable[[str], None]]:
+        """Gives what writes nothing."""
+        yield lambda line: None
 
 
 @dataclass(frozen=True)
