@@ -92,6 +92,12 @@ def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any
         ledger.note("study", version=VERSION, **names, **known, **made)
 
 
+def note_move(ledger: Ledger, tracking_uri: str | None) -> None:
+    """Journals that what is over is tracked elsewhere from now on, if that is so."""
+    if tracking_address(ledger.folder, None) != tracking_uri:
+        note_start(ledger, tracking_uri, {})
+
+
 def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
     """Warns if what is in the folder was begun with other versions than it goes on with."""
     begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})

@@ -1,12 +1,14 @@
 """The race of the finalists, run: replicates in `finalists/`, a comparison folder of its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
+from study.engine.beginning import note_move
 from study.engine.folder import StudyFolder
-from study.engine.journal import Event
+from study.engine.journal import Event, Journal
 from study.engine.ledger import Ledger, StudyLedger
 from study.engine.race import Race, Scores, fresh_seeds, rounds, stand, standing_by
 from study.engine.record import StudyRecord, TrialRecord
@@ -15,6 +17,7 @@ from study.engine.replicates.running import Shared, open_comparison, run_replica
 from study.engine.resources import Resources
 from study.engine.runs import key_of, standing
 from study.engine.tracking import Tracker
+from study.errors import InputError
 from study.models.inspect import BackboneInfo
 from study.spec import resolve
 from study.training.encoded import EncodedTask
@@ -71,6 +74,23 @@ class Field:
             }
         return found
 
+    def check(self, record: StudyRecord) -> None:
+        """Checks that the runs of a race are of this study's trials.
+
+        Raises:
+            InputError: some are of other settings. Trials that a restored copy of the journal did
+                not know have been made anew since.
+        """
+        for run in record.trials.values():
+            label = str(run.params["configuration"])
+            trial = self.ledger.record.trials.get(int(label.removeprefix("trial-")))
+            if trial is None or not _agree(self._configuration(trial).settings, run.settings):
+                raise InputError(
+                    f"{self.ledger.folder.finalists}: the runs of a race must be of the study's "
+                    f"trials, but those of {label} had other settings; restore the newest "
+                    "events.jsonl of the study, or remove this folder, and the race is run again"
+                )
+
     @property
     def _most(self) -> int:
         return 2 * len(self.search) + self.ledger.spec.finalists.confirm
@@ -123,20 +143,42 @@ def run_race(
     """Runs what is left of the race of a study whose trials have all ended.
 
     The test split is evaluated in the replicates that report the winner's score, and no others.
+
+    Raises:
+        InputError: what has been run of it is of other trials.
     """
     field = Field(ledger)
     if len(field.search) < 2:
         return Finish(None, next(iter(field.search), None))
     folder = StudyFolder(ledger.folder.finalists)
-    text = spec_text(field.configurations)
-    runs = open_comparison(folder, text, ledger.metric, info, data, tracking_uri)
-    uri = tracking_uri or f"sqlite:///{ledger.folder.mlflow}"
-    tracker = Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
+    field.check(StudyRecord.of(Journal(folder.journal).read(), ledger.metric))
+    text, uri = spec_text(field.configurations), _address(ledger, tracking_uri)
+    runs = open_comparison(folder, text, ledger.metric, info, data, uri)
+    tracker = _tracker(ledger, uri)
     with tracker.ending(runs.record):
         shared = Shared(info, data, wanted, lambda run: _splits(field, run))
         finish = _run(field, runs, shared, tracker, console)
         tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
     return finish
+
+
+def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
+    """Writes what MLflow may lack of a race that is over, if there has been one."""
+    folder = StudyFolder(ledger.folder.finalists)
+    if folder.journal.exists():
+        uri, runs = _address(ledger, tracking_uri), Ledger(folder, ledger.metric)
+        note_move(runs, uri)
+        _tracker(ledger, uri).close(runs.record, "FINISHED")
+
+
+def _address(ledger: StudyLedger, tracking_uri: str | None) -> str:
+    """Where the race is tracked: where the study is."""
+    return tracking_uri or f"sqlite:///{ledger.folder.mlflow.absolute()}"
+
+
+def _tracker(ledger: StudyLedger, uri: str) -> Tracker:
+    folder = StudyFolder(ledger.folder.finalists)
+    return Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
 
 
 def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: Console) -> Finish:
@@ -157,6 +199,11 @@ def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: 
     if gave_up or race.winner is None or not race.over(field.scores(runs.record)):
         return Finish(None, None, gave_up)
     return Finish(_told(field, race, runs.record), race.winner)
+
+
+def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether settings that both know are the same; another version may know more."""
+    return all(settings[name] == value for name, value in others.items() if name in settings)
 
 
 def _splits(field: Field, run: Replicate) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from study.engine.beginning import check_data, known_of, note_start, ray_for
+from study.engine.beginning import check_data, known_of, note_move, note_start, ray_for
 from study.engine.execution import discard_unneeded, run_trials, start_ray
-from study.engine.finalists import run_race
+from study.engine.finalists import bring_race_up_to_date, run_race
 from study.engine.folder import StudyFolder, locked, open_folder
 from study.engine.growth import contained, grow, growth, standing_spec
 from study.engine.ledger import StudyLedger
@@ -148,6 +148,8 @@ def _measured(ledger: StudyLedger) -> bool:
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Writes what a complete study may lack: a server was away, or the driver died at the end."""
+    note_move(ledger, tracking_uri)
+    bring_race_up_to_date(ledger, tracking_uri)
     Mirror(ledger, distributions(ledger.spec))
     discard_unneeded(ledger)
     write_trials(ledger)

@@ -17,6 +17,7 @@ from pathlib import Path
 from study.engine.folder import StudyFolder
 from study.engine.journal import Event
 from study.engine.record import StudyRecord, TrialRecord
+from study.engine.tracking_address import database
 from study.engine.tracking_runs import StudyRuns, server_errors, study_key
 
 RETRY_SECONDS = 30.0
@@ -191,13 +192,16 @@ def end_elsewhere(folder: StudyFolder, uri: str | None, record: StudyRecord) -> 
 
     A driver that was killed has left some RUNNING there. Warns if the address does not answer.
     """
-    if uri is None and not folder.mlflow.exists():
+    address = _address(folder, uri)
+    file = database(address)
+    if file is not None and not file.exists():
         return
-    runs = StudyRuns(_address(folder, uri), study_key(folder), folder.path.name)
+    runs = StudyRuns(address, study_key(folder), folder.path.name)
     try:
         runs.adopt()
         runs.write(record.trials.values(), over=True)
-        runs.end("KILLED", None, None)
+        if runs.running:
+            runs.end("KILLED", None, None)
     except server_errors() as error:
         _log.warning(
             "MLflow at %s does not answer (%s): runs that are RUNNING there stay so",

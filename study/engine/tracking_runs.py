@@ -80,6 +80,11 @@ class StudyRuns:
         self._adopt_children([r for r in runs if TRIAL_TAG in r.data.tags])
         self.adopted = True
 
+    @property
+    def running(self) -> bool:
+        """Whether the parent run is RUNNING."""
+        return self._parent_status == "RUNNING"
+
     def forget(self) -> None:
         """Trusts nothing that was known of MLflow; `adopt` asks again."""
         self.adopted = False
@@ -100,7 +105,7 @@ class StudyRuns:
 
     def write(self, trials: Iterable[TrialRecord], over: bool = False) -> None:
         """Writes what the runs of `trials` lack; `over`: the driver ends, nothing is running."""
-        if not over and self._parent_status != "RUNNING":
+        if not over and not self.running:
             self._client.update_run(self._parent, status="RUNNING")
             self._parent_status = "RUNNING"
         for trial in trials:

@@ -97,6 +97,21 @@ class Subject:
             raise NotCheckedError(f"events.jsonl must be mended first: {self.trouble}")
         return self.record
 
+    def race(self) -> "tuple[StudyFolder, StudyRecord] | None":
+        """Returns the folder and the record of a study's race, None without one.
+
+        Raises:
+            NotCheckedError: its journal is damaged.
+        """
+        folder = StudyFolder(self.folder.finalists)
+        if self.kind != "study" or not folder.journal.is_file():
+            return None
+        lines, _ = _read_lines(folder.journal)
+        record, trouble = _fold(lines, METRIC_OF_OTHERS)
+        if record is None:
+            raise NotCheckedError(f"finalists/events.jsonl must be mended first: {trouble}")
+        return (folder, record) if lines else None
+
     def ledger(self) -> ReadLedger:
         """Returns the ledger of a study.
 

@@ -9,11 +9,13 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from study.engine.doctor.finding import Finding, NotCheckedError, some
 from study.engine.doctor.subject import Subject
+from study.engine.folder import StudyFolder
 from study.engine.record import StudyRecord
 from study.engine.tracked_runs import TrackedRun, tracked_runs
 from study.engine.tracking import SETTINGS
@@ -26,17 +28,21 @@ finding = partial(Finding, "mlflow")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Finds runs that are missing, doubled, RUNNING without a driver, or not as the journal is."""
-    record = subject.sound_record()
+    asked = [_Asked("the study", subject.sound_record(), subject.folder)]
     if not subject.lines:
         raise NotCheckedError("nothing has happened in this study yet")
+    if (race := subject.race()) is not None:
+        folder, record = race
+        asked.append(_Asked("the race", record, folder, "of the race "))
+    keys = [study_key(one.folder) for one in asked]
     uri = tracking_address(subject.folder, subject.tracking_uri)
     if uri is not None:
-        runs = _of_server(subject, uri)
+        runs = _of_server(uri, keys)
     elif subject.running:
         raise NotCheckedError("the driver is writing mlflow.db")
     elif subject.folder.mlflow.is_file():
         try:
-            runs = _of_copy(subject)
+            runs = _of_copy(subject.folder.mlflow, keys)
         except _DamagedError as error:
             yield finding(
                 f"mlflow.db is damaged: {error}",
@@ -46,17 +52,29 @@ def check(subject: Subject) -> Iterator[Finding]:
     elif not any("tracking" in event for event in subject.events):
         raise NotCheckedError("there is no mlflow.db; say where with --tracking-uri")
     else:
-        runs = []
-    yield from _one_of_each(subject, record, runs)
-    if not subject.running:
-        yield from _behind(subject, record, runs)
+        runs = [[] for _ in keys]
+    for one, its_runs in zip(asked, runs, strict=True):
+        yield from _one_of_each(subject, one, its_runs)
+        if not subject.running:
+            yield from _behind(subject, one, its_runs)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What has a parent run: the study, and the race of its finalists."""
+
+    name: str
+    record: StudyRecord
+    folder: StudyFolder
+    of: str = ""
+    """How its trials are told from the study's."""
 
 
 class _DamagedError(Exception):
     """A database that cannot be read."""
 
 
-def _of_server(subject: Subject, uri: str) -> list[TrackedRun]:
+def _of_server(uri: str, keys: list[str]) -> list[list[TrackedRun]]:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     file = database(uri)
@@ -64,15 +82,14 @@ def _of_server(subject: Subject, uri: str) -> list[TrackedRun]:
         check_tracking_uri(uri)
         if file is not None and not file.is_file():
             raise NotCheckedError(f"there is no database at {uri}")
-        return tracked_runs(uri, study_key(subject.folder))
+        return [tracked_runs(uri, key) for key in keys]
     except InputError as error:
         raise NotCheckedError(str(error)) from None
     except server_errors() as error:
         raise NotCheckedError(f"MLflow at {uri} cannot be read: {error}") from None
 
 
-def _of_copy(subject: Subject) -> list[TrackedRun]:
-    database = subject.folder.mlflow
+def _of_copy(database: Path, keys: list[str]) -> list[list[TrackedRun]]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / database.name
         try:
@@ -82,7 +99,7 @@ def _of_copy(subject: Subject) -> list[TrackedRun]:
         except OSError as error:
             raise NotCheckedError(f"mlflow.db cannot be copied: {error}") from None
         _check_database(copy)
-        return _read(f"sqlite:///{copy}", study_key(subject.folder))
+        return [_read(f"sqlite:///{copy}", key) for key in keys]
 
 
 def _check_database(file: Path) -> None:
@@ -104,36 +121,35 @@ def _read(uri: str, key: str) -> list[TrackedRun]:
         raise _DamagedError(str(error).splitlines()[0]) from None
 
 
-def _one_of_each(
-    subject: Subject, record: StudyRecord, runs: list[TrackedRun]
-) -> Iterator[Finding]:
+def _one_of_each(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator[Finding]:
     counts = Counter(run.trial for run in runs)
     for trial, count in counts.items():
-        what = "the study" if trial is None else f"trial {trial}"
+        what = asked.name if trial is None else f"trial {trial} {asked.of}".rstrip()
         ids = [run.run_id for run in runs if run.trial == trial]
         if count > 1:
             mend = f"the emptier ones are deleted by {subject.resume}"
             yield finding(f"{what} has {count} runs", mend, unfinished=True)
-        if trial is not None and trial not in record.trials:
+        if trial is not None and trial not in asked.record.trials:
             yield finding(
-                f"there is a run of trial {trial}, which the journal does not know",
+                f"there is a run of {what}, which the journal does not know",
                 f"restore a newer copy of events.jsonl, or: mlflow runs delete --run-id {ids[0]}",
             )
 
 
-def _behind(subject: Subject, record: StudyRecord, runs: list[TrackedRun]) -> Iterator[Finding]:
+def _behind(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator[Finding]:
     """What a driver that has ended should have left; `--resume` makes up for it."""
+    record = asked.record
     mend = f"it is made up for by {subject.resume}"
     late = partial(finding, mend=mend, unfinished=True)
     children = {run.trial: run for run in runs if run.trial in record.trials}
     parent = next((run for run in runs if run.trial is None), None)
     if parent is None and record.trials:
-        yield late("the study has no run")
+        yield late(f"{asked.name} has no run")
     if parent is not None and parent.status == "RUNNING":
-        yield late("the study's run is RUNNING, but no driver is at work")
+        yield late(f"{asked.name}'s run is RUNNING, but no driver is at work")
     missing = [number for number in record.trials if number not in children]
     if missing:
-        yield late(f"{some(missing)} have no run")
+        yield late(f"{some(missing)} {asked.of}have no run")
     left: dict[str, list[int]] = {}
     for number, run in children.items():
         trial = record.trials[number or 0]
@@ -141,7 +157,7 @@ def _behind(subject: Subject, record: StudyRecord, runs: list[TrackedRun]) -> It
             left.setdefault("lack reports", []).append(trial.number)
         if run.reports > len(trial.reports):
             yield finding(
-                f"the run of trial {number} has {run.reports} reports, the journal "
+                f"the run of trial {number} {asked.of}has {run.reports} reports, the journal "
                 f"{len(trial.reports)}",
                 "restore a newer copy of events.jsonl; without one nothing need be done: --resume "
                 "trains again what is missing there",
@@ -152,7 +168,7 @@ def _behind(subject: Subject, record: StudyRecord, runs: list[TrackedRun]) -> It
             words = f"are {run.status} in place of {STATUS[trial.state]}"
             left.setdefault(words, []).append(trial.number)
     for words, numbers in left.items():
-        yield late(f"the runs of {some(numbers)} {words}")
+        yield late(f"the runs of {some(numbers)} {asked.of}{words}")
     if parent is not None and record.winner is not None:
         winner = str(record.winner["trial"])
         if parent.winner != winner:

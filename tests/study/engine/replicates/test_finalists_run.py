@@ -7,10 +7,16 @@ import pytest
 from simulated import Driver
 from small import spec_of
 
-from study.engine.finalists import Field, _splits
+from study.engine.beginning import note_start
+from study.engine.doctor import examine
+from study.engine.finalists import Field, _splits, bring_race_up_to_date
 from study.engine.folder import StudyFolder, open_folder
 from study.engine.ledger import Ledger, StudyLedger
 from study.engine.race import standing_by
+from study.engine.tracked_runs import tracked_runs
+from study.engine.tracking import Tracker
+from study.engine.tracking_runs import study_key
+from study.errors import InputError
 from study.spec import dump_spec
 
 CONFIRM = 2
@@ -103,3 +109,39 @@ def test_a_choice_among_other_candidates_does_not_count(study: StudyLedger) -> N
     race = standing_by(choice, CONFIRM)
     assert race.wanted == [(7, 0), (6, 0), (7, 1), (7, 2)]
     assert race.confirming == (1, 2)
+
+
+def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger) -> None:
+    race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
+    Field(study).check(race.record)
+    # The journal is replaced by an older copy, and trial 6 asked for anew.
+    study.record.trials[6].params["p"] = 0.2
+    with pytest.raises(InputError, match=r"finalists: .* those of trial-6 had other settings"):
+        Field(study).check(race.record)
+
+
+def test_what_mlflow_lacks_of_a_race_that_is_over_is_found_and_made_up_for(
+    study: StudyLedger, tmp_path: Path
+) -> None:
+    study.note("resumed", version=1, tracking=None, created_with={})
+    race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
+    Tracker(study.folder, None, "study").close(study.record, "FINISHED")
+
+    def missing() -> list[str]:
+        return [one.problem for one in examine(study.folder.path) if one.group == "mlflow"]
+
+    key = study_key(race.folder)
+    own = f"sqlite:///{study.folder.mlflow}"
+    assert missing() == ["the race has no run", "trials 0, 1 of the race have no run"]
+    bring_race_up_to_date(study, None)
+    assert missing() == []
+    assert {one.status for one in tracked_runs(own, key)} == {"FINISHED"}
+
+    elsewhere = f"sqlite:///{tmp_path}/elsewhere.db"
+    note_start(study, elsewhere, {})
+    bring_race_up_to_date(study, elsewhere)
+    for uri in (own, elsewhere):
+        assert [one.status for one in tracked_runs(uri, key)] == ["FINISHED"] * 3
+    events = race.journal.read()
+    bring_race_up_to_date(study, elsewhere)
+    assert race.journal.read() == events
