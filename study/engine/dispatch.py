@@ -16,7 +16,7 @@ from study.engine.record import CRASHED, TrialRecord
 from study.engine.resources import Resources, room
 
 GIVE_UP_AFTER = 3
-"""A study that has seen so many errors and no report is not searching but failing."""
+"""A session that has seen so many errors and no report is not searching but failing."""
 LOOK_EVERY = 5.0
 """Seconds after which the cluster is asked again how large it is."""
 
@@ -67,6 +67,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
         self._before = _faults(ledger)
+        self._reports_before = len(ledger.record.reports)
 
     def _next(self) -> int | None:
         """Returns the number of a trial that was not handed out yet, None if there is none."""
@@ -118,24 +119,21 @@ class Dispatcher(Searcher):  # type: ignore[misc]
             self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
-        """Ends a study that has seen nothing but crashes: a bug, not a bad configuration.
+        """Ends a session that has seen nothing but crashes: a bug, not a bad configuration.
 
         What an error has stopped would stop again and has failed; a trial whose process was
-        killed stays unfinished, for a resume.
+        killed stays unfinished, for a resume. So do all where trials have worked before: it is
+        what is around them that has changed.
         """
         faults = _faults(self.ledger) - self._before
-        if faults < GIVE_UP_AFTER or self._works():
+        if faults < GIVE_UP_AFTER or len(self.ledger.record.reports) > self._reports_before:
             return
         self.gave_up = f"the first {faults} attempts all crashed before their first report"
         for trial in (self.ledger.record.trials[number] for number in self._again):
-            if trial.faults:
+            if trial.faults and not self._reports_before:
                 self.ledger.end(trial, "failed", f"{CRASHED}, as all others did")
                 self._told(trial)
         self._again = []
-
-    def _works(self) -> bool:
-        """Whether some trial has got as far as a report."""
-        return any(trial.reports for trial in self.ledger.record.trials.values())
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the journal is the state."""

@@ -196,7 +196,7 @@ def _run(
     write_trials(ledger)
     winner = ledger.best()
     interrupted = not gave_up and not ledger.complete
-    if winner is None or interrupted:
+    if winner is None or not ledger.complete:
         tracker.close(record, "KILLED" if interrupted else "FAILED")
         if interrupted:
             return Ended.INTERRUPTED

@@ -118,6 +118,25 @@ def test_processes_that_are_killed_do_not_end_the_study(open_ledger: OpenLedger)
     assert number(searcher.suggest("again")) == 0
 
 
+def test_a_study_that_has_worked_is_given_up_where_nothing_does_and_loses_no_trials_by_it(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.5)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    searcher = OptunaSearcher(open_ledger(), planner)
+    for index in range(GIVE_UP_AFTER):
+        searcher.suggest(f"ray-{index}")
+    for index in range(GIVE_UP_AFTER):
+        crash(searcher, f"ray-{index}", fault=True)
+    assert searcher.suggest("ray-last") == Searcher.FINISHED
+    assert "all crashed" in searcher.gave_up
+    assert len(searcher.ledger.record.in_state("running")) == GIVE_UP_AFTER
+    again = OptunaSearcher(open_ledger(), planner)
+    assert number(again.suggest("ray-later")) == 1
+
+
 def test_a_study_that_was_given_up_can_be_taken_up_again(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     for index in range(GIVE_UP_AFTER):
