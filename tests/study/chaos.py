@@ -128,7 +128,9 @@ class Study:
         while self.process.poll() is None and len(self.events()) < wanted:
             time.sleep(0.02)
         time.sleep(delay)
-        there = self.process.poll() is None and self.kill(target)
+        there = False
+        while self.process.poll() is None and not there:
+            there = self.kill(target)  # Just after a start there may be no worker yet.
         if target != "worker" or not there:
             self.wait()
             self.assert_undamaged()
