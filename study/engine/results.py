@@ -103,15 +103,16 @@ def crown(
 def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
     """What the evaluation would have raised in the driver; a bug stays as it is."""
     cause: BaseException = (error.cause or error) if isinstance(error, RayTaskError) else error
+    # First, as the system's own want of memory is an OSError too.
+    if isinstance(cause, OutOfMemoryError | WorkerCrashedError) or is_out_of_memory(cause):
+        return MemoryError(
+            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
+        )
     if isinstance(cause, OSError):
         return cause
     if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
         code = int(told[1])
         return OSError(code, os.strerror(code), str(best))
-    if isinstance(cause, OutOfMemoryError | WorkerCrashedError) or is_out_of_memory(cause):
-        return MemoryError(
-            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
-        )
     return error
 
 

@@ -1,6 +1,7 @@
 """Memory of a trial: its peak, its end, and how the CPU's allocator keeps it."""
 
 import ctypes
+import errno
 import resource
 import sys
 from pathlib import Path
@@ -10,6 +11,13 @@ import torch
 GIB = 2**30
 HIGH_WATER_MARK = Path("/proc/self/clear_refs")
 """Linux: writing 5 sets the resident set's peak to what it is."""
+_FAILED_ALLOCATIONS = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""In the text of RuntimeErrors: torch's allocator on the CPU, CUDA itself, cuBLAS and cuDNN."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt's settings in malloc.h
 
 
@@ -36,11 +44,16 @@ def reset_peak_memory(device: torch.device) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed, on a GPU or on the CPU.
 
-    The CPU's allocator raises a plain RuntimeError, which only its text tells from others.
+    Only torch's own allocator on a GPU raises an error of its own kind. What the others raise is
+    a RuntimeError, which its text alone tells from others, or the system's ENOMEM.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in _FAILED_ALLOCATIONS
+    )
 
 
 def keep_freed_memory() -> None:

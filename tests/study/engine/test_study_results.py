@@ -92,6 +92,11 @@ def test_the_winners_spec_has_nothing_to_choose(open_ledger: OpenLedger, tmp_pat
             "evaluated: OutOfMemoryError: 20 GiB",
         ),
         (
+            OSError(errno.ENOMEM, "Cannot allocate memory"),
+            MemoryError,
+            r"\(trial 0\) could not be evaluated: .*Cannot allocate memory",
+        ),
+        (
             WorkerCrashedError(),
             MemoryError,
             r"\(trial 0\) could not be evaluated: the worker process died",

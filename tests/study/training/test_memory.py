@@ -1,0 +1,31 @@
+"""What is taken for a want of memory, by the error that torch, CUDA or the system raises."""
+
+import errno
+
+import torch
+
+from study.training.memory import is_out_of_memory
+
+CUDA = "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"
+SHORT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate"),
+    RuntimeError(CUDA),
+    torch.AcceleratorError(CUDA),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+]
+OTHERS = [
+    RuntimeError("shapes do not fit"),
+    torch.AcceleratorError("CUDA error: device-side assert triggered"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(...)`"),
+    OSError(errno.ENOSPC, "No space left on device"),
+    ValueError(CUDA),
+]
+
+
+def test_an_allocation_that_failed_is_told_from_other_errors() -> None:
+    assert [error for error in SHORT_OF_MEMORY if not is_out_of_memory(error)] == []
+    assert [error for error in OTHERS if is_out_of_memory(error)] == []
