@@ -44,7 +44,7 @@ def check_tracking(folder: StudyFolder, given: str | None) -> str | None:
         return None
     if given is not None:
         check_tracking_uri(uri)
-    elif urlsplit(uri).scheme not in ("http", "https"):
+    elif not _is_of_the_web(uri):
         own = f"--tracking-uri sqlite:///{folder.mlflow}"
         check_tracking_uri(uri, " (the study's so far)", f"track it in its folder with {own}")
     elif (reason := _silence(uri)) is not None:
@@ -64,21 +64,17 @@ def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the op
         InputError: the address is not a server's or a sqlite database's, or nothing answers.
     """
     option = f"--tracking-uri {uri}{whose}"
-    scheme = urlsplit(uri).scheme
     file = database(uri)
     if file is not None:
-        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        try:
+            _check_database(file, option, otherwise)
+        except OSError as error:
             raise InputError(
-                f"{option}: the database must lie in a folder that can be written, "
-                f"but {file.parent} is none; create it, or {otherwise}"
-            )
-        if file.is_file() and _start_of(file) not in (b"", b"SQLite format 3"):
-            raise InputError(
-                f"{option}: the file must be a sqlite database, but {file} is "
-                "something else; give another name"
-            )
+                f"{option[:100]}: the database must be a file that can be opened, but: "
+                f"{error.strerror}; give another name, or {otherwise}"
+            ) from None
         return
-    if scheme not in ("http", "https"):
+    if not _is_of_the_web(uri):
         raise InputError(
             f"{option}: it must start with http://, https:// or sqlite:///, as MLflow "
             "stores files no longer; leave it out for a database in the study folder"
@@ -92,10 +88,40 @@ def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the op
         )
 
 
+def _check_database(file: Path, option: str, otherwise: str) -> None:
+    """Checks that a file is a sqlite database, or that one can be made there.
+
+    Raises:
+        InputError: it is something else, or there is no folder for it.
+        OSError: the system cannot say, as for a name that is too long.
+    """
+    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise InputError(
+            f"{option}: the database must lie in a folder that can be written, "
+            f"but {file.parent} is none; create it, or {otherwise}"
+        )
+    if file.is_dir():
+        raise InputError(
+            f"{option}: the database must be a file, but {file} is a folder; "
+            f"name a file in it, or {otherwise}"
+        )
+    if file.is_file() and _start_of(file) not in (b"", b"SQLite format 3"):
+        raise InputError(
+            f"{option}: the file must be a sqlite database, but {file} is "
+            "something else; give another name"
+        )
+
+
+def _is_of_the_web(uri: str) -> bool:
+    """Whether an address is meant for a server; the rest of it need not be well formed."""
+    return uri.strip().partition(":")[0].lower() in ("http", "https")
+
+
 def _silence(uri: str) -> str | None:
     """Returns why no tracking server can be had at a web address, None if it answers."""
     base = uri.rstrip("/")
     try:
+        urlsplit(uri)  # MLflow's client reads it so, and raises for a bracket that is not closed.
         # Something else may answer at /health too, or refuse whoever has no password.
         for path in ("/health", _EXPERIMENTS):
             question = urllib.request.Request(base + path, headers=_credentials())

@@ -87,6 +87,34 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         check_tracking_uri(f"sqlite:///{tmp_path}/notes.txt")
 
 
+def test_a_folder_is_no_database(
+    open_ledger: OpenLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for uri in (f"sqlite:///{tmp_path}", "sqlite:///", "sqlite:////"):
+        with pytest.raises(InputError, match=r"must be a file, but /.* is a folder; name a file"):
+            check_tracking(open_ledger().folder, uri)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a" * 300, "a" * 5000 + "/mlflow.db"])
+def test_a_path_that_is_too_long_is_refused_in_one_short_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"but: File name too long; give another name") as refused:
+        check_tracking_uri(f"sqlite:///{tmp_path}/{name}")
+    assert len(str(refused.value)) < 300
+
+
+def test_a_bracket_that_is_not_closed_is_refused_and_of_a_study_so_far_warned_of(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    with pytest.raises(InputError, match=r"must answer at /health, .* but: Invalid IPv6 URL;"):
+        check_tracking(ledger.folder, "http://[::1")
+    ledger.note("resumed", tracking="http://[::1")
+    warning = check_tracking(ledger.folder, None)
+    assert warning is not None
+    assert warning.startswith("MLflow at http://[::1 does not answer (Invalid IPv6 URL)")
+
+
 @pytest.mark.parametrize(
     "uri",
     [
