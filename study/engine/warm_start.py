@@ -51,6 +51,13 @@ def earlier_results(path: Path, source: Path, spec: StudySpec) -> Earlier | None
 
 def _read(source: Path, spec: StudySpec) -> Earlier:
     folder = StudyFolder(source)
+    try:
+        folder.journal.exists()
+    except OSError as error:
+        raise InputError(
+            f"--warm-start {str(source)[:100]}: must be the folder of a study, but: "
+            f"{error.strerror}; give <storage>/<name> of one"
+        ) from None
     if not folder.journal.is_file() or not folder.spec.is_file() or is_benchmark(folder.spec):
         raise InputError(
             f"--warm-start {source}: must be the folder of a study, with events.jsonl and "

@@ -219,3 +219,13 @@ def test_what_cannot_be_a_beginning_is_refused(
         "must have results in this space, but has none (3 trials: p outside its domain; 1 trials: "
         "without a value of every objective); widen the space"
     ) in refusal(tmp_path, source, narrow)
+
+
+def test_a_path_that_is_too_long_is_refused_in_one_short_line(
+    read_spec: ReadSpec, tmp_path: Path
+) -> None:
+    for name in ("/" + "a" * 300, "/" + "a" * 5000):
+        assert refusal(tmp_path, Path(name), read_spec()) == (
+            f"--warm-start /{'a' * 99}: must be the folder of a study, but: File name too long; "
+            "give <storage>/<name> of one"
+        )
