@@ -71,6 +71,11 @@ def _check_unattended(arguments: argparse.Namespace) -> None:
             f"--storage {arguments.storage}: it must be an absolute path, of a folder that all "
             "nodes share; give it behind `--`, with the study's arguments"
         )
+    if getattr(arguments, "extend", None) is not None:  # Of a study alone; it implies --resume.
+        raise InputError(
+            "--extend: must not be given behind `--`, as a job that is started again would add "
+            "its trials again; give the number of all trials as --trials"
+        )
     fixed = {"address": "--address", "resume": "--resume", "dry_run": "--dry-run"}
     given = [option for field, option in fixed.items() if getattr(arguments, field)]
     if given or getattr(arguments, "print_schema", False):

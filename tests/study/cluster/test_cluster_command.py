@@ -26,6 +26,8 @@ RAY_UP = ("ray-up", "--head", "10.0.0.1", "--user", "me")
         (("slurm", "--time", "60", *STUDY, "--trials", "0"), "trials >= 1 must hold"),
         (("slurm", "--time", "60", "--", "--space", "nowhere.yaml"), "must be an absolute path"),
         (("slurm", "--time", "60", *STUDY, "--resume"), "--resume: must not be given"),
+        (("slurm", "--time", "60", *STUDY, "--extend", "4"), "error: --extend: must not be given"),
+        (("slurm", "--time", "60", *STUDY, "--extend=4"), "the number of all trials as --trials"),
         (("slurm", "--time", "60", *STUDY, "--address", "auto"), "--address: must not be given"),
         (("slurm", "--time", "60", *STUDY, "--print-schema"), "--print-schema: must not be"),
         (("slurm", "--time", "60", "--job-name", "…", *STUDY), "must have letters or digits"),
