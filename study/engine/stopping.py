@@ -69,8 +69,9 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         value = trial.metrics.get(self.compared)
         cutoff = self._cutoff(trial.number, report)
         if self._ask_asha(trial.number, report, value) == TrialScheduler.STOP:
+            side = "below" if self.ledger.maximize else "above"
             reason = (
-                f"below the rung at report {report}: {self.compared} {value:.4f} "
+                f"{side} the rung at report {report}: {self.compared} {value:.4f} "
                 f"against {cutoff:.4f}"
             )
             return self._end(trial, "stop", reason, cutoff)

@@ -115,6 +115,18 @@ def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
     assert [t.state for t in ledger.record.trials.values()] == ["running", "pruned", "running"]
 
 
+def test_a_loss_is_stopped_above_the_rung(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("search.metric=loss")
+    scheduler = Scheduler(ledger)
+    for number, value in enumerate([0.5, 0.9]):
+        start(ledger, scheduler, number)
+        told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
+        scheduler.on_trial_result(None, ray_trial(number), told)
+    trial = ledger.record.trials[1]
+    assert trial.reason == "above the rung at report 1: dev_loss 0.9000 against 0.5000"
+    assert trial.decisions[-1]["reason"] == trial.reason
+
+
 def test_reaching_the_last_report_completes_the_trial(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     scheduler = Scheduler(ledger)
