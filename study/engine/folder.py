@@ -161,6 +161,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
                 f"{path}: a fresh start needs a folder of its own, but this one has been started; "
                 "continue it with --resume, or choose another --name"
             )
+        _check_journal(folder)
         check_version(folder.journal)  # A newer spec.yaml may have keys that are not known here.
         refuse_changes(path, changes(folder.spec))
     elif resume:
@@ -174,6 +175,23 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
             "something else; choose another --name or --storage"
         )
     _check_writable(path)
+
+
+def has_results(folder: StudyFolder) -> bool:
+    """Whether something is there that only a journal leads to."""
+    files = (folder.trials, folder.results, folder.scores, StudyFolder(folder.finalists).journal)
+    return any(file.exists() for file in files) or any(folder.checkpoints.glob("*.pt"))
+
+
+def _check_journal(folder: StudyFolder) -> None:
+    """Refuses to begin anew where a journal has been lost."""
+    is_there = folder.journal.is_file() and folder.journal.stat().st_size > 0
+    if not is_there and has_results(folder):
+        raise InputError(
+            f"{folder.journal}: where there are results there must be the journal, but it is "
+            f"{'empty' if folder.journal.exists() else 'missing'}; restore it from a copy, or "
+            "choose another --name"
+        )
 
 
 def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:

@@ -5,6 +5,7 @@ from functools import partial
 
 from study.engine.doctor.finding import Finding
 from study.engine.doctor.subject import Line, Subject
+from study.engine.folder import has_results
 from study.engine.journal import FROM_A_COPY, Event
 
 FIELDS = {
@@ -86,7 +87,12 @@ def _torn(subject: Subject) -> Iterator[Finding]:
 def _beginning(subject: Subject) -> Iterator[Finding]:
     kinds = [line.event["event"] for line in subject.lines if line.event is not None]
     if not kinds:
-        if not subject.running and not subject.lines:
+        if not subject.lines and has_results(subject.folder):
+            yield finding(
+                "events.jsonl: is missing or empty, but there are results",
+                f"restore it {FROM_A_COPY}; without a copy the study is lost to --resume",
+            )
+        elif not subject.running and not subject.lines:
             yield finding(
                 "events.jsonl: nothing has happened in this study yet",
                 subject.resume,

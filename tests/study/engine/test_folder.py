@@ -54,6 +54,22 @@ def test_resuming_with_another_spec_is_refused_and_names_the_settings(
         )
 
 
+@pytest.mark.parametrize("left", ["trials.csv", "best/scores.json", "checkpoints/trial-00000.pt"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_nothing_begins_anew_where_a_journal_was_lost(
+    tmp_path: Path, read_spec: ReadSpec, left: str, is_there: bool
+) -> None:
+    folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
+    check_folder(folder.path, changes_of_study(read_spec()), resume=True)
+    (folder.path / left).parent.mkdir(exist_ok=True)
+    (folder.path / left).touch()
+    if is_there:
+        folder.journal.touch()
+    what = "empty" if is_there else "missing"
+    with pytest.raises(InputError, match=f"must be the journal, but it is {what}; restore"):
+        check_folder(folder.path, changes_of_study(read_spec()), resume=True)
+
+
 def test_resuming_with_other_resources_is_allowed(tmp_path: Path, read_spec: ReadSpec) -> None:
     open_folder(tmp_path / "study", dump_spec(read_spec()))
     check_folder(

@@ -149,7 +149,17 @@ def read_benchmark(folder: Path) -> Benchmark:
     return load_benchmark(str(folder / "bench.yaml"))
 
 
+def test_a_journal_that_is_lost_is_no_beginning(interrupted: Path) -> None:
+    StudyFolder(interrupted).journal.write_bytes(b"")
+    first, *others = examine(interrupted)
+    assert first.problem == "events.jsonl: is missing or empty, but there are results"
+    assert not first.unfinished
+    assert {finding.group for finding in others} <= {"files"}
+
+
 def test_a_study_that_has_not_begun_is_unfinished(interrupted: Path) -> None:
-    StudyFolder(interrupted).journal.unlink()
+    folder = StudyFolder(interrupted)
+    for file in (folder.journal, folder.trials, *folder.checkpoints.iterdir()):
+        file.unlink()
     findings = examine(interrupted)
     assert "nothing has happened" in findings[0].problem
