@@ -13,7 +13,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from study.engine.folder import StudyFolder
@@ -130,12 +130,14 @@ class Mirror:
     """Ended trials as an Optuna journal file, which optuna-dashboard reads while the study runs.
 
     Written from the record alone and rewritten at every start, so it can never hold anything
-    that the study does not.
+    that the study does not. The study does not need it.
     """
 
     def __init__(self, ledger: StudyLedger, space: Space) -> None:
         self._space, self._goals = space, ledger.goals
-        ledger.folder.optuna.unlink(missing_ok=True)
+        # With the locks of a driver that was killed, for which Optuna would wait half a minute.
+        for file in ledger.folder.path.glob(f"{ledger.folder.optuna.name}*"):
+            file.unlink()
         self._study = optuna.create_study(
             storage=open_storage(ledger.folder),
             study_name=ledger.folder.path.name,
@@ -151,4 +153,6 @@ class Mirror:
 
 def open_storage(folder: StudyFolder) -> JournalStorage:
     """Returns Optuna's storage on the folder's optuna.journal."""
-    return JournalStorage(JournalFileBackend(str(folder.optuna)))
+    file = str(folder.optuna)
+    # Optuna's own choice is a symbolic link, which not every file system knows.
+    return JournalStorage(JournalFileBackend(file, JournalFileOpenLock(file)))

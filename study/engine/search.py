@@ -20,6 +20,7 @@ from study.engine.record import TrialRecord
 from study.engine.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, trials_wanted
+from study.training.plan import make_budget
 
 Planner = Callable[[StudySpec], tuple[int, int]]
 """Resolved spec -> (optimizer steps, reports) of its trial."""
@@ -44,7 +45,11 @@ class OptunaSearcher(Dispatcher):
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
         self._first = len(earlier_trials(ledger.record))
         self._study.sampler = self._sampler = ReseededSampler(ledger.spec, self._first)
-        self._mirror = Mirror(ledger, self._space)
+        self._mirror: Mirror | None = Mirror(ledger, self._space)
+        self._tried = [
+            effective_settings(ledger.spec, resolve(ledger.spec, trial.params), trial.total_steps)
+            for trial in ledger.record.trials.values()
+        ]
 
     # What is handed out
 
@@ -73,15 +78,15 @@ class OptunaSearcher(Dispatcher):
             raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
         resolved = resolve(spec, asked.params)
         steps, reports = self.planner(resolved)
-        settings = searched_settings(spec, resolved)
+        effective = effective_settings(spec, resolved, steps)
         storage = self._study._storage
         self.ledger.note(
             "created",
             trial=number,
             params=asked.params,
             point=point if point < len(spec.points) else None,
-            settings=settings,
-            seeds=self._seeds(settings),
+            settings=searched_settings(spec, resolved),
+            seeds=self._seeds(effective),
             total_steps=steps,
             reports=reports,
             optuna={
@@ -89,15 +94,15 @@ class OptunaSearcher(Dispatcher):
                 "study": storage.get_study_system_attrs(self._study._study_id),
             },
         )
+        self._tried.append(effective)
         return number
 
-    def _seeds(self, settings: dict[str, Any]) -> dict[str, int]:
+    def _seeds(self, effective: dict[str, Any]) -> dict[str, int]:
         """The study's seeds; the k-th replicate of settings that were tried has them plus k.
 
         With the same seeds it would be the same trial, and say nothing new.
         """
-        trials = self.ledger.record.trials.values()
-        replicate = sum(trial.settings == settings for trial in trials)
+        replicate = self._tried.count(effective)
         seeds = self.ledger.spec.seeds.model_dump()
         return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
 
@@ -105,7 +110,24 @@ class OptunaSearcher(Dispatcher):
         known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
         asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)
-        self._mirror.add(trial)
+        self._reflect(trial)
+
+    def _reflect(self, trial: TrialRecord) -> None:
+        """Adds a trial to what optuna-dashboard reads; the study goes on without it."""
+        try:
+            if self._mirror is not None:
+                self._mirror.add(trial)
+        except OSError as error:
+            self._mirror = None
+            text = f"optuna.journal lacks trials from now on ({error}); --resume writes it anew"
+            self.ledger.note("warning", trial=trial.number, text=text)
+
+
+def effective_settings(spec: StudySpec, resolved: StudySpec, total_steps: int) -> dict[str, Any]:
+    """Returns what decides a trial's training: of deltaT the steps, not the fraction of T."""
+    budget = make_budget(resolved, total_steps, matrices=1)
+    intervals = {} if budget is None else {"deltaT": budget.deltaT}
+    return searched_settings(spec, resolved) | intervals
 
 
 def searched_settings(spec: StudySpec, resolved: StudySpec) -> dict[str, Any]:

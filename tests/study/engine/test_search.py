@@ -1,6 +1,8 @@
 """Optuna behind Ray's Searcher: what is asked, what is told, what a resume repeats."""
 
+import errno
 import pickle
+import time
 from typing import Any
 
 import optuna
@@ -11,7 +13,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from study.engine.ledger import StudyLedger
-from study.engine.optuna_study import frozen_trial
+from study.engine.optuna_study import Mirror, frozen_trial
+from study.engine.record import TrialRecord
 from study.engine.search import OptunaSearcher
 from study.spec.space import distributions
 
@@ -157,6 +160,16 @@ def test_parameters_that_mean_the_same_settings_are_replicates(open_ledger: Open
     assert suggestions[0]["params"] != suggestions[1]["params"]
 
 
+def test_intervals_of_as_many_steps_are_replicates(open_ledger: OpenLedger) -> None:
+    """T is 30: fractions of 0.16 and 0.17 are both 5 steps, 0.2 is 6; after a resume as well."""
+    same = "b0: 4, bT_ratio: 0.5, p: 0.1, lr: 0.001"
+    points = ", ".join(f"{{{same}, deltaT: {share}}}" for share in (0.16, 0.17, 0.2, 0.165))
+    spec = ("adapter.deltaT={type: float, low: 0.1, high: 0.3}", f"points=[{points}]")
+    suggestions = run_one_by_one(open_ledger(*spec), 3)
+    suggestions += run_one_by_one(open_ledger(*spec), 1)
+    assert [s["seeds"]["init"] for s in suggestions] == [0, 1, 0, 2]
+
+
 def test_unfinished_trials_are_offered_again_before_new_ones(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     for number in range(3):
@@ -202,6 +215,30 @@ def test_the_journal_file_for_the_dashboard_holds_the_ended_trials(
     assert [trial.params for trial in mirrored] == [
         ledger.record.trials[number].params for number in range(3)
     ]
+
+
+def test_locks_of_a_driver_that_was_killed_are_not_waited_for(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    lock = ledger.folder.path / f"{ledger.folder.optuna.name}.lock"
+    lock.symlink_to(ledger.folder.path / "gone")
+    started = time.monotonic()
+    run_one_by_one(ledger, 1)
+    assert time.monotonic() - started < 15  # Optuna would wait for 30 s, or for ever.
+
+
+def test_the_study_goes_on_without_the_file_of_the_dashboard(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(mirror: Mirror, trial: TrialRecord) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    ledger = open_ledger()
+    with monkeypatch.context() as patch:
+        patch.setattr(Mirror, "add", fail)
+        run_one_by_one(ledger, 2)
+    assert [trial.state for trial in ledger.record.trials.values()] == ["complete"] * 2
+    [warning] = [e["text"] for e in ledger.journal.read() if e["event"] == "warning"]
+    assert warning.startswith("optuna.journal lacks trials from now on ([Errno 28] No space left")
 
 
 def test_an_interrupted_trial_stays_unfinished(open_ledger: OpenLedger) -> None:
