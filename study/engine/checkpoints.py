@@ -90,6 +90,13 @@ def discard(folder: StudyFolder, trial: int) -> None:
             file.unlink(missing_ok=True)
 
 
+def discard_partial(folder: StudyFolder) -> None:
+    """Deletes what processes that were killed have left half written."""
+    with suppress(OSError):
+        for file in folder.checkpoints.glob("*.partial"):
+            file.unlink(missing_ok=True)
+
+
 def previous(path: Path) -> Path:
     """Returns where the checkpoint before the last one is."""
     return path.with_suffix(".previous.pt")

@@ -12,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 from rich.console import Console
 
-from study.engine.checkpoints import discard
+from study.engine.checkpoints import discard, discard_partial
 from study.engine.dispatch import ClusterCapacity
 from study.engine.journal import Event
 from study.engine.ledger import Ledger, StudyLedger
@@ -194,7 +194,11 @@ class _Planner:
 
 
 def discard_unneeded(ledger: StudyLedger) -> None:
-    """Deletes the checkpoints of all trials that have ended, but the finalists'."""
+    """Deletes the checkpoints of all trials that have ended, but the finalists'.
+
+    No worker is at work, so what is half written stays so, and goes as well.
+    """
+    discard_partial(ledger.folder)
     finalists = _numbers(ledger.finalists())
     for trial in ledger.record.in_state("complete", "pruned", "failed"):
         if trial.number not in finalists:

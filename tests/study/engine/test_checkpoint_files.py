@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from study.engine.checkpoints import discard, load, previous, save
+from study.engine.checkpoints import discard, discard_partial, load, previous, save
 from study.engine.folder import StudyFolder, open_folder
 
 
@@ -107,6 +107,13 @@ def test_discarding_leaves_nothing_of_a_trial_and_all_of_others(folder: StudyFol
     assert sorted(folder.checkpoints.iterdir()) == sorted(
         [folder.checkpoint(11), previous(folder.checkpoint(11))]
     )
+
+
+def test_what_killed_processes_have_half_written_is_discarded(folder: StudyFolder) -> None:
+    save(folder, 1, state(1))
+    (folder.checkpoints / "trial-00001.77.partial").write_bytes(b"half")
+    discard_partial(folder)
+    assert list(folder.checkpoints.iterdir()) == [folder.checkpoint(1)]
 
 
 def test_a_checkpoint_that_cannot_be_deleted_stays(tmp_path: Path) -> None:
