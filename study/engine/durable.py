@@ -27,6 +27,16 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
+def sync(file: Path) -> None:
+    """Returns when the content of a file is on disk.
+
+    Raises:
+        OSError: it cannot be brought there.
+    """
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
 def sync_names(folder: Path) -> None:
     """Returns when the names of the files in `folder` are on disk.
 

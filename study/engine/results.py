@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from study.engine.checkpoints import load
 from study.engine.crashes import describe
+from study.engine.durable import replacing, sync, sync_names
 from study.engine.folder import StudyFolder
 from study.engine.ledger import StudyLedger
 from study.engine.record import StudyRecord, TrialRecord
@@ -96,7 +97,11 @@ def crown(
         raise _as_if_here(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
-    ledger.folder.scores.write_text(json.dumps(summary, indent=2) + "\n")
+    with replacing(ledger.folder.scores) as file:
+        file.write((json.dumps(summary, indent=2) + "\n").encode())
+    for written in (ledger.folder.best_spec, *ledger.folder.best.iterdir()):
+        sync(written)
+    sync_names(ledger.folder.best)
     ledger.note("winner", trial=winner.number, **scores, race=race)
 
 
