@@ -165,8 +165,8 @@ class StudyRecord:
             case "grown":
                 for trial in self.trials.values():
                     _grow(trial, event)
-                for earlier in self.warm_start["results"] if self.warm_start else ():
-                    earlier["params"] = event["fixed"] | earlier["params"]
+                if self.warm_start is not None:
+                    self.warm_start = _grow_earlier(self.warm_start, event)
             case "resumed":
                 for trial in self.in_state("running"):
                     trial.idle += event["time"] - self._last
@@ -225,6 +225,17 @@ def in_words(warm_start: Event) -> str:
     left_out = sum(warm_start["left_out"].values())
     others = f" ({left_out} more do not fit)" if left_out else ""
     return f"{len(warm_start['results'])} results of {warm_start['source']}{others}"
+
+
+def _grow_earlier(warm_start: Event, event: Event) -> Event:
+    """Gives earlier results the values that they had in leaves that are searched from now on.
+
+    Where they had other values than this study's, nothing is known of them in the new space.
+    """
+    if set(warm_start["differs"]) & set(event["fixed"]):
+        return warm_start | {"results": []}
+    grown = [one | {"params": event["fixed"] | one["params"]} for one in warm_start["results"]]
+    return warm_start | {"results": grown}
 
 
 def _grow(trial: TrialRecord, event: Event) -> None:

@@ -202,6 +202,24 @@ def test_earlier_trials_get_the_value_that_was_fixed_then(open_ledger: OpenLedge
     assert set(ledger.record.trials[1].params) == set(trial.params)
 
 
+@pytest.mark.parametrize(("differs", "known"), [([], [0.85]), (["beta1"], []), (["p"], [0.85])])
+def test_of_an_earlier_study_only_values_that_it_had_are_known_in_a_leaf_searched_from_now_on(
+    open_ledger: OpenLedger, differs: list[str], known: list[float]
+) -> None:
+    params = {"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
+    one = {"trial": 0, "params": params, "state": "complete", "values": [0.5]}
+    results = [one | {"steps": [[10, 0.5]], "violations": {}}]
+    ledger = open_ledger()
+    ledger.note("warm_start", source="a", results=results, left_out={}, differs=differs)
+    ledger = open_ledger(SEARCHED_BETA)
+    grow(ledger)
+    searcher = OptunaSearcher(ledger, planner)
+    assert [trial.params["beta1"] for trial in searcher._study.trials] == known
+    suggestion = searcher.suggest("ray-0")
+    assert isinstance(suggestion, dict)
+    assert suggestion["trial"] == 0
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_an_extended_study_tries_what_a_longer_one_would_have(
     open_ledger: OpenLedger, sampler: str
