@@ -37,7 +37,7 @@ class Ledger:
         self._write: Callable[[str], None] | None = None
         self._untold: list[Event] = []
         self.broken: OSError | None = None
-        """Why the journal could not be written; from then on nothing is recorded."""
+        """Why the folder could not be written; from then on nothing is recorded."""
 
     def note(self, event: str, **fields: Any) -> Event:
         """Records one event and tells the listeners.
@@ -76,8 +76,15 @@ class Ledger:
         finally:
             self._write, untold, self._untold = None, self._untold, []
         for event in untold:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        try:
             for listener in self.listeners:
                 listener(event, self.record)
+        except OSError as error:  # Ray would wrap it; see `broken`.
+            self.broken = error
+            raise
 
     def end(self, trial: TrialRecord, state: str, reason: str) -> None:
         """Records that a trial has ended; a trial ends once."""

@@ -56,6 +56,21 @@ def test_what_is_noted_together_waits_for_the_disk_once_and_only_then_is_told(
     assert happened[3:] == ["sync", "warning"]
 
 
+def test_a_listener_that_cannot_write_stops_the_record_too(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+
+    def listen(event: Event, record: StudyRecord) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "results.csv")
+
+    ledger.listeners = [listen]
+    with pytest.raises(OSError, match=r"results\.csv"):
+        create(ledger, 0)
+    assert ledger.broken is not None
+    ledger.listeners = []
+    with pytest.raises(OSError, match=r"results\.csv"):
+        create(ledger, 1)
+
+
 def test_a_disk_that_fails_at_the_end_of_it_stops_the_record_as_well(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
