@@ -11,7 +11,7 @@ report, the reason for the end with the last one.
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class _Child:
     status: str = "RUNNING"
     ended: int | None = None
     """Milliseconds since the epoch."""
+    said: dict[str, str] = field(default_factory=dict)
+    """The parameters that an earlier driver logged, until they have been compared."""
 
     @classmethod
     def of(cls, run: Any) -> "_Child":
@@ -51,6 +53,7 @@ class _Child:
             reason=data.tags.get("reason", ""),
             status=str(info.status),
             ended=info.end_time,
+            said=dict(data.params),
         )
 
 
@@ -109,7 +112,7 @@ class StudyRuns:
             self._client.update_run(self._parent, status="RUNNING")
             self._parent_status = "RUNNING"
         for trial in trials:
-            child = self._children.get(trial.number) or self._create_child(trial)
+            child = self._child(trial)
             self._log(trial, child, over)
             self._set_status(trial, child, over)
 
@@ -170,6 +173,17 @@ class StudyRuns:
 
     # What is missing
 
+    def _child(self, trial: TrialRecord) -> _Child:
+        """The run of a trial, and not of one that was lost with the end of a journal."""
+        child = self._children.get(trial.number)
+        if child is not None and child.said:
+            now, said = {param.key: param.value for param in _params(trial)}, child.said
+            child.said = {}
+            if any(now.get(name, value) != value for name, value in said.items()):
+                self._client.delete_run(child.run_id)
+                child = None
+        return child or self._create_child(trial)
+
     def _create_child(self, trial: TrialRecord) -> _Child:
         run = self._client.create_run(
             self._experiment,
@@ -215,10 +229,8 @@ class StudyRuns:
             return
         status = UNFINISHED if over else "RUNNING"
         if child.status != status:
-            if over:
-                self._client.set_terminated(child.run_id, status)
-            else:
-                self._client.update_run(child.run_id, status=status)
+            set_status = self._client.set_terminated if over else self._client.update_run
+            set_status(child.run_id, status=status)
             child.status = status
 
 

@@ -343,3 +343,25 @@ def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
     assert artifact.path == "best/budget_trace.json"
     beside = Path(database.removeprefix("sqlite:///")).parent / "mlartifacts"
     assert [file.name for file in beside.rglob("*.json")] == ["budget_trace.json"]
+
+
+def test_a_trial_that_was_lost_and_asked_for_anew_gets_a_run_of_its_own(
+    runs: StudyRuns, ledger: StudyLedger, database: str, client: Client
+) -> None:
+    for number in range(2):
+        create(ledger, number)
+        report(ledger, number, 1, 0.5)
+    write(runs, ledger, over=True)
+    before = {r.data.tags.get(TRIAL_TAG): r.info.run_id for r in runs.search()}
+    # An older copy of the journal is put back, and the second trial has another p this time.
+    ledger.record.trials[1].settings["p"] = 0.25
+    again = adopted(ledger, database)
+    write(again, ledger, over=True)
+    write(again, ledger, over=True)
+    after = {r.data.tags.get(TRIAL_TAG): r for r in again.search()}
+    assert {number: run.info.run_id for number, run in after.items() if number != "1"} == {
+        number: run_id for number, run_id in before.items() if number != "1"
+    }
+    assert after["1"].info.run_id != before["1"]
+    assert after["1"].data.params["p"] == "0.25"
+    assert client.requests["delete_run"] == 1
