@@ -103,8 +103,9 @@ class Study:
         """Kills a target with -9; returns whether it was there."""
         assert self.process is not None
         others = {pid: command_of(pid) for pid in self.pids()}
-        # Ray's own helpers bear such names too; without them its head dies.
-        workers = [p for p, c in others.items() if c.startswith("ray::") and "Agent" not in c]
+        # Ray's own helpers bear such names too; without them its head dies. Processes that it only
+        # holds in readiness are idle; a driver waits for ever for those that it had asked for first.
+        workers = [p for p, c in others.items() if is_worker(c)]
         victims = {
             "driver": [self.process.pid],
             "worker": workers,
@@ -141,6 +142,11 @@ class Study:
         if (self.folder / "spec.yaml").exists():
             damage = [one for one in examine(self.folder) if not one.unfinished]
             assert damage == []
+
+
+def is_worker(command: str) -> bool:
+    """Whether a process runs a trial, or evaluates the winner."""
+    return command.startswith("ray::") and "Agent" not in command and "IDLE" not in command
 
 
 def command_of(pid: int) -> str:
