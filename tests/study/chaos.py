@@ -103,8 +103,6 @@ class Study:
         """Kills a target with -9; returns whether it was there."""
         assert self.process is not None
         others = {pid: command_of(pid) for pid in self.pids()}
-        # Ray's own helpers bear such names too; without them its head dies. Processes that it only
-        # holds in readiness are idle; a driver waits for ever for those that it had asked for first.
         workers = [p for p, c in others.items() if is_worker(c)]
         victims = {
             "driver": [self.process.pid],
@@ -145,7 +143,11 @@ class Study:
 
 
 def is_worker(command: str) -> bool:
-    """Whether a process runs a trial, or evaluates the winner."""
+    """Whether a process runs a trial, or evaluates the winner.
+
+    Not so those that Ray holds in readiness: while it starts it waits for the first of them, for
+    ever if they have been killed.
+    """
     return command.startswith("ray::") and "Agent" not in command and "IDLE" not in command
 
 
