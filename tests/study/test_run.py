@@ -357,8 +357,9 @@ def output(process: "subprocess.Popen[str]") -> str:
 @pytest.mark.ray
 def test_ctrl_c_and_sigterm_stop_cleanly_and_a_resume_does_nothing_twice(tmp_path: Path) -> None:
     before: list[dict[str, Any]] = []
+    again = ("--resume", "--max-concurrent=1")  # The start of a worker is what takes long here.
     for interruption, reports in ((signal.SIGINT, 2), (signal.SIGTERM, 5)):
-        process = start(tmp_path, *(["--resume"] if before else []))
+        process = start(tmp_path, *(again if before else ()))
         wait_for_reports(tmp_path, process, reports)
         process.send_signal(interruption)
         said = output(process)
@@ -368,7 +369,7 @@ def test_ctrl_c_and_sigterm_stop_cleanly_and_a_resume_does_nothing_twice(tmp_pat
         assert events(tmp_path)[: len(before)] == before
         before = events(tmp_path)
 
-    assert start_and_wait(tmp_path, "--resume") == 0
+    assert start_and_wait(tmp_path, *again) == 0
     after = events(tmp_path)
     assert after[: len(before)] == before
     assert_sound(after, trials=4)

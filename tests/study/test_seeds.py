@@ -231,7 +231,7 @@ def test_a_comparison_interrupted_goes_on_with_more_seeds_and_does_nothing_twice
     assert "--resume" in said
     before = events(tmp_path)
 
-    process = start(tmp_path, "--data-seeds", "2", "--resume")
+    process = start(tmp_path, "--data-seeds", "2", "--resume", "--max-concurrent", "1")
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "Traceback" not in said
