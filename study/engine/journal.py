@@ -62,22 +62,23 @@ class Journal:
 
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event and returns it as a reader will see it."""
-        line = line_of(event, **fields)
-        with self.open() as write:
-            write(line)
-        return read_line(line)
+        with self.open() as append:
+            return append(event, **fields)
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[str], None]]:
-        """Gives what writes a line, or raises OSError; at the end it waits for the disk, once."""
+    def open(self) -> Iterator[Callable[..., Event]]:
+        """Gives what appends an event as `append` does; at the end it waits for the disk, once."""
         with self.path.open("ab") as file:
             is_new = file.tell() == 0
 
-            def write(line: str) -> None:
+            def append(event: str, **fields: Any) -> Event:
+                line = json.dumps({"event": event, "time": time.time()} | _finite(fields)) + "\n"
                 file.write(line.encode())
                 file.flush()
+                parsed: Event = json.loads(line)
+                return parsed
 
-            yield write
+            yield append
             os.fsync(file.fileno())
         if is_new:
             sync_names(self.path.parent)
@@ -96,17 +97,6 @@ class Journal:
             with self.path.open("r+b") as file:
                 file.truncate(len(complete))
         return parse_events(self.path, complete)
-
-
-def line_of(event: str, **fields: Any) -> str:
-    """Returns the line of an event that happens now."""
-    return json.dumps({"event": event, "time": time.time()} | _finite(fields)) + "\n"
-
-
-def read_line(line: str) -> Event:
-    """Returns the event of a line that this process has made."""
-    event: Event = json.loads(line)
-    return event
 
 
 def parse_events(path: Path, data: bytes) -> list[Event]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from study.engine.folder import StudyFolder
-from study.engine.journal import Event, Journal, line_of, read_line
+from study.engine.journal import Event, Journal
 from study.engine.race import candidates, finalists_of
 from study.engine.record import StudyRecord, TrialRecord
 from study.spec import StudySpec
@@ -34,7 +34,7 @@ class Ledger:
         """Whether the folder had been opened before, by an earlier run of the driver."""
         self.record = StudyRecord.of(events, metric)
         self.listeners: list[Listener] = []
-        self._write: Callable[[str], None] | None = None
+        self._append: Callable[..., Event] | None = None
         self._untold: list[Event] = []
         self.broken: OSError | None = None
         """Why the folder could not be written; from then on nothing is recorded."""
@@ -46,15 +46,13 @@ class Ledger:
             OSError: the journal cannot be written, now or at an earlier event. What cannot be
                 recorded must not happen: the line may be torn, and a later one would not follow.
         """
-        if self._write is None:
+        if self._append is None:
             with self.together():
                 return self.note(event, **fields)
-        line = line_of(event, **fields)
-        self._write(line)
-        made = read_line(line)
-        self.record.apply(made)
-        self._untold.append(made)
-        return made
+        written = self._append(event, **fields)
+        self.record.apply(written)
+        self._untold.append(written)
+        return written
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -68,13 +66,13 @@ class Ledger:
         if self.broken is not None:
             raise self.broken
         try:
-            with self.journal.open() as self._write:
+            with self.journal.open() as self._append:
                 yield
         except OSError as error:
             self.broken = error
             raise
         finally:
-            self._write, untold, self._untold = None, self._untold, []
+            self._append, untold, self._untold = None, self._untold, []
         for event in untold:
             self._tell(event)
 

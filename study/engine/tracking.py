@@ -53,6 +53,7 @@ class Tracker:
     """Keeps MLflow up to date with a study's record; nothing but `close` ever waits."""
 
     def __init__(self, folder: StudyFolder, uri: str | None, study: str) -> None:
+        apply_settings()
         self.uri = _address(folder, uri)
         self.runs = StudyRuns(self.uri, study_key(folder), study)
         # Shared with the thread, under the condition's lock:
@@ -192,6 +193,7 @@ def end_elsewhere(folder: StudyFolder, uri: str | None, record: StudyRecord) -> 
 
     A driver that was killed has left some RUNNING there. Warns if the address does not answer.
     """
+    apply_settings()
     address = _address(folder, uri)
     file = database(address)
     if file is not None and not file.exists():
@@ -210,9 +212,13 @@ def end_elsewhere(folder: StudyFolder, uri: str | None, record: StudyRecord) -> 
         )
 
 
-def _address(folder: StudyFolder, uri: str | None) -> str:
+def apply_settings() -> None:
+    """Sets what MLflow is to do, before it is imported; what the user has set stays."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+
+
+def _address(folder: StudyFolder, uri: str | None) -> str:
     return uri or f"sqlite:///{folder.mlflow}"
 
 

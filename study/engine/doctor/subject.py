@@ -42,15 +42,15 @@ class ReadLedger(StudyLedger):
         self.folder, self.spec, self.metric = folder, spec, spec.objective
         self.journal = _Nowhere(folder.journal)
         self.opened, self.broken, self.listeners = True, None, []
-        self._write, self._untold = None, []
+        self._append, self._untold = None, []
         self.record = record
 
 
 class _Nowhere(Journal):
     @contextmanager
-    def open(self) -> Iterator[Callable[[str], None]]:
-        """Gives what writes nothing."""
-        yield lambda line: None
+    def open(self) -> Iterator[Callable[..., Event]]:
+        """Gives what returns an event, and writes nothing."""
+        yield lambda event, **fields: {"event": event, "time": 0.0, **fields}
 
 
 @dataclass(frozen=True)

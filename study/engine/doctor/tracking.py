@@ -3,7 +3,6 @@
 A database in the folder is looked at in a copy, as MLflow cannot open one without writing.
 """
 
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -18,7 +17,7 @@ from study.engine.doctor.subject import Subject
 from study.engine.folder import StudyFolder
 from study.engine.record import StudyRecord
 from study.engine.tracked_runs import TrackedRun, tracked_runs
-from study.engine.tracking import SETTINGS
+from study.engine.tracking import apply_settings
 from study.engine.tracking_address import check_tracking_uri, database, tracking_address
 from study.engine.tracking_runs import STATUS, server_errors, study_key
 from study.errors import InputError
@@ -75,8 +74,7 @@ class _DamagedError(Exception):
 
 
 def _of_server(uri: str, keys: list[str]) -> list[list[TrackedRun]]:
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
+    apply_settings()
     file = database(uri)
     try:
         check_tracking_uri(uri)
