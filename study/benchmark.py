@@ -10,42 +10,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.run import COULD_NOT_FINISH, DONE, answer, say_interrupted, study_path
-from study.spec.benchmark_loading import Benchmark, load_benchmark
+from study.cli import (
+    COULD_NOT_FINISH,
+    DONE,
+    answer,
+    overrides,
+    parse_benchmark,
+    say_interrupted,
+    study_path,
+)
+from study.spec.benchmark.loading import Benchmark, load_benchmark
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    return answer("study.benchmark", run, parse(argv))
-
-
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m study.benchmark",
-        description="Run backbones x tasks x methods x seeds, and make the paper's tables of it.",
-    )
-    add = parser.add_argument
-    add("--space", metavar="YAML|NAME", required=True, help="a YAML file or a shipped benchmark")
-    add("--name", help="the benchmark's name; default: the YAML's")
-    add("--storage", default="runs", metavar="DIR", help="where its folder lives (runs)")
-    add(
-        "--set", action="append", default=[], metavar="a.b=c", help="a setting of all runs, or key"
-    )
-    add_services(parser)
-    add("--resume", action="store_true", help="go on, also with more seeds, tasks or methods")
-    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    return parser.parse_args(argv)
-
-
-def add_services(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say where runs are run and tracked."""
-    add = parser.add_argument
-    add("--max-concurrent", type=int, metavar="N", help="resources.max_concurrent")
-    add("--gpus-per-trial", type=float, metavar="F", help="resources.gpus_per_trial")
-    add("--cpus-per-trial", type=int, metavar="N", help="resources.cpus_per_trial")
-    add("--address", metavar="auto|HOST:PORT", help="a running Ray cluster; default: this machine")
-    add("--tracking-uri", metavar="URI", help="an MLflow server; default: sqlite in the folder")
+    return answer("study.benchmark", run, parse_benchmark(argv))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> None:
     """Checks the folder, the tracking server and the cluster."""
-    from study.engine.benchmark.growth import changes_of_benchmark
+    from study.engine.benchmark.runs import changes_of_benchmark
     from study.engine.preparation import check_services
 
     check_services(
@@ -78,22 +57,11 @@ def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> No
     )
 
 
-def overrides(arguments: argparse.Namespace) -> list[str]:
-    """Returns --set and the options that stand for a setting, the latter last."""
-    options = {
-        "resources.max_concurrent": arguments.max_concurrent,
-        "resources.gpus_per_trial": arguments.gpus_per_trial,
-        "resources.cpus_per_trial": arguments.cpus_per_trial,
-    }
-    given = [f"{path}={value}" for path, value in options.items() if value is not None]
-    return [*arguments.set, *given]
-
-
 def execute(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> int:
     """Runs the benchmark, makes its tables and says how it ended."""
     from study.analysis.benchmark import write_tables
     from study.engine.benchmark.session import run_benchmark
-    from study.engine.session import Ended
+    from study.engine.driver import Ended
 
     ended = run_benchmark(path, benchmark, arguments.address, arguments.tracking_uri)
     for file in write_tables(path):

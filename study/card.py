@@ -16,7 +16,7 @@ from study.errors import InputError
 if TYPE_CHECKING:
     from study.models import Backbone
     from study.spec import StudySpec
-    from study.training.encoded import EncodedTask
+    from study.training.encoding import EncodedTask
 
 COLUMNS = ("task", "model", "learning rate", "dev MCC", "dev AUC", "test MCC", "test AUC")
 SCORES = ("dev_mcc", "dev_auc", "test_mcc", "test_auc")
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(options: argparse.Namespace) -> None:
     from study.engine.preparation import prepare_data
-    from study.models.inspect import inspect_backbone
+    from study.models.info import inspect_backbone
     from study.tasks import load_task
     from study.tasks.baselines import kmer_logistic_regression
 

@@ -53,10 +53,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(study: Path, to: str, out: Path) -> None:
-    from study.engine.folder import StudyFolder
-    from study.engine.journal import check_version
     from study.models.families import FAMILIES
     from study.spec import load_spec
+    from study.storage.folder import StudyFolder
+    from study.storage.journal import check_version
 
     folder = StudyFolder(study)
     if not folder.best_spec.is_file() or not (folder.best / "head.safetensors").is_file():
@@ -158,7 +158,7 @@ def _write(prepared: "Prepared", info: "BackboneInfo", to: str, out: Path) -> No
 
     from adapters import merge, save_peft_adalora, save_peft_lora
     from study.models import head_modules
-    from study.models.inspect import TOKENIZER_FILES
+    from study.models.files import TOKENIZER_FILES
 
     model: Any = prepared.model.eval()
     if to != "merged":

@@ -7,11 +7,10 @@ storage failed, 2 bad input, 130 interrupted.
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from study.errors import InputError
-from study.run import BAD_INPUT, COULD_NOT_FINISH, DONE, INTERRUPTED, STORAGE_FAULTS
+from study.cli import answer_reading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,32 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return answer_reading(lambda: print(*_write(arguments.folder.absolute()), sep="\n"))  # noqa: T201
 
 
-def answer_reading(read: Callable[[], None]) -> int:
-    """Runs what only reads and reports, and returns its exit status: nothing is gone on with."""
-    try:
-        read()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
-    except OSError as error:
-        if error.errno not in STORAGE_FAULTS:
-            raise
-        where = error.filename or "the folder"
-        print(f"error: {where} cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return COULD_NOT_FINISH
-    return DONE
-
-
 def _write(folder: Path) -> list[Path]:
     """Writes what the folder is for: the spec of a benchmark has tasks, a study's one task."""
     # Imported here so that --help needs no matplotlib.
-    from study.engine.folder import StudyFolder
-    from study.engine.journal import check_version
-    from study.spec.benchmark_loading import is_benchmark
-    from study.spec.comparison import is_comparison
+    from study.spec.benchmark.loading import is_benchmark
+    from study.spec.comparison.schema import is_comparison
+    from study.storage.folder import StudyFolder
+    from study.storage.journal import check_version
 
     found = StudyFolder(folder)
     check_version(found.journal)
@@ -59,18 +39,18 @@ def _write(folder: Path) -> list[Path]:
 
         rebuild_results(found)
     if found.journal.is_file() and is_comparison(found.spec):
-        from study.engine.replicates.results import rebuild_results as rebuild_comparison
+        from study.engine.comparison.results import rebuild_results as rebuild_comparison
 
         rebuild_comparison(found)
     if found.labels.is_file():
-        from study.analysis.seeds import analyse, write_analysis
+        from study.analysis.comparison import analyse, write_analysis
 
         return write_analysis(analyse([folder]))
     if found.results.is_file():
         from study.analysis.benchmark import write_tables
 
         return write_tables(folder)
-    from study.analysis.page import write_report
+    from study.analysis.study.page import write_report
 
     return [write_report(found)]
 

@@ -14,18 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from study.benchmark import add_services, overrides
-from study.engine.replicates.asked import Asked, comparison_of, label_of
-from study.errors import InputError
-from study.report import answer_reading
-from study.run import (
+from study.cli import (
     COULD_NOT_FINISH,
     DONE,
+    add_services,
     answer,
+    answer_reading,
+    overrides,
     say_interrupted,
     study_path,
 )
-from study.spec.comparison import ComparisonSpec
+from study.engine.comparison.asked import Asked, comparison_of, label_of
+from study.errors import InputError
+from study.spec.comparison.schema import ComparisonSpec
 from study.spec.rules import shown, suggestion
 from study.spec.schema import Metric
 
@@ -33,8 +34,8 @@ MOST, MOST_RUNS = 1000, 100_000
 """Seeds of a stream, and runs of a configuration: beyond it lie neither use nor patience."""
 
 if TYPE_CHECKING:
-    from study.models.inspect import BackboneInfo
-    from study.training.encoded import EncodedTask
+    from study.models.info import BackboneInfo
+    from study.training.encoding import EncodedTask
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,9 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
             "--resume out to start it, or give the --storage and --name it was started with"
         )
     # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    from study.engine.comparison.design import changes_of_comparison
+    from study.engine.comparison.preview import check_runs, preview
     from study.engine.preparation import check_services, prepare_data
-    from study.engine.replicates.design import changes_of_comparison
-    from study.engine.replicates.preview import check_runs, preview
 
     first = comparison.spec.first
     if arguments.resume or not arguments.dry_run:
@@ -173,8 +174,8 @@ def execute(
     data: "EncodedTask",
 ) -> int:
     """Runs the comparison, analyses it and says how it ended."""
-    from study.engine.replicates.session import run_comparison
-    from study.engine.session import Ended
+    from study.engine.comparison.session import run_comparison
+    from study.engine.driver import Ended
 
     ended = run_comparison(path, spec, info, data, arguments.address, arguments.tracking_uri)
     if ended is Ended.INTERRUPTED:
@@ -189,13 +190,14 @@ def analyse(folders: Sequence[Path], metric: str | None) -> None:
     Raises:
         InputError: one of them is none, or has nothing to analyse.
     """
-    from study.analysis.seeds import analyse, write_analysis
+    from study.analysis.comparison import analyse, write_analysis
+    from study.analysis.comparison.sentences.answers import plain_words
 
     found = analyse(folders, metric)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     files = write_analysis(found)  # What long runs have found is on disk before it is said.
-    print(*found.words, "", *files, sep="\n")  # noqa: T201
+    print(*plain_words(found), "", *files, sep="\n")  # noqa: T201
 
 
 if __name__ == "__main__":

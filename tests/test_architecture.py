@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,47 +22,50 @@ COMMANDS = {
     "seeds",
 }
 
-# A layer may import itself, what stands before it, and `study.errors`.
+# A layer may import itself, what stands before it, and the modules of `study` that are no layer.
 LAYERS = {
     "adapters": set(),
     "study.paper": set(),
-    "study.spec": set(),
-    "study.tasks": {"study.spec"},
+    "study.spec": {"study.paper"},
+    "study.tasks": {"study.spec", "study.paper"},
     "study.models": {"study.spec", "adapters"},
     "study.training": {"study.spec", "study.tasks", "study.models", "adapters"},
-    "study.engine": {"study.spec", "study.tasks", "study.models", "study.training", "adapters"},
-    "study.analysis": {"study.spec", "study.engine"},
+    "study.storage": {"study.spec"},
+    "study.engine": {
+        *("study.spec", "study.tasks", "study.models", "study.training", "study.storage"),
+        *("study.paper", "adapters"),
+    },
+    "study.analysis": {"study.spec", "study.storage", "study.paper"},
 }
-# What every layer of `study` may import: published numbers, read with the standard library alone.
-ANYWHERE = "study.paper"
-# Of the engine, the analysis may read what needs neither Ray nor torch.
-READABLE = {f"study.engine.{name}" for name in ("folder", "journal", "race", "record")}
-# Beside the commands and the layers: what any of them may use.
-SHARED = {"deadline", "errors", "hub"}
+# Beside the commands and the layers: what any of them may use; `cli` is for the commands alone.
+SHARED = {"cli", "deadline", "errors", "hub"}
 HOMES = {
     "ray": ("study/engine/",),
     "optuna": (
         "study/spec/space.py",
-        "study/engine/search.py",
-        "study/engine/samplers.py",
-        "study/engine/optuna_study.py",
-        "study/engine/doctor/optuna_journal.py",
+        "study/engine/scheduling/",
+        "study/doctor/optuna_journal.py",
         "study/analysis/",
     ),
-    "mlflow": ("study/engine/tracking_runs.py",),
-    "matplotlib": tuple(
-        f"study/analysis/{where}plots.py" for where in ("", "allocation_", "benchmark/", "seeds/")
-    ),
+    "mlflow": ("study/engine/tracking/",),
+    "matplotlib": ("study/analysis/",),
     "transformers": ("study/models/", "adapters/trainer_callback.py"),
     "pydantic": ("study/spec/",),
     "ruamel": ("study/spec/",),
 }
 
 
+@cache
 def sources() -> list[Path]:
     return [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 
 
+@cache
+def modules() -> set[str]:
+    return {module_of(file) for file in sources()}
+
+
+@cache
 def imports(file: Path) -> set[str]:
     """Returns the dotted names of all modules that a file imports, anywhere in it."""
     names = set()
@@ -69,7 +73,8 @@ def imports(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names} & modules()
+            names |= submodules or {node.module}
     return names
 
 
@@ -84,18 +89,38 @@ def module_of(file: Path) -> str:
 
 @pytest.mark.parametrize("file", sources(), ids=module_of)
 def test_imports_go_one_way(file: Path) -> None:
-    mine = layer(module_of(file))
-    if mine is None:
-        return  # A command, or a module that imports no layer.
+    mine, command = layer(module_of(file)), command_of(module_of(file))
     for name in imports(file):
         theirs = layer(name)
-        if theirs is None:
-            root = name.split(".")
-            assert root[0] != "study" or name == "study" or root[-1] in SHARED, name
-        elif theirs not in (mine, ANYWHERE):
-            assert theirs in LAYERS[mine], f"{mine} must not import {name}"
-            if mine == "study.analysis" and theirs == "study.engine":
-                assert name in READABLE, f"the analysis must not import {name}"
+        if mine is None and theirs is not None:
+            continue  # A command may import any layer.
+        if theirs is not None:
+            assert theirs == mine or theirs in LAYERS[mine], f"{mine} must not import {name}"
+        elif name.startswith("study."):
+            assert name.split(".")[1] in SHARED or command_of(name) == command, name
+            assert command is not None or name != "study.cli", f"{mine} must not import {name}"
+
+
+def command_of(module: str) -> str | None:
+    """Returns the command that a module belongs to, if it is of one."""
+    root, _, rest = module.partition(".")
+    name = rest.split(".")[0]
+    return name if root == "study" and name in COMMANDS else None
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {module_of(file).removesuffix(".__init__"): imports(file) for file in sources()}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for name in sorted(graph[module] & graph.keys() - {module}):
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
 
 
 @pytest.mark.parametrize("library", HOMES)
@@ -107,6 +132,20 @@ def test_each_library_is_imported_in_its_home_alone(library: str) -> None:
     }
     assert users, f"{library} is used nowhere"
     assert all(user.startswith(HOMES[library]) for user in users), users
+
+
+@pytest.mark.parametrize("package", ["storage", "analysis"])
+def test_neither_ray_nor_torch_is_needed_to_read_a_study(package: str) -> None:
+    names = sorted(name for name in modules() if name.startswith(f"study.{package}."))
+    script = (
+        "import importlib, sys\n"
+        f"for name in {names}: importlib.import_module(name)\n"
+        "print('LOADED', sorted({'torch', 'ray', 'transformers'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "LOADED []" in done.stdout
 
 
 def test_adapters_import_nothing_of_study() -> None:

@@ -10,12 +10,11 @@ import pytest
 import torch
 from transformers import OPTConfig, OPTForSequenceClassification
 
-from study.benchmark import parse as parse_benchmark
+from study.cli import parse_benchmark, parse_study
 from study.export import _parser as parse_export
-from study.run import parse
 from study.spec import load_spec
-from study.spec.benchmark_loading import load_benchmark
-from study.spec.library import names
+from study.spec.benchmark.loading import load_benchmark
+from study.spec.loading import shipped_spaces
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -65,7 +64,7 @@ def test_every_command_of_the_readme_is_one_that_the_parser_knows() -> None:
     runs = [line.split("#")[0] for line in lines if "study.run" in line]
     assert len(runs) >= 6
     for line in runs:
-        parse(line.split("study.run")[1].split())
+        parse_study(line.split("study.run")[1].split())
 
 
 def test_every_space_of_the_readme_is_shipped() -> None:
@@ -73,9 +72,9 @@ def test_every_space_of_the_readme_is_shipped() -> None:
         command: set(re.findall(rf"study\.{command} --space (\w+)(?:\.yaml)?", README))
         for command in ("run", "benchmark")
     }
-    assert named["run"] - {"my_space"} <= set(names())
-    assert named["benchmark"] == set(names("benchmarks"))
-    assert all(f"`{name}`" in README for name in names())
+    assert named["run"] - {"my_space"} <= set(shipped_spaces())
+    assert named["benchmark"] == set(shipped_spaces("benchmarks"))
+    assert all(f"`{name}`" in README for name in shipped_spaces())
 
 
 def test_every_benchmark_of_the_readme_is_one_that_the_parser_knows() -> None:
@@ -87,7 +86,7 @@ def test_every_benchmark_of_the_readme_is_one_that_the_parser_knows() -> None:
         load_benchmark(parsed.space, parsed.set)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_spaces())
 def test_every_shipped_space_reads(name: str) -> None:
     assert load_spec(name).search.trials >= 1
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from study.analysis.tables import shown
+from study.analysis.text import shown
 from study.errors import InputError
 
 

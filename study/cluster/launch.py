@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from study.cli import overrides, parse_benchmark, parse_study, study_path
 from study.errors import InputError
 
 
@@ -37,13 +38,7 @@ def launch(
         InputError: they cannot be run unattended on a cluster.
         SystemExit: the command does not know them; its usage has been printed.
     """
-    if benchmark:
-        from study.benchmark import overrides, parse
-    else:
-        from study.run import overrides, parse
-    from study.run import study_path
-
-    parsed = parse(arguments)
+    parsed = (parse_benchmark if benchmark else parse_study)(arguments)
     _check_unattended(parsed)
     if read_space:
         _read_space(parsed.space, overrides(parsed), benchmark)
@@ -56,7 +51,7 @@ def launch(
 
 def _read_space(space: str, overrides: Sequence[str], benchmark: bool) -> None:
     if benchmark:
-        from study.spec.benchmark_loading import load_benchmark
+        from study.spec.benchmark.loading import load_benchmark
 
         load_benchmark(space, overrides)
     else:

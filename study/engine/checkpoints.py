@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from study.engine.durable import replacing
-from study.engine.folder import StudyFolder
+from study.storage.durable import replacing
+from study.storage.folder import StudyFolder
 
 DAMAGED = (
     *(RuntimeError, ValueError, KeyError, TypeError, EOFError),

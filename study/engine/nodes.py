@@ -17,11 +17,11 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study import __version__
-from study.engine.folder import StudyFolder
 from study.engine.resources import Nodes
 from study.errors import InputError
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 from study.models.portable import check_here
+from study.storage.folder import StudyFolder
 
 PATIENCE = 60.0
 """Seconds in which a node must have answered; it starts a process first."""

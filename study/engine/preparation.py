@@ -2,18 +2,18 @@
 
 import os
 import socket
-import sys
 from pathlib import Path
 
 from study.deadline import within
-from study.engine.folder import Changes, StudyFolder, check_folder
-from study.engine.tracking_address import check_tracking
+from study.engine.console.lines import warn
+from study.engine.tracking.address import check_tracking
 from study.errors import InputError
-from study.models.inspect import BackboneInfo, inspect_backbone
+from study.models.info import BackboneInfo, inspect_backbone
 from study.spec import StudySpec
+from study.storage.folder import StudyFolder
+from study.storage.opening import Changes, check_folder
 from study.tasks import Task, load_task
-from study.training.encoded import EncodedTask
-from study.training.encoding import encode_task
+from study.training.encoding import EncodedTask, encode_task
 from study.training.steps import check_schedules
 
 
@@ -118,8 +118,3 @@ def _check_metric(spec: StudySpec, task: Task) -> None:
             f"{setting}: auc needs every class in dev, but {task.name} has no row of class "
             f"{', '.join(map(str, missing))} there; choose another metric or another split"
         )
-
-
-def warn(message: str) -> None:
-    """Prints a warning on standard error."""
-    print(f"warning: {message}", file=sys.stderr)  # noqa: T201

@@ -1,64 +1,38 @@
 """One run of the driver over a study: from the checked input to the last file."""
 
-import enum
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from study.engine.beginning import check_data, known_of, note_move, note_start, ray_for
-from study.engine.execution import discard_unneeded, run_trials, start_ray
-from study.engine.finalists import bring_race_up_to_date, run_race
-from study.engine.folder import StudyFolder, locked, open_folder
-from study.engine.growth import contained, grow, growth, standing_spec
-from study.engine.ledger import StudyLedger
+from study.engine.cluster import ray_for, start_ray
+from study.engine.comparison.finalists import bring_race_up_to_date, run_race
+from study.engine.console.lines import warn
+from study.engine.console.plan import print_earlier, print_plan
+from study.engine.console.summary import print_failures, print_summary
+from study.engine.driver import Ended, check_data, known_of, note_move, note_start
 from study.engine.nodes import alive
-from study.engine.optuna_study import Mirror
-from study.engine.preparation import warn
-from study.engine.preview import print_earlier, print_plan
-from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
-from study.engine.results import crown, write_best_spec, write_trials
-from study.engine.runs import Run, key_of, standing
-from study.engine.stopping import check_first_rung, rungs
-from study.engine.summary import print_failures, print_summary
-from study.engine.tracking import Tracker
-from study.engine.tracking_address import tracking_address
-from study.engine.warm_start import Earlier
+from study.engine.scheduling.optuna_study import Mirror
+from study.engine.scheduling.rungs import check_first_rung, rungs
+from study.engine.tracking.address import tracking_address
+from study.engine.tracking.tracker import Tracker
+from study.engine.tuning import discard_unneeded, run_trials
+from study.engine.winner import crown, write_best_spec
 from study.errors import InputError
 from study.models import empty_backbone
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import distributions, trials_wanted
-from study.training.encoded import EncodedTask
+from study.storage.folder import StudyFolder
+from study.storage.growth import contained, grow, growth, standing_spec
+from study.storage.ledger import StudyLedger
+from study.storage.opening import locked, open_folder
+from study.storage.tables import write_trials
+from study.storage.warm_start import Earlier
+from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast, forecast
-
-
-class Ended(enum.Enum):
-    """How a run of the driver ended."""
-
-    DONE = enum.auto()
-    FAILED = enum.auto()
-    INTERRUPTED = enum.auto()
-
-
-STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
-"""MLflow's word for how it ended."""
-
-
-def ended_as(runs: Sequence[Run], record: StudyRecord) -> Ended:
-    """Returns how runs stand when no more are started; warns of those that crashed."""
-    stands = standing(record)
-    trials = [stands.get(key_of(run)) for run in runs]
-    if any(trial is None or trial.state == "running" for trial in trials):
-        return Ended.INTERRUPTED
-    broken = [trial for trial in trials if trial is not None and trial.crashed]
-    for trial in broken:
-        labels = ", ".join(str(label) for label in trial.params.values())
-        warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
-    return Ended.FAILED if broken else Ended.DONE
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
@@ -106,7 +80,7 @@ def run_study(
 ) -> Ended:
     """Runs a study, or what is left of it, in `path`.
 
-    A study there has been found to be contained in `spec`; see `study.engine.growth`. One that
+    A study there has been found to be contained in `spec`; see `study.storage.growth`. One that
     has no trial yet begins with the results of an `earlier` one.
     """
     console = Console()

@@ -13,14 +13,15 @@ import torch
 from ray import tune
 
 from study.engine.checkpoints import load, save
-from study.engine.folder import StudyFolder
 from study.engine.nodes import check_study_folder, naming_the_node
-from study.engine.record import OUT_OF_MEMORY
+from study.engine.reporting import result_of
 from study.engine.resources import Resources
 from study.models import Backbone, load_backbone
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 from study.spec import StudySpec, resolve
-from study.training.encoded import EncodedTask
+from study.storage.folder import StudyFolder
+from study.storage.record import OUT_OF_MEMORY
+from study.training.encoding import EncodedTask
 from study.training.memory import is_out_of_memory
 from study.training.trial import DivergedError, Trial
 
@@ -223,16 +224,3 @@ def scores(trial: Trial, split: str) -> dict[str, float]:
     """Returns a split's metrics by the names of the tables: dev_mcc and so on."""
     found = trial.evaluate(getattr(trial.data, split))
     return {f"{split}_{name}": value for name, value in found.items()}
-
-
-def result_of(report: int, step: int, metrics: dict[str, Any], objective: str) -> dict[str, Any]:
-    """Returns a report as Ray carries it: our metrics under a prefix, and the deciding one."""
-    result = {f"metrics/{name}": value for name, value in metrics.items()}
-    result[objective] = metrics.get(objective, float("nan"))
-    return {"report": report, "step": step, **result}
-
-
-def metrics_of(result: dict[str, Any]) -> dict[str, Any]:
-    """Takes our metrics out of Ray's result again."""
-    prefix = "metrics/"
-    return {k.removeprefix(prefix): v for k, v in result.items() if k.startswith(prefix)}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from study.models.backbones import Backbone, empty_backbone, load_backbone
     from study.models.description import Description, describe
     from study.models.heads import head_labels, head_modules, head_pattern, reset_head
-    from study.models.inspect import BackboneInfo, inspect_backbone, sizes_of
+    from study.models.info import BackboneInfo, inspect_backbone, sizes_of
     from study.models.sizes import Sizes
     from study.models.tokenization import token_lengths
 
@@ -46,7 +46,7 @@ __all__ = [
 
 _HOMES = {
     "Backbone": "backbones",
-    "BackboneInfo": "inspect",
+    "BackboneInfo": "info",
     "Description": "description",
     "Sizes": "sizes",
     "describe": "description",
@@ -54,10 +54,10 @@ _HOMES = {
     "head_labels": "heads",
     "head_modules": "heads",
     "head_pattern": "heads",
-    "inspect_backbone": "inspect",
+    "inspect_backbone": "info",
     "load_backbone": "backbones",
     "reset_head": "heads",
-    "sizes_of": "inspect",
+    "sizes_of": "info",
     "token_lengths": "tokenization",
 }
 

@@ -20,9 +20,9 @@ from torch import nn
 
 from study.errors import InputError
 from study.models.families import FAMILIES
+from study.models.files import model_repository
 from study.models.heads import head_pattern
-from study.models.hub import model_repository
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 from study.models.portable import found_here
 from study.models.tokenization import Tokenizer, load_tokenizer
 

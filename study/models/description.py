@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adapters.targets import MATRICES, layer_names, target_patterns
 from study.models.families import FAMILIES, HEADS
-from study.models.inspect import inspect_backbone, is_preset, sizes_of
+from study.models.info import inspect_backbone, is_preset, sizes_of
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
 from study.models.tokenization import load_tokenizer

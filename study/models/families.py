@@ -1,7 +1,7 @@
 """The model families: their classes, kin and marks, one entry each.
 
 A new family of a known kin is an entry here and its layer names in `adapters.targets` (and in
-`study.analysis.allocation`, which loads no torch, if they end as no other family's do). If
+`study.analysis.study.allocation`, which loads no torch, if they end as no other family's do). If
 transformers has no class for it, that is a module beside this one. Loads neither torch nor
 transformers.
 """
@@ -62,14 +62,14 @@ FAMILIES: dict[str, Family] = {
     "bert": Family("transformers:BertForSequenceClassification", "bert"),
     "esm": Family("transformers:EsmForSequenceClassification", "esm"),
     "mosaicbert": Family(
-        "study.models.mosaicbert:MosaicBertForSequenceClassification",
+        "study.models.architectures.mosaicbert:MosaicBertForSequenceClassification",
         "bert",
         mark="alibi_starting_size",
         limited=False,
         gated=True,
     ),
     "gated_esm": Family(
-        "study.models.gated_esm:GatedEsmForSequenceClassification",
+        "study.models.architectures.gated_esm:GatedEsmForSequenceClassification",
         "esm",
         mark="add_bias_fnn",
         gated=True,

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from study.errors import UnavailableError
-from study.models.hub import fetch, has_weights, model_repository
-from study.models.inspect import EMBEDDED, TOKENIZER_FILES, WEIGHT_FILES, BackboneInfo
+from study.models.files import TOKENIZER_FILES, WEIGHT_FILES, fetch, has_weights, model_repository
+from study.models.info import EMBEDDED, BackboneInfo
 
 _MIB = 2**20
 

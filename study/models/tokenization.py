@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from study.errors import InputError
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 
 _Split = Callable[[Sequence[str]], list[list[int]]]
 _PADS = ("<pad>", "[PAD]")

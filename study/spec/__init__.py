@@ -1,6 +1,5 @@
 """What a study is: its settings, read from YAML, checked, and resolved for each trial.
 
-    library.py     names -> the shipped YAML files
     reader.py      YAML text -> plain values and the line of each
     overrides.py   --set a.b=c
     schema.py      the sections, their leaves and defaults, the rules between them
@@ -42,7 +41,6 @@ from study.spec.methods import (
     LoraSpec,
     late_setting,
 )
-from study.spec.resolution import alone, resolve
 from study.spec.schema import (
     BackboneSpec,
     ResourcesSpec,
@@ -52,6 +50,7 @@ from study.spec.schema import (
     StudySpec,
     TrainingSpec,
 )
+from study.spec.space import alone, resolve
 from study.spec.task import TaskSpec
 
 __all__ = [

@@ -5,6 +5,7 @@ that of the fixed value, because that is what everything after `resolve` sees; b
 searched leaf holds one of the classes below (`StudySpec.domains` lists them).
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
@@ -211,3 +212,71 @@ def _blame(name: str, value: Choice, error: ValidationError, *, whole_numbers: b
     kind = refusal(ctx["text"]) if first["type"] == "rule" else first["type"]
     details = InitErrorDetails(type=kind, loc=(name,), input=value, ctx=ctx)
     raise ValidationError.from_exception_data("study", [details]) from None
+
+
+def contains(leaf: Any, before: Any) -> bool:
+    """Whether the domain `leaf` contains what the same leaf was before: a domain or a value.
+
+    Of two domains the kind, `log` and `ratio_of` must be the same, and a step must still meet
+    every value. A fixed value never contains anything. A ratio of b0 contains no fixed bT.
+    """
+    if isinstance(before, CategoricalDomain):
+        return isinstance(leaf, CategoricalDomain) and all(
+            choice in leaf.choices for choice in before.choices
+        )
+    if isinstance(before, FloatDomain | IntDomain):
+        return isinstance(leaf, FloatDomain | IntDomain) and _contains_interval(leaf, before)
+    return isinstance(leaf, Domain) and _contains_value(leaf, before)
+
+
+def _contains_interval(leaf: FloatDomain | IntDomain, before: FloatDomain | IntDomain) -> bool:
+    same = ("type", "log", "ratio_of")
+    if any(getattr(leaf, name, None) != getattr(before, name, None) for name in same):
+        return False
+    if leaf.low > before.low or leaf.high < before.high:
+        return False
+    step = leaf.step
+    if step is None or before.low == before.high:
+        return step is None or _is_multiple(before.low - leaf.low, step)
+    finest = before.step or (1 if isinstance(before, IntDomain) else 0)
+    met = (before.low - leaf.low, finest)
+    return finest > 0 and all(_is_multiple(distance, step) for distance in met)
+
+
+def _contains_value(domain: Domain, value: Any) -> bool:
+    if getattr(domain, "ratio_of", None):
+        return False
+    try:
+        fit(domain, value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_multiple(distance: float, step: float) -> bool:
+    steps = distance / step
+    return math.isclose(steps, round(steps), abs_tol=1e-8)
+
+
+def fit(domain: Domain, value: Choice) -> Choice:
+    """The value as the domain holds it: a float for `type: float`, one of the choices.
+
+    Raises:
+        ValueError: the value is not in the domain; says which rule it breaks.
+    """
+    if isinstance(domain, CategoricalDomain):
+        for choice in domain.choices:
+            if choice == value and isinstance(choice, bool) == isinstance(value, bool):
+                return choice
+        choices = ", ".join(map(str, domain.choices))
+        raise ValueError(f"must be one of {choices}, but got {shown(value)}")
+    whole = isinstance(domain, IntDomain)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"must be {kind}, but got {shown(value)}")
+    if not domain.low <= value <= domain.high:
+        raise ValueError(f"must lie in {domain.low:g} to {domain.high:g}, but got {value:g}")
+    steps = 0 if domain.step is None else (value - domain.low) / domain.step
+    if abs(steps - round(steps)) > 1e-8:
+        raise ValueError(f"must be {domain.low:g} plus steps of {domain.step:g}, got {value:g}")
+    return value if whole else float(value)

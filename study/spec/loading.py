@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+import study
 from study.errors import InputError
-from study.spec import library
 from study.spec.domains import DOMAINS
-from study.spec.messages import input_error
-from study.spec.overrides import override
-from study.spec.reader import Document, parse, read_text
+from study.spec.rules import suggestion
 from study.spec.schema import PRESET_BACKBONE, StudySpec
+from study.spec.yaml.messages import input_error
+from study.spec.yaml.overrides import override
+from study.spec.yaml.reader import Document, parse, read_text
 
 
 def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
@@ -30,7 +31,7 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
         InputError: one line: place, key, the rule that must hold, what was found, the fix. Of
             several errors in values the first by line, and how many more there are.
     """
-    path, source = library.find(path_or_name)
+    path, source = find_space(path_or_name)
     document = read_document(path, source)
     if "backbones" in document.values or "tasks" in document.values:
         raise InputError(
@@ -180,3 +181,37 @@ def _is_folder(given: str, found: Path) -> bool:
     if given == PRESET_BACKBONE:
         return False
     return given.startswith((".", "~/", "/")) or (_exists(found) and found.is_dir())
+
+
+def shipped_folder() -> Path:
+    """The folder of shipped spaces: inside the installed package, or beside it in a checkout."""
+    package = Path(study.__file__).resolve().parent
+    installed = package / "search_spaces"
+    return installed if installed.is_dir() else package.parent / "search_spaces"
+
+
+def shipped_spaces(kind: str = "") -> list[str]:
+    """The names of the shipped spaces, or of another kind ("benchmarks"), without `.yaml`."""
+    return sorted(path.stem for path in (shipped_folder() / kind).glob("*.yaml"))
+
+
+def find_space(path_or_name: str, kind: str = "") -> tuple[Path, str]:
+    """The file that `path_or_name` means, and what to call it in messages.
+
+    A file at that path wins; otherwise a name, with or without `.yaml`, is looked up among the
+    shipped spaces, or those of another kind.
+
+    Raises:
+        InputError: neither exists.
+    """
+    path, name = Path(path_or_name), path_or_name.removesuffix(".yaml")
+    try:
+        if path.is_file() or (path.exists() and name not in shipped_spaces(kind)):
+            return path, path_or_name
+    except OSError as error:
+        raise InputError(f"{path_or_name}: must be readable, but {error.strerror}") from error
+    if name in shipped_spaces(kind):
+        file = shipped_folder() / kind / f"{name}.yaml"
+        return file, file.relative_to(shipped_folder().parent).as_posix()
+    known = f"one of {', '.join(shipped_spaces(kind))}{suggestion(name, shipped_spaces(kind))}"
+    raise InputError(f"{path_or_name}: must be an existing YAML file or {known}")

@@ -8,7 +8,7 @@ with b0 beside it) or `bT_ratio`.
 from collections.abc import Mapping
 from typing import Any
 
-from study.spec.domains import CategoricalDomain, Choice, Domain, IntDomain, parameter_name
+from study.spec.domains import Choice, Domain, fit, parameter_name
 from study.spec.rules import refuse, shown, suggestion
 
 
@@ -44,30 +44,6 @@ def read_point(
         except ValueError as error:
             refuse((*at, name), str(error), value)
     return params
-
-
-def fit(domain: Domain, value: Choice) -> Choice:
-    """The value as the domain holds it: a float for `type: float`, one of the choices.
-
-    Raises:
-        ValueError: the value is not in the domain; says which rule it breaks.
-    """
-    if isinstance(domain, CategoricalDomain):
-        for choice in domain.choices:
-            if choice == value and isinstance(choice, bool) == isinstance(value, bool):
-                return choice
-        choices = ", ".join(map(str, domain.choices))
-        raise ValueError(f"must be one of {choices}, but got {shown(value)}")
-    whole = isinstance(domain, IntDomain)
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        kind = "a whole number" if whole else "a number"
-        raise ValueError(f"must be {kind}, but got {shown(value)}")
-    if not domain.low <= value <= domain.high:
-        raise ValueError(f"must lie in {domain.low:g} to {domain.high:g}, but got {value:g}")
-    steps = 0 if domain.step is None else (value - domain.low) / domain.step
-    if abs(steps - round(steps)) > 1e-8:
-        raise ValueError(f"must be {domain.low:g} plus steps of {domain.step:g}, got {value:g}")
-    return value if whole else float(value)
 
 
 def _ratio(domain: Domain, bT: Choice, values: Mapping[str, Any]) -> Choice:

@@ -4,10 +4,12 @@ Keys are Optuna's parameter names (`resolve` takes them back): a leaf's own name
 """
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from study.errors import InputError
 from study.spec.domains import CategoricalDomain, Choice, Domain, IntDomain, parameter_name
+from study.spec.goals import ConstraintsSpec
 from study.spec.schema import StudySpec
 
 if TYPE_CHECKING:
@@ -97,3 +99,43 @@ def _grid_values(name: str, domain: Domain) -> list[Choice]:
         raise InputError(f"{name}: {text}; give it a step or choices")
     count = round((domain.high - domain.low) / step) + 1
     return [round(domain.low + step * place, 12) for place in range(count)]
+
+
+def resolve(
+    spec: StudySpec, params: Mapping[str, Choice], seeds: Mapping[str, int] | None = None
+) -> StudySpec:
+    """The spec of one trial: no domains left and no points, checked again.
+
+    Args:
+        spec: a study, searched or not.
+        params: a value for each domain, by `parameter_name`. `bT_ratio` becomes the whole
+            number max(1, round(ratio * b0)).
+        seeds: the trial's own, where they are not the study's.
+
+    Raises:
+        ValueError: a parameter is missing or unknown.
+        pydantic.ValidationError: a value that the leaf does not allow.
+    """
+    domains = spec.domains
+    wanted = {parameter_name(leaf, domain) for leaf, domain in domains.items()}
+    if wanted != set(params):
+        raise ValueError(f"parameters must be {sorted(wanted)}, but got {sorted(params)}")
+    values = spec.model_dump()
+    for leaf, domain in domains.items():
+        section = values["adapter" if leaf in values["adapter"] else "training"]
+        section[leaf] = params[parameter_name(leaf, domain)]
+    ratio: Any = params.get("bT_ratio")
+    if ratio is not None:
+        values["adapter"]["bT"] = max(1, round(ratio * values["adapter"]["b0"]))
+    if seeds is not None:
+        values["seeds"] = dict(seeds)
+    values["points"] = ()
+    return StudySpec.model_validate(values)
+
+
+def alone(spec: StudySpec) -> StudySpec:
+    """Returns a resolved spec as a study of one trial, with no choice."""
+    search = spec.search.model_copy(update={"trials": 1})
+    scheduler = spec.scheduler.model_copy(update={"name": "none"})
+    choice = {"objectives": (), "constraints": ConstraintsSpec()}
+    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})

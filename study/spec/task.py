@@ -3,11 +3,43 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from study.spec.leaves import Count, Seed, Text
-from study.spec.rules import Section, refuse
-from study.spec.task_names import GENERATED, TaskName
+from study.spec.rules import Section, refusal, refuse, shown, suggestion
+
+GENERATED = "promoters"
+HISTONES = (
+    "H3", "H3K14ac", "H3K36me3", "H3K4me1", "H3K4me2", "H3K4me3", "H3K79me3", "H3K9ac", "H4",
+    "H4ac",
+)  # fmt: skip
+SUBSETS = ("all", "notata", "tata")
+NT_PROMOTERS = ("promoter_all", "promoter_no_tata", "promoter_tata")
+PUBLISHED = (
+    *(f"emp/{mark}" for mark in HISTONES),
+    *(f"prom/{subset}" for subset in SUBSETS),
+    *(f"prom_core/{subset}" for subset in SUBSETS),
+    *(f"nt/{name}" for name in (*HISTONES, *NT_PROMOTERS)),
+)
+"""From the hub or a local copy; the facts of each are in study/tasks/published.py."""
+_SUMMARY = (
+    f"{GENERATED}, emp/MARK and nt/MARK for {', '.join(HISTONES)},"
+    f" prom/ and prom_core/ {'|'.join(SUBSETS)}, nt/{'|'.join(NT_PROMOTERS)}"
+)
+
+
+def _known(name: str) -> str:
+    if name != GENERATED and name not in PUBLISHED:
+        near = suggestion(name, (GENERATED, *PUBLISHED)) or f"; known: {_SUMMARY}"
+        raise refusal(f"must be a known task, but got {shown(name)}{near}")
+    return name
+
+
+TaskName = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"type": "string", "enum": [GENERATED, *PUBLISHED]}),
+]
 
 STRANDLESS = ("emp/", "nt/H")
 """What the names of tasks on histone marks begin with."""

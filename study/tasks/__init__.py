@@ -15,6 +15,7 @@ baselines.py   majority, GC content and k-mers: the floors of any backbone
 """
 
 from study.tasks.loading import load_task
-from study.tasks.task import Split, Task
+from study.tasks.split import Split
+from study.tasks.task import Task
 
 __all__ = ["Split", "Task", "load_task"]

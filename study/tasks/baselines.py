@@ -13,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from study.tasks.metrics import classification_metrics
 from study.tasks.quality import gc_content
-from study.tasks.task import Split, Task
+from study.tasks.split import Split
+from study.tasks.task import Task
 
 _CODES = np.full(256, -1, np.int64)
 _CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)

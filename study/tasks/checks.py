@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from study.errors import InputError
 from study.tasks.quality import Quality
-from study.tasks.task import Split
+from study.tasks.split import Split
 
 SKEW = 0.2
 """A class with less than this share of its even part (1 / classes) of train is worth a word."""

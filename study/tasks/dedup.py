@@ -5,8 +5,12 @@ Dev and test are never touched: their scores stay comparable with those of other
 
 from __future__ import annotations
 
+import numpy as np
+
 from study.tasks.quality import conflicting
-from study.tasks.task import Split, reverse_complement
+from study.tasks.split import Split, reverse_complement
+
+SHARE = 0.1
 
 
 def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[str, int]]:
@@ -40,3 +44,17 @@ def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[
             kept.sequences.append(sequence)
             kept.labels.append(label)
     return kept, dropped
+
+
+def cut_dev(train: Split, seed: int) -> tuple[Split, Split]:
+    """What is left of `train`, and the dev split: a tenth of each class, at least one row.
+
+    Rows keep their order; which ones are drawn depends on the labels and `seed` alone.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.asarray(train.labels)
+    drawn = np.zeros(len(train), bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        drawn[rng.choice(rows, max(1, round(SHARE * len(rows))), replace=False)] = True
+    return train.where(~drawn), train.where(drawn)

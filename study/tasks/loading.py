@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.errors import InputError
-from study.tasks import promoters
 from study.tasks.checks import data_warnings, require_classes
-from study.tasks.csvfiles import Columns, read_folder, read_single, to_split
-from study.tasks.csvtable import read_table
-from study.tasks.dedup import drop_from_train
-from study.tasks.devsplit import cut_dev
-from study.tasks.parquet import read_parquet
-from study.tasks.published import PUBLISHED, PublishedTask, row_warnings
+from study.tasks.csvfiles import Columns, read_folder, read_single, read_table, to_split
+from study.tasks.dedup import cut_dev, drop_from_train
+from study.tasks.generated import promoters
+from study.tasks.published.catalogue import PUBLISHED, PublishedTask, row_warnings
+from study.tasks.published.parquet import read_parquet
+from study.tasks.published.sources import find_files
 from study.tasks.quality import measure
-from study.tasks.sources import find_files
-from study.tasks.task import SPLITS, Split, Task
+from study.tasks.split import SPLITS, Split
+from study.tasks.task import Task
 
 if TYPE_CHECKING:
     from study.spec import TaskSpec

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from study.tasks.task import SPLITS, Split, reverse_complement
+from study.tasks.split import SPLITS, Split, reverse_complement
 
 
 @dataclass(frozen=True)

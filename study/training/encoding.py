@@ -3,16 +3,116 @@
 Imports no torch, so that bad data is refused before anything heavy is loaded.
 """
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
 
 from study.errors import InputError
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 from study.models.tokenization import Tokenizer, load_tokenizer
 from study.spec import TaskSpec
 from study.tasks import Task
-from study.tasks.task import reverse_complement
-from study.training.encoded import EncodedSplit, EncodedTask, encode_split
-from study.training.tokens import TokenReport, count_tokens
+from study.tasks.quality import Quality
+from study.tasks.split import reverse_complement
+
+
+@dataclass(frozen=True)
+class SplitTokens:
+    """Tokens per sequence of one split, special tokens included, before any cut."""
+
+    mean: float
+    longest: int
+    truncated: float
+    """Share of sequences, in [0, 1], that are longer than the limit and lose their end."""
+    unknown: float = 0.0
+    """Share of unknown tokens: always 0, as a split with any is refused."""
+
+
+@dataclass(frozen=True)
+class TokenReport:
+    """The splits by name; `train, other strand` where reverse complements were read as well."""
+
+    max_length: int
+    """The most tokens a row may have: `task.max_length`, else as many as the longest has."""
+    measured: bool
+    """Whether `max_length` was measured; else it was set."""
+    splits: dict[str, SplitTokens]
+
+    def lines(self) -> list[str]:
+        """The report for people, a line a split after one for all."""
+        limit = "the longest sequence" if self.measured else "task.max_length"
+        lines = [f"at most {self.max_length} a sequence ({limit}), none unknown"]
+        for name, split in self.splits.items():
+            cut = f", {split.truncated:.1%} of the sequences are cut" if split.truncated else ""
+            lines.append(f"{name}: {split.mean:.1f} on average, {split.longest} at most{cut}")
+        return lines
+
+    def record(self) -> dict[str, Any]:
+        """The report for the journal."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """Token ids of all rows, one after the other; row i is `tokens[offsets[i]:offsets[i+1]]`.
+
+    `reverse_complement` holds the same rows as read from the other strand, where they are wanted:
+    in train to augment, in dev and test to average the two strands.
+    """
+
+    tokens: Int[np.ndarray, " total"]
+    offsets: Int[np.ndarray, " rows_plus_one"]
+    labels: Int[np.ndarray, " rows"]
+    reverse_complement: "EncodedSplit | None" = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def row(self, index: int) -> Int[np.ndarray, " length"]:
+        """The token ids of one row."""
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " rows"]:
+        """Tokens per row, special tokens included."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class EncodedTask:
+    """The three splits of a task as one tokenizer sees them."""
+
+    name: str
+    num_labels: int
+    pad_id: int
+    train: EncodedSplit
+    dev: EncodedSplit
+    test: EncodedSplit
+    tokens: TokenReport | None = None
+    """How the tokenizer saw the sequences."""
+    quality: Quality | None = None
+    """What the sequences were like."""
+
+    def reports(self) -> dict[str, Any]:
+        """Returns `tokens` and `quality` as the journal keeps them, where they were measured."""
+        found = {"tokens": self.tokens, "quality": self.quality}
+        return {name: report.record() for name, report in found.items() if report is not None}
+
+    def fingerprint(self) -> str:
+        """Returns a hash of all tokens and labels, by which changed data is noticed."""
+        digest = hashlib.sha256(f"{self.num_labels} {self.pad_id}".encode())
+        for split in (self.train, self.dev, self.test):
+            for strand in (split, split.reverse_complement):
+                if strand is not None:
+                    for array in (strand.tokens, strand.offsets, strand.labels):
+                        digest.update(array.tobytes())
+        return digest.hexdigest()
+
 
 OTHER = "{}, other strand"
 Rows = list[list[int]]
@@ -89,3 +189,25 @@ def _encode(
 
     twin = None if other is None else encode_split(cut(other), labels)
     return encode_split(cut(rows), labels, twin)
+
+
+def encode_split(
+    rows: Sequence[Sequence[int]],
+    labels: Sequence[int],
+    reverse_complement: EncodedSplit | None = None,
+) -> EncodedSplit:
+    """Packs token ids row by row into flat arrays."""
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
+    tokens = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=offsets[-1])
+    return EncodedSplit(tokens, offsets, np.asarray(labels, dtype=np.int64), reverse_complement)
+
+
+def count_tokens(lengths: Sequence[int], max_length: int) -> SplitTokens:
+    """Sums up the tokens of each sequence of a split that has at least one."""
+    counts = np.asarray(lengths)
+    return SplitTokens(
+        mean=float(counts.mean()),
+        longest=int(counts.max()),
+        truncated=float((counts > max_length).mean()),
+    )

@@ -20,8 +20,8 @@ from adapters import count_parameters, orthogonality
 from study.models import Backbone
 from study.spec import StudySpec
 from study.tasks.metrics import classification_metrics
-from study.training.data import BatchOrder, collate, evaluation_batches
-from study.training.encoded import EncodedSplit, EncodedTask
+from study.training.batches import BatchOrder, collate, evaluation_batches
+from study.training.encoding import EncodedSplit, EncodedTask
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import Prepared, make_allocator, prepare, release
 from study.training.optimizer import clip_gradients, make_optimizer

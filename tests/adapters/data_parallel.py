@@ -98,7 +98,8 @@ def train(penalty: str, prune_mode: str, option: str, rank: int | None = None) -
 def train_with_trainer(folder: Path) -> dict:
     """The same through a Trainer, on whatever there is of processes, and resumed half-way."""
     import transformers
-    from trainers import callback_of, make_trainer
+
+    from tests.adapters.trainers import callback_of, make_trainer
 
     batch = 2 if distributed.is_initialized() else 2 * WORLD
     results = {}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import peft
 import torch
-from tiny_models import Run, tiny_batch, tiny_model
 
 from adapters import CubicBudget, save_peft_adalora, save_peft_lora
+from tests.adapters.tiny_models import Run, tiny_batch, tiny_model
 
 FAMILIES = ("opt", "bert", "esm")
 SAVES = {"LORA": save_peft_lora, "ADALORA": save_peft_adalora}

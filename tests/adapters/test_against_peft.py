@@ -5,9 +5,9 @@ import re
 import peft
 import pytest
 import torch
-from tiny_models import svd_adapters, tiny_batch, tiny_opt
 
 from adapters import CubicBudget, RankAllocator, orthogonality
+from tests.adapters.tiny_models import svd_adapters, tiny_batch, tiny_opt
 
 RANK, TARGET, STEPS, FINAL, EVERY, BETA1, BETA2, GAMMA = 4, 2, 200, 30, 7, 0.85, 0.9, 0.1
 

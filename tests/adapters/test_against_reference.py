@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference import Reference
-from tiny_models import draw_gradients, linear_adapters
 
 from adapters import CubicBudget, RankAllocator
+from tests.adapters.reference import Reference
+from tests.adapters.tiny_models import draw_gradients, linear_adapters
 
 SHAPES = [(3, 5), (5, 3), (3, 5), (4, 4)]  # (in, out): two of a kind, and square
 

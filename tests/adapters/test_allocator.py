@@ -2,9 +2,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import Run, draw_gradients, linear_adapters, svd_adapters, tiny_batch, tiny_opt
 
 from adapters import CubicBudget, RankAllocator
+from tests.adapters.tiny_models import (
+    Run,
+    draw_gradients,
+    linear_adapters,
+    svd_adapters,
+    tiny_batch,
+    tiny_opt,
+)
 
 SHAPES = [(4, 6), (6, 4), (5, 5)]
 BUDGET = CubicBudget(20, 4, 2, 3, final_fraction=0.3, deltaT=3)  # events 3, 6, 9, 12, 14

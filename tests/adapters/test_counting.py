@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tiny_models import svd_adapters, tiny_opt
 from transformers import (
     EsmConfig,
     EsmForSequenceClassification,
@@ -9,6 +8,7 @@ from transformers import (
 )
 
 from adapters import count_parameters, expected_matches, inject, target_patterns
+from tests.adapters.tiny_models import svd_adapters, tiny_opt
 
 OPT_125M = {"hidden_size": 768, "ffn_dim": 3072, "num_hidden_layers": 12}
 OPT_350M = {"hidden_size": 1024, "ffn_dim": 4096, "num_hidden_layers": 24}

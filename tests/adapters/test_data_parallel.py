@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from data_parallel import CASES, WORLD, train, train_with_trainer
+
+from tests.adapters.data_parallel import CASES, WORLD, train, train_with_trainer
 
 # The processes that train in parallel.
 pytestmark = pytest.mark.process

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from tiny_models import draw_gradients, linear_adapters
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from adapters import CubicBudget, RankAllocator
 from adapters.importance import ShapeGroup, observe, triplet_score
+from tests.adapters.tiny_models import draw_gradients, linear_adapters
 
 BETA1, BETA2 = 0.8, 0.6
 

@@ -2,7 +2,6 @@ import copy
 
 import pytest
 import torch
-from tiny_models import svd_adapters, tiny_batch, tiny_model, tiny_opt
 from torch import nn
 from transformers import (
     BertConfig,
@@ -24,6 +23,7 @@ from adapters import (
     merge,
     target_patterns,
 )
+from tests.adapters.tiny_models import svd_adapters, tiny_batch, tiny_model, tiny_opt
 
 SMALL = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 3, "vocab_size": 30}
 SMALL |= {"num_attention_heads": 2, "pad_token_id": 1, "mask_token_id": 2}

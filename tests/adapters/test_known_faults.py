@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tiny_models import Run, svd_adapters, tiny_batch, tiny_opt
 
 from adapters import CubicBudget, RankAllocator, inject, orthogonality
+from tests.adapters.tiny_models import Run, svd_adapters, tiny_batch, tiny_opt
 
 
 def test_resuming_does_not_zero_the_adapter():

@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import uniform
 
 from adapters.masking import event_uniforms, flip, keep_top
+from tests.adapters.reference import uniform
 
 SIGMAS = 5  # a right rate fails once in two million runs; the seeds are fixed besides
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from tiny_models import linear_adapters
 
 from adapters import orthogonality, penalty_backward
 from adapters.orthogonality import _GramGaps, gram_gap
+from tests.adapters.tiny_models import linear_adapters
 
 SHAPES = [(6, 9), (9, 6), (6, 9), (7, 7)]
 

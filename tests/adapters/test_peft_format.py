@@ -5,7 +5,17 @@ import json
 import peft
 import pytest
 import torch
-from peft_folders import (
+from safetensors.torch import load_file
+from torch import nn
+
+from adapters import (
+    eject,
+    inject,
+    load_peft,
+    save_peft_adalora,
+    target_patterns,
+)
+from tests.adapters.peft_folders import (
     CONFIG,
     FAMILIES,
     Q_PROJ,
@@ -17,17 +27,7 @@ from peft_folders import (
     same,
     trained,
 )
-from safetensors.torch import load_file
-from tiny_models import HEADS, svd_adapters, tiny_model, tiny_opt
-from torch import nn
-
-from adapters import (
-    eject,
-    inject,
-    load_peft,
-    save_peft_adalora,
-    target_patterns,
-)
+from tests.adapters.tiny_models import HEADS, svd_adapters, tiny_model, tiny_opt
 
 pytestmark = [
     # PEFT reads a property that transformers has renamed, and warns of AdaLoRA's own rank_pattern.

@@ -5,19 +5,7 @@ import warnings
 import peft
 import pytest
 import torch
-from peft_folders import (
-    CONFIG,
-    FAMILIES,
-    Q_PROJ,
-    WEIGHTS,
-    edit_config,
-    logits,
-    perturb,
-    same,
-    trained,
-)
 from safetensors.torch import load_file, save_file
-from tiny_models import HEADS, svd_adapters, tiny_batch, tiny_model, tiny_opt
 
 from adapters import (
     CubicBudget,
@@ -29,6 +17,18 @@ from adapters import (
     save_peft_adalora,
     target_patterns,
 )
+from tests.adapters.peft_folders import (
+    CONFIG,
+    FAMILIES,
+    Q_PROJ,
+    WEIGHTS,
+    edit_config,
+    logits,
+    perturb,
+    same,
+    trained,
+)
+from tests.adapters.tiny_models import HEADS, svd_adapters, tiny_batch, tiny_model, tiny_opt
 
 pytestmark = [
     # PEFT reads a property that transformers has renamed, and warns of AdaLoRA's own rank_pattern.

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tiny_models import Run
 
 from adapters import CubicBudget
+from tests.adapters.tiny_models import Run
 
 BUDGET = CubicBudget(20, 4, 2, 12, final_fraction=0.3, deltaT=4)  # events 4, 8, 12, 14
 

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from tiny_models import svd_adapters, tiny_opt
 
 from adapters import (
     adapter_state,
@@ -10,6 +9,7 @@ from adapters import (
     save_adapters,
     target_patterns,
 )
+from tests.adapters.tiny_models import svd_adapters, tiny_opt
 
 NAME = "model.decoder.layers.0.fc1"
 

@@ -3,7 +3,9 @@
 import pytest
 import torch
 from torch.nn import functional as F
-from trainers import (
+
+from adapters import orthogonality
+from tests.adapters.trainers import (
     BATCH,
     CLIP,
     DATA,
@@ -18,8 +20,6 @@ from trainers import (
     rows_of,
     trained,
 )
-
-from adapters import orthogonality
 
 pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
 

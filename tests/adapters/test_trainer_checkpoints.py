@@ -6,9 +6,16 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from trainers import STEPS, adapted_model, callback_of, calling, make_trainer, rows_of
 
 from adapters import RankAllocatorCallback
+from tests.adapters.trainers import (
+    STEPS,
+    adapted_model,
+    callback_of,
+    calling,
+    make_trainer,
+    rows_of,
+)
 
 pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
 

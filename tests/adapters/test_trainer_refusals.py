@@ -5,10 +5,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 from accelerate import DistributedType
-from tiny_models import tiny_opt
-from trainers import Stream, adapted_model, callback_of, calling, make_trainer, trained
 
 from adapters import inject, target_patterns
+from tests.adapters.tiny_models import tiny_opt
+from tests.adapters.trainers import (
+    Stream,
+    adapted_model,
+    callback_of,
+    calling,
+    make_trainer,
+    trained,
+)
 
 pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
 

@@ -1,11 +1,11 @@
 """Trainers with the callback on a tiny model, and the loop that they stand for."""
 
 import torch
-from tiny_models import svd_adapters, tiny_batch, tiny_opt
 from torch.nn import functional as F
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from adapters import CubicBudget, RankAllocator, RankAllocatorCallback, orthogonality
+from tests.adapters.tiny_models import svd_adapters, tiny_batch, tiny_opt
 
 STEPS, BATCH, LR, DECAY, CLIP = 20, 4, 5e-3, 0.1, 0.25
 BUDGET = {"b0": 4, "bT": 2, "deltaT": 4, "final_fraction": 0.3}  # events 4, 8, 12, 14

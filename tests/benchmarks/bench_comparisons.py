@@ -1,6 +1,6 @@
 """How often intervals hold the truth and tests call a false alarm where runs share seeds.
 
-    python tests/benchmarks/bench_comparisons.py [--sets N] [--draws N]
+    python -m tests.benchmarks.bench_comparisons [--sets N] [--draws N]
 
 Simulated differences of 45 runs against 9, 5 x 3 x 3 seeds, whose true mean is zero. A row each
 kind of luck (in sds of one run); all are percentages. "better": one-sided false alarms at 5 %, by
@@ -14,7 +14,6 @@ time of an analysis of about a thousand runs.
 
 # ruff: noqa: T201
 import argparse
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,18 +22,22 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy.stats import ttest_1samp
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "study/analysis/seeds"))
-from made_comparisons import ADALORA, RS, crossed, write, write_outputs
-from simulated_scores import SCENARIOS, SEEDS, simulated
-
-from study.analysis.seeds import analyse, write_analysis
-from study.analysis.seeds.crossed import Layout, estimate
-from study.analysis.seeds.statistics import (
+from study.analysis.comparison import analyse, write_analysis
+from study.analysis.comparison.scores.crossed import Layout, estimate
+from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
     limits,
     weighted_improvement,
     weighted_iqm,
     win_matrix,
+)
+from tests.study.analysis.comparison.components.simulated_scores import SCENARIOS, SEEDS, simulated
+from tests.study.analysis.comparison.made_comparisons import (
+    ADALORA,
+    RS,
+    crossed,
+    write,
+    write_outputs,
 )
 
 

@@ -1,9 +1,9 @@
 """What a study itself costs: while many trials run, over a thousand trials, at a resume.
 
-    python tests/benchmarks/bench_driver.py cost      # 64 trials that report every 10 s
-    python tests/benchmarks/bench_driver.py thousand  # per trial and in memory, first to last
-    python tests/benchmarks/bench_driver.py resume    # a journal of 500 trials
-    python tests/benchmarks/bench_driver.py ray       # trivial trials through Ray Tune itself
+    python -m tests.benchmarks.bench_driver cost      # 64 trials that report every 10 s
+    python -m tests.benchmarks.bench_driver thousand  # per trial and in memory, first to last
+    python -m tests.benchmarks.bench_driver resume    # a journal of 500 trials
+    python -m tests.benchmarks.bench_driver ray       # trivial trials through Ray Tune itself
 
 Trials are simulated (simulated_driver.py), with MLflow in a sqlite database and the live table of
 a terminal; only those of `ray` run in processes, which do nothing, and nobody listens. Bounds: 1 %
@@ -25,17 +25,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import trivial_trials
 from rich.console import Console
-from simulated_driver import Driver, driver_spec, open_ledger
 
-from study.engine.execution import OPENED, _Checkpoints
-from study.engine.ledger import StudyLedger
-from study.engine.progress import Progress
-from study.engine.search import OptunaSearcher
-from study.engine.stopping import Scheduler
-from study.engine.tracking import CLOSE_SECONDS, Tracker
+from study.engine.console.progress import Progress
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.search import OptunaSearcher
+from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
+from study.engine.tuning import OPENED, _Checkpoints
 from study.spec.space import trials_wanted
+from study.storage.ledger import StudyLedger
+from tests.benchmarks import trivial_trials
+from tests.benchmarks.simulated_driver import Driver, driver_spec, open_ledger
 
 CONCURRENT, EVERY = 64, 10.0
 HISTORY = 150

@@ -1,6 +1,6 @@
 """Memory of a training step against PEFT's: counted, then measured; prints two tables.
 
-    python tests/benchmarks/bench_memory.py
+    python -m tests.benchmarks.bench_memory
 
 Counted are the bytes that a rank allocator needs beyond LoRA of equal rank. LoRA needs its
 weights, their gradients and AdamW's two moments. What AdaLoRA adds to that: two averages of the
@@ -21,8 +21,17 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from arms import BRIEF, TOTAL_STEPS, adalora_rs, batch, lora, peft_adalora, peft_lora
 from torch import Tensor
+
+from tests.benchmarks.arms import (
+    BRIEF,
+    TOTAL_STEPS,
+    adalora_rs,
+    batch,
+    lora,
+    peft_adalora,
+    peft_lora,
+)
 
 COPIES = 4  # a weight, its gradient, its two moments
 MEASURED = {

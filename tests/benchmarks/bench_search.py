@@ -1,6 +1,6 @@
 """How soon random search, TPE and a Gaussian process find the best, with and without ASHA.
 
-    python tests/benchmarks/bench_search.py [--studies N] [--processes N] [--out PICTURE.png]
+    python -m tests.benchmarks.bench_search [--studies N] [--processes N] [--out PICTURE.png]
 
 Simulated studies (simulator.py) on the recorded curves of tests/data. Every study has 4 workers
 and the time in which they train 16 configurations to the end. Printed are medians
@@ -23,12 +23,12 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from simulator import Simulated, simulate, simulated_spec
 
-from study.analysis.plots import STYLE
+from study.analysis.drawing import STYLE
+from tests.benchmarks.curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
+from tests.benchmarks.simulator import Simulated, simulate, simulated_spec
 
 WORKERS, FULL_TRIALS = 4, 16
 TOP = 0.05

@@ -1,6 +1,6 @@
 """Whether the intervals of variance components cover, and what designs tell of the mask's share.
 
-    python tests/benchmarks/bench_seeds.py [--simulations N]
+    python -m tests.benchmarks.bench_seeds [--simulations N]
 
 Scores are simulated from components that are known, in the default design of 5 mask, 3 init and 3
 data seeds, for one configuration and pooled over four. Printed are, for every component: its true
@@ -18,13 +18,16 @@ from itertools import product
 
 import numpy as np
 
-from study.analysis.seeds.components import Components, variance_components
-from study.analysis.seeds.design import Design, read_design
-from study.analysis.seeds.draws import draw_complete
-from study.analysis.seeds.intervals import component_limits, share_limits
-from study.analysis.seeds.reml import reml_of_strata
-from study.analysis.seeds.strata import Strata, strata_of
-from study.analysis.seeds.terms import TERMS, incidence
+from study.analysis.comparison.components.components import Components, variance_components
+from study.analysis.comparison.components.intervals import (
+    component_limits,
+    draw_complete,
+    share_limits,
+)
+from study.analysis.comparison.components.reml import reml_of_strata
+from study.analysis.comparison.components.strata import Strata, strata_of
+from study.analysis.comparison.components.terms import TERMS, incidence
+from study.analysis.comparison.design import Design, read_design
 
 Truth = Mapping[str, float]
 """Components by term; those that are not there are zero."""

@@ -1,6 +1,6 @@
 """Times one training step of AdaLoRA+RS against PEFT's LoRA and AdaLoRA; prints a table.
 
-    python tests/benchmarks/bench_step.py [--rounds N] [--threads N] [--model NAME]
+    python -m tests.benchmarks.bench_step [--rounds N] [--threads N] [--model NAME]
 
 Every round runs one step of every arm, in a new random order; ratios are taken within a round,
 so that other load on the machine falls on all arms alike, and their median is reported.
@@ -14,7 +14,8 @@ import time
 import warnings
 
 import torch
-from arms import ARMS, BRIEF, SHAPES, Arm, batch
+
+from tests.benchmarks.arms import ARMS, BRIEF, SHAPES, Arm, batch
 
 BASELINE = "PEFT LoRA"
 WARM_UP_ROUNDS = 3

@@ -1,6 +1,6 @@
 """Whom early stopping stops wrongly, by the plain score and by that at the final budget.
 
-    python tests/benchmarks/bench_stopping.py [--factor F] [--grace G] [--out PICTURE.png]
+    python -m tests.benchmarks.bench_stopping [--factor F] [--grace G] [--out PICTURE.png]
 
 From the recorded curves of tests/data, for each task: of a single rung at every report, Kendall's
 tau with the final score, and the share of the truly best 10 % that it would stop, over orders in
@@ -15,16 +15,23 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from ray.tune.schedulers import TrialScheduler
-from simulator import ledger_in_memory, ray_trial, result_of, simulated_spec
 
-from study.analysis.early_stopping import TOP_SHARE, Estimate, RungQuality, rung_quality, tau_gain
-from study.analysis.plots import STYLE
-from study.engine.stopping import Scheduler, rungs
+from study.analysis.drawing import STYLE
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.rungs import rungs
 from study.spec import StudySpec
+from tests.benchmarks.curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
+from tests.benchmarks.early_stopping import (
+    TOP_SHARE,
+    Estimate,
+    RungQuality,
+    rung_quality,
+    tau_gain,
+)
+from tests.benchmarks.simulator import ledger_in_memory, ray_trial, result_of, simulated_spec
 
 SCORES = ("plain", "at_bT")
 COLORS = {"plain": "#2b6ca3", "at_bT": "#d9730d"}

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from record_curves import SCORE, SCORE_AT_BT, SECONDS, space_of
 
 from study.spec import StudySpec, load_spec
 from study.spec.space import distributions
+from tests.benchmarks.record_curves import SCORE, SCORE_AT_BT, SECONDS, space_of
 
 DATA = Path(__file__).parents[1] / "data"
 TASKS = {"promoters": "curves_promoters", "prom/tata": "curves_tata"}

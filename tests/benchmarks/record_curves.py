@@ -1,7 +1,7 @@
 """Makes the table of learning curves that lie in tests/data out of a recorded study's journal.
 
-    python tests/benchmarks/record_curves.py RUNS/promoters --out tests/data/curves_promoters.csv
-    python tests/benchmarks/record_curves.py RUNS/tata --out tests/data/curves_tata.csv
+    python -m tests.benchmarks.record_curves RUNS/promoters --out tests/data/curves_promoters.csv
+    python -m tests.benchmarks.record_curves RUNS/tata --out tests/data/curves_tata.csv
 
 The studies are random configurations of a space, each trained to its end, with the score at the
 final budget at every report:
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.engine.folder import StudyFolder
-from study.engine.journal import Journal
-from study.engine.record import StudyRecord
 from study.spec import StudySpec, dump_spec, load_spec
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from study.storage.record import StudyRecord
 
 SCORE, SCORE_AT_BT, SECONDS = "dev_mcc", "dev_mcc_at_bT", "train_seconds"
 

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from ray.tune.schedulers import TrialScheduler
 
-from study.engine.folder import StudyFolder, open_folder
-from study.engine.ledger import StudyLedger
-from study.engine.search import OptunaSearcher
-from study.engine.stopping import Scheduler
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.search import OptunaSearcher
 from study.spec import StudySpec, dump_spec, load_spec
+from study.storage.folder import StudyFolder
+from study.storage.ledger import StudyLedger
+from study.storage.opening import open_folder
 
 STEPS_A_REPORT = 20
 METRICS = (

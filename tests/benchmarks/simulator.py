@@ -19,15 +19,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from curve_tables import CurveTable
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from study.engine.folder import open_folder
-from study.engine.ledger import StudyLedger
-from study.engine.search import OptunaSearcher
-from study.engine.stopping import Scheduler
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.search import OptunaSearcher
 from study.spec import StudySpec, dump_spec
+from study.storage.ledger import StudyLedger
+from study.storage.opening import open_folder
+from tests.benchmarks.curve_tables import CurveTable
 
 MEMORY = Path("/dev/shm")
 """A file system in memory, where there is one: a line is on disk at once."""

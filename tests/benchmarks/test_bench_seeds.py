@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from bench_seeds import (
+
+from study.analysis.comparison.components import intervals
+from tests.benchmarks.bench_seeds import (
     ALL_KINDS,
     DESIGNS,
     SCENARIOS,
@@ -14,8 +16,6 @@ from bench_seeds import (
     simulated,
     timed,
 )
-
-from study.analysis.seeds import intervals
 
 PUBLISHED = {
     (1, 5): (0.14, 0.71, 0.46),

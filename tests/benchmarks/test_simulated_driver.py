@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from bench_driver import Parts
-from simulated_driver import Driver, driver_spec, open_ledger
+from tests.benchmarks.bench_driver import Parts
+from tests.benchmarks.simulated_driver import Driver, driver_spec, open_ledger
 
 
 def test_every_trial_ends_and_every_report_is_journalled_once(tmp_path: Path) -> None:

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench_search import SCHEDULERS, WORKERS, median, print_table
-from bench_stopping import feed, print_rungs
-from curve_tables import TASKS, CurveTable, read_table, recorded_tables
-from record_curves import record_curves
-from simulator import simulate, simulated_spec
 
-from study.engine.folder import StudyFolder
-from study.engine.journal import Journal
-from study.engine.stopping import first_rung
+from study.engine.scheduling.rungs import first_rung
 from study.spec import StudySpec, dump_spec
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from tests.benchmarks.bench_search import SCHEDULERS, WORKERS, median, print_table
+from tests.benchmarks.bench_stopping import feed, print_rungs
+from tests.benchmarks.curve_tables import TASKS, CurveTable, read_table, recorded_tables
+from tests.benchmarks.record_curves import record_curves
+from tests.benchmarks.simulator import simulate, simulated_spec
 
 LR = {"type": "float", "low": 1e-3, "high": 1e-1, "log": True}
 P = {"type": "float", "low": 0.0, "high": 0.4}

@@ -5,13 +5,14 @@ from typing import Any
 
 import ray
 from ray import tune
-from simulated_driver import plan, report_of
 
-from study.engine.execution import fit, start_ray
-from study.engine.ledger import StudyLedger
-from study.engine.search import OptunaSearcher
-from study.engine.stopping import Scheduler
+from study.engine.cluster import start_ray
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.search import OptunaSearcher
+from study.engine.tuning import fit
 from study.spec import StudySpec
+from study.storage.ledger import StudyLedger
+from tests.benchmarks.simulated_driver import plan, report_of
 
 
 class TrivialWorker(tune.Trainable):

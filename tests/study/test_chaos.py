@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chaos import TARGETS, Study, history, weights
+
+from tests.study.chaos import TARGETS, Study, history, weights
 
 
 def assert_sound(study: Study, trials: int) -> None:

@@ -14,13 +14,13 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
 from adapters import SVDLinear, adapted_layers
-from study.engine.folder import StudyFolder
 from study.engine.preparation import prepare_data
 from study.export import main
 from study.models import inspect_backbone, load_backbone
-from study.models.inspect import EMBEDDED
+from study.models.info import EMBEDDED
 from study.spec import StudySpec, dump_spec
-from study.training.export import export
+from study.storage.folder import StudyFolder
+from study.training.artifacts import export
 from study.training.trial import Trial
 
 pytestmark = [

@@ -16,11 +16,11 @@ import pytest
 
 from study import run as command
 from study.engine import preparation
-from study.engine.folder import open_folder
-from study.engine.journal import Journal
-from study.models.inspect import EMBEDDED
+from study.models.info import EMBEDDED
 from study.run import main
 from study.spec import dump_spec, load_spec
+from study.storage.journal import Journal
+from study.storage.opening import open_folder
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = [
@@ -180,7 +180,7 @@ def test_a_full_disk_or_a_broken_one_is_told_with_the_way_to_go_on(
     def full(arguments: Any) -> int:
         raise OSError(fault, os.strerror(fault), "runs/smoke/events.jsonl")
 
-    arguments = command.parse(["--space", "smoke", "--storage", str(tmp_path)])
+    arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
     assert command.answer("study.run", full, arguments) == 1
     said = capsys.readouterr()
     assert f"events.jsonl cannot be used: {os.strerror(fault)}" in said.err
@@ -196,7 +196,7 @@ def test_too_little_memory_is_told_with_the_way_to_go_on(
 
     (tmp_path / "smoke").mkdir()
     (tmp_path / "smoke" / "spec.yaml").touch()
-    arguments = command.parse(["--space", "smoke", "--storage", str(tmp_path)])
+    arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
     assert command.answer("study.run", exhausted, arguments) == 1
     said = capsys.readouterr()
     assert said.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
@@ -306,7 +306,7 @@ def test_an_interrupted_extension_goes_on_to_as_many_trials_and_no_more(
 
 
 def test_options_stand_for_settings_and_come_last() -> None:
-    arguments = command.parse(
+    arguments = command.parse_study(
         ["--space", "smoke", "--trials", "3", "--gpus-per-trial", "0.25", "--set", "seeds.init=4"]
     )
     assert command.overrides(arguments) == [

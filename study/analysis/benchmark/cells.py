@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 from study.analysis.benchmark.reading import STATES, Benchmark, Metric, Run, State
-from study.analysis.benchmark.sampling import half_width
 from study.paper import reference
 from study.paper.reference import Anchor
 
@@ -160,3 +159,25 @@ def _cell(
         parameters=statistics.median(parameters) if parameters else None,
         kept_parameters=statistics.fmean(kept) if kept else None,
     )
+
+
+_Z = 1.96
+
+
+def half_width(metric: Metric, score: float, rows: int) -> float:
+    """Returns the half-width of a 95 % interval around `score`, from a test split of `rows`."""
+    error = _mcc_error if metric == "mcc" else _auc_error
+    return _Z * error(score, rows)
+
+
+def _mcc_error(mcc: float, rows: int) -> float:
+    """Binomial: with equal classes and equal errors in both, MCC = 2 accuracy - 1."""
+    return math.sqrt(max(0.0, 1 - mcc**2) / rows)
+
+
+def _auc_error(auc: float, rows: int) -> float:
+    """Hanley & McNeil 1982, with half of the rows in each class."""
+    half = rows / 2
+    both_positive, both_negative = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = (half - 1) * (both_positive + both_negative - 2 * auc**2)
+    return math.sqrt(max(0.0, auc * (1 - auc) + spread)) / half

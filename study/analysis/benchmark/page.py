@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.analysis import html
-from study.analysis.benchmark.cells import table
+from study.analysis.benchmark.cells import half_width, table
 from study.analysis.benchmark.reading import STATES, Benchmark, Metric, Run, State, label
-from study.analysis.benchmark.sampling import half_width
 from study.analysis.benchmark.sections import Section
 
 WORDS: dict[State, str] = {

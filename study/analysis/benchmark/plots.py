@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from study.analysis.benchmark.pareto import PANELS, Panel, Point, place
 from study.analysis.benchmark.reading import label
 from study.analysis.benchmark.tiles import Mosaic, Row, Tile
-from study.analysis.plots import FAILED, INK, STYLE
+from study.analysis.drawing import FAILED, INK, STYLE
 
 DPI = 130
 SOFT = "#6b737c"

@@ -12,15 +12,15 @@ import ray
 from ray.exceptions import RayTaskError
 
 from study.engine.benchmark.runs import Run, check_cell
-from study.engine.preparation import warn, warn_of_cuts
+from study.engine.console.lines import warn
+from study.engine.preparation import warn_of_cuts
 from study.errors import UnavailableError
 from study.models import load_backbone
-from study.models.inspect import BackboneInfo, inspect_backbone
+from study.models.info import BackboneInfo, inspect_backbone
 from study.models.portable import portable
 from study.spec import BackboneSpec, StudySpec, TaskSpec
 from study.tasks import Task, load_task
-from study.training.encoded import EncodedTask
-from study.training.encoding import encode_task
+from study.training.encoding import EncodedTask, encode_task
 
 Say = Callable[[str], None]
 Reading = tuple[str, str | None, TaskSpec]

@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from study.engine.benchmark.runs import check_cell, runs_of
-from study.engine.preparation import warn
+from study.engine.console.lines import warn
 from study.engine.resources import describe
 from study.errors import UnavailableError
-from study.models.inspect import sizes_of
+from study.models.info import sizes_of
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec, TaskSpec
-from study.spec.benchmark_loading import Benchmark
-from study.spec.cells import Cell
+from study.spec.benchmark.cells import Cell
+from study.spec.benchmark.loading import Benchmark
 from study.tasks import load_task
-from study.tasks.published import planned_rows
+from study.tasks.published.catalogue import planned_rows
 from study.training.plan import make_plan
 
 Row = tuple[str, ...]

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from study.engine.benchmark.runs import Run, runs_of
-from study.engine.folder import StudyFolder
-from study.engine.journal import parse_events
-from study.engine.record import StudyRecord, TrialRecord
-from study.engine.rows import outcome, write_rows
-from study.engine.runs import key_of, standing
-from study.spec.benchmark_loading import load_benchmark
+from study.spec.benchmark.loading import load_benchmark
+from study.storage.folder import StudyFolder
+from study.storage.journal import parse_events
+from study.storage.record import StudyRecord, TrialRecord
+from study.storage.runs import key_of, standing
+from study.storage.tables import outcome, write_rows
 
 OBJECTIVE = "dev_mcc"
 """What the live table shows and a diverged run lacks; nothing is chosen by it."""

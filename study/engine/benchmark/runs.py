@@ -1,12 +1,14 @@
 """The runs of a benchmark."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from study.errors import InputError
 from study.spec import SeedsSpec, StudySpec
-from study.spec.benchmark_loading import Benchmark
-from study.spec.cells import Cell
+from study.spec.benchmark.cells import Cell
+from study.spec.benchmark.loading import Benchmark, load_benchmark
+from study.storage.opening import Changes
 from study.training.steps import check_schedules
 
 _TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
@@ -91,3 +93,32 @@ def check_cell(cell: Cell, train_rows: int) -> None:
         check_schedules(cell.spec, train_rows)
     except InputError as error:
         raise InputError(f"{error} (of {cell.named})") from None
+
+
+def changes_of_benchmark(now: Benchmark) -> Changes:
+    """What is missing or set otherwise than before; more cells and seeds are welcome.
+
+    How many resources are used may change.
+    """
+
+    def changes(file: Path) -> list[str]:
+        before = load_benchmark(str(file))
+        after = _settings(now)
+        found = [
+            f"{what} ({'left out' if what not in after else 'set otherwise'})"
+            for what, settings in _settings(before).items()
+            if after.get(what) != settings
+        ]
+        more = [f"and {len(found) - 3} more"] if len(found) > 3 else []
+        return ["; ".join([*found[:3], *more])] if found else []
+
+    return changes
+
+
+def _settings(benchmark: Benchmark) -> dict[str, object]:
+    """Of every cell and seed by name: what decides its results."""
+    cells: dict[str, object] = {
+        cell.named: cell.spec.model_dump(exclude={"resources", "search", "scheduler"})
+        for cell in benchmark.cells
+    }
+    return cells | {f"seed {seed}": seed for seed in benchmark.spec.seeds}

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.engine.benchmark.runs import Run
-from study.engine.dispatch import Capacity, unlimited
-from study.engine.ledger import Ledger
 from study.engine.resources import Resources
-from study.engine.run_scheduling import RunSearcher
-from study.engine.runs import Key, key_of
+from study.engine.scheduling.dispatch import Capacity, unlimited
+from study.engine.scheduling.runs import RunSearcher
 from study.spec import TaskSpec
+from study.storage.ledger import Ledger
+from study.storage.runs import Key, key_of
 from study.training.plan import make_plan
 
 

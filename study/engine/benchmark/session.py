@@ -9,30 +9,29 @@ import ray
 from ray import tune
 from rich.console import Console
 
-from study.engine.beginning import note_start
-from study.engine.benchmark.growth import changes_of_benchmark
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
-from study.engine.benchmark.runs import Run, runs_of
+from study.engine.benchmark.runs import Run, changes_of_benchmark, runs_of
 from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
-from study.engine.dispatch import ClusterCapacity
-from study.engine.execution import OPENED, fit, start_ray
-from study.engine.folder import StudyFolder, locked, open_folder, refuse_changes
-from study.engine.journal import Event
-from study.engine.ledger import Ledger
+from study.engine.cluster import ClusterCapacity, start_ray
+from study.engine.console.progress import Progress
+from study.engine.driver import STATUS, Ended, ended_as, note_start
 from study.engine.nodes import alive, check_nodes
-from study.engine.progress import Progress
-from study.engine.record import StudyRecord
 from study.engine.resources import Resources, resources
-from study.engine.run_scheduling import RunRecorder
-from study.engine.runs import Key, key_of, left_to_do
-from study.engine.session import STATUS, Ended, ended_as
-from study.engine.tracking import Tracker
-from study.engine.tracking_address import tracking_address
+from study.engine.scheduling.runs import RunRecorder
+from study.engine.tracking.address import tracking_address
+from study.engine.tracking.tracker import Tracker
+from study.engine.tuning import OPENED, fit
 from study.errors import InputError
-from study.spec.benchmark_loading import Benchmark, dump_benchmark
+from study.spec.benchmark.loading import Benchmark, dump_benchmark
+from study.storage.folder import StudyFolder
+from study.storage.journal import Event
+from study.storage.ledger import Ledger
+from study.storage.opening import locked, open_folder, refuse_changes
+from study.storage.record import StudyRecord
+from study.storage.runs import Key, key_of, left_to_do
 
 Shares = dict[Key, Resources]
 COLUMNS = ("backbone", "task", "method", "seed")

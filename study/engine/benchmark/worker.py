@@ -12,10 +12,11 @@ import torch
 
 from study.engine.benchmark.material import Material
 from study.engine.benchmark.runs import Run
-from study.engine.folder import StudyFolder
 from study.engine.nodes import check_study_folder, naming_the_node
-from study.engine.worker import TrainingWorker, result_of, scores
+from study.engine.reporting import result_of
+from study.engine.worker import TrainingWorker, scores
 from study.models import Backbone, load_backbone
+from study.storage.folder import StudyFolder
 from study.tasks.baselines import BASELINES
 from study.training.trial import Trial
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.folder import StudyFolder
-from study.engine.journal import Journal
-from study.engine.record import StudyRecord
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from study.storage.record import StudyRecord
 
 # Ray Jobs need the dashboard, which comes with ray[default] alone.
 for needed in ("aiohttp_cors", "grpc", "opencensus", "prometheus_client"):

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from ledgers import OpenLedger, create, report
 
-from study.engine.beginning import created_with, note_start, warn_of_versions
-from study.engine.folder import StudyFolder
-from study.engine.ledger import Ledger
-from study.engine.tracked_runs import tracked_runs
-from study.engine.tracking_runs import StudyRuns, study_key
+from study.engine.driver import created_with, note_start, warn_of_versions
+from study.engine.tracking.runs import StudyRuns, study_key
+from study.engine.tracking.view import tracked_runs
+from study.storage.folder import StudyFolder
+from study.storage.ledger import Ledger
+from tests.study.ledgers import OpenLedger, create, report
 
 
 def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(

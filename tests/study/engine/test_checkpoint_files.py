@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from study.engine.checkpoints import discard, discard_partial, load, previous, save
-from study.engine.folder import StudyFolder, open_folder
+from study.storage.folder import StudyFolder
+from study.storage.opening import open_folder
 
 
 @pytest.fixture

@@ -18,18 +18,19 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from study.engine import dispatch, execution
-from study.engine.folder import StudyFolder
-from study.engine.journal import Journal
+from study.engine import cluster, tuning
+from study.engine.driver import Ended
 from study.engine.nodes import check_nodes
 from study.engine.preparation import prepare_data
-from study.engine.record import StudyRecord
-from study.engine.session import Ended, run_study
+from study.engine.session import run_study
 from study.engine.worker import TrialWorker
 from study.errors import InputError
-from study.models.inspect import EMBEDDED, inspect_backbone
+from study.models.info import EMBEDDED, inspect_backbone
 from study.models.portable import portable
 from study.spec import load_spec
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from study.storage.record import StudyRecord
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -116,8 +117,8 @@ def head(hub_cache: Path) -> Iterator[Cluster]:
 @pytest.fixture
 def nodes(head: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     """A head, to which a test adds nodes; they do not outlive the test."""
-    monkeypatch.setattr(dispatch, "LOOK_EVERY", 0.2)
-    monkeypatch.setattr(execution, "TrialWorker", WaitingWorker)
+    monkeypatch.setattr(cluster, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(tuning, "TrialWorker", WaitingWorker)
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     found = Nodes(head)
     yield found

@@ -8,11 +8,11 @@ import pytest
 import ray
 
 from study.engine import nodes
-from study.engine.folder import StudyFolder
 from study.engine.nodes import check_nodes, check_study_folder, naming_the_node, problems_here
 from study.errors import InputError
 from study.models import inspect_backbone
 from study.models.portable import portable
+from study.storage.folder import StudyFolder
 
 VERSIONS = {
     "adalora-rs-study": nodes.__version__,

@@ -9,13 +9,12 @@ import pytest
 
 from study.engine.preparation import prepare_data
 from study.errors import InputError
-from study.models.inspect import inspect_backbone
+from study.models.info import inspect_backbone
 from study.models.tokenization import load_tokenizer
 from study.spec import StudySpec, TaskSpec
 from study.tasks import Split, Task, load_task
-from study.tasks.task import reverse_complement
-from study.training.encoded import EncodedSplit, EncodedTask
-from study.training.encoding import encode_task
+from study.tasks.split import reverse_complement
+from study.training.encoding import EncodedSplit, EncodedTask, encode_task
 
 SIZES = {"train": 30, "dev": 20, "test": 20}
 

@@ -1,10 +1,10 @@
 """What a trial gets of a cluster, and how many trials run at once."""
 
 import pytest
-from ledgers import ReadSpec
 
 from study.engine.resources import Resources, resources, room
 from study.errors import InputError
+from tests.study.ledgers import ReadSpec
 
 
 @pytest.mark.parametrize(

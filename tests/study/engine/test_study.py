@@ -17,16 +17,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from safetensors import safe_open
 
-from study.engine import beginning, execution
-from study.engine.doctor import examine
-from study.engine.folder import StudyFolder
-from study.engine.journal import Journal
+from study.doctor import examine
+from study.engine import cluster, tuning
+from study.engine.driver import Ended
 from study.engine.preparation import prepare_data
-from study.engine.record import StudyRecord
-from study.engine.session import Ended, run_study
+from study.engine.session import run_study
 from study.engine.worker import TrialWorker
 from study.errors import InputError
 from study.spec import load_spec
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from study.storage.record import StudyRecord
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -48,9 +49,9 @@ TINY = (
 @pytest.fixture(autouse=True, scope="module")
 def one_cluster() -> Iterator[None]:
     """One cluster for all studies of this file; starting one takes seconds."""
-    execution.start_ray(None)
+    cluster.start_ray(None)
     patch = pytest.MonkeyPatch()
-    patch.setattr(beginning, "start_ray", lambda address: None)
+    patch.setattr(cluster, "start_ray", lambda address: None)
     patch.setattr(ray, "shutdown", lambda: None)
     yield
     patch.undo()
@@ -227,7 +228,7 @@ def test_a_crashed_trial_leaves_its_traceback_and_the_study_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(execution, "TrialWorker", CrashingWorker)
+    monkeypatch.setattr(tuning, "TrialWorker", CrashingWorker)
     ended, folder, record = run(tmp_path / "study", "scheduler.name=none")
     assert ended is Ended.DONE
     states = [record.trials[number].state for number in range(4)]
@@ -250,7 +251,7 @@ def test_a_study_in_which_nothing_works_is_given_up_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(execution, "TrialWorker", BrokenWorker)
+    monkeypatch.setattr(tuning, "TrialWorker", BrokenWorker)
     ended, _, record = run(tmp_path / "study", "search.trials=12")
     assert ended is Ended.FAILED
     assert len(record.trials) <= 5

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ledgers import OpenLedger, ReadSpec, create, report
 
 from study.engine import session
-from study.engine.folder import StudyFolder, check_folder, open_folder
-from study.engine.growth import (
+from study.engine.scheduling.search import OptunaSearcher
+from study.errors import InputError
+from study.spec import dump_spec, load_spec, resolve
+from study.storage.folder import StudyFolder
+from study.storage.growth import (
     changes_of_study,
     contained,
     extended,
@@ -18,10 +20,9 @@ from study.engine.growth import (
     standing_spec,
     with_trials_of,
 )
-from study.engine.ledger import StudyLedger
-from study.engine.search import OptunaSearcher
-from study.errors import InputError
-from study.spec import dump_spec, load_spec, resolve
+from study.storage.ledger import StudyLedger
+from study.storage.opening import check_folder, open_folder
+from tests.study.ledgers import OpenLedger, ReadSpec, create, report
 
 WIDE_P = "adapter.p={type: float, low: 0.0, high: 0.5}"
 SEARCHED_BETA = "adapter.beta1={type: float, low: 0.5, high: 0.9}"

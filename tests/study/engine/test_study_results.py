@@ -8,15 +8,16 @@ from unittest import mock
 import pytest
 import ray
 import torch
-from ledgers import OpenLedger, create
 from ray.exceptions import RayTaskError, WorkerCrashedError
 from safetensors import SafetensorError
 
-from study.engine.ledger import StudyLedger
-from study.engine.record import OUT_OF_MEMORY
 from study.engine.resources import Resources
-from study.engine.results import crown, write_best_spec, write_trials
+from study.engine.winner import crown, write_best_spec
 from study.spec import load_spec, resolve
+from study.storage.ledger import StudyLedger
+from study.storage.record import OUT_OF_MEMORY
+from study.storage.tables import write_trials
+from tests.study.ledgers import OpenLedger, create
 
 TWO = "objectives=[maximize dev_mcc, minimize trainable_parameters]"
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from study.engine.folder import StudyFolder, open_folder
 from study.engine.preparation import prepare_data
 from study.engine.resources import Resources
 from study.engine.worker import TrialWorker
-from study.models.inspect import BackboneInfo
+from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, load_spec
-from study.training.encoded import EncodedTask
+from study.storage.folder import StudyFolder
+from study.storage.opening import open_folder
+from study.training.encoding import EncodedTask
 from study.training.trial import Trial
 
 ONE = Resources(cpus=1, gpus=0.0, concurrent=1)

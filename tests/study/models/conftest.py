@@ -13,8 +13,11 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from study.models.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
-from study.models.mosaicbert import MosaicBertConfig, MosaicBertForSequenceClassification
+from study.models.architectures.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
+from study.models.architectures.mosaicbert import (
+    MosaicBertConfig,
+    MosaicBertForSequenceClassification,
+)
 from study.models.pretraining.bpe import save_tokenizer, train_tokenizer
 
 KMERS = ["".join(letters) for letters in product("ACGT", repeat=3)]

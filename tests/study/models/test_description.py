@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from preset_models import model_of
 from torch import nn
 
 from adapters import MATRICES
 from study.models import describe, inspect_backbone
 from study.models.presets import PRESETS
 from study.models.tokenization import load_tokenizer
+from tests.study.models.preset_models import model_of
 
 # One preset of each family, and OPT-350M with its projections.
 CHOSEN = ["opt-125m", "opt-350m", "dnabert-3", "dnabert-2", "nt-500m-1000g"]

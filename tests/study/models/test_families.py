@@ -11,7 +11,7 @@ import transformers
 
 from adapters import FAMILIES as ADAPTED
 from adapters import MATRICES, targets
-from study.analysis.allocation import place_of
+from study.analysis.layers import place_of
 from study.models import head_pattern, inspect_backbone, load_backbone, sizes_of
 from study.models.families import FAMILIES, HEADS, Family, recognise
 from study.spec import StudySpec

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hub_server import hub_of
 
 from study.engine.resources import resources
 from study.models.presets import PRESETS
 from study.spec import load_spec
-from study.spec.library import folder
+from study.spec.loading import shipped_folder
+from tests.hub_server import hub_of
 
 SPACES = {
     "opt_125m_promoters": ("opt", False),
@@ -34,7 +34,7 @@ def test_trials_share_the_cards_of_a_node(name: str, cards: int) -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_every_key_is_explained(name: str) -> None:
     """By a comment in its line or in the line before, that of its section, or a heading."""
-    lines = (folder() / f"{name}.yaml").read_text().splitlines()
+    lines = (shipped_folder() / f"{name}.yaml").read_text().splitlines()
     for place, line in enumerate(lines):
         key = re.match(r"  (\w+):", line)
         before = lines[place - 1].strip()

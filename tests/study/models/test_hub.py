@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import COMMIT, hub_of
+
+from tests.hub_server import COMMIT, hub_of
 
 # Each question is a process of its own, with imports of seconds.
 pytestmark = pytest.mark.process

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from study.errors import InputError
-from study.models.inspect import inspect_backbone
+from study.models.info import inspect_backbone
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_connection_lost_during_the_download_leaves_no_half_model_in_the_cache
 
 def test_inspecting_and_tokenising_load_neither_torch_nor_transformers():
     code = (
-        "import sys; from study.models.inspect import inspect_backbone as i; "
+        "import sys; from study.models.info import inspect_backbone as i; "
         "from study.models import token_lengths as n; n(i('opt-dna-mini'), ['ACGT']); "
         "sys.exit(bool({'torch', 'transformers', 'ray', 'pandas'} & set(sys.modules)))"
     )

@@ -1,11 +1,11 @@
 """The presets against the published sizes of their models, on the meta device."""
 
 import pytest
-from preset_models import model_of
 
 from study.errors import InputError
-from study.models.inspect import inspect_backbone
+from study.models.info import inspect_backbone
 from study.models.presets import PRESETS
+from tests.study.models.preset_models import model_of
 
 PUBLISHED = {
     "opt-125m": 125_240_832,

@@ -11,7 +11,7 @@ from study.errors import InputError
 from study.models import Backbone, inspect_backbone, load_backbone
 from study.models.families import FAMILIES
 from study.spec import BackboneSpec, StudySpec
-from study.training.encoded import EncodedTask, encode_split
+from study.training.encoding import EncodedTask, encode_split
 from study.training.trial import Trial
 
 Checkpoint = Callable[..., Path]

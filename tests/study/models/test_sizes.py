@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from preset_models import model_of
 
 from adapters import MATRICES, ParameterCount
 from study.errors import InputError
@@ -16,6 +15,7 @@ from study.models.families import FAMILIES
 from study.models.presets import PRESETS
 from study.spec import StudySpec
 from study.training.methods import count
+from tests.study.models.preset_models import model_of
 
 PAPER_EMP = ("q", "k", "v", "f1", "f2")
 PUBLISHED = {  # 6 matrices, r = 8, lam not counted

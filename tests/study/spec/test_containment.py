@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from pydantic import ValidationError
 
-from study.spec.containment import contains
-from study.spec.domains import read_domain
+from study.spec.domains import contains, read_domain
 
 
 def leaf(given_: Any) -> Any:

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from study.spec import dump_spec, json_schema, load_spec, resolve
-from study.spec.library import folder, names
+from study.spec.loading import shipped_folder, shipped_spaces
 from study.spec.space import corners
 
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_spaces())
 def test_every_shipped_space_survives_dumping_and_pickling(name: str, read):
     spec = load_spec(name)
     assert read(dump_spec(spec)) == spec
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_spaces())
 def test_a_resolved_spec_runs_as_a_space_of_its_own(name: str, read):
     spec = load_spec(name)
     for point in corners(spec):
@@ -70,9 +70,9 @@ def test_a_dumped_domain_stands_on_one_line():
     assert "  matrices: [q, k, v, o, f1, f2]" in lines
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_spaces())
 def test_the_json_schema_accepts_every_shipped_space(name: str):
-    SCHEMA.validate(YAML(typ="safe").load((folder() / f"{name}.yaml").read_text("utf-8")))
+    SCHEMA.validate(YAML(typ="safe").load((shipped_folder() / f"{name}.yaml").read_text("utf-8")))
 
 
 def refusals(values: dict[str, Any]) -> list[str]:

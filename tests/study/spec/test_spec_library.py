@@ -9,7 +9,7 @@ import pytest
 
 import study
 from study.spec import StudySpec, load_spec
-from study.spec.library import folder, names
+from study.spec.loading import shipped_folder, shipped_spaces
 
 METHODS = ["adalora", "adalora_rs", "fmft", "lora"]
 FOR_GPUS = ["dnabert_2_promoters", "nt_500m_emp", "opt_125m_promoters"]
@@ -46,12 +46,12 @@ def test_an_installed_package_reads_the_spaces_inside_it(
     inside.mkdir(parents=True)
     (inside / "only.yaml").write_text("search: {trials: 5}\n")
     monkeypatch.setattr(study, "__file__", str(tmp_path / "study" / "__init__.py"))
-    assert names() == ["only"]
+    assert shipped_spaces() == ["only"]
     assert load_spec("only").search.trials == 5
 
 
 def test_the_shipped_spaces_are_the_methods_a_smoke_study_and_those_for_gpus():
-    assert names() == sorted([*METHODS, "smoke", *FOR_GPUS])
+    assert shipped_spaces() == sorted([*METHODS, "smoke", *FOR_GPUS])
     assert [load_spec(name).adapter.method for name in METHODS] == METHODS
 
 
@@ -91,7 +91,7 @@ def test_reading_a_spec_imports_nothing_heavy():
         "study.spec.space.corners(spec); study.spec.json_schema()\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    environment = os.environ | {"PYTHONPATH": str(folder().parent)}
+    environment = os.environ | {"PYTHONPATH": str(shipped_folder().parent)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )

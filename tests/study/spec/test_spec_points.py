@@ -6,7 +6,7 @@ import pytest
 
 from study.paper.reference import hyperparameters
 from study.spec import dump_spec, json_schema, load_spec, resolve
-from study.spec.library import names
+from study.spec.loading import shipped_spaces
 from study.spec.space import distributions
 
 SPACE = """
@@ -101,7 +101,7 @@ def test_the_json_schema_knows_points():
     assert not schema.is_valid({"points": {"p": 0.1}})
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", shipped_spaces())
 def test_optuna_takes_the_points_of_the_shipped_spaces(name: str):
     spec = load_spec(name)
     space = distributions(spec)

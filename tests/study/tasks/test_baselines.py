@@ -15,8 +15,8 @@ from study.tasks.baselines import (
     kmer_logistic_regression,
     majority_class,
 )
+from study.tasks.generated.promoters import generate
 from study.tasks.metrics import METRICS
-from study.tasks.promoters import generate
 
 
 def test_kmers_are_counted_with_overlaps_and_without_n():

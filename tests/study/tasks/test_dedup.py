@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_csv_tasks import write_folder
 
 from study.errors import InputError
 from study.spec import TaskSpec
 from study.tasks import Split, load_task
 from study.tasks.dedup import drop_from_train
 from study.tasks.quality import measure
-from study.tasks.task import reverse_complement
+from study.tasks.split import reverse_complement
+from tests.study.tasks.test_csv_tasks import write_folder
 
 ROWS = st.lists(
     st.tuples(st.text("ACGT", min_size=1, max_size=3), st.integers(0, 1)), min_size=1, max_size=20

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from study.spec import TaskSpec
 from study.tasks import Split, load_task
 from study.tasks.quality import Shared, conflicting, gc_content, measure
-from study.tasks.task import reverse_complement
+from study.tasks.split import reverse_complement
 
 TRAIN = Split(["AACC", "AACC", "GGTT", "GCGC", "ATTT", "ATTT"], [0, 1, 0, 1, 0, 0])
 DEV = Split(["AACC", "AAAA", "CCCCCC"], [0, 1, 1])

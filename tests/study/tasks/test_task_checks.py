@@ -7,7 +7,7 @@ import sys
 
 from study.tasks import Split, checks
 from study.tasks.quality import measure
-from study.tasks.task import reverse_complement
+from study.tasks.split import reverse_complement
 
 TRAIN = Split(["AACC", "ACGT", "GATT", "TTTG"], [0, 1, 0, 1])
 DEV = Split(["CCCC", "AGAG"], [0, 1])

@@ -1,11 +1,11 @@
 """What a space would do, and which spaces are refused."""
 
 import pytest
-from tiny_trials import FAMILIES, tiny_backbone, tiny_spec, tiny_trial
 
 from study.errors import InputError
 from study.training.forecast import forecast, matrices
 from study.training.steps import check_schedules
+from tests.study.training.tiny_trials import FAMILIES, tiny_backbone, tiny_spec, tiny_trial
 
 
 def _epochs(**changes):

@@ -8,7 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_trials import (
+
+from study.training.batches import BatchOrder, collate
+from study.training.encoding import EncodedSplit, EncodedTask, encode_split
+from tests.study.training.tiny_trials import (
     CPU,
     FAMILIES,
     PAD,
@@ -19,9 +22,6 @@ from tiny_trials import (
     tiny_trial,
     trained,
 )
-
-from study.training.data import BatchOrder, collate
-from study.training.encoded import EncodedSplit, EncodedTask, encode_split
 
 ONE = encode_split([[5, 6, 7], [8], [9, 10]], [0, 1, 1])
 OTHER = encode_split([[15, 16], [17, 18, 19], [20]], [0, 1, 1])

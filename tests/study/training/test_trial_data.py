@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_trials import CPU, FAMILIES, PAD, tiny_backbone, tiny_split, tiny_trial
 
-from study.training.data import BatchOrder, collate, evaluation_batches
-from study.training.encoded import encode_split
+from study.training.batches import BatchOrder, collate, evaluation_batches
+from study.training.encoding import encode_split
+from tests.study.training.tiny_trials import (
+    CPU,
+    FAMILIES,
+    PAD,
+    tiny_backbone,
+    tiny_split,
+    tiny_trial,
+)
 
 ROWS = [[5, 6, 7], [8], [9, 10], [11, 12, 13]]
 SPLIT = encode_split(ROWS, [0, 1, 1, 0])

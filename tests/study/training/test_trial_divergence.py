@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from tiny_trials import assert_same, tiny_trial, trained
 
 from study.training.trial import DivergedError, Trial
+from tests.study.training.tiny_trials import assert_same, tiny_trial, trained
 
 
 def test_a_loss_of_nan_ends_the_trial_at_that_step() -> None:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from tiny_trials import METHODS, tiny_backbone, tiny_trial
 
 from adapters import load_adapters
-from study.training.export import export
+from study.training.artifacts import export
 from study.training.trial import Trial
+from tests.study.training.tiny_trials import METHODS, tiny_backbone, tiny_trial
 
 FILES = {
     "adalora_rs": {"adapters.safetensors", "head.safetensors", "budget_trace.json"},

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_trials import tiny_backbone, tiny_trial, trained
 from torch import nn
 
 from adapters import orthogonality
 from study.training.optimizer import clip_gradients
 from study.training.trial import Trial
+from tests.study.training.tiny_trials import tiny_backbone, tiny_trial, trained
 
 OPEN = {"max_grad_norm": 1e9}  # never clips
 

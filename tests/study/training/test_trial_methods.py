@@ -4,7 +4,11 @@ import re
 
 import pytest
 import torch
-from tiny_trials import (
+from torch import nn
+
+from study.models import head_pattern
+from study.training.trial import Trial
+from tests.study.training.tiny_trials import (
     FAMILIES,
     METHODS,
     assert_same,
@@ -13,10 +17,6 @@ from tiny_trials import (
     tiny_trial,
     trained,
 )
-from torch import nn
-
-from study.models import head_pattern
-from study.training.trial import Trial
 
 ADAPTER_NAMES = {
     "adalora_rs": {"P", "lam", "Q"},

@@ -1,10 +1,10 @@
 """Steps, learning rates and mask events known before training."""
 
 import pytest
-from tiny_trials import tiny_spec, tiny_trial
 
 from study.training.plan import make_plan
 from study.training.steps import delta_steps
+from tests.study.training.tiny_trials import tiny_spec, tiny_trial
 
 # The paper's data sets at batch 8 and 5 epochs:
 # training rows, final fraction, deltaT -> steps an epoch, T_total, T, events before T

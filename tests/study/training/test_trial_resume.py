@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_trials import assert_same, tiny_backbone, tiny_split, tiny_task, tiny_trial
 
 from study.training.trial import Trial
+from tests.study.training.tiny_trials import (
+    assert_same,
+    tiny_backbone,
+    tiny_split,
+    tiny_task,
+    tiny_trial,
+)
 
 END = 8  # T = 6; mask events at 2, 4 and 6; an epoch has 6 steps
 STOPS = (3, 6, 7)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_trials import assert_same, tiny_trial, trained
 
 from study.training.trial import Trial
+from tests.study.training.tiny_trials import assert_same, tiny_trial, trained
 
 
 def _start(**changes: Any) -> dict[str, torch.Tensor]:

@@ -8,11 +8,14 @@ import torch
 import transformers
 
 from study.models import Backbone, BackboneInfo
-from study.models.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
-from study.models.mosaicbert import MosaicBertConfig, MosaicBertForSequenceClassification
+from study.models.architectures.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
+from study.models.architectures.mosaicbert import (
+    MosaicBertConfig,
+    MosaicBertForSequenceClassification,
+)
 from study.models.tokenization import MISSING, Tokenizer
 from study.spec import StudySpec
-from study.training.encoded import EncodedSplit, EncodedTask, encode_split
+from study.training.encoding import EncodedSplit, EncodedTask, encode_split
 from study.training.trial import Trial
 
 FAMILIES = ("opt", "bert", "esm", "mosaicbert", "gated_esm")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_results import full_grid, run, small_benchmark, write
 from matplotlib.figure import Figure
 
 from study.analysis.benchmark import plots
@@ -14,6 +13,7 @@ from study.analysis.benchmark.pareto import panels
 from study.analysis.benchmark.reading import Benchmark, Metric, read_benchmark
 from study.analysis.benchmark.tiles import Mosaic, Row, Tile, score_tiles, top2_tiles
 from study.analysis.benchmark.top2 import counts
+from tests.study.analysis.benchmark.made_results import full_grid, run, small_benchmark, write
 
 
 @pytest.fixture(scope="module")

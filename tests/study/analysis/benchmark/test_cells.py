@@ -3,11 +3,10 @@ import statistics
 from pathlib import Path
 
 import pytest
-from made_results import Row, run, write
 
-from study.analysis.benchmark.cells import Cell, records, table
+from study.analysis.benchmark.cells import Cell, half_width, records, table
 from study.analysis.benchmark.reading import Metric, read_benchmark
-from study.analysis.benchmark.sampling import half_width
+from tests.study.analysis.benchmark.made_results import Row, run, write
 
 KEY = ("opt-125m", "emp/H3", "lora")
 

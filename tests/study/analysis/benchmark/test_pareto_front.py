@@ -2,10 +2,10 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from made_results import full_grid, run, write
 
 from study.analysis.benchmark.pareto import front, panels, place, records
 from study.analysis.benchmark.reading import read_benchmark
+from tests.study.analysis.benchmark.made_results import full_grid, run, write
 
 points = st.tuples(st.sampled_from([1.0, 2.0, 3.0, 5.0]), st.sampled_from([-0.1, 0.0, 0.2, 0.3]))
 

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from made_results import Row, run, write
 
 from study.analysis.benchmark.reading import label, read_benchmark
 from study.errors import InputError
 from study.paper.reference import EMP_TASKS
+from tests.study.analysis.benchmark.made_results import Row, run, write
 
 
 def refusal(folder: Path) -> str:

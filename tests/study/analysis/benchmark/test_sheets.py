@@ -2,7 +2,6 @@ import re
 from pathlib import Path
 
 import pytest
-from made_results import Row, full_grid, run, write
 
 from study.analysis.benchmark.cells import table
 from study.analysis.benchmark.pareto import panels
@@ -18,6 +17,7 @@ from study.analysis.benchmark.sheets import (
 )
 from study.analysis.benchmark.top2 import Count, counts
 from study.paper.reference import Top2
+from tests.study.analysis.benchmark.made_results import Row, full_grid, run, write
 
 
 def sheets(folder: Path, rows: list[Row]) -> list[Sheet]:

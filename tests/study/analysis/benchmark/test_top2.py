@@ -2,11 +2,11 @@ import random
 from pathlib import Path
 
 import pytest
-from made_results import FOUR, Row, full_grid, run, write
 
 from study.analysis.benchmark.reading import read_benchmark
 from study.analysis.benchmark.top2 import Count, counts, groups, recount, top_two
 from study.paper.reference import EMP_TASKS, PD_TASKS, Top2
+from tests.study.analysis.benchmark.made_results import FOUR, Row, full_grid, run, write
 
 PEERS = [("b", method) for method in ("w", "x", "y", "z")]
 

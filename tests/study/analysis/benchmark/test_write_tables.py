@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from balanced import Balanced
-from made_results import Row, full_grid, run, small_benchmark, write
 
 from study.analysis.benchmark import write_tables
 from study.analysis.benchmark.sections import STEMS
 from study.errors import InputError
 from study.report import main
+from tests.study.analysis.balanced import Balanced
+from tests.study.analysis.benchmark.made_results import Row, full_grid, run, small_benchmark, write
 
 ENDINGS = (".csv", ".md", ".png")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.folder import open_folder
-from study.engine.ledger import Ledger
-from study.spec.benchmark_loading import Benchmark, dump_benchmark, load_benchmark
+from study.spec.benchmark.loading import Benchmark, dump_benchmark, load_benchmark
+from study.storage.ledger import Ledger
+from study.storage.opening import open_folder
 
 SMALL = """
 backbones: [opt-dna-mini]

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 import ray
-from bench import ReadBenchmark
 from mlflow import MlflowClient
 
 import study
-from study.engine import execution
+from study.engine import cluster
 from study.engine.benchmark import session
 from study.engine.benchmark.session import run_benchmark
 from study.engine.benchmark.worker import RunWorker
-from study.engine.folder import StudyFolder
-from study.engine.journal import Journal
-from study.engine.session import Ended
+from study.engine.driver import Ended
 from study.errors import InputError
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from tests.study.engine.benchmark.bench import ReadBenchmark
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -31,7 +31,7 @@ def one_cluster() -> Iterator[None]:
     """One cluster for all benchmarks of this file; starting one takes seconds."""
     patch = pytest.MonkeyPatch()
     patch.setenv("HF_HUB_OFFLINE", "1")
-    execution.start_ray(None)
+    cluster.start_ray(None)
     patch.setattr(session, "start_ray", lambda address, store_bytes: None)
     patch.setattr(ray, "shutdown", lambda: None)
     yield

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from bench import OpenLedger, ReadBenchmark
 
-from study.engine.benchmark.growth import changes_of_benchmark
-from study.engine.folder import check_folder
+from study.engine.benchmark.runs import changes_of_benchmark
 from study.errors import InputError
+from study.storage.opening import check_folder
+from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 import csv
 
-from bench import OpenLedger, ReadBenchmark, report
-
 from study.engine.benchmark.results import rebuild_results, write_results
 from study.engine.benchmark.runs import runs_of
 from study.report import main
+from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
 def test_planned_and_unavailable_runs_have_rows_with_the_columns_of_tables(

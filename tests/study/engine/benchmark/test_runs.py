@@ -1,10 +1,9 @@
 """Runs: their order, their seeds, and what of them is left after an interruption."""
 
-from bench import OpenLedger, ReadBenchmark, report
-
 from study.engine.benchmark.runs import Run, runs_of
-from study.engine.ledger import Ledger
-from study.engine.runs import key_of, left_to_do, standing
+from study.storage.ledger import Ledger
+from study.storage.runs import key_of, left_to_do, standing
+from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
 def create(ledger: Ledger, run: Run) -> int:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import ray
-from bench import OpenLedger, ReadBenchmark, report
 from ray.tune.search import Searcher
 
 from study.engine.benchmark.runs import runs_of
 from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
-from study.engine.ledger import Ledger
 from study.engine.resources import Resources
-from study.engine.run_scheduling import RunRecorder
-from study.engine.runs import key_of
+from study.engine.scheduling.runs import RunRecorder
+from study.storage.ledger import Ledger
+from study.storage.runs import key_of
+from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 Hand = Callable[[Ledger], BenchmarkSearcher]
 

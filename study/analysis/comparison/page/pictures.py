@@ -1,0 +1,126 @@
+"""What the pictures show, prepared: points, intervals and labels, in drawing order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from study.analysis.comparison.analysis import TaskAnalysis
+from study.analysis.comparison.components.luck import POOLED
+from study.analysis.comparison.design import NO_MASK
+from study.analysis.comparison.reading import Run
+from study.analysis.text import shown
+
+SHOWN = 24
+"""The most rows of a picture."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A row of an interval picture: a name, a value, and its limits if there are any."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    bold: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A configuration's scores as points, coloured by a seed, with its mean."""
+
+    bar: Bar
+    points: list[tuple[float, int]]
+    """(score, place of the seed in `levels`)."""
+    masked: bool
+    """Whether its runs have a seed of the factor that is coloured."""
+    collapsed: list[float]
+    note: str
+
+
+@dataclass(frozen=True)
+class Strips:
+    """All configurations; colours stand for the seeds of one factor."""
+
+    factor: str
+    levels: list[int]
+    """The mask seeds, or the init seeds where no mask draws."""
+    rows: list[Strip]
+    limits: tuple[float, float] | None
+    """Of the axis: of all runs that have not collapsed; None if all have."""
+
+
+def strips(task: TaskAnalysis) -> Strips:
+    """Returns every configuration's scores by mask seed; by init seed where no mask draws."""
+    runs = [run for run in task.comparison.runs if task.metric in run.values]
+    place, factor = (0, "mask") if any(run.key[0] != NO_MASK for run in runs) else (1, "init")
+    levels = sorted({run.key[place] for run in runs} - {NO_MASK})
+    at = {level: n for n, level in enumerate(levels)} | {NO_MASK: 0}
+    rows = []
+    for summary in [s for s in task.summaries if s.n or s.failed][:SHOWN]:
+        own = [r for r in task.comparison.configurations[summary.label] if r in runs]
+        bad = [(summary.failed, "failed"), (len(summary.collapsed), "collapsed")]
+        found = summary.mean
+        bar = Bar(summary.label, found.mean, found.low, found.high, summary.label == task.leader)
+        rows.append(
+            Strip(
+                bar=bar,
+                points=[(r.values[task.metric], at[r.key[place]]) for r in own],
+                masked=any(run.key[place] != NO_MASK for run in own),
+                collapsed=_scores(summary.collapsed, task.metric),
+                note="\n".join(f"{number} {what}" for number, what in bad if number),
+            )
+        )
+    return Strips(factor, levels, rows, _limits(rows))
+
+
+def differences(task: TaskAnalysis) -> list[Bar]:
+    """Returns the paired differences, those that are settled in bold, questions on p first."""
+    found = []
+    for pair in [p for p in task.pairs if p.differences][:SHOWN]:
+        own = pair.difference
+        p = "" if pair.p_corrected_two_sided is None else f"p = {pair.p_corrected_two_sided:.2g}"
+        found.append(
+            Bar(pair.question.text, own.mean, own.low, own.high, pair.winner is not None, p)
+        )
+    return found
+
+
+def shares(task: TaskAnalysis) -> list[tuple[str, list[Bar]]]:
+    """Returns the shares of the leader's variance, and those pooled, a list each."""
+    found = []
+    for luck in task.lucks:
+        if not luck.estimable or luck.configuration not in (POOLED, task.leader):
+            continue
+        bars = [
+            Bar(part.name, part.share, part.share_low, part.share_high, note=_sd(part.estimate))
+            for part in luck.components.components
+            if part.share is not None
+        ]
+        if bars:
+            found.append((luck.configuration, bars))
+    return found
+
+
+def disagreement(task: TaskAnalysis) -> list[tuple[str, list[tuple[str, float, float | None]]]]:
+    """Returns, by configuration, (what differs, share of examples, share if independent)."""
+    found: dict[str, list[tuple[str, float, float | None]]] = {}
+    for one in task.disagreements:
+        found.setdefault(one.configuration, []).append((one.differ_in, one.mean, one.independent))
+    return list(found.items())[:SHOWN]
+
+
+def _limits(rows: Sequence[Strip]) -> tuple[float, float] | None:
+    fine = [score for row in rows for score, _ in row.points if score not in row.collapsed]
+    if not fine:
+        return None
+    margin = 0.05 * (max(fine) - min(fine)) or 0.01
+    return min(fine) - margin, max(fine) + margin
+
+
+def _scores(runs: Sequence[Run], metric: str) -> list[float]:
+    return [run.values[metric] for run in runs if metric in run.values]
+
+
+def _sd(variance: float | None) -> str:
+    return "" if variance is None else f"sd {shown(variance**0.5)}"

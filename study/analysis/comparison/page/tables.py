@@ -1,0 +1,141 @@
+"""The numbers of an analysis as records: a list of rows for every csv in tables/."""
+
+import csv
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+from study.analysis.comparison.analysis import Analysis, TaskAnalysis
+from study.analysis.comparison.components.luck import Luck
+from study.analysis.comparison.scores.paired import Pair
+from study.analysis.comparison.scores.summary import Summary
+
+Record = dict[str, Any]
+STEMS = (
+    "configurations", "comparisons", "components", "stability", "ranks", "disagreement", "tasks",
+    "task_pairs",
+)  # fmt: skip
+
+
+def tables(task: TaskAnalysis, analysis: Analysis) -> dict[str, list[Record]]:
+    """Returns the tables of one task by name; those over tasks are the same for every task."""
+    found = {
+        "configurations": [_configuration(s, task.metric) for s in task.summaries],
+        "comparisons": [_comparison(pair, task) for pair in task.pairs],
+        "components": [record for luck in task.lucks for record in _components(luck)],
+        "stability": [asdict(overlap) for overlap in task.overlaps],
+        "ranks": [record for pattern in task.patterns for record in pattern.records()],
+        "disagreement": [asdict(d) for d in task.disagreements],
+        **_over_tasks(analysis),
+    }
+    return {stem: found[stem] for stem in STEMS if found.get(stem)}
+
+
+def as_csv(records: list[Record]) -> str:
+    """Returns records as csv; numbers to six digits, empty where there is none."""
+    text = StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({key: _rounded(value) for key, value in record.items()})
+    return text.getvalue()
+
+
+def _configuration(summary: Summary, metric: str) -> Record:
+    low, high = summary.iqm_limits or (None, None)
+    worst = summary.worst_run
+    return {
+        "configuration": summary.label,
+        "method": summary.method,
+        "metric": metric,
+        "n": summary.n,
+        "failed": summary.failed,
+        "collapsed": len(summary.collapsed),
+        "pending": summary.pending,
+        "mean": summary.mean.mean if summary.n else None,
+        "mean_low": summary.mean.low,
+        "mean_high": summary.mean.high,
+        "sd": summary.sd,
+        "iqm": summary.iqm,
+        "iqm_low": low,
+        "iqm_high": high,
+        "worst": summary.worst,
+        "worst_run": None if worst is None else worst.number,
+        "cvar10": summary.cvar10,
+        "cvar25": summary.cvar25,
+    }
+
+
+def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
+    found, plan = pair.difference, task.plans.get(pair.question.text)
+    low, high = pair.improvement_limits or (None, None)
+    return {
+        "kind": pair.question.kind,
+        "question": pair.question.text,
+        "a": pair.question.a,
+        "b": pair.question.b,
+        "pairs": len(pair.differences),
+        "pairs_with_failure": pair.dropped,
+        "difference": found.mean if pair.differences else None,
+        "low": found.low,
+        "high": found.high,
+        "difference_with_failures": None if pair.charged is None else pair.charged.mean,
+        "p_two_sided": pair.p_two_sided,
+        "p_two_sided_corrected": pair.p_corrected_two_sided,
+        "p_one_sided": pair.p_one_sided if pair.question.directed else None,
+        "p_one_sided_corrected": pair.p_corrected if pair.question.directed else None,
+        "better": pair.winner,
+        "p_improvement": pair.improvement,
+        "p_improvement_low": low,
+        "p_improvement_high": high,
+        "further_runs": None if plan is None or plan.reason else plan.further,
+        "further_fresh_runs": None if plan is None or not plan.fresh else plan.fresh,
+    }
+
+
+def _components(luck: Luck) -> list[Record]:
+    return [
+        {
+            "configuration": luck.configuration,
+            "scale": luck.scale.name,
+            "component": part.name,
+            "variance": part.estimate,
+            "variance_low": part.low,
+            "variance_high": part.high,
+            "sd": None if part.estimate is None else part.estimate**0.5,
+            "share": part.share,
+            "share_low": part.share_low,
+            "share_high": part.share_high,
+            "reason": part.reason,
+        }
+        for part in luck.components.components
+    ]
+
+
+def _over_tasks(analysis: Analysis) -> dict[str, list[Record]]:
+    ranking = analysis.ranking
+    if ranking is None:
+        return {}
+    pooled = {one.label: one for one in analysis.pooled}
+    rows = []
+    for place, name in enumerate(ranking.configurations):
+        one = pooled[name]
+        rows.append(
+            {
+                "configuration": name,
+                "mean_rank": float(ranking.mean_ranks[place]),
+                "critical_difference": ranking.critical_difference,
+                "iqm": one.iqm,
+                "iqm_low": one.iqm_limits[0],
+                "iqm_high": one.iqm_limits[1],
+                "p_improvement_over_first": one.improvement,
+                "p_improvement_low": one.improvement_limits[0],
+                "p_improvement_high": one.improvement_limits[1],
+                **dict(zip(ranking.tasks, map(float, ranking.means[:, place]), strict=True)),
+            }
+        )
+    return {"tasks": rows, "task_pairs": [asdict(rival) for rival in ranking.rivals]}
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,0 +1,113 @@
+"""Which configurations are compared, and what for: "p > 0 against p = 0 at equal everything else".
+
+A pair that differs in one setting alone is a question about that setting. The method `adalora` is
+AdaLoRA+RS with p = 0 and a deterministic final mask. Every pair has one kind, and p-values are
+corrected within a kind:
+
+    p         p > 0 against p = 0. It has a direction, known before the data: the decision "p > 0
+              is better" is a one-sided test at 5 %
+    setting   another setting: p_reintroduce, final_mask, prune_mode, a different p, ... Two-sided
+    other     configurations that differ in more. Two-sided
+
+All pairs are compared, or the leader with every other where there are more configurations than
+`ALL_PAIRS`.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from study.analysis.comparison.reading import Comparison
+
+ALL_PAIRS = 6
+Kind = Literal["p", "setting", "other"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Configuration a against configuration b, by their labels."""
+
+    a: str
+    b: str
+    kind: Kind
+    text: str
+    """What is asked, as a noun: "p = 0.1 against p = 0"."""
+
+    @property
+    def directed(self) -> bool:
+        """Whether "a is better" alone is asked."""
+        return self.kind == "p"
+
+
+def questions(comparison: Comparison, leader: str) -> list[Question]:
+    """Returns what can be compared, the questions about p first."""
+    labels = list(comparison.configurations)
+    settings = {label: _settings(comparison, label) for label in labels}
+    few = len(labels) <= ALL_PAIRS
+    found = []
+    for a, b in combinations([leader, *(name for name in labels if name != leader)], 2):
+        if few or leader in (a, b):
+            other = Question(a, b, "other", f"{a} against {b}")
+            found.append(_about_setting(a, b, settings) or other)
+    order: tuple[Kind, ...] = ("p", "setting", "other")
+    return sorted(found, key=lambda question: order.index(question.kind))
+
+
+def _settings(comparison: Comparison, label: str) -> dict[str, str]:
+    """A configuration's settings with p and p_reintroduce in full, of any method."""
+    run = comparison.configurations[label][0]
+    settings = {name: text for name, text in run.settings.items() if text}
+    method = run.method
+    if method == "adalora":
+        method, settings = "adalora_rs", {**settings, "p": "0", "p_reintroduce": "0"}
+    if method == "adalora_rs":
+        p = _plain(settings.get("p", "0"))
+        settings |= {"p": p, "p_reintroduce": _plain(settings.get("p_reintroduce", p))}
+        if settings["p"] == settings["p_reintroduce"] == "0":
+            settings["final_mask"] = ""  # Both are the same where nothing is drawn.
+    return {"method": method, **settings}
+
+
+def _about_setting(a: str, b: str, settings: dict[str, dict[str, str]]) -> Question | None:
+    ours, theirs = settings[a], settings[b]
+    differ = {n for n in ours.keys() | theirs.keys() if ours.get(n, "") != theirs.get(n, "")}
+    if "" in (ours.get("final_mask"), theirs.get("final_mask")):
+        differ.discard("final_mask")
+    if not differ or "method" in differ:
+        return None
+    if differ <= {"p", "p_reintroduce"}:
+        if "p" in differ and ours["p"] == "0":
+            a, b, ours, theirs = b, a, theirs, ours
+        both = (theirs["p"], theirs["p_reintroduce"]) == ("0", "0")
+        if both and ours["p"] == "0" and ours["p_reintroduce"] != "0":
+            text = f"re-introduction alone (p_reintroduce = {ours['p_reintroduce']}) against p = 0"
+            return Question(a, b, "setting", text)
+        if both:
+            return Question(a, b, "p", f"{_rates(ours)} against p = 0")
+        if not (ours["p"] == "0" and theirs["p"] == "0"):
+            return Question(a, b, "setting", f"{_rates(ours)} against {_rates(theirs)}")
+    if len(differ) > 1:
+        return None
+    (name,) = differ
+    text = f"{name} = {ours.get(name) or 'none'} against {theirs.get(name) or 'none'}"
+    return Question(a, b, "setting", text)
+
+
+def _rates(settings: dict[str, str]) -> str:
+    p, back = _short(settings["p"]), _short(settings["p_reintroduce"])
+    others = [f"p_reintroduce = {back}"] if p != back else []
+    if settings.get("final_mask") == "deterministic":
+        others.append("final_mask = deterministic")
+    return f"p = {p}" + (f" ({', '.join(others)})" if others else "")
+
+
+def _short(number: str) -> str:
+    return f"{float(number):.3g}"
+
+
+def _plain(text: str) -> str:
+    """The number without needless digits: 0.10 and 0.1 are the same, and so are 0 and 0.0."""
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text

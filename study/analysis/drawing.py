@@ -1,0 +1,42 @@
+"""The colours, the style and the SVG output that all pictures of a study share."""
+
+from collections.abc import Callable
+from functools import wraps
+from io import StringIO
+from typing import ParamSpec
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+COMPLETE, PRUNED, FAILED, WINNER, INK = "#2b6ca3", "#a9b1ba", "#b03030", "#d9730d", "#333a42"
+WIDTH = 10.0
+STYLE = {
+    "font.size": 9,
+    "axes.edgecolor": "#8a929b",
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "svg.hashsalt": "study",
+    # Names are the user's, and a dollar sign in one is a dollar sign.
+    "text.parse_math": False,
+}
+Arguments = ParamSpec("Arguments")
+
+
+def svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
+    """Makes a function that returns a figure return its SVG, drawn in the report's style."""
+
+    @wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> str:
+        with mpl.rc_context(STYLE):
+            text = StringIO()
+            FigureCanvasSVG(draw(*args, **kwargs)).print_svg(text, metadata={"Date": None})
+            return text.getvalue()
+
+    return drawn

@@ -1,0 +1,132 @@
+"""The winner's budget, what was kept of it, and where the rank went.
+
+Three numbers that are easily taken for one another: the budget b(t) is how many singular
+triplets were asked for, kept is how many were alive after the random mask, rank is how many have
+a lam that is not zero.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from study.analysis.layers import MATRICES, place_of
+from study.spec import StudySpec
+from study.storage.record import TrialRecord
+
+SHOWN_EVENTS = 60
+"""The most mask events that the map of ranks shows."""
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The winner's mask events and the schedule they followed, in triplets of the whole model."""
+
+    steps: list[int]
+    budget: list[int]
+    kept: list[int]
+    expected: list[float]
+    """What is kept on average under eq. 1 of AdaLoRA+RS."""
+    reintroduced: list[int]
+    dropped: list[int]
+    schedule: list[tuple[int, float]]
+    """(t, b(t)) from the first step to the last."""
+    total_steps: int
+
+
+@dataclass(frozen=True)
+class RankMap:
+    """The rank of every adapted matrix after mask events."""
+
+    steps: list[int]
+    """The step of each column."""
+    layers: list[tuple[str, list[tuple[str, list[int]]]]]
+    """Per layer its name and, per matrix, the name and a rank for each column."""
+    events: int
+    """How many mask events there were; more than columns where some are left out."""
+
+
+def setting(spec: StudySpec, trial: TrialRecord, name: str) -> Any:
+    """Returns a trial's value of an adapter setting, searched or not."""
+    return trial.settings.get(name, getattr(spec.adapter, name, None))
+
+
+def expected_kept(b: float, triplets: float, p: float, p_reintroduce: float) -> float:
+    """Returns (1 - p) b + p_reintroduce (n b0 - b): what eq. 1 keeps on average."""
+    return (1 - p) * b + p_reintroduce * (triplets - b)
+
+
+def rates(spec: StudySpec, trial: TrialRecord) -> tuple[float, float]:
+    """Returns p and p_reintroduce, which is p where it is not set."""
+    p = setting(spec, trial, "p") or 0.0
+    reintroduce = setting(spec, trial, "p_reintroduce")
+    return p, p if reintroduce is None else reintroduce
+
+
+def schedule(
+    b0: int, bT: int, matrices: int, warmup_steps: int, T: int, total_steps: int
+) -> list[tuple[int, float]]:
+    """Returns the cubic schedule (t, b(t)) at up to 200 steps from 1 to `total_steps`.
+
+    b(t) = n bT + n (b0 - bT) (1 - (t - t_i) / (T - t_i))³ for warm-up t_i < t <= T, not rounded.
+    """
+    count = min(200, total_steps)
+    steps = {1 + round(k * (total_steps - 1) / max(1, count - 1)) for k in range(count)}
+    points = []
+    for t in sorted(steps | {T, min(warmup_steps + 1, T)}):
+        left = 1.0 if t <= warmup_steps else max(0, T - t) / (T - warmup_steps)
+        points.append((t, matrices * (bT + (b0 - bT) * left**3)))
+    return points
+
+
+def allocation(
+    spec: StudySpec, trial: TrialRecord, trace: list[dict[str, Any]]
+) -> Allocation | None:
+    """Returns the trial's mask events as series; None where it had none."""
+    if not trace:
+        return None
+    matrices = len(trace[0]["ranks"])
+    b0, bT = setting(spec, trial, "b0"), setting(spec, trial, "bT")
+    p, reintroduce = rates(spec, trial)
+    expected = [expected_kept(e["budget"], matrices * b0, p, reintroduce) for e in trace]
+    if setting(spec, trial, "final_mask") == "deterministic":
+        expected[-1] = float(trace[-1]["budget"])
+    warmup_steps, T = setting(spec, trial, "warmup_steps"), trace[-1]["step"]
+    return Allocation(
+        steps=[e["step"] for e in trace],
+        budget=[e["budget"] for e in trace],
+        kept=[e["kept"] for e in trace],
+        expected=expected,
+        reintroduced=[e["reintroduced"] for e in trace],
+        dropped=[e["dropped"] for e in trace],
+        schedule=schedule(b0, bT, matrices, warmup_steps, T, trial.total_steps),
+        total_steps=trial.total_steps,
+    )
+
+
+def rank_map(trace: list[dict[str, Any]]) -> RankMap | None:
+    """Returns the ranks by layer and matrix; None without mask events.
+
+    Of more than `SHOWN_EVENTS` events, evenly spread ones are kept, the last among them.
+    """
+    if not trace:
+        return None
+    count = min(SHOWN_EVENTS, len(trace))
+    chosen = sorted({round((k + 1) * len(trace) / count) - 1 for k in range(count)})
+    shown = [trace[place] for place in chosen]
+    layers: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for module in trace[0]["ranks"]:
+        layer, matrix = place_of(module)
+        layers.setdefault(layer, []).append((matrix, module))
+    return RankMap(
+        steps=[event["step"] for event in shown],
+        layers=[
+            (layer[1], [(m, [e["ranks"][module] for e in shown]) for m, module in _ordered(found)])
+            for layer, found in sorted(layers.items())
+        ],
+        events=len(trace),
+    )
+
+
+def _ordered(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Sorts q, k, v, o, f1, f2; others after them by name."""
+    rank = {matrix: place for place, matrix in enumerate(MATRICES)}
+    return sorted(found, key=lambda pair: (rank.get(pair[0], len(rank)), pair[0]))

@@ -1,0 +1,107 @@
+"""A study folder -> everything that the report is made of. Only reads."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from study.errors import InputError
+from study.spec import StudySpec, load_spec
+from study.storage.folder import StudyFolder
+from study.storage.journal import Event, parse_events
+from study.storage.record import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A study as its folder tells it, finished or not."""
+
+    folder: StudyFolder
+    spec: StudySpec
+    spec_text: str
+    events: list[Event]
+    record: StudyRecord
+    trace: list[dict[str, Any]]
+    """The winner's mask events, in order; empty without a winner or for methods without any."""
+
+    @property
+    def opened(self) -> Event:
+        """The event with which the study began; empty where the journal lacks it."""
+        return next((e for e in self.events if e["event"] == "study"), {})
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.opened.get("name") or self.folder.path.name)
+
+    @property
+    def created_with(self) -> dict[str, Any]:
+        """Versions of the software that opened the study, where the journal has them."""
+        return dict(self.opened.get("created_with") or {})
+
+    @property
+    def maximize(self) -> bool:
+        """Whether a larger score is better: every metric but the loss."""
+        return self.spec.search.metric != "loss"
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """All trials by number."""
+        return [self.record.trials[number] for number in sorted(self.record.trials)]
+
+    @property
+    def leader(self) -> TrialRecord | None:
+        """The winner; before there is one, the best complete trial that keeps the constraints."""
+        if self.record.winner is not None:
+            return self.record.trials[self.record.winner["trial"]]
+        return self.record.best(self.maximize, self.spec.goals.constraints)
+
+
+def read_study(folder: StudyFolder) -> StudyData:
+    """Reads a study folder.
+
+    Raises:
+        InputError: a file that every study has is missing, or one cannot be read.
+    """
+    if not folder.path.is_dir():
+        raise InputError(
+            f"{folder.path}: must be a study folder, but there is no such folder; give the folder "
+            "that study.run named, <storage>/<name>"
+        )
+    for file in (folder.journal, folder.spec):
+        if not file.is_file():
+            raise InputError(
+                f"{folder.path}: a study folder must hold {file.name}, but this one does not; "
+                "give the folder that study.run named, <storage>/<name>"
+            )
+    events = read_events(folder)  # First, as it knows the version of the study.
+    spec = load_spec(str(folder.spec))
+    record = StudyRecord.of(events, spec.objective)
+    trace = _trace(folder) if record.winner is not None else []
+    text = folder.spec.read_text(encoding="utf-8")
+    return StudyData(folder, spec, text, events, record, trace)
+
+
+def read_events(folder: StudyFolder) -> list[Event]:
+    """Returns the complete lines of the journal.
+
+    Unlike `Journal.read` it leaves a last line without its end where it is: the study may be
+    running, and the line may be half written.
+
+    Raises:
+        InputError: a complete line is not a JSON object with an `event`.
+    """
+    return parse_events(folder.journal, folder.journal.read_bytes())
+
+
+def _trace(folder: StudyFolder) -> list[dict[str, Any]]:
+    file = folder.best / "budget_trace.json"
+    if not file.is_file():
+        return []
+    try:
+        trace: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{file}:{error.lineno}: must be JSON, but is not; restore it from a copy, or delete "
+            "it for a report without it"
+        ) from None
+    return trace

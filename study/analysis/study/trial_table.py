@@ -1,0 +1,90 @@
+"""All trials as one table, best first; and how values are printed."""
+
+from dataclasses import dataclass
+
+from study.analysis.study.reading import StudyData
+from study.analysis.text import NOTHING, _short, shown
+from study.spec import parameter_name
+from study.storage.record import TrialRecord
+
+FEASIBLE = {True: "yes", False: "no", None: NOTHING}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial of the table."""
+
+    trial: int
+    state: str
+    winner: bool
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class TrialTable:
+    """Columns after `trial` and `state`, and a row a trial, best first."""
+
+    columns: list[str]
+    rows: list[Row]
+
+
+def trial_table(study: StudyData) -> TrialTable:
+    """Returns every trial: parameters by their YAML names, metrics, steps, seconds.
+
+    Complete trials come first, best first, those that break a constraint after the others; then
+    those stopped early, the furthest first; then the unfinished and the failed by number.
+    """
+    parameters, metrics = parameter_columns(study), metric_columns(study)
+    winner, constraints = study.record.winner, study.spec.goals.constraints
+    rows = []
+    for trial in sorted(study.trials, key=lambda t: _order(study, t)):
+        values = {**trial.settings, **trial.params}
+        cells = [_short(values.get(name)) for name in parameters]
+        cells += [shown(trial.metrics.get(name)) for name in metrics]
+        cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
+        cells += [FEASIBLE[trial.feasible(constraints)]] if constraints else []
+        won = winner is not None and winner["trial"] == trial.number
+        rows.append(Row(trial.number, trial.state, won, cells))
+    columns = [*parameters, *metrics, "steps", "trainable_parameters", "seconds"]
+    columns += ["feasible"] if constraints else []
+    return TrialTable(columns, rows)
+
+
+def parameter_columns(study: StudyData) -> list[str]:
+    """Returns the names of searched parameters and what follows from them: bT_ratio, then bT."""
+    names: dict[str, None] = {}
+    for leaf, domain in study.spec.domains.items():
+        names |= {parameter_name(leaf, domain): None, leaf: None}
+    for trial in study.trials:
+        names |= dict.fromkeys([*trial.params, *trial.settings])
+    return list(names)
+
+
+def metric_columns(study: StudyData) -> list[str]:
+    """Returns the dev metrics that trials reported, the one that decides first, and the goals'."""
+    names = {study.spec.objective: None}
+    for trial in study.trials:
+        names |= {name: None for name in trial.metrics if name.startswith("dev_")}
+    names |= dict.fromkeys(study.spec.goals.metrics)
+    return [name for name in names if name != "trainable_parameters"]  # It has its own column.
+
+
+def _order(study: StudyData, trial: TrialRecord) -> tuple[float, ...]:
+    place = {"complete": 0, "pruned": 1, "running": 2, "failed": 3}[trial.state]
+    sign = -1 if study.maximize else 1
+    score = float("inf") if trial.value is None else sign * trial.value
+    if trial.state == "complete":
+        broken = not trial.feasible(study.spec.goals.constraints)
+        return (place, broken, score, trial.number)
+    if trial.state == "pruned":
+        return (place, -len(trial.reports), score, trial.number)
+    return (place, trial.number)
+
+
+def _steps(trial: TrialRecord) -> str:
+    done = trial.reports[-1]["step"] if trial.reports else 0
+    return str(done) if done == trial.total_steps else f"{done} of {trial.total_steps}"
+
+
+def _seconds(trial: TrialRecord) -> str:
+    return NOTHING if trial.seconds is None else f"{trial.seconds:,.0f}"

@@ -1,0 +1,42 @@
+"""Examine the folder of a study, a benchmark or a comparison: `python -m study.doctor DIR`.
+
+DIR is its folder, `<storage>/<name>/`. Whether its files agree with each other is checked, and
+what is wrong is said with the way to mend it. Nothing is written; a driver may be at work. Exit
+status: 0 sound, 1 something is wrong or unfinished, 2 not a study folder.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from study.errors import InputError
+
+SOUND, FINDINGS, BAD_INPUT = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m study.doctor",
+        description="Check a study folder, and say what is wrong and how to mend it.",
+    )
+    add = parser.add_argument
+    add("folder", metavar="DIR", type=Path, help="a study, benchmark or comparison folder")
+    add("--tracking-uri", metavar="URI", help="its MLflow server; default: what the study used")
+    arguments = parser.parse_args(argv)
+    # Imported here so that --help needs no more than this.
+    from study.doctor import examine_closely
+    from study.doctor.examination import report
+
+    try:
+        examination = examine_closely(arguments.folder.absolute(), arguments.tracking_uri)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return BAD_INPUT
+    print(*report(examination), sep="\n")  # noqa: T201
+    return FINDINGS if examination.findings else SOUND
+
+
+if __name__ == "__main__":
+    sys.exit(main())

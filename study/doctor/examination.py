@@ -1,0 +1,111 @@
+"""All groups of checks on one folder, in the order in which they build on each other."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from study.doctor import (
+    checkpoints,
+    files,
+    journal,
+    optuna_journal,
+    rungs,
+    tracking,
+    trials,
+    winner,
+)
+from study.doctor.finding import Finding, NotCheckedError
+from study.doctor.subject import Subject, read_subject
+
+# The journal comes first: all others are compared with it.
+GROUPS: dict[str, Callable[[Subject], Iterable[Finding]]] = {
+    "journal": journal.check,
+    "trials": trials.check,
+    "scheduler": rungs.check,
+    "optuna": optuna_journal.check,
+    "checkpoints": checkpoints.check,
+    "winner": winner.check,
+    "mlflow": tracking.check,
+    "files": files.check,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a group of checks has found."""
+
+    group: str
+    findings: list[Finding]
+    not_checked: str = ""
+    """Why not."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found in a folder."""
+
+    subject: Subject
+    results: list[Result]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings of all groups."""
+        return [finding for result in self.results for finding in result.findings]
+
+
+def examine_closely(path: Path, tracking_uri: str | None = None) -> Examination:
+    """Makes all checks on the study folder `path`; writes nothing and needs no Ray cluster.
+
+    Raises:
+        InputError: it is no study folder, or one of a newer version of this package.
+    """
+    subject = read_subject(path.absolute(), tracking_uri)
+    first, *others = GROUPS
+    results = [_result(first, subject)]
+    if any(not finding.unfinished for finding in results[0].findings):
+        # Nothing else can be held against a journal that is damaged itself.
+        subject = replace(subject, record=None, trouble="see journal")
+    return Examination(subject, results + [_result(name, subject) for name in others])
+
+
+def examine(path: Path, tracking_uri: str | None = None) -> list[Finding]:
+    """Returns what is wrong with the study folder `path`; see `examine_closely`."""
+    return examine_closely(path, tracking_uri).findings
+
+
+def _result(name: str, subject: Subject) -> Result:
+    found: list[Finding] = []
+    try:
+        found.extend(GROUPS[name](subject))
+    except NotCheckedError as error:
+        return Result(name, found, str(error))
+    return Result(name, found)
+
+
+def report(examination: Examination) -> list[str]:
+    """Returns one line a group, then every finding with the way to mend it."""
+    subject = examination.subject
+    work = "is at work: what is unfinished is as it should be" if subject.running else "none"
+    lines = [f"folder       {subject.folder.path}", f"driver       {work}"]
+    lines += [f"{result.group:<12} {_verdict(result)}" for result in examination.results]
+    return [*lines, *_findings(examination)]
+
+
+def _verdict(result: Result) -> str:
+    counts = f"{len(result.findings)} finding{'s' if len(result.findings) > 1 else ''}"
+    found = counts if result.findings else "ok"
+    if not result.not_checked:
+        return found
+    return ("" if found == "ok" else f"{found}; ") + f"not checked: {result.not_checked}"
+
+
+def _findings(examination: Examination) -> Iterator[str]:
+    findings = examination.findings
+    for finding in sorted(findings, key=lambda one: one.unfinished):
+        yield ""
+        yield f"{finding.group}: {finding.problem}"
+        yield f"  mend: {finding.mend}"
+    if findings and all(finding.unfinished for finding in findings):
+        yield ""
+        yield "nothing is damaged; an interruption leaves this behind, and one command mends it:"
+        yield f"  {examination.subject.resume}"

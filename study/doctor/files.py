@@ -1,0 +1,123 @@
+"""The folder: its spec, its tables, and whether it can be written."""
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from study.doctor.finding import Finding, some
+from study.doctor.subject import Subject
+from study.errors import InputError
+from study.spec import StudySpec, load_spec
+
+FREE_BYTES = 100 * 2**20
+"""Below this a study is in danger: a checkpoint takes a few to some hundreds of megabytes."""
+finding = partial(Finding, "files")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Finds a damaged spec.yaml, a table that is not of this journal, and a full disk."""
+    yield from _spec(subject)
+    yield from _disk(subject)
+    if not subject.running and subject.record is not None:
+        yield from _table(subject)
+
+
+def _spec(subject: Subject) -> Iterator[Finding]:
+    file = subject.folder.spec
+    if not file.is_file():
+        yield finding(
+            "there is no spec.yaml",
+            "restore it from a backup, or from the settings in report.html",
+        )
+        return
+    try:
+        now = load_spec(str(file)) if subject.kind == "study" else None
+    except InputError as error:
+        yield finding(
+            f"spec.yaml cannot be read: {error}",
+            "restore it from a backup, or undo what was edited in it",
+        )
+        return
+    if subject.spec_error:
+        yield finding(f"the spec cannot be read: {subject.spec_error}", "restore it from a backup")
+        return
+    if now is not None and subject.spec is not None and _asks(now) != _asks(subject.spec):
+        yield finding(
+            "spec.yaml is not the spec that the study has grown to, which is in the last event "
+            "`grown` of events.jsonl",
+            f"it is written by resuming with the grown spec: {subject.resume}, with the same "
+            "--set and --trials or --extend as last time",
+            unfinished=True,
+        )
+
+
+def _asks(spec: StudySpec) -> dict[str, Any]:
+    return spec.model_dump(exclude={"resources"})
+
+
+def _disk(subject: Subject) -> Iterator[Finding]:
+    path = subject.folder.path
+    free = shutil.disk_usage(path).free
+    if free < FREE_BYTES:
+        yield finding(
+            f"the disk has {free / 2**20:.0f} MB left",
+            "make room: a study that cannot write its journal must end",
+        )
+    if os.statvfs(path).f_flag & os.ST_RDONLY or not os.access(path, os.W_OK | os.X_OK):
+        yield finding(
+            "the folder cannot be written",
+            f"give yourself the right to (chmod u+rwx {path}), or copy the folder to storage that "
+            "can be written",
+        )
+
+
+def _table(subject: Subject) -> Iterator[Finding]:
+    if subject.spec is None and subject.kind == "study":
+        return
+    study, folder = subject.kind == "study", subject.folder
+    file, what = (folder.trials, "trial") if study else (folder.results, "row")
+    wanted = [_as_text(row) for row in _rows(subject)]
+    mend = f"it is written by {subject.resume}"
+    if not file.is_file():
+        if wanted:
+            yield finding(f"there is no {file.name}", mend, unfinished=True)
+        return
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            found = [_as_text(row) for row in csv.DictReader(opened)]
+    except (csv.Error, ValueError) as error:
+        yield finding(f"{file.name} cannot be read: {error}", mend)
+        return
+    if len(found) > len(wanted):
+        yield finding(f"{file.name} has {len(found)} rows in place of {len(wanted)}", mend)
+    differ = [n for n, row in enumerate(wanted) if n >= len(found) or found[n] != row]
+    if differ:
+        yield finding(
+            f"{file.name} does not have what the journal has of {some(differ, what)}",
+            mend,
+            unfinished=True,
+        )
+
+
+def _rows(subject: Subject) -> list[dict[str, Any]]:
+    # Imported here: Ray and torch take seconds.
+    if subject.kind == "benchmark":
+        from study.engine.benchmark.results import result_rows
+
+        return result_rows(subject.folder)
+    if subject.kind == "comparison":
+        from study.engine.comparison.results import rows_of
+
+        return rows_of(subject.folder)
+    from study.storage.tables import trial_rows
+
+    ledger = subject.ledger()
+    return trial_rows(ledger.record, ledger.goals)
+
+
+def _as_text(row: dict[Any, Any]) -> dict[str, str]:
+    """A row as a csv has it; an empty cell is none."""
+    return {str(k): str(v) for k, v in row.items() if v is not None and v != ""}

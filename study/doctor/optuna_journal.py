@@ -1,0 +1,84 @@
+"""optuna.journal: whether Optuna can read it and finds in it the trials that have ended.
+
+It is made of the record alone and made anew by every driver, so nothing in it is ever lost.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from study.doctor.finding import Finding, NotCheckedError, some
+from study.doctor.subject import Subject
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Finds trials that Optuna's journal lacks, has otherwise, or has for no reason."""
+    ledger = subject.ledger()
+    if subject.running:
+        raise NotCheckedError("the driver is writing it")
+    ended = ledger.record.in_state("complete", "pruned", "failed")
+    file = subject.folder.optuna
+    mend = f"it is made anew by {subject.resume}"
+    if not file.is_file():
+        if ended:
+            yield Finding("optuna", "there is no optuna.journal", mend, unfinished=True)
+        return
+    # Imported here: Optuna and, with the searcher, Ray take seconds.
+    from study.engine.scheduling.optuna_study import frozen_trial
+    from study.spec.space import distributions
+
+    try:
+        found = _trials(file)
+    except Exception as error:
+        text = f"optuna.journal cannot be read: {type(error).__name__}: {error}"
+        yield Finding("optuna", text, mend, unfinished=_is_torn(file))
+        return
+    space = distributions(ledger.spec)
+    wanted = {trial.number: _key(frozen_trial(trial, space, ledger.goals)) for trial in ended}
+    there = Counter(map(_key, found))
+    missing = [number for number, key in wanted.items() if not there[key]]
+    there.subtract(wanted.values())
+    extra = sum(count for count in there.values() if count > 0)
+    if any(trial.state.name in ("RUNNING", "WAITING") for trial in found):
+        yield Finding("optuna", "optuna.journal has a trial that is RUNNING", mend)
+    if missing:
+        text = f"optuna.journal lacks {some(missing)}, or has other values there"
+        # The driver writes it last: only the newest may be missing.
+        yield Finding("optuna", text, mend, unfinished=not extra)
+    elif extra:
+        yield Finding("optuna", f"optuna.journal has {extra} trials that did not end so", mend)
+
+
+def _trials(file: Path) -> list[Any]:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import BaseJournalBackend
+
+    class Lines(BaseJournalBackend):  # type: ignore[misc]
+        """The file, and no way to write it."""
+
+        def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
+            data = file.read_bytes()
+            complete = data[: data.rfind(b"\n") + 1].splitlines()
+            return [json.loads(line) for line in complete[log_number_from:]]
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            raise PermissionError("the doctor only reads")
+
+    storage = JournalStorage(Lines())
+    [name] = optuna.get_all_study_names(storage)
+    study = optuna.load_study(study_name=name, storage=storage)
+    return list(study.get_trials(deepcopy=False))
+
+
+def _is_torn(file: Path) -> bool:
+    return not file.read_bytes().endswith(b"\n")
+
+
+def _key(trial: Any) -> str:
+    """All that Optuna knows of a trial but when it was and what it is called."""
+    values = {str(step): value for step, value in trial.intermediate_values.items()}
+    told = [trial.state.name, trial.values, trial.params, values, trial.constraints]
+    return json.dumps(told, sort_keys=True)

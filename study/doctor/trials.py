@@ -1,0 +1,150 @@
+"""The trials as the journal tells them: whether each is a story without a gap, and who won."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from study.doctor.finding import Finding, some
+from study.doctor.subject import ReadLedger, Subject
+from study.spec.space import trials_wanted
+from study.storage.journal import FROM_A_COPY, Event
+from study.storage.race import finalists_of, ranked
+from study.storage.record import STATE_AFTER, StudyRecord, TrialRecord
+from study.training.steps import report_step
+
+finding = partial(Finding, "trials")
+EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY}"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Finds trials whose events do not fit each other, and a winner that is none."""
+    record = subject.sound_record()
+    for trial in record.trials.values():
+        about = [e for e in subject.events if e.get("trial") == trial.number]
+        yield from _reports(trial)
+        yield from _end(trial, about)
+        if subject.kind == "study":
+            yield from _decisions(trial, about, subject)
+    yield from _unfinished(subject, record)
+    if subject.kind == "study" and subject.spec is not None:
+        yield from _winner(subject)
+
+
+def _reports(trial: TrialRecord) -> Iterator[Finding]:
+    """Reports come as 1, 2, 3 and so on, at the steps of the plan."""
+    for place, report in enumerate(trial.reports, start=1):
+        if report["report"] != place:
+            yield finding(
+                f"trial {trial.number}: reports must come as 1, 2, 3 and so on, but report "
+                f"{report['report']} is number {place}",
+                EDITED,
+            )
+            return
+    planned = trial.reports_planned
+    if len(trial.reports) > planned:
+        yield finding(
+            f"trial {trial.number}: has {len(trial.reports)} reports of {planned} planned", EDITED
+        )
+        return
+    for report in trial.reports:
+        step = report_step(report["report"], planned, trial.total_steps)
+        if report["step"] != step and not _diverged_before(trial, report, step):
+            yield finding(
+                f"trial {trial.number}: report {report['report']} of {planned} must come at step "
+                f"{step} of {trial.total_steps}, but came at step {report['step']}",
+                EDITED,
+            )
+            return
+
+
+def _diverged_before(trial: TrialRecord, report: Event, step: int) -> bool:
+    """Whether it is a trial's last report, made early because the loss was not finite."""
+    last = report is trial.reports[-1] and report["metrics"].get("train_loss") is None
+    earlier = trial.reports[-2]["step"] if len(trial.reports) > 1 else 0
+    return last and earlier < int(report["step"]) < step
+
+
+def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:
+    """A trial ends once, and then it is over."""
+    kinds = [event["event"] for event in about]
+    if kinds.count("ended") > 1:
+        yield finding(f"trial {trial.number}: ended {kinds.count('ended')} times", EDITED)
+    elif "ended" in kinds:
+        after = set(kinds[kinds.index("ended") + 1 :]) & {"report", "decision", "crashed"}
+        if after:
+            yield finding(
+                f"trial {trial.number}: goes on after its end, with `{min(after)}`", EDITED
+            )
+    if trial.state not in ("running", *STATE_AFTER.values()):
+        yield finding(f"trial {trial.number}: has the unknown state {trial.state!r}", EDITED)
+
+
+def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iterator[Finding]:
+    """Every report has one decision, and the trial's end is that of the last."""
+    decided = [decision["report"] for decision in trial.decisions]
+    reports = [report["report"] for report in trial.reports]
+    if decided != reports[: len(decided)]:
+        yield finding(
+            f"trial {trial.number}: every report must have its decision, but reports {reports} "
+            f"have decisions about {decided}",
+            EDITED,
+        )
+        return
+    last = trial.decisions[-1]["decision"] if trial.decisions else None
+    open_ = reports[len(decided) :]
+    if len(open_) > 1 or (open_ and (trial.state != "running" or last in STATE_AFTER)):
+        yield finding(f"trial {trial.number}: nothing was decided about reports {open_}", EDITED)
+    elif open_ and not subject.running:
+        yield finding(
+            f"trial {trial.number}: nothing was decided about its last report",
+            f"it is decided by {subject.resume}",
+            unfinished=True,
+        )
+    if trial.state == "running" and last in STATE_AFTER and not subject.running:
+        yield finding(
+            f"trial {trial.number}: it was decided to {last} it, but it has not ended",
+            f"it is ended by {subject.resume}",
+            unfinished=True,
+        )
+    elif trial.state != "running" and trial.state != STATE_AFTER.get(last or "", "failed"):
+        yield finding(
+            f"trial {trial.number}: ended as {trial.state}, but the last decision was {last}",
+            EDITED,
+        )
+
+
+def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
+    """What is left to do while nobody does it."""
+    if subject.running:
+        return
+    running = [trial.number for trial in record.in_state("running")]
+    wanted = len(record.trials) if subject.spec is None else trials_wanted(subject.spec)
+    if running or len(record.trials) < wanted:
+        left = f", {some(running)} unfinished" if running else ""
+        yield finding(
+            f"no driver is at work, but {len(record.trials)} of {wanted} trials were "
+            f"created{left}",
+            subject.resume,
+            unfinished=True,
+        )
+
+
+def _winner(subject: Subject) -> Iterator[Finding]:
+    """The winner was chosen among those that were the finalists then."""
+    assert subject.spec is not None
+    ledger = ReadLedger(subject.folder, subject.spec, StudyRecord(subject.spec.objective))
+    for event in subject.events:
+        ledger.record.apply(event)
+        if event["event"] == "winner":
+            raced = finalists_of(event)
+            first = [t.number for t in ranked(ledger.record, subject.spec.goals)[: len(raced)]]
+            if event["trial"] not in raced or set(raced) != set(first):
+                best = f"{some(first)} came first" if first else "none was complete"
+                yield finding(f"trial {event['trial']} was made the winner when {best}", EDITED)
+    if subject.running or not ledger.complete or not ledger.finalists() or ledger.crowned:
+        return
+    yield finding(
+        "all trials have ended, but the winner was not chosen from "
+        f"{some([trial.number for trial in ledger.finalists()])}",
+        f"that is done, and it is measured on the test split, by {subject.resume}",
+        unfinished=True,
+    )

@@ -1,0 +1,96 @@
+"""What is left of the winner: best/ and best.yaml."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from study.doctor.finding import Finding, NotCheckedError
+from study.doctor.subject import ReadLedger, Subject
+from study.errors import InputError
+from study.spec import alone, load_spec, resolve
+
+finding = partial(Finding, "winner")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Finds files of the winner that are missing, damaged, or another's."""
+    ledger = subject.ledger()
+    winner, folder = ledger.record.winner, subject.folder
+    if subject.running:
+        raise NotCheckedError("the driver may be writing its files")
+    if winner is None:
+        if folder.scores.exists():
+            yield finding(
+                "best/ has scores, but the journal has no winner",
+                f"it is chosen by {subject.resume}",
+                unfinished=True,
+            )
+        return
+    if ledger.complete and ledger.finalists() and not ledger.crowned:
+        raise NotCheckedError("another winner is due; see trials")
+    command = shlex.join(["rm", "-r", str(folder.best)])
+    anew = f"{command}, and then {subject.resume}: best/ is made again"
+    for problem in (*_weights(subject, ledger), *_scores(folder.scores, winner)):
+        yield finding(problem, anew)
+    yield from _best_spec(subject, ledger)
+
+
+def _weights(subject: Subject, ledger: ReadLedger) -> Iterator[str]:
+    # Imported here: torch takes seconds.
+    from safetensors import SafetensorError, safe_open
+
+    method = ledger.spec.adapter.method
+    parts = {"fmft": ["model"], "linear_probe": []}.get(method, ["adapters"])
+    for part in ("head", *parts):
+        file = subject.folder.best / f"{part}.safetensors"
+        try:
+            with safe_open(file, framework="pt") as opened:
+                for name in opened.keys():  # noqa: SIM118  No mapping: it has no `in`.
+                    opened.get_tensor(name)
+        except FileNotFoundError:
+            yield f"best/{file.name} is missing"
+        except (SafetensorError, OSError) as error:
+            yield f"best/{file.name} is damaged: {error}"
+
+
+def _scores(file: Path, winner: dict[str, Any]) -> Iterator[str]:
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        yield "best/scores.json is missing"
+        return
+    except ValueError:
+        yield "best/scores.json is not JSON"
+        return
+    if not isinstance(scores, dict):
+        yield "best/scores.json is not a JSON object"
+        return
+    for name in ("trial", "dev", "test"):
+        if scores.get(name) != winner[name]:
+            yield (
+                f"best/scores.json: {name} must be as in the journal, {winner[name]}, but is "
+                f"{scores.get(name)}"
+            )
+
+
+def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
+    winner = ledger.record.winner
+    assert winner is not None
+    mend = f"it is written by {subject.resume}"
+    try:
+        found = load_spec(str(subject.folder.best_spec))
+    except InputError as error:
+        missing = not subject.folder.best_spec.exists()
+        text = "there is no best.yaml" if missing else f"best.yaml cannot be read: {error}"
+        yield finding(text, mend, unfinished=missing)
+        return
+    trial = ledger.record.trials[winner["trial"]]
+    wanted = alone(resolve(ledger.spec, trial.params, trial.seeds))
+    left_out = {"resources"}
+    if found.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
+        yield finding(
+            f"best.yaml is not the winner's: it differs from trial {winner['trial']}", mend
+        )

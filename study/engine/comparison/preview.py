@@ -1,0 +1,107 @@
+"""The plan of a comparison (`--dry-run`): configurations, runs, steps; and what to warn of."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from study.engine.comparison.asked import Comparison
+from study.engine.comparison.design import replicates_of
+from study.engine.comparison.prefixes import Prefixes
+from study.engine.comparison.replicates import FACTORS, Configuration, Replicate
+from study.engine.console.lines import warn
+from study.engine.resources import describe
+from study.errors import InputError
+from study.spec.comparison.schema import ComparisonSpec
+from study.training.plan import make_plan
+from study.training.steps import check_schedules
+
+UNKNOWN = {
+    "mask": "how much the random mask adds to the spread",
+    "init": "how much the new weights add to the spread",
+    "data": "how much the order of the data adds to the spread",
+}
+"""What a single seed of a stream leaves open."""
+
+
+def check_runs(spec: ComparisonSpec, train_rows: int) -> None:
+    """Refuses schedules that cannot be; warns of what the design cannot tell.
+
+    Raises:
+        InputError: a configuration has no mask event before T, or fewer steps than reports.
+    """
+    for label, one in spec.configurations.items():
+        try:
+            check_schedules(one, train_rows)
+        except InputError as error:
+            raise InputError(f"{label}: {error}") from None
+    masked = any(Configuration(label, one).is_masked for label, one in spec.configurations.items())
+    if not masked:
+        warn(
+            "no configuration has a random mask (p > 0): every one is run once per init and data "
+            "seed, and mask seeds change nothing"
+        )
+    for factor in FACTORS:
+        if len(getattr(spec.seeds, factor)) == 1 and (masked or factor != "mask"):
+            warn(f"a single {factor} seed: {UNKNOWN[factor]} cannot be estimated, the rest can")
+
+
+def preview(comparison: Comparison, rows: int) -> None:
+    """Prints what is run on `rows` training sequences."""
+    console, spec = Console(), comparison.spec
+    runs = replicates_of(spec)
+    steps = {label: _steps(one, rows) for label, one in _by_label(runs).items()}
+    total = sum(steps[run.configuration.label] for run in runs)
+    saved = Prefixes(rows).saving(runs)
+    counts = " x ".join(f"{len(getattr(spec.seeds, factor))} {factor}" for factor in FACTORS)
+    seeds = ", ".join(f"{f} from {getattr(spec.seeds, f)[0]}" for f in FACTORS)
+    lines = [
+        f"runs       {len(runs)}: {len(spec.configurations)} configurations with {counts} seeds "
+        f"({seeds}); once per init and data seed where no mask draws",
+        f"steps      {total:,}, of which {saved:,} ({saved / total:.0%}) need no training: runs "
+        "that differ in their mask alone share what comes before the first mask event",
+        f"resources  {describe(spec.first.resources)} a run",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    _print_table(console, runs, steps)
+    for label, notes in comparison.notes.items():
+        for note in notes:
+            console.print(f"{label}: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_table(console: Console, runs: Sequence[Replicate], steps: dict[str, int]) -> None:
+    found = _by_label(runs)
+    first = next(iter(found.values())).configuration
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in ("configuration", "method", "runs", "steps", "settings"):
+        table.add_column(column, overflow="fold")
+    for label, run in found.items():
+        own = run.configuration
+        count = sum(other.configuration.label == label for other in runs)
+        said = own.settings if own is first else _differences(first, own)
+        shown = "  ".join(f"{k}={_short(v)}" for k, v in said.items() if k != "method")
+        table.add_row(label, own.settings["method"], str(count), str(steps[label]), shown)
+    console.print(table, highlight=False)
+
+
+def _differences(first: Configuration, other: Configuration) -> dict[str, Any]:
+    """The settings that `other` has otherwise than `first`."""
+    return {k: v for k, v in other.settings.items() if first.settings.get(k) != v}
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _by_label(runs: Sequence[Replicate]) -> dict[str, Replicate]:
+    found: dict[str, Replicate] = {}
+    for run in runs:
+        found.setdefault(run.configuration.label, run)
+    return found
+
+
+def _steps(run: Replicate, train_rows: int) -> int:
+    return make_plan(run.spec, train_rows, matrices=1).total_steps

@@ -1,0 +1,71 @@
+"""results.csv of a comparison: one row a run, those that are not done included."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from study.engine.comparison.design import replicates_of
+from study.engine.comparison.replicates import FACTORS, Replicate
+from study.spec.comparison.schema import load_comparison
+from study.storage.folder import StudyFolder
+from study.storage.journal import parse_events
+from study.storage.record import StudyRecord
+from study.storage.runs import key_of, standing
+from study.storage.tables import outcome, write_rows
+
+
+def write_results(
+    folder: StudyFolder, runs: Sequence[Replicate], record: StudyRecord, objective: str
+) -> None:
+    """Writes labels, state, settings, progress and scores of every run, in the order of `runs`.
+
+    A run that has not begun is `planned`. The settings stand between `reason` and `reports`.
+    """
+    write_rows(folder.results, result_rows(runs, record), always=("reports", objective))
+
+
+def rebuild_results(folder: StudyFolder) -> None:
+    """Writes results.csv from spec.yaml and the journal alone.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    runs, record = _read(folder)
+    write_results(folder, runs, record, record.metric)
+
+
+def rows_of(folder: StudyFolder) -> list[dict[str, Any]]:
+    """Returns the rows of results.csv from spec.yaml and the journal alone.
+
+    Raises:
+        InputError: one of them is damaged.
+    """
+    return result_rows(*_read(folder))
+
+
+def _read(folder: StudyFolder) -> tuple[list[Replicate], StudyRecord]:
+    spec = load_comparison(folder.spec)
+    events = parse_events(folder.journal, folder.journal.read_bytes())
+    return replicates_of(spec), StudyRecord.of(events, spec.first.objective)
+
+
+def result_rows(runs: Sequence[Replicate], record: StudyRecord) -> list[dict[str, Any]]:
+    """Returns the rows of results.csv."""
+    stands = standing(record)
+    measured = {name for trial in stands.values() for name in trial.metrics}
+    # LoRA's setting `rank` bears the name of a metric of others, and stands in its column.
+    names = dict.fromkeys(name for run in runs for name in run.settings)
+    settings = [name for name in names if name not in measured | {"method", "rank"}]
+    rows = []
+    for run in runs:
+        trial = stands.get(key_of(run))
+        row = {
+            "run": "" if trial is None else trial.number,
+            "configuration": run.configuration.label,
+            "method": run.settings["method"],
+            **{name: "" if run.labels[name] is None else run.labels[name] for name in FACTORS},
+            "state": "planned" if trial is None else trial.state,
+            "reason": "" if trial is None else trial.reason,
+            **{name: run.settings.get(name, "") for name in settings},
+        }
+        rows.append(run.settings | row if trial is None else row | outcome(trial))
+    return rows

@@ -1,0 +1,99 @@
+"""One run of the driver over a comparison: from the checked input to results.csv."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from study.engine.cluster import ray_for
+from study.engine.comparison.design import changes_of_comparison, replicates_of
+from study.engine.comparison.replicates import Replicate
+from study.engine.comparison.results import write_results
+from study.engine.comparison.running import Shared, open_comparison, run_replicates, savings
+from study.engine.driver import STATUS, Ended, check_data, ended_as
+from study.engine.tracking.address import tracking_address
+from study.engine.tracking.tracker import Tracker
+from study.models.info import BackboneInfo
+from study.spec.comparison.schema import ComparisonSpec, dump_comparison
+from study.storage.folder import StudyFolder
+from study.storage.ledger import Ledger
+from study.storage.opening import locked
+from study.storage.runs import left_to_do, standing
+from study.training.encoding import EncodedTask
+
+
+def run_comparison(
+    path: Path,
+    spec: ComparisonSpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    address: str | None,
+    tracking_uri: str | None,
+) -> Ended:
+    """Runs a comparison, or what is left of it, in `path`; the test split is evaluated at the end.
+
+    Raises:
+        InputError: the comparison there is another, or weights, data or cluster cannot be used.
+    """
+    console, folder = Console(), StudyFolder(path)
+    runs, metric = replicates_of(spec), spec.first.objective
+    tracking_uri = tracking_address(folder, tracking_uri)
+    if folder.journal.exists():
+        with locked(folder):
+            check_data(folder, data)
+            ledger = Ledger(folder, metric)
+            if not left_to_do(runs, ledger.record):
+                return _finish(ledger, runs, Tracker(folder, tracking_uri, path.name), console)
+    with (
+        ray_for(path, spec.first, info, data, address, console) as (info, wanted),
+        locked(folder),
+    ):
+        if folder.spec.exists():  # Another driver may have come first.
+            changes_of_comparison(spec)(folder.spec)
+        text = dump_comparison(spec)
+        ledger = open_comparison(folder, text, metric, info, data, tracking_uri)
+        tracker = Tracker(folder, tracking_uri, path.name)
+        with tracker.ending(ledger.record):
+            shared = Shared(info, data, wanted, lambda run: ("dev", "test"))
+            gave_up = run_replicates(
+                ledger, lambda record: runs, shared, tracker, console, len(runs)
+            )
+            return _finish(ledger, runs, tracker, console, gave_up)
+
+
+def _finish(
+    ledger: Ledger,
+    runs: Sequence[Replicate],
+    tracker: Tracker,
+    console: Console,
+    gave_up: str = "",
+) -> Ended:
+    """Writes the results, brings MLflow up to date, and says how the runs stand."""
+    write_results(ledger.folder, runs, ledger.record, ledger.metric)
+    ended = Ended.FAILED if gave_up else ended_as(runs, ledger.record)
+    tracker.close(ledger.record, STATUS[ended])
+    for line in _summary(ledger, runs, gave_up):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return ended
+
+
+def _summary(ledger: Ledger, runs: Sequence[Replicate], gave_up: str) -> list[str]:
+    record, stands = ledger.record, standing(ledger.record)
+    states = [trial.state for trial in stands.values()]
+    left = len(left_to_do(runs, record))
+    saved = savings(record)
+    return [
+        "",
+        *([f"the comparison could not finish: {gave_up}"] if gave_up else []),
+        f"runs       {states.count('complete')} complete, {states.count('failed')} failed, "
+        f"{left} left of {len(runs)}",
+        *([_shared(saved)] if saved["steps"] else []),
+        f"folder     {ledger.folder.path}",
+    ]
+
+
+def _shared(saved: Mapping[str, float]) -> str:
+    return (
+        f"shared     {saved['steps']:,.0f} steps ({saved['seconds']:,.0f} s of training) were not "
+        "trained again: runs that differ in their mask alone share their beginning"
+    )

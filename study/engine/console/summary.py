@@ -1,0 +1,150 @@
+"""What the terminal says when a study is over."""
+
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+
+from study.storage.journal import Event
+from study.storage.ledger import StudyLedger
+from study.storage.race import reported
+from study.storage.record import StudyRecord
+
+
+def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | None) -> None:
+    """Prints the winner with its scores, the failures, the path and the next commands."""
+    record, folder = ledger.record, ledger.folder
+    winner = record.winner
+    assert winner is not None
+    trial = record.trials[winner["trial"]]
+    settings = "  ".join(f"{k}={_short(v)}" for k, v in trial.settings.items())
+    lines = [
+        "",
+        f"winner     trial {trial.number}: {settings}",
+        *_score_lines(ledger, winner),
+        f"parameters {int(trial.metrics['trainable_parameters']):,} trainable: "
+        f"{int(trial.metrics['adapter_parameters']):,} adapter "
+        f"({int(trial.metrics['kept_parameters']):,} kept), "
+        f"{int(trial.metrics['head_parameters']):,} head",
+        _budget_line(record, trial.number),
+        f"trials     {_counts(record)}",
+        f"earlier    began with {record.began_with}" if record.began_with else None,
+        _constraints_line(ledger),
+        _front_line(ledger),
+        *_failure_lines(ledger),
+        f"folder     {folder.path}",
+        "",
+        "next:",
+        f"  open {shlex.quote(str(folder.report))}",
+        f"  {_best_command(folder.path, folder.best_spec)}",
+        _tracking_line(tracking_uri or f"sqlite:///{folder.mlflow}"),
+    ]
+    for line in lines:
+        if line is not None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_failures(console: Console, ledger: StudyLedger, gave_up: str) -> None:
+    """Prints why a study has no winner."""
+    why = gave_up or ledger.record.why_no_winner(ledger.goals)
+    lines = [f"the study could not finish: {why}", *_failure_lines(ledger)]
+    lines.append(f"folder     {ledger.folder.path}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _constraints_line(ledger: StudyLedger) -> str | None:
+    constraints = ledger.goals.constraints
+    if not constraints:
+        return None
+    complete = ledger.record.in_state("complete")
+    kept = len(ledger.record.eligible(constraints))
+    bounds = ", ".join(map(str, constraints))
+    return f"bounds     {bounds}: kept by {kept} of {len(complete)} complete trials"
+
+
+def _front_line(ledger: StudyLedger) -> str | None:
+    goals, front = ledger.goals, ledger.record.front(ledger.goals)
+    if len(goals.objectives) == 1:
+        return None
+    numbers = ", ".join(str(trial.number) for trial in front)
+    objectives = ", ".join(map(str, goals.objectives))
+    return f"front      {objectives}: trials {numbers} (pareto.csv)"
+
+
+def _budget_line(record: StudyRecord, number: int) -> str | None:
+    metrics = record.trials[number].metrics
+    if "kept" not in metrics:
+        return None
+    return (
+        f"triplets   {int(metrics['kept'])} kept of a budget of {int(metrics['budget'])} "
+        f"({int(metrics['reintroduced'])} re-introduced, {int(metrics['dropped'])} dropped by "
+        "the random mask at the last event)"
+    )
+
+
+def _best_command(path: Path, best_spec: Path) -> str:
+    name = f"{path.name}-best"
+    command = ["python", "-m", "study.run", "--space", str(best_spec), "--name", name]
+    if path.parent != Path("runs").absolute():
+        command += ["--storage", str(path.parent)]
+    return shlex.join(command)
+
+
+def _tracking_line(uri: str) -> str:
+    command = "open" if uri.startswith("http") else "mlflow ui --backend-store-uri"
+    return f"  {command} {shlex.quote(uri)}"
+
+
+def _counts(record: StudyRecord) -> str:
+    states = {"complete": "complete", "pruned": "stopped early", "failed": "failed"}
+    return ", ".join(f"{len(record.in_state(s))} {word}" for s, word in states.items())  # type: ignore[arg-type]
+
+
+def _failure_lines(ledger: StudyLedger) -> list[str]:
+    lines = []
+    for trial in ledger.record.in_state("failed"):
+        file = ledger.folder.failure(trial.number)
+        where = f"; traceback in {file}" if file.exists() else ""
+        lines.append(f"failed     trial {trial.number}: {trial.reason}{where}")
+    return lines
+
+
+def _score_lines(ledger: StudyLedger, winner: Event) -> list[str]:
+    """What the winner is worth: by fresh seeds if there was a race, and by its own weights."""
+    race = winner.get("race")
+    if race is None:
+        return [
+            f"dev        {_scores(winner['dev'])}   (it was chosen by this: optimistic)",
+            f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
+        ]
+    objective, asked = ledger.metric, ledger.spec.search.metric
+    lines = [f"{split:<10} {_reported(race[split], asked)}" for split in ("dev", "test")]
+    failed = f", {race['failed']} of them failed" if race["failed"] else ""
+    lines.append(f"           ({len(race['seeds'])} fresh seeds{failed}; mean and 95 % interval)")
+    single = next(c["search"] for c in race["candidates"] if c["trial"] == winner["trial"])
+    fresh = reported(objective, race["dev"].get(objective, ()))
+    if fresh is not None:
+        lines.append(
+            f"race       of {len(race['candidates'])} candidates; its score in the search, "
+            f"{single:.4f}, was off by {single - fresh.mean:+.4f}"
+        )
+    test = _scores(winner["test"])
+    return [*lines, f"best/      the weights of trial {winner['trial']} itself: test {test}"]
+
+
+def _reported(values: dict[str, list[float | None]], asked: str) -> str:
+    found = {name: reported(name, scores) for name, scores in values.items()}
+    return "  ".join(
+        f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(asked)
+        for name, one in found.items()
+        if one is not None
+    )
+
+
+def _scores(scores: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,116 @@
+"""The results and crashes of workers, recorded in the journal: what each means for its trial."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
+
+from study.engine.reporting import metrics_of
+from study.storage.ledger import Ledger
+from study.storage.record import CRASHED, OUT_OF_MEMORY, TrialRecord
+
+KILLED = "the worker process died (killed, perhaps by the kernel for want of memory)"
+
+
+def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
+    """Journals a crash with its traceback; the one after `max_failures` ends the trial.
+
+    The loss of a node is no failure of a trial's. A worker that Ray stops because its node runs
+    out of memory may not be the one to blame: only if that is how it ends, that is the reason.
+    """
+    trial = ledger.record.trials[ray_trial.config["trial"]]
+    if trial.state != "running":
+        return  # It had said all that was asked of it.
+    error = _error(ray_trial)
+    reason = describe(error)
+    attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
+    fault = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
+    ledger.note(CRASHED, trial=trial.number, attempt=attempt, fault=fault, reason=reason)
+    if trial.crashes > max_failures:
+        times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
+        what = OUT_OF_MEMORY if isinstance(error, OutOfMemoryError) else f"{CRASHED}{times}"
+        ledger.end(trial, "failed", f"{what}: {reason}")
+    if ray_trial.error_file:
+        _keep_traceback(ledger, trial.number, Path(ray_trial.error_file))
+
+
+def _keep_traceback(ledger: Ledger, trial: int, source: Path) -> None:
+    """Copies a traceback into the study folder; results do not depend on it."""
+    try:
+        with ledger.folder.failure(trial).open("ab") as kept, source.open("rb") as file:
+            shutil.copyfileobj(file, kept)
+    except OSError as error:
+        ledger.note("warning", trial=trial, text=f"its traceback could not be kept: {error}")
+
+
+def _is_loss_of_a_node(error: BaseException | None) -> bool:
+    """Whether a worker died with its node; Ray says so in words alone."""
+    return isinstance(error, ActorDiedError) and "its node has died" in str(error)
+
+
+def _error(ray_trial: Any) -> BaseException | None:
+    """The exception, from where the driver has just put it; Ray's own reader looks elsewhere."""
+    file = ray_trial.pickled_error_file
+    if file is None:
+        return None
+    try:
+        pickled = Path(file).read_bytes()
+    except OSError:
+        return None
+    error: BaseException = ray.cloudpickle.loads(pickled)
+    return error
+
+
+def describe(error: BaseException | None) -> str:
+    """Returns an error of a worker in one line."""
+    if isinstance(error, RayTaskError):
+        error = error.cause or error
+    if isinstance(error, ActorDiedError) and not error.actor_init_failed:
+        if _is_loss_of_a_node(error):
+            return "its node died"
+        return KILLED
+    if isinstance(error, WorkerCrashedError):
+        return KILLED
+    if error is None:
+        return "the worker gave no reason"
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
+
+
+def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
+    """Journals a result of a worker; returns whether it is a report that was not there yet."""
+    for text in result.get("warnings", ()):
+        ledger.note("warning", trial=trial.number, text=text)
+    if "failure" in result:
+        ledger.end(trial, "failed", result["failure"])
+        return False
+    report = int(result["report"])
+    if report <= len(trial.reports):
+        # A trial that was taken up again repeats what it said since its checkpoint.
+        return False
+    if report != len(trial.reports) + 1:
+        raise RuntimeError(f"report {report} of trial {trial.number} has no report before it")
+    ledger.note(
+        "report",
+        trial=trial.number,
+        report=report,
+        step=int(result["step"]),
+        metrics=metrics_of(result),
+    )
+    return True
+
+
+def verdict(trial: TrialRecord) -> tuple[str, str] | None:
+    """Returns fail or complete, and why, if a trial's newest report ends it whatever ASHA says.
+
+    A report that leaves the metric out did not look for it.
+    """
+    if trial.metrics.get("train_loss") is None:
+        return "fail", "diverged: the loss is not finite"
+    if trial.metric in trial.metrics and trial.value is None:
+        return "fail", f"{trial.metric} is not finite"
+    if len(trial.reports) >= trial.reports_planned:
+        return "complete", ""
+    return None

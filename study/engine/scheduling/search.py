@@ -1,0 +1,136 @@
+"""Optuna's ask and tell behind Ray's Searcher.
+
+Optuna is told the truth: every reported value with its step, PRUNED for a stopped trial, FAIL for
+a diverged or crashed one, and what breaks a constraint. The n-th suggestion is a function of
+(study seed, n, history): each has a sampler of its own (samplers.py), and whatever state a sampler
+keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial. The spec's points
+come before all that. Results of an earlier study stand in Optuna's before the first trial, whose
+number there is then not 0.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+
+from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
+from study.engine.scheduling.optuna_study import Mirror, earlier_trials, rebuild_study, tell
+from study.engine.scheduling.samplers import ReseededSampler
+from study.spec import StudySpec, resolve
+from study.spec.space import distributions, trials_wanted
+from study.storage.ledger import StudyLedger
+from study.storage.record import TrialRecord
+from study.training.plan import make_budget
+
+Planner = Callable[[StudySpec], tuple[int, int]]
+"""Resolved spec -> (optimizer steps, reports) of its trial."""
+
+
+class OptunaSearcher(Dispatcher):
+    """Suggests the trials of a study: first those left unfinished, then new ones."""
+
+    ledger: StudyLedger
+
+    def __init__(
+        self, ledger: StudyLedger, planner: Planner, capacity: Capacity = unlimited
+    ) -> None:
+        super().__init__(ledger, "max" if ledger.maximize else "min", capacity)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.planner = planner
+        self._unfinished = [trial.number for trial in ledger.record.in_state("running")]
+        self._open(ledger)
+
+    def _open(self, ledger: StudyLedger) -> None:
+        self._space = distributions(ledger.spec)
+        self._study = rebuild_study(ledger.record, self._space, ledger.goals)
+        self._first = len(earlier_trials(ledger.record))
+        self._study.sampler = self._sampler = ReseededSampler(ledger.spec, self._first)
+        self._mirror: Mirror | None = Mirror(ledger, self._space)
+        self._tried = [
+            effective_settings(ledger.spec, resolve(ledger.spec, trial.params), trial.total_steps)
+            for trial in ledger.record.trials.values()
+        ]
+
+    # What is handed out
+
+    def _next(self) -> int | None:
+        if self._unfinished:
+            return self._unfinished.pop(0)
+        if len(self.ledger.record.trials) >= trials_wanted(self.ledger.spec):
+            return None
+        return self._ask()
+
+    def _config(self, trial: TrialRecord) -> dict[str, Any]:
+        return {"seeds": trial.seeds}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"ledger": self.ledger, "planner": self.planner}
+
+    # Ask and tell
+
+    def _ask(self) -> int:
+        spec = self.ledger.spec
+        number, point = len(self.ledger.record.trials), self.ledger.record.points_tried
+        if point < len(spec.points):
+            self._sampler.give(number, spec.point_params[point])
+        asked = self._study.ask(fixed_distributions=self._space)
+        if asked.number != self._first + number:
+            raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
+        resolved = resolve(spec, asked.params)
+        steps, reports = self.planner(resolved)
+        effective = effective_settings(spec, resolved, steps)
+        storage = self._study._storage
+        self.ledger.note(
+            "created",
+            trial=number,
+            params=asked.params,
+            point=point if point < len(spec.points) else None,
+            settings=searched_settings(spec, resolved),
+            seeds=self._seeds(effective),
+            total_steps=steps,
+            reports=reports,
+            optuna={
+                "trial": storage.get_trial_system_attrs(asked._trial_id),
+                "study": storage.get_study_system_attrs(self._study._study_id),
+            },
+        )
+        self._tried.append(effective)
+        return number
+
+    def _seeds(self, effective: dict[str, Any]) -> dict[str, int]:
+        """The study's seeds; the k-th replicate of settings that were tried has them plus k.
+
+        With the same seeds it would be the same trial, and say nothing new.
+        """
+        replicate = self._tried.count(effective)
+        seeds = self.ledger.spec.seeds.model_dump()
+        return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
+
+    def _told(self, trial: TrialRecord) -> None:
+        known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
+        asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
+        tell(self._study, asked, trial, self.ledger.goals)
+        self._reflect(trial)
+
+    def _reflect(self, trial: TrialRecord) -> None:
+        """Adds a trial to what optuna-dashboard reads; the study goes on without it."""
+        try:
+            if self._mirror is not None:
+                self._mirror.add(trial)
+        except OSError as error:
+            self._mirror = None
+            text = f"optuna.journal lacks trials from now on ({error}); --resume writes it anew"
+            self.ledger.note("warning", trial=trial.number, text=text)
+
+
+def effective_settings(spec: StudySpec, resolved: StudySpec, total_steps: int) -> dict[str, Any]:
+    """Returns what decides a trial's training: of deltaT the steps, not the fraction of T."""
+    budget = make_budget(resolved, total_steps, matrices=1)
+    intervals = {} if budget is None else {"deltaT": budget.deltaT}
+    return searched_settings(spec, resolved) | intervals
+
+
+def searched_settings(spec: StudySpec, resolved: StudySpec) -> dict[str, Any]:
+    """Returns the resolved value of every searched leaf, by its name."""
+    leaves = resolved.adapter.model_dump() | resolved.training.model_dump()
+    return {name: leaves[name] for name in spec.domains}

@@ -1,0 +1,300 @@
+"""The runs of one study in MLflow: a parent, a child a trial, adopted or created, never doubled.
+
+What MLflow holds is asked once (`adopt`) and from then on known; what a trial's record has and its
+child lacks is written. Saying the same thing twice does nothing. After any failure nothing is
+known for sure, as the answer may be what was lost: `forget`, and adopt again.
+
+Requests: one to create a child, one a report or fewer, one to end it. Parameters go with the first
+report, the reason for the end with the last one.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from study.engine.tracking.address import database
+from study.storage.folder import StudyFolder
+from study.storage.journal import Event, parse_events
+from study.storage.record import TrialRecord
+
+EXPERIMENT = "adalora-rs-study"
+STUDY_TAG, TRIAL_TAG, PARENT_TAG = "adalora_rs.study", "adalora_rs.trial", "mlflow.parentRunId"
+STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
+UNFINISHED = "KILLED"
+"""The status of a trial's run while no driver works on the study."""
+METRICS_A_BATCH = 800
+"""MLflow takes 1000 things a request, parameters and tags among them."""
+
+
+@dataclass
+class _Child:
+    """What MLflow holds of a trial."""
+
+    run_id: str
+    params: bool = False
+    reports: int = 0
+    reason: str = ""
+    status: str = "RUNNING"
+    ended: int | None = None
+    """Milliseconds since the epoch."""
+    said: dict[str, str] = field(default_factory=dict)
+    """The parameters that an earlier driver logged, until they have been compared."""
+
+    @classmethod
+    def of(cls, run: Any) -> "_Child":
+        data, info = run.data, run.info
+        return cls(
+            str(info.run_id),
+            params=bool(data.params),
+            reports=int(data.metrics.get("report", 0)),
+            reason=data.tags.get("reason", ""),
+            status=str(info.status),
+            ended=info.end_time,
+            said=dict(data.params),
+        )
+
+
+class StudyRuns:
+    """Writes what MLflow lacks of a study; every method may raise one of `server_errors`."""
+
+    def __init__(self, uri: str, key: str, name: str) -> None:
+        self.uri = uri
+        self.key = key
+        """Identifies the study on a server that many share; see `study_key`."""
+        self.name = name
+        self.adopted = False
+        self._client: Any = None
+        self._experiment = ""
+        self._parent = ""
+        self._parent_status = ""
+        self._winner: str | None = None
+        self._children: dict[int, _Child] = {}
+
+    def adopt(self) -> None:
+        """Finds out what MLflow holds of the study; creates the parent where there is none."""
+        if self._client is None:
+            self._client = open_client(self.uri)
+        self._experiment = self._adopt_experiment()
+        runs = self.search()
+        self._adopt_parent([r for r in runs if TRIAL_TAG not in r.data.tags])
+        self._adopt_children([r for r in runs if TRIAL_TAG in r.data.tags])
+        self.adopted = True
+
+    @property
+    def running(self) -> bool:
+        """Whether the parent run is RUNNING."""
+        return self._parent_status == "RUNNING"
+
+    def forget(self) -> None:
+        """Trusts nothing that was known of MLflow; `adopt` asks again."""
+        self.adopted = False
+        self._children.clear()
+
+    def search(self) -> list[Any]:
+        """Returns all runs of the study that are not deleted, the parent among them."""
+        query = f"tags.`{STUDY_TAG}` = '{self.key}'"
+        runs: list[Any] = []
+        token = None
+        while token != "":
+            page = self._client.search_runs(
+                [self._experiment], query, max_results=1000, page_token=token
+            )
+            runs.extend(page)
+            token = page.token or ""
+        return runs
+
+    def write(self, trials: Iterable[TrialRecord], over: bool = False) -> None:
+        """Writes what the runs of `trials` lack; `over`: the driver ends, nothing is running."""
+        if not over and not self.running:
+            self._client.update_run(self._parent, status="RUNNING")
+            self._parent_status = "RUNNING"
+        for trial in trials:
+            child = self._child(trial)
+            self._log(trial, child, over)
+            self._set_status(trial, child, over)
+
+    def end(self, status: str, winner: Event | None, artifacts: Path | None) -> None:
+        """Ends the parent run, with the winner's scores and, in the winner's run, its files."""
+        from mlflow.entities import RunTag
+
+        if winner is not None:
+            if (self._parent_status, self._winner) == (status, str(winner["trial"])):
+                return
+            if artifacts is not None:
+                child = self._children[winner["trial"]]
+                self._client.log_artifacts(child.run_id, str(artifacts), artifact_path="best")
+            self._client.log_batch(
+                self._parent,
+                metrics=_metrics(winner["dev"] | winner["test"], 0, winner),
+                tags=[RunTag("winner", str(winner["trial"]))],
+            )
+        self._client.set_terminated(self._parent, status)
+
+    # What is there already
+
+    def _adopt_experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            file = database(self.uri)
+            location = (file.parent / "mlartifacts").as_uri() if file else None
+            return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+        if found.lifecycle_stage == "deleted":  # By hand; its name cannot be given again.
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _adopt_parent(self, parents: list[Any]) -> None:
+        if not parents:
+            tags = {STUDY_TAG: self.key}
+            parents = [self._client.create_run(self._experiment, tags=tags, run_name=self.name)]
+        first, *doubles = sorted(parents, key=lambda r: (r.info.start_time, r.info.run_id))
+        self._delete(doubles)
+        self._parent, self._parent_status = str(first.info.run_id), str(first.info.status)
+        self._winner = first.data.tags.get("winner")
+
+    def _adopt_children(self, runs: list[Any]) -> None:
+        """Keeps the fullest run of each trial: one whose creation was not answered is doubled."""
+        by_trial: dict[int, list[Any]] = {}
+        for run in runs:
+            by_trial.setdefault(int(run.data.tags[TRIAL_TAG]), []).append(run)
+        for number, doubled in by_trial.items():
+            doubled.sort(key=lambda r: (_Child.of(r).reports, len(r.data.params), r.info.run_id))
+            *doubles, run = doubled
+            self._delete(doubles)
+            if run.data.tags.get(PARENT_TAG) != self._parent:  # That one was deleted by hand.
+                self._client.set_tag(run.info.run_id, PARENT_TAG, self._parent)
+            self._children[number] = _Child.of(run)
+
+    def _delete(self, runs: list[Any]) -> None:
+        for run in runs:
+            self._client.delete_run(run.info.run_id)
+
+    # What is missing
+
+    def _child(self, trial: TrialRecord) -> _Child:
+        """The run of a trial, and not of one that was lost with the end of a journal."""
+        child = self._children.get(trial.number)
+        if child is not None and child.said:
+            now, said = {param.key: param.value for param in _params(trial)}, child.said
+            child.said = {}
+            if any(now.get(name, value) != value for name, value in said.items()):
+                self._client.delete_run(child.run_id)
+                child = None
+        return child or self._create_child(trial)
+
+    def _create_child(self, trial: TrialRecord) -> _Child:
+        run = self._client.create_run(
+            self._experiment,
+            start_time=int(trial.created * 1000),
+            run_name=f"trial {trial.number}",
+            tags={
+                PARENT_TAG: self._parent,
+                STUDY_TAG: self.key,
+                TRIAL_TAG: str(trial.number),
+            },
+        )
+        self._children[trial.number] = _Child(str(run.info.run_id))
+        return self._children[trial.number]
+
+    def _log(self, trial: TrialRecord, child: _Child, over: bool) -> None:
+        """Logs parameters, reports and the reason, each once.
+
+        Parameters wait for a report to go with, as long as one may come.
+        """
+        from mlflow.entities import RunTag
+
+        goes_on = trial.state == "running" and not over
+        if goes_on and len(trial.reports) <= child.reports:
+            return
+        params = [] if child.params else _params(trial)
+        *batches, last = _batches(trial.reports[child.reports :])
+        for metrics in batches:
+            self._client.log_batch(child.run_id, metrics=metrics, params=params)
+            params = []
+        said = trial.state == "running" or trial.reason == child.reason
+        tags = [] if said else [RunTag("reason", trial.reason)]
+        if last or params or tags:
+            self._client.log_batch(child.run_id, metrics=last, params=params, tags=tags)
+        child.params, child.reports = True, max(child.reports, len(trial.reports))
+        child.reason = trial.reason
+
+    def _set_status(self, trial: TrialRecord, child: _Child, over: bool) -> None:
+        if trial.ended is not None:
+            status, ended = STATUS[trial.state], int(trial.ended * 1000)
+            if (child.status, child.ended) != (status, ended):
+                self._client.set_terminated(child.run_id, status, end_time=ended)
+                child.status, child.ended = status, ended
+            return
+        status = UNFINISHED if over else "RUNNING"
+        if child.status != status:
+            set_status = self._client.set_terminated if over else self._client.update_run
+            set_status(child.run_id, status=status)
+            child.status = status
+
+
+def open_client(uri: str) -> Any:
+    """Returns MLflow's client of the database or server at `uri`."""
+    from mlflow import MlflowClient
+
+    # After the import, which sets levels of its own: the set-up chatter of a new database, and
+    # the traceback of a failure of which the tracker says a line.
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return MlflowClient(tracking_uri=uri)
+
+
+def server_errors() -> tuple[type[Exception], ...]:
+    """Returns what is raised when the server, the way to it or the database is at fault."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, SQLAlchemyError, OSError)
+
+
+def study_key(folder: StudyFolder) -> str:
+    """Identifies a study on a server that many share: its folder's name and when it began."""
+    with folder.journal.open("rb") as journal:
+        [first] = parse_events(folder.journal, journal.readline())
+    return f"{folder.path.name}-{first['time']:.3f}"
+
+
+def _batches(reports: Iterable[Event]) -> Iterator[list[Any]]:
+    """Yields the metrics of all reports, in as few requests as MLflow takes; at least one list.
+
+    A report is never divided: its index, logged with it, says that it is all there.
+    """
+    batch: list[Any] = []
+    for report in reports:
+        metrics = _metrics(
+            report["metrics"] | {"report": report["report"]}, report["step"], report
+        )
+        if batch and len(batch) + len(metrics) > METRICS_A_BATCH:
+            yield batch
+            batch = []
+        batch = batch + metrics
+    yield batch
+
+
+def _metrics(values: dict[str, Any], step: int, event: Event) -> list[Any]:
+    from mlflow.entities import Metric
+
+    timestamp = int(event["time"] * 1000)
+    return [
+        Metric(name, float(value), timestamp, step)
+        for name, value in values.items()
+        if isinstance(value, int | float)
+    ]
+
+
+def _params(trial: TrialRecord) -> list[Any]:
+    from mlflow.entities import Param
+
+    seeds = {f"seed_{name}": seed for name, seed in trial.seeds.items()}
+    values = trial.params | trial.settings | seeds | {"total_steps": trial.total_steps}
+    return [Param(name, _text(value)) for name, value in values.items()]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

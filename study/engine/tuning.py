@@ -1,0 +1,158 @@
+"""The Tuner that ties searcher, scheduler, workers and tracking together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+from rich.console import Console
+
+from study.engine.checkpoints import discard, discard_partial
+from study.engine.cluster import ClusterCapacity
+from study.engine.console.progress import Progress
+from study.engine.resources import Resources
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.rungs import compared_at
+from study.engine.scheduling.search import OptunaSearcher
+from study.engine.tracking.tracker import Tracker
+from study.engine.worker import TrialWorker
+from study.models.info import BackboneInfo
+from study.spec import StudySpec
+from study.spec.space import trials_wanted
+from study.storage.journal import Event
+from study.storage.ledger import Ledger, StudyLedger
+from study.storage.record import StudyRecord, TrialRecord
+from study.training.encoding import EncodedTask
+from study.training.plan import make_plan
+
+
+def run_trials(
+    ledger: StudyLedger,
+    info: BackboneInfo,
+    data: EncodedTask,
+    tracker: Tracker,
+    console: Console,
+    wanted: Resources,
+) -> str:
+    """Runs what is left of a study's trials; returns why it gave up, "" if it did not.
+
+    After an interruption some trials of the record are still running.
+    """
+    tracker(OPENED, ledger.record)
+    scheduler = Scheduler(ledger)
+    spec = ledger.spec
+    capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
+    searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
+    progress = Progress(
+        console,
+        metric=ledger.metric,
+        columns=tuple(spec.domains),
+        trials=trials_wanted(spec),
+        concurrent=wanted.concurrent,
+        maximize=ledger.maximize,
+        constraints=ledger.goals.constraints,
+    )
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
+    worker = tune.with_parameters(
+        TrialWorker,
+        spec=spec,
+        info=info,
+        data=data,
+        folder=ledger.folder,
+        wanted=wanted,
+        compared_at=compared_at(spec),
+    )
+    resources = {"cpu": wanted.cpus, "gpu": wanted.gpus}
+    with progress:
+        fit(tune.with_resources(worker, resources), searcher, scheduler, ledger)
+    return searcher.gave_up
+
+
+def fit(
+    worker: Any,
+    searcher: Searcher,
+    scheduler: TrialScheduler,
+    ledger: Ledger,
+) -> None:
+    """Lets Ray Tune run what `searcher` suggests until it has no more.
+
+    Raises:
+        OSError: the study folder could not be written.
+    """
+    ray_folder = ledger.folder.ray
+    tuner = tune.Tuner(
+        worker,
+        tune_config=tune.TuneConfig(
+            num_samples=-1,
+            search_alg=searcher,
+            scheduler=scheduler,
+            reuse_actors=True,
+            trial_dirname_creator=_trial_dirname,
+        ),
+        run_config=tune.RunConfig(
+            name=f"session-{len(list(ray_folder.iterdir())):03d}",
+            storage_path=str(ray_folder),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
+    try:
+        tuner.fit()
+    except Exception:
+        if ledger.broken is None:
+            raise
+    if ledger.broken is not None:  # Ray wraps or swallows what its callbacks raise.
+        raise ledger.broken
+
+
+OPENED: Event = {"event": "opened"}
+"""What a tracker is told first, before anything happens."""
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """Resolved spec -> (optimizer steps, reports); picklable, as Ray wants."""
+
+    train_rows: int
+
+    def __call__(self, resolved: StudySpec) -> tuple[int, int]:
+        plan = make_plan(resolved, self.train_rows, matrices=1)
+        return plan.total_steps, len(plan.report_steps)
+
+
+def discard_unneeded(ledger: StudyLedger) -> None:
+    """Deletes the checkpoints of all trials that have ended, but the finalists'.
+
+    No worker is at work, so what is half written stays so, and goes as well.
+    """
+    discard_partial(ledger.folder)
+    finalists = _numbers(ledger.finalists())
+    for trial in ledger.record.in_state("complete", "pruned", "failed"):
+        if trial.number not in finalists:
+            discard(ledger.folder, trial.number)
+
+
+class _Checkpoints:
+    """Deletes the checkpoints that nothing needs: ended trials' that are no finalists."""
+
+    def __init__(self, ledger: StudyLedger) -> None:
+        self.ledger = ledger
+        self._finalists = _numbers(ledger.finalists())
+        discard_unneeded(ledger)  # A driver may have died before it came to that.
+
+    def __call__(self, event: Event, record: StudyRecord) -> None:
+        if event["event"] != "ended":
+            return
+        before, self._finalists = self._finalists, _numbers(self.ledger.finalists())
+        for number in (before | {event["trial"]}) - self._finalists:
+            discard(self.ledger.folder, number)
+
+
+def _numbers(trials: Iterable[TrialRecord]) -> set[int]:
+    return {trial.number for trial in trials}
+
+
+def _trial_dirname(trial: Any) -> str:
+    return f"trial-{trial.config['trial']:05d}"

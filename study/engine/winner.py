@@ -1,0 +1,109 @@
+"""What is left when a study is done: trials.csv, pareto.csv, best.yaml, best/."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
+from safetensors import SafetensorError
+
+from study.engine.checkpoints import load
+from study.engine.resources import Resources
+from study.engine.scheduling.outcomes import describe
+from study.models import load_backbone
+from study.models.info import BackboneInfo
+from study.spec import StudySpec, alone, dump_spec, resolve
+from study.storage.durable import replacing, sync, sync_names
+from study.storage.folder import StudyFolder
+from study.storage.ledger import StudyLedger
+from study.storage.record import TrialRecord
+from study.training.artifacts import export
+from study.training.encoding import EncodedTask
+from study.training.memory import is_out_of_memory
+from study.training.trial import Trial
+
+
+def crown(
+    ledger: StudyLedger,
+    winner: TrialRecord,
+    info: BackboneInfo,
+    data: EncodedTask,
+    wanted: Resources,
+    race: dict[str, Any] | None = None,
+) -> None:
+    """Evaluates the winner's weights on the test split, once, and writes best.yaml and best/.
+
+    The evaluation runs where the trials ran, so that it finds the GPU that they had. `race` says
+    how the winner was chosen among several; the journal keeps it.
+
+    Raises:
+        OSError: the files cannot be written, here or there.
+        MemoryError: there is too little memory, at present, or so it seems: Ray has tried several
+            processes, and all were killed.
+    """
+    spec = resolve(ledger.spec, winner.params, winner.seeds)
+    measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
+    asked = measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
+    try:
+        scores = ray.get(asked)
+    except (RayTaskError, OutOfMemoryError, WorkerCrashedError) as error:
+        raise _as_if_here(error, winner.number, ledger.folder.best) from error
+    write_best_spec(ledger.folder, spec)
+    summary = {"trial": winner.number, **scores}
+    with replacing(ledger.folder.scores) as file:
+        file.write((json.dumps(summary, indent=2) + "\n").encode())
+    for written in (ledger.folder.best_spec, *ledger.folder.best.iterdir()):
+        sync(written)
+    sync_names(ledger.folder.best)
+    ledger.note("winner", trial=winner.number, **scores, race=race)
+
+
+def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
+    """What the evaluation would have raised in the driver; a bug stays as it is."""
+    cause: BaseException = (error.cause or error) if isinstance(error, RayTaskError) else error
+    # First, as the system's own want of memory is an OSError too.
+    if isinstance(cause, OutOfMemoryError | WorkerCrashedError) or is_out_of_memory(cause):
+        return MemoryError(
+            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
+        )
+    if isinstance(cause, OSError):
+        return cause
+    if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
+        code = int(told[1])
+        return OSError(code, os.strerror(code), str(best))
+    return error
+
+
+def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
+    """Writes the winner's resolved spec: a space of its own, with one trial."""
+    folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
+
+
+def _measure(
+    spec: StudySpec,
+    info: BackboneInfo,
+    data: EncodedTask,
+    folder: StudyFolder,
+    winner: TrialRecord,
+    wanted: Resources,
+) -> dict[str, dict[str, float]]:
+    backbone = load_backbone(
+        info,
+        num_labels=data.num_labels,
+        dtype=spec.backbone.dtype,
+        random_seed=spec.backbone.random_seed,
+    )
+    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
+    saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
+    if saved is not None:
+        trial.load_state_dict(saved["trial"])
+    # Lost, or deleted to save space: the same seeds give the same weights again.
+    trial.train_until(trial.plan.total_steps)
+    export(trial, folder.best)
+    return {
+        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
+        for split in ("dev", "test")
+    }

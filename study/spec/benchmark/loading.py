@@ -1,0 +1,129 @@
+"""A benchmark's YAML and overrides -> its spec and cells, and back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from study.errors import InputError
+from study.spec.benchmark.cells import Cell, make_cells
+from study.spec.benchmark.schema import BenchmarkSpec
+from study.spec.loading import absolute, find_space, read_document
+from study.spec.rules import suggestion
+from study.spec.schema import StudySpec
+from study.spec.yaml.messages import input_error
+from study.spec.yaml.overrides import override
+from study.spec.yaml.reader import Document, KeyPath, Place, parse
+
+_AXES = {"backbones", "tasks", "methods", "baselines"}
+_PATHS = ("task.path", "backbone.name")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was asked for, and the cells that it means."""
+
+    spec: BenchmarkSpec
+    cells: list[Cell]
+
+
+def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmark:
+    """The benchmark that a YAML file, or a shipped one by name, asks for.
+
+    `overrides` are texts `a.b=c`: of a study's setting for all runs (`training.steps=100`), a rule
+    that comes last; or of a key of the file (`seeds=[0,1]`).
+
+    Raises:
+        InputError: one line: place, key, the rule that must hold, what was found, the fix.
+    """
+    path, source = find_space(path_or_name, "benchmarks")
+    document = read_document(path, source)
+    if not _AXES & set(document.values):
+        raise InputError(
+            f"{source}: must be a benchmark, with tasks and with backbones and methods or "
+            "baselines, but is none; run a study with python -m study.run"
+        )
+    for setting in overrides:
+        _override(document, setting)
+    _make_paths_absolute(document, path.resolve().parent)
+    try:
+        spec = BenchmarkSpec.model_validate(document.values)
+    except ValidationError as error:
+        raise input_error(error, document) from error
+    _check_rules(spec, document)
+    return Benchmark(spec, make_cells(spec, document))
+
+
+def is_benchmark(file: Path) -> bool:
+    """Whether a YAML file is there and asks for a benchmark.
+
+    Raises:
+        InputError: the file is no mapping.
+    """
+    return file.is_file() and bool(_AXES & set(read_document(file, str(file)).values))
+
+
+def _check_rules(spec: BenchmarkSpec, document: Document) -> None:
+    """Refuses a rule that concerns nothing, unless an option changed the axis under it."""
+    for place, rule in enumerate(spec.rules):
+        unmatched = spec.unmatched(rule)
+        if unmatched is None or document.place((f"{unmatched[0]}s",)).line == 0:
+            continue
+        (axis, labels), pattern = unmatched, getattr(rule.where, unmatched[0])
+        where = ("rules", place, "where", axis)
+        raise InputError(
+            f"{document.place(where)}: {'.'.join(map(str, where))}: must match one of "
+            f"{', '.join(labels)}, but got {pattern!r}{suggestion(pattern, labels)}"
+        )
+
+
+def dump_benchmark(spec: BenchmarkSpec) -> str:
+    """YAML text from which `load_benchmark` reads an equal benchmark; without idle rules."""
+    busy = tuple(rule for rule in spec.rules if spec.unmatched(rule) is None)
+    spec = spec.model_copy(update={"rules": busy})
+    yaml = YAML()
+    yaml.width = 4096
+    text = StringIO()
+    yaml.dump(spec.model_dump(mode="json", exclude_defaults=True), text)
+    return text.getvalue()
+
+
+def _override(document: Document, setting: str) -> None:
+    dotted, equals, text = setting.partition("=")
+    section, dot, _ = dotted.strip().partition(".")
+    if section not in StudySpec.model_fields or not dot or not equals:
+        return override(document, setting)
+    source = f"--set {setting}"
+    rules = document.values.setdefault("rules", [])
+    if isinstance(rules, list):
+        place = ("rules", len(rules), "set", dotted.strip())
+        rules.append({"set": {dotted.strip(): parse(text, source, numbered=False).values}})
+        document.places[place] = document.places[place[:2]] = Place(source)
+    return None
+
+
+def _make_paths_absolute(document: Document, beside: Path) -> None:
+    """Paths in the file are looked for beside it, then in the working directory."""
+    for axis in ("backbones", "tasks", "methods", "rules"):
+        entries = document.values.get(axis)
+        for place, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, dict):
+                _absolute_in(document, (axis, place), entry.get("set"), _PATHS, beside)
+                _absolute_in(document, (axis, place), entry, ("best",), beside)
+            elif axis == "backbones" and isinstance(entry, str) and entry:
+                name = absolute("backbone.name", entry, [beside, Path.cwd()])
+                entries[place] = {"label": entry, "set": {"backbone.name": name}}
+
+
+def _absolute_in(
+    document: Document, owner: KeyPath, values: Any, keys: Sequence[str], beside: Path
+) -> None:
+    from_file = document.place(owner).line > 0
+    folders = [beside, Path.cwd()] if from_file else [Path.cwd()]
+    for key in keys if isinstance(values, dict) else ():
+        if isinstance(values.get(key), str) and values[key]:
+            values[key] = absolute(key, values[key], folders)

@@ -1,0 +1,97 @@
+"""A validation error -> the one line that a user can act on."""
+
+import re
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from study.errors import InputError
+from study.spec.methods import Adapter
+from study.spec.rules import shown, suggestion
+from study.spec.samplers import Sampler
+from study.spec.yaml.reader import Document, KeyPath
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "path_type": "text",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+}
+_COMPARISONS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+
+
+def input_error(error: ValidationError, document: Document) -> InputError:
+    """The first of the errors by line, and how many more there are."""
+    lines = []
+    for details in error.errors(include_url=False):
+        path = _path(details)
+        place = document.place(path)
+        where = ".".join(map(str, path)) or "the file"
+        lines.append((place.line, f"{place}: {where}: {_text(details, path)}"))
+    lines.sort(key=lambda line: line[0])
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return InputError((lines[0][1] + more).replace("\n", " "))
+
+
+def _path(details: ErrorDetails) -> KeyPath:
+    loc = details["loc"]
+    path = tuple(
+        part for part, before in zip(loc, ("", *loc), strict=False) if before not in _KINDS
+    )
+    if details["type"].startswith("union_tag"):
+        return (*path, details["ctx"]["discriminator"].strip("'"))
+    return path
+
+
+def _text(details: ErrorDetails, path: KeyPath) -> str:
+    kind, found, ctx = details["type"], details["input"], details.get("ctx", {})
+    if kind in _COMPARISONS:
+        sign, key = _COMPARISONS[kind]
+        inner = path[-1] in ("low", "high", "choices") or isinstance(path[-1], int)
+        leaf = path[-2] if inner else path[-1]
+        got = leaf if isinstance(path[-1], int) else path[-1]
+        bound = f"{ctx[key]:g}" if isinstance(ctx[key], float) else ctx[key]
+        return f"{leaf} {sign} {bound} must hold, but got {got}={shown(found)}"
+    if kind in _EXPECTED:
+        fix = "; this cannot be searched" if isinstance(found, dict) and "type" in found else ""
+        return f"must be {_EXPECTED[kind]}, but got {shown(found)}{fix}"
+    if kind == "literal_error":
+        return _one_of(re.findall("'(.*?)'", ctx["expected"]), found)
+    if kind == "union_tag_invalid":
+        return _one_of(_KINDS[path[-2]], found[path[-1]])
+    if kind == "union_tag_not_found":
+        return f"must be given, as one of {', '.join(_KINDS[path[-2]])}"
+    if kind == "missing":
+        return "must be given"
+    if kind == "finite_number":
+        return f"must be finite, but got {found!r}"
+    if kind in ("string_too_short", "too_short"):
+        return "must not be empty"
+    return details["msg"]
+
+
+def _one_of(known: list[str], found: Any) -> str:
+    expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+    return f"must be {expected}, but got {shown(found)}{suggestion(found, known)}"
+
+
+def _tags(union: Any, key: str) -> list[str]:
+    return [member.model_fields[key].default for member in get_args(get_args(union)[0])]
+
+
+# Keys whose class depends on a key inside; pydantic puts that key's value into the location.
+_KINDS: dict[str | int, list[str]] = {
+    "adapter": _tags(Adapter, "method"),
+    "sampler": _tags(Sampler, "name"),
+}

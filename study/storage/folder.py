@@ -1,0 +1,127 @@
+"""One study folder: the names of its files, opening it, resuming in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """`<storage>/<name>/` and the files in it."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        """The spec as it was asked for, reloadable."""
+        return self.path / "spec.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """The events; see `study.storage.journal`."""
+        return self.path / "events.jsonl"
+
+    @property
+    def trials(self) -> Path:
+        """One row a trial."""
+        return self.path / "trials.csv"
+
+    @property
+    def pareto(self) -> Path:
+        """The trials on the Pareto front, where there are several objectives."""
+        return self.path / "pareto.csv"
+
+    @property
+    def results(self) -> Path:
+        """Of a benchmark or a comparison: one row a run."""
+        return self.path / "results.csv"
+
+    @property
+    def tables(self) -> Path:
+        """Of a benchmark: what is made of the results."""
+        return self.path / "tables"
+
+    @property
+    def finalists(self) -> Path:
+        """The race of the finalists, a comparison folder of its own."""
+        return self.path / "finalists"
+
+    @property
+    def best_spec(self) -> Path:
+        """The winner as a space of its own."""
+        return self.path / "best.yaml"
+
+    @property
+    def best(self) -> Path:
+        """The winner's weights and budget trace."""
+        return self.path / "best"
+
+    @property
+    def scores(self) -> Path:
+        """The winner's scores; of the files in `best`, the last to be written."""
+        return self.best / "scores.json"
+
+    @property
+    def failures(self) -> Path:
+        """One traceback a crashed trial."""
+        return self.path / "failures"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The last checkpoint of every trial that may still need it."""
+        return self.path / "checkpoints"
+
+    @property
+    def optuna(self) -> Path:
+        """Optuna's journal of ended trials, for its dashboard."""
+        return self.path / "optuna.journal"
+
+    @property
+    def mlflow(self) -> Path:
+        """The default tracking database."""
+        return self.path / "mlflow.db"
+
+    @property
+    def ray(self) -> Path:
+        """Ray Tune's own files."""
+        return self.path / "ray"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.path / "report.html"
+
+    @property
+    def labels(self) -> Path:
+        """Of a comparison: the true classes of dev and test."""
+        return self.path / "labels.npz"
+
+    @property
+    def outputs(self) -> Path:
+        """Of a comparison: what every complete run answers."""
+        return self.path / "outputs"
+
+    @property
+    def prefixes(self) -> Path:
+        """Of a comparison: beginnings that several runs share."""
+        return self.path / "prefixes"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the driver while it runs."""
+        return self.path / ".lock"
+
+    def checkpoint(self, trial: int) -> Path:
+        """The checkpoint file of a trial."""
+        return self.checkpoints / f"trial-{trial:05d}.pt"
+
+    def failure(self, trial: int) -> Path:
+        """The traceback file of a trial."""
+        return self.failures / f"trial-{trial:05d}.txt"
+
+    def output(self, run: int) -> Path:
+        """What one run answers."""
+        return self.outputs / f"run-{run:05d}.npz"
+
+    def prefix(self, key: str) -> Path:
+        """A shared beginning."""
+        return self.prefixes / f"{key}.pt"

@@ -1,0 +1,176 @@
+"""Opening a study folder: whether a study may start or resume in it, and its lock."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.errors import InputError
+from study.storage.durable import sync_names
+from study.storage.folder import StudyFolder
+from study.storage.journal import check_version
+
+Changes = Callable[[Path], Sequence[str]]
+"""A folder's spec.yaml -> the settings in which it asks for something that may not differ now."""
+
+
+def check_folder(path: Path, changes: Changes, resume: bool) -> None:
+    """Checks that a study may start or go on in `path`; writes nothing.
+
+    Raises:
+        InputError: the folder holds a study and `resume` is not set, or none and it is; the study
+            in it asks for something else, or is of a newer version; the folder is foreign or
+            cannot be written.
+    """
+    folder = StudyFolder(path)
+    try:
+        path.exists()
+    except OSError as error:
+        raise InputError(
+            f"{str(path)[:100]}: the study folder must be a path that can be, but: "
+            f"{error.strerror}; choose another --storage"
+        ) from None
+    if folder.spec.exists():
+        if not resume:
+            raise InputError(
+                f"{path}: a fresh start needs a folder of its own, but this one has been started; "
+                "continue it with --resume, or choose another --name"
+            )
+        _check_journal(folder)
+        check_version(folder.journal)  # A newer spec.yaml may have keys that are not known here.
+        refuse_changes(path, changes(folder.spec))
+    elif resume:
+        raise InputError(
+            f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
+            "leave --resume out to start it, or give the --storage and --name it was started with"
+        )
+    elif path.exists() and not (path.is_dir() and _holds_nothing(folder)):
+        raise InputError(
+            f"{path}: a fresh start needs an empty folder or none, but this path is in use by "
+            "something else; choose another --name or --storage"
+        )
+    _check_writable(path)
+
+
+def has_results(folder: StudyFolder) -> bool:
+    """Whether something is there that only a journal leads to."""
+    files = (folder.trials, folder.results, folder.scores, StudyFolder(folder.finalists).journal)
+    return any(file.exists() for file in files) or any(folder.checkpoints.glob("*.pt"))
+
+
+def _check_journal(folder: StudyFolder) -> None:
+    """Refuses to begin anew where a journal has been lost."""
+    is_there = folder.journal.is_file() and folder.journal.stat().st_size > 0
+    if not is_there and has_results(folder):
+        raise InputError(
+            f"{folder.journal}: where there are results there must be the journal, but it is "
+            f"{'empty' if folder.journal.exists() else 'missing'}; restore it from a copy, or "
+            "choose another --name"
+        )
+
+
+def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
+    """Creates the folder and writes the spec's YAML into it; call `check_folder` first.
+
+    With `replace`, one that is there gives way: it may have grown. Hold the folder (`locked`)
+    where another driver may be at work.
+    """
+    folder = StudyFolder(path)
+    _create(path)
+    if replace or not folder.spec.exists():
+        partial = _partial(folder)
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(spec)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder.spec)
+        sync_names(path)
+    # Only now: a driver that dies before leaves what can be started, after it what can be resumed.
+    for directory in _subfolders(folder):
+        directory.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(folder: StudyFolder) -> Iterator[None]:
+    """Holds the study folder for one driver; the lock goes with the process, however it ends.
+
+    Creates the folder, for nothing may be written before it is held.
+
+    Raises:
+        InputError: another driver is at work in the folder, or it cannot be created.
+    """
+    _create(folder.path)
+    with folder.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder.path}: one driver at a time may run a study, but another is at work "
+                "in this folder; wait for it or stop it"
+            ) from None
+        yield
+
+
+def is_locked(folder: StudyFolder) -> bool:
+    """Whether a driver is at work in the folder; writes nothing."""
+    try:
+        with folder.lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def refuse_changes(path: Path, changed: Sequence[str]) -> None:
+    """Refuses to go on in a folder whose study is another than is asked for.
+
+    Raises:
+        InputError: something has `changed`.
+    """
+    if changed:
+        raise InputError(
+            f"{path}: --resume needs the spec that the study was started with (spec.yaml), or "
+            f"more trials and wider domains, but it differs in: {'; '.join(changed)}; undo the "
+            f"change, take --space {StudyFolder(path).spec}, or start a study of another --name"
+        )
+
+
+def _create(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: the study folder must be one that can be created, but: {error.strerror}; "
+            "choose another --storage"
+        ) from None
+
+
+def _subfolders(folder: StudyFolder) -> tuple[Path, ...]:
+    return folder.checkpoints, folder.failures, folder.ray
+
+
+def _partial(folder: StudyFolder) -> Path:
+    return folder.spec.with_suffix(".partial")
+
+
+def _holds_nothing(folder: StudyFolder) -> bool:
+    """Whether there is at most what a driver leaves that dies before spec.yaml is there."""
+    return all(
+        path in (folder.lock, _partial(folder))
+        or path.name.startswith(".cluster-check-")
+        or (path in _subfolders(folder) and path.is_dir() and not any(path.iterdir()))
+        for path in folder.path.iterdir()
+    )
+
+
+def _check_writable(path: Path) -> None:
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{path}: the study folder must be writable, but {existing} is not; "
+            "choose another --storage"
+        )

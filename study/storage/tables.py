@@ -1,0 +1,74 @@
+"""Trials as rows of a csv, which have not all the same columns."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from study.spec.goals import Goals
+from study.storage.ledger import StudyLedger
+from study.storage.record import StudyRecord, TrialRecord
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str] = ()) -> None:
+    """Writes a csv with every column that some row has, and those of `always`, in one move."""
+    columns = list(dict.fromkeys([*(name for row in rows for name in row), *always]))
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)
+
+
+def outcome(trial: TrialRecord) -> dict[str, Any]:
+    """How far a trial came, how long it took, and the metrics of its last report."""
+    return {
+        "reports": len(trial.reports),
+        "steps": trial.reports[-1]["step"] if trial.reports else 0,
+        "total_steps": trial.total_steps,
+        "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
+        **trial.metrics,
+    }
+
+
+def write_trials(ledger: StudyLedger) -> None:
+    """Writes trials.csv, one row a trial; with several objectives pareto.csv too."""
+    rows = trial_rows(ledger.record, ledger.goals)
+    write_rows(ledger.folder.trials, rows)
+    if len(ledger.goals.objectives) > 1:
+        front = [rows[trial.number] for trial in ledger.record.front(ledger.goals)]
+        write_rows(ledger.folder.pareto, front, always=("trial",))
+
+
+def trial_rows(record: StudyRecord, goals: Goals) -> list[dict[str, Any]]:
+    """Returns the rows of trials.csv.
+
+    `feasible` says whether a trial keeps the constraints, `on_front` whether no other beats it;
+    both are empty where that is not known.
+    """
+    rows = {trial.number: _row(trial) for trial in record.trials.values()}
+    if goals.constraints:
+        for number, trial in record.trials.items():
+            rows[number]["feasible"] = _yes_or_no(trial.feasible(goals.constraints))
+    if len(goals.objectives) > 1:
+        front = [trial.number for trial in record.front(goals)]
+        for trial in record.in_state("complete"):
+            rows[trial.number]["on_front"] = _yes_or_no(trial.number in front)
+    return list(rows.values())
+
+
+def _yes_or_no(answer: bool | None) -> str:
+    return {True: "yes", False: "no", None: ""}[answer]
+
+
+def _row(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "state": trial.state,
+        "reason": trial.reason,
+        **trial.params,
+        **trial.settings,
+        **{f"seed_{name}": seed for name, seed in trial.seeds.items()},
+        **outcome(trial),
+    }

@@ -1,0 +1,155 @@
+"""Results of an earlier study that a new one begins with: `--warm-start DIR`.
+
+They are journalled once, as the present space and goals see them, so that a resume does not need
+the earlier study again. To the sampler they are trials before the first; to the rungs, the tables
+and the winner they are nothing, as they may be of another task or backbone.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from study.errors import InputError
+from study.spec import StudySpec, parameter_name
+from study.spec.benchmark.loading import is_benchmark
+from study.spec.domains import Choice, Domain, fit
+from study.spec.samplers import LEARNING
+from study.storage.folder import StudyFolder
+from study.storage.growth import standing_spec
+from study.storage.journal import parse_events
+from study.storage.record import StudyRecord, TrialRecord
+
+Earlier = dict[str, Any]
+"""The fields of the event `warm_start`: source, results, left_out (reason -> trials), differs."""
+
+
+def earlier_results(path: Path, source: Path, spec: StudySpec) -> Earlier | None:
+    """Returns what the study in `path` takes over from `source`; None if it has done so already.
+
+    Raises:
+        InputError: the study in `path` has begun without; `source` is no study's folder, has
+            another metric, or no result in this space; the sampler would not learn from it.
+    """
+    record = _record_of(StudyFolder(path), spec.objective)
+    if record.warm_start is not None and record.warm_start["source"] == str(source):
+        return None
+    if record.warm_start is not None or record.trials:
+        began = "without" if record.warm_start is None else f"with {record.warm_start['source']}"
+        raise InputError(
+            f"--warm-start {source}: a study takes over results before its first trial, but the "
+            f"one in {path} began {began}; leave the option out, or choose another --name"
+        )
+    if spec.search.sampler.name not in LEARNING:
+        raise InputError(
+            f"--warm-start {source}: the sampler must be one that learns from results it did not "
+            f"ask for, but is {spec.search.sampler.name}; take one of {', '.join(LEARNING)}"
+        )
+    return _read(source, spec)
+
+
+def _read(source: Path, spec: StudySpec) -> Earlier:
+    folder = StudyFolder(source)
+    try:
+        folder.journal.exists()
+    except OSError as error:
+        raise InputError(
+            f"--warm-start {str(source)[:100]}: must be the folder of a study, but: "
+            f"{error.strerror}; give <storage>/<name> of one"
+        ) from None
+    if not folder.journal.is_file() or not folder.spec.is_file() or is_benchmark(folder.spec):
+        raise InputError(
+            f"--warm-start {source}: must be the folder of a study, with events.jsonl and "
+            "spec.yaml, but is none; give <storage>/<name> of one"
+        )
+    before = standing_spec(folder)
+    if before.objective != spec.objective:
+        raise InputError(
+            f"--warm-start {source}: both studies must have the same search.metric, but there it "
+            f"is {before.search.metric} and here {spec.search.metric}; change search.metric, or "
+            "leave the option out"
+        )
+    results, left_out = [], Counter[str]()
+    for trial in _record_of(folder, before.objective).in_state("complete", "pruned"):
+        try:
+            results.append(_taken_over(trial, before, spec))
+        except ValueError as error:
+            left_out[str(error)] += 1
+    if not results:
+        why = "; ".join(f"{count} trials: {reason}" for reason, count in left_out.items())
+        raise InputError(
+            f"--warm-start {source}: must have results in this space, but has none"
+            f"{f' ({why})' if why else ''}; widen the space, or leave the option out"
+        )
+    return {
+        "source": str(source),
+        "results": results,
+        "left_out": dict(left_out),
+        "differs": _differences(before, spec),
+    }
+
+
+def _record_of(folder: StudyFolder, metric: str) -> StudyRecord:
+    """The record of a folder, which may be being written by another driver; empty without one."""
+    data = folder.journal.read_bytes() if folder.journal.is_file() else b""
+    return StudyRecord.of(parse_events(folder.journal, data), metric)
+
+
+def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str, Any]:
+    """One trial as the present study sees it.
+
+    Raises:
+        ValueError: it has no place here; says why.
+    """
+    complete, goals = trial.state == "complete", spec.goals
+    values = goals.values(trial.metrics) if complete else None
+    if trial.value is None or (complete and values is None):
+        raise ValueError("without a value of every objective")
+    return {
+        "trial": trial.number,
+        "params": _params(trial, before, spec),
+        "state": trial.state,
+        "values": values,
+        "steps": [[step, value] for step, value in trial.values.items()],
+        "violations": trial.violations(goals.constraints),
+    }
+
+
+def _params(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str, Choice]:
+    """The trial's values of what is searched here."""
+    leaves = _fixed(before) | trial.settings
+    here = _fixed(spec)
+    for leaf in before.domains:
+        if leaf in here and leaves[leaf] != here[leaf]:
+            raise ValueError(f"{leaf} is fixed here, at another value")
+    params = {}
+    for leaf, domain in spec.domains.items():
+        name = parameter_name(leaf, domain)
+        if name not in trial.params and leaf not in leaves:
+            raise ValueError(f"without {leaf}")
+        value = trial.params.get(name, _value(leaf, domain, leaves))
+        try:
+            params[name] = fit(domain, value)
+        except ValueError:
+            raise ValueError(f"{name} outside its domain") from None
+    return params
+
+
+def _value(leaf: str, domain: Domain, leaves: Mapping[str, Any]) -> Any:
+    """A leaf's value as a parameter: bT triplets as a share of b0 where that is searched."""
+    is_ratio = parameter_name(leaf, domain) != leaf
+    return leaves[leaf] / leaves["b0"] if is_ratio else leaves[leaf]
+
+
+def _fixed(spec: StudySpec) -> dict[str, Any]:
+    leaves = [*spec.adapter, *spec.training]
+    return {name: leaf for name, leaf in leaves if not isinstance(leaf, Domain)}
+
+
+def _differences(before: StudySpec, spec: StudySpec) -> list[str]:
+    """What else is not as it was: backbone, task, and settings that are fixed in both."""
+    sections = [
+        name for name in ("backbone", "task") if getattr(before, name) != getattr(spec, name)
+    ]
+    there, here = _fixed(before), _fixed(spec)
+    return sections + [leaf for leaf in here if leaf in there and here[leaf] != there[leaf]]

@@ -1,0 +1,103 @@
+"""The files of a published task: in a local copy, in the hub's cache, or downloaded into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, TypeVar
+
+from study.errors import InputError
+from study.hub import Repository
+from study.tasks.csvfiles import listed
+from study.tasks.published.catalogue import PublishedTask
+
+if TYPE_CHECKING:
+    from study.spec import TaskSpec
+
+T = TypeVar("T")
+FORMS = ("{}.csv", "{}.parquet", "{}-00000-of-00001.parquet")
+"""What the file of a split may be called."""
+
+
+def find_files(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
+    """The file of each split of a published task, below `task.path` if given, else of the hub.
+
+    They are those of the first folder that has all of them: one of the task's `places`, or
+    `task.path` itself. A data set in the hub's cache is taken from there, without a question
+    to the hub.
+
+    Raises:
+        InputError: no folder has them all, or the hub or the network refuses.
+    """
+    if task.path is None:
+        return _from_hub(task, published)
+    path, places = Path(task.path), tuple(dict.fromkeys((*published.places, ".")))
+
+    def locate(file: str) -> Path | None:
+        return path / file if (path / file).is_file() else None
+
+    found = _first_complete(places, published, locate)
+    if found is None:
+        rule = _rule(task, published, places)
+        if not path.is_dir():
+            raise InputError(f"task.path: {path}: {rule}, but this is no folder")
+        holds = listed(sorted(entry.name for entry in path.iterdir())) or "nothing"
+        raise InputError(f"task.path: {path}: {rule}, but this folder holds {holds}")
+    return found
+
+
+def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
+    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+
+    name, revision = published.repository, task.revision
+
+    def cached(file: str) -> Path | None:
+        path = try_to_load_from_cache(name, file, revision=revision, repo_type="dataset")
+        return Path(path) if isinstance(path, str) else None
+
+    found = _first_complete(published.places, published, cached)
+    if found is not None:
+        return found
+    instead = "set task.path to a local folder that holds it"
+    hub = Repository(name, "dataset", revision, f"task.name: {task.name}", instead)
+    hub.check_connection()
+    files = hub.reach(
+        lambda: HfApi().list_repo_files(name, revision=revision, repo_type="dataset")
+    )
+    wanted = _first_complete(published.places, published, {file: file for file in files}.get)
+    if wanted is None:
+        raise InputError(
+            f"task.name: {name}: {_rule(task, published, published.places)}, but the hub has"
+            f" {listed(sorted(files)) or 'nothing'}; set task.revision to another one, or"
+            " task.path to a local copy"
+        )
+
+    def download() -> dict[str, Path]:
+        return {
+            split: Path(hf_hub_download(name, file, revision=revision, repo_type="dataset"))
+            for split, file in wanted.items()
+        }
+
+    return hub.reach(download)
+
+
+def _first_complete(
+    places: Sequence[str], published: PublishedTask, locate: Callable[[str], T | None]
+) -> dict[str, T] | None:
+    """What `locate` finds for each split in the first of the places that has them all."""
+    for place in places:
+        found: dict[str, T] = {}
+        for split in published.rows:
+            for form in FORMS:
+                file = locate(PurePosixPath(place, form.format(split)).as_posix())
+                if file is not None:
+                    found.setdefault(split, file)
+        if len(found) == len(published.rows):
+            return found
+    return None
+
+
+def _rule(task: TaskSpec, published: PublishedTask, places: Sequence[str]) -> str:
+    files = listed([f"{split}.csv" for split in published.rows])
+    folders = " or ".join("the folder itself" if place == "." else place for place in places)
+    return f"{task.name} must be {files} (or .parquet) in {folders}"

@@ -1,0 +1,130 @@
+"""How many runs settle a question: against the formula, simulations, and at the edges."""
+
+import numpy as np
+import pytest
+
+from study.analysis.comparison.components.components import Component, Components
+from study.analysis.comparison.components.further import (
+    Plan,
+    runs_for_difference,
+    runs_for_share,
+    share_error,
+)
+from study.analysis.comparison.components.strata import strata_of
+from study.analysis.comparison.components.terms import TERMS
+
+FIRST = (1, 5, 3, 3)
+SIZES = {"mask": 0.2, "init": 0.05, "data": 0.05, "residual": 1.0}
+
+
+def given(
+    sizes: dict[str, float], counts: tuple[int, int, int, int] = FIRST, hidden: str = ""
+) -> Components:
+    """Components as if estimated; `hidden` could not be."""
+    names = [name for name in TERMS if counts[0] > 1 or "configuration" not in name]
+    parts = [
+        Component(name, reason=f"one {name} seed: the same in every score")
+        if name == hidden
+        else Component(name, sizes.get(name, 0.0))
+        for name in names
+    ]
+    levels = dict(zip(("configuration", "mask", "init", "data"), counts, strict=True))
+    return Components(parts, levels, int(np.prod(counts)), [])
+
+
+def variance(plan: Plan) -> float:
+    m, i, d = plan.mask, plan.init, plan.data
+    return 0.2 / m + 0.05 / i + 0.05 / d + 1.0 / (m * i * d)
+
+
+def test_the_cheapest_design_has_the_variance_that_is_asked_for_and_no_cheaper_one_has() -> None:
+    found = given(SIZES)
+    now = variance(Plan(5, 3, 3))
+    half_width, difference = 1.96 * now**0.5, 0.45
+    plan = runs_for_difference(found, difference, half_width, chance=0.5)
+    assert 1.96 * variance(plan) ** 0.5 <= difference
+    assert plan.runs == (plan.mask + 1) * plan.init * plan.data
+    assert plan.further == plan.runs - 6 * 9
+    for m in range(5, 40):
+        for i in range(3, 40):
+            for d in range(3, 40):
+                if (m + 1) * i * d < plan.runs:
+                    assert 1.96 * variance(Plan(m, i, d)) ** 0.5 > difference
+    assert 1.3 / plan.fresh <= variance(plan) * 1.1
+    assert 1.96 * (1.3 / plan.fresh) ** 0.5 <= difference < 1.96 * (1.3 / (plan.fresh - 1)) ** 0.5
+
+
+def test_an_interval_of_the_planned_design_excludes_zero_as_often_as_asked() -> None:
+    now = variance(Plan(5, 3, 3)) ** 0.5
+    plan = runs_for_difference(given(SIZES), 0.5, 1.96 * now, chance=0.8)
+    estimates = np.random.default_rng(0).normal(0.5, variance(plan) ** 0.5, 20_000)
+    excluded = np.mean(np.abs(estimates) > 1.96 * variance(plan) ** 0.5)
+    assert excluded == pytest.approx(0.8, abs=0.02)
+
+
+def test_what_is_settled_needs_no_runs() -> None:
+    assert runs_for_difference(given(SIZES), -0.5, 0.4) == Plan(5, 3, 3, 54)
+    assert runs_for_difference(given(SIZES), 0.5, 0.4, bound=10) == Plan(5, 3, 3, 54)
+    assert runs_for_share(given({"residual": 1.0}, (1, 9, 4, 4))) == Plan(9, 4, 4, 144)
+
+
+def test_a_design_that_no_mask_touches_gets_no_mask_seeds() -> None:
+    plain = given({"init": 1.0, "residual": 0.2}, (1, 0, 3, 3))
+    plan = runs_for_difference(plain, 1.0, 1.2, masked=0, plain=2)
+    assert (plan.mask, plan.data) == (1, 3)
+    assert plan.init > 3
+    assert plan.runs == 2 * plan.init * plan.data
+
+
+@pytest.mark.parametrize(
+    ("found", "difference", "reason"),
+    [
+        (given(SIZES), 1e-4, "more than 1,000 runs"),
+        (given(SIZES), 0.0, "no difference"),
+        (given({}), 0.1, "the scores do not vary"),
+        (given(SIZES, (1, 5, 1, 3), "init"), 0.3, "init is unknown: one init seed"),
+    ],
+)
+def test_without_a_design_there_is_a_reason(
+    found: Components, difference: float, reason: str
+) -> None:
+    plan = runs_for_difference(found, difference, 0.5)
+    assert plan.reason.startswith(reason)
+    assert (plan.mask, plan.runs, plan.further) == (0, 0, 0)
+
+
+def test_a_share_that_cannot_be_known_has_a_reason() -> None:
+    assert "mask is unknown" in runs_for_share(given(SIZES, (1, 1, 3, 3), "mask")).reason
+    assert "init is unknown" in runs_for_share(given(SIZES, (1, 5, 1, 3), "init")).reason
+    assert "vary" in runs_for_share(given({})).reason
+    assert runs_for_share(given({"mask": 1.0, "init": 1.0, "residual": 0.1})).reason == (
+        "more than 1,000 runs"
+    )
+
+
+@pytest.mark.parametrize(("counts", "seed"), [((4, 8, 6, 6), 0), ((1, 12, 8, 8), 1)])
+def test_the_error_of_a_share_is_that_of_simulated_estimates(
+    counts: tuple[int, int, int, int], seed: int
+) -> None:
+    sizes = {"mask": 1.0, "init": 0.3, "data": 0.3, "mask:init": 0.2, "residual": 0.5}
+    found = given(sizes, counts)
+    terms = [part.name for part in found.components]
+    strata = strata_of((*counts, 1), terms)
+    assert strata is not None
+    expected = strata.weights @ [sizes.get(name, 0.0) for name in terms]
+    draws = np.random.default_rng(seed).chisquare(strata.df, (20_000, len(terms)))
+    estimates = (expected * draws / strata.df) @ strata.solver.T
+    shares = estimates[:, 0] / estimates.sum(axis=1)
+    seeds = dict(zip(("mask", "init", "data"), np.array([counts[1:]]).T, strict=True))
+    assert share_error(found, seeds)[0] == pytest.approx(shares.std(), rel=0.15)
+
+
+def test_more_seeds_than_the_plan_has_are_not_needed_for_a_share() -> None:
+    found = given({"mask": 1.0, "init": 0.05, "data": 0.05, "residual": 1.0}, (4, 5, 3, 3))
+    plan = runs_for_share(found)
+    assert not plan.reason
+    assert plan.further == plan.runs - 180 > 0
+    assert plan.runs == 4 * plan.mask * plan.init * plan.data
+    fewer = {"mask": [plan.mask - 1], "init": [plan.init], "data": [plan.data]}
+    error = share_error(found, {name: np.array(seeds) for name, seeds in fewer.items()})
+    assert 1.96 * error[0] > 0.15

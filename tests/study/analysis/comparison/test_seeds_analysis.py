@@ -1,0 +1,256 @@
+"""A comparison folder, or several, from results.csv to words, tables and page."""
+
+import csv
+import html
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.analysis.comparison import Analysis, analyse, write_analysis
+from study.analysis.comparison.sentences.answers import plain_words
+from study.errors import InputError
+from tests.study.analysis.comparison.made_comparisons import (
+    ADALORA,
+    LORA,
+    RS,
+    Row,
+    crossed,
+    failed,
+    finalists,
+    planned,
+    write,
+    write_outputs,
+    write_spec,
+)
+
+CLEAR = (replace(RS, level=0.7), ADALORA, LORA)
+
+
+def words(*folders: Path, metric: str | None = None) -> str:
+    return "\n".join(plain_words(analyse(folders, metric)))
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default design with failed, collapsed, planned and missing runs."""
+    rows = crossed()
+    rows[3], rows[50], rows[60] = failed(rows[3]), failed(rows[50]), planned(rows[60])
+    rows[65]["test_mcc"] = 0.01
+    del rows[70]
+    return write_outputs(write(tmp_path_factory.mktemp("seeds") / "tata", rows), rows)
+
+
+@pytest.fixture(scope="module")
+def found(mixed: Path) -> Analysis:
+    return analyse([mixed])
+
+
+@pytest.fixture(scope="module")
+def said(found: Analysis) -> str:
+    return "\n".join(plain_words(found))
+
+
+def test_a_clear_winner_survives(tmp_path: Path) -> None:
+    text = words(write(tmp_path, crossed(CLEAR)))
+    assert "Yes: no other configuration keeps up with it" in text
+    assert "p = 0.1 against p = 0: yes, adalora_rs is better; difference +0.0" in text
+    assert "ahead on 45 of 45 equal seeds" in text
+    assert "best of the 3 configurations at 45 of 45 equal seeds" in text
+
+
+def test_a_clear_loser_is_named_as_such(tmp_path: Path) -> None:
+    text = words(write(tmp_path, crossed([replace(RS, level=0.5), ADALORA])))
+    assert "p = 0.1 against p = 0: no, adalora is better; difference -0.1" in text
+    assert "No: better than it is adalora (-0.1" in text
+
+
+def test_what_does_not_differ_is_undecided(tmp_path: Path) -> None:
+    text = words(write(tmp_path, crossed([RS, replace(ADALORA, level=RS.level)])))
+    assert "p = 0.1 against p = 0: undecided" in text
+    assert "Undecided: other seeds may reverse the order with adalora" in text
+    assert "further runs, " in text or "no crossed design can be named" in text
+
+
+def test_failed_collapsed_planned_and_missing_runs_are_named(said: str) -> None:
+    assert "71 runs of 4 configurations with 5 mask seeds, 3 init seeds, 3 data seeds" in said
+    assert "1 planned, 68 complete, 2 failed" in said
+    assert "adalora_rs (mask 0, init 1, data 0): diverged at step 120" in said
+    assert "Collapsed, and in every mean: fmft (init 0, data 2)" in said
+    assert "Still to end, so all that follows is for now: lora (init 2, data 0)" in said
+    assert "without any run: fmft (init 2, data 1)" in said
+    assert "6 pairs with a failed run: with these as guessing" in said
+
+
+def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
+    assert "adalora_rs: mask " in said
+    assert "of the variance." in said
+    assert "runs that differ in the mask seed alone share" in said
+    assert "the predicted class changes for mask 1" in said
+
+
+def test_a_single_seed_is_named_with_what_it_hides(tmp_path: Path) -> None:
+    text = words(write(tmp_path, crossed([RS, ADALORA], (5, 1, 3))))
+    assert "A single init seed has scores: what another would change is unknown" in text
+    assert "init cannot be estimated: " in text
+    assert "mask " in text
+
+
+def test_one_run_of_one_configuration_says_what_it_can(tmp_path: Path) -> None:
+    text = words(write(tmp_path, crossed([RS], (1, 1, 1))))
+    assert "(no interval from 1 run)" in text
+
+
+def test_finalists_are_unbalanced_and_their_luck_cannot_be_told_apart(tmp_path: Path) -> None:
+    folder = write(tmp_path / "study" / "finalists", finalists())
+    analysis = analyse([folder])
+    text = "\n".join(plain_words(analysis))
+    assert analysis.metric == "dev_mcc"
+    assert "the seeds never change one at a time" in text
+    assert "(the seeds never change one at a time); or " in text
+    assert "These scores chose it, so that its mean flatters it" in text
+    assert analysis.tasks[0].leader in text
+    write_analysis(analysis)
+
+
+def test_several_tasks_are_ranked_and_told_how_little_they_show(tmp_path: Path) -> None:
+    folders = [
+        write(tmp_path / f"task{n}", crossed(CLEAR, (2, 2, 2), np.random.default_rng(n)))
+        for n in range(3)
+    ]
+    analysis = analyse(folders)
+    text = "\n".join(plain_words(analysis))
+    assert "== task1 ==" in text
+    assert "Mean ranks (1 is best): adalora_rs 1.00" in text
+    assert "3 tasks can show little: the signed-rank test cannot give a p below 0.25" in text
+    first = analysis.tasks[0].pairs[0]
+    alone = analyse(folders[:1]).tasks[0].pairs[0]
+    assert first.difference == alone.difference
+    assert first.p_corrected is not None
+    assert alone.p_corrected is not None
+    assert first.p_corrected >= alone.p_corrected
+    written = write_analysis(analysis)
+    assert [path.parent.name for path in written[-3:]] == ["task0", "task1", "task2"]
+    assert "critical difference" in (folders[1] / "report.html").read_text().lower()
+
+
+def test_the_same_folder_and_seed_give_the_same_words(mixed: Path, said: str) -> None:
+    assert words(mixed) == said
+
+
+def test_tables_hold_the_numbers_and_the_page_the_pictures(mixed: Path, found: Analysis) -> None:
+    written = {path.name for path in write_analysis(found)}
+    assert written == {
+        "configurations.csv", "comparisons.csv", "components.csv", "stability.csv", "ranks.csv",
+        "disagreement.csv", "report.html",
+    }  # fmt: skip
+    with (mixed / "tables" / "configurations.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["configuration"], row["n"], row["failed"]) for row in rows] == [
+        ("adalora_rs", "44", "1"), ("adalora", "8", "1"), ("lora", "8", "0"), ("fmft", "8", "0"),
+    ]  # fmt: skip
+    assert float(rows[0]["mean_low"]) < float(rows[0]["mean"]) < float(rows[0]["mean_high"])
+    page = (mixed / "report.html").read_text()
+    assert page.count("data:image/svg+xml") == 6
+    text = html.unescape(page)
+    assert all(sentence.strip() in text for sentence in plain_words(found))
+
+
+def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
+    folders = [write(tmp_path / name, crossed([ADALORA, LORA], (1, 2, 2))) for name in "ab"]
+    write_analysis(analyse(folders))
+    assert (folders[0] / "tables" / "tasks.csv").is_file()
+    write_analysis(analyse(folders[:1]))
+    assert not (folders[0] / "tables" / "tasks.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_folder", "said"),
+    [
+        ("tables", False, "tables: must be a folder, but is a file"),
+        ("report.html", True, "report.html: must be a file, but is a folder"),
+        ("tables/tasks.csv", True, "tasks.csv: must be "),
+    ],
+)
+def test_what_is_in_the_way_of_a_table_or_page_is_refused(
+    tmp_path: Path, name: str, is_folder: bool, said: str
+) -> None:
+    found = analyse([write(tmp_path, crossed([LORA], (1, 2, 1)))])
+    if is_folder:
+        (tmp_path / name).mkdir(parents=True)
+    else:
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=said):
+        write_analysis(found)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_names_of_the_user_are_escaped(tmp_path: Path) -> None:
+    folder = write(tmp_path, crossed([replace(LORA, label="<b>$x$</b>"), ADALORA]))
+    write_analysis(analyse([folder]))
+    assert "<b>$x$" not in (folder / "report.html").read_text()
+
+
+def test_the_metric_is_test_mcc_where_all_have_it_else_dev_mcc(tmp_path: Path) -> None:
+    rows: list[Row] = [row | {"dev_mcc": 0.5} for row in crossed([LORA, ADALORA], (1, 2, 2))]
+    rows[0]["test_mcc"] = "nan"
+    assert analyse([write(tmp_path, rows)]).metric == "test_mcc"
+    only_first = [row | {"test_mcc": ""} if row["run"] > 3 else row for row in rows]
+    assert analyse([write(tmp_path, only_first)]).metric == "dev_mcc"
+    assert analyse([tmp_path], "test_mcc").metric == "test_mcc"
+    without = [{name: row[name] for name in row if name != "dev_mcc"} for row in only_first]
+    with pytest.raises(InputError, match="name another column with --metric: test_mcc"):
+        analyse([write(tmp_path, without)])
+
+
+@pytest.mark.parametrize("metric", ["auc", "loss"])
+def test_without_a_metric_that_of_the_search_is_analysed(tmp_path: Path, metric: str) -> None:
+    rows = [row | {f"test_{metric}": 0.7 + 0.001 * n} for n, row in enumerate(crossed([RS]))]
+    folder = write_spec(write(tmp_path, rows), metric=metric)
+    assert analyse([folder]).metric == f"test_{metric}"
+    (task,) = analyse([write_spec(folder)]).tasks
+    assert task.metric == "test_mcc"
+
+
+def test_tasks_that_were_searched_by_different_metrics_need_one_named(tmp_path: Path) -> None:
+    rows = [row | {"test_auc": 0.7} for row in crossed([RS])]
+    one = write_spec(write(tmp_path / "one", rows), metric="auc")
+    other = write_spec(write(tmp_path / "other", rows))
+    with pytest.raises(InputError, match=r"other: its search must be for .*, auc, but is for mcc"):
+        analyse([one, other])
+    assert analyse([one, other], "test_mcc").metric == "test_mcc"
+
+
+def test_a_metric_without_a_number_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, [row | {"test_f1": ""} for row in crossed([LORA])])
+    with pytest.raises(InputError, match="must have a number in test_f1, but none has"):
+        analyse([folder], "test_f1")
+
+
+def test_a_folder_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, crossed([LORA]))
+    with pytest.raises(InputError, match="given twice"):
+        analyse([folder, folder])
+
+
+@pytest.mark.process
+def test_neither_ray_nor_torch_is_needed(tmp_path: Path) -> None:
+    folder = write(tmp_path, crossed([RS, ADALORA]))
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        "from study.analysis.comparison import analyse, write_analysis\n"
+        "write_analysis(analyse([Path(sys.argv[1])]))\n"
+        "heavy = {'ray', 'torch', 'optuna', 'mlflow', 'transformers', 'sklearn', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder)], check=True, timeout=120)
+    assert (folder / "report.html").is_file()
+
+
+def test_sentences_on_many_configurations_are_left_to_the_tables(tmp_path: Path) -> None:
+    many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(13)]
+    text = words(write(tmp_path, crossed(many, (2, 1, 1))))
+    assert "3 more sentences of this kind would follow: see the tables." in text

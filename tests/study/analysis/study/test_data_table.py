@@ -1,0 +1,76 @@
+"""The table of the data on the page, from what the journal says."""
+
+from study.analysis.study.data_table import data_table
+from study.analysis.study.page import render
+from study.analysis.study.reading import read_study
+from study.storage.journal import Journal
+from study.tasks import Split
+from study.tasks.quality import measure
+from study.training.encoding import TokenReport, count_tokens
+from tests.study.analysis.study.made_studies import MadeStudy
+
+TRAIN = Split(["AACC", "AACC", "GGTT", "GCGCAA"], [0, 1, 0, 1])
+DEV = Split(["AACC", "AAAA"], [0, 1])
+QUALITY = measure(TRAIN, DEV, DEV, 3, {"copies": 2, "in dev or test": 1})
+TOKENS = TokenReport(
+    7,
+    False,
+    {
+        "train": count_tokens([5, 6, 8, 9], 7),
+        "train, other strand": count_tokens([5, 5, 5, 6], 7),
+        "dev": count_tokens([5, 6], 7),
+        "test": count_tokens([5, 6], 7),
+    },
+)
+
+
+def opened(study: MadeStudy, **reports: object) -> None:
+    """Begins the journal anew, as a study that knows its data."""
+    study.folder.journal.write_text("")
+    Journal(study.folder.journal).append("study", version=1, name="made", **reports)
+
+
+def test_a_row_a_split_with_sequences_and_tokens(study: MadeStudy) -> None:
+    opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
+    table = data_table(read_study(study.folder))
+    rows = dict(table.rows)
+    assert list(rows) == ["train", "train, other strand", "dev", "test"]
+    assert dict(zip(table.columns, rows["train"], strict=True)) == {
+        "rows": "4", "bases": "4-6", "classes": "50.0% / 50.0% / 0.0%",
+        "GC by class (sd)": "0.50 (0.00) / 0.58 (0.08) / –", "copies": "1",
+        "on both strands": "1", "different labels": "1", "tokens, mean": "7.0", "most": "9",
+        "cut": "50.0%", "unknown": "0.0%",
+    }  # fmt: skip
+    assert rows["train, other strand"] == ["–"] * 7 + ["5.2", "6", "0.0%", "0.0%"]
+    assert table.remarks == [
+        "train and dev share 1 sequences, and 0 on the other strand",
+        "train and test share 1 sequences, and 0 on the other strand",
+        "dev and test share 2 sequences, and 0 on the other strand",
+        "1 sequences have different labels",
+        "dropped from train: 2 copies, 1 in dev or test",
+        "a sequence may have 7 tokens (task.max_length)",
+    ]
+
+
+def test_the_page_shows_the_table(study: MadeStudy) -> None:
+    opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
+    page = render(read_study(study.folder))
+    assert "<h3>Data</h3>" in page
+    assert "train, other strand" in page
+    assert "dropped from train: 2 copies" in page
+
+
+def test_a_study_from_before_the_reports_has_no_table(study: MadeStudy) -> None:
+    read = read_study(study.folder)
+    assert data_table(read) is None
+    assert "<h3>Data</h3>" not in render(read)
+
+
+def test_one_report_alone_has_a_table(study: MadeStudy) -> None:
+    opened(study, tokens=TOKENS.record())
+    table = data_table(read_study(study.folder))
+    assert table.columns == ["tokens, mean", "most", "cut", "unknown"]
+    opened(study, quality=QUALITY.record())
+    table = data_table(read_study(study.folder))
+    assert "rows" in table.columns
+    assert "most" not in table.columns

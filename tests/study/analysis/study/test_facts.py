@@ -1,0 +1,40 @@
+"""What a study was asked for, in words."""
+
+from pathlib import Path
+
+import pytest
+
+from study.analysis.study.facts import asked
+from study.spec import StudySpec
+
+PLAIN = ", dedup=none, rc_augment=False, rc_average=False"
+BOTH_STRANDS = ", dedup=none, rc_augment=True, rc_average=True"
+
+
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        (
+            {"train": 9, "dev": 8, "test": 7},
+            f"promoters (generated: train=9, dev=8, test=7, seed=0){PLAIN}",
+        ),
+        ({"path": Path("/data/mine"), "max_length": 70}, f"/data/mine, max_length=70{PLAIN}"),
+        ({"name": "emp/H3"}, f"emp/H3 (from the hub){BOTH_STRANDS}"),
+        ({"name": "emp/H3", "revision": "v1"}, f"emp/H3 (from the hub at v1){BOTH_STRANDS}"),
+        ({"name": "prom/all", "path": Path("/data/GUE")}, f"prom/all (from /data/GUE){PLAIN}"),
+        (
+            {"name": "nt/H3", "seed": 3},
+            f"nt/H3 (from the hub), dev cut from train with seed=3{BOTH_STRANDS}",
+        ),
+    ],
+)
+def test_the_task_says_where_its_rows_come_from(task, text):
+    assert dict(asked(StudySpec.model_validate({"task": task})))["task"] == text
+
+
+def test_random_weights_are_said_with_their_seed_and_usual_ones_not_at_all() -> None:
+    spec = StudySpec.model_validate({"backbone": {"weights": "random", "weights_seed": 4}})
+    assert dict(asked(spec))["backbone"] == (
+        "opt-dna-mini, dtype=float32, weights=random, weights_seed=4"
+    )
+    assert dict(asked(StudySpec()))["backbone"] == "opt-dna-mini, dtype=float32"

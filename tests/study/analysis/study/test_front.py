@@ -1,0 +1,120 @@
+"""Several objectives and constraints in the report: the front, its picture, the tables."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from study.analysis.study import plots
+from study.analysis.study.curves import best_so_far
+from study.analysis.study.facts import asked
+from study.analysis.study.front import front
+from study.analysis.study.page import render
+from study.analysis.study.reading import read_study
+from study.analysis.study.trial_table import trial_table
+from tests.study.analysis.balanced import Balanced
+from tests.study.analysis.study.made_studies import SPEC, MadeStudy
+
+GOALS = """\
+objectives: [maximize dev_mcc, minimize kept_parameters]
+constraints: {peak_memory_gib: "<= 4"}
+points: [{p: 0.1, b0: 8}]
+"""
+# Score, kept parameters, memory, state.
+TRIALS = [
+    (0.5, 100, 2.0, "complete"),
+    (0.9, 200, 5.0, "complete"),
+    (0.4, 120, 2.0, "complete"),
+    (0.3, 50, 2.0, "complete"),
+    (0.9, 10, 2.0, "pruned"),
+]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeStudy:
+    made = MadeStudy(tmp_path / "goals", SPEC + GOALS)
+    for number, (score, kept, memory, state) in enumerate(TRIALS):
+        made.create(number)
+        metrics = {"dev_mcc": score, "kept_parameters": kept, "peak_memory_gib": memory,
+                   "trainable_parameters": 300, "train_loss": 0.5}  # fmt: skip
+        made.note("report", trial=number, report=8, step=80, metrics=metrics)
+        made.end(number, state)
+    return made
+
+
+def test_the_front_has_a_row_a_trial_the_best_score_on_top(made: MadeStudy) -> None:
+    found = front(read_study(made.folder))
+    assert found is not None
+    assert found.columns[:2] == ["dev_mcc", "kept_parameters"]
+    assert [(trial, cells[:2]) for trial, cells in found.rows] == [
+        (0, ["0.5000", "100"]), (3, ["0.3000", "50"]),
+    ]  # fmt: skip
+    (panel,) = found.panels
+    assert panel.front == [(100, 0.5), (50, 0.3)]
+    assert (panel.bounds, len(panel.points)) == ((10, 200), 5)
+
+
+def test_the_fronts_picture_marks_it(made: MadeStudy) -> None:
+    found = front(read_study(made.folder))
+    assert found is not None
+    with_front = plots.parameters(found.panels, "dev_mcc", 0)
+    assert ElementTree.fromstring(with_front).tag.endswith("svg")
+    found.panels[0].front.clear()
+    assert plots.WINNER in with_front
+    assert len(plots.parameters(found.panels, "dev_mcc", 0)) < len(with_front)
+
+
+def test_one_objective_has_no_front(study: MadeStudy) -> None:
+    assert front(read_study(study.folder)) is None
+    assert "The front" not in render(read_study(study.folder))
+
+
+def test_the_leader_keeps_the_constraints_and_what_breaks_them_stands_last(
+    made: MadeStudy,
+) -> None:
+    study = read_study(made.folder)
+    assert study.leader is not None
+    assert study.leader.number == 0
+    table = trial_table(study)
+    assert [row.trial for row in table.rows] == [0, 2, 3, 1, 4]
+    assert table.columns[-1] == "feasible"
+    assert [row.cells[-1] for row in table.rows] == ["yes", "yes", "yes", "no", "–"]
+    assert {"kept_parameters", "peak_memory_gib"} <= set(table.columns)
+    assert best_so_far(study).best == [(0, 0.5), (2, 0.5), (3, 0.5), (4, 0.5)]
+
+
+def test_the_page_says_what_was_asked_and_shows_the_front(made: MadeStudy) -> None:
+    study = read_study(made.folder)
+    said = dict(asked(study.spec))
+    assert said["objectives"] == "maximize dev_mcc, minimize kept_parameters"
+    assert said["constraints"] == "peak_memory_gib <= 4"
+    assert said["points"] == "p=0.1, b0=8"
+    text = Balanced(render(study)).text
+    assert "The front" in text
+    assert "2 trials are beaten by no other in all of them among those that keep the" in text
+
+
+def test_a_study_in_which_nothing_is_feasible_says_what_comes_nearest(tmp_path: Path) -> None:
+    spec = SPEC + 'constraints: {peak_memory_gib: "<= 1"}\n'
+    made = MadeStudy(tmp_path / "tight", spec)
+    for number, memory in enumerate([4.0, 2.0, 3.0, 8.0]):
+        made.create(number)
+        metrics = {"dev_mcc": 0.5, "peak_memory_gib": memory, "train_loss": 0.5}
+        made.note("report", trial=number, report=8, step=80, metrics=metrics)
+        made.end(number, "complete")
+    text = Balanced(render(read_study(made.folder))).text
+    why = "o complete trial meets the constraints; nearest comes trial 1, with peak_memory_gib 2"
+    assert f"The study is over without a winner: n{why} against 1." in text
+    assert f"No winner N{why} against 1." in text
+
+
+def test_the_page_says_which_results_a_study_began_with(study: MadeStudy) -> None:
+    left_out = {"p outside its domain": 3}
+    study.note(
+        "warm_start", source="/runs/before", results=[{}, {}], left_out=left_out,
+        differs=["task", "steps"],
+    )  # fmt: skip
+    assert (
+        "2 results of /runs/before, for the sampler alone; 3 left out: p outside its domain; not "
+        "as there: task, steps"
+    ) in Balanced(render(read_study(study.folder))).text

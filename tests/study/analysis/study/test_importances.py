@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.analysis.study.importance import NEEDED, importances
+from study.analysis.study.reading import read_study
+from tests.study.analysis.study.made_studies import FIXED, MadeStudy
+
+
+def made_trials(made: MadeStudy, count: int, constant: bool = False) -> None:
+    """Complete trials whose score depends on p alone."""
+    generator = np.random.default_rng(0)
+    for trial in range(count):
+        p, lr = float(generator.uniform(0, 0.3)), float(generator.uniform(1e-4, 1e-2))
+        params = {"p": p, "b0": int(generator.integers(6, 15)), "bT_ratio": 0.5, "lr": lr}
+        made.run(trial, [0.5 if constant else 1 - 3 * p] * made.reports, params)
+
+
+def test_what_decides_the_score_is_the_most_important(study: MadeStudy) -> None:
+    made_trials(study, 40)
+    shares = importances(read_study(study.folder))
+    assert isinstance(shares, dict)
+    assert next(iter(shares)) == "p"
+    assert shares["p"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_estimate_is_the_same_every_time(study: MadeStudy) -> None:
+    made_trials(study, NEEDED)
+    data = read_study(study.folder)
+    assert importances(data) == importances(data)
+
+
+def test_too_few_complete_trials_are_said_to_be_too_few(study: MadeStudy) -> None:
+    made_trials(study, NEEDED - 1)
+    study.run(NEEDED, [0.1])
+    assert "too few" in importances(read_study(study.folder))
+
+
+def test_equal_scores_leave_nothing_to_explain(study: MadeStudy) -> None:
+    made_trials(study, NEEDED, constant=True)
+    assert "differ too little" in importances(read_study(study.folder))
+
+
+def test_equal_parameters_explain_nothing(study: MadeStudy) -> None:
+    for trial in range(NEEDED):
+        study.run(trial, [0.01 * trial] * study.reports)
+    assert "differ too little" in importances(read_study(study.folder))
+
+
+def test_nothing_is_compared_where_nothing_is_searched(tmp_path: Path) -> None:
+    made = MadeStudy(tmp_path / "fixed", FIXED)
+    assert "fewer than two" in importances(read_study(made.folder))

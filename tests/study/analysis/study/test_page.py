@@ -1,0 +1,194 @@
+import base64
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from study.analysis.study.page import render, write_report
+from study.analysis.study.reading import read_study
+from study.errors import InputError
+from tests.study.analysis.balanced import Balanced
+from tests.study.analysis.study.made_studies import FIXED, MadeStudy, finish, made_trace
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a finished study."""
+    made = MadeStudy(tmp_path_factory.mktemp("page") / "made")
+    finish(made)
+    return render(read_study(made.folder))
+
+
+def page_of(made: MadeStudy) -> Balanced:
+    return Balanced(render(read_study(made.folder)))
+
+
+def test_a_finished_study_has_its_sections_in_order(page: str) -> None:
+    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    assert headings == [
+        "What was asked",
+        "The winner: trial 0",
+        "Learning curves",
+        "The score against each parameter",
+        "Best so far",
+        "The winner's budget and ranks",
+        "All trials",
+        "spec.yaml",
+        "About this page",
+    ]
+
+
+def test_pictures_are_in_the_page_and_nothing_is_fetched(page: str) -> None:
+    parsed = Balanced(page)
+    assert len(parsed.sources) == 5
+    for source in parsed.sources:
+        kind, encoded = source.split(",", 1)
+        assert kind == "data:image/svg+xml;base64"
+        assert ElementTree.fromstring(base64.b64decode(encoded)).tag.endswith("svg")
+    assert not {"script", "link", "iframe"} & set(parsed.tags)
+    assert "url(" not in page
+
+
+def test_what_a_trial_says_cannot_become_markup(study: MadeStudy) -> None:
+    study.create(0)
+    study.end(0, "failed", "<script>alert(1)</script> & more")
+    assert "<script" not in render(read_study(study.folder))
+    assert "<script>alert(1)</script> & more" in page_of(study).text
+
+
+def test_what_the_spec_says_cannot_become_markup(study: MadeStudy) -> None:
+    spec = study.folder.spec
+    spec.write_text(spec.read_text().replace("opt-dna-mini", '"<img src=x>"'))
+    page = page_of(study)
+    assert "x" not in page.sources
+    assert page.text.count("<img src=x>") == 2
+
+
+def test_the_winner_can_be_run_again_under_a_name_of_its_own(finished: MadeStudy) -> None:
+    best = finished.folder.best_spec
+    command = f"python -m study.run --space {best} --name {finished.folder.path.name}-best"
+    assert f"Run it again: {command}" in page_of(finished).text
+
+
+def test_the_counts_name_every_state(page: str) -> None:
+    assert "2complete 1stopped early 1failed 0unfinished" in Balanced(page).text
+
+
+def test_failures_are_grouped_by_reason_and_lead_to_a_traceback(study: MadeStudy) -> None:
+    for trial, reason in enumerate(["out of memory", "a bug", "out of memory"]):
+        study.create(trial)
+        study.end(trial, "failed", reason)
+    study.folder.failures.mkdir()
+    study.folder.failure(0).write_text("Traceback")
+    text = page_of(study).text
+    assert "0, 2out of memoryfailures/trial-00000.txt 1a bug" in text
+
+
+def test_the_winner_comes_with_both_warnings(page: str) -> None:
+    text = Balanced(page).text
+    assert "chose this trial among 3, and which of them went on to their end" in text
+    assert "so optimistic" in text
+    assert "test split was evaluated once" in text
+
+
+def test_an_interrupted_study_says_so_and_shows_its_best_so_far(study: MadeStudy) -> None:
+    study.run(0, [0.5] * 8)
+    study.create(1)
+    text = page_of(study).text
+    assert "not finished: 2 of 4 trials were started, 1 of them unfinished" in text
+    assert "The best so far: trial 0" in text
+    assert "The test split has not been touched" in text
+    assert "budget and ranks" not in text
+
+
+def test_a_study_that_waits_for_its_evaluation_says_so(study: MadeStudy) -> None:
+    for trial in range(4):
+        study.run(trial, [0.5] * 8)
+    assert "the winner has not been evaluated on the test split yet" in page_of(study).text
+
+
+def test_a_study_without_trials_has_a_page(study: MadeStudy) -> None:
+    text = page_of(study).text
+    assert "No winner" in text
+    assert "No trial has reported a score" in text
+    assert "No trial was started" in text
+
+
+def test_a_study_with_an_empty_journal_has_a_page(study: MadeStudy) -> None:
+    study.folder.journal.write_text("")
+    assert "0 of 4 trials were started" in page_of(study).text
+
+
+def test_a_study_of_failures_alone_has_a_page(study: MadeStudy) -> None:
+    for trial in range(4):
+        study.create(trial)
+        study.report(trial, 1, None)
+        study.end(trial, "failed", "diverged: the loss is not finite")
+    page = page_of(study)
+    assert "over without a winner" in page.text
+    assert "0, 1, 2, 3diverged: the loss is not finite" in page.text
+    assert len(page.sources) == 1
+
+
+def test_a_study_without_domains_and_with_a_loss_has_a_page(tmp_path: Path) -> None:
+    made = MadeStudy(tmp_path / "fixed", FIXED)
+    for trial, loss in enumerate([0.7, 0.5]):
+        made.create(trial, {})
+        made.report(trial, 8, loss, "dev_loss")
+        made.end(trial, "complete")
+    made.folder.best.mkdir()
+    made.note("winner", trial=1, dev={"dev_loss": 0.5}, test={"test_loss": None})
+    text = page_of(made).text
+    assert "Nothing was searched" in text
+    assert "the smaller the better" in text
+    assert "The winner: trial 1" in text
+    assert "loss0.5000–" in text
+
+
+def test_a_complete_trial_without_a_score_does_not_win(study: MadeStudy) -> None:
+    study.run(0, [None] * 8)
+    assert "No trial was completed with a score" in page_of(study).text
+
+
+def test_versions_are_the_studys_own_where_the_journal_has_them(study: MadeStudy) -> None:
+    event = '{"event": "study", "time": 1, "name": "made", "created_with": {"torch": "0.0.7"}}\n'
+    study.folder.journal.write_text(event)
+    text = page_of(study).text
+    assert "torch0.0.7" in text
+    assert "installed where this page was made" not in text
+
+
+def test_enough_trials_bring_a_picture_of_importance(study: MadeStudy) -> None:
+    for trial in range(12):
+        params = {"p": 0.02 * trial, "b0": 6 + trial % 8, "bT_ratio": 0.5, "lr": 1e-3}
+        study.run(trial, [0.5 - 0.02 * trial] * 8, params)
+    assert "Functional ANOVA" in page_of(study).text
+
+
+def test_many_trials_and_layers_have_a_page(study: MadeStudy) -> None:
+    for trial in range(60):
+        study.run(trial, [0.01 * trial] * (8 if trial % 3 else 2))
+    study.crown(59, made_trace(layers=24))
+    page = page_of(study)
+    assert page.tags.count("tr") > 60
+    assert "after each mask event" in page.text
+
+
+def test_the_report_is_written_whole_and_replaces_the_last_one(study: MadeStudy) -> None:
+    study.folder.report.write_text("old")
+    path = write_report(study.folder)
+    assert path == study.folder.report
+    assert path.read_text().rstrip().endswith("</html>")
+    assert not [file for file in study.folder.path.iterdir() if file.suffix == ".partial"]
+
+
+def test_a_report_that_cannot_be_written_is_the_users_to_mend(
+    study: MadeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(InputError, match=r"report\.html: must be writable"):
+        write_report(study.folder)

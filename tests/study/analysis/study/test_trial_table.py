@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from study.analysis.study.reading import read_study
+from study.analysis.study.trial_table import trial_table
+from study.analysis.text import NOTHING, shown
+from tests.study.analysis.study.made_studies import FIXED, MadeStudy
+
+
+def test_the_best_trial_comes_first_and_failures_last(finished: MadeStudy) -> None:
+    finished.create(4)
+    rows = trial_table(read_study(finished.folder)).rows
+    assert [row.trial for row in rows] == [0, 2, 1, 4, 3]
+    assert [row.winner for row in rows] == [True, False, False, False, False]
+
+
+def test_stopped_trials_are_ordered_by_how_far_they_came(study: MadeStudy) -> None:
+    study.run(0, [0.9])
+    study.run(1, [0.1, 0.2])
+    study.run(2, [0.1, 0.3])
+    assert [row.trial for row in trial_table(read_study(study.folder)).rows] == [2, 1, 0]
+
+
+def test_the_smallest_loss_comes_first_and_a_missing_one_last(tmp_path: Path) -> None:
+    made = MadeStudy(tmp_path / "loss", FIXED)
+    for trial, loss in enumerate([0.7, None, 0.5]):
+        made.create(trial, {})
+        made.report(trial, 1, loss, "dev_loss")
+        made.end(trial, "complete")
+    assert [row.trial for row in trial_table(read_study(made.folder)).rows] == [2, 0, 1]
+
+
+def test_columns_are_the_journals_names_the_ratio_beside_the_number(finished: MadeStudy) -> None:
+    columns = trial_table(read_study(finished.folder)).columns
+    assert columns == [
+        "b0", "bT_ratio", "bT", "p", "lr", "dev_mcc", "dev_auc", "steps", "trainable_parameters",
+        "seconds",
+    ]  # fmt: skip
+
+
+def test_a_row_holds_settings_scores_steps_and_seconds(finished: MadeStudy) -> None:
+    rows = {row.trial: row.cells for row in trial_table(read_study(finished.folder)).rows}
+    assert rows[1] == [
+        "8", "0.250", "2", "0.300", "0.000200", "0.2500", "0.7500", "20 of 80", "92,656", "5",
+    ]  # fmt: skip
+    assert rows[3][5] == NOTHING
+
+
+def test_a_trial_without_reports_has_no_scores(study: MadeStudy) -> None:
+    study.create(0)
+    (row,) = trial_table(read_study(study.folder)).rows
+    assert row.cells[5:] == [NOTHING, "0 of 80", NOTHING, NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, NOTHING), (0.123456, "0.1235"), (-0.5, "-0.5000"), (1.5e-05, "1.5e-05"),
+        (1234567, "1,234,567"), (92656.0, "92,656"), (8, "8"), (True, "True"), ("zero", "zero"),
+        (0.0, "0"),
+    ],
+)  # fmt: skip
+def test_values_are_shown_for_people(value: object, text: str) -> None:
+    assert shown(value) == text

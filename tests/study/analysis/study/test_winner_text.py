@@ -1,0 +1,78 @@
+import pytest
+
+from study.analysis.study.reading import read_study
+from study.analysis.study.winner import Winner, winner
+from tests.study.analysis.study.made_studies import SPEC, MadeStudy, made_trace
+
+
+def winner_of(made: MadeStudy) -> Winner:
+    found = winner(read_study(made.folder))
+    assert found is not None
+    return found
+
+
+def test_scores_are_those_of_the_winners_evaluation(finished: MadeStudy) -> None:
+    found = winner_of(finished)
+    assert found.crowned
+    assert found.scores == [("mcc", "0.5000", "0.4000"), ("auc", "0.7500", "0.7000")]
+    assert found.compared == 3
+
+
+def test_before_the_evaluation_there_is_no_test_score(study: MadeStudy) -> None:
+    study.run(0, [0.5] * 8)
+    found = winner_of(study)
+    assert not found.crowned
+    assert found.scores[0] == ("mcc", "0.5000", "–")
+
+
+def test_without_a_complete_trial_there_is_no_winner(study: MadeStudy) -> None:
+    study.run(0, [0.5])
+    assert winner(read_study(study.folder)) is None
+
+
+def test_parameters_are_adapter_kept_head_and_total(finished: MadeStudy) -> None:
+    assert winner_of(finished).parameters == [
+        ("adapter_parameters", "92,400"),
+        ("kept_parameters", "47,880"),
+        ("head_parameters", "256"),
+        ("trainable_parameters", "92,656"),
+    ]
+
+
+def test_budget_kept_and_rank_are_told_apart(finished: MadeStudy) -> None:
+    text, last = winner_of(finished).triplets, made_trace()[-1]
+    assert last["kept"] != last["budget"]
+    assert f"asked for: {last['budget']} singular triplets" in text
+    assert f"so {last['kept']} were kept" in text
+    assert f"is {sum(last['ranks'].values())} over all matrices" in text
+    assert "keeps (1 − p) b + p (n b0 − b) = 60.0 of the n b0 = 120 triplets" in text
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("p_reintroduce: 0.0", "(1 − p) b + p_reintroduce (n b0 − b) = 54.0"),
+        ("final_mask: deterministic", "final_mask: deterministic exactly the budget"),
+    ],
+)
+def test_the_expectation_is_that_of_the_settings(
+    finished: MadeStudy, setting: str, words: str
+) -> None:
+    finished.folder.spec.write_text(SPEC.replace("deltaT: 10", f"deltaT: 10\n  {setting}"))
+    assert words in winner_of(finished).triplets
+
+
+def test_without_a_mask_the_whole_budget_is_kept(study: MadeStudy) -> None:
+    domain = "  p: {type: float, low: 0.0, high: 0.3}\n"
+    spec = SPEC.replace("adalora_rs", "adalora").replace(domain, "")
+    study.folder.spec.write_text(spec)
+    study.run(0, [0.5] * 8, {"b0": 10, "bT_ratio": 0.5, "lr": 1e-3})
+    study.crown(0, made_trace())
+    assert "With p = 0 exactly the budget is kept" in winner_of(study).triplets
+
+
+def test_a_method_without_a_budget_says_nothing_of_triplets(finished: MadeStudy) -> None:
+    text = finished.folder.journal.read_text().replace('"budget": 120, "kept": 118, ', "")
+    finished.folder.journal.write_text(text)
+    (finished.folder.best / "budget_trace.json").unlink()
+    assert winner_of(finished).triplets == ""

@@ -1,0 +1,113 @@
+"""Study folders in which everything agrees, made without Ray and without training."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from study.doctor.examination import GROUPS
+from study.doctor.finding import Finding
+from study.doctor.subject import read_subject
+from study.engine import checkpoints
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.optuna_study import Mirror
+from study.engine.tracking.tracker import Tracker
+from study.engine.winner import write_best_spec
+from study.spec import dump_spec, load_spec, resolve
+from study.spec.space import distributions
+from study.storage.folder import StudyFolder
+from study.storage.ledger import StudyLedger
+from study.storage.opening import open_folder
+from study.storage.tables import write_trials
+from tests.study.ledgers import SPACE
+
+SCORES = ((0.1, 0.2, 0.3, 0.4), (0.05, 0.3, 0.3, 0.3), (0.3, 0.4, 0.5, 0.6))
+"""Of the trials at each report; the second is stopped at its first."""
+Study = tuple[StudyLedger, Scheduler]
+
+
+def open_study(path: Path, trials: int) -> Study:
+    """An empty study."""
+    (path.parent / "space.yaml").write_text(SPACE)
+    spec = load_spec(str(path.parent / "space.yaml"), [f"search.trials={trials}"])
+    ledger = StudyLedger(open_folder(path, dump_spec(spec)), spec)
+    ledger.note("study", version=1, name=path.name, spec="spec.yaml", tracking=None)
+    return ledger, Scheduler(ledger)
+
+
+def run(study: Study, number: int, reports: int = 4) -> None:
+    """A trial, as far as it goes; with its checkpoint, if that is needed afterwards."""
+    ledger, scheduler = study
+    p = 0.05 * number
+    ledger.note(
+        "created",
+        trial=number,
+        params={"b0": 6, "bT_ratio": 0.5, "p": p, "lr": 1e-3},
+        settings={"b0": 6, "bT": 3, "p": p, "lr": 1e-3},
+        seeds={"init": 0, "data": 0, "mask": 0},
+        total_steps=40,
+        reports=4,
+        optuna={"trial": {}, "study": {}},
+    )
+    scheduler.on_trial_add(None, SimpleNamespace(config={"trial": number}))
+    trial = ledger.record.trials[number]
+    for index, score in enumerate(SCORES[number][:reports], start=1):
+        metrics = {"dev_mcc": score, "train_loss": 0.5, "trainable_parameters": 1000}
+        ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)
+        save_checkpoint(ledger.folder, number, index, trial.params)
+        if scheduler.decide(trial, index) != "continue":
+            break
+    best = ledger.best()
+    for other in ledger.record.trials.values():
+        if other.state != "running" and (best is None or other.number != best.number):
+            checkpoints.discard(ledger.folder, other.number)
+
+
+def save_checkpoint(folder: StudyFolder, trial: int, report: int, params: dict[str, Any]) -> None:
+    """A checkpoint with hardly anything in it."""
+    state = {"trial": {"w": torch.zeros(64)}, "result": {"report": report}, "params": params}
+    assert checkpoints.save(folder, trial, state) == ""
+
+
+def crown(study: Study) -> None:
+    """The winner's files and event."""
+    ledger, _ = study
+    folder, best = ledger.folder, ledger.best()
+    assert best is not None
+    folder.best.mkdir()
+    for part in ("head", "adapters"):
+        save_file({"w": torch.zeros(64)}, folder.best / f"{part}.safetensors")
+    scores = {"dev": {"dev_mcc": best.value}, "test": {"test_mcc": 0.5}}
+    write_best_spec(folder, resolve(ledger.spec, best.params))
+    folder.scores.write_text(json.dumps({"trial": best.number, **scores}))
+    ledger.note("winner", trial=best.number, **scores)
+
+
+def close(study: Study, status: str) -> None:
+    """What a driver leaves at its end."""
+    ledger, _ = study
+    Mirror(ledger, distributions(ledger.spec))
+    write_trials(ledger)
+    Tracker(ledger.folder, None, ledger.folder.path.name).close(ledger.record, status)
+
+
+def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+    """Changes the events of a journal behind everyone's back."""
+    journal = StudyFolder(path).journal
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    change(events)
+    journal.write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def of(events: list[dict[str, Any]], kind: str, trial: int, place: int = 0) -> dict[str, Any]:
+    """The event of a kind about a trial that came at a place, from 0, among its like."""
+    return [e for e in events if e["event"] == kind and e["trial"] == trial][place]
+
+
+def ask(path: Path, group: str, tracking_uri: str | None = None) -> list[Finding]:
+    """What one group of checks finds."""
+    return list(GROUPS[group](read_subject(path, tracking_uri)))

@@ -1,0 +1,169 @@
+"""The doctor on checkpoints and the winner's weights: each is damaged in turn."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from study.spec import dump_spec, load_spec
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from tests.study.doctor.made_folders import ask, edit, save_checkpoint
+
+Damage = Callable[[StudyFolder], Any]
+PARAMS = {"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
+"""Of trial 2."""
+
+
+def damage_weights(file: Path) -> None:
+    """Changes one of many zeros."""
+    data = file.read_bytes()
+    place = data.index(bytes(256))
+    file.write_bytes(data[: place + 5] + b"\1" + data[place + 6 :])
+
+
+# Checkpoints
+
+
+def other_params(folder: StudyFolder) -> None:
+    save_checkpoint(folder, 2, 2, {"b0": 99})
+
+
+CHECKPOINTS: dict[str, tuple[Damage, str, bool]] = {
+    "gone": (
+        lambda f: [file.unlink() for file in f.checkpoints.glob("trial-00002*")],
+        "trial 2: has 2 reports, but no checkpoint",
+        False,
+    ),
+    "damaged": (
+        lambda f: damage_weights(f.checkpoint(2)),
+        "checkpoints/trial-00002.pt is damaged",
+        False,
+    ),
+    "cut short": (
+        lambda f: f.checkpoint(2).write_bytes(f.checkpoint(2).read_bytes()[:400]),
+        "checkpoints/trial-00002.pt is damaged",
+        False,
+    ),
+    "no checkpoint": (
+        lambda f: torch.save({"something": "else"}, f.checkpoint(2)),
+        "checkpoints/trial-00002.pt is damaged",
+        False,
+    ),
+    "of another study": (other_params, "is of other parameters: {'b0': 99}", False),
+    "too old": (
+        lambda f: shutil.copy(f.checkpoints / "trial-00002.previous.pt", f.checkpoint(2)),
+        "is of report 1, but the journal has 2",
+        False,
+    ),
+    "too new": (
+        lambda f: save_checkpoint(f, 2, 4, PARAMS),
+        "is of report 4, but the journal has 2",
+        False,
+    ),
+    "half written": (
+        lambda f: (f.checkpoints / "trial-00002.7.partial").write_bytes(b"x"),
+        "trial-00002.7.partial: is half written",
+        True,
+    ),
+    "left over": (
+        lambda f: save_checkpoint(f, 1, 1, {}),
+        "checkpoints of trial 1 are not needed any more",
+        True,
+    ),
+    "of no trial": (
+        lambda f: save_checkpoint(f, 17, 1, {}),
+        "checkpoints/trial-00017.pt: belongs to no trial",
+        False,
+    ),
+    "of the best": (
+        lambda f: [file.unlink() for file in f.checkpoints.glob("trial-00000*")],
+        "trial 0: is among the best so far, but has no checkpoint",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", CHECKPOINTS)
+def test_checkpoints_that_do_not_serve_are_found(interrupted: Path, damage: str) -> None:
+    change, said, unfinished = CHECKPOINTS[damage]
+    change(StudyFolder(interrupted))
+    [finding] = ask(interrupted, "checkpoints")
+    assert said in finding.problem
+    assert finding.unfinished == unfinished
+
+
+def test_a_checkpoint_may_be_one_report_ahead_of_the_journal(interrupted: Path) -> None:
+    save_checkpoint(StudyFolder(interrupted), 2, 3, PARAMS)
+    assert ask(interrupted, "checkpoints") == []
+
+
+def test_a_checkpoint_from_before_the_study_grew_serves(interrupted: Path) -> None:
+    searched = "adapter.beta1={type: float, low: 0.5, high: 0.9}"
+    spec = load_spec(str(StudyFolder(interrupted).spec), [searched])
+    journal = Journal(StudyFolder(interrupted).journal)
+    fields = {"trials": 4, "changes": ["adapter.beta1"], "spec": dump_spec(spec)}
+    journal.append("grown", **fields, fixed={"beta1": 0.85}, space=True)
+    assert ask(interrupted, "checkpoints") == []
+
+
+# The winner
+
+
+def scores(folder: StudyFolder, **changed: Any) -> None:
+    folder.scores.write_text(json.dumps(json.loads(folder.scores.read_text()) | changed))
+
+
+WINNER: dict[str, tuple[Damage, str]] = {
+    "no head": (lambda f: (f.best / "head.safetensors").unlink(), "head.safetensors is missing"),
+    "no folder": (lambda f: shutil.rmtree(f.best), "head.safetensors is missing"),
+    "damaged adapters": (
+        lambda f: (f.best / "adapters.safetensors").write_bytes(b"\xff" * 200),
+        "adapters.safetensors is damaged",
+    ),
+    "cut short": (
+        lambda f: (f.best / "adapters.safetensors").write_bytes(
+            (f.best / "adapters.safetensors").read_bytes()[:-9]
+        ),
+        "adapters.safetensors is damaged",
+    ),
+    "no scores": (lambda f: f.scores.unlink(), "scores.json is missing"),
+    "no JSON": (lambda f: f.scores.write_text("{"), "scores.json is not JSON"),
+    "no object": (lambda f: f.scores.write_text("[]"), "scores.json is not a JSON object"),
+    "another trial": (
+        lambda f: scores(f, trial=0),
+        "must be as in the journal, 2, but is 0",
+    ),
+    "other scores": (
+        lambda f: scores(f, test={"test_mcc": 1.0}),
+        "must be as in the journal",
+    ),
+    "no spec": (lambda f: f.best_spec.unlink(), "there is no best.yaml"),
+    "spec damaged": (lambda f: f.best_spec.write_text("adapter: {p: }}"), "best.yaml cannot be"),
+    "another spec": (
+        lambda f: f.best_spec.write_text(f.best_spec.read_text().replace("p: 0.1", "p: 0.2")),
+        "best.yaml is not the winner's",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", WINNER)
+def test_a_winner_whose_files_are_not_its_own_is_found(finished: Path, damage: str) -> None:
+    change, said = WINNER[damage]
+    change(StudyFolder(finished))
+    findings = ask(finished, "winner")
+    assert said in findings[0].problem
+    assert "--resume" in findings[0].mend
+
+
+def test_scores_without_a_winner_are_what_a_kill_leaves(finished: Path) -> None:
+    edit(finished, lambda events: events.pop())
+    [finding] = ask(finished, "winner")
+    assert finding.unfinished
+
+
+# Tables, spec, disk

@@ -1,0 +1,267 @@
+"""The doctor on journals: every kind of damage is seen, and nothing else is said."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.doctor.journal import FIELDS, KINDS
+from study.storage.folder import StudyFolder
+from tests.study.doctor.made_folders import ask, edit, of
+
+Events = list[dict[str, Any]]
+
+
+def test_every_field_that_an_event_must_have_is_of_a_known_kind() -> None:
+    assert {name for names in FIELDS.values() for name in names} <= set(KINDS)
+
+
+BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "NUL": (lambda d: d.replace(b'{"event": "report"', b"\x00\x01", 1), "NUL bytes"),
+    "a list": (lambda d: d.replace(b'{"event": "report"', b'["event"', 1), "not a JSON object"),
+    "no event": (lambda d: d.replace(b'"event": "report"', b'"evnt": 1', 1), "not a JSON object"),
+    "half a line": (lambda d: d.replace(b'"metrics": {"dev_mcc"', b"\n", 1), "not a JSON object"),
+    "all NUL": (lambda d: b"\0" * len(d) + b"\n", "NUL bytes"),
+}
+
+
+@pytest.mark.parametrize("damage", BYTES)
+def test_a_line_that_cannot_be_read_is_found(finished: Path, damage: str) -> None:
+    change, said = BYTES[damage]
+    journal = StudyFolder(finished).journal
+    journal.write_bytes(change(journal.read_bytes()))
+    findings = ask(finished, "journal")
+    assert said in findings[0].problem
+    assert re.match(r"events\.jsonl:\d+: ", findings[0].problem)
+    assert "restore events.jsonl from a copy (what came after" in findings[0].mend
+    assert re.search(r"sed -i '\d+d' events", findings[0].mend)
+    assert not findings[0].unfinished
+
+
+def test_a_file_of_garbage_is_summed_up(finished: Path) -> None:
+    StudyFolder(finished).journal.write_bytes(b"garbage\n" * 1000)
+    findings = ask(finished, "journal")
+    assert len(findings) == 6
+    assert "1000 lines cannot be read" in findings[-1].problem
+
+
+@pytest.mark.parametrize("torn", [b'{"event": "rep', b"\0\0\0"])
+def test_a_torn_last_line_is_what_an_interruption_leaves(finished: Path, torn: bytes) -> None:
+    with StudyFolder(finished).journal.open("ab") as journal:
+        journal.write(torn)
+    [finding] = ask(finished, "journal")
+    assert "the last line has no end" in finding.problem
+    assert finding.unfinished
+
+
+JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
+    "no beginning": (lambda e: e.pop(0), "the first event must be `study`"),
+    "two beginnings": (lambda e: e.insert(5, e[0]), "the first event must be `study`"),
+    "missing field": (lambda e: of(e, "report", 1).pop("step"), "`report` lacks step"),
+    "missing fields": (lambda e: of(e, "created", 1).pop("params"), "`created` lacks params"),
+    "a race without a winner": (
+        lambda e: e.append(
+            {"event": "finalists", "time": 1.0, "candidates": [0], "rounds": [], "winner": None}
+        ),
+        "`finalists` has a winner that cannot be: None",
+    ),
+    "no time": (lambda e: of(e, "ended", 1).pop("time"), "`ended` lacks its time"),
+    "text for a number": (
+        lambda e: of(e, "report", 1).update(report="one"),
+        "`report` has a report that cannot be: 'one'",
+    ),
+    "true for a number": (
+        lambda e: of(e, "decision", 1).update(report=True),
+        "`decision` has a report that cannot be: True",
+    ),
+    "negative": (
+        lambda e: of(e, "report", 1).update(step=-4),
+        "`report` has a step that cannot be: -4",
+    ),
+    "list for a mapping": (
+        lambda e: of(e, "report", 1).update(metrics=[]),
+        "`report` has a metrics that cannot be",
+    ),
+    "never created": (
+        lambda e: e.remove(of(e, "created", 2)),
+        "`report` is about trial 2, which was not created before",
+    ),
+    "gap": (
+        lambda e: [event.update(trial=5) for event in e if event.get("trial") == 2],
+        "trial 5 is number 2",
+    ),
+    "created twice": (lambda e: e.append(of(e, "created", 1)), "trial 1 is number 3"),
+}
+
+
+@pytest.mark.parametrize("damage", JOURNAL)
+def test_events_that_cannot_be_are_found(finished: Path, damage: str) -> None:
+    change, said = JOURNAL[damage]
+    edit(finished, change)
+    [finding] = ask(finished, "journal")
+    assert said in finding.problem
+    assert not finding.unfinished
+
+
+def doubled(events: Events, kind: str, trial: int) -> None:
+    event = of(events, kind, trial)
+    events.insert(events.index(event) + 1, event)
+
+
+def moved_to_the_end(events: Events, event: dict[str, Any]) -> None:
+    events.remove(event)
+    events.append(event)
+
+
+TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
+    "report lost": (
+        lambda e: e.remove(of(e, "report", 0, 1)),
+        "trial 0: reports must come as 1, 2, 3 and so on, but report 3 is number 2",
+    ),
+    "report doubled": (lambda e: doubled(e, "report", 0), "report 1 is number 2"),
+    "wrong step": (
+        lambda e: of(e, "report", 0, 2).update(step=31),
+        "report 3 of 4 must come at step 30 of 40, but came at step 31",
+    ),
+    "too many": (
+        lambda e: of(e, "created", 0).update(reports=3),
+        "trial 0: has 4 reports of 3 planned",
+    ),
+    "decision lost": (
+        lambda e: e.remove(of(e, "decision", 0, 1)),
+        "every report must have its decision, but reports [1, 2, 3, 4] have decisions about "
+        "[1, 3, 4]",
+    ),
+    "decision doubled": (lambda e: doubled(e, "decision", 0), "decisions about [1, 1, 2, 3, 4]"),
+    "last decision lost": (
+        lambda e: e.remove(of(e, "decision", 0, 3)),
+        "trial 0: nothing was decided about reports [4]",
+    ),
+    "another end": (
+        lambda e: of(e, "ended", 1).update(state="complete"),
+        "trial 1: ended as complete, but the last decision was stop",
+    ),
+    "unknown end": (
+        lambda e: of(e, "ended", 1).update(state="bored"),
+        "trial 1: has the unknown state 'bored'",
+    ),
+    "ended twice": (lambda e: doubled(e, "ended", 1), "trial 1: ended 2 times"),
+    "goes on": (
+        lambda e: moved_to_the_end(e, of(e, "decision", 0, 3)),
+        "trial 0: goes on after its end, with `decision`",
+    ),
+    "another winner": (
+        lambda e: e[-1].update(trial=0),
+        "trial 0 was made the winner when trial 2 came first",
+    ),
+    "early winner": (
+        lambda e: e.insert(1, e.pop()),
+        "trial 2 was made the winner when none was complete",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", TRIALS)
+def test_a_trial_that_does_not_fit_together_is_found(finished: Path, damage: str) -> None:
+    change, said = TRIALS[damage]
+    edit(finished, change)
+    findings = [finding for finding in ask(finished, "trials") if not finding.unfinished]
+    assert said in findings[0].problem
+
+
+def cut(place: int) -> Callable[[Events], None]:
+    """Leaves only the events before a place, counted from the end of a finished study."""
+
+    def change(events: Events) -> None:
+        del events[place:]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        (1, "the winner was not chosen from trial 2"),
+        (2, "trial 2: it was decided to complete it, but it has not ended"),
+        (3, "trial 2: nothing was decided about its last report"),
+        (4, "3 of 3 trials were created, trial 2 unfinished"),
+    ],
+)
+def test_what_a_kill_leaves_unsaid_is_told_as_unfinished(
+    finished: Path, left_out: int, said: str
+) -> None:
+    edit(finished, cut(-left_out))
+    findings = ask(finished, "trials")
+    assert any(said in finding.problem for finding in findings)
+    assert all(finding.unfinished for finding in findings)
+
+
+def test_a_crash_may_end_a_trial_at_any_report(finished: Path) -> None:
+    def crash(events: Events) -> None:
+        del events[events.index(of(events, "report", 2, 2)) :]
+        crashed = {"event": "crashed", "time": 0, "trial": 2, "reason": "x"}
+        events.append(crashed | {"attempt": 0, "fault": False})  # A node was lost.
+        events.append(crashed | {"attempt": 1, "fault": True})
+        ended = {"event": "ended", "trial": 2, "state": "failed", "reason": "crashed: x"}
+        events.append(ended | {"time": 0, "value": 0.5})
+
+    edit(finished, crash)
+    assert ask(finished, "journal") == []
+    findings = ask(finished, "trials")
+    assert ["the winner" in finding.problem for finding in findings] == [True]
+
+
+def diverge(events: Events, step: int) -> None:
+    """Trial 1 ends with its second report, due at step 20, as a worker reports a divergence."""
+    metrics = {"train_loss": None, "trainable_parameters": 1000}
+    of(events, "decision", 1).update(decision="continue", reason="", cutoff=None)
+    end = events.index(of(events, "ended", 1))
+    about = {"time": 0, "trial": 1, "report": 2}
+    events[end:end] = [
+        {"event": "report", **about, "step": step, "metrics": metrics},
+        {"event": "decision", **about, "decision": "fail", "reason": "diverged", "cutoff": None},
+    ]
+    of(events, "ended", 1).update(state="failed", reason="diverged")
+
+
+@pytest.mark.parametrize("step", [11, 17, 20])
+def test_a_trial_that_diverged_between_two_reports_is_sound(finished: Path, step: int) -> None:
+    edit(finished, lambda events: diverge(events, step))
+    assert ask(finished, "journal") == ask(finished, "trials") == []
+
+
+@pytest.mark.parametrize("step", [10, 21])
+def test_a_divergence_comes_after_the_report_before_it_and_by_its_own_step(
+    finished: Path, step: int
+) -> None:
+    edit(finished, lambda events: diverge(events, step))
+    [finding] = ask(finished, "trials")
+    assert "trial 1: report 2 of 4 must come at step 20 of 40" in finding.problem
+
+
+def raised(events: Events) -> None:
+    of(events, "report", 1)["metrics"]["dev_mcc"] = 0.9
+
+
+RUNGS: dict[str, tuple[Callable[[Events], Any], str]] = {
+    "a stop that was none": (
+        lambda e: of(e, "decision", 0, 1).update(decision="stop"),
+        "trial 0, report 2: the journal says stop, but the reports before it give continue",
+    ),
+    "another cutoff": (
+        lambda e: of(e, "decision", 1, 0).update(cutoff=0.7),
+        "trial 1, report 1: the journal says stop at a cutoff of 0.7000, but the reports before "
+        "it give stop at a cutoff of 0.1000",
+    ),
+    "another value": (raised, "trial 1, report 1: the journal says stop at a cutoff of 0.1000"),
+}
+
+
+@pytest.mark.parametrize("damage", RUNGS)
+def test_a_decision_that_the_rungs_do_not_give_is_found(finished: Path, damage: str) -> None:
+    change, said = RUNGS[damage]
+    edit(finished, change)
+    [finding] = ask(finished, "scheduler")
+    assert said in finding.problem

@@ -1,0 +1,187 @@
+"""The doctor on what Optuna and MLflow were told: each is changed in turn."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from study.doctor.finding import NotCheckedError
+from study.engine.tracking.runs import study_key
+from study.engine.tracking.view import tracked_runs
+from study.storage.folder import StudyFolder
+from study.storage.opening import locked
+from tests.study.doctor.made_folders import ask, edit
+
+Damage = Callable[[StudyFolder], Any]
+
+
+# Optuna
+
+
+def optuna_lines(folder: StudyFolder, change: Callable[[list[str]], list[str]]) -> None:
+    lines = folder.optuna.read_text().splitlines(keepends=True)
+    folder.optuna.write_text("".join(change(lines)))
+
+
+def put_back(lines: list[str]) -> list[str]:
+    """As if the last trial had never been told how it ended."""
+    last = json.loads(lines[-1])
+    assert last["op_code"] == 4
+    del last["state"], last["datetime_complete"], last["value"]
+    return [*lines[:-1], json.dumps(last) + "\n"]
+
+
+OPTUNA: dict[str, tuple[Damage, str, bool]] = {
+    "gone": (lambda f: f.optuna.unlink(), "there is no optuna.journal", True),
+    "one short": (lambda f: optuna_lines(f, lambda o: o[:-1]), "lacks trial 2", True),
+    "torn": (
+        lambda f: f.optuna.write_bytes(f.optuna.read_bytes()[:-40]),
+        "lacks trial 2",
+        True,
+    ),
+    "empty": (lambda f: f.optuna.write_text(""), "cannot be read", True),
+    "garbage": (lambda f: f.optuna.write_text("garbage\n"), "cannot be read", False),
+    "another value": (
+        lambda f: optuna_lines(f, lambda o: [line.replace("0.6", "0.7") for line in o]),
+        "lacks trial 2, or has other values there",
+        False,
+    ),
+    "one too many": (
+        lambda f: optuna_lines(f, lambda o: [*o, o[-1]]),
+        "has 1 trials that did not end so",
+        False,
+    ),
+    "running": (lambda f: optuna_lines(f, put_back), "has a trial that is RUNNING", False),
+}
+
+
+@pytest.mark.parametrize("damage", OPTUNA)
+def test_an_optuna_journal_that_is_not_the_records_is_found(finished: Path, damage: str) -> None:
+    change, said, unfinished = OPTUNA[damage]
+    change(StudyFolder(finished))
+    findings = ask(finished, "optuna")
+    assert said in findings[0].problem
+    assert findings[0].unfinished == unfinished
+    assert "made anew by python -m study.run" in findings[0].mend
+
+
+# MLflow
+
+
+def mlflow(folder: StudyFolder) -> tuple[MlflowClient, dict[int | None, str]]:
+    """A client of the folder's database, and the run of each trial; None is the study's."""
+    uri = f"sqlite:///{folder.mlflow}"
+    runs = tracked_runs(uri, study_key(folder))
+    return MlflowClient(tracking_uri=uri), {run.trial: run.run_id for run in runs}
+
+
+def set_status(trial: int | None, status: str) -> Damage:
+    def damage(folder: StudyFolder) -> None:
+        client, runs = mlflow(folder)
+        client.update_run(runs[trial], status=status)
+
+    return damage
+
+
+def delete(trial: int | None) -> Damage:
+    def damage(folder: StudyFolder) -> None:
+        client, runs = mlflow(folder)
+        client.delete_run(runs[trial])
+
+    return damage
+
+
+def create(tags: dict[str, str]) -> Damage:
+    def damage(folder: StudyFolder) -> None:
+        client, _ = mlflow(folder)
+        experiment = client.get_experiment_by_name("adalora-rs-study")
+        assert experiment is not None
+        key = {"adalora_rs.study": study_key(folder)}
+        client.create_run(experiment.experiment_id, tags=key | tags)
+
+    return damage
+
+
+def log(trial: int, reports: int) -> Damage:
+    def damage(folder: StudyFolder) -> None:
+        client, runs = mlflow(folder)
+        client.log_metric(runs[trial], "report", reports, timestamp=2**42, step=1000)
+
+    return damage
+
+
+def tag(folder: StudyFolder) -> None:
+    client, runs = mlflow(folder)
+    assert runs[None] is not None
+    client.set_tag(runs[None], "winner", "0")
+
+
+MLFLOW: dict[str, tuple[Damage, str, bool]] = {
+    "gone": (lambda f: f.mlflow.unlink(), "the study has no run", True),
+    "garbage": (lambda f: f.mlflow.write_bytes(b"garbage" * 999), "mlflow.db is damaged", False),
+    "cut short": (
+        lambda f: f.mlflow.write_bytes(f.mlflow.read_bytes()[:500_000]),
+        "mlflow.db is damaged",
+        False,
+    ),
+    "no parent": (delete(None), "the study has no run", True),
+    "no child": (delete(1), "trial 1 have no run", True),
+    "two parents": (create({}), "the study has 2 runs", True),
+    "two children": (create({"adalora_rs.trial": "1"}), "trial 1 has 2 runs", True),
+    "unknown child": (
+        create({"adalora_rs.trial": "9"}),
+        "a run of trial 9, which the journal does not know",
+        False,
+    ),
+    "parent running": (set_status(None, "RUNNING"), "the study's run is RUNNING", True),
+    "child running": (
+        set_status(0, "RUNNING"),
+        "the runs of trial 0 are RUNNING in place of FINISHED",
+        True,
+    ),
+    "reports missing": (log(0, 3), "the runs of trial 0 lack reports", True),
+    "reports too many": (log(0, 5), "the run of trial 0 has 5 reports, the journal 4", False),
+    "another winner": (tag, "names trial 0 the winner, not 2", True),
+}
+
+
+@pytest.mark.parametrize("damage", MLFLOW)
+def test_runs_that_are_not_the_records_are_found(finished: Path, damage: str) -> None:
+    change, said, unfinished = MLFLOW[damage]
+    change(StudyFolder(finished))
+    finding = next(f for f in ask(finished, "mlflow") if said in f.problem)
+    assert finding.unfinished == unfinished
+
+
+def test_an_unfinished_trial_may_not_stay_running_in_mlflow(interrupted: Path) -> None:
+    assert ask(interrupted, "mlflow") == []
+    set_status(2, "RUNNING")(StudyFolder(interrupted))
+    [finding] = ask(interrupted, "mlflow")
+    assert "trial 2 are RUNNING, but no driver is at work" in finding.problem
+
+
+def test_another_database_is_looked_at_where_it_is(finished: Path, tmp_path: Path) -> None:
+    folder, elsewhere = StudyFolder(finished), tmp_path / "elsewhere.db"
+    folder.mlflow.rename(elsewhere)
+    assert ask(finished, "mlflow", f"sqlite:///{elsewhere}") == []
+    edit(finished, lambda events: events[0].update(tracking=f"sqlite:///{elsewhere}"))
+    assert ask(finished, "mlflow") == []
+    assert not folder.mlflow.exists()
+
+
+def test_where_nothing_can_be_known_of_mlflow_nothing_is_said(
+    finished: Path, tmp_path: Path
+) -> None:
+    with locked(StudyFolder(finished)), pytest.raises(NotCheckedError, match="driver is writing"):
+        ask(finished, "mlflow")
+    with pytest.raises(NotCheckedError, match="there is no database at"):
+        ask(finished, "mlflow", f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(NotCheckedError, match="must answer"):
+        ask(finished, "mlflow", "http://127.0.0.1:9")
+    edit(finished, lambda events: events[0].pop("tracking"))
+    StudyFolder(finished).mlflow.unlink()
+    with pytest.raises(NotCheckedError, match="say where with --tracking-uri"):
+        ask(finished, "mlflow")

@@ -1,0 +1,166 @@
+"""The doctor on whole folders: sound, unfinished, with a driver at work, of a benchmark."""
+
+from pathlib import Path
+
+import pytest
+
+from study.doctor import examine, examine_closely
+from study.doctor.__main__ import main
+from study.engine.benchmark.results import write_results
+from study.engine.benchmark.runs import runs_of
+from study.engine.tracking.tracker import Tracker
+from study.errors import InputError
+from study.spec.benchmark.loading import Benchmark, load_benchmark
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from study.storage.ledger import Ledger
+from study.storage.opening import locked, open_folder
+from tests.study.doctor.made_folders import edit
+
+
+def test_nothing_is_wrong_with_a_finished_study(finished: Path) -> None:
+    examination = examine_closely(finished)
+    assert examination.findings == []
+    assert [result.group for result in examination.results if result.not_checked] == []
+
+
+def test_of_an_interrupted_study_only_what_is_left_to_do_is_said(interrupted: Path) -> None:
+    [finding] = examine(interrupted)
+    assert finding.unfinished
+    assert "3 of 4 trials were created, trial 2 unfinished" in finding.problem
+    assert finding.mend.endswith(f"--storage {interrupted.parent} --name study --resume")
+
+
+def test_beside_a_driver_what_is_unfinished_is_as_it_should_be(
+    interrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = StudyFolder(interrupted)
+    with folder.journal.open("ab") as journal:
+        journal.write(b'{"event": "repo')
+    (folder.checkpoints / "trial-00002.17.partial").write_bytes(b"half")
+    folder.trials.unlink()
+    with locked(folder):
+        assert examine(interrupted) == []
+        assert main([str(interrupted)]) == 0
+    assert "driver       is at work" in capsys.readouterr().out
+    assert len(examine(interrupted)) == 4
+
+
+def test_the_examination_leaves_every_file_as_it_was(interrupted: Path) -> None:
+    def state() -> dict[str, tuple[int, bytes]]:
+        files = [file for file in interrupted.rglob("*") if file.is_file()]
+        return {str(file): (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+    before = state()
+    examine(interrupted)
+    assert state() == before
+
+
+def test_what_the_journal_says_besides_is_no_finding(finished: Path) -> None:
+    journal = Journal(StudyFolder(finished).journal)
+    journal.append("warning", trial=0, text="a checkpoint was late")
+    journal.append("warm_start", source="elsewhere", results=[], left_out={}, differs=[])
+    journal.append("resumed", created_with={})
+    journal.append("finalists", candidates=[0, 2], rounds=[[0, 2]], winner=0)
+    assert examine(finished) == []
+
+
+def test_a_damaged_journal_is_not_held_against_the_other_files(finished: Path) -> None:
+    edit(finished, lambda events: events.pop(1))
+    examination = examine_closely(finished)
+    assert {finding.group for finding in examination.findings} == {"journal"}
+    skipped = [result.group for result in examination.results if result.not_checked]
+    assert skipped == ["trials", "scheduler", "optuna", "checkpoints", "winner", "mlflow"]
+
+
+def test_a_folder_that_is_no_study_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert main([str(tmp_path / "nowhere")]) == 2
+    assert "must be a study folder" in capsys.readouterr().err
+
+
+def test_a_study_of_a_newer_version_is_refused(finished: Path) -> None:
+    edit(finished, lambda events: events[0].update(version=2))
+    with pytest.raises(InputError, match="newer version"):
+        examine(finished)
+
+
+def test_the_terminal_shows_findings_with_their_mending_and_one_command_for_all(
+    interrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(interrupted)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[2] == "journal      ok"
+    assert said[3] == "trials       1 finding"
+    assert said[-1].startswith("  python -m study.run --space")
+    assert said[-2].startswith("nothing is damaged")
+    StudyFolder(interrupted).spec.write_text("search: {trials: many}\n")
+    assert main([str(interrupted)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert "scheduler    not checked: spec.yaml must be mended first" in said
+    assert not any(line.startswith("nothing is damaged") for line in said)
+
+
+BENCHMARK = """
+backbones: [opt-dna-mini]
+tasks: [{label: mine, set: {task.name: promoters}}]
+methods: [linear_probe, adalora_rs]
+baselines: [kmer]
+seeds: [0]
+rules:
+  - set: {training.steps: 8, training.reports: 2}
+  - {where: {method: adalora_rs}, set: {adapter.deltaT: 2}}
+"""
+
+
+def test_a_benchmark_is_examined_too(tmp_path: Path) -> None:
+    runs = runs_of(read_benchmark(tmp_path))
+    folder = open_folder(tmp_path / "runs" / "bench", BENCHMARK)
+    ledger = Ledger(folder, "dev_mcc")
+    ledger.note("study", version=1, name="bench", spec="spec.yaml", tracking=None)
+    ledger.note("data", tasks=[], unavailable={})
+    for number, run in enumerate(runs):
+        steps, reports = (1, 1) if run.seed is None else (8, 2)
+        numbers = {"trial": number, "total_steps": steps, "reports": reports}
+        about = {"params": run.labels, "settings": run.settings, "seeds": {}, "optuna": {}}
+        ledger.note("created", **numbers, **about)
+        for report in range(1, reports + 1):
+            step = {"report": report, "step": report * steps // reports}
+            ledger.note("report", trial=number, **step, metrics={"dev_mcc": 0.5, "train_loss": 1})
+        ledger.end(ledger.record.trials[number], "complete", "")
+    write_results(folder, runs, ledger.record, lambda run: None)
+    Tracker(folder, None, "bench").close(ledger.record, "FINISHED")
+    examination = examine_closely(folder.path)
+    assert examination.findings == []
+    skipped = [result.group for result in examination.results if result.not_checked]
+    assert skipped == ["scheduler", "optuna", "winner"]
+
+    edit(folder.path, lambda events: events.pop())
+    unfinished, behind, row = examine(folder.path)
+    assert "3 of 3 trials were created, trial 2 unfinished" in unfinished.problem
+    assert "python -m study.benchmark --space" in unfinished.mend
+    assert "trial 2" in behind.problem
+    assert "results.csv does not have what the journal has of row 2" in row.problem
+
+
+def read_benchmark(folder: Path) -> Benchmark:
+    (folder / "bench.yaml").write_text(BENCHMARK)
+    return load_benchmark(str(folder / "bench.yaml"))
+
+
+def test_a_journal_that_is_lost_is_no_beginning(interrupted: Path) -> None:
+    StudyFolder(interrupted).journal.write_bytes(b"")
+    first, *others = examine(interrupted)
+    assert first.problem == "events.jsonl: is missing or empty, but there are results"
+    assert not first.unfinished
+    assert {finding.group for finding in others} <= {"files"}
+
+
+def test_a_study_that_has_not_begun_is_unfinished(interrupted: Path) -> None:
+    folder = StudyFolder(interrupted)
+    for file in (folder.journal, folder.trials, *folder.checkpoints.iterdir()):
+        file.unlink()
+    findings = examine(interrupted)
+    assert "nothing has happened" in findings[0].problem

@@ -1,0 +1,183 @@
+"""The command line's configurations: from a study, from files, with their labels."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.engine.comparison.asked import Asked, Comparison, comparison_of, label_of
+from study.engine.winner import write_best_spec
+from study.errors import InputError
+from study.spec import dump_spec, load_spec, resolve
+from study.storage.ledger import StudyLedger
+from study.storage.opening import open_folder
+from tests.study.ledgers import report
+
+MakeStudy = Callable[..., str]
+FIXED = "{adapter: {method: adalora_rs, p: 0.1, b0: 4, bT: 2, deltaT: 5}, training: {steps: 40}}"
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> MakeStudy:
+    """(p and dev MCC of each complete trial, *overrides) -> the folder of such a study."""
+
+    def make(trials: Sequence[tuple[float, float]], *overrides: str, name: str = "mine") -> str:
+        spec = load_spec("smoke", ("seeds.mask=5", *overrides))
+        ledger = StudyLedger(open_folder(tmp_path / "runs" / name, dump_spec(spec)), spec)
+        ledger.note("study", version=1, name=name, spec="spec.yaml")
+        for number, (p, value) in enumerate(trials):
+            ledger.note(
+                "created", trial=number, params={"p": p, "b0": 6, "bT_ratio": 0.5, "lr": 1e-3},
+                settings={"p": p, "b0": 6, "bT": 3, "lr": 1e-3},
+                seeds={"init": 0, "data": 0, "mask": 5 + number}, total_steps=40, reports=1,
+                optuna={},
+            )  # fmt: skip
+            report(ledger, number, 1, value)
+            ledger.end(ledger.record.trials[number], "complete", "")
+        best = ledger.best()
+        if best is not None:
+            write_best_spec(ledger.folder, resolve(spec, best.params, best.seeds))
+        return str(ledger.folder.path)
+
+    return make
+
+
+def labels(found: Comparison) -> list[str]:
+    return list(found.spec.configurations)
+
+
+def test_a_study_stands_for_its_best_trial_with_seeds_beside_the_studys_own(
+    make_study: MakeStudy,
+) -> None:
+    study = make_study([(0.1, 0.3), (0.2, 0.5)])
+    found = comparison_of(Asked(study=study, seeds=(2, 1, 1)))
+    assert labels(found) == ["best"]
+    first = found.spec.first
+    assert (first.adapter.p, first.training.reports) == (0.2, 2)  # type: ignore[union-attr]
+    assert found.spec.seeds.mask == (2005, 2006)
+
+
+@pytest.mark.parametrize("file", ["", "/best.yaml"])
+def test_a_configuration_has_the_same_seeds_however_it_is_named(
+    make_study: MakeStudy, file: str
+) -> None:
+    study = make_study([(0.1, 0.3), (0.2, 0.5)])
+    by_study = comparison_of(Asked(study=study)).spec
+    by_file = comparison_of(Asked(configs=[study + file])).spec
+    assert by_file.first.seeds.mask == 6  # The trial's own, apart from the study's.
+    assert by_file.seeds == by_study.seeds
+    both = Asked(study=study, configs=[study + file])
+    assert comparison_of(both).spec.seeds == by_study.seeds
+
+
+def test_the_top_trials_are_the_best_by_the_journal_each_setting_once(
+    make_study: MakeStudy,
+) -> None:
+    study = make_study([(0.1, 0.3), (0.2, 0.5), (0.3, 0.1), (0.2, 0.4)])
+    found = comparison_of(Asked(study=study, top=3))
+    assert labels(found) == ["trial-1", "trial-0", "trial-2"]
+    with pytest.raises(InputError, match=r"--top 4: .* has 3; ask for at most that many"):
+        comparison_of(Asked(study=study, top=4))
+
+
+def test_files_are_called_by_their_names_and_studies_by_theirs(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    mine, other = make_study([(0.1, 0.3)]), make_study([(0.2, 0.3)], name="other")
+    (tmp_path / "lora.yaml").write_text("adapter: {method: lora}\n")
+    asked = Asked(
+        configs=[f"{mine}/best.yaml", other],
+        against=["lora", str(tmp_path / "lora.yaml"), "adalora"],
+        vary=["adapter.p=0"],
+        overrides=["training.lr=2e-3"],
+    )
+    with pytest.raises(InputError, match="lora-2: configurations must differ"):
+        comparison_of(asked)
+    found = comparison_of(Asked(**{**vars(asked), "against": ["lora", "adalora"]}))
+    assert labels(found) == ["mine", "other", "p=0", "lora", "adalora"]
+    assert {spec.training.lr for spec in found.spec.configurations.values()} == {2e-3}
+    assert "lora" in found.notes
+
+
+def test_a_studys_own_settings_are_those_that_a_method_is_tuned_with(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    tuned = tmp_path / "tuned.yaml"
+    tuned.write_text(
+        "adapter: {method: lora, rank: 5}\ntraining: {lr: 1e-4, steps: 7, reports: 1}\n"
+    )
+    found = comparison_of(Asked(study=make_study([(0.1, 0.3)]), against=[str(tuned)]))
+    lora = found.spec.configurations["tuned"]
+    assert (lora.training.lr, lora.training.steps) == (1e-4, 40)
+
+
+def test_more_configurations_than_can_be_read_again_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "fixed.yaml"
+    file.write_text(FIXED)
+    monkeypatch.setattr("study.engine.comparison.asked.MAX_BYTES", 2048)
+    assert labels(comparison_of(Asked(configs=[str(file)]))) == ["fixed"]
+    with pytest.raises(InputError, match=r"2 configurations must fit a spec\.yaml of 2 KiB, but"):
+        comparison_of(Asked(configs=[str(file)], vary=["adapter.p=0"]))
+
+
+def test_the_name_of_a_study_or_file_names_the_comparison(make_study: MakeStudy) -> None:
+    study = make_study([(0.1, 0.3)])
+    assert label_of(study) == label_of(f"{study}/best.yaml") == "mine"
+    assert label_of("somewhere/best.yaml") == "best"
+    assert label_of("adalora") == "adalora"
+
+
+def test_a_file_with_domains_is_refused_with_the_fix(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"smoke: .* one value .* b0, bT, p, lr are domains"):
+        comparison_of(Asked(configs=["smoke"]))
+    file = tmp_path / "fixed.yaml"
+    file.write_text(FIXED)
+    fixed = comparison_of(Asked(configs=[str(file)]))
+    assert labels(fixed) == ["fixed"]
+
+
+def test_what_is_no_study_or_has_no_finished_trial_is_refused(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"must be a study's folder, with spec\.yaml"):
+        comparison_of(Asked(study=str(tmp_path)))
+    empty = make_study([], name="empty")
+    with pytest.raises(InputError, match=r"has no best\.yaml; finish it"):
+        comparison_of(Asked(study=empty))
+    with pytest.raises(InputError, match="no trial was completed with a score"):
+        comparison_of(Asked(study=empty, top=1))
+
+
+def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
+    files = []
+    for rows in (32, 33):
+        files.append(str(tmp_path / f"rows{rows}.yaml"))
+        Path(files[-1]).write_text(f"{FIXED[:-1]}, task: {{train: {rows}}}}}")
+    with pytest.raises(InputError, match=r"rows33: task must be that of rows32, .*train 32"):
+        comparison_of(Asked(configs=files))
+
+
+@pytest.mark.parametrize("option", ["study", "configs", "against"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mine/finalists", "is the race of its finalists; give .*mine, or read the race"),
+        ("seeds", "is a comparison of seeds; read it with --analyse .*seeds"),
+    ],
+)
+def test_the_folder_of_a_race_or_a_comparison_is_said_to_be_one(
+    make_study: MakeStudy, option: str, name: str, said: str
+) -> None:
+    study = make_study([(0.1, 0.3)])
+    folder = Path(study).parent / name
+    folder.mkdir(exist_ok=True)
+    (folder / "spec.yaml").write_text("configurations: {trial-0: {}}\n")
+    (folder / "events.jsonl").write_bytes(Path(study, "events.jsonl").read_bytes())
+    given: dict[str, Any] = {"study": study, option: [str(folder)]}
+    if option == "study":
+        given = {"study": str(folder)}
+    with pytest.raises(InputError, match=said):
+        comparison_of(Asked(**given))

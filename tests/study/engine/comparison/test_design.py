@@ -1,0 +1,89 @@
+"""The crossed design, and what may change between two runs of the driver."""
+
+from pathlib import Path
+
+import pytest
+
+from study.engine.comparison.design import changes_of_comparison, replicates_of
+from study.errors import InputError
+from study.spec import SeedsSpec
+from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
+from study.storage.opening import check_folder, open_folder
+from tests.study.engine.comparison.small import configuration
+
+BEST, NEVER = configuration(), configuration("never", "adapter.p=0")
+
+
+def comparison(*seeds: int, **specs: object) -> ComparisonSpec:
+    given = specs or {"best": BEST.spec, "never": NEVER.spec}
+    return ComparisonSpec(
+        configurations=given, seeds=FactorSeeds.fresh(SeedsSpec(), *(seeds or (2, 2, 2)))
+    )
+
+
+def test_every_seed_meets_every_other_and_once_suffices_where_no_mask_draws() -> None:
+    runs = replicates_of(comparison(5, 3, 3))
+    assert len(runs) == len(set(runs)) == 45 + 9
+    drawn = [run for run in runs if run.configuration.label == "best"]
+    assert len({(run.mask, run.init, run.data) for run in drawn}) == 45
+    assert {run.mask for run in runs if run.configuration.label == "never"} == {None}
+
+
+def test_all_configurations_of_a_block_come_before_the_next_block() -> None:
+    blocks = [(run.data, run.init) for run in replicates_of(comparison(2, 2, 2))]
+    assert blocks == sorted(blocks)
+    assert [run.configuration.label for run in replicates_of(comparison())[:3]] == [
+        "best", "best", "never",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("overrides", "masked"),
+    [
+        ((), True),
+        (("adapter.p=0",), False),
+        (("adapter.p=0", "adapter.p_reintroduce=0.1"), True),
+        (("adapter.p_reintroduce=0",), True),
+    ],
+)
+def test_a_mask_seed_means_something_where_p_or_p_reintroduce_is_above_0(
+    overrides: tuple[str, ...], masked: bool
+) -> None:
+    assert configuration("a", *overrides).is_masked is masked
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        comparison(3, 2, 2),
+        comparison(2, 5, 3),
+        comparison(best=BEST.spec, never=NEVER.spec, new=configuration("n", "adapter.p=.2").spec),
+        comparison(best=configuration("b", "resources.max_concurrent=1").spec, never=NEVER.spec),
+    ],
+)
+def test_a_comparison_goes_on_with_more_than_before(now: ComparisonSpec, tmp_path: Path) -> None:
+    open_folder(tmp_path / "a", dump_comparison(comparison()))
+    check_folder(tmp_path / "a", changes_of_comparison(now), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        (comparison(1, 2, 2), r"mask seeds \(2 before, 1 now\)"),
+        (comparison(best=BEST.spec), r"configuration never \(left out\)"),
+        (comparison(best=NEVER.spec, never=BEST.spec), r"best \(set otherwise\); .* never"),
+        (
+            ComparisonSpec(
+                configurations=comparison().configurations,
+                seeds=FactorSeeds.fresh(SeedsSpec(init=1), 2, 2, 2),
+            ),
+            r"init seeds \(from 2000 before, from 2001 now\)",
+        ),
+    ],
+)
+def test_a_comparison_does_not_go_on_with_less_or_something_else(
+    now: ComparisonSpec, found: str, tmp_path: Path
+) -> None:
+    open_folder(tmp_path / "a", dump_comparison(comparison()))
+    with pytest.raises(InputError, match=found):
+        check_folder(tmp_path / "a", changes_of_comparison(now), resume=True)

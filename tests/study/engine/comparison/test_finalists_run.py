@@ -1,0 +1,148 @@
+"""The race as it is run: the choice is fixed before anything meets the test split."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.doctor import examine
+from study.engine.comparison.finalists import Field, _splits, bring_race_up_to_date
+from study.engine.driver import note_start
+from study.engine.tracking.runs import study_key
+from study.engine.tracking.tracker import Tracker
+from study.engine.tracking.view import tracked_runs
+from study.errors import InputError
+from study.spec import dump_spec
+from study.storage.folder import StudyFolder
+from study.storage.ledger import Ledger, StudyLedger
+from study.storage.opening import open_folder
+from study.storage.race import standing_by
+from tests.study.engine.comparison.simulated import Driver
+from tests.study.engine.comparison.small import spec_of
+
+CONFIRM = 2
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> StudyLedger:
+    """Eight complete trials with scores 0.0, 0.1, … 0.7: trials 7 and 6 race."""
+    spec = spec_of(
+        "adapter.p={type: float, low: 0.0, high: 0.3}",
+        "search.trials=8",
+        f"finalists.confirm={CONFIRM}",
+    )
+    ledger = StudyLedger(open_folder(tmp_path / "study", dump_spec(spec)), spec)
+    ledger.note("study", version=1, name="study", spec="spec.yaml")
+    seeds = {"init": 0, "data": 0, "mask": 0}
+    for number in range(8):
+        p: dict[str, Any] = {"p": 0.03 * number}
+        about = {"trial": number, "params": p, "settings": p, "seeds": seeds}
+        ledger.note("created", **about, total_steps=8, reports=1, optuna={})
+        metrics = {ledger.metric: number / 10}
+        ledger.note("report", trial=number, report=1, step=8, metrics=metrics)
+        ledger.end(ledger.record.trials[number], "complete", "")
+    return ledger
+
+
+def open_race(study: StudyLedger) -> Ledger:
+    folder = StudyFolder(study.folder.finalists)
+    if not folder.path.exists():
+        open_folder(folder.path, "configurations: {}\n")
+    return Ledger(folder, study.metric)
+
+
+def run(study: StudyLedger, values: dict[str, float | None]) -> Ledger:
+    """The choosing runs, one a candidate: its score by label, or None for crashes to the end."""
+    race = open_race(study)
+    driver = Driver(race, Field(study).choosing, concurrent=1)
+    driver.fill()
+    while driver.running:
+        label = race.record.trials[driver.running[0].config["trial"]].params["configuration"]
+        value = values[label]
+        if value is None:
+            driver.crash()
+        else:
+            driver.report(value)
+        driver.fill()
+    return race
+
+
+def test_the_two_best_of_eight_race(study: StudyLedger) -> None:
+    assert list(Field(study).search) == [7, 6]
+    labels = [one.label for one in Field(study).configurations]
+    assert labels == ["trial-7", "trial-6"]
+
+
+def test_nothing_meets_the_test_split_before_the_choice_is_journalled(study: StudyLedger) -> None:
+    race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
+    field = Field(study)
+    standing = field.stand(race.record)
+    assert standing.winner == 6
+    assert {_splits(field, one) for one in field.all(race.record)} == {("dev",)}
+    field.choose(standing)
+    splits = [_splits(field, one) for one in field.all(race.record)]
+    assert splits == [("dev",)] * 2 + [("dev", "test")] * CONFIRM
+
+
+def test_a_choice_stands_whatever_runs_say_that_end_later(study: StudyLedger) -> None:
+    race = run(study, {"trial-7": None, "trial-6": 0.1})
+    field = Field(study)
+    assert field.stand(race.record).winner == 6  # The other has failed.
+    field.choose(field.stand(race.record))
+    # In a later session the crashed run is tried again, and would have won.
+    again = open_race(study)
+    driver = Driver(again, Field(study).all, concurrent=1)
+    driver.fill()
+    first = again.record.trials[driver.running[0].config["trial"]]
+    assert first.params["configuration"] == "trial-7"
+    driver.report(0.9), driver.report(0.9)
+    assert Field(study).stand(again.record).winner == 6
+    handed = [one.labels["configuration"] for one in Field(study).all(again.record)]
+    assert handed == ["trial-7", "trial-6", "trial-6", "trial-6"]
+
+
+def test_a_choice_among_other_candidates_does_not_count(study: StudyLedger) -> None:
+    study.note("finalists", candidates=[1, 2], rounds=[[1, 2]], winner=1)
+    assert Field(study).choice is None
+    study.note("finalists", candidates=[6, 7], rounds=[[7, 6]], winner=7)
+    choice = Field(study).choice
+    assert choice is not None
+    race = standing_by(choice, CONFIRM)
+    assert race.wanted == [(7, 0), (6, 0), (7, 1), (7, 2)]
+    assert race.confirming == (1, 2)
+
+
+def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger) -> None:
+    race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
+    Field(study).check(race.record)
+    # The journal is replaced by an older copy, and trial 6 asked for anew.
+    study.record.trials[6].params["p"] = 0.2
+    with pytest.raises(InputError, match=r"finalists: .* those of trial-6 had other settings"):
+        Field(study).check(race.record)
+
+
+def test_what_mlflow_lacks_of_a_race_that_is_over_is_found_and_made_up_for(
+    study: StudyLedger, tmp_path: Path
+) -> None:
+    study.note("resumed", version=1, tracking=None, created_with={})
+    race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
+    Tracker(study.folder, None, "study").close(study.record, "FINISHED")
+
+    def missing() -> list[str]:
+        return [one.problem for one in examine(study.folder.path) if one.group == "mlflow"]
+
+    key = study_key(race.folder)
+    own = f"sqlite:///{study.folder.mlflow}"
+    assert missing() == ["the race has no run", "trials 0, 1 of the race have no run"]
+    bring_race_up_to_date(study, None)
+    assert missing() == []
+    assert {one.status for one in tracked_runs(own, key)} == {"FINISHED"}
+
+    elsewhere = f"sqlite:///{tmp_path}/elsewhere.db"
+    note_start(study, elsewhere, {})
+    bring_race_up_to_date(study, elsewhere)
+    for uri in (own, elsewhere):
+        assert [one.status for one in tracked_runs(uri, key)] == ["FINISHED"] * 3
+    events = race.journal.read()
+    bring_race_up_to_date(study, elsewhere)
+    assert race.journal.read() == events

@@ -1,0 +1,183 @@
+"""Runs that share their beginning: bit for bit what they are when each trains alone."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from study.engine.comparison.prefixes import Prefixes
+from study.engine.comparison.replicates import Replicate
+from study.engine.comparison.worker import ReplicateWorker
+from study.storage.folder import StudyFolder
+from study.storage.opening import open_folder
+from tests.study.engine.comparison.small import ROWS, Prepared, configuration, reports_of, start
+
+LEADER = Replicate.of(configuration(), mask=1, init=2, data=3)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[StudyFolder, StudyFolder]:
+    """Two empty folders: in one runs share, in the other each trains alone."""
+    shared, alone = (open_folder(tmp_path / name, "{}") for name in ("shared", "alone"))
+    return shared, alone
+
+
+def key(run: Replicate) -> str:
+    found = Prefixes(ROWS).key(run)
+    assert found is not None
+    return found
+
+
+def weights(worker: ReplicateWorker) -> dict[str, torch.Tensor]:
+    assert worker.trial is not None
+    return {name: p.clone() for name, p in worker.trial._trained().items()}
+
+
+def assert_same_as_alone(
+    prepared: Prepared,
+    folders: tuple[StudyFolder, StudyFolder],
+    runs: list[Replicate],
+    reports: int = 2,
+) -> None:
+    """Trains `runs` one after the other, sharing what they begin with, and each alone."""
+    for number, run in enumerate(runs):
+        shared = start(prepared, folders[0], run, number, key(run))
+        begun = 0 if shared.trial is None else shared.trial.step
+        assert (begun > 0) == (number > 0), f"run {number} begins at step {begun}"
+        alone = start(prepared, folders[1], run, number)
+        assert reports_of(shared, reports) == reports_of(alone, reports)
+        assert all(map(torch.equal, weights(shared).values(), weights(alone).values()))
+        outputs = [np.load(folder.output(number)) for folder in folders]
+        assert all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[1].files)
+
+
+@pytest.mark.parametrize(
+    ("mode", "mask", "own"),
+    [
+        ("zero", 9, ["adapter.p=0.3"]),
+        ("mask", 9, ["adapter.p=0.3"]),
+        ("zero", 9, ["adapter.p=0"]),
+        ("mask", 9, ["adapter.p=0"]),
+        ("zero", 1, ["adapter.p_reintroduce=0", "adapter.final_mask=deterministic"]),
+    ],
+)
+def test_a_run_that_goes_on_from_anothers_beginning_is_the_run_that_trained_alone(
+    mode: str,
+    mask: int,
+    own: list[str],
+    prepared: Prepared,
+    folders: tuple[StudyFolder, StudyFolder],
+) -> None:
+    leader, follower = (
+        configuration("best", *settings, f"adapter.prune_mode={mode}") for settings in ([], own)
+    )
+    runs = [
+        Replicate.of(leader, mask=1, init=2, data=3),
+        Replicate.of(follower, mask=mask, init=2, data=3),
+    ]
+    assert_same_as_alone(prepared, folders, runs)
+
+
+def test_plain_adalora_goes_on_from_the_beginning_of_one_with_random_sampling(
+    prepared: Prepared, folders: tuple[StudyFolder, StudyFolder], tmp_path: Path
+) -> None:
+    plain = configuration("adalora").spec
+    adapter = plain.adapter.model_dump(exclude={"method", "p", "p_reintroduce", "final_mask"})
+    values = plain.model_dump() | {"adapter": adapter | {"method": "adalora"}}
+    other = type(configuration())("adalora", type(plain).model_validate(values))
+    follower = Replicate.of(other, mask=1, init=2, data=3)
+    assert follower.mask is None
+    assert_same_as_alone(prepared, folders, [LEADER, follower])
+
+
+@pytest.mark.parametrize(
+    ("settings", "before"),
+    [
+        (("training.reports=8",), 2),
+        (("training.reports=4", "adapter.deltaT=5"), 2),
+        (("training.reports=2", "adapter.deltaT=5"), 1),
+    ],
+)
+def test_reports_before_the_first_mask_event_are_said_again(
+    settings: tuple[str, ...],
+    before: int,
+    prepared: Prepared,
+    folders: tuple[StudyFolder, StudyFolder],
+) -> None:
+    runs = [Replicate.of(configuration("best", *settings), mask=m, init=2, data=3) for m in (1, 9)]
+    count = int(runs[0].spec.training.reports)
+    assert_same_as_alone(prepared, folders, runs, count)
+    again = start(prepared, folders[0], runs[1], 7, key(runs[1]))
+    assert again.report == before
+
+
+def test_runs_share_a_beginning_unless_something_differs_before_the_first_event() -> None:
+    others = {
+        "mask": Replicate.of(configuration(), mask=9, init=2, data=3),
+        "p": Replicate.of(configuration("b", "adapter.p=0"), mask=1, init=2, data=3),
+        "init": Replicate.of(configuration(), mask=1, init=9, data=3),
+        "data": Replicate.of(configuration(), mask=1, init=2, data=9),
+        "beta1": Replicate.of(configuration("b", "adapter.beta1=0.5"), mask=1, init=2, data=3),
+        "lr": Replicate.of(configuration("b", "training.lr=1e-3"), mask=1, init=2, data=3),
+        "deltaT": Replicate.of(configuration("b", "adapter.deltaT=2"), mask=1, init=2, data=3),
+        "mode": Replicate.of(
+            configuration("b", "adapter.prune_mode=mask"), mask=1, init=2, data=3
+        ),
+    }
+    shared = {name for name, run in others.items() if key(run) == key(LEADER)}
+    assert shared == {"mask", "p"}
+
+
+def test_a_run_without_steps_before_its_first_event_shares_nothing() -> None:
+    at_once = Replicate.of(configuration("a", "adapter.deltaT=1"), mask=1, init=2, data=3)
+    assert Prefixes(ROWS).key(at_once) is None
+
+
+def test_what_was_not_trained_is_told_with_every_report_and_after_a_restart(
+    prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
+) -> None:
+    follower = Replicate.of(configuration(), mask=9, init=2, data=3)
+    first = start(prepared, folders[0], LEADER, 0, key(LEADER))
+    assert "metrics/shared_steps" not in first.step()
+    result = start(prepared, folders[0], follower, 1, key(follower)).step()
+    assert "metrics/dev_mcc" not in result  # Only the last report evaluates.
+    assert result["metrics/shared_steps"] == 2
+    assert result["metrics/shared_seconds"] > 0
+    restarted = start(prepared, folders[0], follower, 1, key(follower))
+    repeated, last = restarted.step(), restarted.step()
+    assert repeated["metrics/shared_seconds"] == result["metrics/shared_seconds"]
+    assert (last["report"], last["metrics/shared_steps"]) == (2, 2)
+    assert {"metrics/dev_mcc", "metrics/test_mcc"} <= last.keys()
+
+
+def test_a_damaged_beginning_is_set_aside_and_the_run_trains_itself(
+    prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
+) -> None:
+    shared, alone = folders
+    start(prepared, shared, LEADER, 0, key(LEADER)).step()
+    file = shared.prefix(key(LEADER))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    file.write_bytes(data)
+    follower = Replicate.of(configuration(), mask=9, init=2, data=3)
+    worker = start(prepared, shared, follower, 1, key(follower))
+    result: dict[str, Any] = worker.step()
+    assert "is damaged and was set aside" in result["warnings"][0]
+    assert file.with_suffix(".damaged").exists()
+    assert file.exists()  # Left anew, for the next.
+    expected = reports_of(start(prepared, alone, follower))
+    assert reports_of(worker, 1) == expected[1:]
+
+
+def test_a_run_taken_up_after_reports_it_does_not_know_leaves_no_beginning(
+    prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
+) -> None:
+    many = configuration("best", "training.reports=8", "adapter.deltaT=5")
+    run = Replicate.of(many, mask=1, init=2, data=3)
+    first = start(prepared, folders[0], run)
+    first.step(), first.step()
+    second = start(prepared, folders[0], run, prefix=key(run))
+    reports_of(second, 6)
+    assert not folders[0].prefix(key(run)).exists()

@@ -1,0 +1,73 @@
+"""A run of the driver that needs no Ray: nothing is left to do, or another driver is at work."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.engine.comparison import session
+from study.engine.comparison.design import replicates_of
+from study.engine.driver import Ended
+from study.errors import InputError
+from study.spec import SeedsSpec
+from study.spec.comparison.schema import ComparisonSpec, FactorSeeds
+from study.storage.folder import StudyFolder
+from study.storage.opening import locked
+from tests.study.engine.comparison.simulated import Driver
+from tests.study.engine.comparison.small import OpenLedger, Prepared, configuration
+
+SPEC = ComparisonSpec(
+    configurations={"best": configuration().spec}, seeds=FactorSeeds.fresh(SeedsSpec(), 2, 1, 1)
+)
+
+
+class NoTracker:
+    """In place of MLflow."""
+
+    def __init__(self, *given: Any) -> None:
+        self.closed = ""
+
+    def close(self, record: Any, status: str) -> None:
+        """Does nothing."""
+
+
+@pytest.fixture(autouse=True)
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*given: Any) -> None:
+        raise AssertionError("Ray was to be started")
+
+    monkeypatch.setattr(session, "ray_for", refuse)
+    monkeypatch.setattr(session, "Tracker", NoTracker)
+
+
+def go(path: Path, prepared: Prepared) -> Ended:
+    return session.run_comparison(path, SPEC, *prepared, address=None, tracking_uri=None)
+
+
+def test_a_comparison_of_which_nothing_is_left_needs_no_ray_and_says_what_was_saved(
+    open_ledger: OpenLedger, prepared: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver = Driver(open_ledger(), lambda record: replicates_of(SPEC), concurrent=1)
+    driver.fill()
+    driver.report(), driver.report(), driver.fill()
+    driver.report(shared_steps=2.0, shared_seconds=1.5)
+    driver.report(shared_steps=2.0, shared_seconds=1.5)
+    folder = driver.ledger.folder
+    assert go(folder.path, prepared) is Ended.DONE
+    said = capsys.readouterr().out
+    assert "runs       2 complete, 0 failed, 0 left of 2" in said
+    assert "shared     2 steps (2 s of training) were not trained again" in said
+    assert folder.results.exists()
+
+
+def test_what_is_left_is_for_ray(open_ledger: OpenLedger, prepared: Prepared) -> None:
+    with pytest.raises(AssertionError, match="Ray was to be started"):
+        go(open_ledger().folder.path, prepared)
+
+
+def test_a_second_driver_is_refused_before_ray_is_started(
+    open_ledger: OpenLedger, prepared: Prepared
+) -> None:
+    path = open_ledger().folder.path
+    with locked(StudyFolder(path)), pytest.raises(InputError, match="another is at work"):
+        go(path, prepared)

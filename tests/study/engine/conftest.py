@@ -1,5 +1,0 @@
-"""Makes the ledger fixtures known to the tests beside it."""
-
-from ledgers import open_ledger, read_spec
-
-__all__ = ["open_ledger", "read_spec"]

@@ -1,0 +1,37 @@
+"""The live table: running trials first, and as many ended ones as there is room."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from study.engine.console.progress import ROWS, Progress
+from tests.study.ledgers import OpenLedger, create
+
+
+@pytest.mark.parametrize("running", [0, 1, ROWS - 1, ROWS, ROWS + 4])
+@pytest.mark.parametrize("ended", [0, 3, 40])
+def test_the_table_has_running_trials_and_fills_up_with_others(
+    open_ledger: OpenLedger, running: int, ended: int
+) -> None:
+    ledger = open_ledger()
+    for number in range(ended + running):
+        create(ledger, number)
+        if number < ended:
+            ledger.end(ledger.record.trials[number], "pruned", "")
+    progress = Progress(
+        Console(file=io.StringIO()),
+        metric=ledger.metric,
+        columns=tuple(ledger.spec.domains),
+        trials=100,
+        concurrent=running or 1,
+        maximize=True,
+    )
+    progress(ledger.journal.read()[-1], ledger.record)
+    headline, head, *rows = progress._table().plain.splitlines()
+    assert f"{running} running of 100" in headline
+    more = rows.pop() if running > ROWS else ""
+    assert more == ("and 4 more that are running" if running > ROWS else "")
+    assert len(rows) == min(ROWS, ended + running)
+    assert sum(row.split()[1] == "running" for row in rows) == min(ROWS, running)
+    assert {len(row) for row in rows} <= {len(head)}

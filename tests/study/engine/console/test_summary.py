@@ -1,0 +1,97 @@
+"""What the terminal says of a finished study."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from study.engine.console.summary import (
+    _best_command,
+    _tracking_line,
+    print_failures,
+    print_summary,
+)
+from study.storage.ledger import StudyLedger
+from tests.study.ledgers import OpenLedger, create
+
+METRICS = {
+    "dev_mcc": 0.5,
+    "adapter_parameters": 1200,
+    "kept_parameters": 1010,
+    "head_parameters": 32,
+    "trainable_parameters": 1232,
+}
+
+
+def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0, reports=1)
+    ledger.note("report", trial=0, report=1, step=40, metrics=METRICS)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_summary(console, ledger, None)
+    lines = console.export_text().splitlines()
+    assert "parameters 1,232 trainable: 1,200 adapter (1,010 kept), 32 head" in lines
+
+
+def test_the_next_command_opens_the_server_that_has_the_runs() -> None:
+    assert _tracking_line("http://host:5000") == "  open http://host:5000"
+    assert _tracking_line("sqlite:///a.db") == "  mlflow ui --backend-store-uri sqlite:///a.db"
+
+
+def test_the_next_commands_can_be_pasted_wherever_the_study_lies() -> None:
+    assert _best_command(Path("runs/a").absolute(), Path("b.yaml")) == (
+        "python -m study.run --space b.yaml --name a-best"
+    )
+    assert _best_command(Path("/else/my runs/a"), Path("/else/my runs/a/best.yaml")) == (
+        "python -m study.run --space '/else/my runs/a/best.yaml' --name a-best "
+        "--storage '/else/my runs'"
+    )
+
+
+def printed(ledger: StudyLedger, *, failed: bool = False) -> list[str]:
+    console = Console(width=80, record=True, file=io.StringIO())
+    if failed:
+        print_failures(console, ledger, "")
+    else:
+        print_summary(console, ledger, None)
+    return console.export_text().splitlines()
+
+
+BOUND = 'constraints={trainable_parameters: "<= 1300", peak_memory_gib: "<= 4"}'
+TWO = "objectives=[maximize dev_mcc, minimize trainable_parameters]"
+
+
+def test_bounds_and_the_front_are_said_in_a_line_each(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(BOUND, TWO)
+    for number, (score, size) in enumerate([(0.5, 1232), (0.9, 1400), (0.4, 1000)]):
+        create(ledger, number, reports=1)
+        metrics = METRICS | {
+            "dev_mcc": score, "trainable_parameters": size, "peak_memory_gib": 2.0,
+        }  # fmt: skip
+        ledger.note("report", trial=number, report=1, step=40, metrics=metrics)
+        ledger.end(ledger.record.trials[number], "complete", "")
+    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    lines = printed(ledger)
+    assert (
+        "bounds     trainable_parameters <= 1,300, peak_memory_gib <= 4: kept by 2 of 3 complete "
+        "trials"
+    ) in lines
+    assert (
+        "front      maximize dev_mcc, minimize trainable_parameters: trials 0, 2 (pareto.csv)"
+    ) in lines
+    plain = [line.split(" ")[0] for line in lines]
+    assert plain.index("trials") + 1 == plain.index("bounds")
+
+
+def test_a_study_without_a_feasible_trial_names_the_nearest(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(BOUND)
+    create(ledger, 0, reports=1)
+    metrics = METRICS | {"trainable_parameters": 1400, "peak_memory_gib": 8.0}
+    ledger.note("report", trial=0, report=1, step=40, metrics=metrics)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    assert printed(ledger, failed=True)[0] == (
+        "the study could not finish: no complete trial meets the constraints; nearest comes trial "
+        "0, with trainable_parameters 1,400 against 1,300 and peak_memory_gib 8 against 4"
+    )

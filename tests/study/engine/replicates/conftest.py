@@ -1,5 +1,0 @@
-"""Makes the fixtures of small comparisons known to the tests beside it."""
-
-from small import open_ledger, prepared
-
-__all__ = ["open_ledger", "prepared"]

@@ -1,0 +1,107 @@
+"""What a crash leaves in the journal, and when it ends a trial."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import ray
+from ray.core.generated.common_pb2 import ActorDiedErrorContext
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+
+from study.engine.scheduling import outcomes
+from study.engine.scheduling.outcomes import describe, note_crash
+from study.storage.ledger import StudyLedger
+from tests.study.ledgers import OpenLedger, create
+
+
+def crashed_trial(tmp_path: Path, error: BaseException | None, text: str = "a traceback\n") -> Any:
+    file, pickled = tmp_path / "error.txt", tmp_path / "error.pkl"
+    file.write_text(text)
+    if error is not None:
+        pickled.write_bytes(ray.cloudpickle.dumps(error))
+    return SimpleNamespace(
+        config={"trial": 0}, error_file=str(file), pickled_error_file=str(pickled)
+    )
+
+
+@pytest.fixture
+def ledger(open_ledger: OpenLedger) -> StudyLedger:
+    ledger = open_ledger()
+    create(ledger, 0)
+    return ledger
+
+
+def test_the_third_crash_ends_a_trial_that_may_fail_twice(
+    ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
+) -> None:
+    trial = ledger.record.trials[0]
+    for attempt in range(1, 4):
+        assert (trial.state, trial.crashes) == ("running", attempt - 1)
+        note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=2)
+    assert trial.state == "failed"
+    assert trial.reason.startswith("crashed 3 times, the last time: the worker process died")
+    assert open_ledger().record.trials[0] == trial
+
+
+def test_crashes_before_an_interruption_count_after_it(
+    ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
+) -> None:
+    note_crash(ledger, crashed_trial(tmp_path, None), max_failures=1)
+    resumed = open_ledger()
+    note_crash(resumed, crashed_trial(tmp_path, None), max_failures=1)
+    assert resumed.record.trials[0].crashed
+
+
+def test_every_traceback_is_kept(ledger: StudyLedger, tmp_path: Path) -> None:
+    for text in ("the first\n", "the second\n"):
+        note_crash(ledger, crashed_trial(tmp_path, None, text), max_failures=2)
+    assert ledger.folder.failure(0).read_text() == "the first\nthe second\n"
+
+
+def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    ledger.folder.failure(0).mkdir()  # Nothing can be appended to it.
+    note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=0)
+    assert ledger.record.trials[0].state == "failed"
+    crashed, ended, warning = ledger.journal.read()[-3:]
+    assert (crashed["event"], ended["event"]) == ("crashed", "ended")
+    assert warning["text"].startswith("its traceback could not be kept: ")
+
+
+def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    full = crashed_trial(tmp_path, OutOfMemoryError("the node is full"))
+    note_crash(ledger, full, 1)
+    assert ledger.record.trials[0].state == "running"
+    note_crash(ledger, full, 1)
+    assert ledger.record.trials[0].out_of_memory
+    assert not ledger.record.trials[0].crashed
+
+
+def test_the_loss_of_a_node_is_no_failure_of_the_trial(
+    ledger: StudyLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "The actor died because its node has died. Node Id: 1"
+    lost = ActorDiedError(ActorDiedErrorContext(error_message=said, actor_id=b"1" * 16))
+    monkeypatch.setattr(outcomes, "_error", lambda ray_trial: lost)
+    for _ in range(5):
+        note_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
+    trial = ledger.record.trials[0]
+    assert (trial.state, trial.crashes, trial.faults) == ("running", 0, 0)
+
+
+def test_a_worker_that_dies_after_its_trial_has_ended_changes_nothing(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    ledger.end(ledger.record.trials[0], "complete", "")
+    note_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
+    assert ledger.record.trials[0].state == "complete"
+    assert ledger.record.trials[0].crashes == 0
+
+
+def test_an_exception_of_a_trial_is_told_by_its_own_name() -> None:
+    error = RayTaskError("step", "Traceback …", ZeroDivisionError("a bug\nin two lines"))
+    assert describe(error) == "ZeroDivisionError: a bug"

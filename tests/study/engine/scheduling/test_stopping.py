@@ -1,0 +1,257 @@
+"""ASHA over our own report index: decisions, NaN, and what a resume rebuilds."""
+
+import pickle
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.rungs import compared_at, first_rung, rungs
+from study.storage.ledger import StudyLedger
+from tests.study.ledgers import OpenLedger, ReadSpec, create, report
+
+
+def result(index: int, value: float | None, train_loss: float = 0.5) -> dict[str, Any]:
+    value = float("nan") if value is None else value
+    return {
+        "report": index,
+        "step": 10 * index,
+        "metrics/dev_mcc": value,
+        "metrics/train_loss": train_loss,
+        "dev_mcc": value,
+        "training_iteration": 99,
+    }
+
+
+def ray_trial(number: int, name: str | None = None) -> Any:
+    return SimpleNamespace(config={"trial": number}, trial_id=name or f"ray-{number}")
+
+
+def start(ledger: StudyLedger, scheduler: Scheduler, number: int, reports: int = 4) -> None:
+    create(ledger, number, reports=reports)
+    scheduler.on_trial_add(None, ray_trial(number))
+
+
+def test_the_decisions_are_those_of_rays_asha_on_the_same_results(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    ours = Scheduler(ledger)
+    rays = AsyncHyperBandScheduler(
+        time_attr="report",
+        metric="dev_mcc",
+        mode="max",
+        max_t=4,
+        grace_period=1,
+        reduction_factor=2,
+    )
+    scores = {n: [((n * 37 + k * 11) % 17) / 17 for k in range(4)] for n in range(12)}
+    for number, values in scores.items():
+        start(ledger, ours, number)
+        rays.on_trial_add(None, ray_trial(number))
+        for index, value in enumerate(values, start=1):
+            mine = ours.on_trial_result(None, ray_trial(number), result(index, value))
+            theirs = rays.on_trial_result(None, ray_trial(number), result(index, value))
+            assert mine == theirs, (number, index)
+            if mine == TrialScheduler.STOP:
+                break
+    states = [trial.state for trial in ledger.record.trials.values()]
+    assert states.count("pruned") >= 3
+    assert states.count("complete") >= 2
+
+
+def test_a_rung_stops_the_worse_trial_and_says_why(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    for number, value in enumerate([0.9, 0.2]):
+        start(ledger, scheduler, number)
+        scheduler.on_trial_result(None, ray_trial(number), result(1, value))
+    trial = ledger.record.trials[1]
+    assert trial.state == "pruned"
+    assert trial.reason == "below the rung at report 1: dev_mcc 0.2000 against 0.9000"
+    assert trial.decisions[-1]["decision"] == "stop"
+
+
+def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(
+        "training.reports=10", "scheduler.reduction_factor=2.5", "scheduler.grace_fraction=0.3"
+    )
+    scheduler = Scheduler(ledger)
+    for number, values in enumerate([[0.9] * 8, [0.95] * 7 + [0.1]]):
+        start(ledger, scheduler, number, reports=10)
+        for index, value in enumerate(values, start=1):
+            scheduler.on_trial_result(None, ray_trial(number), result(index, value))
+    assert ledger.record.trials[1].state == "pruned"
+    reason = ledger.record.trials[1].reason
+    assert reason == "below the rung at report 8: dev_mcc 0.1000 against 0.9000"
+
+
+def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("scheduler.score=at_bT")
+    scheduler = Scheduler(ledger)
+    for number, (plain, at_bT) in enumerate([(0.2, 0.9), (0.8, 0.1)]):
+        start(ledger, scheduler, number)
+        scores = result(1, plain) | {"metrics/dev_mcc_at_bT": at_bT}
+        scheduler.on_trial_result(None, ray_trial(number), scores)
+    trial = ledger.record.trials[1]
+    assert trial.state == "pruned"
+    assert trial.reason == "below the rung at report 1: dev_mcc_at_bT 0.1000 against 0.9000"
+    assert Scheduler(ledger)._brackets[0]._rungs[-1][1] == {"0": 0.9, "1": 0.1}
+
+
+def test_the_score_at_the_final_budget_is_taken_where_it_is_compared(read_spec: ReadSpec) -> None:
+    assert compared_at(read_spec()) == []
+    assert compared_at(read_spec("scheduler.score=at_bT")) == [1, 2]
+    without = read_spec("scheduler.score=at_bT", "scheduler.name=none")
+    assert compared_at(without) == [1, 2, 3, 4]
+
+
+def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("search.metric=loss")
+    scheduler = Scheduler(ledger)
+    for number, value in enumerate([0.2, 0.9, 0.1]):
+        start(ledger, scheduler, number)
+        told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
+        scheduler.on_trial_result(None, ray_trial(number), told)
+    assert [t.state for t in ledger.record.trials.values()] == ["running", "pruned", "running"]
+
+
+def test_a_loss_is_stopped_above_the_rung(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("search.metric=loss")
+    scheduler = Scheduler(ledger)
+    for number, value in enumerate([0.5, 0.9]):
+        start(ledger, scheduler, number)
+        told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
+        scheduler.on_trial_result(None, ray_trial(number), told)
+    trial = ledger.record.trials[1]
+    assert trial.reason == "above the rung at report 1: dev_loss 0.9000 against 0.5000"
+    assert trial.decisions[-1]["reason"] == trial.reason
+
+
+def test_reaching_the_last_report_completes_the_trial(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    start(ledger, scheduler, 0)
+    actions = [
+        scheduler.on_trial_result(None, ray_trial(0), result(k, 0.1 * k)) for k in range(1, 5)
+    ]
+    assert actions == [TrialScheduler.CONTINUE] * 3 + [TrialScheduler.STOP]
+    assert ledger.record.trials[0].state == "complete"
+
+
+@pytest.mark.parametrize(("value", "loss"), [(None, 0.5), (0.5, float("nan"))])
+def test_a_loss_that_is_not_finite_fails_the_trial_at_once(
+    open_ledger: OpenLedger, value: float | None, loss: float
+) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    start(ledger, scheduler, 0)
+    action = scheduler.on_trial_result(None, ray_trial(0), result(1, value, loss))
+    assert action == TrialScheduler.STOP
+    assert ledger.record.trials[0].state == "failed"
+    assert "is not finite" in ledger.record.trials[0].reason
+
+
+def test_a_failed_trial_leaves_no_mark_on_the_rungs(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    for number, value in enumerate([None, 0.1]):
+        start(ledger, scheduler, number)
+        scheduler.on_trial_result(None, ray_trial(number), result(1, value))
+    assert ledger.record.trials[1].state == "running"
+
+
+def test_without_a_scheduler_nothing_is_stopped(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("scheduler.name=none")
+    scheduler = Scheduler(ledger)
+    for number, value in enumerate([0.9, 0.1]):
+        start(ledger, scheduler, number)
+        for index in range(1, 4):
+            action = scheduler.on_trial_result(None, ray_trial(number), result(index, value))
+            assert action == TrialScheduler.CONTINUE
+
+
+def test_a_repeated_report_is_taken_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    start(ledger, scheduler, 0)
+    for value in (0.5, 0.1):
+        action = scheduler.on_trial_result(None, ray_trial(0), result(1, value))
+        assert action == TrialScheduler.CONTINUE
+    assert [r["metrics"]["dev_mcc"] for r in ledger.record.trials[0].reports] == [0.5]
+
+
+def test_a_resumed_scheduler_has_the_rungs_of_the_old_one(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    before = Scheduler(ledger)
+    for number, value in enumerate([0.9, 0.2, 0.95, 0.5]):
+        start(ledger, before, number)
+        before.on_trial_result(None, ray_trial(number), result(1, value))
+    after = Scheduler(open_ledger())
+    assert after._brackets[0]._rungs == before._brackets[0]._rungs
+    assert after._brackets[0]._rungs[-1][1]
+
+
+def test_a_resumed_trial_keeps_its_place_under_another_ray_id(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    for number in range(2):
+        start(ledger, scheduler, number)
+        scheduler.on_trial_result(None, ray_trial(number), result(1, 0.5))
+    resumed = Scheduler(open_ledger())
+    again = ray_trial(1, "another id")
+    resumed.on_trial_add(None, again)
+    assert resumed.on_trial_result(None, again, result(1, 0.5)) == TrialScheduler.CONTINUE
+    assert len(resumed._brackets[0]._rungs[-1][1]) == 2
+
+
+def test_a_decision_that_a_crash_left_unsaid_is_made_on_resume(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    for number, value in enumerate([0.9, 0.2]):
+        create(ledger, number)
+        report(ledger, number, 1, value)
+    resumed = open_ledger()
+    Scheduler(resumed)
+    decisions = [t.decisions[-1]["decision"] for t in resumed.record.trials.values()]
+    assert decisions == ["continue", "stop"]
+    assert resumed.record.trials[1].state == "pruned"
+
+
+def test_an_end_that_a_crash_left_unsaid_is_said_on_resume(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    report(ledger, 0, 4, 0.5)
+    ledger.note("decision", trial=0, report=4, decision="complete", reason="", cutoff=None)
+    resumed = open_ledger()
+    Scheduler(resumed)
+    assert resumed.record.trials[0].state == "complete"
+
+
+def test_the_rungs_follow_from_the_spec(read_spec: ReadSpec) -> None:
+    spec = read_spec("training.reports=10", "scheduler.grace_fraction=0.3")
+    assert (first_rung(spec), rungs(spec)) == (3, [3, 6])
+    assert rungs(read_spec("scheduler.name=none")) == []
+
+
+def test_the_rungs_are_those_that_asha_has(open_ledger: OpenLedger) -> None:
+    for reports, factor, grace in [(10, 2, 0.3), (8, 3, 0.3), (12, 2.5, 0.1), (4, 4, 0.25)]:
+        ledger = open_ledger(
+            f"training.reports={reports}",
+            f"scheduler.reduction_factor={factor}",
+            f"scheduler.grace_fraction={grace}",
+        )
+        scheduler = Scheduler(ledger)
+        # Ray decides at the first report that reaches a rung, and never at the last report.
+        reached = {-(-milestone // 1) for milestone, _ in scheduler._brackets[0]._rungs}
+        assert rungs(ledger.spec) == sorted(r for r in reached if r < reports)
+        for file in ledger.folder.path.glob("spec.yaml"):
+            file.unlink()
+
+
+def test_a_scheduler_survives_the_pickling_that_ray_does(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    scheduler = Scheduler(ledger)
+    start(ledger, scheduler, 0)
+    scheduler.on_trial_result(None, ray_trial(0), result(1, 0.5))
+    copy = pickle.loads(pickle.dumps(scheduler))
+    assert copy._brackets[0]._rungs == scheduler._brackets[0]._rungs

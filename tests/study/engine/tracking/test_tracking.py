@@ -1,0 +1,218 @@
+"""The thread that writes MLflow: the driver does not wait, an outage passes, a bug is not lost."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from study.engine.tracking import tracker as tracking
+from study.engine.tracking.tracker import Tracker
+from study.storage.ledger import StudyLedger
+from study.storage.record import TrialRecord
+from tests.study.ledgers import OpenLedger, create, report
+
+
+class Runs:
+    """A server that can fail, hang or break; keeps how many reports of each trial it was told."""
+
+    def __init__(self, uri: str, key: str, name: str) -> None:
+        self.adopted = False
+        self.adoptions = 0
+        self.writes: list[dict[int, tuple[str, int]]] = []
+        self.told: dict[int, tuple[str, int]] = {}
+        self.ended = ""
+        self.error: Exception | None = None
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def adopt(self) -> None:
+        self._ask()
+        self.adoptions += 1
+        self.adopted = True
+
+    def forget(self) -> None:
+        self.adopted = False
+
+    def write(self, trials: Iterable[TrialRecord], over: bool) -> None:
+        self._ask()
+        self.writes.append({t.number: (t.state, len(t.reports)) for t in trials})
+        self.told |= self.writes[-1]
+
+    def end(self, status: str, *winner: object) -> None:
+        self._ask()
+        self.ended = status
+
+    def _ask(self) -> None:
+        self.answers.wait(10)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def ledger(open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch) -> StudyLedger:
+    """A ledger to which a tracker listens; see `tracker_of`."""
+    monkeypatch.setattr(tracking, "StudyRuns", Runs)
+    monkeypatch.setattr(tracking, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(tracking, "GATHER_PER_CPU_SECOND", 0.0)
+    monkeypatch.setattr(tracking, "SETTINGS", {})
+    ledger = open_ledger()
+    ledger.listeners.append(Tracker(ledger.folder, "http://host", "a study"))
+    create(ledger, 0)
+    return ledger
+
+
+def tracker_of(ledger: StudyLedger) -> tuple[Tracker, Runs]:
+    [tracker] = ledger.listeners
+    return tracker, tracker.runs
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)
+
+
+def test_what_happens_is_written_at_once_and_the_end_at_the_end(ledger: StudyLedger) -> None:
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.told == {0: ("running", 0)})
+    report(ledger, 0, 1, 0.25)
+    until(lambda: runs.told == {0: ("running", 1)})
+    ledger.end(ledger.record.trials[0], "complete", "")
+    tracker.close(ledger.record, "FINISHED")
+    assert runs.told == {0: ("complete", 1)}
+    assert runs.ended == "FINISHED"
+    assert runs.adoptions == 2  # At the start and, to be sure, at the end.
+
+
+def test_a_server_that_hangs_delays_nothing_and_is_told_the_news_at_once_when_it_answers(
+    ledger: StudyLedger,
+) -> None:
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.told)
+    runs.answers.clear()
+    report(ledger, 0, 1, 0.25)
+    time.sleep(0.05)  # The thread hangs now.
+    started = time.monotonic()
+    for index in range(2, 50):
+        report(ledger, 0, index, 0.25)
+    assert time.monotonic() - started < 2
+    writes = len(runs.writes)
+    runs.answers.set()
+    until(lambda: runs.told == {0: ("running", 49)})
+    assert len(runs.writes) - writes <= 2
+    tracker.close(ledger.record, "FINISHED")
+
+
+def test_a_server_that_hangs_at_the_end_is_waited_for_within_limits(
+    ledger: StudyLedger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(tracking, "CLOSE_SECONDS", 0.1)
+    tracker, runs = tracker_of(ledger)
+    runs.answers.clear()
+    started = time.monotonic()
+    tracker.close(ledger.record, "KILLED")
+    assert time.monotonic() - started < 2
+    assert [r.getMessage() for r in caplog.records] == [
+        "waiting for MLflow at http://host, 0.1 s at most",
+        "MLflow at http://host is too slow; --resume sends what it lacks",
+    ]
+    runs.answers.set()
+    tracker._thread.join()
+
+
+def test_an_outage_is_said_once_passes_unaided_and_everything_is_compared_after_it(
+    ledger: StudyLedger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.01)
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.told)
+    runs.error = MlflowException("connection refused\nand a page of detail")
+    create(ledger, 1)
+    until(lambda: caplog.records)
+    report(ledger, 0, 1, 0.25)
+    time.sleep(0.1)
+    runs.told.clear()
+    runs.error = None
+    until(lambda: runs.told == {0: ("running", 1), 1: ("running", 0)})
+    until(lambda: len(caplog.records) > 1)
+    assert [r.getMessage() for r in caplog.records] == [
+        "MLflow at http://host takes no results at present (connection refused); the study goes "
+        "on, and they are sent when it does",
+        "MLflow at http://host takes results again",
+    ]
+    tracker.close(ledger.record, "FINISHED")
+
+
+def test_writing_takes_half_a_percent_of_a_core_and_results_are_a_minute_late_at_most() -> None:
+    assert tracking._gather_seconds(0.0) == 0.5
+    assert tracking._gather_seconds(0.1) == 20.0
+    assert tracking._gather_seconds(5.0) == 60.0
+
+
+def test_one_failure_is_no_outage(ledger: StudyLedger, caplog: pytest.LogCaptureFixture) -> None:
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.told)
+    ask = runs._ask
+
+    def fail() -> None:
+        runs._ask = ask
+        raise MlflowException("an idle connection was closed")
+
+    runs._ask = fail
+    report(ledger, 0, 1, 0.25)
+    until(lambda: runs.told == {0: ("running", 1)})
+    tracker.close(ledger.record, "FINISHED")
+    assert not caplog.records
+
+
+def test_a_reason_is_what_went_wrong_at_the_bottom() -> None:
+    said = MlflowException("API request failed with a long story")
+    said.__context__ = OSError("retries exceeded")
+    said.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert tracking._reason(said) == "[Errno 111] Connection refused"
+    assert tracking._reason(TimeoutError()) == "TimeoutError"
+
+
+def test_a_server_that_is_gone_at_the_end_is_left_to_a_resume(
+    ledger: StudyLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.told)
+    runs.error = MlflowException("connection refused")
+    tracker.close(ledger.record, "FINISHED")
+    [said] = [r.getMessage() for r in caplog.records]
+    assert said == (
+        "MLflow at http://host lacks results (connection refused); they are in the study folder, "
+        "and --resume sends them"
+    )
+
+
+def test_a_bug_is_said_at_once_and_raised_at_the_end(
+    ledger: StudyLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    tracker, runs = tracker_of(ledger)
+    runs.error = ZeroDivisionError("a bug")
+    report(ledger, 0, 1, 0.25)
+    until(lambda: caplog.records)
+    report(ledger, 0, 2, 0.25)
+    assert [r.levelno for r in caplog.records] == [logging.ERROR]
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        tracker.close(ledger.record, "FINISHED")
+    tracker.close(ledger.record, "FINISHED")  # It has been said.
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ZeroDivisionError, "FAILED")]
+)
+def test_the_runs_end_with_the_driver_however_that_ends(
+    ledger: StudyLedger, error: type[BaseException], status: str
+) -> None:
+    tracker, runs = tracker_of(ledger)
+    with pytest.raises(error), tracker.ending(ledger.record):
+        raise error
+    assert runs.ended == status

@@ -1,0 +1,367 @@
+"""MLflow: runs, parameters, metrics and states, once each, whatever happens in between."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from study.engine.tracking import runs as tracking_runs
+from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, StudyRuns, study_key
+from study.storage.ledger import StudyLedger
+from tests.study.ledgers import OpenLedger, create, report
+
+
+class Client:
+    """MLflow's client, which counts the requests and can lose one, or its answer."""
+
+    def __init__(self, uri: str) -> None:
+        self._client = MlflowClient(tracking_uri=uri)
+        self.requests: Counter[str] = Counter()
+        self.lost = ""
+        """The next request to fail, by name."""
+        self.reaches_server = False
+        """Whether that one is carried out all the same."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def ask(*arguments: object, **named: object) -> Any:
+            self.requests[name] += 1
+            if name != self.lost:
+                return getattr(self._client, name)(*arguments, **named)
+            self.lost = ""
+            if self.reaches_server:
+                getattr(self._client, name)(*arguments, **named)
+            raise MlflowException("the server is away")
+
+        return ask
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One sqlite database for all tests: creating its tables takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def ledger(open_ledger: OpenLedger) -> StudyLedger:
+    return open_ledger()
+
+
+@pytest.fixture
+def client(database: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The client of all runs that a test opens."""
+    client = Client(database)
+    monkeypatch.setattr(tracking_runs, "open_client", lambda uri: client)
+    return client
+
+
+@pytest.fixture
+def runs(client: Client, ledger: StudyLedger, database: str) -> StudyRuns:
+    return adopted(ledger, database)
+
+
+def adopted(ledger: StudyLedger, database: str) -> StudyRuns:
+    """What a driver does when it starts."""
+    runs = StudyRuns(database, study_key(ledger.folder), "a study")
+    runs.adopt()
+    return runs
+
+
+def write(runs: StudyRuns, ledger: StudyLedger, over: bool = False) -> None:
+    runs.write(ledger.record.trials.values(), over)
+
+
+def found(runs: StudyRuns) -> tuple[list, list]:
+    """Returns (parents, children in the order of their trials) of the study."""
+    all_runs = runs.search()
+    children = [run for run in all_runs if TRIAL_TAG in run.data.tags]
+    parents = [run for run in all_runs if TRIAL_TAG not in run.data.tags]
+    return parents, sorted(children, key=lambda run: int(run.data.tags[TRIAL_TAG]))
+
+
+def history(client: Client, run: Any, metric: str = "dev_mcc") -> list[tuple[int, float]]:
+    return [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, metric)]
+
+
+def test_a_study_is_a_parent_run_with_a_child_a_trial_in_the_right_state(
+    runs: StudyRuns, ledger: StudyLedger
+) -> None:
+    for number, state in enumerate(["complete", "pruned", "failed"]):
+        create(ledger, number)
+        report(ledger, number, 1, 0.25 + number)
+        ledger.end(ledger.record.trials[number], state, f"because {number}")
+        write(runs, ledger)
+    runs.end("FINISHED", None, None)
+    [parent], children = found(runs)
+    assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "a study"
+    assert [run.info.status for run in children] == ["FINISHED", "KILLED", "FAILED"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert [run.data.tags["reason"] for run in children] == [f"because {n}" for n in range(3)]
+    ended = [int(ledger.record.trials[n].ended * 1000) for n in range(3)]
+    assert [run.info.end_time for run in children] == ended
+
+
+def test_parameters_have_the_names_of_the_yaml_and_metrics_their_steps(
+    runs: StudyRuns, ledger: StudyLedger, client: Client
+) -> None:
+    create(ledger, 0)
+    for index, value in enumerate([0.25, 0.5], start=1):
+        report(ledger, 0, index, value)
+        write(runs, ledger)
+    _, [child] = found(runs)
+    assert child.data.params["b0"] == "6"
+    assert child.data.params["bT"] == "3"
+    assert child.data.params["seed_mask"] == "0"
+    assert history(client, child) == [(10, 0.25), (20, 0.5)]
+
+
+def test_a_trial_costs_a_request_a_report_one_to_create_and_one_to_end_it(
+    runs: StudyRuns, ledger: StudyLedger, client: Client
+) -> None:
+    client.requests.clear()
+    create(ledger, 0)
+    write(runs, ledger)  # Parameters wait for the first report.
+    report(ledger, 0, 1, 0.25)
+    write(runs, ledger)
+    write(runs, ledger)
+    report(ledger, 0, 2, 0.5)
+    ledger.end(ledger.record.trials[0], "pruned", "below the rung")
+    write(runs, ledger)
+    write(runs, ledger)
+    assert client.requests == {"create_run": 1, "log_batch": 2, "set_terminated": 1}
+    _, [child] = found(runs)
+    assert child.data.tags["reason"] == "below the rung"
+    assert child.data.params["b0"] == "6"
+
+
+def test_reports_that_have_piled_up_are_joined_as_far_as_mlflow_takes_them(
+    runs: StudyRuns, ledger: StudyLedger, client: Client
+) -> None:
+    client.requests.clear()
+    create(ledger, 0, reports=700)
+    ledger.journal.append = lambda event, **fields: {"event": event, "time": 1.0, **fields}
+    for index in range(1, 601):
+        report(ledger, 0, index, 0.25)
+    ledger.end(ledger.record.trials[0], "failed", "crashed")
+    write(runs, ledger)
+    assert client.requests == {"create_run": 1, "log_batch": 3, "set_terminated": 1}
+    _, [child] = found(runs)
+    assert history(client, child, "report") == [(10 * n, n) for n in range(1, 601)]
+    assert child.data.tags["reason"] == "crashed"
+
+
+def test_a_trial_that_failed_before_its_first_report_has_its_parameters_and_the_reason(
+    runs: StudyRuns, ledger: StudyLedger, client: Client
+) -> None:
+    client.requests.clear()
+    create(ledger, 0)
+    ledger.end(ledger.record.trials[0], "failed", "crashed")
+    write(runs, ledger)
+    assert client.requests == {"create_run": 1, "log_batch": 1, "set_terminated": 1}
+    _, [child] = found(runs)
+    assert (child.data.params["b0"], child.data.tags["reason"]) == ("6", "crashed")
+
+
+# Adoption
+
+
+def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
+    runs: StudyRuns,
+    ledger: StudyLedger,
+    open_ledger: OpenLedger,
+    client: Client,
+    database: str,
+) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    write(runs, ledger)
+    # The driver dies here; what follows reaches the journal alone.
+    report(ledger, 0, 2, 0.5)
+    create(ledger, 1)
+    resumed = open_ledger()
+    after = adopted(resumed, database)
+    write(after, resumed)
+    write(after, resumed)
+    resumed.end(resumed.record.trials[0], "complete", "")
+    resumed.end(resumed.record.trials[1], "failed", "crashed")
+    write(after, resumed)
+    after.end("FINISHED", None, None)
+    parents, children = found(after)
+    assert [len(parents), len(children)] == [1, 2]
+    assert [run.info.status for run in children] == ["FINISHED", "FAILED"]
+    assert history(client, children[0]) == [(10, 0.25), (20, 0.5)]
+
+
+def test_adopting_what_is_complete_writes_nothing(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 4, 0.5)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    write(runs, ledger, over=True)
+    runs.end("FINISHED", ledger.record.winner, None)
+    ended = found(runs)[0][0].info.end_time
+    client.requests.clear()
+    after = adopted(ledger, database)
+    write(after, ledger, over=True)
+    after.end("FINISHED", ledger.record.winner, None)
+    assert client.requests == {"get_experiment_by_name": 1, "search_runs": 1}
+    assert found(runs)[0][0].info.end_time == ended
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+@pytest.mark.parametrize("request_", ["create_run", "log_batch", "set_terminated"])
+def test_a_request_or_an_answer_that_is_lost_doubles_and_drops_nothing(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, request_: str, reaches: bool
+) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    ledger.end(ledger.record.trials[0], "pruned", "below the rung")
+    client.lost, client.reaches_server = request_, reaches
+    with pytest.raises(MlflowException, match="away"):
+        write(runs, ledger)
+    runs.forget()
+    runs.adopt()
+    write(runs, ledger)
+    _, [child] = found(runs)
+    assert history(client, child) == [(10, 0.25)]
+    assert (child.info.status, child.data.tags["reason"]) == ("KILLED", "below the rung")
+
+
+def test_a_run_that_was_created_twice_is_recognised_and_the_fuller_one_kept(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    runs._create_child(ledger.record.trials[0])
+    runs._adopt_parent([])  # As by a driver that never saw the first one's answer.
+    write(runs, ledger)
+    after = adopted(ledger, database)
+    parents, children = found(after)
+    assert [len(parents), len(children)] == [1, 1]
+    assert history(client, children[0]) == [(10, 0.25)]
+    assert children[0].data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+
+
+def test_an_interrupted_trial_is_killed_and_running_again_when_resumed(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    create(ledger, 0)
+    write(runs, ledger)
+    write(runs, ledger, over=True)
+    runs.end("KILLED", None, None)
+    [parent], [child] = found(runs)
+    assert [parent.info.status, child.info.status] == ["KILLED", "KILLED"]
+    assert child.data.params["b0"] == "6"
+    after = adopted(ledger, database)
+    write(after, ledger)
+    [parent], [child] = found(after)
+    assert [parent.info.status, child.info.status] == ["RUNNING", "RUNNING"]
+    # What looks ended is not: MLflow does not say for what reason a run was killed.
+    write(after, ledger, over=True)
+    report(ledger, 0, 1, 0.25)
+    ledger.end(ledger.record.trials[0], "pruned", "below the rung")
+    write(adopted(ledger, database), ledger, over=True)
+    _, [child] = found(after)
+    assert history(client, child) == [(10, 0.25)]
+    assert child.info.end_time == int(ledger.record.trials[0].ended * 1000)
+
+
+def test_runs_that_were_deleted_by_hand_are_written_anew(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    for number in range(2):
+        create(ledger, number)
+        report(ledger, number, 1, 0.25)
+    write(runs, ledger)
+    [parent], [child, _] = found(runs)
+    client.delete_run(parent.info.run_id)
+    client.delete_run(child.info.run_id)
+    write(adopted(ledger, database), ledger)
+    [new], children = found(runs)
+    assert new.info.run_id != parent.info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {new.info.run_id}
+    assert [history(client, run) for run in children] == [[(10, 0.25)]] * 2
+
+
+def test_an_experiment_that_was_deleted_by_hand_is_restored(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+    after = adopted(ledger, database)
+    assert [run.info.lifecycle_stage for run in after.search()] == ["active"]
+
+
+def test_parameters_that_a_dead_driver_did_not_write_are_written_on_resume(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    create(ledger, 0)
+    write(runs, ledger)
+    report(ledger, 0, 1, 0.25)
+    write(adopted(ledger, database), ledger)
+    _, [child] = found(runs)
+    assert child.data.params["b0"] == "6"
+
+
+def test_two_studies_of_one_name_on_one_server_stay_apart(
+    runs: StudyRuns, ledger: StudyLedger, database: str
+) -> None:
+    ledger.journal.path.unlink()
+    ledger.note("study", version=1, name="a study", spec="spec.yaml")
+    second = adopted(ledger, database)
+    assert found(runs)[0][0].info.run_id != found(second)[0][0].info.run_id
+
+
+def test_a_metric_that_is_not_finite_is_left_out(runs: StudyRuns, ledger: StudyLedger) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 1, None)
+    write(runs, ledger)
+    _, [child] = found(runs)
+    assert "dev_mcc" not in child.data.metrics
+    assert child.data.metrics["train_loss"] == 0.5
+
+
+def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 4, 0.5)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    ledger.folder.best.mkdir()
+    (ledger.folder.best / "budget_trace.json").write_text("[]")
+    write(runs, ledger, over=True)
+    runs.end("FINISHED", ledger.record.winner, ledger.folder.best)
+    [parent], [child] = found(runs)
+    assert parent.data.metrics["test_mcc"] == 0.4
+    [artifact] = client.list_artifacts(child.info.run_id, "best")
+    assert artifact.path == "best/budget_trace.json"
+    beside = Path(database.removeprefix("sqlite:///")).parent / "mlartifacts"
+    assert [file.name for file in beside.rglob("*.json")] == ["budget_trace.json"]
+
+
+def test_a_trial_that_was_lost_and_asked_for_anew_gets_a_run_of_its_own(
+    runs: StudyRuns, ledger: StudyLedger, database: str, client: Client
+) -> None:
+    for number in range(2):
+        create(ledger, number)
+        report(ledger, number, 1, 0.5)
+    write(runs, ledger, over=True)
+    before = {r.data.tags.get(TRIAL_TAG): r.info.run_id for r in runs.search()}
+    # An older copy of the journal is put back, and the second trial has another p this time.
+    ledger.record.trials[1].settings["p"] = 0.25
+    again = adopted(ledger, database)
+    write(again, ledger, over=True)
+    write(again, ledger, over=True)
+    after = {r.data.tags.get(TRIAL_TAG): r for r in again.search()}
+    assert {number: run.info.run_id for number, run in after.items() if number != "1"} == {
+        number: run_id for number, run_id in before.items() if number != "1"
+    }
+    assert after["1"].info.run_id != before["1"]
+    assert after["1"].data.params["p"] == "0.25"
+    assert client.requests["delete_run"] == 1

@@ -1,0 +1,91 @@
+"""Recording: what cannot be written must not happen."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from study.storage.journal import Event, Journal
+from study.storage.record import StudyRecord
+from tests.study.ledgers import OpenLedger, create
+
+
+def test_a_full_disk_stops_the_record_at_the_last_event_that_was_written(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    before = ledger.journal.path.read_bytes()
+    told = []
+    ledger.listeners = [lambda event, record: told.append(event)]
+    ledger.journal = Journal(Path("/dev/full"))
+    with pytest.raises(OSError, match="No space left") as first, ledger.together():
+        ledger.note("report", trial=0, report=1, step=1, metrics={})
+    assert first.value.errno == errno.ENOSPC
+    # Room comes back, but a torn line may stand in the way: nothing is written any more.
+    ledger.journal = Journal(ledger.folder.journal)
+    with pytest.raises(OSError, match="No space left"), ledger.together():
+        ledger.note("report", trial=0, report=2, step=2, metrics={})
+    assert ledger.broken is first.value
+    assert told == []
+    assert ledger.record.trials[0].reports == []
+    assert ledger.journal.path.read_bytes() == before
+
+
+def test_what_is_noted_together_waits_for_the_disk_once_and_only_then_is_told(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    happened: list[str] = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (sync(file), happened.append("sync")))
+
+    def listen(event: Event, record: StudyRecord) -> None:
+        happened.append(event["event"])
+
+    ledger.listeners = [listen]
+    with ledger.together():
+        ledger.note("report", trial=0, report=1, step=1, metrics={})
+        assert len(ledger.record.trials[0].reports) == 1
+        ledger.end(ledger.record.trials[0], "pruned", "")
+        assert happened == []
+    assert happened == ["sync", "report", "ended"]
+    ledger.note("warning", trial=0, text="")
+    assert happened[3:] == ["sync", "warning"]
+
+
+def test_a_listener_that_cannot_write_stops_the_record_too(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+
+    def listen(event: Event, record: StudyRecord) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "results.csv")
+
+    ledger.listeners = [listen]
+    with pytest.raises(OSError, match=r"results\.csv"):
+        create(ledger, 0)
+    assert ledger.broken is not None
+    ledger.listeners = []
+    with pytest.raises(OSError, match=r"results\.csv"):
+        create(ledger, 1)
+
+
+def test_a_disk_that_fails_at_the_end_of_it_stops_the_record_as_well(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    told: list[Event] = []
+    ledger.listeners = [lambda event, record: told.append(event)]
+
+    def fail(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"), ledger.together():
+        ledger.note("report", trial=0, report=1, step=1, metrics={})
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="Input/output"):
+        ledger.note("report", trial=0, report=2, step=2, metrics={})
+    assert told == []

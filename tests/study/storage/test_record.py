@@ -1,0 +1,159 @@
+"""The fold of the events: states, values, the best trial."""
+
+import pytest
+
+from study.errors import InputError
+from study.storage.ledger import StudyLedger
+from study.storage.record import StudyRecord
+from tests.study.ledgers import OpenLedger, create, report
+
+
+def test_folding_event_by_event_equals_folding_all_at_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    ledger.end(ledger.record.trials[0], "pruned", "below the rung")
+    create(ledger, 1)
+    assert StudyRecord.of(ledger.journal.read(), "dev_mcc") == ledger.record
+    assert open_ledger().record == ledger.record
+
+
+def test_the_value_is_that_of_the_last_report(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    trial = ledger.record.trials[0]
+    assert trial.value is None
+    report(ledger, 0, 1, 0.5)
+    report(ledger, 0, 2, 0.25)
+    assert trial.value == 0.25
+    assert trial.values == {10: 0.5, 20: 0.25}
+
+
+def test_a_report_that_is_not_finite_has_no_value(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.5)
+    report(ledger, 0, 2, float("nan"))
+    assert ledger.record.trials[0].value is None
+    assert ledger.record.trials[0].values == {10: 0.5}
+
+
+@pytest.mark.parametrize(("metric", "best"), [("mcc", 1), ("loss", 0)])
+def test_the_best_trial_follows_the_direction_of_the_metric(
+    open_ledger: OpenLedger, metric: str, best: int
+) -> None:
+    ledger = open_ledger(f"search.metric={metric}")
+    for number, value in enumerate([0.2, 0.7, 0.7, 0.9]):
+        create(ledger, number)
+        metrics = {f"dev_{metric}": value, "train_loss": 0.5}
+        ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+        state = "pruned" if number == 3 else "complete"
+        ledger.end(ledger.record.trials[number], state, "")
+    winner = ledger.best()
+    assert winner is not None
+    assert winner.number == best
+
+
+@pytest.mark.parametrize("event", [{"event": "report", "trial": 77}, {"event": "created"}])
+def test_an_event_that_does_not_fit_is_refused_with_its_line(event: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"events\.jsonl:2: every event must have its fields"):
+        StudyRecord.of([{"event": "study"}, event], "dev_mcc")
+
+
+def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    ledger.end(ledger.record.trials[0], "pruned", "first")
+    ledger.end(ledger.record.trials[0], "failed", "second")
+    assert ledger.record.trials[0].state == "pruned"
+    assert sum(event["event"] == "ended" for event in ledger.journal.read()) == 1
+
+
+def test_the_seconds_of_a_trial_leave_out_the_time_in_which_the_study_did_not_run(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    create(ledger, 1)
+    report(ledger, 0, 1, 0.5)
+    ledger.end(ledger.record.trials[1], "pruned", "")
+    ledger.note("resumed")
+    ledger.end(ledger.record.trials[0], "complete", "")
+    moments = {"study": 0, "created": 10, "report": 30, "resumed": 1000, "ended": 1005}
+    events = [e | {"time": moments[e["event"]]} for e in ledger.journal.read()]
+    early = next(place for place, e in enumerate(events) if e["event"] == "ended")
+    events[early]["time"] = 40
+    record = StudyRecord.of(events, "dev_mcc")
+    assert record.trials[0].seconds == (40 - 10) + (1005 - 1000)
+    assert record.trials[1].seconds == 40 - 10
+
+
+def test_listeners_hear_an_event_after_it_is_on_disk(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    heard = []
+    ledger.listeners.append(
+        lambda event, record: heard.append((event, ledger.journal.read()[-1], dict(record.trials)))
+    )
+    create(ledger, 0)
+    [(event, on_disk, trials)] = heard
+    assert event == on_disk
+    assert 0 in trials
+
+
+BOUNDS = 'constraints={kept_parameters: "<= 100", train_seconds: "<= 10"}'
+
+
+def ended(ledger: StudyLedger, value: float, kept: float, seconds: float, state: str) -> int:
+    """Journals a trial that has ended; returns its number."""
+    number = len(ledger.record.trials)
+    create(ledger, number)
+    metrics = {"dev_mcc": value, "kept_parameters": kept, "train_seconds": seconds}
+    ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+    ledger.end(ledger.record.trials[number], state, "")
+    return number
+
+
+def test_the_best_trial_keeps_the_constraints(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger(BOUNDS)
+    ended(ledger, 0.9, kept=200, seconds=5, state="complete")
+    ended(ledger, 0.8, kept=100, seconds=11, state="complete")
+    assert ledger.best() is None
+    assert ledger.record.why_no_winner(ledger.goals) == (
+        "no complete trial meets the constraints; nearest comes trial 1, with train_seconds 11 "
+        "against 10"
+    )
+    kept = ended(ledger, 0.1, kept=100, seconds=10, state="complete")
+    ended(ledger, 0.2, kept=50, seconds=5, state="pruned")
+    best = ledger.best()
+    assert best is not None
+    assert best.number == kept
+
+
+def test_whether_a_stopped_trial_is_feasible_is_known_only_if_it_is_not(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger(BOUNDS)
+    constraints = ledger.goals.constraints
+    trials = ledger.record.trials
+    slow = trials[ended(ledger, 0.5, kept=50, seconds=11, state="pruned")]
+    large = trials[ended(ledger, 0.5, kept=200, seconds=5, state="pruned")]
+    failed = trials[ended(ledger, 0.5, kept=200, seconds=50, state="failed")]
+    assert (slow.feasible(constraints), large.feasible(constraints)) == (False, None)
+    assert failed.feasible(constraints) is None
+    create(ledger, 3)
+    assert trials[3].feasible(constraints) is None
+
+
+def test_the_front_is_of_complete_trials_that_keep_the_constraints(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger(BOUNDS, "objectives=[maximize dev_mcc, minimize kept_parameters]")
+    for value, kept, seconds, state in [
+        (0.9, 90, 5, "complete"),
+        (0.5, 95, 5, "complete"),  # Beaten by the first.
+        (0.2, 10, 5, "complete"),
+        (0.8, 5, 11, "complete"),  # Too slow.
+        (0.95, 80, 5, "pruned"),
+    ]:
+        ended(ledger, value, kept, seconds, state)
+    assert [trial.number for trial in ledger.record.front(ledger.goals)] == [0, 2]
