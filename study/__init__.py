@@ -1,17 +1,53 @@
 """Hyperparameter and robustness studies of AdaLoRA+RS on genomic classification.
 
-    run, report, export           the commands: `python -m study.run --space adalora_rs.yaml`
-    card, pretrain                how the embedded backbone was made and measured
-    cluster/                      a command too: what launches a study on a cluster
-    spec/                         what is asked: YAML -> typed, checked settings
-    tasks/                        labelled sequences, generated, published or your own
-    models/                       backbones, tokenizers, heads; the embedded opt-dna-mini
-    training/                     one configuration, trained, in any process
-    engine/                       the study: Ray Tune, Optuna, ASHA, MLflow, one journal
-    analysis/                     a study folder -> report.html
+Map:
 
-Imports go one way: commands -> engine -> training -> models, tasks -> adapters -> torch; `spec`
-is open to all, `analysis` to the commands alone.
+    run, seeds, benchmark         commands that train: `python -m study.run --space adalora_rs`
+    report, doctor/, export       commands that read a study folder
+    cluster/                      the command that writes job files for Slurm, KubeRay and `ray up`
+    pretrain, card                commands that train and measure the embedded backbone
+    cli                           what commands share: exit statuses, options, how to resume
+    spec/                         the specification: YAML -> typed, validated settings
+    tasks/                        labelled sequences: generated, published, csv files
+    models/                       backbones, tokenizers, heads; the embedded opt-dna-mini
+    training/                     one trial: model, adapters, optimizer, data; in any process
+    storage/                      one study folder: journal, record, tables
+    engine/                       Ray Tune, Optuna, ASHA and MLflow at work
+    analysis/                     a study folder -> numbers, sentences, pictures, report.html
+    paper/                        the numbers published with the method
+
+Imports go one way: commands -> engine -> training -> models, tasks -> adapters -> torch; engine
+and analysis -> storage -> spec.
+
+Glossary (the same names in YAML, code, Optuna, MLflow and tables):
+
+    study           one search for the best settings of a space; one folder (storage/)
+    space           the YAML of a study: every setting is a value or a domain (spec/schema.py)
+    leaf            one setting of a space, e.g. `adapter.b0`; searched if it is a domain
+    trial           one configuration of a study, trained with its own seeds (training/trial.py)
+    report          the metrics of a trial after one interval of steps; counted from 1
+    rung            a report at which ASHA may stop a trial (engine/scheduling/rungs.py)
+    objective       the metric that decides, e.g. `dev_mcc`, and its direction (spec/goals.py)
+    point           settings that a study tries first (spec/points.py)
+    finalists, race the best trials of a study, trained again with fresh seeds to choose the
+                    winner (storage/race.py, engine/comparison/finalists.py)
+    winner          the trial that the race, or the best score, has chosen; `best.yaml`, `best/`
+    benchmark       backbones x tasks x methods x seeds (spec/benchmark/, engine/benchmark/)
+    cell            one backbone, task and method of a benchmark (spec/benchmark/cells.py)
+    comparison      configurations trained with crossed seeds: `study.seeds` (engine/comparison/,
+                    analysis/comparison/)
+    run             one training of a cell or of a compared configuration with given seeds; a row
+                    of results.csv (storage/runs.py)
+    factor          a kind of seed that is varied: mask, init, data
+    variance component  the part of a score's variance due to one factor or an interaction
+    event           one line of events.jsonl, the journal (storage/events.py)
+    record          the state of all trials, computed from the events (storage/record.py)
+    ledger          journal and record of a running study, updated together (storage/ledger.py)
+    mask event      a step at which the allocator prunes (adapters/allocator.py)
+    budget, kept, rank  triplets asked for; alive after the random mask; with non-zero lam
+    method          adalora_rs, adalora, lora, fmft or linear_probe
+    backbone        a pretrained model and its tokenizer (models/)
+    task            three splits of labelled sequences: train, dev, test (tasks/)
 """
 
 __version__ = "0.1.0"
