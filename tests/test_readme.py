@@ -1,57 +1,78 @@
-"""The README's code runs, its spaces exist, its options are the command's."""
+"""The README's code runs, its space reads, and it names every shipped space and every guide."""
 
 import ast
 import importlib
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import OPTConfig, OPTForSequenceClassification
 
-from study.cli import parse_benchmark, parse_study
-from study.export import _parser as parse_export
-from study.spec import load_spec
-from study.spec.benchmark.loading import load_benchmark
-from study.spec.loading import shipped_spaces
+from study.spec import StudySpec, load_spec
+from study.spec.loading import read_spec, shipped_spaces
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def test_the_adapter_example_trains_and_prunes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_adapter_example_trains_and_prunes() -> None:
     torch.manual_seed(0)
     small = OPTConfig(
         vocab_size=32, hidden_size=16, ffn_dim=32, num_hidden_layers=2, num_attention_heads=2,
         max_position_embeddings=32, word_embed_proj_dim=16,
     )  # fmt: skip
-    monkeypatch.setattr(
-        OPTForSequenceClassification,
-        "from_pretrained",
-        lambda name, dtype: OPTForSequenceClassification(small).to(dtype),
-    )
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 32, (120, 4, 12), generator=generator)
-    loader = [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids]
-    example = blocks("python")[0]
-    names_in_it = {"loader": loader}
-    exec(example, names_in_it)
-    budget = names_in_it["budget"]
-    assert "'t': 102" in capsys.readouterr().out
-    assert [t for t, _ in budget.events()] == [100, 102]
-    assert any(
-        module.P.grad is None and module.lam.any() for module in names_in_it["adapters"].values()
-    )
+    given = {
+        "torch": torch,
+        "model": OPTForSequenceClassification(small),
+        "loader": [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids],
+    }
+    [example] = blocks(README, "python")
+    exec(example, given)
+    assert [t for t, _ in given["budget"].events()] == [100, 102]
+    assert given["allocator"].trace()[-1]["t"] == 102
+    lams: list[Tensor] = [module.lam for module in given["adapters"].values()]
+    assert 0 < sum(int(lam.count_nonzero()) for lam in lams) < 8 * len(lams)
 
 
-def test_the_other_examples_are_python_and_what_they_import_is_there() -> None:
-    for example in blocks("python")[1:]:
+def test_the_space_of_the_readme_reads_and_is_twelve_lines() -> None:
+    [text] = blocks(README, "yaml")
+    assert len(text.splitlines()) <= 12
+    assert set(read_spec(text, "README.md").domains) == {"p", "bT", "deltaT", "lr"}
+
+
+def test_every_shipped_space_and_benchmark_is_named_in_the_readme() -> None:
+    for name in (*shipped_spaces(), *shipped_spaces("benchmarks")):
+        assert f"`{name}`" in README, name
+
+
+def test_every_guide_is_in_the_table_of_the_readme() -> None:
+    targets = re.findall(r"\]\((\S+?)\)", README.partition("## Guides")[2])
+    listed = {target.removesuffix("README.md").rstrip("/") for target in targets}
+    found = {
+        path.parent.relative_to(ROOT).as_posix()
+        for folder in ("adapters", "study", "search_spaces", "tests")
+        for path in (ROOT / folder).rglob("README.md")
+    }
+    assert found - listed == {"study/models/opt_dna_mini"}
+
+
+@pytest.mark.parametrize(
+    "guide", ["study/models/README.md", "study/analysis/comparison/README.md"]
+)
+def test_what_the_python_of_a_guide_imports_is_there(guide: str) -> None:
+    text = (ROOT / guide).read_text(encoding="utf-8")
+    inline = re.findall(r"`(from \S+ import \S+)`", text)
+    examples = [*blocks(text, "python"), *inline]
+    assert examples
+    for example in examples:
         for node in ast.walk(ast.parse(example)):
             if isinstance(node, ast.ImportFrom):
                 assert node.module is not None
@@ -59,48 +80,16 @@ def test_the_other_examples_are_python_and_what_they_import_is_there() -> None:
                 assert all(hasattr(module, alias.name) for alias in node.names)
 
 
-def test_every_command_of_the_readme_is_one_that_the_parser_knows() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    runs = [line.split("#")[0] for line in lines if "study.run" in line]
-    assert len(runs) >= 6
-    for line in runs:
-        parse_study(line.split("study.run")[1].split())
-
-
-def test_every_space_of_the_readme_is_shipped() -> None:
-    named = {
-        command: set(re.findall(rf"study\.{command} --space (\w+)(?:\.yaml)?", README))
-        for command in ("run", "benchmark")
-    }
-    assert named["run"] - {"my_space"} <= set(shipped_spaces())
-    assert named["benchmark"] == set(shipped_spaces("benchmarks"))
-    assert all(f"`{name}`" in README for name in shipped_spaces())
-
-
-def test_every_benchmark_of_the_readme_is_one_that_the_parser_knows() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    runs = [line.split("#")[0] for line in lines if "study.benchmark" in line]
-    assert len(runs) >= 3
-    for line in runs:
-        parsed = parse_benchmark(shlex.split(line.split("study.benchmark")[1]))
-        load_benchmark(parsed.space, parsed.set)
-
-
-@pytest.mark.parametrize("name", shipped_spaces())
-def test_every_shipped_space_reads(name: str) -> None:
-    assert load_spec(name).search.trials >= 1
-
-
-def test_the_other_commands_of_the_readme_are_ones_that_their_parsers_know() -> None:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    exports = [line.split("#")[0] for line in lines if "study.export" in line]
-    assert len(exports) >= 1
-    for line in exports:
-        parse_export().parse_args(line.split("study.export")[1].split())
-
-
-def test_the_four_methods_get_the_same_search_effort() -> None:
-    specs = [load_spec(name) for name in ("adalora_rs", "adalora", "lora", "fmft")]
-    for section in ("task", "search", "scheduler", "seeds"):
-        assert len({getattr(spec, section).model_dump_json() for spec in specs}) == 1, section
-    assert len({(s.training.steps, s.training.reports, s.training.batch_size) for s in specs}) == 1
+@pytest.mark.parametrize(
+    "section", blocks((ROOT / "search_spaces/README.md").read_text(encoding="utf-8"), "yaml")
+)
+def test_the_sections_in_the_guide_to_spaces_read(section: str, tmp_path: Path) -> None:
+    whole = (ROOT / "search_spaces/adalora_rs.yaml").read_text(encoding="utf-8")
+    keys = re.findall(r"^(\w+):", section, flags=re.MULTILINE)
+    if "adapter" in keys:
+        keys.append("points")
+    for key in keys:
+        whole = re.sub(rf"^{key}:.*\n(?:[ #].*\n|\n)*", "", whole, flags=re.MULTILINE)
+    file = tmp_path / "space.yaml"
+    file.write_text(whole + section, encoding="utf-8")
+    assert isinstance(load_spec(str(file)), StudySpec)
