@@ -1,32 +1,34 @@
-"""AdaLoRA+RS for any torch model: low-rank adapters whose rank is allocated as they train.
+"""AdaLoRA+RS for torch models: low-rank adapters whose ranks are allocated during training.
 
-Map, in the order of use:
+    targets.py           layer names of q, k, v, o, f1, f2 in the OPT, BERT and ESM families
+    inject.py            adds adapters to a model, removes them, merges them into the weights
+    svd.py               adapted linear layers: SVDLinear (AdaLoRA) and LoRALinear (LoRA)
+    orthogonality.py     orthogonality penalty on P and Q, and its gradient
+    budget.py            CubicBudget: triplets after each step, and the steps of the mask events
+    importance.py        importance scores of the triplets: EMAs of |weight · gradient|
+    masking.py           choice of the kept triplets: largest scores, then a Bernoulli mask
+    allocator.py         RankAllocator: importance, budget and masks of a whole model
+    state.py             adapter weights as a dict of tensors and as a safetensors file
+    peft_format.py       export to the LoRA and AdaLoRA formats of Hugging Face's PEFT
+    peft_import.py       import of these formats
+    counting.py          numbers of trainable parameters
+    trainer_callback.py  RankAllocatorCallback: the allocator inside transformers.Trainer
+    _shapes.py           jaxtyping's shape annotations, where jaxtyping is installed
 
-    targets.py        which layers q, k, v, o, f1, f2 are in the OPT, BERT and ESM families
-    inject.py         put adapters into a model, take them out, fold them into plain weights
-    svd.py            the adapted layer: a frozen linear layer + P diag(lam) Q; LoRA's beside it
-    orthogonality.py  the penalty that keeps P and Q orthonormal
-    budget.py         how many triplets the model may keep after each step (pure arithmetic)
-    importance.py     how much the loss depends on each triplet
-    masking.py        the budget's choice, then chance: the only randomness while training
-    allocator.py      RankAllocator: the three above over a model, one call per optimizer step
-    state.py          the adapters' weights alone, in safetensors
-    peft_format.py    trained adapters as the LoRA and AdaLoRA folders that PEFT loads
-    peft_import.py    and such folders as adapters
-    counting.py       how many parameters train
-    trainer_callback.py   RankAllocatorCallback: all of it inside transformers.Trainer
-
-    here     shape                   what it is                      PEFT's name
-    P        (*lanes, out, rank)     left singular vectors           lora_B
-    lam      (*lanes, rank)          singular values                 lora_E
-    Q        (*lanes, rank, in)      right singular vectors          lora_A
-    triplet  P[:, i], lam[i], Q[i]   what is kept or pruned as one
-    b0, bT   int                     triplets per matrix, start/end  init_r, target_r
-    T        int                     step of the last mask event     total_step - tfinal
+    name     shape                   meaning                          PEFT's name
+    P        (*lanes, out, rank)     left singular vectors            lora_B
+    lam      (*lanes, rank)          singular values                  lora_E
+    Q        (*lanes, rank, in)      right singular vectors           lora_A
+    triplet  P[:, i], lam[i], Q[i]   unit that is kept or pruned
+    b0, bT   int                     triplets per matrix, start/end   init_r, target_r
+    T        int                     step of the last mask event      total_step - tfinal
     lanes                            leading dimensions, one trial each; none for a single trial
 
-Only torch is needed; the callback loads transformers when first used. Papers: AdaLoRA, arXiv
-2303.10512; AdaLoRA+RS, Zhan & Zhang 2023.
+README.md is the guide. Only torch is required; safetensors is imported by the functions that
+read and write files, transformers by RankAllocatorCallback. The examples in the docstrings run
+after `import torch`, `from torch import nn` and `from adapters import *`.
+
+AdaLoRA: Zhang et al. 2023, arXiv 2303.10512. AdaLoRA+RS: Zhan & Zhang 2023.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
-"""Tensor shapes as annotations: jaxtyping's where it is installed, plain tensors where not.
+"""Tensor shapes as annotations: jaxtyping's where it is installed, plain tensors elsewhere.
 
-`Float[Tensor, "*lanes out rank"]` reads "a floating-point tensor of that shape". The tests check
-the shapes at run time; nothing does in use, and `import adapters` needs torch alone.
+`Float[Tensor, "*lanes out rank"]` is a floating-point tensor of that shape. Only the tests check
+the shapes at run time; `import adapters` requires torch only.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ else:
     except ImportError:
 
         class _Untyped:
-            """Stands for an annotation without a shape: `_Untyped[Tensor, shape]` is `Tensor`."""
+            """Annotation without a shape: `_Untyped[Tensor, shape]` is `Tensor`."""
 
             def __class_getitem__(cls, item: tuple[type, str]) -> type:
                 return item[0]
@@ -22,6 +22,6 @@ else:
         Bool = Float = _Untyped
 
 Number = float | int
-"""A real number: run-time checkers take `float` literally, and `alpha=16` should do."""
+"""A real number; run-time type checkers do not accept an `int` where `float` is annotated."""
 
 __all__ = ["Bool", "Float", "Number"]

@@ -1,4 +1,4 @@
-"""Which singular triplets live: importance, budget and chance over a whole model."""
+"""Rank allocation over a whole model: importance scores, budget and masks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,29 +18,45 @@ FinalMask = Literal["stochastic", "deterministic"]
 
 
 class RankAllocator:
-    """Prunes and re-introduces singular triplets as training goes on (AdaLoRA+RS).
+    """Prunes and re-introduces singular triplets during training (AdaLoRA+RS).
 
     Call `step` once per optimizer step, after `optimizer.step()` and before `zero_grad()`. It
-    never waits for a GPU. With p = p_reintroduce = 0 it is AdaLoRA's allocator, exactly.
+    never synchronises with a GPU. With p = p_reintroduce = 0 the masks are those of AdaLoRA.
 
-    Triplets are numbered through the model: matrices in the order of `adapters`, and within a
-    matrix by their place in lam.
+    Triplets are numbered over the whole model: by the matrix, in the order of `adapters`, then by
+    the index in lam.
 
     Args:
-        adapters: The adapted layers by name, each of rank `budget.b0`, already on their device.
-        budget: When to prune, and down to how many triplets.
+        adapters: The adapted layers by name, each of rank `budget.b0`, on their final device.
+        budget: Steps of the mask events, and the number of triplets after each.
         beta1: EMA factor of the sensitivity, in [0, 1).
         beta2: EMA factor of the uncertainty, in [0, 1).
-        p: Probability that an event drops a triplet of the budget's choice.
-        p_reintroduce: Probability that it keeps another one; None means `p`.
-        prune_mode: `zero` sets a pruned singular value to 0, from where it may regrow until T, as
-            in AdaLoRA's code. `mask` holds the value back from the forward pass, keeps it from
-            the optimizer, and gives it back, bit for bit, when a later event keeps the triplet.
-        final_mask: Whether chance has a say at T too: `stochastic`, or `deterministic`.
-        mask_seed: Seed of the masks, any integer.
+        p: Probability that a mask event drops a triplet among the largest scores, in [0, 1].
+        p_reintroduce: Probability that it keeps any other triplet, in [0, 1]; None means `p`.
+        prune_mode: `zero` sets pruned singular values to 0; until T they train on, as in
+            AdaLoRA's code. `mask` excludes them from the forward pass and from training; their
+            values are restored bit for bit when a later event keeps the triplet.
+        final_mask: `stochastic` applies the Bernoulli mask at T as well, `deterministic` does not.
+        mask_seed: Seed of the Bernoulli masks, any integer.
 
     Raises:
-        ValueError: a number is out of range, or adapters and budget do not fit each other.
+        ValueError: a number is out of range, or adapters and budget do not match.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+        >>> adapters = inject(model, ["0", "1"], 4, alpha=4, generator=torch.Generator())
+        >>> budget = CubicBudget(10, b0=4, bT=1, matrices=2, deltaT=4)
+        >>> allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0, mask_seed=0)
+        >>> optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad])
+        >>> for _ in range(10):
+        ...     model(torch.ones(1, 8)).sum().backward()
+        ...     optimizer.step()
+        ...     allocator.step()
+        ...     optimizer.zero_grad()
+        >>> [(event["t"], event["budget"], event["kept"]) for event in allocator.trace()]
+        [(4, 3, 3), (8, 2, 2), (10, 2, 2)]
+        >>> allocator.rank()
+        2
     """
 
     def __init__(
@@ -65,89 +81,94 @@ class RankAllocator:
         self._check(adapters)
 
         self.t = 0
-        """Optimizer steps seen."""
+        """Number of optimizer steps so far."""
         self.missing_gradients = 0
-        """How often a P, lam or Q had no gradient at a step before T, summed over steps."""
+        """Number of times that a P, lam or Q had no gradient at a step before T."""
         self._modules = dict(adapters)
         self._lams: list[Tensor] = [module.lam for module in adapters.values()]
         self._scores = _Scores(list(adapters.values()))
         device = self._lams[0].device
         self._keep = torch.ones(budget.triplets, dtype=torch.bool, device=device)
         self._stored = torch.zeros(budget.triplets, device=device)
-        """What pruned singular values are held at: 0, or in mode `mask` what they were."""
+        """Values of the pruned entries of lam: 0, or in mode `mask` those before the event."""
         counts = torch.int16 if budget.triplets < 2**15 else torch.int32
         rows = len(budget.events())
         self._trace = torch.zeros(rows, len(adapters) + 3, dtype=counts, device=device)
         """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
         if prune_mode == "mask":
-            self._show(self._keep)
+            self._set_masks(self._keep)
 
     def _check(self, adapters: Mapping[str, SVDLinear]) -> None:
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"0 <= {name} < 1 must hold, but got {getattr(self, name)}")
+                raise ValueError(
+                    f"0 <= {name} < 1 must hold, but got {name}={getattr(self, name)}"
+                )
         for name in ("p", "p_reintroduce"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"0 <= {name} <= 1 must hold, but got {getattr(self, name)}")
+                raise ValueError(
+                    f"0 <= {name} <= 1 must hold, but got {name}={getattr(self, name)}"
+                )
         if len(adapters) != self.budget.matrices:
             raise ValueError(
-                f"adapters must be the budget's {self.budget.matrices} matrices, "
-                f"but are {len(adapters)}"
+                f"adapters must have the budget's {self.budget.matrices} matrices, but got "
+                f"{len(adapters)}; make the budget with matrices=len(adapters)"
             )
         ranks = {module.rank for module in adapters.values()}
         if ranks != {self.budget.b0}:
             raise ValueError(
-                f"every adapter must have the budget's rank b0={self.budget.b0}, "
-                f"but the ranks are {sorted(ranks)}"
+                f"every adapter must have the budget's rank b0={self.budget.b0}, but got ranks "
+                f"{sorted(ranks)}; give inject and CubicBudget the same number"
             )
 
     @torch.no_grad()
     def step(self, *, skipped: bool = False) -> None:
-        """Follows one optimizer step: observes its gradients, and prunes when it is time.
+        """Updates the importance scores after an optimizer step, and prunes at mask events.
 
-        A weight without a gradient is left out of that step's observation and counted in
-        `missing_gradients`. A step whose gradients are not finite is counted, not observed.
+        The scores of a weight without a gradient stay unchanged; it is counted in
+        `missing_gradients`. A step with gradients that are not finite counts as a step, but
+        changes no score.
 
         Args:
-            skipped: Whether the optimizer is known to have left the weights as they were.
+            skipped: True if the optimizer did not change the weights (a loss scaler skipped it).
         """
         self.t += 1
-        if self._is_held():
-            self._hold()
+        if self._must_reset_pruned():
+            self._reset_pruned()
         if self.t < self.budget.T and not skipped:
             self.missing_gradients += observe(self._scores.groups, self.beta1, self.beta2)
         if self.budget.is_event(self.t):
             self._event()
 
     def scores(self) -> Float[Tensor, " n"]:
-        """Returns the importance S_i of every triplet, as of the last observed step."""
+        """Returns the importance score S_i of every triplet after the last step before T."""
         return self._scores.triplets()
 
     def kept(self) -> Bool[Tensor, " n"]:
-        """Returns which triplets the last event kept; all of them before the first."""
+        """Returns which triplets the last mask event kept; all, before the first event."""
         return self._keep.clone()
 
     @torch.no_grad()
     def ranks(self) -> dict[str, int]:
-        """Returns the number of non-zero singular values per adapter; waits for the device."""
+        """Returns the number of non-zero singular values per adapter; synchronises."""
         return dict(zip(self._modules, self._rank_counts().tolist(), strict=True))
 
     def rank(self) -> int:
-        """Returns the number of non-zero singular values of the model; waits for the device."""
+        """Returns the number of non-zero singular values of the model; synchronises."""
         return sum(self.ranks().values())
 
     @contextmanager
     def at_final_budget(self) -> Iterator[None]:
-        """Shows the model within as the final budget would leave it; afterwards it is as before.
+        """Prunes the model to the final budget within the context, and restores it afterwards.
 
-        Before T, lam is masked to the n·bT triplets of the largest scores, whatever the budget is
-        at present; chance has no say. From T on nothing changes: that budget is reached.
+        Before T, lam is masked to the n·bT triplets with the largest scores, without a Bernoulli
+        mask. From T on the context changes nothing, as the model has the final budget.
         """
         if self.t >= self.budget.T:
             yield
             return
         before = [module.mask for module in self._modules.values()]
-        self._show(keep_top(self.scores(), self.budget.matrices * self.budget.bT))
+        self._set_masks(keep_top(self.scores(), self.budget.matrices * self.budget.bT))
         try:
             yield
         finally:
@@ -155,11 +176,11 @@ class RankAllocator:
                 module.mask = mask
 
     def trace(self) -> list[dict[str, Any]]:
-        """Returns what every mask event so far did; waits for the device.
+        """Returns one dict per mask event so far; synchronises.
 
-        Per event: `t`; `budget` b(t), the triplets asked for; `kept`, those alive after the
-        random mask; `reintroduced`, kept though not of the top b(t); `dropped`, of the top but
-        not kept; `ranks`, the non-zero singular values per adapter.
+        Keys: `t`, the step; `budget`, b(t); `kept`, triplets after the Bernoulli mask;
+        `reintroduced`, triplets kept that are not among the top b(t); `dropped`, triplets of the
+        top b(t) that are not kept; `ranks`, non-zero singular values per adapter.
         """
         done = self.budget.event_number(self.t + 1)
         rows = self._trace[:done].tolist()
@@ -178,7 +199,10 @@ class RankAllocator:
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns all that a bit-equal continuation needs beside the model and the optimizer."""
+        """Returns the state needed, with those of model and optimizer, for a bit-equal resume.
+
+        The tensors are not copies. EMAs take 8 bytes per entry of P, lam and Q.
+        """
         return {
             "t": self.t,
             "missing_gradients": self.missing_gradients,
@@ -191,40 +215,40 @@ class RankAllocator:
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from a state of an allocator with the same adapters and budget.
+        """Copies in the state of an allocator with the same adapters and budget.
 
         Raises:
-            ValueError: the state is of another shape.
+            ValueError: the state has other keys or shapes.
         """
-        mine = self.state_dict()
-        _check_state(mine, state)
+        own = self.state_dict()
+        _check_state(own, state)
         for key in ("sensitivity", "uncertainty"):
-            for target, source in zip(mine[key], state[key], strict=True):
+            for target, source in zip(own[key], state[key], strict=True):
                 target.copy_(source)
         for key in ("keep", "stored", "trace"):
-            mine[key].copy_(state[key])
+            own[key].copy_(state[key])
         self.t = int(state["t"])
         self.missing_gradients = int(state["missing_gradients"])
         if self.prune_mode == "mask":
-            self._show(self._keep)
+            self._set_masks(self._keep)
 
-    # One mask event
+    # Mask events
 
     def _event(self) -> None:
         event = self.budget.event_number(self.t)
         top = keep_top(self.scores(), self.budget.budget(self.t))
-        self._keep = self._drawn(top, event)
+        self._keep = self._apply_bernoulli_mask(top, event)
         if self.prune_mode == "zero":
-            self._hold()
+            self._reset_pruned()
         else:
             self._stored = torch.cat(self._lams)
-            self._show(self._keep)
+            self._set_masks(self._keep)
         self._record(event, top)
 
-    def _drawn(self, top: Tensor, event: int) -> Tensor:
+    def _apply_bernoulli_mask(self, top: Tensor, event: int) -> Tensor:
         last = self.t == self.budget.T
-        certain = not self.p and not self.p_reintroduce
-        if certain or (last and self.final_mask == "deterministic"):
+        never = not self.p and not self.p_reintroduce
+        if never or (last and self.final_mask == "deterministic"):
             return top
         uniforms = event_uniforms(self.mask_seed, event, self.budget.triplets)
         return flip(top, uniforms, self.p, self.p_reintroduce)
@@ -235,24 +259,24 @@ class RankAllocator:
         self._trace[event] = torch.cat((counts, self._rank_counts()))
 
     def _rank_counts(self) -> Tensor:
-        alive = torch.stack(self._lams) != 0
+        nonzero = torch.stack(self._lams) != 0
         if self.prune_mode == "mask":
-            alive &= self._keep.view_as(alive)
-        return alive.sum(-1)
+            nonzero &= self._keep.view_as(nonzero)
+        return nonzero.sum(-1)
 
-    # What pruning does
+    # Pruned values
 
-    def _is_held(self) -> bool:
-        """Whether what the optimizer just did to pruned values is undone."""
+    def _must_reset_pruned(self) -> bool:
+        """Returns whether the optimizer's change to pruned values must be undone at step t."""
         if self.prune_mode == "zero":
             return self.t > self.budget.T
         return self.budget.event_number(self.t) > 0
 
-    def _hold(self) -> None:
+    def _reset_pruned(self) -> None:
         lam = torch.where(self._keep, torch.cat(self._lams), self._stored)
         torch._foreach_copy_(self._lams, self._per_matrix(lam))
 
-    def _show(self, keep: Tensor) -> None:
+    def _set_masks(self, keep: Tensor) -> None:
         for module, mask in zip(self._modules.values(), self._per_matrix(keep), strict=True):
             module.mask = mask
 
@@ -261,7 +285,7 @@ class RankAllocator:
 
 
 class _Scores:
-    """The EMAs of a model's P, lam and Q, grouped by shape, and the scores of its triplets."""
+    """EMAs of all P, lam and Q of a model, grouped by shape, and the scores of its triplets."""
 
     def __init__(self, layers: Sequence[SVDLinear]) -> None:
         rows: dict[tuple[torch.Size, torch.Size], list[int]] = {}
@@ -277,16 +301,17 @@ class _Scores:
         return torch.cat([group.score() for group in self._layers])[self._order].flatten()
 
 
-def _check_state(mine: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    if mine.keys() != state.keys():
+def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    if own.keys() != state.keys():
         raise ValueError(
-            f"an allocator's state must have the keys {', '.join(mine)}, "
-            f"but has {', '.join(map(str, state))}"
+            f"an allocator's state must have the keys {', '.join(own)}, but got "
+            f"{', '.join(map(str, state))}; load what RankAllocator.state_dict() returned"
         )
-    if _shapes(mine) != _shapes(state):
+    if _shapes(own) != _shapes(state):
         raise ValueError(
-            "an allocator's state must come from the same adapters and budget, "
-            f"but its shapes are {_shapes(state)} where {_shapes(mine)} are needed"
+            "an allocator's state must come from the same adapters and budget, but got the "
+            f"shapes {_shapes(state)} instead of {_shapes(own)}; make the allocator with the "
+            "saved run's settings"
         )
 
 

@@ -1,10 +1,10 @@
-"""How many singular triplets the whole model may keep after each step.
+"""Number of singular triplets that the whole model may keep after each optimizer step.
 
 The cubic schedule of AdaLoRA (arXiv 2303.10512, eq. 12), in exact integer arithmetic:
 
     b(t) = floor( B_T + (B_0 - B_T) (1 - (t - t_i) / (T - t_i))³ )
 
-    t    optimizer step, from 1        t_i  warm-up steps        T  end of the schedule
+    t    optimizer step, from 1        t_i  warm-up steps        T  step of the last mask event
     B_0 = n · b0 and B_T = n · bT triplets, over n adapted matrices
 """
 
@@ -18,10 +18,20 @@ Phase = Literal["warmup", "pruning", "final"]
 
 @dataclass(frozen=True, slots=True)
 class CubicBudget:
-    """The budget of a run of `total_steps` optimizer steps, and when it is enforced.
+    """Budget of a run of `total_steps` optimizer steps, and the steps of its mask events.
+
+    Between warm-up and T the budget falls from n·b0 to n·bT triplets of the whole model. It is
+    enforced at the mask events: every `deltaT` steps, and at T.
 
     Raises:
         ValueError: a field is out of its range.
+
+    Example:
+        >>> budget = CubicBudget(100, b0=8, bT=4, matrices=2, final_fraction=0.2, deltaT=30)
+        >>> budget.T, budget.budget(10)
+        (80, 13)
+        >>> budget.events()  # (step, triplets)
+        [(30, 9), (60, 8), (80, 8)]
     """
 
     total_steps: int
@@ -31,44 +41,44 @@ class CubicBudget:
     bT: int
     """Average triplets per matrix at the end, 1 to `b0`."""
     matrices: int
-    """Adapted matrices n, at least 1."""
+    """Number of adapted matrices n, at least 1."""
     final_fraction: Number = 0.0
-    """(T_total - T) / T_total, in [0, 1): the share of the run after the last mask event."""
+    """(T_total - T) / T_total, in [0, 1): share of the run after the last mask event."""
     warmup_steps: int = 0
-    """t_i in [0, T): no mask event up to and including this step. The seed paper has 0."""
+    """t_i in [0, T): no mask event at or before this step. AdaLoRA+RS has 0."""
     deltaT: int = 1
-    """Steps between mask events, at least 1; beyond T only the event at T remains."""
+    """Steps between mask events, at least 1. If it exceeds T, the event at T is the only one."""
 
     def __post_init__(self) -> None:
-        self._require(self.total_steps >= 1, "total_steps >= 1", self.total_steps)
-        self._require(self.matrices >= 1, "matrices >= 1", self.matrices)
-        self._require(1 <= self.bT <= self.b0, "1 <= bT <= b0", f"bT={self.bT}, b0={self.b0}")
-        self._require(0 <= self.final_fraction < 1, "0 <= final_fraction < 1", self.final_fraction)
-        self._require(self.T >= 1, "T = round((1 - final_fraction) total_steps) >= 1", self.T)
-        self._require(
+        _require(self.total_steps >= 1, "total_steps >= 1", total_steps=self.total_steps)
+        _require(self.matrices >= 1, "matrices >= 1", matrices=self.matrices)
+        _require(1 <= self.bT <= self.b0, "1 <= bT <= b0", bT=self.bT, b0=self.b0)
+        _require(
+            0 <= self.final_fraction < 1,
+            "0 <= final_fraction < 1",
+            final_fraction=self.final_fraction,
+        )
+        _require(self.T >= 1, "T = round((1 - final_fraction) total_steps) >= 1", T=self.T)
+        _require(
             0 <= self.warmup_steps < self.T,
             "0 <= warmup_steps < T",
-            f"warmup_steps={self.warmup_steps}, T={self.T}",
+            warmup_steps=self.warmup_steps,
+            T=self.T,
         )
-        self._require(self.deltaT >= 1, "deltaT >= 1", self.deltaT)
-
-    @staticmethod
-    def _require(holds: bool, rule: str, found: object) -> None:
-        if not holds:
-            raise ValueError(f"{rule} must hold, but got {found}")
+        _require(self.deltaT >= 1, "deltaT >= 1", deltaT=self.deltaT)
 
     @property
     def T(self) -> int:  # noqa: N802
-        """The step of the last mask event, which always happens."""
+        """Step of the last mask event, which always takes place."""
         return round((1 - self.final_fraction) * self.total_steps)
 
     @property
     def triplets(self) -> int:
-        """B_0, the triplets of the whole model."""
+        """B_0, the number of triplets of the whole model."""
         return self.matrices * self.b0
 
     def phase(self, t: int) -> Phase:
-        """Returns `warmup` up to t_i, `pruning` up to and including T, then `final`."""
+        """Returns `warmup` up to step t_i, `pruning` up to and including T, then `final`."""
         if t <= self.warmup_steps:
             return "warmup"
         return "pruning" if t <= self.T else "final"
@@ -82,13 +92,13 @@ class CubicBudget:
         return end + (self.triplets - end) * left**3 // span**3
 
     def is_event(self, t: int) -> bool:
-        """Whether a mask is drawn after step t."""
+        """Returns whether a mask event follows step t."""
         if t == self.T:
             return True
         return t % self.deltaT == 0 and self.warmup_steps < t < self.T
 
     def event_number(self, t: int) -> int:
-        """Returns how many mask events lie before step t."""
+        """Returns the number of mask events before step t."""
         last = min(t, self.T) - 1
         regular = max(0, last // self.deltaT - self.warmup_steps // self.deltaT)
         return regular + (t > self.T)
@@ -98,3 +108,9 @@ class CubicBudget:
         first = (self.warmup_steps // self.deltaT + 1) * self.deltaT
         steps = [*range(first, self.T, self.deltaT), self.T]
         return [(t, self.budget(t)) for t in steps]
+
+
+def _require(holds: bool, rule: str, **values: Number) -> None:
+    if not holds:
+        got = ", ".join(f"{name}={value}" for name, value in values.items())
+        raise ValueError(f"{rule} must hold, but got {got}")

@@ -1,4 +1,4 @@
-"""How many parameters train: adapters, head and total apart, the head once."""
+"""Numbers of trainable parameters: adapters, head, and everything else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,17 +10,24 @@ from adapters.svd import AdaptedLinear, SVDLinear
 
 @dataclass(frozen=True)
 class ParameterCount:
-    """Numbers of trainable parameters, and the model's size for comparison."""
+    """Numbers of trainable parameters, with the size of the model for comparison.
+
+    Example:
+        >>> count = ParameterCount(vectors=28, values=4, head=6, other=0, backbone=100)
+        >>> count.adapter, count.total
+        (32, 38)
+    """
 
     vectors: int
-    """Entries of P and Q: what papers call the adapter's parameters."""
+    """Entries of P and Q; papers usually report this number."""
     values: int
     """Singular values lam; 0 for LoRA."""
     head: int
+    """Parameters of the head."""
     other: int
-    """Trainable parameters of neither adapters nor head: the backbone under full fine-tuning."""
+    """Other trainable parameters: those of the backbone under full fine-tuning."""
     backbone: int
-    """Parameters of the model without its adapters, frozen or not, the head included."""
+    """Parameters of the model without adapters, frozen or trainable, head included."""
 
     @property
     def adapter(self) -> int:
@@ -39,23 +46,31 @@ def count_parameters(
     head_parameters: Iterable[nn.Parameter] = (),
     ranks: Mapping[str, int] | None = None,
 ) -> ParameterCount:
-    """Returns what of a model trains.
+    """Returns the numbers of trainable parameters of a model.
 
     Args:
-        model: The model, on any device; `meta` will do.
+        model: The model, on any device, `meta` included.
         adapters: Its adapted layers by name.
-        head_parameters: The head's parameters; each counts once however often it is given.
-        ranks: Live triplets per adapter, `RankAllocator.ranks()`: counts what is kept. None
-            counts every triplet: the initial number.
+        head_parameters: The parameters of the head; duplicates are counted once.
+        ranks: Number of triplets to count per adapter, such as `RankAllocator.ranks()` after
+            training. None counts all triplets, the number at the start.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+        >>> adapters = inject(model, ["0"], 4, alpha=8, generator=torch.Generator())
+        >>> count_parameters(model, adapters, model[1].parameters())
+        ParameterCount(vectors=28, values=4, head=8, other=0, backbone=23)
+        >>> count_parameters(model, adapters, ranks={"0": 1}).adapter
+        8
     """
     head = {id(parameter): parameter.numel() for parameter in head_parameters}
     own = {id(p) for m in adapters.values() for n, p in m.named_parameters(recurse=False)}
-    live = {name: m.rank if ranks is None else ranks[name] for name, m in adapters.items()}
+    counted = {name: m.rank if ranks is None else ranks[name] for name, m in adapters.items()}
     widths = {name: m.P.shape[-2] + m.Q.shape[-1] for name, m in adapters.items()}
     rest = {id(p): p for p in model.parameters() if id(p) not in own}
     return ParameterCount(
-        vectors=sum(live[name] * widths[name] for name in adapters),
-        values=sum(live[n] for n, m in adapters.items() if isinstance(m, SVDLinear)),
+        vectors=sum(counted[name] * widths[name] for name in adapters),
+        values=sum(counted[n] for n, m in adapters.items() if isinstance(m, SVDLinear)),
         head=sum(head.values()),
         other=sum(p.numel() for k, p in rest.items() if p.requires_grad and k not in head),
         backbone=sum(p.numel() for p in rest.values()),

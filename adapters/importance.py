@@ -1,16 +1,17 @@
-"""How much the loss depends on each entry and on each singular triplet.
+"""Importance scores of the entries of P, lam and Q and of the singular triplets.
 
-    I  = |w g|                                       sensitivity of one step (loss units)
+    I  = |w g|                                       sensitivity at one step (units of the loss)
     Ī ← β1 Ī + (1-β1) I                              smoothed sensitivity
     Ū ← β2 Ū + (1-β2) |I - Ī_previous|               smoothed uncertainty
     s(w) = Ī Ū
     S_i  = s(lam_i) + mean_j s(P_ji) + mean_j s(Q_ij)
 
-w is the entry after the optimizer's step, g the gradient that the step used (the order of
-AdaLoRA's code, arXiv 2303.10512, eq. 8-10). The seed paper prints Ī_previous where AdaLoRA has
-the updated Ī: all scores differ by the factor β1, the masks are the same.
+w is the entry after the optimizer step, g the gradient used by that step, as in AdaLoRA's code
+(arXiv 2303.10512, eq. 8-10). The uncertainty follows the AdaLoRA+RS paper, which has Ī_previous
+where AdaLoRA has the updated Ī. As I - Ī = β1 (I - Ī_previous), all scores differ from AdaLoRA's
+by the same factor and the masks are equal.
 
-Everything is float32 whatever the model's dtype: in float16 every score underflows to 0.
+All averages are float32 whatever the model's dtype: in float16 every score underflows to 0.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from adapters.svd import SVDLinear
 
 
 class ShapeGroup:
-    """The EMAs of all weights of one shape, stacked: k weights cost what one costs.
+    """EMAs of all weights of one shape, stacked so that one kernel updates all of them.
 
     Args:
         weights: Weights of equal shape (*lanes, …) on one device.
@@ -41,13 +42,23 @@ class ShapeGroup:
 
 
 def observe(groups: Sequence[ShapeGroup], beta1: Number, beta2: Number) -> int:
-    """Takes one step's weights and gradients into the EMAs of all groups.
+    """Updates the EMAs of all groups with the weights and gradients of one step.
 
-    A weight without a gradient (a layer that the step did not use) keeps its EMAs. All keep them
-    where any gradient is not finite: a loss scaler has skipped that step. The device decides.
+    The EMAs of a weight without a gradient (a layer that the step did not use) stay unchanged.
+    If any gradient is not finite (the loss scaler has skipped the step), all EMAs do; this is
+    decided on the device, without a synchronisation.
 
     Returns:
-        How many weights had no gradient.
+        Number of weights without a gradient.
+
+    Example:
+        >>> weight = torch.tensor([1.0, -2.0])
+        >>> weight.grad = torch.tensor([3.0, 1.0])
+        >>> group = ShapeGroup([weight])
+        >>> observe([group], beta1=0.5, beta2=0.5)
+        0
+        >>> group.sensitivity
+        tensor([[1.5000, 1.0000]])
     """
     observed = [_sensitivities(group) for group in groups]
     current = [part for parts in observed for part in parts[0]]
@@ -102,16 +113,20 @@ def triplet_score(
     P_score: Float[Tensor, "*lanes out rank"],
     Q_score: Float[Tensor, "*lanes rank in"],
 ) -> Float[Tensor, "*lanes rank"]:
-    """Returns S_i, comparable between matrices of any width.
+    """Returns S_i of every triplet of a matrix.
 
-    The vectors enter by their mean, not their sum: a wide layer does not win the model-wide
-    ranking by its width.
+    The scores of P and Q are averaged, not summed, so that triplets of narrow and wide matrices
+    are comparable.
+
+    Example:
+        >>> triplet_score(torch.tensor([1.0]), torch.tensor([[2.0], [4.0]]), torch.tensor([[5.0]]))
+        tensor([9.])
     """
     return lam_score + P_score.mean(-2) + Q_score.mean(-1)
 
 
 class LayerGroup:
-    """The EMAs of all adapted layers of one shape.
+    """EMAs of all adapted layers of one shape.
 
     Args:
         layers: Adapted layers with equal numbers of inputs, outputs and triplets.

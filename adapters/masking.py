@@ -1,18 +1,18 @@
-"""Which triplets survive a mask event: the budget's top, then chance.
+"""Triplets kept by a mask event: those with the largest scores, then a Bernoulli mask.
 
-Equation 1 of the seed paper (AdaLoRA+RS), with R_i ~ Bernoulli, independent per triplet and event:
+Equation 1 of the AdaLoRA+RS paper, with R_i ~ Bernoulli, independent per triplet and event:
 
     a top triplet is dropped        with probability p
-    any other is kept after all     with probability p_reintroduce   (= p in the paper)
+    any other triplet is kept       with probability p_reintroduce   (= p in the paper)
 
-This is the only place where randomness enters. Triplet i of event e draws the uniform
+This is the only source of randomness in the allocation. Triplet i of event e has the uniform
 
     u_i = (mix(key + (i + 1) GOLDEN) >> 11) / 2**53
     key = mix(mix(seed + GOLDEN) + (e + 1) GOLDEN)
 
 where `mix` is the output function of splitmix64 (Steele, Lea, Flood 2014) and all arithmetic is
-modulo 2**64. The draw is made on the CPU and depends on (seed, e, i) alone: no state to save, the
-same on every device, after a resume, and whatever p is.
+modulo 2**64. It is computed on the CPU and depends on (seed, e, i) only: there is no generator
+state to save, and it is the same on every device, after a resume, and for every p.
 """
 
 import torch
@@ -26,7 +26,12 @@ _WORD = 1 << 64
 
 
 def keep_top(scores: Float[Tensor, "*lanes n"], budget: int) -> Bool[Tensor, "*lanes n"]:
-    """Marks exactly `budget` triplets per lane: the largest scores, ties to the lower index."""
+    """Returns a mask of the `budget` largest scores per lane; of equal ones the lower index wins.
+
+    Example:
+        >>> keep_top(torch.tensor([0.5, 2.0, 0.5, 1.0]), budget=3)
+        tensor([ True,  True, False,  True])
+    """
     order = torch.sort(scores, dim=-1, descending=True, stable=True).indices
     top = torch.zeros_like(scores, dtype=torch.bool)
     return top.scatter_(-1, order[..., :budget], True)
@@ -38,21 +43,31 @@ def flip(
     p: Number,
     p_reintroduce: Number,
 ) -> Bool[Tensor, "*lanes n"]:
-    """Returns which triplets are kept once chance has had its say (equation 1).
+    """Returns which triplets are kept after the Bernoulli mask (equation 1).
 
     Args:
-        top: The budget's choice, on any device.
+        top: The triplets chosen by `keep_top`, on any device.
         uniforms: One uniform in [0, 1) per triplet, on the CPU.
         p: Probability of dropping a top triplet.
-        p_reintroduce: Probability of keeping any other.
+        p_reintroduce: Probability of keeping any other triplet.
+
+    Example:
+        >>> top = torch.tensor([True, True, False, False])
+        >>> flip(top, torch.tensor([0.05, 0.5, 0.05, 0.5]), p=0.1, p_reintroduce=0.1)
+        tensor([False,  True,  True, False])
     """
-    chance = torch.stack((uniforms >= p, uniforms < p_reintroduce))
-    stay, come_back = chance.to(top.device, non_blocking=True)
-    return torch.where(top, stay, come_back)
+    kept = torch.stack((uniforms >= p, uniforms < p_reintroduce))
+    top_kept, others_kept = kept.to(top.device, non_blocking=True)
+    return torch.where(top, top_kept, others_kept)
 
 
 def event_uniforms(seed: int, event: int, n: int) -> Float[Tensor, " n"]:
-    """Returns the float64 uniforms in [0, 1) of event number `event` for triplets 0 … n-1."""
+    """Returns the float64 uniforms in [0, 1) of event number `event` for triplets 0 … n-1.
+
+    Example:
+        >>> event_uniforms(seed=0, event=0, n=3)
+        tensor([0.1387, 0.9711, 0.2778], dtype=torch.float64)
+    """
     key = _mix_int(_mix_int(seed + GOLDEN) + (event + 1) * GOLDEN)
     state = torch.arange(1, n + 1) * _signed(GOLDEN) + _signed(key)
     state = (state ^ _shift(state, 30)) * _signed(_FIRST)
@@ -68,11 +83,11 @@ def _mix_int(state: int) -> int:
 
 
 def _signed(word: int) -> int:
-    """The int64 with the bits of a 64-bit word; torch's products wrap as unsigned ones do."""
+    """Returns the int64 with the bits of a 64-bit word; int64 products wrap modulo 2**64."""
     word %= _WORD
     return word - _WORD if word >= _WORD // 2 else word
 
 
 def _shift(state: Tensor, bits: int) -> Tensor:
-    """Shifts right with zeros coming in, where torch's int64 would repeat the sign."""
+    """Shifts right and fills with zeros; int64's own shift would repeat the sign bit."""
     return (state >> bits) & ((1 << (64 - bits)) - 1)

@@ -1,16 +1,16 @@
-"""Writes trained adapters as the folders that Hugging Face's PEFT loads; PEFT is not needed.
+"""Export of trained adapters to the formats of Hugging Face's PEFT, without PEFT installed.
 
     here                     in a LoRA folder                      in an AdaLoRA folder
     P[:, i]                  lora_B.weight[:, i]                   lora_B[:, i]
     lam[i] * scale           times Q[i]: lora_A.weight[i]          lora_E[i] * alpha / (r + 1e-5)
     Q[i]                                                           lora_A[i]
-    lam[i] = 0, or masked    left out, rank_pattern: {layer: n}    left out, rank_pattern: flags
+    lam[i] = 0, or masked    omitted, rank_pattern: {layer: n}     omitted, rank_pattern: flags
 
-`n` is what is left of a layer's rank. A layer with nothing left is left out itself, for PEFT
-knows no rank 0; where nothing is left of any layer, the first keeps one triplet of value 0.
+`n` is the number of remaining triplets of a layer. As PEFT has no rank 0, a layer without any is
+omitted; if no layer has any, one triplet of value 0 is written for the first layer.
 
-PEFT finds layers by the ends of their names and ranks by regular expressions; what is written
-here means the adapted layers alone.
+PEFT selects layers by the ends of their names and ranks by regular expressions; the names written
+here match the adapted layers only.
 """
 
 import json
@@ -27,11 +27,11 @@ from adapters.svd import AdaptedLinear, SVDLinear
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
-"""What PEFT puts before the model's own names."""
+"""Prefix that PEFT adds to the names of the model."""
 RANK_OFFSET = 1e-5
-"""PEFT's AdaLoRA divides alpha by the initial rank plus this."""
+"""PEFT's AdaLoRA divides alpha by the initial rank plus this number."""
 CLASSIFIERS = ("classifier", "score")
-"""Ends of the names of the modules that PEFT takes for the head of a sequence classifier."""
+"""Name endings of the modules that PEFT treats as the head of a sequence classifier."""
 
 
 def save_peft_lora(
@@ -43,31 +43,40 @@ def save_peft_lora(
     base_model: str | None = None,
     revision: str | None = None,
 ) -> None:
-    """Writes the adapters of a model as a folder in PEFT's LoRA format.
+    """Writes the adapters of a model to a folder in PEFT's LoRA format.
 
     Singular values, mask and scale are multiplied into lora_A, so that PEFT's own factor
     (alpha / rank) is 1 in every layer.
 
     Args:
-        model: A model that `inject` has adapted.
-        folder: Made if absent; a config and weights in it are written over.
-        head: Names of the modules that were trained beside the adapters; they are saved whole.
+        model: A model adapted by `inject`.
+        folder: Created if it does not exist; existing files of the adapter are overwritten.
+        head: Names of the modules that were trained with the adapters; they are saved completely.
         task_type: PEFT's name of the task, such as `SEQ_CLS`.
         base_model: Folder or hub id of the model without adapters.
         revision: Its revision on the hub.
 
     Raises:
-        ValueError: the model has no adapters, or `head` is not what PEFT would take for it.
+        ValueError: the model has no adapters, or `head` is not the set of modules that PEFT would
+            save with them.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+        >>> layer = inject(model, ["0"], rank=4, alpha=8, generator=torch.Generator())["0"]
+        >>> layer.lam.data = torch.tensor([0.5, 0.0, 0.0, 0.25])
+        >>> save_peft_lora(model, "adapter", head=["1"])  # two triplets remain
+        >>> load_peft(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)), "adapter")["0"].rank
+        2
     """
     adapters = adapted_layers(model)
     _check(model, adapters, head, task_type)
-    live = _live_triplets(adapters)
-    ranks = {name: len(triplets) for name, triplets in live.items()}
+    remaining = _remaining_triplets(adapters)
+    ranks = {name: len(triplets) for name, triplets in remaining.items()}
     rank = max(ranks.values())
-    # PEFT reads a key as the end of a name, unless it is anchored.
+    # Without an anchor PEFT matches a key with the end of a name.
     pattern = {"^" + re.escape(name): n for name, n in ranks.items() if n != rank}
     config = {
-        **_config(model, live, head),
+        **_config(model, remaining, head),
         "peft_type": "LORA",
         "task_type": task_type,
         "base_model_name_or_path": base_model,
@@ -78,7 +87,7 @@ def save_peft_lora(
         "alpha_pattern": pattern,
     }
     tensors = {}
-    for name, triplets in live.items():
+    for name, triplets in remaining.items():
         tensors[f"{name}.lora_A.weight"] = adapters[name].right_factor()[triplets]
         tensors[f"{name}.lora_B.weight"] = adapters[name].P[:, triplets]
     _write(Path(folder), config, tensors | _head_tensors(model, head))
@@ -93,26 +102,36 @@ def save_peft_adalora(
     base_model: str | None = None,
     revision: str | None = None,
 ) -> None:
-    """Writes the adapters of a model as a folder in PEFT's AdaLoRA format.
+    """Writes the adapters of a model to a folder in PEFT's AdaLoRA format.
 
-    The singular values stay apart and alpha stays what it was; only the 1e-5 that PEFT adds to
-    the rank is made up for in lora_E. The format wants a schedule, which a trained adapter no
-    longer has: the one written is of a single step. Arguments and errors are those of
-    `save_peft_lora`; alpha must be positive besides.
+    The singular values remain separate and alpha is unchanged; lora_E compensates for the 1e-5
+    that PEFT adds to the rank. The format requires a schedule, which a trained adapter does not
+    have: one of a single step is written. Arguments and errors are those of `save_peft_lora`;
+    in addition, alpha must be positive.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> layer = inject(model, ["0"], rank=4, alpha=8, generator=torch.Generator())["0"]
+        >>> layer.lam.data = torch.tensor([0.5, 0.0, 0.0, 0.25])
+        >>> save_peft_adalora(model, "adapter")
+        >>> load_peft(nn.Sequential(nn.Linear(4, 3)), "adapter")["0"].lam.data
+        tensor([0.5000, 0.2500])
     """
     adapters = adapted_layers(model)
     _check(model, adapters, head, task_type)
-    live = _live_triplets(adapters)
+    remaining = _remaining_triplets(adapters)
     rank = max(module.rank for module in adapters.values())
     scale = max(module.scale for module in adapters.values())
     if scale <= 0:
-        raise ValueError(f"alpha > 0 must hold in PEFT's AdaLoRA format, but got {scale * rank:g}")
+        raise ValueError(
+            f"alpha > 0 must hold in PEFT's AdaLoRA format, but got alpha={scale * rank:g}"
+        )
     flags = {
         f"{name}.lora_E": [i in set(triplets.tolist()) for i in range(rank)]
-        for name, triplets in live.items()
+        for name, triplets in remaining.items()
     }
     config = {
-        **_config(model, live, head),
+        **_config(model, remaining, head),
         "peft_type": "ADALORA",
         "task_type": task_type,
         "base_model_name_or_path": base_model,
@@ -124,7 +143,7 @@ def save_peft_adalora(
         "total_step": 1,
     }
     tensors = {}
-    for name, triplets in live.items():
+    for name, triplets in remaining.items():
         module = adapters[name]
         factor = module.scale / scale * (1 + RANK_OFFSET / rank)
         tensors[f"{name}.lora_A"] = module.Q[triplets]
@@ -140,41 +159,46 @@ def _check(
     task_type: str | None,
 ) -> None:
     if not adapters:
-        raise ValueError("the model must have adapters, but has none: call inject first")
+        raise ValueError("the model must have adapters, but got none; call inject first")
     names = [name for name, _ in model.named_modules()]
     absent = [name for name in head if name not in names]
     if absent:
-        raise ValueError(f"head must name modules of the model, but has none called {absent}")
+        raise ValueError(
+            f"head must name modules of the model, but got {absent}; see model.named_modules()"
+        )
     inside = [name for name in adapters if any(f"{name}.".startswith(f"{h}.") for h in head)]
     if inside:
-        raise ValueError(f"the head must be saved whole, but {inside[0]!r} in it has an adapter")
-    taken = tuple(head) + (CLASSIFIERS if task_type == "SEQ_CLS" else ())
-    others = [name for name in names if name.endswith(taken) and name not in head] if taken else []
+        raise ValueError(
+            f"head must have no adapters inside, but got the adapted layer {inside[0]!r}; name "
+            "modules that contain none"
+        )
+    endings = tuple({*head, *CLASSIFIERS} if task_type == "SEQ_CLS" else head)
+    others = [n for n in names if n.endswith(endings) and n not in head] if endings else []
     if others:
         raise ValueError(
-            f"head must name every module that PEFT takes for it, those whose names end in "
-            f"{', '.join(taken)}, but {others} are not named"
+            f"head must name every module whose name ends in {' or '.join(sorted(endings))} (PEFT "
+            f"saves them all), but got {list(head)} without {others}; add them to head"
         )
 
 
-def _live_triplets(adapters: Mapping[str, AdaptedLinear]) -> dict[str, Tensor]:
-    """Which triplets of a layer have a value that is not 0, for the layers that have any."""
-    live = {name: _values(module).nonzero()[:, 0] for name, module in adapters.items()}
-    found = {name: triplets for name, triplets in live.items() if len(triplets)}
-    return found or {next(iter(adapters)): torch.tensor([0])}
+def _remaining_triplets(adapters: Mapping[str, AdaptedLinear]) -> dict[str, Tensor]:
+    """Returns the indices of the triplets with a non-zero value, for layers that have any."""
+    indices = {name: _values(module).nonzero()[:, 0] for name, module in adapters.items()}
+    remaining = {name: triplets for name, triplets in indices.items() if len(triplets)}
+    return remaining or {next(iter(adapters)): torch.tensor([0])}
 
 
 def _values(module: AdaptedLinear) -> Tensor:
-    """The singular values (rank) as the forward pass sees them; LoRA's are 1."""
+    """Returns the singular values (rank) used by the forward pass; 1 for LoRA."""
     if isinstance(module, SVDLinear):
         return module.effective_lam()
     return torch.ones(module.rank, device=module.P.device)
 
 
-def _config(model: nn.Module, live: Mapping[str, Any], head: Sequence[str]) -> dict[str, Any]:
+def _config(model: nn.Module, layers: Mapping[str, Any], head: Sequence[str]) -> dict[str, Any]:
     dropout = next(iter(adapted_layers(model).values())).dropout
     return {
-        "target_modules": _targets(model, list(live)),
+        "target_modules": _targets(model, list(layers)),
         "modules_to_save": list(head) or None,
         "lora_dropout": dropout,
         "bias": "none",
@@ -184,7 +208,7 @@ def _config(model: nn.Module, live: Mapping[str, Any], head: Sequence[str]) -> d
 
 
 def _targets(model: nn.Module, layers: list[str]) -> list[str] | str:
-    """The names, or one regular expression where a name is also the end of another layer's."""
+    """Returns the names, or a regular expression if a name is also the end of another name."""
     ends = tuple(f".{name}" for name in layers)
     others = (name for name, _ in model.named_modules() if name not in layers)
     if any(name.endswith(ends) for name in others):
@@ -204,9 +228,9 @@ def _write(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    plain = {
+    contiguous = {
         PREFIX + name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    save_file(plain, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(contiguous, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

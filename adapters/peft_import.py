@@ -1,4 +1,4 @@
-"""Reads a folder in PEFT's LoRA or AdaLoRA format into a plain model; PEFT is not needed."""
+"""Import of adapters in PEFT's LoRA and AdaLoRA formats, without PEFT installed."""
 
 import json
 import math
@@ -21,8 +21,8 @@ _TENSORS = {
     "LORA": {"A": "lora_A.weight", "B": "lora_B.weight"},
     "ADALORA": {"A": "lora_A", "B": "lora_B", "E": "lora_E"},
 }
-# Settings under which an adapted layer computes something else; on in a config, they are refused.
-_FOREIGN = (
+# PEFT settings that change what an adapted layer computes; a config that sets one is refused.
+_UNSUPPORTED = (
     "use_dora",
     "lora_bias",
     "fan_in_fan_out",
@@ -36,13 +36,13 @@ _FOREIGN = (
     "kasa_config",
     "monteclora_config",
 )
-# Initialisations that leave the base model's weights alone.
-_PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
+# Values of init_lora_weights that do not change the weights of the base model.
+_SUPPORTED_INITS = (True, False, None, "gaussian", "eva", "orthogonal")
 
 
 @dataclass(frozen=True)
 class _Factors:
-    """One layer's update: scale · B diag(E) A; A (r, in), B (out, r), E (r, 1) or absent."""
+    """Update of one layer, scale · B diag(E) A: A (r, in), B (out, r), E (r, 1) or None."""
 
     A: Tensor
     B: Tensor
@@ -52,32 +52,40 @@ class _Factors:
 
 @torch.no_grad()
 def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
-    """Injects the adapters that PEFT, or this package, saved in a folder.
+    """Injects adapters saved in PEFT's LoRA or AdaLoRA format, and returns the adapted layers.
 
-    A LoRA folder becomes `LoRALinear` layers, an AdaLoRA folder `SVDLinear` layers. All have the
-    largest rank found; what a layer lacks of it adds nothing: fresh triplets whose lam, or in
-    LoRA whose column of P, is 0. Saved head modules are copied into the model. As after `inject`,
-    the adapters alone require gradients.
+    LoRA becomes `LoRALinear` layers, AdaLoRA `SVDLinear` layers. All layers get the largest rank
+    in the files; triplets added to a layer have lam 0 (in LoRA, a column of P that is 0) and do
+    not change its output. Saved head modules are copied into the model. As after `inject`, only
+    the adapters require gradients.
 
     Args:
         model: The base model, without adapters; changed in place.
-        folder: Holds adapter_config.json and adapter_model.safetensors.
+        folder: Contains adapter_config.json and adapter_model.safetensors.
 
     Returns:
-        The adapted layers by their name in the model, in the order of its modules.
+        The adapted layers by name, in the order of the model's modules.
 
     Raises:
-        ValueError: files or tensors are missing, left over, or do not fit the model or the
-            config, or the config asks for what these layers do not compute. The model is then
+        ValueError: files or tensors are missing, unexpected, or do not match the model or the
+            config, or the config has a setting that these layers do not support. The model is
             unchanged.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> layer = inject(model, ["0"], 2, alpha=4, kind="lora", generator=torch.Generator())["0"]
+        >>> save_peft_lora(model, "adapter")
+        >>> loaded = load_peft(nn.Sequential(nn.Linear(4, 3)), "adapter")["0"]
+        >>> type(loaded).__name__, torch.equal(loaded.delta(), layer.delta())
+        ('LoRALinear', True)
     """
     path = Path(folder)
     config = _read_config(path)
     tensors = _read_tensors(path)
-    layers = _take_factors(path, config, tensors)
+    layers = _pop_factors(path, config, tensors)
     _check_layers(path, config, layers, model)
-    saved = _take_head(path, config, tensors, model)
-    rank = max(1, *(len(found.A) for found in layers.values()))
+    head = _match_head(path, config, tensors, model)
+    rank = max(1, *(len(factors.A) for factors in layers.values()))
     adapters = inject(
         model,
         [re.escape(name) for name in layers],
@@ -88,42 +96,47 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
         generator=torch.Generator().manual_seed(0),
     )
     for name, module in adapters.items():
-        _fill(module, layers[name])
-    for target, tensor in saved:
+        _copy_factors(module, layers[name])
+    for target, tensor in head:
         target.copy_(tensor)
     return dict(adapters)
 
 
-def _fill(module: AdaptedLinear, found: _Factors) -> None:
-    rank = len(found.A)
-    module.scale = found.scale
-    module.Q[:rank] = found.A.to(module.Q)
-    module.P[:, :rank] = found.B.to(module.P)
-    if isinstance(module, SVDLinear) and found.E is not None:
-        module.lam[:rank] = found.E[:, 0].to(module.lam)
+def _copy_factors(module: AdaptedLinear, factors: _Factors) -> None:
+    rank = len(factors.A)
+    module.scale = factors.scale
+    module.Q[:rank] = factors.A.to(module.Q)
+    module.P[:, :rank] = factors.B.to(module.P)
+    if isinstance(module, SVDLinear) and factors.E is not None:
+        module.lam[:rank] = factors.E[:, 0].to(module.lam)
 
 
-# The files
+# Files
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{folder}: a PEFT folder must hold {CONFIG}, but has none") from None
+        raise ValueError(f"{folder}: the folder must have {CONFIG}, but got none") from None
     except ValueError as error:
-        raise ValueError(f"{folder}: {CONFIG} must be JSON, but: {error}") from error
+        raise ValueError(f"{folder}: {CONFIG} must be JSON, but got {error}") from error
     kind = config.get("peft_type") if isinstance(config, dict) else None
     if kind not in _KINDS:
         raise ValueError(
-            f"{folder}: peft_type must be one of {', '.join(_KINDS)}, but is {kind!r}"
+            f"{folder}: peft_type must be one of {', '.join(_KINDS)}, but got {kind!r}"
         )
-    foreign = [name for name in _FOREIGN if config.get(name)]
-    foreign += ["bias"] * (config.get("bias", "none") != "none")
-    foreign += ["init_lora_weights"] * (config.get("init_lora_weights") not in _PLAIN_STARTS)
-    if foreign:
-        settings = ", ".join(f"{name}={config[name]!r}" for name in foreign)
-        raise ValueError(f"{folder}: the adapter must be plain {kind}, but has {settings}")
+    unsupported = [name for name in _UNSUPPORTED if config.get(name)]
+    unsupported += ["bias"] * (config.get("bias", "none") != "none")
+    unsupported += ["init_lora_weights"] * (
+        config.get("init_lora_weights") not in _SUPPORTED_INITS
+    )
+    if unsupported:
+        settings = ", ".join(f"{name}={config[name]!r}" for name in unsupported)
+        raise ValueError(
+            f"{folder}: the adapter must be {kind} without variants, but got {settings}; merge "
+            "it into the model with PEFT instead"
+        )
     return dict(config)
 
 
@@ -132,30 +145,31 @@ def _read_tensors(folder: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     if not (folder / WEIGHTS).is_file():
-        pickled = " but adapter_model.bin" if (folder / "adapter_model.bin").is_file() else ""
+        pickled = (folder / "adapter_model.bin").is_file()
         raise ValueError(
-            f"{folder}: the weights must be in {WEIGHTS}, found none{pickled}; pickles are not "
-            "read: save the adapter again with PEFT's save_pretrained"
+            f"{folder}: the weights must be in {WEIGHTS}, but got "
+            f"{'adapter_model.bin, and pickles are not loaded' if pickled else 'none'}; save the "
+            "adapter again with PEFT's save_pretrained"
         )
     try:
         tensors = load_file(folder / WEIGHTS)
     except SafetensorError as error:
-        raise ValueError(f"{folder}: {WEIGHTS} must be safetensors, but: {error}") from error
-    foreign = [name for name in tensors if not name.startswith(PREFIX)]
-    if foreign:
+        raise ValueError(f"{folder}: {WEIGHTS} must be safetensors, but got {error}") from error
+    unprefixed = [name for name in tensors if not name.startswith(PREFIX)]
+    if unprefixed:
         raise ValueError(
-            f"{folder}: every tensor's name must start with {PREFIX}, but {foreign[0]} does not"
+            f"{folder}: every tensor's name must start with {PREFIX}, but got {unprefixed[0]}"
         )
     return {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
 
 
-# The adapted layers
+# Adapted layers
 
 
-def _take_factors(
+def _pop_factors(
     folder: Path, config: Mapping[str, Any], tensors: dict[str, Tensor]
 ) -> dict[str, _Factors]:
-    """Takes the adapters' tensors out of `tensors`, layer by layer."""
+    """Removes the adapters' tensors from `tensors` and returns them by layer."""
     parts = _TENSORS[config["peft_type"]]
     ends = tuple(f".{end}" for end in parts.values())
     names = [name.removesuffix(end) for name in tensors for end in ends if name.endswith(end)]
@@ -163,24 +177,31 @@ def _take_factors(
     for layer in dict.fromkeys(names):
         absent = [f"{layer}.{end}" for end in parts.values() if f"{layer}.{end}" not in tensors]
         if absent:
-            raise ValueError(f"{folder}: tensors are missing: {', '.join(absent)}")
-        found = {part: tensors.pop(f"{layer}.{end}") for part, end in parts.items()}
+            raise ValueError(
+                f"{folder}: {layer} must have {' and '.join(parts.values())}, but got no "
+                f"{', '.join(absent)}"
+            )
+        factors = {part: tensors.pop(f"{layer}.{end}") for part, end in parts.items()}
         rank = _rank(config, layer)
-        shapes = {part: tuple(tensor.shape) for part, tensor in found.items()}
-        fits = found["A"].shape[:1] == (rank,) and found["B"].shape[1:] == (rank,)
+        shapes = {part: tuple(tensor.shape) for part, tensor in factors.items()}
+        fits = factors["A"].shape[:1] == (rank,) and factors["B"].shape[1:] == (rank,)
         if not fits or shapes.get("E", (rank, 1)) != (rank, 1):
             raise ValueError(
-                f"{folder}: {layer} must have the rank {rank} of {CONFIG}, but its tensors have "
-                f"the shapes {shapes}"
+                f"{folder}: {layer} must have the rank {rank} of {CONFIG}, but got tensors of the "
+                f"shapes {shapes}"
             )
-        layers[layer] = _Factors(found["A"], found["B"], found.get("E"), _scale(config, layer))
+        scale = _scale(config, layer)
+        layers[layer] = _Factors(factors["A"], factors["B"], factors.get("E"), scale)
     if not layers:
-        raise ValueError(f"{folder}: {WEIGHTS} must hold {' and '.join(parts.values())}")
+        raise ValueError(
+            f"{folder}: {WEIGHTS} must have {' and '.join(parts.values())} of at least one layer, "
+            "but got none"
+        )
     return layers
 
 
 def _rank(config: Mapping[str, Any], layer: str) -> int:
-    """The rank of a layer's tensors; where PEFT's settings are absent, PEFT's defaults."""
+    """Returns the rank of a layer's tensors; absent settings have PEFT's defaults."""
     pattern = config.get("rank_pattern") or {}
     if config["peft_type"] == "LORA":
         return int(_by_pattern(pattern, layer, config.get("r", 8)))
@@ -199,35 +220,39 @@ def _scale(config: Mapping[str, Any], layer: str) -> float:
 
 
 def _by_pattern(patterns: Mapping[str, Number], layer: str, default: Number) -> Number:
-    """The value of the first pattern that matches the name or an end of it, as PEFT has it."""
-    found = (value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", layer))
-    return next(found, default)
+    """Returns the value of the first pattern that matches the name or its end, as in PEFT."""
+    matching = (value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", layer))
+    return next(matching, default)
 
 
 def _check_layers(
     folder: Path, config: Mapping[str, Any], layers: Mapping[str, _Factors], model: nn.Module
 ) -> None:
     linear = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
-    strange = [name for name in layers if name not in linear]
-    if strange:
+    unknown = [name for name in layers if name not in linear]
+    if unknown:
         raise ValueError(
-            f"{folder}: every adapted layer must be a linear layer of the model, but "
-            f"{strange[0]} is not"
+            f"{folder}: every adapted layer must be a linear layer of the model, but got "
+            f"{unknown[0]}; load the base model of the adapter"
         )
-    without = [name for name in linear if name not in layers and _is_target(config, name)]
-    if without:
-        raise ValueError(f"{folder}: the tensors of {without[0]} are missing")
-    for name, found in layers.items():
-        mine = tuple(linear[name].weight.shape)
-        theirs = (found.B.shape[0], *found.A.shape[1:])
-        if mine != theirs:
+    missing = [name for name in linear if name not in layers and _is_target(config, name)]
+    if missing:
+        raise ValueError(
+            f"{folder}: every layer of target_modules must have tensors, but got none of "
+            f"{missing[0]}"
+        )
+    for name, factors in layers.items():
+        expected = tuple(linear[name].weight.shape)
+        shape = (factors.B.shape[0], *factors.A.shape[1:])
+        if shape != expected:
             raise ValueError(
-                f"{folder}: the update of {name} must have the shape {mine}, but has {theirs}"
+                f"{folder}: the update of {name} must have the shape {expected}, but got {shape}; "
+                "load the base model of the adapter"
             )
 
 
 def _is_target(config: Mapping[str, Any], name: str) -> bool:
-    """Whether PEFT would adapt a linear layer, where the config tells by names alone."""
+    """Returns whether PEFT would adapt a linear layer, if the config selects by names only."""
     if config.get("layers_to_transform") or config.get("exclude_modules"):
         return False
     saved = config.get("modules_to_save") or []
@@ -239,28 +264,28 @@ def _is_target(config: Mapping[str, Any], name: str) -> bool:
     return any(f".{name}".endswith(f".{target}") for target in targets)
 
 
-# The head
+# Head
 
 
-def _take_head(
+def _match_head(
     folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], model: nn.Module
 ) -> list[tuple[Tensor, Tensor]]:
-    """Pairs the model's tensors with the saved ones that replace them."""
+    """Returns pairs of a tensor of the model and the saved tensor that replaces it."""
     ends = tuple(config.get("modules_to_save") or ())
     heads = [n for n, _ in model.named_modules() if ends and n.endswith(ends)]
     state = model.state_dict(keep_vars=True)
-    wanted = {key for key in state for head in heads if key.startswith(f"{head}.")}
-    missing, extra = sorted(wanted - tensors.keys()), sorted(tensors.keys() - wanted)
+    expected = {key for key in state for head in heads if key.startswith(f"{head}.")}
+    missing, extra = sorted(expected - tensors.keys()), sorted(tensors.keys() - expected)
     if missing or extra:
         raise ValueError(
-            f"{folder}: the tensors beside the adapters must be those of the saved modules "
-            f"{heads}, but {len(missing)} are missing {missing[:3]} and {len(extra)} left over "
-            f"{extra[:3]}"
+            f"{folder}: the other tensors must be those of the saved modules {heads}, but got "
+            f"{len(missing)} missing {missing[:3]} and {len(extra)} unexpected {extra[:3]}; save "
+            "the adapter again with PEFT's save_pretrained"
         )
-    for key in wanted:
+    for key in expected:
         if state[key].shape != tensors[key].shape:
             raise ValueError(
-                f"{folder}: {key} must have the model's shape {tuple(state[key].shape)}, but has "
-                f"{tuple(tensors[key].shape)}; load the model with as many labels"
+                f"{folder}: {key} must have the model's shape {tuple(state[key].shape)}, but got "
+                f"{tuple(tensors[key].shape)}; load the model with the same number of labels"
             )
-    return [(state[key], tensors[key]) for key in wanted]
+    return [(state[key], tensors[key]) for key in expected]

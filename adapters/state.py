@@ -1,4 +1,4 @@
-"""The adapters' weights alone: as a dict of tensors, and as a safetensors file."""
+"""Adapter weights as a dict of tensors and as a safetensors file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +9,19 @@ from torch import Tensor, nn
 from adapters.inject import adapted_layers
 from adapters.svd import AdaptedLinear, SVDLinear
 
-_SCALE = "adapters.scale"  # In the metadata of a file.
+_SCALE = "adapters.scale"  # Key in the metadata of a file.
 
 
 def adapter_state(model: nn.Module) -> dict[str, Tensor]:
-    """Returns copies of P, lam, Q and, where one is set, the mask of every adapted layer.
+    """Returns copies of P, lam, Q and, if it is set, the mask of every adapted layer.
 
-    Keys are `<layer's name>.P` and so on; the backbone is not among them.
+    Keys are `<name of the layer>.P` and so on. Parameters of backbone and head are not included.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+        >>> _ = inject(model, ["0"], rank=2, alpha=4, generator=torch.Generator())
+        >>> {key: tuple(tensor.shape) for key, tensor in adapter_state(model).items()}
+        {'0.P': (3, 2), '0.Q': (2, 4), '0.lam': (2,)}
     """
     return {
         f"{name}.{key}": tensor.detach().clone()
@@ -26,13 +32,20 @@ def adapter_state(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copies a state into a model whose layers were adapted in the same way.
+    """Copies a state into a model with the same adapted layers.
 
     Raises:
-        ValueError: a tensor is missing, left over or of another shape. The model is unchanged.
+        ValueError: a tensor is missing, unexpected or of another shape. The model is unchanged.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> layer = inject(model, ["0"], rank=2, alpha=4, generator=torch.Generator())["0"]
+        >>> load_adapter_state(model, adapter_state(model) | {"0.lam": torch.tensor([1.0, 2.0])})
+        >>> layer.lam.tolist()
+        [1.0, 2.0]
     """
     adapters = adapted_layers(model)
-    mine = {
+    own = {
         f"{name}.{key}": tensor
         for name, module in adapters.items()
         for key, tensor in _tensors(module).items()
@@ -40,11 +53,14 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     }
     masks = {key: tensor for key, tensor in state.items() if key.endswith(".mask")}
     maskable = {f"{n}.mask": m for n, m in adapters.items() if isinstance(m, SVDLinear)}
-    _check_keys(mine, {key: t for key, t in state.items() if key not in masks})
+    _check_keys(own, {key: t for key, t in state.items() if key not in masks})
     for key, mask in masks.items():
         if key not in maskable or mask.shape != maskable[key].lam.shape:
-            raise ValueError(f"the state's {key!r} must fit an adapted layer, but none has it")
-    for key, tensor in mine.items():
+            raise ValueError(
+                f"{key!r} must be the mask of an adapted layer and have the shape of its lam, but "
+                f"got the shape {tuple(mask.shape)}; load it into the model that it was saved from"
+            )
+    for key, tensor in own.items():
         tensor.copy_(state[key])
     for key, module in maskable.items():
         module.mask = masks[key].to(module.lam.device).bool().clone() if key in masks else None
@@ -53,9 +69,17 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 def save_adapters(
     model: nn.Module, path: str | Path, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Writes `adapter_state` to a safetensors file, with any strings worth keeping beside it.
+    """Writes `adapter_state(model)` and the scale (alpha / rank) to a safetensors file.
 
-    The scale (alpha / rank) goes with it: the tensors mean nothing without.
+    Args:
+        model: A model with adapters.
+        path: File to write; an existing one is overwritten.
+        metadata: Strings to store in the file, returned by `load_adapters`.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> _ = inject(model, ["0"], rank=2, alpha=4, generator=torch.Generator())
+        >>> save_adapters(model, "adapters.safetensors", {"task": "prom_tata"})
     """
     from safetensors.torch import save_file
 
@@ -63,10 +87,18 @@ def save_adapters(
 
 
 def load_adapters(model: nn.Module, path: str | Path) -> dict[str, str]:
-    """Reads a file that `save_adapters` wrote into an adapted model; returns its metadata.
+    """Loads a file written by `save_adapters` into an adapted model, and returns its metadata.
 
     Raises:
-        ValueError: the file's tensors or their scale are not those of the model's adapters.
+        ValueError: the tensors or the scale do not match the model's adapters. The model is
+            unchanged.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> _ = inject(model, ["0"], rank=2, alpha=4, generator=torch.Generator())
+        >>> save_adapters(model, "adapters.safetensors", {"task": "prom_tata"})
+        >>> load_adapters(model, "adapters.safetensors")
+        {'task': 'prom_tata'}
     """
     from safetensors import safe_open
 
@@ -77,7 +109,7 @@ def load_adapters(model: nn.Module, path: str | Path) -> dict[str, str]:
     if scale is not None and scale != _scales(model):
         raise ValueError(
             f"the adapters must have the file's scale (alpha / rank) {scale}, but got "
-            f"{_scales(model)}: inject them with the alpha and rank that they were trained with"
+            f"{_scales(model)}; call inject with the alpha and rank of the training"
         )
     load_adapter_state(model, state)
     return metadata
@@ -95,17 +127,17 @@ def _tensors(module: AdaptedLinear) -> dict[str, Tensor]:
     return {**own, "lam": module.lam, **mask}
 
 
-def _check_keys(mine: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    missing, extra = sorted(mine.keys() - state.keys()), sorted(state.keys() - mine.keys())
+def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     if missing or extra:
         raise ValueError(
-            "the state must hold exactly the model's adapters, but "
-            f"{len(missing)} tensors are missing {missing[:3]} and {len(extra)} left over "
-            f"{extra[:3]}"
+            "the state must have exactly the tensors of the model's adapters, but got "
+            f"{len(missing)} missing {missing[:3]} and {len(extra)} unexpected {extra[:3]}; "
+            "inject into the layers that the state was saved from"
         )
-    for key, tensor in mine.items():
+    for key, tensor in own.items():
         if tensor.shape != state[key].shape:
             raise ValueError(
-                f"{key} must have the shape {tuple(tensor.shape)}, "
-                f"but the state's has {tuple(state[key].shape)}"
+                f"{key} must have the shape {tuple(tensor.shape)}, but got "
+                f"{tuple(state[key].shape)}; inject with the rank of the saved adapters"
             )

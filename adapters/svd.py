@@ -1,4 +1,4 @@
-"""A frozen linear layer with a trainable low-rank update beside it.
+"""Adapted linear layers: a frozen layer plus a trainable low-rank update.
 
     AdaLoRA   y = W0 x + P diag(lam * scale) Q dropout(x)
     LoRA      y = W0 x + P (scale * Q) dropout(x)
@@ -6,7 +6,7 @@
     P      left singular vectors    (*lanes, out, rank)
     lam    singular values          (*lanes, rank)
     Q      right singular vectors   (*lanes, rank, in)
-    scale  alpha / initial rank, constant: never rescaled by the current rank
+    scale  alpha / initial rank, constant: it does not follow the current rank
 
 AdaLoRA: arXiv 2303.10512, eq. 3; LoRA: arXiv 2106.09685, eq. 3.
 """
@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from adapters._shapes import Bool, Float, Number
 
 INIT_STD = 0.02
-"""Standard deviation of the entries of P and Q at the start."""
+"""Standard deviation of the initial entries of P and Q."""
 
 
 def low_rank_update(
@@ -30,10 +31,15 @@ def low_rank_update(
     P: Float[Tensor, "*lanes out rank"],
     right: Float[Tensor, "*lanes rank in"],
 ) -> Float[Tensor, "*lanes n out"]:
-    """Adds x rightᵀ Pᵀ to `y`, whose memory may be reused.
+    """Returns y + x rightᵀ Pᵀ; the memory of `y` may be reused.
 
-    The factor alpha / rank and the singular values come inside `right`, the smallest tensor
-    at hand: the wide output is passed over once, by the product that adds to it.
+    `right` includes the factor alpha / rank and the singular values: it is the smallest tensor,
+    and the output is then written only once, by the product that adds to it.
+
+    Example:
+        >>> y, x = torch.ones(1, 2), torch.tensor([[3.0]])
+        >>> low_rank_update(y, x, P=torch.tensor([[1.0], [2.0]]), right=torch.tensor([[0.5]]))
+        tensor([[2.5000, 4.0000]])
     """
     h = x @ right.mT
     if y.dim() == 2:
@@ -42,18 +48,22 @@ def low_rank_update(
 
 
 class AdaptedLinear(nn.Module):
-    """An `nn.Linear` kept whole in `base`, plus a low-rank update in float32.
+    """Base class of the adapted layers: an `nn.Linear` in `base` plus a low-rank update.
 
-    P and Q are drawn on the CPU from `generator`, then moved to the layer's device. They stay
+    P and Q are drawn from N(0, 0.02²) on the CPU and then moved to the layer's device. They are
     float32 whatever the layer's dtype; the forward pass computes in the dtype of the layer's
-    output, under autocast too.
+    output, also under autocast.
 
     Args:
-        base: The layer to adapt; the very object, so taking the adapter out restores the model.
+        base: The layer to adapt; kept as it is, so that `eject` can restore it.
         rank: Number of triplets, at least 1.
         alpha: Numerator of the constant factor alpha / rank.
-        dropout: Probability in [0, 1) of zeroing an entry of the update's input.
-        generator: A CPU generator.
+        dropout: Dropout probability of the update's input, in [0, 1).
+        generator: CPU generator from which P and Q are drawn.
+
+    Example:
+        >>> issubclass(SVDLinear, AdaptedLinear), issubclass(LoRALinear, AdaptedLinear)
+        (True, True)
     """
 
     P: nn.Parameter
@@ -79,13 +89,14 @@ class AdaptedLinear(nn.Module):
         self.Q = nn.Parameter(Q.to(base.weight.device))
 
     def right_factor(self) -> Float[Tensor, "rank in"]:
-        """Returns everything of the update but P: diag(scale · singular values) Q."""
+        """Returns diag(scale · singular values) Q, the update without P."""
         raise NotImplementedError
 
     def delta(self) -> Float[Tensor, "out in"]:
-        """Returns what the update adds to the layer's weight, in float32."""
+        """Returns the update of the layer's weight, P · right_factor(), in float32."""
         return self.P.float() @ self.right_factor().float()
 
+    @override
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Returns base(x) plus the low-rank update, in the dtype of base(x)."""
         y = self.base(x)
@@ -100,7 +111,7 @@ class AdaptedLinear(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """The frozen weight of `base`: some models look at its dtype."""
+        """The frozen weight of `base`; some models read its dtype."""
         return self.base.weight
 
     @property
@@ -108,16 +119,27 @@ class AdaptedLinear(nn.Module):
         """The frozen bias of `base`."""
         return self.base.bias
 
+    @override
     def extra_repr(self) -> str:
-        """The rank and the factor, for `print(model)`."""
+        """Returns rank, scale and dropout, for `print(model)`."""
         return f"rank={self.rank}, scale={self.scale:g}, dropout={self.dropout:g}"
 
 
 class SVDLinear(AdaptedLinear):
-    """AdaLoRA's layer: singular values start at 0, so the model starts as the backbone.
+    """AdaLoRA's layer, W + scale · P diag(lam) Q, with lam initialised to 0.
 
-    `mask` is None, or a boolean per triplet: a masked value is held back from the forward pass
-    and gets no gradient, and is still there when the mask is lifted.
+    The output is initially that of `base`. `mask` is None or a boolean per triplet: singular
+    values where it is False are excluded from the forward pass and get no gradient, but keep
+    their value.
+
+    Example:
+        >>> layer = SVDLinear(nn.Linear(4, 3), rank=2, alpha=4, generator=torch.Generator())
+        >>> layer.lam.data = torch.tensor([1.0, 2.0])
+        >>> layer.mask = torch.tensor([True, False])
+        >>> layer.effective_lam()
+        tensor([1., 0.], grad_fn=<MulBackward0>)
+        >>> layer.delta().shape
+        torch.Size([3, 4])
     """
 
     lam: nn.Parameter
@@ -136,25 +158,33 @@ class SVDLinear(AdaptedLinear):
         self.lam = nn.Parameter(torch.zeros(rank, device=base.weight.device))
         self.register_buffer("mask", None)
 
+    @override
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any
     ) -> None:
-        """Makes room for a mask that a state holds: without it pruned values would be live."""
+        """Creates the mask if the state has one; ignoring it would restore pruned values."""
         if self.mask is None and f"{prefix}mask" in state_dict:
             self.mask = torch.ones_like(self.lam, dtype=torch.bool)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def effective_lam(self) -> Float[Tensor, "rank"]:
-        """Returns the singular values as the forward pass sees them."""
+        """Returns the singular values used by the forward pass: lam, times the mask if set."""
         return self.lam if self.mask is None else self.lam * self.mask
 
+    @override
     def right_factor(self) -> Float[Tensor, "rank in"]:
         """Returns diag(scale · lam) Q."""
         return (self.effective_lam() * self.scale).unsqueeze(-1) * self.Q
 
 
 class LoRALinear(AdaptedLinear):
-    """LoRA's layer: the singular values are 1 and P starts at 0."""
+    """LoRA's layer, W + scale · P Q, with P initialised to 0.
+
+    Example:
+        >>> layer = LoRALinear(nn.Linear(4, 3), rank=2, alpha=4, generator=torch.Generator())
+        >>> layer.scale, layer.delta().count_nonzero().item()
+        (2.0, 0)
+    """
 
     def __init__(
         self,
@@ -168,6 +198,7 @@ class LoRALinear(AdaptedLinear):
         super().__init__(base, rank, alpha=alpha, dropout=dropout, generator=generator)
         nn.init.zeros_(self.P)
 
+    @override
     def right_factor(self) -> Float[Tensor, "rank in"]:
         """Returns scale · Q."""
         return self.Q * self.scale

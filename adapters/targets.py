@@ -1,16 +1,16 @@
-"""Which layers of a model family the names q, k, v, o, f1, f2 stand for.
+"""Layer names of the matrices q, k, v, o, f1, f2 in the known model families.
 
-The patterns are whole-name regular expressions (`re.fullmatch`), one per matrix, so that a
-pooler, a contact head or OPT-350M's input and output projections are never adapted by accident.
+The patterns match whole names (`re.fullmatch`), one per matrix, so that a pooler, a contact head
+or the input and output projections of OPT-350M are not adapted by accident.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
 MATRICES = ("q", "k", "v", "o", "f1", "f2")
-"""Attention's query, key, value and output matrices; the feed-forward's first and second."""
+"""Query, key, value and output matrices of attention; first and second feed-forward matrix."""
 
-# Where the layers are. The prefix is missing when the bare backbone is adapted, without its head.
+# Prefixes of the layers. The optional part is absent in a backbone without a head.
 _OPT = r"(?:model\.)?decoder\.layers\.\d+\."
 _BERT = r"(?:bert\.)?encoder\.layer\.\d+\."
 _ESM = r"(?:esm\.)?encoder\.layer\.\d+\."
@@ -40,14 +40,18 @@ _FAMILIES = {
 }
 
 FAMILIES = tuple(_FAMILIES)
-"""Model families whose layer names are known."""
+"""Names of the known model families."""
 
 
 def layer_names(family: str) -> Mapping[str, str]:
-    """Returns the name of each matrix's module within a layer: `{"q": "self_attn.q_proj", ...}`.
+    """Returns the module name of each matrix within a layer.
 
     Raises:
         ValueError: unknown family.
+
+    Example:
+        >>> layer_names("opt")["q"]
+        'self_attn.q_proj'
     """
     if family not in _FAMILIES:
         raise ValueError(f"family must be one of {', '.join(_FAMILIES)}, but got {family!r}")
@@ -55,10 +59,15 @@ def layer_names(family: str) -> Mapping[str, str]:
 
 
 def target_patterns(family: str, matrices: Sequence[str] = MATRICES) -> tuple[str, ...]:
-    """Returns one whole-name pattern per matrix of `matrices`.
+    """Returns a regular expression for the whole layer name of each matrix, for `inject`.
 
     Raises:
-        ValueError: unknown family or matrix, or a matrix named twice.
+        ValueError: unknown family or matrix, no matrix, or a duplicate.
+
+    Example:
+        >>> (pattern,) = target_patterns("opt", ["q"])
+        >>> bool(re.fullmatch(pattern, "model.decoder.layers.11.self_attn.q_proj"))
+        True
     """
     names = layer_names(family)
     unknown = [matrix for matrix in matrices if matrix not in MATRICES]
@@ -71,5 +80,10 @@ def target_patterns(family: str, matrices: Sequence[str] = MATRICES) -> tuple[st
 
 
 def expected_matches(layers: int, matrices: Sequence[str] = MATRICES) -> int:
-    """Returns how many layers `target_patterns` must match in a model of `layers` layers."""
+    """Returns the number of matrices that `target_patterns` matches in a model of `layers` layers.
+
+    Example:
+        >>> expected_matches(12, ["q", "v"])
+        24
+    """
     return layers * len(matrices)

@@ -1,22 +1,24 @@
 """AdaLoRA+RS inside `transformers.Trainer`: the rank allocator as a callback.
 
-    the Trainer calls                 what happens
-    on_init_end                       the model's adapters are checked
-    on_train_begin                    the schedule is built: T_total is the Trainer's max_steps
-    on_step_begin                     .grad starts as that of gamma · orthogonality
-    (backward, once per batch)        the task's gradients add to it
+    method of the callback            action
+    on_init_end                       checks that the model has adapters
+    on_train_begin                    makes the budget (T_total is the Trainer's max_steps) and
+                                      the allocator, or loads the allocator's state
+    on_step_begin                     sets .grad to the gradient of gamma · orthogonality
+    (backward, once per batch)        adds the gradients of the task's loss
     (clipping, optimizer.step)
-    on_optimizer_step                 RankAllocator.step
-    on_log                            the mask events since the last log join the log history
-    state, at every checkpoint        the allocator's state, for trainer_state.json
+    on_optimizer_step                 calls RankAllocator.step
+    on_log                            adds the mask events since the last log to the log history
+    state, at every checkpoint        saves the allocator's state in trainer_state.json
 
-The penalty is in no loss, so in none that is reported, and a loss of one's own or label smoothing
-works as without it. Its gradient is laid down first because that is the only call that comes once
-per optimizer step, however many batches accumulate, and before the clipping. Under DDP every
-process lays down the same one, and the mean over the processes leaves it as it is.
+The penalty is part of no loss: reported losses do not contain it, and custom losses and label
+smoothing need no change. Its gradient is set before the backward passes because on_step_begin is
+the only event that occurs once per optimizer step, independent of gradient accumulation, and
+before clipping. Under DDP every process sets the same gradient, and averaging over the processes
+does not change it.
 
-Step t of the allocator is the Trainer's global step. Both count a step that the loss scaler of
-fp16 skipped; its gradients are not observed.
+Step t of the allocator is the Trainer's global step. Both count steps skipped by the loss scaler
+of fp16; the gradients of such a step do not enter the importance scores.
 """
 
 import base64
@@ -29,6 +31,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers.trainer_callback import ExportableState, TrainerCallback
+from typing_extensions import override
 
 from adapters._shapes import Number
 from adapters.allocator import FinalMask, PruneMode, RankAllocator
@@ -38,44 +41,54 @@ from adapters.orthogonality import orthogonality, penalty_backward
 from adapters.svd import SVDLinear
 
 HEAD = re.compile(r"(^|\.)(score|classifier)\.")
-"""Names of a classification head's parameters in transformers."""
+"""Parameter names of a classification head in transformers."""
 LOGGED = ("budget", "kept", "reintroduced", "dropped")
-"""What the log history says of a mask event, beside its `step` and the model's `rank`."""
+"""Keys of a mask event in the log history, in addition to `step` and `rank`."""
 
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""Accelerate's names of the ways to train that leave a process with parts of weights."""
+"""Accelerate's names of distributed training in which a process has parts of the weights only."""
 
 
 class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
-    """Trains a model that `inject` has adapted with AdaLoRA+RS: `Trainer(callbacks=[this])`.
+    """Runs a RankAllocator inside `transformers.Trainer`, for a model adapted by `inject`.
 
-    Accumulation, mixed precision, DDP, evaluation and resuming from a checkpoint need nothing
-    else; a resumed run is bit-equal to one that never stopped. Sharded training (FSDP, DeepSpeed)
-    is refused. `allocator` is the RankAllocator, from the start of the training on.
+    Gradient accumulation, mixed precision, DDP, evaluation and resuming from a checkpoint need no
+    further change; a resumed run is bit-equal to an uninterrupted one. Sharded training (FSDP,
+    DeepSpeed) is refused. The attribute `allocator` is None until training begins.
 
-    A checkpoint loads into a model with the same adapters injected. One from before step T, which
-    `load_best_model_at_end` may choose, is not pruned down to bT: the end of the training warns.
+    A checkpoint loads into a model with the same adapters injected. A checkpoint from before step
+    T, which `load_best_model_at_end` may select, is not pruned to bT; a warning at the end of the
+    training reports it.
 
     Args:
-        b0: Triplets per matrix at the start: the rank that was given to `inject`.
+        b0: Triplets per matrix at the start: the rank given to `inject`.
         bT: Average triplets per matrix at the end, 1 to `b0`.
         deltaT: Steps between mask events: an int, or a fraction of T in (0, 1).
         final_fraction: (T_total - T) / T_total, in [0, 1).
-        warmup_steps: No mask event up to this step.
+        warmup_steps: No mask event at or before this step.
         beta1: EMA factor of the sensitivity, in [0, 1).
         beta2: EMA factor of the uncertainty, in [0, 1).
-        p: Probability that an event drops a triplet of the budget's choice.
-        p_reintroduce: Probability that it keeps another one; None means `p`.
-        prune_mode: What pruning does to a singular value, see RankAllocator.
-        final_mask: Whether chance has a say at T too: `stochastic`, or `deterministic`.
-        mask_seed: Seed of the masks, any integer.
+        p: Probability that a mask event drops a triplet among the largest scores, in [0, 1].
+        p_reintroduce: Probability that it keeps any other triplet, in [0, 1]; None means `p`.
+        prune_mode: `zero` or `mask`, see RankAllocator.
+        final_mask: `stochastic` or `deterministic`, see RankAllocator.
+        mask_seed: Seed of the Bernoulli masks, any integer.
         gamma: Weight of the orthogonality penalty, at least 0.
 
     Raises:
-        ValueError: here or when the training begins, before its first step: a number is out of
-            range, no mask event would come before T, the model or the optimizer lacks the
-            adapters, their rank is not b0, or a checkpoint is of another run.
+        ValueError: here or before the first training step: a number is out of range, no mask
+            event would take place before T, the model or the optimizer does not have the
+            adapters, their rank is not b0, or the checkpoint is from a run with other settings.
         RuntimeError: the training ended without an optimizer step.
+
+    Example:
+        With a model adapted by `inject(model, target_patterns("opt"), rank=4, ...)`:
+
+        >>> callback = RankAllocatorCallback(b0=4, bT=2, deltaT=0.5, final_fraction=0.25, p=0)
+        >>> trainer = Trainer(model, args, train_dataset=train, callbacks=[callback])
+        >>> _ = trainer.train()  # args.max_steps=8, so T=6
+        >>> [(event["t"], event["budget"]) for event in callback.allocator.trace()]
+        [(3, 13), (6, 12)]
     """
 
     def __init__(
@@ -96,9 +109,11 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         gamma: Number = 0.1,
     ) -> None:
         if not isinstance(deltaT, int) and not 0 < deltaT < 1:
-            raise ValueError(f"deltaT must be an int or a fraction in (0, 1), but got {deltaT}")
+            raise ValueError(
+                f"deltaT must be an int or a fraction in (0, 1), but got deltaT={deltaT}"
+            )
         if gamma < 0:
-            raise ValueError(f"gamma >= 0 must hold, but got {gamma}")
+            raise ValueError(f"gamma >= 0 must hold, but got gamma={gamma}")
         self._budget: dict[str, Any] = {
             "b0": b0,
             "bT": bT,
@@ -106,7 +121,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
             "final_fraction": final_fraction,
             "warmup_steps": warmup_steps,
         }
-        self._rates: dict[str, Any] = {
+        self._settings: dict[str, Any] = {
             "beta1": beta1,
             "beta2": beta2,
             "p": p,
@@ -118,132 +133,149 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         self.gamma = gamma
         self.allocator: RankAllocator | None = None
         self._adapters: dict[str, SVDLinear] = {}
-        self._penalized = False
+        self._penalty_added = False
 
-    # What the Trainer calls
+    # Events of the Trainer
 
+    @override
     def on_init_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Refuses a model without adapters as soon as there is a Trainer."""
+        """Raises ValueError if the model has no adapters of kind `svd`."""
         _adapters_of(kwargs["model"])
 
+    @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Builds the schedule and the allocator, or continues those of a checkpoint."""
+        """Makes the budget and the allocator, and loads their state when resuming."""
         self._adapters = _adapters_of(kwargs["model"])
         _check_trained(self._adapters, kwargs["optimizer"])
         _warn_of_frozen_head(kwargs["model"])
         budget = _schedule(state.max_steps, len(self._adapters), **self._budget)
-        self.allocator = RankAllocator(self._adapters, budget, **self._rates)
-        self._penalized = False
+        self.allocator = RankAllocator(self._adapters, budget, **self._settings)
+        self._penalty_added = False
         if state.global_step:
-            self._continue(state)
+            self._resume(state)
 
+    @override
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Lays down the penalty's gradient, scaled as the loss will be."""
-        if not self.gamma or self._penalized:
-            return  # The last optimizer step is still to come: the data ended amid its batches.
+        """Adds the gradient of the penalty, multiplied by the loss scale."""
+        if not self.gamma or self._penalty_added:
+            return  # An epoch ended before its optimizer step: the gradient is set already.
         penalty = self.gamma * orthogonality(self._adapters)
         scaler = getattr(kwargs["optimizer"], "scaler", None)
         penalty_backward(penalty if scaler is None else scaler.scale(penalty), self._adapters)
-        self._penalized = True
+        self._penalty_added = True
 
+    @override
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Follows the optimizer, whose gradients are still there."""
-        self._running().step(skipped=getattr(kwargs["optimizer"], "step_was_skipped", False))
-        self._penalized = False
+        """Calls the allocator's step; the gradients of the optimizer step are still available."""
+        skipped = getattr(kwargs["optimizer"], "step_was_skipped", False)
+        self._started_allocator().step(skipped=skipped)
+        self._penalty_added = False
 
+    @override
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Puts the mask events since the last log into the log history, before its last entry."""
+        """Inserts the mask events since the last log before the last entry of the log history."""
         if self.allocator is None:
             return
-        known = sum(entry.keys() >= set(LOGGED) for entry in state.log_history)
+        logged = sum(entry.keys() >= set(LOGGED) for entry in state.log_history)
         state.log_history[-1:-1] = [
             {name: event[name] for name in LOGGED}
             | {"rank": sum(event["ranks"].values()), "step": event["t"]}
-            for event in self.allocator.trace()[known:]
+            for event in self.allocator.trace()[logged:]
         ]
 
+    @override
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Warns of a model that is not pruned down to bT."""
-        allocator = self._running()
+        """Warns if the model is not pruned to bT."""
+        allocator = self._started_allocator()
         if not allocator.t:
-            raise RuntimeError("the training ended without an optimizer step: nothing was trained")
+            raise RuntimeError(
+                "the training must have at least one optimizer step, but got none; check that the "
+                "dataset is not empty"
+            )
         best = args.load_best_model_at_end and state.best_model_checkpoint is not None
         step, T = (state.best_global_step if best else allocator.t), allocator.budget.T
         if step < T:
             warnings.warn(
-                f"the model is that of step {step}, but the last mask event is at T = {T}: "
-                f"it is not pruned down to bT = {allocator.budget.bT} yet",
+                f"the model is from step {step}, before the last mask event at T={T}: it is not "
+                f"pruned to bT={allocator.budget.bT}",
                 stacklevel=2,
             )
 
     # Checkpoints
 
+    @override
     def state(self) -> dict[str, Any]:
-        """Returns what a checkpoint's trainer_state.json holds of this callback, in JSON's types.
+        """Returns the callback's entry in a checkpoint's trainer_state.json.
 
-        The settings, and the allocator's state as base64 of what `torch.save` writes: 11 bytes
-        per entry of P, lam and Q.
+        It has the settings and the allocator's state, as base64 of the bytes that `torch.save`
+        writes: 11 bytes per entry of P, lam and Q.
         """
-        exported: dict[str, Any] = {"args": self._settings(), "attributes": {}}
+        exported: dict[str, Any] = {"args": self._all_settings(), "attributes": {}}
         if self.allocator is not None:
             exported["total_steps"] = self.allocator.budget.total_steps
             exported["allocator"] = _encoded(self.allocator.state_dict())
         return exported
 
-    def _continue(self, state: Any) -> None:
+    def _resume(self, state: Any) -> None:
         saved = state.stateful_callbacks.get(type(self).__name__, {})
         if "allocator" not in saved:
             raise ValueError(
-                f"the checkpoint of step {state.global_step} must hold the rank allocator's "
-                "state, but was written without this callback; train from the start"
+                f"the checkpoint must have the rank allocator's state, but got that of step "
+                f"{state.global_step} without it; train from the start with this callback"
             )
-        mine = self._settings() | {"max_steps": self._running().budget.total_steps}
-        theirs = saved["args"] | {"max_steps": saved["total_steps"]}
-        for name, value in mine.items():
-            if theirs[name] != value:
+        allocator = self._started_allocator()
+        own = self._all_settings() | {"max_steps": allocator.budget.total_steps}
+        expected = saved["args"] | {"max_steps": saved["total_steps"]}
+        for name, value in own.items():
+            if expected[name] != value:
                 raise ValueError(
-                    f"{name} must be that of the checkpoint, {theirs[name]}, but got {value}"
+                    f"{name} must be that of the checkpoint, {name}={expected[name]}, but got "
+                    f"{name}={value}; resume with the same settings, or train from the start"
                 )
-        self._running().load_state_dict(_decoded(saved.pop("allocator")))
+        allocator.load_state_dict(_decoded(saved.pop("allocator")))
 
-    def _settings(self) -> dict[str, Any]:
-        return self._budget | self._rates | {"gamma": self.gamma}
+    def _all_settings(self) -> dict[str, Any]:
+        return self._budget | self._settings | {"gamma": self.gamma}
 
-    def _running(self) -> RankAllocator:
+    def _started_allocator(self) -> RankAllocator:
         if self.allocator is None:
-            raise RuntimeError("on_train_begin must come before the first optimizer step")
+            raise RuntimeError(
+                "on_train_begin must come before the first optimizer step, but got no such call; "
+                "use the callback in a Trainer"
+            )
         return self.allocator
 
 
 def _adapters_of(model: nn.Module) -> dict[str, SVDLinear]:
     layers = adapted_layers(model)
-    found = {name: layer for name, layer in layers.items() if isinstance(layer, SVDLinear)}
-    if not found or len(found) < len(layers):
+    adapters = {name: layer for name, layer in layers.items() if isinstance(layer, SVDLinear)}
+    if not adapters or len(adapters) < len(layers):
         kinds = sorted({type(layer).__name__ for layer in layers.values()})
         raise ValueError(
-            "the model must have adapters of kind 'svd', but has "
-            f"{', '.join(kinds) or 'none'}: call adapters.inject before the Trainer"
+            "the model must have adapters of kind 'svd', but got "
+            f"{', '.join(kinds) or 'none'}; call adapters.inject before making the Trainer"
         )
-    return found
+    return adapters
 
 
 def _check_trained(adapters: Mapping[str, SVDLinear], optimizer: Any) -> None:
     kind = optimizer.accelerator_state.distributed_type
     if kind in SHARDED:
         raise ValueError(
-            f"every process must hold whole adapters, but {kind.value} shards them; use DDP"
+            "every process must have complete adapters, but got sharded training "
+            f"({kind.value}); use DistributedDataParallel"
         )
     trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     for name, layer in adapters.items():
         if any(id(weight) not in trained for weight in (layer.P, layer.lam, layer.Q)):
             raise ValueError(
-                f"P, lam and Q of {name} must be in the optimizer, but are not: call inject "
-                "before the optimizer is made, and freeze none of them"
+                f"P, lam and Q of {name} must be in the optimizer, but got an optimizer without "
+                "them; call inject before making the optimizer, and freeze none of them"
             )
 
 
 def _warn_of_frozen_head(model: nn.Module) -> None:
-    """A classifier's head is usually new: frozen by `inject` with the rest, it stays random."""
+    """Warns of a frozen head: `inject` freezes it, and a new one would stay random."""
     frozen = [
         name
         for name, weight in model.named_parameters()
@@ -251,8 +283,8 @@ def _warn_of_frozen_head(model: nn.Module) -> None:
     ]
     if frozen:
         warnings.warn(
-            f"{frozen[0]} does not train: if the head is new, call requires_grad_(True) on it "
-            "after inject",
+            f"{frozen[0]} is frozen; if the head is new, call requires_grad_(True) on it after "
+            "inject",
             stacklevel=2,
         )
 
@@ -260,21 +292,21 @@ def _warn_of_frozen_head(model: nn.Module) -> None:
 def _schedule(
     total_steps: int, matrices: int, *, deltaT: Number, final_fraction: Number, **rest: Any
 ) -> CubicBudget:
-    """The budget of a run of `total_steps`; `deltaT` may be a fraction of T."""
+    """Returns the budget of a run of `total_steps`; `deltaT` may be a fraction of T."""
     T = round((1 - final_fraction) * total_steps)
-    between = deltaT if isinstance(deltaT, int) else max(1, round(deltaT * T))
+    interval = deltaT if isinstance(deltaT, int) else max(1, round(deltaT * T))
     budget = CubicBudget(
         total_steps,
         matrices=matrices,
-        deltaT=between,
+        deltaT=interval,
         final_fraction=final_fraction,
         **rest,
     )
     if len(budget.events()) == 1:
         raise ValueError(
-            f"a mask event must come before T = {T} (of {total_steps} steps), but with "
-            f"deltaT = {between} and warmup_steps = {budget.warmup_steps} none does; lower "
-            "deltaT (a fraction such as 0.05 follows T), or train longer"
+            f"a mask event must come before T={T} (of {total_steps} steps), but got none with "
+            f"deltaT={interval} and warmup_steps={budget.warmup_steps}; lower deltaT (a fraction "
+            "such as 0.05 is relative to T), or train longer"
         )
     return budget
 

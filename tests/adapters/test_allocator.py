@@ -329,8 +329,8 @@ def test_beside_the_two_averages_there_is_next_to_nothing():
         ({"beta2": -0.1}, "0 <= beta2 < 1"),
         ({"p": 1.1}, "0 <= p <= 1"),
         ({"p_reintroduce": -0.1}, "0 <= p_reintroduce <= 1"),
-        ({"budget": CubicBudget(20, 4, 2, 5)}, "budget's 5 matrices, but are 3"),
-        ({"budget": CubicBudget(20, 6, 2, 3)}, "rank b0=6, but the ranks are \\[4\\]"),
+        ({"budget": CubicBudget(20, 4, 2, 5)}, "budget's 5 matrices, but got 3"),
+        ({"budget": CubicBudget(20, 6, 2, 3)}, "rank b0=6, but got ranks \\[4\\]"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_with_their_rule(settings, rule):

@@ -137,16 +137,19 @@ def test_the_kinds_are_their_classes():
 
 
 def test_patterns_match_whole_names():
-    with pytest.raises(ValueError, match="must match a layer"):
+    with pytest.raises(ValueError, match="must match the whole name of a layer, but got no match"):
         put_in(tiny_opt(), ["fc1"])
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"patterns": [r".*\.q_proj", r".*\.output_proj"]}, "output_proj.*must match a layer"),
-        ({"patterns": [r".*\.q_proj"], "expected": 3}, "must match 3 layers, but match 2"),
-        ({"patterns": [r".*\.self_attn"]}, "only nn.Linear.*OPTAttention"),
+        (
+            {"patterns": [r".*\.q_proj", r".*\.output_proj"]},
+            "output_proj.*must match the whole name",
+        ),
+        ({"patterns": [r".*\.q_proj"], "expected": 3}, "must match 3 layers, but got 2"),
+        ({"patterns": [r".*\.self_attn"]}, "must be nn.Linear, but got .*OPTAttention"),
         ({"patterns": ()}, "must not be empty"),
         ({"rank": 0}, "rank >= 1"),
         ({"dropout": 1.0}, "dropout < 1"),

@@ -72,7 +72,7 @@ def test_the_models_own_loss_never_holds_the_regulariser():
 
 
 def test_a_target_name_that_matches_nothing_is_an_error():
-    with pytest.raises(ValueError, match=r"output_proj.*must match a layer"):
+    with pytest.raises(ValueError, match=r"output_proj.*must match the whole name"):
         inject(
             tiny_opt(),
             [r".*\.q_proj", r".*\.output_proj"],

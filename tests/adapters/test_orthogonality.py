@@ -94,7 +94,7 @@ def test_every_lane_has_its_own_gap():
 
 
 def test_no_adapters_are_refused():
-    with pytest.raises(ValueError, match="must not be empty"):
+    with pytest.raises(ValueError, match="at least one adapted layer, but got none"):
         orthogonality({})
 
 

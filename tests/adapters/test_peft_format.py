@@ -166,10 +166,10 @@ def test_what_peft_adds_to_adaloras_rank_is_made_up_for(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"head": ["classifier"]}, "none called .'classifier'"),
-        ({"head": ["model.decoder.layers"]}, "in it has an adapter"),
-        ({"task_type": "SEQ_CLS"}, r"\['score'\] are not named"),
-        ({"head": ["score"], "task_type": "SEQ_CLS"}, r"\['zscore'\] are not named"),
+        ({"head": ["classifier"]}, r"modules of the model, but got \['classifier'\]"),
+        ({"head": ["model.decoder.layers"]}, "no adapters inside, but got"),
+        ({"task_type": "SEQ_CLS"}, r"but got \[\] without \['score'\]"),
+        ({"head": ["score"], "task_type": "SEQ_CLS"}, r"but got \['score'\] without \['zscore'\]"),
     ],
 )
 def test_a_head_that_peft_would_not_take_is_refused(settings, message, save, tmp_path):

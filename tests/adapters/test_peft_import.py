@@ -155,8 +155,8 @@ def refuse(folder, message, model=None):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"peft_type": "LOHA"}, "peft_type must be one of LORA, ADALORA, but is 'LOHA'"),
-        ({"use_dora": True}, "must be plain LORA, but has use_dora=True"),
+        ({"peft_type": "LOHA"}, "peft_type must be one of LORA, ADALORA, but got 'LOHA'"),
+        ({"use_dora": True}, "must be LORA without variants, but got use_dora=True"),
         ({"bias": "all"}, "bias='all'"),
         ({"lora_bias": True}, "lora_bias=True"),
         ({"fan_in_fan_out": True}, "fan_in_fan_out=True"),
@@ -164,8 +164,11 @@ def refuse(folder, message, model=None):
         ({"layer_replication": [[0, 1]]}, "layer_replication"),
         ({"r": 3}, "must have the rank 3 of adapter_config.json"),
         ({"rank_pattern": {"fc1": 5}}, "fc1 must have the rank 5"),
-        ({"target_modules": ["fc1", "fc2", "q_proj", "score"]}, "tensors of score are missing"),
-        ({"modules_to_save": ["score"]}, r"1 are missing \['score.weight'\]"),
+        (
+            {"target_modules": ["fc1", "fc2", "q_proj", "score"]},
+            "must have tensors, but got none of score",
+        ),
+        ({"modules_to_save": ["score"]}, r"but got 1 missing \['score.weight'\]"),
     ],
 )
 def test_a_config_that_asks_for_something_else_is_refused(changes, message, tmp_path):
@@ -180,26 +183,29 @@ A, B = (f"base_model.model.{Q_PROJ}.lora_{part}.weight" for part in "AB")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.pop(B), f"tensors are missing: {Q_PROJ}.lora_B.weight"),
-        (lambda t: (t.pop(A), t.pop(B)), f"tensors of {Q_PROJ} are missing"),
-        (lambda t: t.clear(), "must hold lora_A.weight and lora_B.weight"),
-        (lambda t: t.update({A: torch.zeros(2, 7)}), r"shape \(16, 16\), but has \(16, 7\)"),
+        (lambda t: t.pop(B), f"{Q_PROJ} must have .* but got no {Q_PROJ}.lora_B.weight"),
+        (lambda t: (t.pop(A), t.pop(B)), f"must have tensors, but got none of {Q_PROJ}"),
+        (lambda t: t.clear(), "must have lora_A.weight and lora_B.weight of at least one"),
+        (lambda t: t.update({A: torch.zeros(2, 7)}), r"shape \(16, 16\), but got \(16, 7\)"),
         (lambda t: t.update({A: torch.zeros(3, 16)}), "must have the rank 2"),
-        (lambda t: t.update({A: torch.zeros(2)}), r"shape \(16, 16\), but has \(16,\)"),
+        (lambda t: t.update({A: torch.zeros(2)}), r"shape \(16, 16\), but got \(16,\)"),
         (lambda t: t.update({B: torch.zeros(())}), "must have the rank 2"),
         (lambda t: t.update({"x.lora_A.weight": t[A]}), "must start with base_model.model."),
         (
             lambda t: t.update({n.replace("layers.0", "layers.7"): t[n] for n in (A, B)}),
-            "must be a linear layer of the model, but model.decoder.layers.7",
+            "must be a linear layer of the model, but got model.decoder.layers.7",
         ),
         (
             lambda t: t.update({A.replace("lora_A.weight", "lora_magnitude_vector"): t[A]}),
-            "1 left over .*magnitude",
+            "1 unexpected .*magnitude",
         ),
-        (lambda t: t.pop("base_model.model.score.weight"), r"1 are missing \['score.weight'\]"),
+        (
+            lambda t: t.pop("base_model.model.score.weight"),
+            r"but got 1 missing \['score.weight'\]",
+        ),
         (
             lambda t: t.update({"base_model.model.score.weight": torch.zeros(3, 16)}),
-            r"score.weight must have the model's shape \(2, 16\), but has \(3, 16\)",
+            r"score.weight must have the model's shape \(2, 16\), but got \(3, 16\)",
         ),
     ],
 )
@@ -213,13 +219,13 @@ def test_tensors_that_do_not_fit_are_refused(change, message, tmp_path):
 
 
 def test_files_that_are_absent_or_damaged_are_refused(tmp_path):
-    refuse(tmp_path, "must hold adapter_config.json, but has none")
+    refuse(tmp_path, "must have adapter_config.json, but got none")
     peft_saved(tmp_path, peft.LoraConfig(r=2, target_modules=["fc1"]))
     weights = (tmp_path / WEIGHTS).read_bytes()
     (tmp_path / WEIGHTS).write_bytes(weights[:100])
     refuse(tmp_path, "must be safetensors")
     (tmp_path / WEIGHTS).rename(tmp_path / "adapter_model.bin")
-    refuse(tmp_path, "found none but adapter_model.bin; pickles are not read")
+    refuse(tmp_path, "but got adapter_model.bin, and pickles are not loaded")
     (tmp_path / CONFIG).write_text("{")
     refuse(tmp_path, "must be JSON")
 
@@ -234,4 +240,4 @@ def test_a_model_with_adapters_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`")
 def test_other_layers_than_linear_are_refused(tmp_path):
     peft_saved(tmp_path, peft.LoraConfig(r=2, target_modules=["embed_tokens", "fc1"]))
-    refuse(tmp_path, "left over .*embed_tokens")
+    refuse(tmp_path, "unexpected .*embed_tokens")

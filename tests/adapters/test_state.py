@@ -61,11 +61,14 @@ def test_loras_state_goes_the_same_way(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop(f"{NAME}.lam"), "1 tensors are missing"),
-        (lambda state: state.update({"x.P": torch.zeros(1)}), "1 left over"),
+        (lambda state: state.pop(f"{NAME}.lam"), "but got 1 missing"),
+        (lambda state: state.update({"x.P": torch.zeros(1)}), "1 unexpected"),
         (lambda state: state.update({f"{NAME}.Q": torch.zeros(3, 5)}), r"shape \(3, 16\)"),
-        (lambda state: state.update({"x.mask": torch.ones(3)}), "'x.mask' must fit"),
-        (lambda state: state.update({f"{NAME}.mask": torch.ones(2)}), "fc1.mask' must fit"),
+        (lambda state: state.update({"x.mask": torch.ones(3)}), "'x.mask' must be the mask"),
+        (
+            lambda state: state.update({f"{NAME}.mask": torch.ones(2)}),
+            "fc1.mask' must be the mask",
+        ),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, message):

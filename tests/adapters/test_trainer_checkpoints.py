@@ -91,7 +91,7 @@ def test_the_best_model_comes_back_with_its_mask(tmp_path, prune_mode):
     )  # fmt: skip
     best = 10
     trainer.compute_metrics = lambda _: {"step": -abs(trainer.state.global_step - best)}
-    with pytest.warns(UserWarning, match=r"model is that of step 10, .* event is at T = 14"):
+    with pytest.warns(UserWarning, match=r"model is from step 10, .* event at T=14"):
         trainer.train()
     assert not torch.equal(seen[best], seen[STEPS])
     assert torch.equal(effective(trainer), seen[best])
@@ -107,10 +107,12 @@ def test_a_checkpoint_of_another_training_is_refused(uninterrupted, tmp_path):
     mode, _, _, folder = uninterrupted
     checkpoint = str(folder / "checkpoint-6")
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode, p=0.3))
-    with pytest.raises(ValueError, match=r"p must be that of the checkpoint, 0\.2, but got 0\.3"):
+    with pytest.raises(
+        ValueError, match=r"p must be that of the checkpoint, p=0\.2, but got p=0\.3"
+    ):
         trainer.train(resume_from_checkpoint=checkpoint)
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode), max_steps=21)
-    with pytest.raises(ValueError, match="max_steps must be that of the checkpoint, 20"):
+    with pytest.raises(ValueError, match="max_steps must be that of the checkpoint, max_steps=20"):
         trainer.train(resume_from_checkpoint=checkpoint)
 
 
@@ -122,5 +124,7 @@ def test_a_checkpoint_without_the_allocator_is_refused(uninterrupted, tmp_path):
     del state["stateful_callbacks"]["RankAllocatorCallback"]
     file.write_text(json.dumps(state))
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode))
-    with pytest.raises(ValueError, match="checkpoint of step 6 must hold the rank allocator's"):
+    with pytest.raises(
+        ValueError, match="must have the rank allocator's state, but got that of step 6"
+    ):
         trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
