@@ -43,7 +43,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
         self._before = _faults(ledger)
-        self._reports_before = len(ledger.record.reports)
+        self._reports_before = self._successes()
 
     def _next(self) -> int | None:
         """Returns the number of a trial that was not handed out yet, None if there is none."""
@@ -52,6 +52,10 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _config(self, trial: TrialRecord) -> dict[str, Any]:
         """Returns what a worker must know of a trial, beside its number and parameters."""
         raise NotImplementedError
+
+    def _successes(self) -> int:
+        """Returns the number of reports that show that trials can be trained."""
+        return len(self.ledger.record.reports)
 
     def _told(self, trial: TrialRecord) -> None:
         """Takes note that a trial has ended."""
@@ -102,7 +106,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
         what is around them that has changed.
         """
         faults = _faults(self.ledger) - self._before
-        if faults < GIVE_UP_AFTER or len(self.ledger.record.reports) > self._reports_before:
+        if faults < GIVE_UP_AFTER or self._successes() > self._reports_before:
             return
         self.gave_up = f"the first {faults} attempts all crashed before their first report"
         for trial in (self.ledger.record.trials[number] for number in self._again):

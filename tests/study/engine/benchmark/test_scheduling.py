@@ -74,17 +74,17 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new(
     ]  # fmt: skip
 
 
-def test_nothing_more_is_handed_out_when_the_first_runs_all_crash_whatever_baselines_do(
-    open_bench: OpenLedger, searcher: Hand, read_benchmark: ReadBenchmark
+@pytest.mark.parametrize("made_first", ["baseline", "searcher"])
+def test_a_benchmark_gives_up_when_all_trained_runs_crash_whenever_a_baseline_has_reported(
+    made_first: str, open_bench: OpenLedger, searcher: Hand, read_benchmark: ReadBenchmark
 ) -> None:
     ledger = open_bench()
-    baseline = runs_of(read_benchmark())[0]
-    ledger.note(
-        "created", trial=0, params=baseline.labels, settings={}, seeds={}, total_steps=1,
-        reports=1, optuna={},
-    )  # fmt: skip
-    report(ledger, 0, 1, 0.5)
-    handing = searcher(ledger)
+    if made_first == "baseline":
+        baseline_reports(ledger, read_benchmark)
+        handing = searcher(ledger)
+    else:
+        handing = searcher(ledger)
+        baseline_reports(ledger, read_benchmark)
     for place in range(3):
         handing.suggest(f"trial-{place}")
         number = handing._numbers[f"trial-{place}"]
@@ -92,6 +92,31 @@ def test_nothing_more_is_handed_out_when_the_first_runs_all_crash_whatever_basel
         handing.on_trial_complete(f"trial-{place}", error=True)
     assert handing.suggest("trial-3") == Searcher.FINISHED
     assert handing.gave_up == "the first 3 attempts all crashed before their first report"
+
+
+def baseline_reports(ledger: Ledger, read_benchmark: ReadBenchmark) -> None:
+    """Journals a baseline with its one report."""
+    baseline = runs_of(read_benchmark())[0]
+    ledger.note(
+        "created", trial=0, params=baseline.labels, settings={}, seeds={}, total_steps=1,
+        reports=1, optuna={},
+    )  # fmt: skip
+    report(ledger, 0, 1, 0.5)
+
+
+def test_a_benchmark_in_which_a_trained_run_has_reported_continues_after_crashes(
+    open_bench: OpenLedger, searcher: Hand
+) -> None:
+    ledger = open_bench()
+    handing = searcher(ledger)
+    handing.suggest("trial-0")
+    report(ledger, handing._numbers["trial-0"], 1, 0.5)
+    for place in range(1, 4):
+        handing.suggest(f"trial-{place}")
+        number = handing._numbers[f"trial-{place}"]
+        ledger.note("crashed", trial=number, attempt=1, fault=True, reason="a bug")
+        handing.on_trial_complete(f"trial-{place}", error=True)
+    assert handing.gave_up == ""
 
 
 def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
