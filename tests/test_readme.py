@@ -30,15 +30,14 @@ def test_the_adapter_example_trains_and_prunes() -> None:
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 32, (120, 4, 12), generator=generator)
     given = {
-        "torch": torch,
         "model": OPTForSequenceClassification(small),
-        "loader": [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids],
+        "data": [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids],
     }
     [example] = blocks(README, "python")
     exec(example, given)
     assert [t for t, _ in given["budget"].events()] == [100, 102]
     assert given["allocator"].trace()[-1]["t"] == 102
-    lams: list[Tensor] = [module.lam for module in given["adapters"].values()]
+    lams: list[Tensor] = [module.lam for module in given["layers"].values()]
     assert 0 < sum(int(lam.count_nonzero()) for lam in lams) < 8 * len(lams)
 
 
