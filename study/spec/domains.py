@@ -150,6 +150,17 @@ def read_domain(given: dict[str, Any]) -> Domain:
     return DOMAINS[kind].model_validate(given)
 
 
+def domain_text(domain: Domain) -> str:
+    """Returns a domain as tables and reports show it: `1e-05 to 0.001, float, log`, `a | b`."""
+    if isinstance(domain, CategoricalDomain):
+        return " | ".join(map(str, domain.choices))
+    text = f"{domain.low:g} to {domain.high:g}, {domain.type}"
+    text += ", log" if domain.log else ""
+    text += f", step {domain.step:g}" if domain.step is not None else ""
+    ratio_of = getattr(domain, "ratio_of", None)
+    return text + (f", as a ratio of {ratio_of}" if ratio_of else "")
+
+
 def extremes(leaf: Any) -> tuple[Any, ...]:
     """The ends, or choices, of a domain; a fixed value alone."""
     return leaf.bounds() if isinstance(leaf, Domain) else (leaf,)

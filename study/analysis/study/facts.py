@@ -7,7 +7,8 @@ from platform import python_version
 from typing import Any
 
 from study.analysis.study.reading import StudyData
-from study.spec import CategoricalDomain, Domain, StudySpec
+from study.spec import StudySpec
+from study.spec.domains import domain_text
 from study.spec.space import trials_wanted
 from study.spec.task import GENERATED
 from study.storage.record import State
@@ -64,18 +65,7 @@ def warm_start(study: StudyData) -> Rows:
 
 def searched(spec: StudySpec) -> list[tuple[str, str, str]]:
     """Returns name, domain and role of every searched parameter."""
-    return [(name, in_words(d), d.role or "") for name, d in spec.domains.items()]
-
-
-def in_words(domain: Domain) -> str:
-    """Returns a domain on one line."""
-    if isinstance(domain, CategoricalDomain):
-        return " | ".join(str(choice) for choice in domain.choices)
-    text = f"{domain.low:g} to {domain.high:g}, {domain.type}"
-    text += ", log" if domain.log else ""
-    text += f", step {domain.step:g}" if domain.step is not None else ""
-    ratio_of = getattr(domain, "ratio_of", None)
-    return text + (f", as a share of {ratio_of}" if ratio_of else "")
+    return [(name, domain_text(d), d.role or "") for name, d in spec.domains.items()]
 
 
 def counts(study: StudyData) -> list[tuple[State, str, int]]:

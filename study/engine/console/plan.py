@@ -8,7 +8,8 @@ from rich.table import Table
 from study.engine.console.lines import _differing, _filled, _print_lines, _short, _table, _titled
 from study.engine.resources import Resources
 from study.models import BackboneInfo, describe
-from study.spec import CategoricalDomain, Domain, StudySpec
+from study.spec import StudySpec
+from study.spec.domains import domain_text
 from study.spec.samplers import LEARNING
 from study.spec.space import trials_wanted
 from study.storage.race import candidates_wanted, rounds
@@ -159,18 +160,8 @@ def _space_table(spec: StudySpec) -> Table:
     table = _table(("parameter", "domain", "role"), justify="left")
     for name, domain in spec.domains.items():
         role = "nuisance" if domain.role == "nuisance" else "studied"
-        table.add_row(name, _describe(domain), role)
+        table.add_row(name, domain_text(domain), role)
     return table
-
-
-def _describe(domain: Domain) -> str:
-    if isinstance(domain, CategoricalDomain):
-        return ", ".join(map(str, domain.choices))
-    text = f"{domain.low:g} to {domain.high:g}"
-    text += ", logarithmic" if domain.log else ""
-    text += f", step {domain.step:g}" if domain.step else ""
-    ratio = getattr(domain, "ratio_of", None)
-    return text + (f", times {ratio}" if ratio else "")
 
 
 def _constant_line(points: Sequence[Forecast]) -> str:

@@ -1,4 +1,4 @@
-"""Which grown leaves allow all that they allowed before."""
+"""Domains in words, and which domains contain a domain or value from before."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from pydantic import ValidationError
 
-from study.spec.domains import contains, read_domain
+from study.spec.domains import contains, domain_text, read_domain
 
 
 def leaf(given_: Any) -> Any:
@@ -123,3 +123,19 @@ def test_a_fixed_value_is_contained_where_optuna_finds_it(now: dict[str, Any], v
         return
     optuna = IntDistribution(now["low"], now["high"], step=now["step"])
     assert contains(domain, value) == optuna._contains(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"type": "int", "low": 4, "high": 16, "step": 4}, "4 to 16, int, step 4"),
+        ({"type": "float", "low": 1e-5, "high": 1e-3, "log": True}, "1e-05 to 0.001, float, log"),
+        (
+            {"type": "float", "low": 0.25, "high": 1.0, "ratio_of": "b0"},
+            "0.25 to 1, float, as a ratio of b0",
+        ),
+        ({"type": "categorical", "choices": [0.05, "zero", True]}, "0.05 | zero | True"),
+    ],
+)
+def test_a_domain_in_words_names_its_kind_and_its_scale(given, text):
+    assert domain_text(read_domain(given)) == text
