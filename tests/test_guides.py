@@ -37,19 +37,19 @@ class Parsed(BaseException):
 
 
 def simple_commands(text: str) -> Iterator[Command]:
-    """The commands of a guide's `sh` blocks as words; pipes, `&&` and redirections end one."""
+    """The commands of a guide's `sh` blocks as words; ends of lines, pipes and `&&` end one."""
     for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-            lexer.whitespace_split = True
-            command: Command = []
-            for word in lexer:
-                if set(word) <= set("|&;<>()"):
-                    yield command
-                    command = []
-                else:
-                    command.append(word)
-            yield command
+        script = re.sub(r"(^|\s)#.*$", "", block.replace("\\\n", " "), flags=re.MULTILINE)
+        lexer = shlex.shlex(script, posix=True, punctuation_chars="|&;<>()\n")
+        lexer.whitespace, lexer.commenters, lexer.whitespace_split = " \t", "", True
+        command: Command = []
+        for word in lexer:
+            if set(word) <= set("|&;<>()\n"):
+                yield command
+                command = []
+            else:
+                command.append(word)
+        yield command
 
 
 COMMANDS = [
@@ -108,6 +108,19 @@ def anchors(text: str) -> set[str]:
     """The anchors that GitHub gives to headings."""
     headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_recorded_picture_is_shown_by_a_guide() -> None:
+    pictures = [
+        path
+        for ending in ("svg", "png")
+        for path in (ROOT / "tests" / "data").rglob(f"*.{ending}")
+    ]
+    assert pictures
+    for picture in pictures:
+        assert any(picture.relative_to(ROOT).as_posix() in text for text in TEXTS.values()), (
+            picture
+        )
 
 
 @pytest.mark.parametrize("guide", TEXTS)
