@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from typing_extensions import override
+
 from study.doctor.finding import NotCheckedError
 from study.errors import InputError
 from study.spec import StudySpec, load_spec, read_spec
@@ -49,6 +51,7 @@ class ReadLedger(StudyLedger):
 
 class _Nowhere(Journal):
     @contextmanager
+    @override
     def open(self) -> Iterator[Callable[..., Event]]:
         """Gives what returns an event, and writes nothing."""
         yield lambda event, **fields: {"event": event, "time": 0.0, **fields}

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from ray import tune
+from typing_extensions import override
 
 from study.engine.checkpoints import load, save
 from study.engine.nodes import check_study_folder, naming_the_node
@@ -40,6 +41,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
     """The metric that Ray is told by its own name."""
     folder: StudyFolder
 
+    @override
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Prepares the next trial with what is already here."""
         self._start(new_config)
@@ -67,6 +69,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self.trial = self._prepare(config)
         self._restore()
 
+    @override
     def step(self) -> dict[str, Any]:
         """Trains to the next report point and evaluates on the dev split."""
         result = None if self._failure else self._unless_out_of_memory(self._report)
@@ -168,6 +171,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
             self.trial.close()
             self.trial = None
 
+    @override
     def cleanup(self) -> None:
         """Lets the trial go before the process ends."""
         self._close()
@@ -176,6 +180,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
 class TrialWorker(TrainingWorker):
     """Trains the trials of one study: one backbone, one task, many settings."""
 
+    @override
     def setup(
         self,
         config: dict[str, Any],
@@ -205,10 +210,12 @@ class TrialWorker(TrainingWorker):
         torch.set_num_threads(wanted.cpus)
         self._start(config)
 
+    @override
     def _prepare(self, config: dict[str, Any]) -> Trial:
         resolved = resolve(self.spec, config["params"], config["seeds"])
         return Trial(resolved, self.backbone, self.data, self.device)
 
+    @override
     def _scores(self, trial: Trial) -> dict[str, float]:
         now = trial.evaluate(trial.data.dev)
         found = {f"dev_{name}": value for name, value in now.items()}

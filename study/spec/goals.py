@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
+from typing_extensions import override
 
 from study.spec.rules import Section, refusal, refuse, shown, suggestion
 
@@ -39,6 +40,7 @@ class Objective:
     metric: str
     maximize: bool
 
+    @override
     def __str__(self) -> str:
         return f"{DIRECTIONS[not self.maximize]} {self.metric}"
 
@@ -67,6 +69,7 @@ class Constraint:
         """Whether it stays broken once it is, so that a stopped trial tells something about it."""
         return self.metric in SETTLED and self.sign == "<="
 
+    @override
     def __str__(self) -> str:
         return f"{self.metric} {self.sign} {in_words(self.bound)}"
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from typing_extensions import override
+
 from study.spec import StudySpec
 from study.spec.goals import Goals
 from study.spec.space import trials_wanted
@@ -89,6 +91,7 @@ class Ledger:
         if trial.state == "running":
             self.note("ended", trial=trial.number, state=state, reason=reason, value=trial.value)
 
+    @override
     def __reduce__(self) -> tuple[Any, ...]:
         # Ray pickles searcher and scheduler now and then; what it would restore is never used,
         # as a resumed study is rebuilt from the journal.
@@ -134,5 +137,6 @@ class StudyLedger(Ledger):
         finalists = {trial.number for trial in self.finalists()}
         return winner is not None and set(finalists_of(winner)) == finalists
 
+    @override
     def __reduce__(self) -> tuple[Any, ...]:
         return (StudyLedger, (self.folder, self.spec))

@@ -12,6 +12,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 FACTORS = ("mask", "init", "data")
 NO_MASK = -1
@@ -26,6 +27,7 @@ class Cell(NamedTuple):
     init: int
     data: int
 
+    @override
     def __str__(self) -> str:
         mask = "" if self.mask == NO_MASK else f"mask {self.mask}, "
         return f"{self.configuration} ({mask}init {self.init}, data {self.data})"

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 from study.engine.benchmark.runs import Run
 from study.engine.resources import Resources
 from study.engine.scheduling.dispatch import Capacity, unlimited
@@ -44,11 +46,13 @@ class BenchmarkSearcher(RunSearcher[Run]):
         self.wanted = wanted
         self._places: dict[Key, int] = {key_of(run): place for place, run in enumerate(runs)}
 
+    @override
     def _share(self, run: Run) -> dict[str, Any]:
         key = key_of(run)
         share = self.wanted[key]
         return {"run": self._places[key], "cpus": share.cpus, "gpus": share.gpus}
 
+    @override
     def _successes(self) -> int:
         """Returns the number of reports of runs with a backbone: baselines train none."""
         trials = self.ledger.record.trials.values()

@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 import torch
+from typing_extensions import override
 
 from study.engine.benchmark.material import Material
 from study.engine.benchmark.runs import Run
@@ -24,6 +25,7 @@ from study.training.trial import Trial
 class RunWorker(TrainingWorker):
     """Trains the runs that Ray assigns to this process, one after the other."""
 
+    @override
     def setup(
         self,
         config: dict[str, Any],
@@ -40,6 +42,7 @@ class RunWorker(TrainingWorker):
         self._backbone: tuple[Any, Backbone] | None = None
         self._start(config)
 
+    @override
     def _prepare(self, config: dict[str, Any]) -> Trial | None:
         torch.set_num_threads(config["cpus"])
         self.run_: Run = self.runs[config["run"]]
@@ -62,6 +65,7 @@ class RunWorker(TrainingWorker):
             self._backbone = (wanted, loaded)
         return Trial(spec, self._backbone[1], encoded, torch.device("cuda" if cuda else "cpu"))
 
+    @override
     def step(self) -> dict[str, Any]:
         """Trains to the next report point; a baseline is done at once."""
         return self._baseline() if self.run_.cell.is_baseline else super().step()
@@ -78,6 +82,7 @@ class RunWorker(TrainingWorker):
         }
         return result_of(1, 1, metrics | facts, self.objective)
 
+    @override
     def _scores(self, trial: Trial) -> dict[str, float]:
         """Dev at every report; test once, at the end, as nothing is chosen by it."""
         found = scores(trial, "dev")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from study.engine.comparison.prefixes import SharedPrefixes
 from study.engine.comparison.replicates import Replicate
 from study.engine.scheduling.dispatch import Capacity, unlimited
@@ -38,6 +40,7 @@ class ReplicateSearcher(RunSearcher[Replicate]):
         plan = make_plan(run.spec, self.prefixes.train_rows, matrices=1)
         return plan.total_steps, len(plan.report_steps)
 
+    @override
     def _share(self, run: Replicate) -> dict[str, Any]:
         record = self.ledger.record
         prefix = self.prefixes.shared(run, self.wanted(record), record)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from study.engine.checkpoints import DAMAGED, read, set_aside, write
 from study.engine.comparison.outputs import answer
 from study.engine.comparison.prefixes import SHARED, fork
@@ -16,6 +18,7 @@ from study.training.trial import Trial
 class ReplicateWorker(TrialWorker):
     """Trains the replicates that Ray assigns to this process, one after the other."""
 
+    @override
     def _take_up(self, config: dict[str, Any]) -> None:
         self._splits: Sequence[str] = config["splits"]
         key = config["prefix"]
@@ -25,25 +28,30 @@ class ReplicateWorker(TrialWorker):
         self._part = (0.0, 0)
         super()._take_up(config)
 
+    @override
     def _prepare(self, config: dict[str, Any]) -> Trial:
         spec = read_spec(config["spec"], f"the spec of run {self.number}")
         return Trial(spec, self.backbone, self.data, self.device)
 
+    @override
     def _scores(self, trial: Trial) -> dict[str, float]:
         """None before the last report: nothing is stopped early, and an evaluation takes time."""
         if self.report < len(trial.plan.report_steps):
             return {}
         return answer(self.folder, self.number, trial, self._splits)
 
+    @override
     def _facts(self, trial: Trial) -> dict[str, float]:
         return super()._facts(trial) | self._shared
 
+    @override
     def _save(self, trial: Trial, result: dict[str, Any]) -> None:
         self._said.append(result)
         super()._save(trial, result)
 
     # The beginning that other runs share
 
+    @override
     def _train_until(self, trial: Trial, step: int) -> float:
         """Trains up to a report, in two parts where the first mask event comes before it.
 
@@ -70,6 +78,7 @@ class ReplicateWorker(TrialWorker):
             self._prefix.parent.mkdir(exist_ok=True)
             self._warn(write(self._prefix, state))
 
+    @override
     def _restore(self) -> None:
         super()._restore()
         if self._repeated:

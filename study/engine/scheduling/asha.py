@@ -14,6 +14,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from typing_extensions import override
 
 from study.engine.scheduling.outcomes import note_crash, take, verdict
 from study.engine.scheduling.rungs import first_rung
@@ -41,14 +42,17 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         for report in list(ledger.record.reports):
             self._replay(ledger.record.trials[report["trial"]], report)
 
+    @override
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """The metric is the spec's; Ray may not set another."""
         return True
 
+    @override
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Puts a new trial into ASHA's bracket; a resumed one is there already."""
         super().on_trial_add(tune_controller, _stand_in(trial.config["trial"]))
 
+    @override
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, decides, journals the decision."""
         record = self.ledger.record.trials[trial.config["trial"]]
@@ -96,13 +100,16 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         self.ledger.end(trial, STATE_AFTER[decision], reason)
         return decision
 
+    @override
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Journals the crash of a worker."""
         note_crash(self.ledger, trial, self.ledger.spec.resources.max_failures)
 
+    @override
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: Any) -> None:
         """Nothing to do: the last report has been seen by `on_trial_result`."""
 
+    @override
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """Nothing to do: the rungs keep what a removed trial has reported."""
 
@@ -130,6 +137,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
                 return None if cutoff is None else float(self._metric_op * cutoff)
         return None
 
+    @override
     def __reduce__(self) -> tuple[Any, ...]:
         return (Scheduler, (self.ledger,))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
+from typing_extensions import override
 
 from study.storage.ledger import Ledger
 from study.storage.record import CRASHED, TrialRecord
@@ -60,6 +61,7 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _told(self, trial: TrialRecord) -> None:
         """Takes note that a trial has ended."""
 
+    @override
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the configuration of the next trial; None while there is none; or FINISHED."""
         if len(self._live) >= self.capacity():
@@ -82,9 +84,11 @@ class Dispatcher(Searcher):  # type: ignore[misc]
     def _new(self) -> int | None:
         return None if self.gave_up else self._next()
 
+    @override
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to do: the scheduler journals the report."""
 
+    @override
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
@@ -115,8 +119,10 @@ class Dispatcher(Searcher):  # type: ignore[misc]
                 self._told(trial)
         self._again = []
 
+    @override
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the journal is the state."""
 
+    @override
     def restore(self, checkpoint_path: str) -> None:
         """Nothing to restore: the journal is the state."""

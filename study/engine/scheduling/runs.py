@@ -5,6 +5,7 @@ from typing import Any, Generic
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.scheduling.outcomes import note_crash, take, verdict
@@ -39,6 +40,7 @@ class RunSearcher(Dispatcher, Generic[Asked]):
         }
         self._handed: dict[int, Asked] = {}
 
+    @override
     def _next(self) -> int | None:
         stands = standing(self.ledger.record)
         for run in self.source(self.ledger.record):
@@ -53,6 +55,7 @@ class RunSearcher(Dispatcher, Generic[Asked]):
             return number
         return None
 
+    @override
     def _config(self, trial: TrialRecord) -> dict[str, Any]:
         return self._share(self._handed[trial.number])
 
@@ -75,6 +78,7 @@ class RunSearcher(Dispatcher, Generic[Asked]):
         )
         return number
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {"ledger": self.ledger}
 
@@ -89,10 +93,12 @@ class RunRecorder(FIFOScheduler):  # type: ignore[misc]
         for trial in ledger.record.in_state("running"):
             self._decide(trial)  # What a crash of the driver left unsaid.
 
+    @override
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """The metric is the ledger's; Ray may not set another."""
         return True
 
+    @override
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, and the end if it is the last."""
         record = self.ledger.record.trials[trial.config["trial"]]
@@ -102,6 +108,7 @@ class RunRecorder(FIFOScheduler):  # type: ignore[misc]
         running = record.state == "running"
         return str(TrialScheduler.CONTINUE if running else TrialScheduler.STOP)
 
+    @override
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Journals the crash of a worker."""
         note_crash(self.ledger, trial, self.max_failures)
@@ -112,5 +119,6 @@ class RunRecorder(FIFOScheduler):  # type: ignore[misc]
             decision, reason = ending
             self.ledger.end(trial, STATE_AFTER[decision], reason)
 
+    @override
     def __reduce__(self) -> tuple[Any, ...]:
         return (RunRecorder, (self.ledger, self.max_failures))

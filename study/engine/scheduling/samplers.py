@@ -7,6 +7,7 @@ import numpy as np
 from optuna import Study, samplers
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
+from typing_extensions import override
 
 from study.spec import StudySpec
 from study.spec.space import grid
@@ -40,10 +41,12 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
             self._latest = latest
         return latest[1]
 
+    @override
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Lets the trial's sampler prepare."""
         self._of(trial).before_trial(study, trial)
 
+    @override
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -55,12 +58,14 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
         given = self._given.get(trial.number, {})
         return {name: domain for name, domain in space.items() if name not in given}
 
+    @override
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Returns values that are sampled together."""
         return dict(self._of(trial).sample_relative(study, trial, search_space))
 
+    @override
     def sample_independent(
         self,
         study: Study,
@@ -74,6 +79,7 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
             return given[param_name]
         return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
 
+    @override
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
+from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.scheduling.optuna_study import Mirror, earlier_trials, rebuild_study, tell
@@ -53,6 +54,7 @@ class OptunaSearcher(Dispatcher):
 
     # What is handed out
 
+    @override
     def _next(self) -> int | None:
         if self._unfinished:
             return self._unfinished.pop(0)
@@ -60,9 +62,11 @@ class OptunaSearcher(Dispatcher):
             return None
         return self._ask()
 
+    @override
     def _config(self, trial: TrialRecord) -> dict[str, Any]:
         return {"seeds": trial.seeds}
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {"ledger": self.ledger, "planner": self.planner}
 
@@ -106,6 +110,7 @@ class OptunaSearcher(Dispatcher):
         seeds = self.ledger.spec.seeds.model_dump()
         return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
 
+    @override
     def _told(self, trial: TrialRecord) -> None:
         known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
         asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)

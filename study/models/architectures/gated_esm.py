@@ -7,6 +7,7 @@ parameter names are the hub's, so that its checkpoints load key for key.
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import EsmConfig, EsmForSequenceClassification
+from typing_extensions import override
 
 
 class GatedEsmConfig(EsmConfig):  # type: ignore[misc]
@@ -22,6 +23,7 @@ class _GatedIntermediate(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
 
+    @override
     def forward(self, hidden: Tensor) -> Tensor:
         gate, value = self.dense(hidden).chunk(2, dim=-1)
         result: Tensor = functional.silu(gate) * value

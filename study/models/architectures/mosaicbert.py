@@ -17,6 +17,7 @@ from transformers import BertConfig, PreTrainedModel
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Chunk, WeightConverter
 from transformers.modeling_outputs import SequenceClassifierOutput
+from typing_extensions import override
 
 
 class MosaicBertConfig(BertConfig):  # type: ignore[misc]
@@ -48,6 +49,7 @@ class _Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
+    @override
     def forward(self, input_ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length d"]:
         embedded = self.word_embeddings(input_ids) + self.token_type_embeddings.weight[0]
         result: Tensor = self.dropout(self.LayerNorm(embedded))
@@ -61,6 +63,7 @@ class _SelfAttention(nn.Module):
         self.heads, self.dropout = config.num_attention_heads, config.attention_probs_dropout_prob
         self.query, self.key, self.value = (nn.Linear(size, size) for _ in range(3))
 
+    @override
     def forward(
         self,
         hidden: Float[Tensor, "batch length d"],
@@ -86,6 +89,7 @@ class _AttentionOutput(nn.Module):
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
+    @override
     def forward(self, mixed: Tensor, hidden: Tensor) -> Tensor:
         result: Tensor = self.LayerNorm(hidden + self.dropout(self.dense(mixed)))
         return result
@@ -97,6 +101,7 @@ class _Attention(nn.Module):
         self.self = _SelfAttention(config)
         self.output = _AttentionOutput(config)
 
+    @override
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         result: Tensor = self.output(self.self(hidden, bias), hidden)
         return result
@@ -113,6 +118,7 @@ class _GatedFeedForward(nn.Module):
         self.layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
+    @override
     def forward(self, hidden: Tensor) -> Tensor:
         gate, value = self.gated_layers(hidden).chunk(2, dim=-1)
         gated = self.dropout(functional.gelu(gate) * value)
@@ -126,6 +132,7 @@ class _Layer(nn.Module):
         self.attention = _Attention(config)
         self.mlp = _GatedFeedForward(config)
 
+    @override
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         result: Tensor = self.mlp(self.attention(hidden, bias))
         return result
@@ -137,6 +144,7 @@ class _Encoder(nn.Module):
         self.heads = config.num_attention_heads
         self.layer = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
 
+    @override
     def forward(
         self, hidden: Float[Tensor, "batch length d"], mask: Bool[Tensor, "batch length"]
     ) -> Float[Tensor, "batch length d"]:
@@ -160,6 +168,7 @@ class _Pooler(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
+    @override
     def forward(self, hidden: Float[Tensor, "batch length d"]) -> Float[Tensor, "batch d"]:
         return torch.tanh(self.dense(hidden[:, 0]))
 
@@ -186,6 +195,7 @@ class MosaicBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
+    @override
     def forward(
         self,
         input_ids: Int[Tensor, "batch length"],

@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from typing_extensions import override
 
 from study.errors import InputError
 from study.spec.rules import shown
@@ -26,6 +27,7 @@ class Place(NamedTuple):
     source: str
     line: int = 0
 
+    @override
     def __str__(self) -> str:
         return f"{self.source}:{self.line}" if self.line else self.source
 
@@ -97,6 +99,7 @@ class _ShallowComposer(Composer):
 
     depth = 0
 
+    @override
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
         if self.depth > MAX_DEPTH:
