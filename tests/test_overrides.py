@@ -1,4 +1,4 @@
-"""Methods marked with @override replace one of a base class, and those that replace one are marked.
+"""A method is marked with @override if, and only if, it replaces one of a base class.
 
 mypy checks this where it sees the base class; Ray, Optuna and transformers are skipped there.
 """
