@@ -1,4 +1,4 @@
-"""The colours, the style and the SVG output that all pictures of a study share."""
+"""Colours, style and SVG output shared by all pictures."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -23,14 +23,14 @@ STYLE = {
     "ytick.color": INK,
     "legend.frameon": False,
     "svg.hashsalt": "study",
-    # Names are the user's, and a dollar sign in one is a dollar sign.
+    # Names come from the user: a dollar sign must not start a formula.
     "text.parse_math": False,
 }
 Arguments = ParamSpec("Arguments")
 
 
 def svg(draw: Callable[Arguments, Figure]) -> Callable[Arguments, str]:
-    """Makes a function that returns a figure return its SVG, drawn in the report's style."""
+    """Decorates a function that returns a figure: it returns its SVG in the report's style."""
 
     @wraps(draw)
     def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> str:

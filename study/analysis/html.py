@@ -1,4 +1,4 @@
-"""Self-contained pages: a template that extends base.html.jinja, and how a page is written."""
+"""Renders self-contained pages from templates, and writes files atomically."""
 
 import base64
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from study.errors import InputError
 
 
 def page(template: Path, content: dict[str, Any]) -> str:
-    """Returns the page as text. Everything in `content` is escaped.
+    """Returns a page as HTML from a template that extends base.html.jinja; `content` is escaped.
 
-    Templates may use the filters `shown` (a value as a reader wants it) and `picture` (SVG text
-    or the bytes of a PNG as a data URI).
+    Templates may use the filters `shown` (see `study.analysis.text`) and `picture` (SVG text or
+    the bytes of a PNG as a data URI).
     """
     environment = Environment(
         loader=FileSystemLoader([template.parent, Path(__file__).parent]),
@@ -30,13 +30,13 @@ def page(template: Path, content: dict[str, Any]) -> str:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Writes a file that is never half written, text as UTF-8.
+    """Writes a file atomically, text as UTF-8; creates the folder if its parent exists.
 
     Raises:
         InputError: the file cannot be written.
     """
     partial = path.with_suffix(".partial")
-    with _in_the_way(path):
+    with _as_input_error(path):
         path.parent.mkdir(exist_ok=True)
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         try:
@@ -47,27 +47,29 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, if it is there.
+    """Removes a file if it exists.
 
     Raises:
-        InputError: it cannot be removed.
+        InputError: the file cannot be removed.
     """
-    with _in_the_way(path):
+    with _as_input_error(path):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _in_the_way(path: Path) -> Iterator[None]:
+def _as_input_error(path: Path) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{path.parent}: must be a folder, but is a file; move it away") from None
+        raise InputError(
+            f"{path.parent}: must be a folder, but got a file; move the file away"
+        ) from None
     except IsADirectoryError:
-        raise InputError(f"{path}: must be a file, but is a folder; move it away") from None
+        raise InputError(f"{path}: must be a file, but got a folder; move it away") from None
     except PermissionError:
         raise InputError(
-            f"{path}: must be writable, but is not; make a copy of the folder that you "
-            "may write to, and report on that"
+            f"{path}: must be writable, but got a file without write permission; copy the folder "
+            "to where you may write, and make the report there"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Where an adapted matrix sits: its layer and its place in the layer (q, k, v, o, f1, f2)."""
+"""Layer and matrix (q, k, v, o, f1, f2) of an adapted module, from its name."""
 
 import re
 
@@ -11,14 +11,14 @@ _ENDINGS = {
     "f1": r"\.(?:fc1|intermediate\.dense|mlp\.gated_layers)",
     "f2": r"\.(?:fc2|output\.dense|mlp\.wo)",
 }
-"""How the module names of all families end; `o` stands before `f2`, which it contains."""
+"""Endings of module names in all families; `o` comes before `f2`, whose pattern matches it too."""
 
 
 def place_of(module: str) -> tuple[tuple[int, str], str]:
-    """Returns ((number, name) of the layer, matrix) of a module by its name in the model.
+    """Returns ((number, name) of the layer, matrix) of a module.
 
-    A matrix of another architecture has the last part of its name, a module outside the layers
-    the layer (-1, "").
+    The matrix of an unknown architecture is the last part of the module's name. The layer of a
+    module outside all layers is (-1, "").
     """
     number = re.search(r"\.(\d+)\.", module)
     layer = (int(number[1]), number[1]) if number else (-1, "")

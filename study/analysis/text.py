@@ -1,4 +1,4 @@
-"""How tables show a value that may be missing or long."""
+"""How values are shown in tables and sentences."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ NOTHING = "–"
 
 
 def shown(value: Any) -> str:
-    """Returns a value as a reader wants it: four digits, thousands apart, – for nothing."""
+    """Returns a value as text: four digits, thousands separated by commas, – if missing."""
     if value is None or value == "":
         return NOTHING
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -16,5 +16,6 @@ def shown(value: Any) -> str:
     return f"{value:.4f}" if 0.01 <= abs(value) < 10 else f"{value:.4g}"
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Returns a float with three significant digits, any other value as `shown`."""
     return f"{value:#.3g}" if isinstance(value, float) else shown(value)

@@ -1,24 +1,22 @@
-"""What a benchmark folder says: its results.csv as tables and pictures beside the paper's numbers.
+"""Tables, figures and report.html of a benchmark folder, beside the paper's numbers.
 
-Map, from the file to the page:
+Map, in the order in which results.csv becomes a page:
 
-    reading.py   results.csv -> Benchmark: its runs, tasks, backbones and methods in order
-    cells.py     runs of one task, backbone and method -> a cell: mean, sd, n, failed, collapsed
-    top2.py      Table 3: on how many tasks a cell is among the top two
-    pareto.py    Figure 1: trainable parameters against MCC, and the front
-    sampling.py  how far a score can be off because the test split is a sample
-    sheets.py    all of these as text in rows and columns, for markdown and the page
-    tiles.py     cells and counts as coloured tiles with numbers on them
-    plots.py     the pictures as PNG (matplotlib is here alone)
-    sections.py  a title, sheets, a picture and csv rows for each table
-    page.py      report.html: the sections, how the runs ended, how to read
-    tables.py    write_tables: everything into the folder
+    reading.py      results.csv -> Benchmark: its tasks, backbones, methods and BenchmarkResults
+    scores.py       CellScores: mean, sd, n, failed and collapsed runs of a task, backbone, method
+    top_two.py      Table 3: on how many tasks a backbone with a method is among the top two
+    pareto.py       Figure 1: trainable parameters against MCC, and the Pareto front
+    text_tables.py  scores, counts and points as tables of text, for markdown and the page
+    heat_maps.py    scores and counts as heat maps with the numbers in their cells
+    plots.py        draws heat maps and Figure 1 as PNG; no other module here needs matplotlib
+    sections.py     one Section for each table or figure: title, note, tables, picture, csv rows
+    page.py         report.html, from benchmark.html.jinja
+    writing.py      write_tables: writes all files
 
-Published numbers come from `study.paper`. Neither Ray nor torch is needed. A cell is a mean over
-seeds and says over how many; what failed or collapsed is counted in it, and what was not run is
-empty.
+Published numbers come from `study.paper`. Neither Ray nor torch is needed. Failed and collapsed
+runs are counted in their cell, and a cell without runs stays empty.
 """
 
-from study.analysis.benchmark.tables import write_tables
+from study.analysis.benchmark.writing import write_tables
 
 __all__ = ["write_tables"]

@@ -1,4 +1,4 @@
-"""report.html of a benchmark: one self-contained page, finished or not."""
+"""report.html of a finished or unfinished benchmark: one self-contained page."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.analysis import html
-from study.analysis.benchmark.cells import half_width, table
-from study.analysis.benchmark.reading import STATES, Benchmark, Metric, Run, State, label
+from study.analysis.benchmark.reading import (
+    STATES,
+    Benchmark,
+    BenchmarkResult,
+    Metric,
+    State,
+    label,
+)
+from study.analysis.benchmark.scores import half_width, score_table
 from study.analysis.benchmark.sections import Section
 
-WORDS: dict[State, str] = {
+STATE_NAMES: dict[State, str] = {
     "complete": "complete",
     "failed": "failed",
     "running": "unfinished",
@@ -22,7 +29,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Reason:
-    """Why runs have no result: the state, the reason, how many, and the first few."""
+    """Runs without a result for the same reason: their number and the first few by name."""
 
     state: str
     reason: str
@@ -32,50 +39,50 @@ class Reason:
 
 @dataclass(frozen=True)
 class TestSplit:
-    """A task's test rows, its best mean scores, and their 95 % half-widths."""
+    """The number of test rows of a task, its best mean scores, and their 95 % half-widths."""
 
     task: str
     rows: int
     scores: list[tuple[float | None, float | None]]
-    """MCC, then AUC: score and half-width."""
+    """(score, half-width) for MCC, then for AUC."""
 
 
 def render(benchmark: Benchmark, sections: Sequence[Section]) -> str:
-    """Returns the page as text. Everything from the benchmark is escaped."""
-    states = Counter(run.state for run in benchmark.runs)
+    """Returns the page as HTML; all text from the benchmark is escaped."""
+    states = Counter(result.state for result in benchmark.results)
     content = {
         "name": benchmark.folder.absolute().name,
         "folder": benchmark.folder,
         "status": _status(benchmark),
-        "counts": [(state, WORDS[state], states[state]) for state in STATES],
-        "collapsed": [_named(run) for run in benchmark.runs if run.collapsed],
-        "reasons": _reasons(benchmark.runs),
+        "counts": [(state, STATE_NAMES[state], states[state]) for state in STATES],
+        "collapsed": [_named(result) for result in benchmark.results if result.collapsed],
+        "reasons": _reasons(benchmark.results),
         "splits": _splits(benchmark),
-        "sections": _each_once(sections),
+        "sections": _without_duplicates(sections),
     }
     return html.page(Path(__file__).parent / "benchmark.html.jinja", content)
 
 
 def _status(benchmark: Benchmark) -> str:
-    pending = sum(run.state in ("running", "planned") for run in benchmark.runs)
+    pending = sum(result.state in ("running", "planned") for result in benchmark.results)
     if not pending:
         return ""
     return (
-        f"The benchmark is not finished: {pending} of {len(benchmark.runs)} runs are still to "
-        "end. What follows is what there is so far."
+        f"The benchmark is not finished: {pending} of {len(benchmark.results)} runs have not "
+        "ended. This page shows the results so far."
     )
 
 
-def _reasons(runs: Sequence[Run]) -> list[Reason]:
-    """The runs that failed or cannot be had, by their reason, the most frequent first."""
-    found: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        if run.state in ("failed", "unavailable"):
-            reason = run.reason or "no reason was recorded"
-            found.setdefault((WORDS[run.state], reason), []).append(run)
+def _reasons(results: Sequence[BenchmarkResult]) -> list[Reason]:
+    """Returns the failed and unavailable runs by state and reason, the most frequent first."""
+    grouped: dict[tuple[str, str], list[BenchmarkResult]] = {}
+    for result in results:
+        if result.state in ("failed", "unavailable"):
+            reason = result.reason or "no reason was recorded"
+            grouped.setdefault((STATE_NAMES[result.state], reason), []).append(result)
     reasons = [
-        Reason(state, reason, len(those), [_named(run) for run in those[:EXAMPLES]])
-        for (state, reason), those in found.items()
+        Reason(state, reason, len(group), [_named(result) for result in group[:EXAMPLES]])
+        for (state, reason), group in grouped.items()
     ]
     return sorted(reasons, key=lambda reason: (reason.state, -reason.number))
 
@@ -83,19 +90,19 @@ def _reasons(runs: Sequence[Run]) -> list[Reason]:
 def _splits(benchmark: Benchmark) -> list[TestSplit]:
     tasks = [task for task in benchmark.tasks if benchmark.test_rows(task)]
     metrics: tuple[Metric, ...] = ("mcc", "auc")
-    means = {metric: table(benchmark, metric, tasks).means() for metric in metrics}
-    found = []
+    means = {metric: score_table(benchmark, metric, tasks).means() for metric in metrics}
+    splits = []
     for task in tasks:
         rows, scores = benchmark.test_rows(task) or 0, []
         for metric in metrics:
             best = max((m for key, m in means[metric].items() if key[0] == task), default=None)
             scores.append((best, None if best is None else half_width(metric, best, rows)))
-        found.append(TestSplit(task, rows, scores))
-    return found
+        splits.append(TestSplit(task, rows, scores))
+    return splits
 
 
-def _each_once(sections: Sequence[Section]) -> list[Section]:
-    """Leaves out a table that has the same rows as one before it."""
+def _without_duplicates(sections: Sequence[Section]) -> list[Section]:
+    """Leaves out a section with the same csv rows as one before it."""
     return [
         section
         for place, section in enumerate(sections)
@@ -103,6 +110,6 @@ def _each_once(sections: Sequence[Section]) -> list[Section]:
     ]
 
 
-def _named(run: Run) -> str:
-    seed = f"seed {run.seed}" if run.seed else ""
-    return ", ".join(filter(None, (run.task, label(run.backbone), run.method, seed)))
+def _named(result: BenchmarkResult) -> str:
+    seed = f"seed {result.seed}" if result.seed else ""
+    return ", ".join(filter(None, (result.task, label(result.backbone), result.method, seed)))

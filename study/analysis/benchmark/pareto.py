@@ -1,60 +1,61 @@
 """Figure 1: trainable parameters against test MCC, for every backbone and method on a task.
 
-The paper draws full fine-tuning on H3; here every method and every task has its points. A point
-is on the front if none has at most its parameters and at least its MCC, one of them strictly.
-Parameters are those at the start, for AdaLoRA too, which ends with fewer.
+The paper shows full fine-tuning on H3; here every method and every task has points. A point is on
+the Pareto front if no other has at most as many parameters and at least the MCC, one of them
+strictly. Parameters are counted at the start of training, also for AdaLoRA, which prunes some.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.benchmark.cells import Cell, table
 from study.analysis.benchmark.reading import Benchmark
+from study.analysis.benchmark.scores import CellScores, score_table
 from study.paper import reference
 
 PANELS = 12
-"""How many tasks the picture shows: H3 first, then as in the tables. The csv has all."""
+"""The most tasks in the figure: H3 first, then as in the tables. The csv file has all tasks."""
 _FIRST = "emp/H3"
 
 
 @dataclass(frozen=True)
-class Point:
-    """A backbone with a method on a task; `front`: on the task's Pareto front."""
+class ParetoPoint:
+    """A backbone with a method on a task."""
 
     backbone: str
     method: str
-    cell: Cell
+    cell: CellScores
     paper_parameters: float | None
-    """What the paper says is trained, where it has an MCC too."""
-    front: bool
+    """Trainable parameters printed in the paper; None if it prints no MCC for the task."""
+    on_front: bool
+    """Whether it is on the task's Pareto front."""
 
     @property
     def drawable(self) -> bool:
-        """Whether there is something to draw, of this benchmark or of the paper."""
-        return self.paper_parameters is not None or place(self.cell) is not None
+        """Whether this benchmark or the paper has both parameters and an MCC."""
+        return self.paper_parameters is not None or coordinates(self.cell) is not None
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One task: its points, and the MCC of every baseline that has one."""
+class ParetoPanel:
+    """One task: its points, and the baselines with their mean MCC."""
 
     task: str
-    points: list[Point]
+    points: list[ParetoPoint]
     baselines: list[tuple[str, float]]
 
     @property
     def drawable(self) -> bool:
-        """Whether a point is drawable."""
+        """Whether any point is drawable."""
         return any(point.drawable for point in self.points)
 
 
-def panels(benchmark: Benchmark) -> list[Panel]:
-    """Returns a panel a task, H3 first."""
+def pareto_panels(benchmark: Benchmark) -> list[ParetoPanel]:
+    """Returns a panel for each task, H3 first."""
     tasks = sorted(benchmark.tasks, key=lambda task: task != _FIRST)
-    cells = table(benchmark, "mcc", tasks)
+    cells = score_table(benchmark, "mcc", tasks)
     return [
-        Panel(
+        ParetoPanel(
             task,
             _points({key[1:]: c for key, c in cells.cells.items() if key[0] == task and key[1]}),
             [
@@ -67,19 +68,19 @@ def panels(benchmark: Benchmark) -> list[Panel]:
     ]
 
 
-def front(points: Iterable[tuple[float, float]]) -> set[tuple[float, float]]:
-    """Returns the points (parameters, MCC) that no other has at least matched in both."""
-    found: set[tuple[float, float]] = set()
+def pareto_front(points: Iterable[tuple[float, float]]) -> set[tuple[float, float]]:
+    """Returns the points (parameters, MCC) that no other point dominates."""
+    front: set[tuple[float, float]] = set()
     best = float("-inf")
     for parameters, mcc in sorted(points, key=lambda point: (point[0], -point[1])):
         if mcc > best:
-            found.add((parameters, mcc))
+            front.add((parameters, mcc))
             best = mcc
-    return found
+    return front
 
 
-def records(panels: list[Panel]) -> list[dict[str, Any]]:
-    """All points in long form."""
+def records(panels: list[ParetoPanel]) -> list[dict[str, Any]]:
+    """Returns one csv row for each point."""
     return [
         {
             "task": panel.task,
@@ -92,7 +93,7 @@ def records(panels: list[Panel]) -> list[dict[str, Any]]:
             "n": point.cell.n,
             "failed": point.cell.failed,
             "collapsed": point.cell.collapsed,
-            "front": int(point.front) if place(point.cell) else None,
+            "front": int(point.on_front) if coordinates(point.cell) else None,
             "paper": point.cell.paper,
             "paper_trainable_parameters": point.paper_parameters,
         }
@@ -101,22 +102,22 @@ def records(panels: list[Panel]) -> list[dict[str, Any]]:
     ]
 
 
-def place(cell: Cell) -> tuple[float, float] | None:
-    """Where a cell lies, parameters and mean MCC; None if one of them is missing."""
+def coordinates(cell: CellScores) -> tuple[float, float] | None:
+    """Returns (trainable parameters, mean MCC) of a cell; None if one of them is missing."""
     if cell.parameters is None or cell.mean is None:
         return None
     return cell.parameters, cell.mean
 
 
-def _points(cells: dict[tuple[str, str], Cell]) -> list[Point]:
-    best = front(p for cell in cells.values() if (p := place(cell)))
+def _points(cells: dict[tuple[str, str], CellScores]) -> list[ParetoPoint]:
+    front = pareto_front(p for cell in cells.values() if (p := coordinates(cell)))
     return [
-        Point(
+        ParetoPoint(
             backbone,
             method,
             cell,
             reference.trainable_parameters(backbone, method) if cell.paper is not None else None,
-            place(cell) in best,
+            coordinates(cell) in front,
         )
         for (backbone, method), cell in cells.items()
     ]

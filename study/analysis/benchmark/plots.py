@@ -1,4 +1,4 @@
-"""The pictures of a benchmark, as PNG. Every function draws what another module prepared."""
+"""Draws the heat maps and Figure 1 of a benchmark, as PNG."""
 
 import math
 import re
@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from study.analysis.benchmark.pareto import PANELS, Panel, Point, place
+from study.analysis.benchmark.heat_maps import HeatMap, HeatMapCell, HeatMapRow
+from study.analysis.benchmark.pareto import PANELS, ParetoPanel, ParetoPoint, coordinates
 from study.analysis.benchmark.reading import label
-from study.analysis.benchmark.tiles import Mosaic, Row, Tile
 from study.analysis.drawing import FAILED, INK, STYLE
 
 DPI = 130
@@ -29,17 +29,17 @@ COLOURS = (
 )  # fmt: skip
 MARKERS = "osD^vP*Xh<>p"
 LINES = ("--", ":", "-.")
-# Inches.
-TILE, LINE, HEAD, FOOT, EDGE = 0.9, 0.3, 0.6, 0.42, 0.12
+# Inches: least width of a cell, height of a row, header, footer, margin; width of a character.
+CELL, LINE, HEAD, FOOT, EDGE = 0.9, 0.3, 0.6, 0.42, 0.12
 CHARACTER, DIGIT = 0.068, 0.059
-TITLE, GROUP = 11, 21  # characters
+TITLE, BLOCK = 11, 21  # characters in a line of a column title and of a block's name
 PALE = LinearSegmentedColormap.from_list("pale", ["#f3f6f9", "#7fb0d6"])
 
 Arguments = ParamSpec("Arguments")
 
 
 def _png(draw: Callable[Arguments, Figure]) -> Callable[Arguments, bytes]:
-    """Makes a function that returns a figure return its PNG, drawn in the report's style."""
+    """Decorates a function that returns a figure: it returns the PNG in the report's style."""
 
     @wraps(draw)
     def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> bytes:
@@ -54,34 +54,34 @@ def _png(draw: Callable[Arguments, Figure]) -> Callable[Arguments, bytes]:
 
 
 @_png
-def mosaic(data: Mosaic) -> Figure:
-    """Tiles in rows and columns, names of methods and backbones on their left."""
+def heat_map(data: HeatMap) -> Figure:
+    """Draws the blocks below each other, with the names of backbones and methods on the left."""
     rows = [row for _, block in data.blocks for row in block]
     lines = [sum(map(_lines, block)) for _, block in data.blocks]
     names = CHARACTER * max(len(row.name) for row in rows) + 0.15
-    longest = max(len(line) for name, _ in data.blocks for line in _wrapped(name, GROUP))
-    groups = CHARACTER * longest + 0.2
+    longest = max(len(line) for name, _ in data.blocks for line in _wrapped(name, BLOCK))
+    block_names = CHARACTER * longest + 0.2
     titles = ["\n".join(_wrapped(column, TITLE)) for column in data.columns]
     head = HEAD + 0.14 * max(title.count("\n") for title in titles)
-    tile = _tile_width(data)
+    cell = _cell_width(data)
     gaps = 0.1 * (len(data.blocks) - 1)
-    width = EDGE + groups + names + tile * max(len(titles), 4) + EDGE
+    width = EDGE + block_names + names + cell * max(len(titles), 4) + EDGE
     foot = _foot(data.notes, round((width - 2 * EDGE) / CHARACTER))
     height = head + LINE * sum(lines) + gaps + FOOT + 0.16 * foot.count("\n")
     figure = Figure(figsize=(width, height))
     figure.text(EDGE / width, 1 - 0.2 / height, data.title, va="center", fontsize=11)
     top = head
-    for place_of_block, (name, block) in enumerate(data.blocks):
-        tall = LINE * lines[place_of_block]
+    for number, (name, block) in enumerate(data.blocks):
+        tall = LINE * lines[number]
         box = (
-            (EDGE + groups + names) / width, 1 - (top + tall) / height,
-            tile * len(titles) / width, tall / height,
+            (EDGE + block_names + names) / width, 1 - (top + tall) / height,
+            cell * len(titles) / width, tall / height,
         )  # fmt: skip
         axes = figure.add_axes(box)
-        _tiles(axes, block, len(titles))
+        _block(axes, block, len(titles))
         middle = 1 - (top + tall / 2) / height
-        figure.text(EDGE / width, middle, _group(name, len(block)), va="center", fontsize=9)
-        if place_of_block == 0:
+        figure.text(EDGE / width, middle, _block_name(name, len(block)), va="center", fontsize=9)
+        if number == 0:
             axes.xaxis.tick_top()
             axes.set_xticks([x + 0.5 for x in range(len(titles))], titles, fontsize=8)
         top += tall + 0.1
@@ -90,8 +90,8 @@ def mosaic(data: Mosaic) -> Figure:
 
 
 @_png
-def pareto(data: list[Panel]) -> Figure:
-    """A panel a task: parameters on a log axis, MCC with sd, the front as a line."""
+def pareto(data: list[ParetoPanel]) -> Figure:
+    """Draws a panel for each task: MCC with sd against parameters on a log axis, and the front."""
     shown = [panel for panel in data if panel.drawable][:PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
@@ -104,7 +104,7 @@ def pareto(data: list[Panel]) -> Figure:
     for number, (axes, panel) in enumerate(zip(grid.flat, shown, strict=False)):
         _panel(axes, panel, looks)
         if number % columns == 0:
-            axes.set_ylabel("test MCC")
+            axes.set_ylabel("test MCC (mean ± sd)")
         if number >= len(shown) - columns:
             axes.set_xlabel("trainable parameters at the start")
     handles = _handles(figure, shown, looks)
@@ -123,63 +123,66 @@ def pareto(data: list[Panel]) -> Figure:
 
 
 class _Looks:
-    """A colour for every backbone, a marker for every method."""
+    """A colour for each backbone and a marker for each method."""
 
     def __init__(self, backbones: list[str], methods: list[str]) -> None:
         self.colours = dict(zip(dict.fromkeys(backbones), cycle(COLOURS), strict=False))
         self.markers = dict(zip(dict.fromkeys(methods), cycle(MARKERS), strict=False))
 
 
-def _lines(row: Row) -> float:
-    """How tall a row is: published results alone need less than a row of tiles."""
-    if row.aside:
+def _lines(row: HeatMapRow) -> float:
+    """Returns the height of a row in lines; published numbers need less than measured ones."""
+    if row.published_only:
         return 0.6
-    return 1 + 0.4 * max((tile.small.count("\n") for tile in row.tiles), default=0)
+    return 1 + 0.4 * max((cell.published.count("\n") for cell in row.cells), default=0)
 
 
-def _tile_width(data: Mosaic) -> float:
-    """Wide enough for the longest number."""
-    tiles = (tile for _, rows in data.blocks for row in rows for tile in row.tiles)
-    return max(TILE, 0.06 + DIGIT * max(len(tile.text) for tile in tiles))
+def _cell_width(data: HeatMap) -> float:
+    """Returns the width in inches that the longest number needs."""
+    cells = (cell for _, rows in data.blocks for row in rows for cell in row.cells)
+    return max(CELL, 0.06 + DIGIT * max(len(cell.measured) for cell in cells))
 
 
-def _tiles(axes: Axes, rows: list[Row], columns: int) -> None:
+def _block(axes: Axes, rows: list[HeatMapRow], columns: int) -> None:
     edges = [0.0]
     for row in rows:
         edges.append(edges[-1] + _lines(row))
-    shades = [[math.nan if t.shade is None else t.shade for t in row.tiles] for row in rows]
+    shades = [[math.nan if c.shade is None else c.shade for c in row.cells] for row in rows]
     axes.pcolormesh(
         range(columns + 1), edges, shades, cmap=PALE, vmin=0, vmax=1, edgecolors="white",
         linewidth=1,
     )  # fmt: skip
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
     for row, middle in zip(rows, middles, strict=True):
-        for column, tile in enumerate(row.tiles):
-            _numbers(axes, tile, (column + 0.5, middle))
+        for column, cell in enumerate(row.cells):
+            _numbers(axes, cell, (column + 0.5, middle))
     axes.set_yticks(middles, [row.name for row in rows])
     for row, text in zip(rows, axes.get_yticklabels(), strict=True):
-        text.set(color=SOFT if row.aside else INK, fontsize=7 if row.aside else 8)
+        text.set(
+            color=SOFT if row.published_only else INK, fontsize=7 if row.published_only else 8
+        )
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlim=(0, columns), ylim=(edges[-1], 0))
 
 
-def _numbers(axes: Axes, tile: Tile, middle: tuple[float, float]) -> None:
-    """The tile's text, and below it the published number."""
+def _numbers(axes: Axes, cell: HeatMapCell, middle: tuple[float, float]) -> None:
+    """Writes the measured number, and below it the published one."""
     x, y = middle
     look: dict[str, Any] = {"ha": "center", "va": "center"}
-    both = bool(tile.text and tile.small)
-    if tile.text:
-        above = y - both * (0.17 + 0.11 * tile.small.count("\n"))
-        axes.text(x, above, tile.text, fontsize=7.5, color=FAILED if tile.bad else INK, **look)
-    if tile.small:
-        look |= {"color": SOFT if tile.shade is None else INK, "linespacing": 1.0}
-        axes.text(x, y + both * 0.24, tile.small, fontsize=6, **look)
+    both = bool(cell.measured and cell.published)
+    if cell.measured:
+        above = y - both * (0.17 + 0.11 * cell.published.count("\n"))
+        color = FAILED if cell.failed else INK
+        axes.text(x, above, cell.measured, fontsize=7.5, color=color, **look)
+    if cell.published:
+        look |= {"color": SOFT if cell.shade is None else INK, "linespacing": 1.0}
+        axes.text(x, y + both * 0.24, cell.published, fontsize=6, **look)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """The text on lines of about `width` characters, broken after / _ - and blanks."""
+    """Breaks text after / _ - and spaces into lines of about `width` characters."""
     lines = []
     for line in text.split("\n"):
         lines.append("")
@@ -191,7 +194,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _foot(notes: Iterable[str], width: int) -> str:
-    """The notes, as many on a line as there are characters for."""
+    """Joins the notes into lines of at most `width` characters where possible."""
     lines = [""]
     for note in notes:
         if lines[-1] and len(lines[-1]) + 3 + len(note) > width:
@@ -200,22 +203,22 @@ def _foot(notes: Iterable[str], width: int) -> str:
     return "\n".join(lines)
 
 
-def _group(name: str, rows: int) -> str:
-    """A backbone's name on as many lines as its rows leave room for."""
-    lines = _wrapped(name, GROUP)
+def _block_name(name: str, rows: int) -> str:
+    """Returns a backbone's name on at most two lines for each row of its block."""
+    lines = _wrapped(name, BLOCK)
     if len(lines) > 2 * rows:
         lines = [*lines[: 2 * rows - 1], "…"]
     return "\n".join(lines)
 
 
-def _panel(axes: Axes, panel: Panel, looks: _Looks) -> None:
+def _panel(axes: Axes, panel: ParetoPanel, looks: _Looks) -> None:
     heights = []
     for point in filter(lambda point: point.drawable, panel.points):
         look: dict[str, Any] = {
             "color": looks.colours[point.backbone], "marker": looks.markers[point.method],
             "markersize": 5.5, "linestyle": "",
         }  # fmt: skip
-        if (at := place(point.cell)) is not None:
+        if (at := coordinates(point.cell)) is not None:
             axes.errorbar(*at, yerr=point.cell.sd, elinewidth=0.9, zorder=4, **look)
             sd = point.cell.sd or 0.0
             heights += [at[1] - sd, at[1] + sd]
@@ -240,19 +243,19 @@ def _panel(axes: Axes, panel: Panel, looks: _Looks) -> None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Two to seven round numbers of a log axis, spread over it: decades, or parts of one."""
+    """Returns two to seven round numbers on a log axis: decades, or parts of a decade."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1,), (1, 3), (1, 2, 5)):
-        found = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
-        if len(found) > 2:
-            return found[:: math.ceil(len(found) / 7)]
+        ticks = [d * 10.0**e for e in exponents for d in digits if low <= d * 10.0**e <= high]
+        if len(ticks) > 2:
+            return ticks[:: math.ceil(len(ticks) / 7)]
     return [
         x for x in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= x <= high
     ]
 
 
-def _front(axes: Axes, points: Iterable[Point]) -> None:
-    front = sorted({at for point in points if point.front and (at := place(point.cell))})
+def _front(axes: Axes, points: Iterable[ParetoPoint]) -> None:
+    front = sorted({at for point in points if point.on_front and (at := coordinates(point.cell))})
     if front:
         start, end = axes.get_xlim()
         x, y = [*(at[0] for at in front), end], [*(at[1] for at in front), front[-1][1]]
@@ -260,8 +263,8 @@ def _front(axes: Axes, points: Iterable[Point]) -> None:
         axes.set_xlim(start, end)
 
 
-def _handles(figure: Figure, shown: list[Panel], looks: _Looks) -> list[Any]:
-    """What the legend explains: backbones, methods, hollow points, the front, baselines."""
+def _handles(figure: Figure, shown: list[ParetoPanel], looks: _Looks) -> list[Any]:
+    """Returns the legend's entries: backbones, methods, the paper, the front, baselines."""
     axes = figure.axes[0]
     lines = [
         line for drawn in figure.axes for line in drawn.lines if str(line.get_label())[0] != "_"
@@ -275,7 +278,7 @@ def _handles(figure: Figure, shown: list[Panel], looks: _Looks) -> list[Any]:
     ]
     if any(point.paper_parameters for panel in shown for point in panel.points):
         handles += axes.plot(
-            [], [], "o", color=SOFT, markerfacecolor="none", label="hollow: the paper, one seed"
+            [], [], "o", color=SOFT, markerfacecolor="none", label="hollow: the paper (one seed)"
         )
     handles += axes.plot([], [], color=INK, linestyle=(0, (2, 2)), label="Pareto front")
     handles += {line.get_label(): line for line in lines}.values()
@@ -283,7 +286,7 @@ def _handles(figure: Figure, shown: list[Panel], looks: _Looks) -> list[Any]:
 
 
 def _count(value: float) -> str:
-    """100k, 1M, 2.5B."""
+    """Formats a number of parameters: 100k, 1M, 2.5B."""
     for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= unit:
             return f"{value / unit:g}{name}"

@@ -1,52 +1,53 @@
-"""Every table and picture of a benchmark: what it is called, what is in it, how to read it."""
+"""The sections of a benchmark report: one for each table or figure, with its title and note."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.benchmark import cells, pareto, plots, sheets, tiles, top2
+from study.analysis.benchmark import heat_maps, pareto, plots, scores, text_tables, top_two
 from study.analysis.benchmark.reading import Benchmark, Metric
-from study.analysis.benchmark.sheets import Sheet
+from study.analysis.benchmark.text_tables import TextTable
 from study.paper.reference import EMP_TASKS, PD_TASKS
 
 STEMS = ("table2_auc", "tableS2_mcc", "all_mcc", "all_auc", "table3_top2", "figure1_pareto")
-"""The names of the files, without their endings."""
-SCORES = (
-    "Mean ± standard deviation over seeds (runs with a score, of how many that ended if some "
-    "have none; … more are to come; † that many collapsed: |MCC| below 0.01, counted in the "
-    "mean). Below it the paper's number, of one seed and another protocol."
+"""File names without suffix, in the order of the report."""
+SCORE_NOTE = (
+    "Mean ± standard deviation over seeds. In parentheses: number of runs with a score; 4 of 5: "
+    "five runs ended, one without a score; …: runs are pending; †: number of collapsed runs "
+    "(|MCC| below 0.01), which the mean includes. Below: the paper's number, from one seed and "
+    "another protocol."
 )
-ANCHORS = " GUE: the published MCC of the backbone, of one seed."
+ANCHOR_NOTE = " GUE: the published MCC of the backbone, from one seed."
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table or picture, as it goes into files and into the page."""
+    """One table or figure, for the page and the files in tables/."""
 
     stem: str
     title: str
     note: str
     records: list[dict[str, Any]]
-    """The rows of its csv."""
-    sheets: list[Sheet]
+    """Rows of the csv file."""
+    tables: list[TextTable]
     picture: bytes | None
-    """PNG; None where there is nothing to draw."""
+    """PNG; None if there is nothing to draw."""
 
 
 def sections(benchmark: Benchmark) -> list[Section]:
-    """Returns the sections that the benchmark has tasks for, in the order of `STEMS`."""
+    """Returns the sections for which the benchmark has tasks, in the order of `STEMS`."""
     tasks = benchmark.tasks
     promoters = [task for task in tasks if task in PD_TASKS]
     marks = [task for task in tasks if task in EMP_TASKS]
-    found = [
+    all_sections = [
         _scores(benchmark, STEMS[0], "Table 2: test AUC, promoter detection", "auc", promoters),
         _scores(benchmark, STEMS[1], "Table S2: test MCC, epigenetic marks", "mcc", marks),
         _scores(benchmark, STEMS[2], "Test MCC on every task", "mcc", tasks),
         _scores(benchmark, STEMS[3], "Test AUC on every task", "auc", tasks),
-        _top2(benchmark),
+        _top_two(benchmark),
         _pareto(benchmark),
     ]
-    return [section for section in found if section is not None]
+    return [section for section in all_sections if section is not None]
 
 
 def _scores(
@@ -54,57 +55,56 @@ def _scores(
 ) -> Section | None:
     if not tasks:
         return None
-    table = cells.table(benchmark, metric, tasks)
+    table = scores.score_table(benchmark, metric, tasks)
     return Section(
         stem=stem,
         title=title,
-        note=SCORES + (ANCHORS if metric == "mcc" else ""),
-        records=cells.records(table),
-        sheets=sheets.score_sheets(table),
-        picture=plots.mosaic(tiles.score_tiles(table, title)),
+        note=SCORE_NOTE + (ANCHOR_NOTE if metric == "mcc" else ""),
+        records=scores.records(table),
+        tables=text_tables.score_tables(table),
+        picture=plots.heat_map(heat_maps.score_heat_map(table, title)),
     )
 
 
-def _top2(benchmark: Benchmark) -> Section | None:
-    counts = top2.counts(benchmark)
+def _top_two(benchmark: Benchmark) -> Section | None:
+    counts = top_two.top_two_counts(benchmark)
     if not counts:
         return None
-    title = "Table 3: on how many tasks among the top two"
+    title = "Table 3: number of tasks among the top two"
     return Section(
         stem=STEMS[4],
         title=title,
         note=(
-            "By mean test AUC on promoter detection (PD), by mean test MCC elsewhere. Among "
-            "methods: those of the same backbone. Among backbones: those with the same method, "
-            "which is what the paper's Table 3 counts. Only tasks on which all that are compared "
-            "have a value count; with fewer than three to compare there is no count; a tie "
-            "counts for all in it. Recounted: in the same way, from the paper's Tables 2 and "
-            "S2."
+            "Ranked by mean test AUC on promoter detection (PD) and by mean test MCC on all other "
+            "tasks. Among methods: compared with the other methods of the same backbone. Among "
+            "backbones: compared with the other backbones tuned by the same method, as in the "
+            "paper's Table 3. A task counts only if all that are compared have a mean on it; "
+            "tied means all count; with fewer than three to compare there is no count. "
+            "Recounted: the same count computed from the paper's Tables 2 and S2."
         ),
-        records=top2.records(counts),
-        sheets=[sheets.top2_sheet(counts)],
-        picture=plots.mosaic(tiles.top2_tiles(counts, title)),
+        records=top_two.records(counts),
+        tables=[text_tables.top_two_table(counts)],
+        picture=plots.heat_map(heat_maps.top_two_heat_map(counts, title)),
     )
 
 
 def _pareto(benchmark: Benchmark) -> Section | None:
-    panels = pareto.panels(benchmark)
-    rows = sheets.pareto_sheets(panels)
+    panels = pareto.pareto_panels(benchmark)
     if not benchmark.backbones:
         return None
-    tasks = f" The picture has the first {pareto.PANELS} tasks." * (len(panels) > pareto.PANELS)
+    tasks = f" The figure shows the first {pareto.PANELS} tasks." * (len(panels) > pareto.PANELS)
     return Section(
         stem=STEMS[5],
         title="Figure 1: trainable parameters against test MCC",
         note=(
-            "Mean and standard deviation over seeds; the dotted line is the Pareto front of these "
-            "runs: none has at most as many trainable parameters and a higher mean. Points lie at "
-            "the parameters that are trainable at the start; AdaLoRA and AdaLoRA+RS prune their "
-            "adapters and end with fewer, on average with kept_parameters of the csv (head "
-            "included). Hollow: the paper's runs, with the parameters it prints. A baseline below "
-            f"all of these is not drawn.{tasks}"
+            "Mean and standard deviation of test MCC over seeds. Dashed line: the Pareto front; "
+            "no other point has at most as many trainable parameters and a higher mean. "
+            "Parameters are counted at the start of training; AdaLoRA and AdaLoRA+RS prune their "
+            "adapters and end with fewer (mean: kept_parameters in the csv file, head included). "
+            "Hollow points: the paper's runs with its printed parameter counts. Grey lines: "
+            f"baselines; those below all points are not drawn.{tasks}"
         ),
         records=pareto.records(panels),
-        sheets=rows,
+        tables=text_tables.pareto_tables(panels),
         picture=plots.pareto(panels) if any(panel.drawable for panel in panels) else None,
     )

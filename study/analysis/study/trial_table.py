@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from study.analysis.study.reading import StudyData
-from study.analysis.text import NOTHING, _short, shown
+from study.analysis.text import NOTHING, short, shown
 from study.spec import parameter_name
 from study.storage.record import TrialRecord
 
@@ -39,7 +39,7 @@ def trial_table(study: StudyData) -> TrialTable:
     rows = []
     for trial in sorted(study.trials, key=lambda t: _order(study, t)):
         values = {**trial.settings, **trial.params}
-        cells = [_short(values.get(name)) for name in parameters]
+        cells = [short(values.get(name)) for name in parameters]
         cells += [shown(trial.metrics.get(name)) for name in metrics]
         cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
         cells += [FEASIBLE[trial.feasible(constraints)]] if constraints else []

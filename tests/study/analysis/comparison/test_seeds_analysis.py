@@ -170,8 +170,8 @@ def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "is_folder", "said"),
     [
-        ("tables", False, "tables: must be a folder, but is a file"),
-        ("report.html", True, "report.html: must be a file, but is a folder"),
+        ("tables", False, "tables: must be a folder, but got a file"),
+        ("report.html", True, "report.html: must be a file, but got a folder"),
         ("tables/tasks.csv", True, "tasks.csv: must be "),
     ],
 )

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.benchmark.cells import Cell, half_width, records, table
 from study.analysis.benchmark.reading import Metric, read_benchmark
+from study.analysis.benchmark.scores import CellScores, half_width, records, score_table
 from tests.study.analysis.benchmark.made_results import Row, run, write
 
 KEY = ("opt-125m", "emp/H3", "lora")
 
 
-def cell(folder: Path, rows: list[Row], metric: Metric = "mcc") -> Cell:
+def cell(folder: Path, rows: list[Row], metric: Metric = "mcc") -> CellScores:
     """The cell of the first row."""
     benchmark = read_benchmark(write(folder, rows))
     first = rows[0]
-    cells = table(benchmark, metric, benchmark.tasks).cells
+    cells = score_table(benchmark, metric, benchmark.tasks).cells
     return cells[first["task"], first["backbone"], first["method"]]
 
 
@@ -53,7 +53,7 @@ def test_failed_runs_and_scores_that_are_no_numbers_count_as_failed(tmp_path: Pa
     assert found.states["unavailable"] == 1
 
 
-def test_published_numbers_stand_beside_the_mean(tmp_path: Path) -> None:
+def test_published_numbers_are_given_with_the_mean(tmp_path: Path) -> None:
     rows = [run("dnabert-2", "emp/H4", "lora", 0, 0.7), run("mine", "emp/H4", "lora", 0, 0.7)]
     found = cell(tmp_path / "a", rows)
     assert found.paper == 0.799
@@ -63,7 +63,7 @@ def test_published_numbers_stand_beside_the_mean(tmp_path: Path) -> None:
     assert (unknown.paper, unknown.anchor) == (None, None)
 
 
-def test_anchors_are_of_the_mcc_alone(tmp_path: Path) -> None:
+def test_only_the_mcc_has_anchors(tmp_path: Path) -> None:
     row = run("dnabert-2", "prom/tata", "fmft", 0, 0.7, 0.9)
     auc, mcc = cell(tmp_path, [row], "auc"), cell(tmp_path, [row], "mcc")
     assert (auc.paper, auc.anchor) == (0.804, None)
@@ -71,10 +71,10 @@ def test_anchors_are_of_the_mcc_alone(tmp_path: Path) -> None:
     assert mcc.anchor is not None
 
 
-def test_a_cell_that_nobody_ran_has_the_published_number_alone(tmp_path: Path) -> None:
+def test_a_cell_without_runs_has_only_the_published_number(tmp_path: Path) -> None:
     rows = [run("opt-125m", "emp/H3", "lora", 0, 0.5), run("opt-125m", "emp/H4", "fmft", 0, 0.6)]
     benchmark = read_benchmark(write(tmp_path, rows))
-    cells = table(benchmark, "mcc", benchmark.tasks).cells
+    cells = score_table(benchmark, "mcc", benchmark.tasks).cells
     assert len(cells) == 4
     missing = cells["emp/H4", "opt-125m", "lora"]
     assert (missing.n, missing.mean, missing.paper) == (0, None, 0.725)
@@ -83,7 +83,7 @@ def test_a_cell_that_nobody_ran_has_the_published_number_alone(tmp_path: Path) -
 def test_baselines_come_first_and_the_long_form_has_every_cell(tmp_path: Path) -> None:
     rows = [run("opt-125m", "own", "lora", 0, 0.5), run("", "own", "kmer", "", 0.4)]
     benchmark = read_benchmark(write(tmp_path, rows))
-    found = records(table(benchmark, "mcc", ["own"]))
+    found = records(score_table(benchmark, "mcc", ["own"]))
     assert [(r["backbone"], r["method"], r["mean"], r["n"]) for r in found] == [
         ("", "kmer", 0.4, 1),
         ("opt-125m", "lora", 0.5, 1),
@@ -119,6 +119,6 @@ def test_the_sampling_error_is_that_of_drawing_test_rows() -> None:
 def test_a_perfect_score_has_no_sampling_error_and_unknown_rows_none(tmp_path: Path) -> None:
     assert half_width("mcc", 1.0, 100) == 0.0
     assert half_width("auc", 1.0, 100) == 0.0
-    assert cell(tmp_path / "a", [run(*KEY, 0, 0.5)]).sampling is None
-    known = cell(tmp_path / "b", [run(*KEY, 0, 0.5, test_rows=100)]).sampling
+    assert cell(tmp_path / "a", [run(*KEY, 0, 0.5)]).sampling_error is None
+    known = cell(tmp_path / "b", [run(*KEY, 0, 0.5, test_rows=100)]).sampling_error
     assert known == pytest.approx(1.96 * math.sqrt(0.75 / 100))

@@ -8,11 +8,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from study.analysis.benchmark import plots
-from study.analysis.benchmark.cells import table
-from study.analysis.benchmark.pareto import panels
+from study.analysis.benchmark.heat_maps import (
+    HeatMap,
+    HeatMapCell,
+    HeatMapRow,
+    score_heat_map,
+    top_two_heat_map,
+)
+from study.analysis.benchmark.pareto import pareto_panels
 from study.analysis.benchmark.reading import Benchmark, Metric, read_benchmark
-from study.analysis.benchmark.tiles import Mosaic, Row, Tile, score_tiles, top2_tiles
-from study.analysis.benchmark.top2 import counts
+from study.analysis.benchmark.scores import score_table
+from study.analysis.benchmark.top_two import top_two_counts
 from tests.study.analysis.benchmark.made_results import full_grid, run, small_benchmark, write
 
 
@@ -21,8 +27,8 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
     return read_benchmark(write(tmp_path_factory.mktemp("grid"), full_grid()))
 
 
-def mosaic_of(benchmark: Benchmark, metric: Metric = "mcc") -> Mosaic:
-    return score_tiles(table(benchmark, metric, benchmark.tasks), "a title")
+def heat_map_of(benchmark: Benchmark, metric: Metric = "mcc") -> HeatMap:
+    return score_heat_map(score_table(benchmark, metric, benchmark.tasks), "a title")
 
 
 def figure(draw: Any, data: Any) -> Figure:
@@ -36,47 +42,47 @@ def texts(axes: Any) -> list[str]:
 
 
 def test_a_picture_is_png_and_the_same_every_time(tmp_path: Path) -> None:
-    data = mosaic_of(read_benchmark(write(tmp_path, small_benchmark())))
-    first, second = plots.mosaic(data), plots.mosaic(data)
+    data = heat_map_of(read_benchmark(write(tmp_path, small_benchmark())))
+    first, second = plots.heat_map(data), plots.heat_map(data)
     assert first.startswith(b"\x89PNG")
     assert first == second
 
 
-def test_a_tile_is_dark_near_the_best_of_its_task(tmp_path: Path) -> None:
+def test_a_cell_is_dark_near_the_best_of_its_task(tmp_path: Path) -> None:
     rows = [
         run("a", "own", method, 0, mcc, 0.5)
         for method, mcc in (("fmft", 0.8), ("lora", 0.7), ("adalora", 0.1))
     ]
-    ((_, found),) = mosaic_of(read_benchmark(write(tmp_path, rows))).blocks
-    assert [row.tiles[0].shade for row in found] == [1.0, pytest.approx(0.5), 0.0]
+    ((_, found),) = heat_map_of(read_benchmark(write(tmp_path, rows))).blocks
+    assert [row.cells[0].shade for row in found] == [1.0, pytest.approx(0.5), 0.0]
 
 
-def test_tiles_say_what_collapsed_and_failed_and_are_empty_without_runs(tmp_path: Path) -> None:
+def test_cells_mark_collapsed_and_failed_runs_and_are_empty_without_runs(tmp_path: Path) -> None:
     key = ("opt-125m", "emp/H3")
     rows = [
         run(*key, "lora", 0, 0.6), run(*key, "lora", 1, 0.0), run(*key, "lora", 2, state="failed"),
         run(*key, "fmft", 0, state="failed"), run(*key, "adalora", 0, state="planned"),
     ]  # fmt: skip
-    data = mosaic_of(read_benchmark(write(tmp_path, rows)))
+    data = heat_map_of(read_benchmark(write(tmp_path, rows)))
     ((_, found),) = data.blocks
-    assert {row.name: row.tiles[0] for row in found} == {
-        "fmft": Tile("failed", "0.740", bad=True),
-        "lora": Tile("0.300 ±.424†!", "0.505", 1.0),
-        "adalora": Tile("", "0.562"),
+    assert {row.name: row.cells[0] for row in found} == {
+        "fmft": HeatMapCell("failed", "0.740", failed=True),
+        "lora": HeatMapCell("0.300 ±.424†!", "0.505", 1.0),
+        "adalora": HeatMapCell("", "0.562"),
     }
     assert data.notes[1:] == [
-        "n = 2 seeds unless given", "empty: no run has a score", "small, below: the paper",
+        "n = 2 seeds unless given", "empty: no run has a score", "small numbers: the paper",
         "† some runs collapsed", "! some runs failed",
     ]  # fmt: skip
 
 
-def test_tiles_say_n_where_it_is_not_the_usual_one(tmp_path: Path) -> None:
+def test_cells_give_n_if_it_is_not_the_usual_one(tmp_path: Path) -> None:
     numbers = {"fmft": 3, "lora": 2, "adalora": 3, "adalora_rs": 1}
     rows = [run("a", "own", name, s, 0.5) for name, n in numbers.items() for s in range(n)]
     baselines = [run("", "own", name, "", 0.4) for name in ("majority", "gc", "kmer")]
-    data = mosaic_of(read_benchmark(write(tmp_path, baselines + rows)))
-    tiles = {row.name: row.tiles[0].text for _, block in data.blocks for row in block}
-    assert tiles == {
+    data = heat_map_of(read_benchmark(write(tmp_path, baselines + rows)))
+    texts = {row.name: row.cells[0].measured for _, block in data.blocks for row in block}
+    assert texts == {
         "majority": "0.400", "gc": "0.400", "kmer": "0.400", "fmft": "0.500 ±.000",
         "lora": "0.500 ±.000 (2)", "adalora": "0.500 ±.000", "adalora_rs": "0.500 (1)",
     }  # fmt: skip
@@ -98,25 +104,28 @@ def test_the_usual_n_is_that_of_most_trained_cells(
     rows = [run(f"b{c}", "own", "lora", s, 0.5) for c, n in enumerate(numbers) for s in range(n)]
     rows += [run(f"b{c}", "own", "lora", 9, state="planned") for c in range(len(numbers))]
     rows += [run("", "own", name, "", 0.4) for name in ("majority", "gc", "kmer")]
-    data = mosaic_of(read_benchmark(write(tmp_path, rows)))
+    data = heat_map_of(read_benchmark(write(tmp_path, rows)))
     assert [text for text in data.notes if text.startswith("n = ")] == note
 
 
-def test_anchors_are_a_row_of_their_own_without_colour(grid: Benchmark) -> None:
-    blocks = dict(mosaic_of(grid).blocks)
+def test_anchors_are_a_separate_row_without_colour(grid: Benchmark) -> None:
+    blocks = dict(heat_map_of(grid).blocks)
     last = blocks["nt-500m-1000g"][-1]
-    assert (last.name, last.aside, last.tiles[0]) == ("GUE, lora", True, Tile(small="0.725"))
-    assert not any(row.aside for row in blocks["opt-125m"])
-    assert not any(row.aside for _, rows in mosaic_of(grid, "auc").blocks for row in rows)
+    assert (last.name, last.published_only) == ("GUE, lora", True)
+    assert last.cells[0] == HeatMapCell(published="0.725")
+    assert not any(row.published_only for row in blocks["opt-125m"])
+    assert not any(
+        row.published_only for _, rows in heat_map_of(grid, "auc").blocks for row in rows
+    )
 
 
-def test_the_mosaic_has_every_number_inside_the_figure(grid: Benchmark) -> None:
-    data = mosaic_of(grid)
-    found = figure(plots.mosaic, data)
+def test_the_heat_map_has_every_number_inside_the_figure(grid: Benchmark) -> None:
+    data = heat_map_of(grid)
+    found = figure(plots.heat_map, data)
     written = [text for axes in found.axes for text in texts(axes)]
     wanted = [
-        part for _, rows in data.blocks for row in rows for t in row.tiles
-        for part in (t.text, t.small) if part
+        part for _, rows in data.blocks for row in rows for cell in row.cells
+        for part in (cell.measured, cell.published) if part
     ]  # fmt: skip
     assert sorted(written) == sorted(wanted)
     boxes = [axes.get_position() for axes in found.axes]
@@ -124,10 +133,10 @@ def test_the_mosaic_has_every_number_inside_the_figure(grid: Benchmark) -> None:
     assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
 
 
-def test_numbers_fit_their_tiles(grid: Benchmark) -> None:
+def test_numbers_fit_their_cells(grid: Benchmark) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    found = figure(plots.mosaic, mosaic_of(grid))
+    found = figure(plots.heat_map, heat_map_of(grid))
     renderer = FigureCanvasAgg(found).get_renderer()
     for axes in found.axes:
         wide = axes.get_window_extent(renderer).width / 13
@@ -136,11 +145,13 @@ def test_numbers_fit_their_tiles(grid: Benchmark) -> None:
     assert all(a.x1 < b.x0 for a, b in pairwise(names))
 
 
-def test_the_longest_number_fits_its_tile() -> None:
+def test_the_longest_number_fits_its_cell() -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    tile = Tile("-0.012 ±.264†! (10)", shade=0.5)
-    found = figure(plots.mosaic, Mosaic("", ["own"] * 4, [("a", [Row("lora", [tile] * 4)])], []))
+    cell = HeatMapCell("-0.012 ±.264†! (10)", shade=0.5)
+    found = figure(
+        plots.heat_map, HeatMap("", ["own"] * 4, [("a", [HeatMapRow("lora", [cell] * 4)])], [])
+    )
     renderer = FigureCanvasAgg(found).get_renderer()
     boxes = [text.get_window_extent(renderer) for text in found.axes[0].texts]
     assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
@@ -157,7 +168,7 @@ def test_notes_and_names_fit_a_narrow_picture(tmp_path: Path) -> None:
         run(*key, "lora_without_a_second_thought", 2, state="failed"),
         run(*key, "fmft", 0, state="planned"),
     ]
-    found = figure(plots.mosaic, mosaic_of(read_benchmark(write(tmp_path, rows))))
+    found = figure(plots.heat_map, heat_map_of(read_benchmark(write(tmp_path, rows))))
     canvas = FigureCanvasAgg(found)
     canvas.draw()
     (axes,) = found.axes
@@ -178,7 +189,7 @@ def test_the_legend_of_points_fits_a_narrow_picture(tmp_path: Path) -> None:
         for backbone in (long, "b")
         for method in ("fmft", "lora_without_a_second_thought")
     ]
-    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    found = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows))))
     FigureCanvasAgg(found).draw()
     legend, (axes,) = found.legends[0].get_window_extent(), found.axes
     assert found.bbox.x0 <= legend.x0 < legend.x1 <= found.bbox.x1
@@ -200,18 +211,16 @@ def test_a_long_title_is_broken_where_it_may_be(title: str, expected: str) -> No
     assert "\n".join(plots._wrapped(title, 11)) == expected
 
 
-def test_top2_tiles_are_as_dark_as_the_share(grid: Benchmark) -> None:
-    data = top2_tiles(counts(grid), "a title")
+def test_top_two_cells_are_as_dark_as_the_share(grid: Benchmark) -> None:
+    data = top_two_heat_map(top_two_counts(grid), "a title")
     assert data.columns == [
-        f"{group}\namong {rivals}"
-        for group in ("PD", "EMP")
-        for rivals in ("methods", "backbones")
+        f"{group}\namong {among}" for group in ("PD", "EMP") for among in ("methods", "backbones")
     ]
-    tiles = [tile for _, rows in data.blocks for row in rows for tile in row.tiles]
-    for tile in tiles:
-        count, _, of = tile.text.partition("/")
-        assert tile.shade == (int(count) / int(of) if of else None)
-    assert figure(plots.mosaic, data).axes
+    cells = [cell for _, rows in data.blocks for row in rows for cell in row.cells]
+    for cell in cells:
+        count, _, of = cell.measured.partition("/")
+        assert cell.shade == (int(count) / int(of) if of else None)
+    assert figure(plots.heat_map, data).axes
 
 
 def test_a_panel_shows_runs_with_sd_the_paper_and_the_front(tmp_path: Path) -> None:
@@ -222,7 +231,7 @@ def test_a_panel_shows_runs_with_sd_the_paper_and_the_front(tmp_path: Path) -> N
         run("opt-350m", "emp/H3", "lora", 0, 0.6, trainable_parameters=3e6),
         run("", "emp/H3", "kmer", "", 0.65), run("", "emp/H3", "majority", "", 0.0),
     ]  # fmt: skip
-    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    found = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows))))
     (axes,) = found.axes
     assert axes.get_title() == "emp/H3"
     assert axes.get_xscale() == "log"
@@ -241,7 +250,7 @@ def test_a_panel_shows_runs_with_sd_the_paper_and_the_front(tmp_path: Path) -> N
         "opt-350m",
         "fmft",
         "lora",
-        "hollow: the paper, one seed",
+        "hollow: the paper (one seed)",
         "Pareto front",
         "kmer",
     ]
@@ -257,7 +266,7 @@ def test_bars_of_sd_lie_inside_the_frame(tmp_path: Path) -> None:
         )
         for seed, mcc in enumerate(scores)
     ]
-    (axes,) = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows)))).axes
+    (axes,) = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows)))).axes
     ends = [y for bars in axes.collections for bar in bars.get_segments() for y in bar[:, 1]]
     assert sorted(ends) == pytest.approx(
         [0.3 - 0.18**0.5, 0.7 - 0.08**0.5, 0.3 + 0.18**0.5, 0.7 + 0.08**0.5]
@@ -291,7 +300,7 @@ def test_the_parameter_axis_has_labels_that_do_not_overlap(
         for task in ("x", "y", "z")
         for number, count in enumerate(parameters)
     ]
-    found = figure(plots.pareto, panels(read_benchmark(write(tmp_path, rows))))
+    found = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows))))
     FigureCanvasAgg(found).draw()
     for axes in found.axes:
         labels = axes.get_xticklabels()
@@ -301,6 +310,6 @@ def test_the_parameter_axis_has_labels_that_do_not_overlap(
 
 
 def test_at_most_twelve_tasks_are_drawn(grid: Benchmark) -> None:
-    found = figure(plots.pareto, panels(grid))
+    found = figure(plots.pareto, pareto_panels(grid))
     assert [axes.get_title() for axes in found.axes][:2] == ["emp/H3", "emp/H3K4me1"]
     assert len(found.axes) == 12

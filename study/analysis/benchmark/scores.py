@@ -1,7 +1,7 @@
-"""Cells: what the runs of one task, backbone and method say, with the published number beside it.
+"""Scores of each cell (task, backbone, method) over its seeds, with the published numbers.
 
-The mean and the sample standard deviation are over the complete runs, collapsed ones included:
-leaving these out would flatter a method that collapses.
+Mean and sample standard deviation are over all complete runs. Collapsed runs are included, because
+leaving them out would favour a method that collapses.
 """
 
 import math
@@ -12,41 +12,41 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from study.analysis.benchmark.reading import STATES, Benchmark, Metric, Run, State
+from study.analysis.benchmark.reading import STATES, Benchmark, BenchmarkResult, Metric, State
 from study.paper import reference
 from study.paper.reference import Anchor
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A metric of one task, backbone and method over its seeds."""
+class CellScores:
+    """One metric of a task, backbone and method over its seeds."""
 
     metric: Metric
     scores: tuple[float, ...]
     states: dict[State, int]
-    """How many runs are in each state."""
+    """Number of runs in each state."""
     collapsed: int
     paper: float | None
     anchor: Anchor | None
     test_rows: int | None
     parameters: float | None
-    """The median of the runs' trainable parameters."""
+    """Median of the runs' trainable parameters."""
     kept_parameters: float | None
-    """The mean of what the complete runs keep of them to the end."""
+    """Mean over the complete runs of the parameters that remain after pruning."""
 
     @property
     def n(self) -> int:
-        """Runs with a score."""
+        """Number of runs with a score."""
         return len(self.scores)
 
     @property
     def failed(self) -> int:
-        """Runs that ended without a score: they failed, or the score is not a number."""
+        """Number of runs that ended without a finite score."""
         return self.states["failed"] + self.states["complete"] - self.n
 
     @property
     def pending(self) -> int:
-        """Runs that are still to end."""
+        """Number of runs that have not ended."""
         return self.states["running"] + self.states["planned"]
 
     @cached_property
@@ -62,60 +62,60 @@ class Cell:
         return math.sqrt(math.fsum((x - self.mean) ** 2 for x in self.scores) / (self.n - 1))
 
     @property
-    def sampling(self) -> float | None:
-        """95 % half-width of the sampling error of one run's score, where test_rows is known."""
+    def sampling_error(self) -> float | None:
+        """95 % half-width of the sampling error of one run; None if test_rows is unknown."""
         if self.mean is None or self.test_rows is None:
             return None
         return half_width(self.metric, self.mean, self.test_rows)
 
 
 @dataclass(frozen=True)
-class Table:
-    """The cells of a metric on some tasks, for the baselines and every backbone."""
+class ScoreTable:
+    """One metric on some tasks, for the baselines and every backbone."""
 
     metric: Metric
     tasks: list[str]
     blocks: list[tuple[str, list[str]]]
-    """Backbone and its methods; "" and the baselines first, if there are any."""
-    cells: dict[tuple[str, str, str], Cell]
+    """Each backbone with its methods; the baselines first, with "" as their backbone."""
+    cells: dict[tuple[str, str, str], CellScores]
     """By task, backbone and method."""
 
-    def row(self, backbone: str, method: str) -> list[Cell]:
-        """The cells of all tasks, in their order."""
+    def row(self, backbone: str, method: str) -> list[CellScores]:
+        """Returns the cells of a backbone and method, in the order of `tasks`."""
         return [self.cells[task, backbone, method] for task in self.tasks]
 
     @cached_property
     def usual_n(self) -> int | None:
-        """The most common n of the cells of backbones, the larger of two; None without a score."""
-        found = Counter(cell.n for (_, backbone, _), cell in self.cells.items() if backbone)
-        del found[0]
-        return max(found, key=lambda n: (found[n], n), default=None)
+        """The most common number of seeds of a cell, the larger if tied; None without scores."""
+        counts = Counter(cell.n for (_, backbone, _), cell in self.cells.items() if backbone)
+        del counts[0]
+        return max(counts, key=lambda n: (counts[n], n), default=None)
 
     def means(self) -> dict[tuple[str, str, str], float]:
-        """The means that exist, by task, backbone and method."""
+        """Returns the means by (task, backbone, method), without the cells that have none."""
         return {key: cell.mean for key, cell in self.cells.items() if cell.mean is not None}
 
 
-def table(benchmark: Benchmark, metric: Metric, tasks: Sequence[str]) -> Table:
-    """Returns the cells of `tasks`; a cell without runs has nothing but published numbers."""
+def score_table(benchmark: Benchmark, metric: Metric, tasks: Sequence[str]) -> ScoreTable:
+    """Returns the scores on `tasks`; a cell without runs has only published numbers."""
     names = [name for name in ("", *benchmark.backbones) if benchmark.methods(name)]
     blocks = [(name, benchmark.methods(name)) for name in names]
-    runs: dict[tuple[str, str, str], list[Run]] = {}
-    for run in benchmark.runs:
-        runs.setdefault((run.task, run.backbone, run.method), []).append(run)
+    results: dict[tuple[str, str, str], list[BenchmarkResult]] = {}
+    for one in benchmark.results:
+        results.setdefault((one.task, one.backbone, one.method), []).append(one)
     rows = {task: benchmark.test_rows(task) for task in tasks}
     cells = {
-        key: _cell(metric, key, runs.get(key, []), rows[task])
+        key: _cell(metric, key, results.get(key, []), rows[task])
         for task in tasks
         for backbone, methods in blocks
         for method in methods
         for key in [(task, backbone, method)]
     }
-    return Table(metric, list(tasks), blocks, cells)
+    return ScoreTable(metric, list(tasks), blocks, cells)
 
 
-def records(table: Table) -> list[dict[str, Any]]:
-    """The table in long form, a row a cell."""
+def records(table: ScoreTable) -> list[dict[str, Any]]:
+    """Returns one csv row for each cell."""
     return [
         {
             "task": task,
@@ -128,7 +128,7 @@ def records(table: Table) -> list[dict[str, Any]]:
             "failed": cell.failed,
             "collapsed": cell.collapsed,
             **{state: cell.states[state] for state in ("running", "planned", "unavailable")},
-            "sampling_half_width": cell.sampling,
+            "sampling_half_width": cell.sampling_error,
             "paper": cell.paper,
             "gue_anchor": cell.anchor and cell.anchor.mcc,
             "gue_anchor_method": cell.anchor and cell.anchor.method,
@@ -138,21 +138,21 @@ def records(table: Table) -> list[dict[str, Any]]:
 
 
 def _cell(
-    metric: Metric, key: tuple[str, str, str], runs: list[Run], test_rows: int | None
-) -> Cell:
+    metric: Metric,
+    key: tuple[str, str, str],
+    results: list[BenchmarkResult],
+    test_rows: int | None,
+) -> CellScores:
     task, backbone, method = key
-    states = Counter(run.state for run in runs)
-    parameters = [run.trainable_parameters for run in runs if run.trainable_parameters]
-    kept = [
-        run.kept_parameters
-        for run in runs
-        if run.state == "complete" and run.kept_parameters is not None
-    ]
-    return Cell(
+    states = Counter(one.state for one in results)
+    parameters = [one.trainable_parameters for one in results if one.trainable_parameters]
+    complete = (one for one in results if one.state == "complete")
+    kept = [one.kept_parameters for one in complete if one.kept_parameters is not None]
+    return CellScores(
         metric=metric,
-        scores=tuple(run.scores[metric] for run in runs if metric in run.scores),
+        scores=tuple(one.scores[metric] for one in results if metric in one.scores),
         states={state: states[state] for state in STATES},
-        collapsed=sum(run.collapsed for run in runs),
+        collapsed=sum(one.collapsed for one in results),
         paper=reference.score(metric, backbone, method, task),
         anchor=reference.anchor(backbone, task) if metric == "mcc" else None,
         test_rows=test_rows,
@@ -165,18 +165,21 @@ _Z = 1.96
 
 
 def half_width(metric: Metric, score: float, rows: int) -> float:
-    """Returns the half-width of a 95 % interval around `score`, from a test split of `rows`."""
+    """Returns the half-width of the 95 % interval of a score on a test split of `rows` rows.
+
+    Both classes are assumed to have half of the rows each.
+    """
     error = _mcc_error if metric == "mcc" else _auc_error
     return _Z * error(score, rows)
 
 
 def _mcc_error(mcc: float, rows: int) -> float:
-    """Binomial: with equal classes and equal errors in both, MCC = 2 accuracy - 1."""
+    """Binomial standard error: MCC = 2 accuracy - 1 if both classes have equal errors."""
     return math.sqrt(max(0.0, 1 - mcc**2) / rows)
 
 
 def _auc_error(auc: float, rows: int) -> float:
-    """Hanley & McNeil 1982, with half of the rows in each class."""
+    """Standard error of Hanley & McNeil 1982."""
     half = rows / 2
     both_positive, both_negative = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = (half - 1) * (both_positive + both_negative - 2 * auc**2)

@@ -2,7 +2,6 @@ import base64
 import csv
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,17 +30,15 @@ def page_of(folder: Path) -> Balanced:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], float]:
-    """The full grid's folder, what was written there, and the seconds of work that took."""
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """The folder of the full grid, and the files that were written there."""
     folder = write(tmp_path_factory.mktemp("full") / "paper_tables", full_grid())
-    start = time.process_time()
-    found = write_tables(folder)
-    return folder, found, time.process_time() - start
+    return folder, write_tables(folder)
 
 
 @pytest.fixture(scope="module")
-def grid(written: tuple[Path, list[Path], float]) -> Path:
-    """The full grid's folder, with everything written."""
+def grid(written: tuple[Path, list[Path]]) -> Path:
+    """The folder of the full grid, with all files."""
     return written[0]
 
 
@@ -53,10 +50,8 @@ def tiny() -> list[Row]:
     ]
 
 
-def test_the_full_grid_is_written_in_seconds(written: tuple[Path, list[Path], float]) -> None:
-    folder, found, seconds = written
-    # About five on an idle core; the bound is for a busy one.
-    assert seconds < 20
+def test_the_full_grid_has_every_file_and_the_page_last(written: tuple[Path, list[Path]]) -> None:
+    folder, found = written
     names = [f"{stem}{ending}" for stem in STEMS for ending in ENDINGS]
     assert found == [*(folder / "tables" / name for name in names), folder / "report.html"]
     assert all(path.stat().st_size > 0 for path in found)
@@ -209,7 +204,7 @@ def test_bad_results_leave_what_is_there(tmp_path: Path) -> None:
     write_tables(write(tmp_path, tiny()))
     before = (tmp_path / "report.html").read_bytes()
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="lacks backbone"):
+    with pytest.raises(InputError, match="but got none named backbone"):
         write_tables(tmp_path)
     assert (tmp_path / "report.html").read_bytes() == before
 

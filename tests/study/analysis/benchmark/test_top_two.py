@@ -4,7 +4,13 @@ from pathlib import Path
 import pytest
 
 from study.analysis.benchmark.reading import read_benchmark
-from study.analysis.benchmark.top2 import Count, counts, groups, recount, top_two
+from study.analysis.benchmark.top_two import (
+    TopTwoCount,
+    groups,
+    paper_recount,
+    top_two,
+    top_two_counts,
+)
 from study.paper.reference import EMP_TASKS, PD_TASKS, Top2
 from tests.study.analysis.benchmark.made_results import FOUR, Row, full_grid, run, write
 
@@ -25,9 +31,9 @@ def count_of(method: str, found: dict[tuple[str, str, str], float], tasks: int) 
     return top_two(("b", method), PEERS, [f"t{n}" for n in range(tasks)], found)
 
 
-def counted(rows: list[Row], folder: Path) -> dict[tuple[str, str, str, str], Count]:
-    found = counts(read_benchmark(write(folder, rows)))
-    return {(c.backbone, c.method, c.group, c.rivals): c for c in found}
+def counted(rows: list[Row], folder: Path) -> dict[tuple[str, str, str, str], TopTwoCount]:
+    counts = top_two_counts(read_benchmark(write(folder, rows)))
+    return {(c.backbone, c.method, c.group, c.among): c for c in counts}
 
 
 def test_the_two_best_of_a_task_are_counted() -> None:
@@ -56,7 +62,7 @@ def test_a_task_without_all_values_does_not_count() -> None:
     assert count_of("x", found, 2) == (4, Top2(1, 1))
 
 
-def test_who_has_no_value_at_all_is_not_compared() -> None:
+def test_a_method_without_any_value_is_not_compared() -> None:
     found = scores(w=[0.4, 0.4], x=[0.3, 0.2], y=[0.2, 0.3])
     assert count_of("x", found, 2) == (3, Top2(1, 2))
     assert count_of("z", found, 2) == (3, None)
@@ -78,10 +84,10 @@ def test_a_benchmark_is_counted_among_methods_and_among_backbones(tmp_path: Path
         for seed, sign in enumerate((0.01, -0.01))
     ]
     found = counted(rows, tmp_path)
-    assert found["a", "adalora", "emp", "methods"].found == Top2(0, 2)
-    assert found["a", "adalora", "emp", "backbones"].found == Top2(2, 2)
-    assert found["c", "fmft", "emp", "methods"].found == Top2(2, 2)
-    assert found["c", "fmft", "emp", "backbones"].found == Top2(0, 2)
+    assert found["a", "adalora", "emp", "methods"].measured == Top2(0, 2)
+    assert found["a", "adalora", "emp", "backbones"].measured == Top2(2, 2)
+    assert found["c", "fmft", "emp", "methods"].measured == Top2(2, 2)
+    assert found["c", "fmft", "emp", "backbones"].measured == Top2(0, 2)
     assert {key[2] for key in found} == {"emp"}
 
 
@@ -92,8 +98,8 @@ def test_promoters_are_ranked_by_auc_and_other_tasks_by_mcc(tmp_path: Path) -> N
         for method, mcc in (("fmft", 0.9), ("lora", 0.8), ("adalora", 0.1))
     ]
     found = counted(rows, tmp_path)
-    assert found["a", "fmft", "pd", "methods"].found == Top2(0, 1)
-    assert found["a", "fmft", "other", "methods"].found == Top2(1, 1)
+    assert found["a", "fmft", "pd", "methods"].measured == Top2(0, 1)
+    assert found["a", "fmft", "other", "methods"].measured == Top2(1, 1)
     assert ("a", "fmft", "other", "backbones") not in found
 
 
@@ -118,21 +124,21 @@ def test_the_full_grid_is_counted_as_by_sorting(tmp_path: Path) -> None:
             for method in sorted(means, key=lambda m: -means[m])[:2]:
                 expected[method] += 1
         for method in FOUR:
-            assert found[backbone, method, "emp", "methods"].found == Top2(expected[method], 10)
+            assert found[backbone, method, "emp", "methods"].measured == Top2(expected[method], 10)
 
 
 def _key(row: Row) -> tuple[str, str, str]:
     return row["task"], row["backbone"], row["method"]
 
 
-def test_the_papers_counts_stand_beside_and_what_its_tables_give(tmp_path: Path) -> None:
+def test_the_papers_printed_and_recounted_counts_are_given(tmp_path: Path) -> None:
     rows = [run("opt-125m", task, "lora", 0, 0.5, 0.8) for task in ("emp/H3", "prom/all")]
     found = counted(rows, tmp_path)
     among_backbones = found["opt-125m", "lora", "emp", "backbones"]
-    assert among_backbones.printed == Top2(2, 10)
-    assert among_backbones.recounted == Top2(4, 10)
-    assert among_backbones.found is None
-    assert found["opt-125m", "lora", "emp", "methods"].printed is None
+    assert among_backbones.paper == Top2(2, 10)
+    assert among_backbones.paper_recounted == Top2(4, 10)
+    assert among_backbones.measured is None
+    assert found["opt-125m", "lora", "emp", "methods"].paper is None
 
 
 @pytest.mark.parametrize(
@@ -146,8 +152,8 @@ def test_the_papers_counts_stand_beside_and_what_its_tables_give(tmp_path: Path)
 def test_a_recount_is_that_of_the_papers_tables(
     row: tuple[str, str], group: str, methods: Top2, backbones: Top2
 ) -> None:
-    assert recount(row, group, "methods") == methods  # type: ignore[arg-type]
-    assert recount(row, group, "backbones") == backbones  # type: ignore[arg-type]
-    assert recount(("mine", "lora"), "pd", "methods") is None
-    assert recount(row, "other", "methods") is None
+    assert paper_recount(row, group, "methods") == methods  # type: ignore[arg-type]
+    assert paper_recount(row, group, "backbones") == backbones  # type: ignore[arg-type]
+    assert paper_recount(("mine", "lora"), "pd", "methods") is None
+    assert paper_recount(row, "other", "methods") is None
     assert len(PD_TASKS) == 3

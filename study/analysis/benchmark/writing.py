@@ -1,4 +1,4 @@
-"""Everything that results.csv says, written into the benchmark folder."""
+"""Writes the tables, figures and report.html of a benchmark folder."""
 
 import csv
 from io import StringIO
@@ -9,7 +9,7 @@ from study.analysis import html
 from study.analysis.benchmark import page
 from study.analysis.benchmark.reading import read_benchmark
 from study.analysis.benchmark.sections import STEMS, Section, sections
-from study.analysis.benchmark.sheets import markdown
+from study.analysis.benchmark.text_tables import markdown
 
 ENDINGS = (".csv", ".md", ".png")
 
@@ -17,18 +17,18 @@ ENDINGS = (".csv", ".md", ".png")
 def write_tables(folder: Path) -> list[Path]:
     """Writes tables/ and report.html from results.csv; returns the files, the page last.
 
-    A table of tasks that the benchmark does not have is not written, and one of an earlier
-    results.csv is removed. No file is ever half written.
+    Tables of tasks that the benchmark does not have are not written, and those of an earlier
+    results.csv are removed. Each file is replaced atomically.
 
     Raises:
-        InputError: there is no results.csv, it cannot be understood (`read_benchmark`), or a
-            file cannot be written.
+        InputError: results.csv is missing or invalid (`read_benchmark`), or a file cannot be
+            written.
     """
     benchmark = read_benchmark(folder)
-    found = sections(benchmark)
+    parts = sections(benchmark)
     tables = folder / "tables"
-    files = {tables / name: content for section in found for name, content in _files(section)}
-    files[folder / "report.html"] = page.render(benchmark, found)
+    files = {tables / name: content for section in parts for name, content in _files(section)}
+    files[folder / "report.html"] = page.render(benchmark, parts)
     for path, content in files.items():
         html.write(path, content)
     for stem in STEMS:
@@ -39,17 +39,17 @@ def write_tables(folder: Path) -> list[Path]:
 
 
 def _files(section: Section) -> list[tuple[str, str | bytes]]:
-    found: list[tuple[str, str | bytes]] = [
+    files: list[tuple[str, str | bytes]] = [
         (f"{section.stem}.csv", _csv(section.records)),
         (f"{section.stem}.md", _markdown(section)),
     ]
     if section.picture is not None:
-        found.append((f"{section.stem}.png", section.picture))
-    return found
+        files.append((f"{section.stem}.png", section.picture))
+    return files
 
 
 def _csv(records: list[dict[str, Any]]) -> str:
-    """Numbers to six places, counts whole; what there is none of is empty."""
+    """Returns csv text: floats to six places, large whole ones as integers, None as empty."""
     text = StringIO()
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
     writer.writeheader()
@@ -65,4 +65,4 @@ def _rounded(value: Any) -> Any:
 
 
 def _markdown(section: Section) -> str:
-    return "\n".join([f"# {section.title}\n", f"{section.note}\n", *map(markdown, section.sheets)])
+    return "\n".join([f"# {section.title}\n", f"{section.note}\n", *map(markdown, section.tables)])

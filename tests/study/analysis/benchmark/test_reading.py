@@ -16,7 +16,7 @@ def refusal(folder: Path) -> str:
 
 def test_a_row_becomes_a_run(tmp_path: Path) -> None:
     row = run("opt-125m", "emp/H3", "lora", 3, 0.5, 0.75, trainable_parameters=1e6, test_rows=1497)
-    (found,) = read_benchmark(write(tmp_path, [row])).runs
+    (found,) = read_benchmark(write(tmp_path, [row])).results
     assert (found.backbone, found.task, found.method, found.seed) == (
         "opt-125m",
         "emp/H3",
@@ -32,7 +32,7 @@ def test_columns_that_are_not_needed_may_be_absent_or_empty(tmp_path: Path) -> N
     path.write_text(
         "backbone,task,method,seed,state,test_mcc,test_auc\na,own,lora,0,complete,.5,\n"
     )
-    (found,) = read_benchmark(tmp_path).runs
+    (found,) = read_benchmark(tmp_path).results
     assert found.scores == {"mcc": 0.5}
     assert found.trainable_parameters is None
     assert found.reason == ""
@@ -43,7 +43,7 @@ def test_only_a_complete_run_has_scores_and_nan_is_none(tmp_path: Path) -> None:
         run("a", "own", "lora", 0, 0.4, 0.7, state="running"),
         run("a", "own", "lora", 1, "nan", "nan"),
     ]
-    assert [r.scores for r in read_benchmark(write(tmp_path, rows)).runs] == [{}, {}]
+    assert [r.scores for r in read_benchmark(write(tmp_path, rows)).results] == [{}, {}]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_only_a_complete_run_has_scores_and_nan_is_none(tmp_path: Path) -> None:
 def test_a_run_without_any_correlation_has_collapsed(
     tmp_path: Path, method: str, mcc: float | str, collapsed: bool
 ) -> None:
-    (found,) = read_benchmark(write(tmp_path, [run("a", "own", method, 0, mcc, 0.5)])).runs
+    (found,) = read_benchmark(write(tmp_path, [run("a", "own", method, 0, mcc, 0.5)])).results
     assert found.collapsed is collapsed
 
 
@@ -78,21 +78,21 @@ def test_a_folder_is_called_by_the_end_of_its_path() -> None:
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
-    assert "must hold results.csv" in refusal(tmp_path)
+    assert "must contain results.csv" in refusal(tmp_path)
 
 
 def test_results_without_rows_are_refused(tmp_path: Path) -> None:
-    assert "has none below its header" in refusal(write(tmp_path, []))
+    assert "but got none below the header" in refusal(write(tmp_path, []))
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("backbone,task,method,test_mcc\na,b,c,0.1\n")
-    assert "lacks seed, state, test_auc" in refusal(tmp_path)
+    assert "but got none named seed, state, test_auc" in refusal(tmp_path)
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("")
-    assert "lacks backbone" in refusal(tmp_path)
+    assert "but got none named backbone" in refusal(tmp_path)
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         ),
         ({"task": ""}, "task must not be empty"),
         ({"method": ""}, "method must not be empty"),
-        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but is 'good'"),
-        ({"test_mcc": 57.1}, "test_mcc must lie in [-1, 1], but is 57.1"),
-        ({"test_auc": -0.2}, "test_auc must lie in [0, 1], but is -0.2"),
+        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but got 'good'"),
+        ({"test_mcc": 57.1}, "test_mcc must lie in [-1, 1], but got 57.1"),
+        ({"test_auc": -0.2}, "test_auc must lie in [0, 1], but got -0.2"),
         ({"test_rows": "many"}, "test_rows must be a number"),
         ({"trainable_parameters": "1.1M"}, "trainable_parameters must be a number"),
     ],
@@ -126,4 +126,4 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said:
 
 def test_a_run_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     row = run("a", "own", "lora", 7, 0.5, 0.7)
-    assert "own, lora, seed 7 stands in 2" in refusal(write(tmp_path, [row, row]))
+    assert "got 2 rows for a, own, lora, seed 7" in refusal(write(tmp_path, [row, row]))
