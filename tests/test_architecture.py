@@ -38,8 +38,9 @@ LAYERS = {
     "study.analysis": {"study.spec", "study.storage", "study.paper"},
 }
 # Beside the commands and the layers: what any of them may use; `cli` is for the commands alone.
-SHARED = {"cli", "deadline", "errors", "hub"}
+SHARED = {"cli", "csv_table", "deadline", "errors", "hub"}
 HOMES = {
+    "datasets": ("study/tasks/published/",),
     "ray": ("study/engine/",),
     "optuna": (
         "study/spec/space.py",

@@ -1,17 +1,17 @@
-"""Labelled sequences to fine-tune on: generated from a seed, published, or your own csv files.
+"""Labelled sequences to fine-tune on: generated, published, or a user's own csv files.
 
-task.py        Split and Task, what every source returns
-promoters.py   the generated task; elements.py: the published motifs it plants
-csvfiles.py    a folder of train/dev/test csv, or one csv with a split column
-published.py   the published tasks by name: repository, places, row counts
-sources.py     their files: in a local copy, the hub's cache or the hub
-parquet.py     one parquet file, as the table that a csv file becomes
-devsplit.py    a dev split where the data set has none
-quality.py     what the data is like: classes, GC content, copies on either strand, conflicts
-checks.py      what is refused (a missing class), and what is suspicious but allowed
-dedup.py       leaked, conflicting and repeated rows dropped from train
-metrics.py     MCC, AUC, F1, accuracy and loss of a split's logits
-baselines.py   majority, GC content and k-mers: the floors of any backbone
+loading.py    load_task: the task of a specification, generated or read, and checked
+task.py       Task, which every source returns
+split.py      Split: sequences and labels; the reverse complement
+generated/    `promoters`, a task that is generated from a seed
+published/    published tasks from the Hugging Face hub or a local copy
+csvfiles.py   a folder of train/dev/test csv, or one csv with a split column
+columns.py    the columns of these tables and the rules of their cells
+checks.py     which classes must exist; what is suspicious but allowed
+quality.py    sizes, classes, GC content, copies on either strand, conflicting labels
+dedup.py      leaked, conflicting and repeated rows removed from train; a dev split cut from it
+metrics.py    MCC, AUC, F1, accuracy and loss of a split's logits
+baselines.py  majority class, GC content and k-mer counts: scores without a backbone
 """
 
 from study.tasks.loading import load_task

@@ -1,4 +1,4 @@
-"""load_task: from a task specification to checked splits."""
+"""load_task: the task of a specification, generated or read, and checked."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.csv_table import read_csv
 from study.errors import InputError
 from study.tasks.checks import data_warnings, require_classes
-from study.tasks.csvfiles import Columns, read_folder, read_single, read_table, to_split
+from study.tasks.columns import columns_of, to_split
+from study.tasks.csvfiles import read_folder, read_single
 from study.tasks.dedup import cut_dev, drop_from_train
 from study.tasks.generated import promoters
 from study.tasks.published.catalogue import PUBLISHED, PublishedTask, row_warnings
+from study.tasks.published.files import find_files
 from study.tasks.published.parquet import read_parquet
-from study.tasks.published.sources import find_files
 from study.tasks.quality import measure
 from study.tasks.split import SPLITS, Split
 from study.tasks.task import Task
@@ -23,16 +25,15 @@ if TYPE_CHECKING:
 
 
 def load_task(task: TaskSpec) -> Task:
-    """Generates or reads the task that `task` asks for, and checks it.
+    """Generates or reads the task that `task` specifies, and checks it.
 
-    A published name is read from the hub or from a copy at the path. A path alone is a folder
-    with train.csv, dev.csv and test.csv, or a single csv with a split column. Else the task of
-    that name is generated from its sizes and seed. With `dedup: drop_from_train` rows of train
-    go as `drop_from_train` says.
+    A published name is read from the hub or from a copy at the path. A path without a name is a
+    folder with train.csv, dev.csv and test.csv, or a single csv with a split column. Otherwise
+    the task is generated from its sizes and seed. With `dedup: drop_from_train` rows are removed
+    from train as `drop_from_train` does it.
 
     Raises:
-        InputError: a file, column, row or class breaks a rule, or the hub refuses; names it
-            and the fix.
+        InputError: a file, column, row or class breaks a rule, or the hub refuses.
     """
     try:
         if task.name in PUBLISHED:
@@ -43,7 +44,7 @@ def load_task(task: TaskSpec) -> Task:
         return _checked(task, path.name.removesuffix(".csv"), str(path), *_read(path, task))
     except OSError as error:
         place = f"task.name: {task.name}" if task.path is None else f"task.path: {task.path}"
-        raise InputError(f"{place}: must be readable, but: {error.strerror}") from error
+        raise InputError(f"{place}: must be readable, but got: {error.strerror}") from error
 
 
 def _published(task: TaskSpec, published: PublishedTask) -> Task:
@@ -63,34 +64,31 @@ def _published(task: TaskSpec, published: PublishedTask) -> Task:
 
 
 def _read_split(file: Path, task: TaskSpec, published: PublishedTask) -> Split:
-    columns = _columns(task)
-    if file.suffix == ".csv":
-        return to_split(read_table(file, columns.in_every_file()), columns)
-    return to_split(read_parquet(file, columns.in_every_file(), published.label), columns)
+    columns = columns_of(task)
+    if file.suffix == ".csv":  # not by `datasets`, which loses lines and reads NAN as missing
+        return to_split(read_csv(file, columns), task)
+    return to_split(read_parquet(file, columns, published.label), task)
 
 
 def _generate(task: TaskSpec) -> tuple[Split, Split, Split]:
     for split in SPLITS:
         rows = getattr(task, split)
         if rows < 2:
-            raise InputError(f"task.{split}: must be at least 2, a row a class, but got {rows}")
+            raise InputError(
+                f"task.{split}: must be at least 2, one row per class, but got {rows}"
+            )
     return promoters.generate(task.train, task.dev, task.test, task.seed)
 
 
 def _read(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
-    columns = _columns(task)
     if path.is_dir():
-        return read_folder(path, columns)
+        return read_folder(path, task)
     if path.exists():
-        return read_single(path, columns)
+        return read_single(path, task)
     raise InputError(
         f"task.path: must be a folder with train.csv, dev.csv and test.csv or a single csv,"
-        f" but nothing is at {path}"
+        f" but got {path}, which does not exist"
     )
-
-
-def _columns(task: TaskSpec) -> Columns:
-    return Columns(task.sequence_column, task.label_column, task.split_column)
 
 
 def _checked(task: TaskSpec, name: str, where: str, train: Split, dev: Split, test: Split) -> Task:

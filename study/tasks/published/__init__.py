@@ -1,1 +1,6 @@
-"""Package."""
+"""Published tasks of GUE and of the Nucleotide Transformer.
+
+catalogue.py  the tasks by name: repository, places, row counts, citation
+files.py      their files: in a local copy, the hub's cache, or downloaded from the hub
+parquet.py    one parquet file as a checked table
+"""

@@ -1,54 +1,70 @@
-"""One parquet file as the same table that a csv file becomes, with row numbers from 1."""
+"""One parquet file of a published task as a checked table; read by `datasets`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from study.csv_table import Column, Table, check, listed
 from study.errors import InputError
-from study.tasks.csvfiles import Table, listed
 
 TASK_COLUMN = "task"
+_BATCH = 10_000
+"""Rows that are converted at once; the default, the size of the first row group, may be 0."""
 
 
-def read_parquet(path: Path, wanted: Mapping[str, str], task: str) -> Table:
-    """The wanted columns of the rows of `task`; of all rows where there is no task column.
-
-    `wanted` maps each column's name to what a user can do when it is missing.
+def read_parquet(path: Path, schema: Sequence[Column], task: str) -> Table:
+    """Reads the columns of `schema` from the rows of `task`; from all if there is no task column.
 
     Raises:
-        InputError: the file is unreadable, lacks a column, or has no row of the task.
+        InputError: the file is unreadable, lacks a column, has no row of the task, or breaks a
+            rule.
     """
-    import pandas  # reads parquet through pyarrow, which `datasets` brings
-
-    try:
-        frame = pandas.read_parquet(path)
-    except (OSError, ValueError) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(f"{path}: must be a readable parquet file, but: {first}") from error
-    for name, fix in wanted.items():
-        if name not in frame.columns:
-            has = listed(list(frame.columns))
-            raise InputError(f"{path}: must have a column {name!r}, but has {has}; {fix}")
-    frame.index = range(1, len(frame) + 1)
-    if TASK_COLUMN in frame.columns:
-        names = listed(sorted(map(str, frame[TASK_COLUMN].unique())))
-        frame = frame[frame[TASK_COLUMN] == task]
-        if frame.empty:
+    columns = _columns(path)
+    for column in schema:
+        if column.name not in columns:
+            found = listed(list(columns))
             raise InputError(
-                f"{path}: column {TASK_COLUMN!r} must name {task} in some rows, but names"
-                f" {names or 'nothing'}"
+                f"{path}: must have a column {column.name!r}, but got {found}; {column.fix}"
             )
-    if frame.empty:
-        raise InputError(f"{path}: must hold rows, but has none")
-    values = {name: _texts(frame[name]) for name in wanted}
-    return Table(path, frame.index.tolist(), values, unit="row")
+    tasks = columns.get(TASK_COLUMN)
+    rows = [row for row, name in enumerate(tasks or ()) if name == task]
+    if tasks is None:
+        rows = list(range(len(columns[schema[0].name])))
+    elif not rows:
+        raise InputError(
+            f"{path}: column {TASK_COLUMN!r} must name {task} in some rows, but got "
+            f"{listed(sorted(set(map(str, tasks))))}"
+        )
+    cells = {column.name: [_text(columns[column.name][row]) for row in rows] for column in schema}
+    table = Table(path, [row + 1 for row in rows], cells, unit="row")
+    check(table, schema)
+    return table
 
 
-def _texts(column: Any) -> list[str]:
-    """The values as a csv file would give them; nothing where one is missing."""
-    return [
-        "" if missing else str(value).strip()
-        for value, missing in zip(column, column.isna(), strict=True)
-    ]
+def _columns(path: Path) -> Mapping[str, list[Any]]:
+    """Returns all columns of a parquet file with at least one row."""
+    # Imported here: it takes a second. Its copy of the data as Arrow files is not kept, since
+    # the parquet file is in the hub's cache or in a folder of the user already.
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # errors are raised too
+    try:
+        with TemporaryDirectory() as folder:
+            data = datasets.Dataset.from_parquet(
+                str(path), keep_in_memory=True, cache_dir=folder, batch_size=_BATCH
+            )
+            return data.to_dict()  # type: ignore[no-any-return]
+    except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
+        if "corresponds to no data" in str(error):
+            raise InputError(f"{path}: must have rows, but got none") from error
+        first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+        raise InputError(f"{path}: must be a readable parquet file, but got: {first}") from error
+
+
+def _text(value: object) -> str:
+    """Returns a value as a csv file would have it; an empty cell where it is missing."""
+    return "" if value is None or value != value else str(value).strip()

@@ -112,9 +112,9 @@ def test_revisions_layouts_and_refusals_go_through_the_hubs_client(
         f"{GUE}: prom/all must be train.csv, dev.csv, test.csv (or .parquet) in GUE/prom_300"
         in (absent["error"])
     )
-    assert "but the hub has GUE/emp_H3/dev.csv, GUE/emp_H3/test.csv, " in absent["error"]
+    assert "but got GUE/emp_H3/dev.csv, GUE/emp_H3/test.csv, " in absent["error"]
     assert folder["rows"] == shared["rows"] == {"train": 36, "dev": 4, "test": 16}
-    assert "column 'task' must name H4 in some rows, but names promoter_all" in other["error"]
+    assert "column 'task' must name H4 in some rows, but got promoter_all" in other["error"]
 
 
 def test_without_hub_and_cache_the_error_names_both_ways_out(ask: Ask) -> None:

@@ -81,7 +81,7 @@ def test_a_task_is_not_taken_for_its_neighbour(tmp_path):
     write_csv(tmp_path / "EMP" / "H3K4me1")
     message = complaint(name="emp/H3", path=tmp_path)
     assert message.startswith(f"task.path: {tmp_path}: emp/H3 must be train.csv, dev.csv,")
-    assert "EMP/H3 or the folder itself, but this folder holds EMP" in message
+    assert "EMP/H3 or the folder itself, but got a folder with EMP" in message
     message = complaint(name="nt/H3", path=tmp_path)
     assert "nt/H3 must be train.csv, test.csv (or .parquet) in H3 or data or the folder" in message
     assert message.count("the folder itself") == 1
@@ -90,7 +90,7 @@ def test_a_task_is_not_taken_for_its_neighbour(tmp_path):
 def test_a_folder_without_all_splits_is_passed_over_and_then_answered(tmp_path):
     write_csv(tmp_path / "GUE" / "EMP" / "H4", ("train", "test"))
     write_csv(tmp_path, ("test", "train"))
-    assert "but this folder holds GUE, test.csv, train.csv" in complaint(
+    assert "but got a folder with GUE, test.csv, train.csv" in complaint(
         name="emp/H4", path=tmp_path
     )
     write_csv(tmp_path / "EMP" / "H4")
@@ -98,9 +98,9 @@ def test_a_folder_without_all_splits_is_passed_over_and_then_answered(tmp_path):
 
 
 def test_a_path_that_is_no_folder_is_answered(tmp_path):
-    assert "but this is no folder" in complaint(name="prom/all", path=tmp_path / "nowhere")
+    assert "but got no folder" in complaint(name="prom/all", path=tmp_path / "nowhere")
     long = complaint(name="prom/all", path=tmp_path / ("x" * 5000))
-    assert "must be readable, but: File name too long" in long
+    assert "must be readable, but got: File name too long" in long
 
 
 def test_published_rows_go_through_the_checks_of_own_data(tmp_path):
@@ -163,24 +163,25 @@ def test_faults_of_parquet_are_named_by_row(tmp_path):
 
     strange = train.assign(sequence=["ACGU", None, *train.sequence[2:]])
     assert "train.parquet:2: a sequence must not be empty" in fault(strange)
+    nowhere = train.assign(sequence=[float("nan")] * len(train))
+    assert "train.parquet:1: a sequence must not be empty" in fault(nowhere)
     strange = train.assign(sequence=["ACGU", *train.sequence[1:]])
     assert "train.parquet:1: a sequence must consist of" in fault(strange)
     assert "(row 1)" in fault(strange)
     assert "label must be a whole number" in fault(train.assign(label=train.label + 0.5))
-    assert "must have a column 'y', but has sequence, name, label, task; " in fault(
+    assert "must have a column 'y', but got sequence, name, label, task; " in fault(
         train, label_column="y"
     )
-    assert "column 'task' must name H3 in some rows, but names H4" in fault(
-        train.assign(task="H4")
-    )
-    assert "must hold rows, but has none" in fault(train[:0].drop(columns="task"))
+    assert "column 'task' must name H3 in some rows, but got H4" in fault(train.assign(task="H4"))
+    assert "must have rows, but got none" in fault(train[:0].drop(columns="task"))
 
 
 def test_a_file_that_is_not_parquet_is_refused(tmp_path):
     folder = write_parquet(tmp_path / "H3", "H3")
     (folder / "test.parquet").write_text("sequence,label\n")
     message = complaint(name="nt/H3", path=tmp_path)
-    assert f"{folder}/test.parquet: must be a readable parquet file, but: " in message
+    rule = "must be a readable parquet file, but got: Parquet magic bytes not found"
+    assert f"{folder}/test.parquet: {rule}" in message
 
 
 def test_the_dev_cut_is_a_tenth_of_each_class_in_order_and_nothing_is_lost():

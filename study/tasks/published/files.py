@@ -1,4 +1,9 @@
-"""The files of a published task: in a local copy, in the hub's cache, or downloaded into it."""
+"""The files of a published task: in a local copy, in the hub's cache, or downloaded into it.
+
+They are found and downloaded by the hub's client, not by `datasets.load_dataset`, which asks the
+hub six times about a data set that is in the cache, waits 24 seconds for a hub that does not
+answer, and takes neither a copy that `hf download` made nor, offline, the revision asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
+from study.csv_table import listed
 from study.errors import InputError
 from study.hub import Repository
-from study.tasks.csvfiles import listed
 from study.tasks.published.catalogue import PublishedTask
 
 if TYPE_CHECKING:
@@ -16,15 +21,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FORMS = ("{}.csv", "{}.parquet", "{}-00000-of-00001.parquet")
-"""What the file of a split may be called."""
+"""Names that the file of a split may have."""
 
 
 def find_files(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
-    """The file of each split of a published task, below `task.path` if given, else of the hub.
+    """Returns the file of each split, below `task.path` if given, else of the hub.
 
     They are those of the first folder that has all of them: one of the task's `places`, or
-    `task.path` itself. A data set in the hub's cache is taken from there, without a question
-    to the hub.
+    `task.path` itself. A data set in the hub's cache is used without a request to the hub.
 
     Raises:
         InputError: no folder has them all, or the hub or the network refuses.
@@ -36,14 +40,14 @@ def find_files(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     def locate(file: str) -> Path | None:
         return path / file if (path / file).is_file() else None
 
-    found = _first_complete(places, published, locate)
-    if found is None:
+    files = _first_complete(places, published, locate)
+    if files is None:
         rule = _rule(task, published, places)
         if not path.is_dir():
-            raise InputError(f"task.path: {path}: {rule}, but this is no folder")
-        holds = listed(sorted(entry.name for entry in path.iterdir())) or "nothing"
-        raise InputError(f"task.path: {path}: {rule}, but this folder holds {holds}")
-    return found
+            raise InputError(f"task.path: {path}: {rule}, but got no folder")
+        entries = listed(sorted(entry.name for entry in path.iterdir())) or "nothing"
+        raise InputError(f"task.path: {path}: {rule}, but got a folder with {entries}")
+    return files
 
 
 def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
@@ -55,9 +59,9 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
         path = try_to_load_from_cache(name, file, revision=revision, repo_type="dataset")
         return Path(path) if isinstance(path, str) else None
 
-    found = _first_complete(published.places, published, cached)
-    if found is not None:
-        return found
+    in_cache = _first_complete(published.places, published, cached)
+    if in_cache is not None:
+        return in_cache
     instead = "set task.path to a local folder that holds it"
     hub = Repository(name, "dataset", revision, f"task.name: {task.name}", instead)
     hub.check_connection()
@@ -67,9 +71,9 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     wanted = _first_complete(published.places, published, {file: file for file in files}.get)
     if wanted is None:
         raise InputError(
-            f"task.name: {name}: {_rule(task, published, published.places)}, but the hub has"
-            f" {listed(sorted(files)) or 'nothing'}; set task.revision to another one, or"
-            " task.path to a local copy"
+            f"task.name: {name}: {_rule(task, published, published.places)}, but got"
+            f" {listed(sorted(files)) or 'nothing'} on the hub; set task.revision to another one,"
+            " or task.path to a local copy"
         )
 
     def download() -> dict[str, Path]:
@@ -84,16 +88,16 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
 def _first_complete(
     places: Sequence[str], published: PublishedTask, locate: Callable[[str], T | None]
 ) -> dict[str, T] | None:
-    """What `locate` finds for each split in the first of the places that has them all."""
+    """Returns the located file of each split in the first of the places that has them all."""
     for place in places:
-        found: dict[str, T] = {}
+        located: dict[str, T] = {}
         for split in published.rows:
             for form in FORMS:
                 file = locate(PurePosixPath(place, form.format(split)).as_posix())
                 if file is not None:
-                    found.setdefault(split, file)
-        if len(found) == len(published.rows):
-            return found
+                    located.setdefault(split, file)
+        if len(located) == len(published.rows):
+            return located
     return None
 
 
