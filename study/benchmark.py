@@ -1,8 +1,8 @@
 """Compare methods, backbones and tasks: `python -m study.benchmark --space paper_tables.yaml`.
 
-The benchmark is a YAML file, or the name of one in search_spaces/benchmarks/. It lives in one
+The benchmark is a YAML file, or the name of one in search_spaces/benchmarks/. It is stored in one
 folder, `<storage>/<name>/`. Exit status: 0 done, 1 some run crashed, 2 bad input, 130 interrupted
-(go on with --resume).
+(resume with --resume).
 """
 
 import argparse
@@ -13,10 +13,10 @@ from pathlib import Path
 from study.cli import (
     COULD_NOT_FINISH,
     DONE,
-    answer,
     overrides,
     parse_benchmark,
-    say_interrupted,
+    report_interrupted,
+    run_command,
     study_path,
 )
 from study.spec.benchmark.loading import Benchmark, load_benchmark
@@ -24,14 +24,14 @@ from study.spec.benchmark.loading import Benchmark, load_benchmark
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    return answer("study.benchmark", run, parse_benchmark(argv))
+    return run_command(run, parse_benchmark(argv), resumable="study.benchmark")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Checks everything that can be wrong, then runs the benchmark."""
+    """Checks the input, then prints the plan of the benchmark or runs it."""
     benchmark = load_benchmark(arguments.space, overrides(arguments))
     path = study_path(arguments)
-    # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     if arguments.resume or not arguments.dry_run:
         check(arguments, path, benchmark)
     if arguments.dry_run:
@@ -58,7 +58,7 @@ def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> No
 
 
 def execute(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> int:
-    """Runs the benchmark, makes its tables and says how it ended."""
+    """Runs the benchmark, writes its tables and returns the exit status."""
     from study.analysis.benchmark import write_tables
     from study.engine.benchmark.session import run_benchmark
     from study.engine.driver import Ended
@@ -67,7 +67,7 @@ def execute(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
     for file in write_tables(path):
         print(file)  # noqa: T201
     if ended is Ended.INTERRUPTED:
-        return say_interrupted(arguments, "study.benchmark")
+        return report_interrupted(arguments, "study.benchmark")
     return DONE if ended is Ended.DONE else COULD_NOT_FINISH
 
 

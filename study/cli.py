@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, common options, the folder, how to resume."""
+"""What the commands share: exit statuses, error handling, common options, how to resume."""
 
 import argparse
 import errno
@@ -11,69 +11,66 @@ from pathlib import Path
 from study.errors import InputError
 
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-STORAGE_FAULTS = (
+STORAGE_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG),
     *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENOLCK),
 )
-"""A full disk, a used-up quota, a file system that has become read-only, a file too large; no
-permission (two), a broken disk, a file server that has lost the folder or gives no locks."""
+"""Disk full, quota exceeded, read-only file system, file too large; no permission (two), I/O
+error, stale handle or no locks on a network file system."""
 
 
-def answer(
-    command: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
+def run_command(
+    command: Callable[[argparse.Namespace], int],
+    arguments: argparse.Namespace,
+    resumable: str | None = None,
 ) -> int:
-    """Runs a command; bad input becomes one line, others' doing the way to go on."""
+    """Calls a command and returns its exit status; expected errors become one line each.
+
+    `resumable` is the command's module, such as `study.run`, if a study can be resumed with it;
+    the command line for that is then printed after everything but bad input.
+    """
     try:
-        return run(arguments)
+        return command(arguments)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _print_error(str(error))
         return BAD_INPUT
     except KeyboardInterrupt:
-        return say_interrupted(arguments, command)
+        return report_interrupted(arguments, resumable)
     except MemoryError as error:
-        print(f"error: out of memory: {error}", file=sys.stderr)  # noqa: T201
-        say_how_to_go_on(arguments, command, "where there is more memory, go on with")
+        _print_error(f"out of memory: {error}")
+        print_resume_command(arguments, resumable, "where there is more memory, resume with")
         return COULD_NOT_FINISH
     except OSError as error:
-        if error.errno not in STORAGE_FAULTS:
+        if error.errno not in STORAGE_ERRORS:
             raise
-        where = error.filename or "the study folder"
-        print(f"error: {where} cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
-        say_how_to_go_on(arguments, command, "make room, or mend the storage; then go on with")
+        _print_error(f"{error.filename or 'the folder'} cannot be used: {error.strerror}")
+        advice = "free space or repair the storage, then resume with"
+        print_resume_command(arguments, resumable, advice)
         return COULD_NOT_FINISH
 
 
-def study_path(arguments: argparse.Namespace) -> Path:
-    """Returns the study's folder.
-
-    Raises:
-        InputError: the name is not that of a folder in the storage.
-    """
-    name = Path(arguments.space).stem if arguments.name is None else arguments.name
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}", name):
-        raise InputError(
-            f"--name {name[:120]!r}: it must be the name of a folder, of up to 100 letters, "
-            "digits, spaces and _ . -, the first a letter, digit or _; give a path as --storage"
-        )
-    return Path(arguments.storage).absolute() / name
+def _print_error(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
 
 
-def say_interrupted(arguments: argparse.Namespace, command: str = "study.run") -> int:
-    """Says how to go on; nothing to go on with, nothing said of it."""
+def report_interrupted(arguments: argparse.Namespace, resumable: str | None) -> int:
+    """Prints that a command was interrupted and how to resume; returns the exit status."""
     print("\ninterrupted", file=sys.stderr)  # noqa: T201
-    say_how_to_go_on(arguments, command, "go on with")
+    print_resume_command(arguments, resumable, "resume with")
     return INTERRUPTED
 
 
-def say_how_to_go_on(arguments: argparse.Namespace, command: str, how: str) -> None:
-    """Prints the command that resumes a study, if there is one to resume."""
-    if (study_path(arguments) / "spec.yaml").exists():
-        again = shlex.join(["python", "-m", command, *_again(arguments)])
-        print(f"nothing that was reported is lost; {how}:\n  {again}")  # noqa: T201
+def print_resume_command(
+    arguments: argparse.Namespace, resumable: str | None, advice: str
+) -> None:
+    """Prints the command line that resumes a study, if there is a study to resume."""
+    if resumable is not None and (study_path(arguments) / "spec.yaml").exists():
+        line = shlex.join(["python", "-m", resumable, *_resume_options(arguments)])
+        print(f"nothing that was reported is lost; {advice}:\n  {line}")  # noqa: T201
 
 
-def _again(arguments: argparse.Namespace) -> list[str]:
-    """The options to go on with: --extend, said twice, would add its trials twice."""
+def _resume_options(arguments: argparse.Namespace) -> list[str]:
+    """Returns the options to resume with; --extend, given twice, would add its trials twice."""
     given = sys.argv[1:]
     place = next((n for n, word in enumerate(given) if _is_extend(word)), None)
     if place is not None and arguments.trials is not None:
@@ -85,68 +82,87 @@ def _again(arguments: argparse.Namespace) -> list[str]:
 
 
 def _is_extend(word: str) -> bool:
+    """Whether a word of the command line is --extend, which argparse lets users abbreviate."""
     return word.startswith("--e") and "--extend".startswith(word.partition("=")[0])
 
 
+def study_path(arguments: argparse.Namespace) -> Path:
+    """Returns the study's folder.
+
+    Raises:
+        InputError: the name is not one of a folder below --storage.
+    """
+    name = Path(arguments.space).stem if arguments.name is None else arguments.name
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}", name):
+        raise InputError(
+            "--name: must be the name of a folder, of at most 100 letters, digits, spaces and "
+            f"_ . -, the first a letter, digit or _, but got {name[:120]!r}; give a path with "
+            "--storage"
+        )
+    return Path(arguments.storage).absolute() / name
+
+
 def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line of `study.run`."""
+    """Parses the command line of `study.run`."""
     parser = argparse.ArgumentParser(
         prog="python -m study.run", description="Run a study of AdaLoRA+RS hyperparameters."
     )
     add = parser.add_argument
     add("--space", metavar="YAML|NAME", help="the study: a YAML file or a name in search_spaces/")
-    add("--name", help="the study's name; default: the YAML's")
-    add("--storage", default="runs", metavar="DIR", help="where study folders live (runs)")
+    add("--name", help="the study's name (default: the YAML's)")
+    add("--storage", default="runs", metavar="DIR", help="folder of all studies (runs)")
     add("--set", action="append", default=[], metavar="a.b=c", help="override a setting")
     add("--trials", type=int, metavar="N", help="search.trials")
     add_services(parser)
-    add("--resume", action="store_true", help="go on with an interrupted study")
-    add("--extend", type=int, metavar="N", help="go on with N more trials, also when finished")
-    add(
-        "--warm-start", metavar="DIR", help="let the sampler begin with an earlier study's results"
-    )
+    add("--resume", action="store_true", help="resume an interrupted study")
+    add("--extend", type=int, metavar="N", help="resume with N more trials, also when finished")
+    add("--warm-start", metavar="DIR", help="start the sampler with an earlier study's results")
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    add("--print-schema", action="store_true", help="print the JSON schema of a space; exit")
+    add("--print-schema", action="store_true", help="print the JSON schema of a space and exit")
     arguments = parser.parse_args(argv)
     if not arguments.space and not arguments.print_schema:
         parser.error("--space is required: a YAML file, or a name such as adalora_rs")
     if arguments.extend is not None and arguments.trials is not None:
-        parser.error("--extend adds to the trials that a study has, so --trials must be left out")
+        parser.error("--extend adds to the trials of a study, so --trials must be left out")
     arguments.resume = arguments.resume or arguments.extend is not None
     return arguments
 
 
 def parse_benchmark(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line of `study.benchmark`."""
+    """Parses the command line of `study.benchmark`."""
     parser = argparse.ArgumentParser(
         prog="python -m study.benchmark",
-        description="Run backbones x tasks x methods x seeds, and make the paper's tables of it.",
+        description="Run backbones x tasks x methods x seeds, and make the paper's tables.",
     )
     add = parser.add_argument
     add("--space", metavar="YAML|NAME", required=True, help="a YAML file or a shipped benchmark")
-    add("--name", help="the benchmark's name; default: the YAML's")
-    add("--storage", default="runs", metavar="DIR", help="where its folder lives (runs)")
+    add("--name", help="the benchmark's name (default: the YAML's)")
+    add("--storage", default="runs", metavar="DIR", help="folder of all benchmarks (runs)")
     add(
-        "--set", action="append", default=[], metavar="a.b=c", help="a setting of all runs, or key"
+        "--set",
+        action="append",
+        default=[],
+        metavar="a.b=c",
+        help="override a setting of all runs, or a key of the benchmark",
     )
     add_services(parser)
-    add("--resume", action="store_true", help="go on, also with more seeds, tasks or methods")
+    add("--resume", action="store_true", help="resume, also with more seeds, tasks or methods")
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
     return parser.parse_args(argv)
 
 
 def add_services(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say where runs are run and tracked."""
+    """Adds the options for resources, the Ray cluster and the tracking server."""
     add = parser.add_argument
     add("--max-concurrent", type=int, metavar="N", help="resources.max_concurrent")
     add("--gpus-per-trial", type=float, metavar="F", help="resources.gpus_per_trial")
     add("--cpus-per-trial", type=int, metavar="N", help="resources.cpus_per_trial")
-    add("--address", metavar="auto|HOST:PORT", help="a running Ray cluster; default: this machine")
-    add("--tracking-uri", metavar="URI", help="an MLflow server; default: sqlite in the folder")
+    add("--address", metavar="auto|HOST:PORT", help="a Ray cluster (default: this machine)")
+    add("--tracking-uri", metavar="URI", help="an MLflow server (default: sqlite in the folder)")
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:
-    """Returns --set and the options that stand for a setting, the latter last."""
+    """Returns the texts `a.b=c` of --set, then those of options that override one setting."""
     options = {
         "search.trials": getattr(arguments, "trials", None),
         "resources.max_concurrent": arguments.max_concurrent,
@@ -158,19 +174,10 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
 
 
 def answer_reading(read: Callable[[], None]) -> int:
-    """Runs what only reads and reports, and returns its exit status: nothing is gone on with."""
-    try:
+    """Runs a command without options to resume, and returns its exit status."""
+
+    def command(arguments: argparse.Namespace) -> int:
         read()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
-    except OSError as error:
-        if error.errno not in STORAGE_FAULTS:
-            raise
-        where = error.filename or "the folder"
-        print(f"error: {where} cannot be used: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return COULD_NOT_FINISH
-    return DONE
+        return DONE
+
+    return run_command(command, argparse.Namespace())

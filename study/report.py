@@ -1,7 +1,7 @@
 """Make the report of a study, a benchmark or a comparison of seeds: `python -m study.report DIR`.
 
 DIR is its folder, `<storage>/<name>/`; report.html is written into it, and the tables of a
-benchmark or a comparison. It may be unfinished, or still running. Exit status: 0 done, 1 the
+benchmark or a comparison. The study may be unfinished or still running. Exit status: 0 done, 1 the
 storage failed, 2 bad input, 130 interrupted.
 """
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.cli import answer_reading
+from study.cli import DONE, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,13 +19,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m study.report",
         description="Write report.html of a study; and tables/ of a benchmark or a comparison.",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a study's folder, or the like")
-    arguments = parser.parse_args(argv)
-    return answer_reading(lambda: print(*_write(arguments.folder.absolute()), sep="\n"))  # noqa: T201
+    help_text = "the folder of a study, a benchmark or a comparison"
+    parser.add_argument("folder", metavar="DIR", type=Path, help=help_text)
+    return run_command(run, parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the report and prints the names of the files."""
+    print(*_write(arguments.folder.absolute()), sep="\n")  # noqa: T201
+    return DONE
 
 
 def _write(folder: Path) -> list[Path]:
-    """Writes what the folder is for: the spec of a benchmark has tasks, a study's one task."""
+    """Writes the report, and the tables that belong to this kind of folder; returns the files."""
     # Imported here so that --help needs no matplotlib.
     from study.spec.benchmark.loading import is_benchmark
     from study.spec.comparison.schema import is_comparison

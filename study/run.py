@@ -1,8 +1,8 @@
 """Run a study: `python -m study.run --space adalora_rs.yaml`.
 
-The space is a YAML file, or the name of one in search_spaces/. The study lives in one folder,
+The space is a YAML file, or the name of one in search_spaces/. The study is stored in one folder,
 `<storage>/<name>/`. Exit status: 0 done, 1 the study could not finish, 2 bad input, 130
-interrupted (go on with --resume).
+interrupted (resume with --resume).
 """
 
 import argparse
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from study.cli import (
     COULD_NOT_FINISH,
     DONE,
-    answer,
     overrides,
     parse_study,
-    say_interrupted,
+    report_interrupted,
+    run_command,
     study_path,
 )
 from study.spec import StudySpec, json_schema, load_spec
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    return answer("study.run", run, parse_study(argv))
+    return run_command(run, parse_study(argv), resumable="study.run")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Checks everything that can be wrong, then runs the study."""
+    """Checks the input, then prints the plan of the study or runs it."""
     if arguments.print_schema:
         print(json.dumps(json_schema(), indent=2))  # noqa: T201
         return DONE
     spec = load_spec(arguments.space, overrides(arguments))
     path = study_path(arguments)
-    # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     from study.engine.preparation import check_services, prepare_data
     from study.storage.growth import changes_of_study
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             spec.resources.cpus_per_trial or 1,
         )
     if arguments.resume:
-        spec = go_on_with(arguments, path, spec)
+        spec = resume_spec(arguments, path, spec)
     earlier = earlier_study(arguments, path, spec)
     info, data = prepare_data(spec)
     if arguments.dry_run:
@@ -63,10 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
     return execute(arguments, path, spec, info, data, earlier)
 
 
-def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
-    """Returns the spec with as many trials as the study in `path` has or is given now.
+def resume_spec(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
+    """Returns the spec with the trials of the study in `path`, plus those of --extend.
 
-    Warns on standard error if fewer were asked for.
+    Warns on standard error if --trials asks for fewer than there are.
     """
     from study.engine.console.lines import warn
     from study.storage.folder import StudyFolder
@@ -83,7 +83,7 @@ def go_on_with(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> St
 
 
 def earlier_study(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> "Earlier | None":
-    """Returns the results of --warm-start; warns of what is not as it was there."""
+    """Returns the results of --warm-start, None without it; warns of differences and omissions."""
     from study.engine.console.lines import warn
     from study.storage.warm_start import earlier_results
 
@@ -106,7 +106,7 @@ def dry_run(
     data: "EncodedTask",
     earlier: "Earlier | None",
 ) -> int:
-    """Prints the plan, unless the study that is there could not go on."""
+    """Prints the plan; checks first that an existing study could be resumed with this data."""
     from study.engine.driver import check_data
     from study.engine.session import preview
     from study.storage.folder import StudyFolder
@@ -125,7 +125,7 @@ def execute(
     data: "EncodedTask",
     earlier: "Earlier | None",
 ) -> int:
-    """Runs the study and says how it ended."""
+    """Runs the study, writes its report and returns the exit status."""
     from study.analysis.study.page import write_report
     from study.engine.driver import Ended
     from study.engine.session import run_study
@@ -134,7 +134,7 @@ def execute(
     ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
     write_report(StudyFolder(path))
     if ended is Ended.INTERRUPTED:
-        return say_interrupted(arguments)
+        return report_interrupted(arguments, "study.run")
     return DONE if ended is Ended.DONE else COULD_NOT_FINISH
 
 

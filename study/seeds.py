@@ -18,10 +18,9 @@ from study.cli import (
     COULD_NOT_FINISH,
     DONE,
     add_services,
-    answer,
-    answer_reading,
     overrides,
-    say_interrupted,
+    report_interrupted,
+    run_command,
     study_path,
 )
 from study.engine.comparison.asked import Asked, comparison_of, label_of
@@ -42,9 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = parse(argv)
     if not arguments.analyse:
-        return answer("study.seeds", run, arguments)
-    folders = [Path(folder).absolute() for folder in arguments.analyse]
-    return answer_reading(lambda: analyse(folders, arguments.metric))
+        return run_command(run, arguments, resumable="study.seeds")
+    return run_command(run_analysis, arguments)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -179,9 +177,15 @@ def execute(
 
     ended = run_comparison(path, spec, info, data, arguments.address, arguments.tracking_uri)
     if ended is Ended.INTERRUPTED:
-        return say_interrupted(arguments, "study.seeds")
+        return report_interrupted(arguments, "study.seeds")
     analyse([path], arguments.metric or f"test_{spec.first.search.metric}")
     return DONE if ended is Ended.DONE else COULD_NOT_FINISH
+
+
+def run_analysis(arguments: argparse.Namespace) -> int:
+    """Analyses the folders of --analyse."""
+    analyse([Path(folder).absolute() for folder in arguments.analyse], arguments.metric)
+    return DONE
 
 
 def analyse(folders: Sequence[Path], metric: str | None) -> None:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
+from study.cli import DONE, run_command
 from study.cluster.launch import job_name, launch, render
 from study.errors import InputError
 
-DONE, BAD_INPUT = 0, 2
 Option = Callable[..., argparse.Action]
 
 
@@ -24,14 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
     cut = given.index("--") if "--" in given else len(given)
-    arguments, study = parse(given[:cut]), given[cut + 1 :]
-    try:
-        text = arguments.render(arguments, study)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    print(text, end="")  # noqa: T201
-    return DONE
+    study = given[cut + 1 :]
+
+    def run(arguments: argparse.Namespace) -> int:
+        print(arguments.render(arguments, study), end="")  # noqa: T201
+        return DONE
+
+    return run_command(run, parse(given[:cut]))
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

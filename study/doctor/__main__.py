@@ -2,7 +2,7 @@
 
 DIR is its folder, `<storage>/<name>/`. Whether its files agree with each other is checked, and
 what is wrong is said with the way to mend it. Nothing is written; a driver may be at work. Exit
-status: 0 sound, 1 something is wrong or unfinished, 2 not a study folder.
+status: 0 sound, 1 something is wrong or unfinished, 2 not a study folder, 130 interrupted.
 """
 
 import argparse
@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.errors import InputError
+from study.cli import run_command
 
-SOUND, FINDINGS, BAD_INPUT = 0, 1, 2
+SOUND, FINDINGS = 0, 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,16 +24,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("folder", metavar="DIR", type=Path, help="a study, benchmark or comparison folder")
     add("--tracking-uri", metavar="URI", help="its MLflow server; default: what the study used")
-    arguments = parser.parse_args(argv)
+    return run_command(run, parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the findings."""
     # Imported here so that --help needs no more than this.
     from study.doctor import examine_closely
     from study.doctor.examination import report
 
-    try:
-        examination = examine_closely(arguments.folder.absolute(), arguments.tracking_uri)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
+    examination = examine_closely(arguments.folder.absolute(), arguments.tracking_uri)
     print(*report(examination), sep="\n")  # noqa: T201
     return FINDINGS if examination.findings else SOUND
 

@@ -181,10 +181,10 @@ def test_a_full_disk_or_a_broken_one_is_told_with_the_way_to_go_on(
         raise OSError(fault, os.strerror(fault), "runs/smoke/events.jsonl")
 
     arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
-    assert command.answer("study.run", full, arguments) == 1
+    assert command.run_command(full, arguments, "study.run") == 1
     said = capsys.readouterr()
     assert f"events.jsonl cannot be used: {os.strerror(fault)}" in said.err
-    assert "make room" in said.out
+    assert "free space" in said.out
     assert "--resume" in said.out
 
 
@@ -197,7 +197,7 @@ def test_too_little_memory_is_told_with_the_way_to_go_on(
     (tmp_path / "smoke").mkdir()
     (tmp_path / "smoke" / "spec.yaml").touch()
     arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
-    assert command.answer("study.run", exhausted, arguments) == 1
+    assert command.run_command(exhausted, arguments, "study.run") == 1
     said = capsys.readouterr()
     assert said.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
     assert "--resume" in said.out

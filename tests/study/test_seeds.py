@@ -84,7 +84,7 @@ def test_mask_seeds_without_a_random_mask_are_warned_of(
         (("--config", "FIXED", "--set", "adapter.deltaT=9"), "deltaT < T must hold"),
         (("--config", "FIXED", "--vary", "training.epochs=1", "adapter.warmup_steps=5",
           "--metric", "test_mc"), "did you mean `test_mcc`"),
-        (("--config", "FIXED", "--name", "a/b"), "--name 'a/b': it must be the name of a folder"),
+        (("--config", "FIXED", "--name", "a/b"), "--name: must be the name of a folder"),
         (("--config", "FIXED", "--resume"), "--resume needs a comparison's folder, but there is"),
     ],
 )  # fmt: skip
