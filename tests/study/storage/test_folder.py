@@ -142,7 +142,8 @@ def test_one_driver_at_a_time_works_in_a_folder(tmp_path: Path, read_spec: ReadS
 HOLD = """
 import subprocess, sys, time
 from pathlib import Path
-from study.storage.folder import StudyFolder, locked
+from study.storage.folder import StudyFolder
+from study.storage.opening import locked
 with locked(StudyFolder(Path(sys.argv[1]))):
     child = subprocess.Popen(["sleep", "60"])  # As Ray's processes may outlive their driver.
     print(child.pid, flush=True)
