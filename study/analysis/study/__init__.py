@@ -1,1 +1,19 @@
-"""Package."""
+"""report.html of a study folder, finished or not.
+
+Map, in the order in which a folder becomes a page:
+
+    reading.py           study folder -> StudyData: spec, events, trials, mask events of the winner
+    overview.py          settings, searched parameters, states of the trials, failures, versions
+    data_table.py        the data: rows, classes, GC content, copies, tokens
+    winner.py            the winner: settings, scores, parameters; budget, kept and rank
+    finalists.py         the race of the finalists: scores with fresh seeds
+    curves.py            learning curves, rungs, best score so far
+    panels.py            the score against each searched parameter
+    importance.py        importance of the parameters, estimated by Optuna's functional ANOVA
+    front.py             several objectives: the Pareto front of the trials
+    trial_table.py       all trials, best first
+    allocation.py        the winner's mask events: budget, kept, rank of every matrix
+    plots.py             the pictures of curves, parameters, finalists and importance, as SVG
+    allocation_plots.py  the pictures of the winner's mask events, as SVG
+    page.py              write_report: report.html, from report.html.jinja
+"""

@@ -1,8 +1,7 @@
-"""The winner's budget, what was kept of it, and where the rank went.
+"""The winner's mask events: budget, kept triplets, and the rank of every matrix.
 
-Three numbers that are easily taken for one another: the budget b(t) is how many singular
-triplets were asked for, kept is how many were alive after the random mask, rank is how many have
-a lam that is not zero.
+The budget b(t) is the number of singular triplets asked for, kept the number alive after the
+random mask, and rank the number with non-zero lam.
 """
 
 from dataclasses import dataclass
@@ -13,18 +12,18 @@ from study.spec import StudySpec
 from study.storage.record import TrialRecord
 
 SHOWN_EVENTS = 60
-"""The most mask events that the map of ranks shows."""
+"""Maximum number of mask events in the map of ranks."""
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """The winner's mask events and the schedule they followed, in triplets of the whole model."""
+    """The mask events of a trial and its budget schedule, in triplets of the whole model."""
 
     steps: list[int]
     budget: list[int]
     kept: list[int]
     expected: list[float]
-    """What is kept on average under eq. 1 of AdaLoRA+RS."""
+    """Expected number kept by eq. 1 of AdaLoRA+RS."""
     reintroduced: list[int]
     dropped: list[int]
     schedule: list[tuple[int, float]]
@@ -37,25 +36,25 @@ class RankMap:
     """The rank of every adapted matrix after mask events."""
 
     steps: list[int]
-    """The step of each column."""
+    """The steps of the columns."""
     layers: list[tuple[str, list[tuple[str, list[int]]]]]
-    """Per layer its name and, per matrix, the name and a rank for each column."""
+    """(layer, [(matrix, ranks by column)])."""
     events: int
-    """How many mask events there were; more than columns where some are left out."""
+    """Number of mask events; larger than the number of columns if some are left out."""
 
 
 def setting(spec: StudySpec, trial: TrialRecord, name: str) -> Any:
-    """Returns a trial's value of an adapter setting, searched or not."""
+    """Returns a trial's value of an adapter setting, whether searched or fixed."""
     return trial.settings.get(name, getattr(spec.adapter, name, None))
 
 
 def expected_kept(b: float, triplets: float, p: float, p_reintroduce: float) -> float:
-    """Returns (1 - p) b + p_reintroduce (n b0 - b): what eq. 1 keeps on average."""
+    """Returns (1 - p) b + p_reintroduce (triplets - b): the number that eq. 1 keeps on average."""
     return (1 - p) * b + p_reintroduce * (triplets - b)
 
 
 def rates(spec: StudySpec, trial: TrialRecord) -> tuple[float, float]:
-    """Returns p and p_reintroduce, which is p where it is not set."""
+    """Returns p and p_reintroduce, which defaults to p."""
     p = setting(spec, trial, "p") or 0.0
     reintroduce = setting(spec, trial, "p_reintroduce")
     return p, p if reintroduce is None else reintroduce
@@ -80,7 +79,7 @@ def schedule(
 def allocation(
     spec: StudySpec, trial: TrialRecord, trace: list[dict[str, Any]]
 ) -> Allocation | None:
-    """Returns the trial's mask events as series; None where it had none."""
+    """Returns the trial's mask events as series; None without any."""
     if not trace:
         return None
     matrices = len(trace[0]["ranks"])
@@ -105,7 +104,7 @@ def allocation(
 def rank_map(trace: list[dict[str, Any]]) -> RankMap | None:
     """Returns the ranks by layer and matrix; None without mask events.
 
-    Of more than `SHOWN_EVENTS` events, evenly spread ones are kept, the last among them.
+    At most `SHOWN_EVENTS` events are included, evenly spaced, the last always.
     """
     if not trace:
         return None
@@ -127,6 +126,6 @@ def rank_map(trace: list[dict[str, Any]]) -> RankMap | None:
 
 
 def _ordered(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Sorts q, k, v, o, f1, f2; others after them by name."""
+    """Sorts q, k, v, o, f1, f2 first, then other matrices by name."""
     rank = {matrix: place for place, matrix in enumerate(MATRICES)}
     return sorted(found, key=lambda pair: (rank.get(pair[0], len(rank)), pair[0]))

@@ -1,4 +1,4 @@
-"""The pictures of what the winner's allocator did, as SVG text."""
+"""Pictures of the winner's mask events, as SVG text."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Layers = list[tuple[str, list[tuple[str, list[int]]]]]
 
 @svg
 def allocation(data: Allocation) -> Figure:
-    """Budget and kept over steps; below them, how many the random mask moved either way."""
+    """Draws budget and kept against step; below, the triplets reintroduced and dropped."""
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     dots: dict[str, Any] = {"marker": "o", "markersize": 3 if len(data.steps) <= 60 else 1}
@@ -27,7 +27,7 @@ def allocation(data: Allocation) -> Figure:
     if data.expected != [float(b) for b in data.budget]:
         look = {"color": WINNER, "linewidth": 1, "linestyle": "--"}
         top.plot(data.steps, data.expected, label="kept on average (eq. 1)", **look)
-    top.set(ylabel="triplets, whole model")
+    top.set(ylabel="triplets (whole model)")
     top.set_ylim(bottom=0)
     bottom.plot(data.steps, data.reintroduced, color=COMPLETE, label="reintroduced", **dots)
     bottom.plot(data.steps, data.dropped, color=FAILED, label="dropped", **dots)
@@ -48,9 +48,9 @@ def allocation(data: Allocation) -> Figure:
 
 @svg
 def ranks(data: RankMap) -> Figure:
-    """The rank of every matrix after each mask event, a row a matrix, layers one below another.
+    """Draws the rank of every matrix after each mask event: one row for each matrix, by layer.
 
-    Models of more than eight layers are shown in several columns of layers.
+    Models with more than eight layers are drawn in several columns of layers.
     """
     blocks = -(-len(data.layers) // 8)
     size = -(-len(data.layers) // blocks)

@@ -1,4 +1,4 @@
-"""The score over time: within each trial, and over the trials of the study."""
+"""Learning curves of the trials, rungs, and the best score so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Curve:
-    """One trial's dev score at its reports; reports without a finite score are left out."""
+    """One trial's dev score against the step; reports without a finite score are left out."""
 
     trial: int
     state: State
@@ -20,38 +20,40 @@ class Curve:
 
 @dataclass(frozen=True)
 class Rung:
-    """A report at which the scheduler decided who goes on."""
+    """A report at which the scheduler compared trials and could stop them."""
 
     report: int
-    place: float
-    """Where it lies on the x axis of the learning curves."""
+    x: float
+    """Its position on the x axis of the learning curves."""
     reached: int
+    """Number of trials that reached it."""
     stopped: int
+    """Number of trials stopped at it."""
     cutoff: float | None
-    """The score that the last decision compared with; None if it had nothing to compare with."""
+    """The cutoff score of the last decision; None if there was no other score to compare with."""
 
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """What the figure of the learning curves shows."""
+    """The data of the picture of the learning curves."""
 
     curves: list[Curve]
     rungs: list[Rung]
     x_label: str
-    """`step`, or the share of a trial's steps where trials differ in their number."""
+    """`step`, or `step / total_steps` if trials differ in their number of steps."""
 
 
 @dataclass(frozen=True)
 class BestSoFar:
-    """Scores of complete trials by trial number, and the best among them up to each."""
+    """Scores of complete trials by trial number, and the running best."""
 
     scores: Points
     best: Points
-    """Goes on to the last trial, complete or not."""
+    """Extends to the last trial, complete or not."""
 
 
 def learning_curves(study: StudyData) -> LearningCurves:
-    """Returns a curve per trial that reported a score, and the rungs."""
+    """Returns one curve for each trial that reported a score, and the rungs."""
     totals = {trial.total_steps for trial in study.trials}
     shared = len(totals) <= 1
     curves = [
@@ -64,7 +66,7 @@ def learning_curves(study: StudyData) -> LearningCurves:
 
 
 def rungs(trials: Sequence[TrialRecord], in_steps: bool = True) -> list[Rung]:
-    """Returns the reports at which a score was compared with others', as the journal has them."""
+    """Returns the reports at which, by the journal, the scheduler compared scores or stopped."""
     compared = {
         decision["report"]
         for trial in trials
@@ -77,7 +79,7 @@ def rungs(trials: Sequence[TrialRecord], in_steps: bool = True) -> list[Rung]:
 def best_so_far(study: StudyData) -> BestSoFar:
     """Returns the scores of complete trials and their running best, by trial number.
 
-    What breaks a constraint has a score, but is never the best.
+    Trials that violate a constraint have a score, but are not counted as best.
     """
     scores: Points = [
         (trial.number, trial.value)
@@ -108,15 +110,15 @@ def _rung(trials: Sequence[TrialRecord], report: int, in_steps: bool) -> Rung:
         for decision in trial.decisions
         if decision["report"] == report
     ]
-    place = 0.0
+    x = 0.0
     for trial, decision in made:
         step = trial.reports[decision["report"] - 1]["step"]
-        place = step if in_steps else step / trial.total_steps
+        x = step if in_steps else step / trial.total_steps
     in_time = sorted(made, key=lambda pair: pair[1]["time"])
     cutoffs = [d["cutoff"] for _, d in in_time if d["cutoff"] is not None]
     return Rung(
         report=report,
-        place=place,
+        x=x,
         reached=len(made),
         stopped=sum(decision["decision"] == "stop" for _, decision in made),
         cutoff=cutoffs[-1] if cutoffs else None,

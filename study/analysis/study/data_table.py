@@ -1,4 +1,4 @@
-"""What the journal says of the data: a row a split, and what the splits share."""
+"""The data of a study: one table row for each split, and remarks on shared sequences."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from study.analysis.text import NOTHING
 
 @dataclass(frozen=True)
 class DataTable:
-    """Columns after `split`, a row a split, and remarks below the table."""
+    """The columns after `split`, the rows as (split, cells), and remarks below the table."""
 
     columns: list[str]
     rows: list[tuple[str, list[str]]]
@@ -17,7 +17,7 @@ class DataTable:
 
 
 def data_table(study: StudyData) -> DataTable | None:
-    """Returns the reports on the data; None for a study opened before there were any."""
+    """Returns the table; None for a study whose journal has no report on the data."""
     quality, tokens = (study.opened.get(name) or {} for name in ("quality", "tokens"))
     sequences, counts = quality.get("splits", {}), tokens.get("splits", {})
     rows = {
@@ -38,12 +38,12 @@ def _sequences(split: dict[str, Any]) -> dict[str, str]:
     classes = [f"{count / rows:.1%}" for count in split["class_rows"]]
     return {
         "rows": f"{rows:,}",
-        "bases": f"{longest}" if shortest == longest else f"{shortest}-{longest}",
-        "classes": " / ".join(classes),
-        "GC by class (sd)": " / ".join(map(_gc, split["gc_mean"], split["gc_sd"])),
-        "copies": str(split["copies"]),
-        "on both strands": str(split["reverse_copies"]),
-        "different labels": str(split["conflicts"]),
+        "length (bases)": f"{longest}" if shortest == longest else f"{shortest}-{longest}",
+        "shares of classes": " / ".join(classes),
+        "GC content by class (sd)": " / ".join(map(_gc, split["gc_mean"], split["gc_sd"])),
+        "duplicates": str(split["copies"]),
+        "reverse-complement pairs": str(split["reverse_copies"]),
+        "conflicting labels": str(split["conflicts"]),
     }
 
 
@@ -55,22 +55,22 @@ def _tokens(split: dict[str, Any]) -> dict[str, str]:
     if not split:
         return {}
     return {
-        "tokens, mean": f"{split['mean']:.1f}",
-        "most": str(split["longest"]),
-        "cut": f"{split['truncated']:.1%}",
-        "unknown": f"{split['unknown']:.1%}",
+        "tokens (mean)": f"{split['mean']:.1f}",
+        "tokens (max)": str(split["longest"]),
+        "truncated": f"{split['truncated']:.1%}",
+        "unknown tokens": f"{split['unknown']:.1%}",
     }
 
 
 def _shared(quality: dict[str, Any]) -> list[str]:
     remarks = [
         f"{pair.replace(', ', ' and ')} share {found['same']} sequences, and {found['reverse']} "
-        "on the other strand"
+        "more as reverse complements"
         for pair, found in quality.get("shared", {}).items()
         if found["same"] or found["reverse"]
     ]
     if quality.get("conflicts"):
-        remarks.append(f"{quality['conflicts']} sequences have different labels")
+        remarks.append(f"{quality['conflicts']} sequences have conflicting labels")
     if quality.get("dropped"):
         reasons = ", ".join(f"{count} {reason}" for reason, count in quality["dropped"].items())
         remarks.append(f"dropped from train: {reasons}")
@@ -81,4 +81,4 @@ def _limit(tokens: dict[str, Any]) -> list[str]:
     if not tokens:
         return []
     source = "the longest sequence" if tokens["measured"] else "task.max_length"
-    return [f"a sequence may have {tokens['max_length']} tokens ({source})"]
+    return [f"maximum length: {tokens['max_length']} tokens ({source})"]

@@ -1,4 +1,4 @@
-"""The race of the finalists, as the page presents it: who went how far, and what that showed."""
+"""The race of the finalists on the page: scores with fresh seeds, and the search's optimism."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,43 +10,46 @@ from study.storage.race import reported
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial that raced: its score in the search, and those with fresh seeds."""
+    """A trial of the race: its score in the search, and its scores with fresh seeds."""
 
     trial: int
     search: float
     fresh: list[float]
     failed: int
+    """Number of runs with fresh seeds that failed."""
     rounds: int
-    """How many rounds it was in."""
+    """Number of rounds it took part in."""
     won: bool
 
     @property
     def mean(self) -> float | None:
-        """Of the scores with fresh seeds."""
+        """Mean of the scores with fresh seeds; None without any."""
         return sum(self.fresh) / len(self.fresh) if self.fresh else None
 
 
 @dataclass(frozen=True)
 class Finalists:
-    """All candidates, in the order of the search, and what is reported of the winner."""
+    """The candidates in the order of their search scores, and the winner's reported scores."""
 
     candidates: list[Candidate]
     scores: list[tuple[str, ...]]
-    """Metric, dev and test: means over the fresh seeds that had no part in the choice."""
+    """(metric, dev, test): means over the confirming seeds, which did not affect the choice."""
     seeds: int
+    """Number of confirming seeds."""
     failed: int
+    """Number of runs with confirming seeds that failed."""
     optimism: str
-    """In words: how far the search's scores were off."""
+    """Sentences on the difference between search scores and means with fresh seeds."""
 
 
 def finalists(study: StudyData) -> Finalists | None:
-    """Returns how the race went; None if there was none."""
+    """Returns the results of the race; None if there was none."""
     event = study.record.winner
     race = event.get("race") if event else None
     if event is None or race is None:
         return None
     rounds: list[list[int]] = race["rounds"]
-    found = [
+    candidates = [
         Candidate(
             trial=one["trial"],
             search=one["search"],
@@ -58,11 +61,11 @@ def finalists(study: StudyData) -> Finalists | None:
         for one in race["candidates"]
     ]
     return Finalists(
-        candidates=found,
+        candidates=candidates,
         scores=_scores(study, race),
         seeds=len(race["seeds"]),
         failed=race["failed"],
-        optimism=_optimism(study, found, len(race["seeds"]) - race["failed"]),
+        optimism=_optimism(study, candidates, len(race["seeds"]) - race["failed"]),
     )
 
 
@@ -81,32 +84,32 @@ def _mean(metric: str, scores: dict[str, list[float | None]]) -> str:
     return "" if one is None else f"{shown(one.mean)} ({shown(one.low)} to {shown(one.high)})"
 
 
-def _optimism(study: StudyData, found: list[Candidate], confirming: int) -> str:
-    """The search's best single score against the same trial's mean with fresh seeds.
+def _optimism(study: StudyData, candidates: list[Candidate], confirming: int) -> str:
+    """Returns sentences that compare search scores with means over fresh seeds.
 
-    Of the winner those scores alone count that had no part in the choice.
+    For the winner only the confirming seeds count, because the others affected the choice.
     """
     sign = 1 if study.maximize else -1
     gaps = {}
-    for one in found:
+    for one in candidates:
         fresh = one.fresh[-confirming:] if one.won else one.fresh
         if fresh:
             gaps[one.trial] = (one.search, sum(fresh) / len(fresh), len(fresh))
     text = ""
-    first = found[0].trial
+    first = candidates[0].trial
     if first in gaps:
         search, mean, count = gaps[first]
         seeds = f"{count} fresh seed{'s' * (count > 1)}"
         text = (
-            f"The best single score of the search, {shown(search)} of trial {first}, was "
-            f"{_off(sign * (search - mean))}: with {seeds} the trial has "
-            f"{shown(mean)} on average."
+            f"The best score of the search, {shown(search)} of trial {first}, was "
+            f"{_too_high(sign * (search - mean))}: the mean of this trial over {seeds} is "
+            f"{shown(mean)}."
         )
     if len(gaps) > 1:
         mean = sum(sign * (search - mean) for search, mean, _ in gaps.values()) / len(gaps)
-        text += f" Over {len(gaps)} candidates the search was {_off(mean)} on average."
+        text += f" Over {len(gaps)} candidates the search was {_too_high(mean)} on average."
     return text.strip()
 
 
-def _off(gap: float) -> str:
+def _too_high(gap: float) -> str:
     return f"{abs(gap):.4f} too {'optimistic' if gap >= 0 else 'pessimistic'}"

@@ -1,4 +1,4 @@
-"""The Pareto front of a study with several objectives: its trials, and where the others lie."""
+"""The Pareto front of a study with several objectives."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from study.storage.record import TrialRecord
 
 
 @dataclass(frozen=True)
-class Front:
-    """A row a trial that no other beats, the best by the first objective on top."""
+class ParetoFront:
+    """The trials on the front, best by the first objective first, and the data of the picture."""
 
     objectives: list[str]
     columns: list[str]
-    """The settings, after the objectives' values."""
+    """The objectives' metrics, then the settings."""
     rows: list[tuple[int, list[str]]]
-    """Trial, and its cells."""
+    """(trial, its cells)."""
     panels: list[Panel]
     """The first objective against each of the others."""
 
 
-def front(study: StudyData) -> Front | None:
-    """Returns the front; None if there is one objective alone."""
+def pareto_front(study: StudyData) -> ParetoFront | None:
+    """Returns the front; None if there is only one objective."""
     goals = study.spec.goals
     first, *others = goals.objectives
     if not others:
@@ -36,7 +36,7 @@ def front(study: StudyData) -> Front | None:
         cells = [shown(trial.metrics.get(o.metric)) for o in goals.objectives]
         rows.append((trial.number, cells + [shown(settings.get(name)) for name in columns]))
     numbers = {trial.number for trial in trials}
-    return Front(
+    return ParetoFront(
         objectives=[str(objective) for objective in goals.objectives],
         columns=[o.metric for o in goals.objectives] + columns,
         rows=rows,
@@ -47,12 +47,12 @@ def front(study: StudyData) -> Front | None:
 def _panel(trials: list[TrialRecord], y: str, x: str, front: set[int]) -> Panel:
     measured = [t for t in trials if t.state != "failed" and None not in (_of(t, x), _of(t, y))]
     points = [Point(t.number, t.state, t.metrics[x], t.metrics[y]) for t in measured]
-    places = [point.x for point in points] or [0.0]
+    values = [point.x for point in points] or [0.0]
     return Panel(
         name=x,
         nuisance=False,
         log=False,
-        bounds=(min(places), max(places)),
+        bounds=(min(values), max(values)),
         choices=(),
         whole=False,
         points=points,

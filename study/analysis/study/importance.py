@@ -1,4 +1,4 @@
-"""Which parameters the score depends on, as Optuna estimates it from the complete trials."""
+"""Importance of the searched parameters, estimated by Optuna from the complete trials."""
 
 from typing import Any
 
@@ -6,27 +6,28 @@ from study.analysis.study.reading import StudyData
 from study.spec.space import distributions
 
 NEEDED = 10
-"""Complete trials below which an estimate would be noise."""
+"""Minimum number of complete trials for an estimate."""
 
 
 def importances(study: StudyData) -> dict[str, float] | str:
-    """Returns each parameter's share of the score's variance, largest first, or why it cannot.
+    """Returns each parameter's share of the score's variance, largest first, or why there is none.
 
-    By functional ANOVA on a random forest (Hutter et al. 2014), with a fixed seed; shares add up
-    to 1. Only complete trials count, so what led to an early stop or a failure is not seen.
+    The shares come from functional ANOVA on a random forest (Hutter et al. 2014) with a fixed
+    seed, and add up to 1. Only complete trials count, so parameter values that lead to early
+    stopping or failure are under-represented.
     """
     complete = [t for t in study.record.in_state("complete") if t.value is not None]
     if len(study.spec.domains) < 2:
-        return "It compares parameters, and fewer than two are searched here."
+        return "No estimate: fewer than two parameters are searched."
     if len(complete) < NEEDED:
         return (
-            f"It needs at least {NEEDED} complete trials; this study has {len(complete)}, "
-            "too few to say."
+            f"No estimate: at least {NEEDED} complete trials are needed, and this study has "
+            f"{len(complete)}."
         )
     spaces = distributions(study.spec)
     varied = [name for name in spaces if len({trial.params[name] for trial in complete}) > 1]
     if len(varied) < 2 or len({trial.value for trial in complete}) == 1:
-        return "The complete trials differ too little to say."
+        return "No estimate: the complete trials differ too little."
     return _fanova(study, {name: spaces[name] for name in varied})
 
 

@@ -1,4 +1,4 @@
-"""report.html: one self-contained page about a study, finished or not."""
+"""report.html of a finished or unfinished study: one self-contained page."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from study.analysis.study import (
     allocation,
     allocation_plots,
     curves,
-    facts,
+    overview,
     panels,
     plots,
     trial_table,
@@ -16,17 +16,17 @@ from study.analysis.study import (
 )
 from study.analysis.study.data_table import data_table
 from study.analysis.study.finalists import finalists
-from study.analysis.study.front import front
+from study.analysis.study.front import pareto_front
 from study.analysis.study.importance import importances
 from study.analysis.study.reading import StudyData, read_study
 from study.storage.folder import StudyFolder
 
 
 def write_report(folder: StudyFolder) -> Path:
-    """Writes the folder's report.html and returns its path; the file is never half written.
+    """Writes the folder's report.html atomically and returns its path.
 
     Raises:
-        InputError: the folder is no study folder, a file in it cannot be read, or report.html
+        InputError: the folder is not a study folder, a file in it cannot be read, or report.html
             cannot be written.
     """
     html.write(folder.report, render(read_study(folder)))
@@ -34,7 +34,7 @@ def write_report(folder: StudyFolder) -> Path:
 
 
 def render(study: StudyData) -> str:
-    """Returns the page as text. Everything from the study is escaped."""
+    """Returns the page as HTML; all text from the study is escaped."""
     return html.page(Path(__file__).parent / "report.html.jinja", _content(study))
 
 
@@ -46,17 +46,17 @@ def _content(study: StudyData) -> dict[str, Any]:
         "spec": study.spec,
         "spec_text": study.spec_text,
         "objective": study.spec.objective,
-        "status": facts.status(study),
-        "asked": facts.asked(study.spec) + facts.warm_start(study),
+        "status": overview.status(study),
+        "settings": overview.settings(study.spec) + overview.warm_start(study),
         "data": data_table(study),
-        "searched": facts.searched(study.spec),
-        "counts": facts.counts(study),
-        "failures": facts.failures(study),
+        "searched": overview.searched(study.spec),
+        "counts": overview.counts(study),
+        "failures": overview.failures(study),
         "winner": winner.winner(study),
         "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,
         "table": trial_table.trial_table(study),
-        "about": facts.times(study) + facts.versions(study),
+        "about": overview.times(study) + overview.versions(study),
         "versions_of_study": bool(study.created_with),
         **_pictures(study, learned),
         **_pictures_of_winner(study),
@@ -64,24 +64,22 @@ def _content(study: StudyData) -> dict[str, Any]:
 
 
 def _pictures(study: StudyData, learned: curves.LearningCurves) -> dict[str, Any]:
-    """The pictures over all trials; None where there is nothing to show."""
+    """Returns the pictures of all trials; falsy where there is nothing to show."""
     metric = study.spec.objective
     leader = study.leader.number if study.leader else None
     score_panels, best = panels.panels(study), curves.best_so_far(study)
     drawable = any(panel.points or panel.failed for panel in score_panels)
     roles = {panel.name: " (nuisance)" * panel.nuisance for panel in score_panels}
-    beaten_by_none = front(study)
-    shares, raced = importances(study), finalists(study)
+    front, shares, race = pareto_front(study), importances(study), finalists(study)
     if isinstance(shares, dict):
         shares = {name + roles[name]: share for name, share in shares.items()}
     return {
         "learning_curves": learned.curves and plots.learning_curves(learned, metric, leader),
         "parameters": drawable and plots.parameters(score_panels, metric, leader),
-        "front": beaten_by_none,
-        "front_picture": beaten_by_none
-        and plots.parameters(beaten_by_none.panels, metric, leader),
-        "finalists": raced,
-        "race": raced and plots.race(raced.candidates, metric),
+        "front": front,
+        "front_picture": front and plots.parameters(front.panels, metric, leader),
+        "finalists": race,
+        "race": race and plots.race(race.candidates, metric),
         "best_so_far": best.scores and plots.best_so_far(best, metric),
         "importances": plots.importances(shares) if isinstance(shares, dict) else None,
         "no_importances": shares if isinstance(shares, str) else "",

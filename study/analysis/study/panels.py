@@ -1,4 +1,4 @@
-"""The score against each searched parameter: one panel a parameter."""
+"""The score against each searched parameter: one panel for each."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,30 +15,30 @@ class Point:
     trial: int
     state: State
     x: float
-    """The value; for a categorical parameter the place of the choice in `choices`."""
+    """The value; for a categorical parameter the index of the choice in `choices`."""
     y: float
-    """The score of the trial's last report."""
+    """The score at the trial's last report."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One searched parameter with all trials that had a value for it."""
+    """One searched parameter with all trials that have a value for it."""
 
     name: str
-    """The name Optuna knows it by: the YAML key, or `bT_ratio`."""
+    """The name in Optuna: the YAML key, or `bT_ratio`."""
     nuisance: bool
     log: bool
     bounds: tuple[float, float]
-    """The ends of the domain; for a categorical parameter the first and last place."""
+    """The ends of the domain; for a categorical parameter the first and last index."""
     choices: tuple[str, ...]
     """The choices of a categorical parameter; empty for numbers."""
     whole: bool
-    """Whether only whole numbers are possible."""
+    """Whether the domain has only integers."""
     points: list[Point]
     failed: list[float]
-    """The values of failed trials, whatever they scored."""
+    """The values of failed trials."""
     front: list[tuple[float, float]] = field(default_factory=list)
-    """Where x is an objective too: the points of the Pareto front."""
+    """If x is an objective too: the points of the Pareto front."""
 
 
 def panels(study: StudyData) -> list[Panel]:
@@ -50,7 +50,7 @@ def panels(study: StudyData) -> list[Panel]:
 
 
 def _panel(name: str, domain: Domain, trials: list[TrialRecord]) -> Panel:
-    placed = [(t, _place(domain, t.params[name])) for t in trials if name in t.params]
+    placed = [(t, _position(domain, t.params[name])) for t in trials if name in t.params]
     choices = domain.choices if isinstance(domain, CategoricalDomain) else ()
     numeric = None if isinstance(domain, CategoricalDomain) else domain
     return Panel(
@@ -69,7 +69,7 @@ def _panel(name: str, domain: Domain, trials: list[TrialRecord]) -> Panel:
     )
 
 
-def _place(domain: Domain, value: Any) -> float:
+def _position(domain: Domain, value: Any) -> float:
     if isinstance(domain, CategoricalDomain):
         return float(domain.choices.index(value))
     return float(value)

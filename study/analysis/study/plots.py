@@ -1,8 +1,7 @@
-"""The pictures of the report, as SVG text.
+"""Pictures of the learning curves, parameters, finalists and importance, as SVG text.
 
-Every function takes data that another module prepared and draws it, no more. Figures are made
-without pyplot, so nothing is kept between them; text is drawn as outlines, so the pictures look
-the same everywhere.
+Each function only draws data prepared by another module. Figures are made without pyplot, so no
+state is kept between them; text is drawn as outlines, so the pictures do not depend on fonts.
 """
 
 import math
@@ -15,8 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from study.analysis.drawing import COMPLETE, FAILED, INK, PRUNED, WIDTH, WINNER, svg
 from study.analysis.study.curves import BestSoFar, LearningCurves
-from study.analysis.study.facts import STATES
 from study.analysis.study.finalists import Candidate
+from study.analysis.study.overview import STATES
 from study.analysis.study.panels import Panel
 
 ON_FRONT: dict[str, Any] = {"facecolors": "none", "edgecolors": WINNER, "linewidths": 1.2}
@@ -24,12 +23,12 @@ ON_FRONT: dict[str, Any] = {"facecolors": "none", "edgecolors": WINNER, "linewid
 
 @svg
 def learning_curves(data: LearningCurves, metric: str, winner: int | None) -> Figure:
-    """Dev score against step; stopped trials dim, the winner bold, rungs as vertical lines."""
+    """Draws dev score against step: stopped trials pale, the winner bold, rungs as lines."""
     figure, axes = _figure(3.6)
     for rung in data.rungs:
-        axes.axvline(rung.place, color="#c9ced4", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axes.axvline(rung.x, color="#c9ced4", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
         axes.annotate(
-            f"rung {rung.report}", (rung.place, 1.0), (2, 2), xycoords=("data", "axes fraction"),
+            f"rung {rung.report}", (rung.x, 1.0), (2, 2), xycoords=("data", "axes fraction"),
             textcoords="offset points", fontsize=7.5, color="#6b737c", annotation_clip=False,
         )  # fmt: skip
     alpha = 0.7 if len(data.curves) < 60 else 0.35
@@ -61,7 +60,7 @@ def learning_curves(data: LearningCurves, metric: str, winner: int | None) -> Fi
 
 @svg
 def parameters(data: list[Panel], metric: str, winner: int | None) -> Figure:
-    """The score against each parameter: full dots complete, hollow ones stopped early."""
+    """Draws the score against each parameter: full dots complete, hollow dots stopped early."""
     columns = min(4, max(3, len(data)))
     rows = -(-len(data) // columns)
     figure = Figure(figsize=(WIDTH, 2.5 * rows + 0.4), layout="constrained")
@@ -79,7 +78,7 @@ def parameters(data: list[Panel], metric: str, winner: int | None) -> Figure:
 
 @svg
 def race(data: list[Candidate], metric: str) -> Figure:
-    """Every candidate's score in the search (hollow) and with fresh seeds (dots, mean a bar)."""
+    """Draws search scores (hollow) and scores with fresh seeds (dots, mean as a bar)."""
     figure, axes = _figure(3.0)
     for place, one in enumerate(data):
         color = WINNER if one.won else COMPLETE
@@ -90,25 +89,22 @@ def race(data: list[Candidate], metric: str) -> Figure:
     handles = [
         axes.plot([], [], "o", markerfacecolor="none", color=INK, label="in the search")[0],
         axes.plot([], [], "o", color=COMPLETE, alpha=0.6, label="with a fresh seed")[0],
-        axes.plot([], [], color=COMPLETE, linewidth=2, label="their mean")[0],
-        axes.plot([], [], color=WINNER, linewidth=2, label="the winner")[0],
+        axes.plot([], [], color=COMPLETE, linewidth=2, label="mean of fresh seeds")[0],
+        axes.plot([], [], color=WINNER, linewidth=2, label="winner")[0],
     ]
     figure.legend(handles=handles, loc="outside right upper")
     axes.set_xticks(range(len(data)), [str(one.trial) for one in data])
-    axes.set(xlabel="trial, the best in the search first", ylabel=metric)
+    axes.set(xlabel="trial, sorted by the score in the search", ylabel=metric)
     return figure
 
 
 @svg
 def best_so_far(data: BestSoFar, metric: str) -> Figure:
-    """Scores of complete trials and the best of them up to each trial."""
+    """Draws the scores of complete trials and the running best by trial number."""
     figure, axes = _figure(2.6)
     axes.step(*columns(data.best), where="post", color=WINNER, linewidth=1.8, label="best so far")
     axes.plot(*columns(data.scores), "o", color=COMPLETE, markersize=4, label="complete")
-    axes.set(
-        xlabel="trial",
-        ylabel=metric,
-    )
+    axes.set(xlabel="trial", ylabel=metric)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside right upper")
     return figure
@@ -116,12 +112,12 @@ def best_so_far(data: BestSoFar, metric: str) -> Figure:
 
 @svg
 def importances(shares: dict[str, float]) -> Figure:
-    """The share of each parameter as a bar, the largest on top."""
+    """Draws the share of each parameter as a bar, the largest on top."""
     figure, axes = _figure(0.6 + 0.28 * len(shares))
     names = list(shares)[::-1]
     bars = axes.barh(names, [shares[name] for name in names], color=COMPLETE, height=0.62)
     axes.bar_label(bars, fmt="%.2f", padding=3)
-    axes.set(xlabel="share of the score's variance", xlim=(0, 1))
+    axes.set(xlabel="share of the variance of the score", xlim=(0, 1))
     axes.tick_params(axis="y", length=0)
     return figure
 
@@ -132,7 +128,7 @@ def _figure(height: float) -> tuple[Figure, Axes]:
 
 
 def columns(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """Returns all x and all y."""
+    """Returns the x values and the y values."""
     pairs = list(points)
     return [x for x, _ in pairs], [y for _, y in pairs]
 
@@ -160,7 +156,7 @@ def _panel(axes: Axes, panel: Panel, winner: int | None) -> None:
 
 
 def _scale(axes: Axes, panel: Panel) -> None:
-    """The whole domain, searched evenly or not, with ticks that do not collide."""
+    """Sets the x axis to the whole domain, with ticks that do not overlap."""
     low, high = panel.bounds
     if panel.log:
         axes.set_xscale("log")
@@ -182,7 +178,7 @@ def _scale(axes: Axes, panel: Panel) -> None:
 
 
 def _log_ticks(low: float, high: float) -> FixedLocator:
-    """Powers of ten; with 2 and 5 between them where there are fewer than three."""
+    """Returns ticks at powers of ten, or also between them if those are fewer than three."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1,), (1, 3), (1, 2, 5)):
         ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
@@ -208,12 +204,9 @@ def _legend_of_states(figure: Figure, data: list[Panel], winner: int | None) -> 
         label = f"trial {winner} (best)"
         handles.insert(0, axes.plot([], [], "D", color=WINNER, label=label)[0])
     if any(panel.front for panel in data):
-        look: dict[str, Any] = {
-            "markerfacecolor": "none",
-            "markersize": 9,
-            "label": "on the front",
-        }
-        handles.append(axes.plot([], [], "o", color=WINNER, **look)[0])
+        look: dict[str, Any] = {"markerfacecolor": "none", "markersize": 9}
+        label = "on the Pareto front"
+        handles.append(axes.plot([], [], "o", color=WINNER, label=label, **look)[0])
     if any(panel.failed for panel in data):
         handles.append(axes.plot([], [], "x", color=FAILED, label="failed")[0])
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)

@@ -1,4 +1,4 @@
-"""A study folder -> everything that the report is made of. Only reads."""
+"""Reads a study folder for its report."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from study.storage.record import StudyRecord, TrialRecord
 
 @dataclass(frozen=True)
 class StudyData:
-    """A study as its folder tells it, finished or not."""
+    """The contents of a study folder, finished or not."""
 
     folder: StudyFolder
     spec: StudySpec
@@ -21,11 +21,11 @@ class StudyData:
     events: list[Event]
     record: StudyRecord
     trace: list[dict[str, Any]]
-    """The winner's mask events, in order; empty without a winner or for methods without any."""
+    """The winner's mask events in order; empty if there is no winner or the method has none."""
 
     @property
     def opened(self) -> Event:
-        """The event with which the study began; empty where the journal lacks it."""
+        """The event that opened the study; empty if the journal lacks it."""
         return next((e for e in self.events if e["event"] == "study"), {})
 
     @property
@@ -35,12 +35,12 @@ class StudyData:
 
     @property
     def created_with(self) -> dict[str, Any]:
-        """Versions of the software that opened the study, where the journal has them."""
+        """Software versions recorded when the study was opened; empty if not recorded."""
         return dict(self.opened.get("created_with") or {})
 
     @property
     def maximize(self) -> bool:
-        """Whether a larger score is better: every metric but the loss."""
+        """Whether larger scores are better: True for all metrics except the loss."""
         return self.spec.search.metric != "loss"
 
     @property
@@ -50,7 +50,7 @@ class StudyData:
 
     @property
     def leader(self) -> TrialRecord | None:
-        """The winner; before there is one, the best complete trial that keeps the constraints."""
+        """The winner, else the best complete trial that meets the constraints, else None."""
         if self.record.winner is not None:
             return self.record.trials[self.record.winner["trial"]]
         return self.record.best(self.maximize, self.spec.goals.constraints)
@@ -60,18 +60,18 @@ def read_study(folder: StudyFolder) -> StudyData:
     """Reads a study folder.
 
     Raises:
-        InputError: a file that every study has is missing, or one cannot be read.
+        InputError: a required file is missing, or a file cannot be read.
     """
     if not folder.path.is_dir():
         raise InputError(
-            f"{folder.path}: must be a study folder, but there is no such folder; give the folder "
-            "that study.run named, <storage>/<name>"
+            f"{folder.path}: must be a study folder, but got no such folder; give the folder that "
+            "study.run wrote, <storage>/<name>"
         )
     for file in (folder.journal, folder.spec):
         if not file.is_file():
             raise InputError(
-                f"{folder.path}: a study folder must hold {file.name}, but this one does not; "
-                "give the folder that study.run named, <storage>/<name>"
+                f"{folder.path}: a study folder must contain {file.name}, but got a folder "
+                "without it; give the folder that study.run wrote, <storage>/<name>"
             )
     events = read_events(folder)  # First, as it knows the version of the study.
     spec = load_spec(str(folder.spec))
@@ -101,7 +101,7 @@ def _trace(folder: StudyFolder) -> list[dict[str, Any]]:
         trace: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{file}:{error.lineno}: must be JSON, but is not; restore it from a copy, or delete "
-            "it for a report without it"
+            f"{file}:{error.lineno}: must be JSON, but got a syntax error ({error.msg}); restore "
+            "the file from a copy, or delete it to make the report without mask events"
         ) from None
     return trace

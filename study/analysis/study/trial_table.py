@@ -1,4 +1,4 @@
-"""All trials as one table, best first; and how values are printed."""
+"""The table of all trials, best first."""
 
 from dataclasses import dataclass
 
@@ -22,17 +22,18 @@ class Row:
 
 @dataclass(frozen=True)
 class TrialTable:
-    """Columns after `trial` and `state`, and a row a trial, best first."""
+    """The columns after `trial` and `state`, and one row for each trial, best first."""
 
     columns: list[str]
     rows: list[Row]
 
 
 def trial_table(study: StudyData) -> TrialTable:
-    """Returns every trial: parameters by their YAML names, metrics, steps, seconds.
+    """Returns parameters by their YAML names, metrics, steps and seconds of every trial.
 
-    Complete trials come first, best first, those that break a constraint after the others; then
-    those stopped early, the furthest first; then the unfinished and the failed by number.
+    Complete trials come first, best first, those that violate a constraint after the others; then
+    trials stopped early, those with the most reports first; then unfinished and failed trials by
+    number.
     """
     parameters, metrics = parameter_columns(study), metric_columns(study)
     winner, constraints = study.record.winner, study.spec.goals.constraints
@@ -51,7 +52,7 @@ def trial_table(study: StudyData) -> TrialTable:
 
 
 def parameter_columns(study: StudyData) -> list[str]:
-    """Returns the names of searched parameters and what follows from them: bT_ratio, then bT."""
+    """Returns the searched parameters and the settings derived from them: bT_ratio, then bT."""
     names: dict[str, None] = {}
     for leaf, domain in study.spec.domains.items():
         names |= {parameter_name(leaf, domain): None, leaf: None}
@@ -61,24 +62,24 @@ def parameter_columns(study: StudyData) -> list[str]:
 
 
 def metric_columns(study: StudyData) -> list[str]:
-    """Returns the dev metrics that trials reported, the one that decides first, and the goals'."""
+    """Returns the objective, then all other reported dev metrics, then the goals' metrics."""
     names = {study.spec.objective: None}
     for trial in study.trials:
         names |= {name: None for name in trial.metrics if name.startswith("dev_")}
     names |= dict.fromkeys(study.spec.goals.metrics)
-    return [name for name in names if name != "trainable_parameters"]  # It has its own column.
+    return [name for name in names if name != "trainable_parameters"]  # A separate column.
 
 
 def _order(study: StudyData, trial: TrialRecord) -> tuple[float, ...]:
-    place = {"complete": 0, "pruned": 1, "running": 2, "failed": 3}[trial.state]
+    rank = {"complete": 0, "pruned": 1, "running": 2, "failed": 3}[trial.state]
     sign = -1 if study.maximize else 1
     score = float("inf") if trial.value is None else sign * trial.value
     if trial.state == "complete":
         broken = not trial.feasible(study.spec.goals.constraints)
-        return (place, broken, score, trial.number)
+        return (rank, broken, score, trial.number)
     if trial.state == "pruned":
-        return (place, -len(trial.reports), score, trial.number)
-    return (place, trial.number)
+        return (rank, -len(trial.reports), score, trial.number)
+    return (rank, trial.number)
 
 
 def _steps(trial: TrialRecord) -> str:

@@ -1,4 +1,4 @@
-"""The winner as the page presents it: settings, scores, parameters, and its three ranks."""
+"""The winner on the page: settings, scores, parameters; budget, kept and rank of its triplets."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,22 +19,23 @@ PARAMETERS = (
 
 @dataclass(frozen=True)
 class Winner:
-    """The best trial; `crowned` once it has been evaluated on the test split."""
+    """The winner, or the best complete trial so far."""
 
     trial: int
-    crowned: bool
+    evaluated: bool
+    """Whether it has been evaluated on the test split."""
     settings: list[tuple[str, str]]
     scores: list[tuple[str, str, str]]
-    """Metric, dev score, test score."""
+    """(metric, dev score, test score)."""
     parameters: list[tuple[str, str]]
     compared: int
-    """How many trials the dev score was compared among."""
+    """Number of trials with a dev score."""
     triplets: str
-    """Budget, kept and rank in words; empty for methods without a budget."""
+    """Sentences on budget, kept and rank; empty for methods without a budget."""
 
 
 def winner(study: StudyData) -> Winner | None:
-    """Returns the winner, or the best complete trial so far; None without any."""
+    """Returns the winner, else the best complete trial so far; None without a complete trial."""
     trial = study.leader
     if trial is None:
         return None
@@ -44,7 +45,7 @@ def winner(study: StudyData) -> Winner | None:
     values = {**trial.settings, **trial.params}
     return Winner(
         trial=trial.number,
-        crowned=event is not None,
+        evaluated=event is not None,
         settings=[(k, shown(values.get(k))) for k in parameter_columns(study)],
         scores=_scores(study, dev, test),
         parameters=[(name, shown(trial.metrics.get(name))) for name in PARAMETERS],
@@ -54,29 +55,31 @@ def winner(study: StudyData) -> Winner | None:
 
 
 def triplets(study: StudyData, trial: TrialRecord) -> str:
-    """Returns what was asked for, kept and is not zero after the trial's last mask event."""
+    """Returns sentences on budget, kept and rank after the trial's last mask event."""
     last = study.trace[-1] if study.trace else trial.metrics
     if last.get("budget") is None or last.get("kept") is None:
         return ""
     rank = sum(last["ranks"].values()) if "ranks" in last else last.get("rank")
     text = (
-        f"The budget is what was asked for: {shown(last['budget'])} singular triplets at the last "
-        f"mask event. The random mask dropped {shown(last.get('dropped'))} of them and "
-        f"re-introduced {shown(last.get('reintroduced'))} others, so {shown(last['kept'])} were "
-        f"kept; the rank, the number of lam that are not zero, is {shown(rank)} over all matrices."
+        f"At the last mask event the budget was {shown(last['budget'])} singular triplets. The "
+        f"random mask dropped {shown(last.get('dropped'))} of them and reintroduced "
+        f"{shown(last.get('reintroduced'))} others, so {shown(last['kept'])} were kept. The rank, "
+        f"the number of non-zero lam, is {shown(rank)} summed over all matrices."
     )
     return text + (_expectation(study, trial) if study.trace else "")
 
 
 def _expectation(study: StudyData, trial: TrialRecord) -> str:
-    """What eq. 1 keeps on average, with the winner's own numbers."""
+    """Returns a sentence on the number of triplets that eq. 1 keeps on average."""
     last = study.trace[-1]
     b, total = last["budget"], len(last["ranks"]) * setting(study.spec, trial, "b0")
     p, reintroduce = rates(study.spec, trial)
     if p == 0 and reintroduce == 0:
-        return " With p = 0 exactly the budget is kept."
+        return " With p = 0 the number kept equals the budget."
     if setting(study.spec, trial, "final_mask") == "deterministic":
-        return " With final_mask: deterministic exactly the budget is kept at the last event."
+        return (
+            " With final_mask: deterministic the number kept at the last event equals the budget."
+        )
     mean = expected_kept(b, total, p, reintroduce)
     second = "p" if reintroduce == p else "p_reintroduce"
     text = (
@@ -84,8 +87,8 @@ def _expectation(study: StudyData, trial: TrialRecord) -> str:
         f"n b0 = {total:,} triplets (b = {b:,}, p = {p:.3g}"
     )
     if reintroduce == p:
-        return text + "), which is the budget b only where b = n b0 / 2."
-    return text + f", p_reintroduce = {reintroduce:.3g}), in general not the budget b."
+        return text + "), which equals the budget b only if b = n b0 / 2."
+    return text + f", p_reintroduce = {reintroduce:.3g}), which in general differs from b."
 
 
 def _scores(

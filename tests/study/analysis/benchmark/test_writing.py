@@ -229,6 +229,7 @@ def test_the_report_command_refuses_bad_results_in_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.process
 def test_the_tables_need_neither_ray_nor_torch_nor_pyplot(tmp_path: Path) -> None:
     folder = write(tmp_path, tiny())
     code = (

@@ -1,4 +1,4 @@
-"""Study folders made by hand, so that no test of the report has to train."""
+"""Study folders written event by event, so that tests of the report need not train."""
 
 import json
 import math

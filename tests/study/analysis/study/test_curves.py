@@ -33,7 +33,7 @@ def test_trials_of_different_length_share_an_axis_of_fractions(study: MadeStudy)
     data = learning_curves(read_study(study.folder))
     assert data.x_label == "step / total_steps"
     assert [curve.points[-1][0] for curve in data.curves] == [0.25, 0.25]
-    assert data.rungs[0].place == 0.25
+    assert data.rungs[0].x == 0.25
 
 
 def test_a_rung_is_a_report_at_which_scores_were_compared(study: MadeStudy) -> None:
@@ -45,7 +45,7 @@ def test_a_rung_is_a_report_at_which_scores_were_compared(study: MadeStudy) -> N
     study.report(2, 2, 0.4)
     study.decide(2, 2, "continue", cutoff=0.35)
     (rung,) = learning_curves(read_study(study.folder)).rungs
-    assert (rung.report, rung.place) == (2, 20)
+    assert (rung.report, rung.x) == (2, 20)
     assert (rung.reached, rung.stopped, rung.cutoff) == (3, 1, 0.35)
 
 

@@ -25,7 +25,7 @@ TOKENS = TokenReport(
 
 
 def opened(study: MadeStudy, **reports: object) -> None:
-    """Begins the journal anew, as a study that knows its data."""
+    """Writes a new journal with reports on the data."""
     study.folder.journal.write_text("")
     Journal(study.folder.journal).append("study", version=1, name="made", **reports)
 
@@ -36,19 +36,19 @@ def test_a_row_a_split_with_sequences_and_tokens(study: MadeStudy) -> None:
     rows = dict(table.rows)
     assert list(rows) == ["train", "train, other strand", "dev", "test"]
     assert dict(zip(table.columns, rows["train"], strict=True)) == {
-        "rows": "4", "bases": "4-6", "classes": "50.0% / 50.0% / 0.0%",
-        "GC by class (sd)": "0.50 (0.00) / 0.58 (0.08) / –", "copies": "1",
-        "on both strands": "1", "different labels": "1", "tokens, mean": "7.0", "most": "9",
-        "cut": "50.0%", "unknown": "0.0%",
+        "rows": "4", "length (bases)": "4-6", "shares of classes": "50.0% / 50.0% / 0.0%",
+        "GC content by class (sd)": "0.50 (0.00) / 0.58 (0.08) / –", "duplicates": "1",
+        "reverse-complement pairs": "1", "conflicting labels": "1", "tokens (mean)": "7.0",
+        "tokens (max)": "9", "truncated": "50.0%", "unknown tokens": "0.0%",
     }  # fmt: skip
     assert rows["train, other strand"] == ["–"] * 7 + ["5.2", "6", "0.0%", "0.0%"]
     assert table.remarks == [
-        "train and dev share 1 sequences, and 0 on the other strand",
-        "train and test share 1 sequences, and 0 on the other strand",
-        "dev and test share 2 sequences, and 0 on the other strand",
-        "1 sequences have different labels",
+        "train and dev share 1 sequences, and 0 more as reverse complements",
+        "train and test share 1 sequences, and 0 more as reverse complements",
+        "dev and test share 2 sequences, and 0 more as reverse complements",
+        "1 sequences have conflicting labels",
         "dropped from train: 2 copies, 1 in dev or test",
-        "a sequence may have 7 tokens (task.max_length)",
+        "maximum length: 7 tokens (task.max_length)",
     ]
 
 
@@ -57,7 +57,7 @@ def test_the_page_shows_the_table(study: MadeStudy) -> None:
     page = render(read_study(study.folder))
     assert "<h3>Data</h3>" in page
     assert "train, other strand" in page
-    assert "dropped from train: 2 copies" in page
+    assert "Dropped from train: 2 copies" in page
 
 
 def test_a_study_from_before_the_reports_has_no_table(study: MadeStudy) -> None:
@@ -69,8 +69,8 @@ def test_a_study_from_before_the_reports_has_no_table(study: MadeStudy) -> None:
 def test_one_report_alone_has_a_table(study: MadeStudy) -> None:
     opened(study, tokens=TOKENS.record())
     table = data_table(read_study(study.folder))
-    assert table.columns == ["tokens, mean", "most", "cut", "unknown"]
+    assert table.columns == ["tokens (mean)", "tokens (max)", "truncated", "unknown tokens"]
     opened(study, quality=QUALITY.record())
     table = data_table(read_study(study.folder))
     assert "rows" in table.columns
-    assert "most" not in table.columns
+    assert "tokens (max)" not in table.columns

@@ -1,4 +1,4 @@
-"""The race on a study's page: who raced, and how far the search's scores were off."""
+"""The race of the finalists on a study's page."""
 
 from pathlib import Path
 from typing import Any
@@ -79,4 +79,4 @@ def test_a_candidate_of_which_every_run_failed_has_no_mean(tmp_path: Path) -> No
     assert found is not None
     assert found.candidates[0].mean is None
     assert found.optimism == ""
-    assert "The race" in write_report(study.folder).read_text()
+    assert "Race of the finalists" in write_report(study.folder).read_text()

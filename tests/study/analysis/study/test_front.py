@@ -7,8 +7,8 @@ import pytest
 
 from study.analysis.study import plots
 from study.analysis.study.curves import best_so_far
-from study.analysis.study.facts import asked
-from study.analysis.study.front import front
+from study.analysis.study.front import pareto_front
+from study.analysis.study.overview import settings
 from study.analysis.study.page import render
 from study.analysis.study.reading import read_study
 from study.analysis.study.trial_table import trial_table
@@ -43,7 +43,7 @@ def made(tmp_path: Path) -> MadeStudy:
 
 
 def test_the_front_has_a_row_a_trial_the_best_score_on_top(made: MadeStudy) -> None:
-    found = front(read_study(made.folder))
+    found = pareto_front(read_study(made.folder))
     assert found is not None
     assert found.columns[:2] == ["dev_mcc", "kept_parameters"]
     assert [(trial, cells[:2]) for trial, cells in found.rows] == [
@@ -55,7 +55,7 @@ def test_the_front_has_a_row_a_trial_the_best_score_on_top(made: MadeStudy) -> N
 
 
 def test_the_fronts_picture_marks_it(made: MadeStudy) -> None:
-    found = front(read_study(made.folder))
+    found = pareto_front(read_study(made.folder))
     assert found is not None
     with_front = plots.parameters(found.panels, "dev_mcc", 0)
     assert ElementTree.fromstring(with_front).tag.endswith("svg")
@@ -65,11 +65,11 @@ def test_the_fronts_picture_marks_it(made: MadeStudy) -> None:
 
 
 def test_one_objective_has_no_front(study: MadeStudy) -> None:
-    assert front(read_study(study.folder)) is None
-    assert "The front" not in render(read_study(study.folder))
+    assert pareto_front(read_study(study.folder)) is None
+    assert "Pareto front" not in render(read_study(study.folder))
 
 
-def test_the_leader_keeps_the_constraints_and_what_breaks_them_stands_last(
+def test_the_leader_meets_the_constraints_and_violating_trials_come_last(
     made: MadeStudy,
 ) -> None:
     study = read_study(made.folder)
@@ -83,18 +83,17 @@ def test_the_leader_keeps_the_constraints_and_what_breaks_them_stands_last(
     assert best_so_far(study).best == [(0, 0.5), (2, 0.5), (3, 0.5), (4, 0.5)]
 
 
-def test_the_page_says_what_was_asked_and_shows_the_front(made: MadeStudy) -> None:
+def test_the_page_shows_the_goals_and_the_front(made: MadeStudy) -> None:
     study = read_study(made.folder)
-    said = dict(asked(study.spec))
-    assert said["objectives"] == "maximize dev_mcc, minimize kept_parameters"
-    assert said["constraints"] == "peak_memory_gib <= 4"
-    assert said["points"] == "p=0.1, b0=8"
+    rows = dict(settings(study.spec))
+    assert rows["objectives"] == "maximize dev_mcc, minimize kept_parameters"
+    assert rows["constraints"] == "peak_memory_gib <= 4"
+    assert rows["points"] == "p=0.1, b0=8"
     text = Balanced(render(study)).text
-    assert "The front" in text
-    assert "2 trials are beaten by no other in all of them among those that keep the" in text
+    assert "2 trials are on the Pareto front: no other trial that meets the constraints" in text
 
 
-def test_a_study_in_which_nothing_is_feasible_says_what_comes_nearest(tmp_path: Path) -> None:
+def test_a_study_without_a_feasible_trial_names_the_nearest(tmp_path: Path) -> None:
     spec = SPEC + 'constraints: {peak_memory_gib: "<= 1"}\n'
     made = MadeStudy(tmp_path / "tight", spec)
     for number, memory in enumerate([4.0, 2.0, 3.0, 8.0]):
@@ -104,17 +103,17 @@ def test_a_study_in_which_nothing_is_feasible_says_what_comes_nearest(tmp_path: 
         made.end(number, "complete")
     text = Balanced(render(read_study(made.folder))).text
     why = "o complete trial meets the constraints; nearest comes trial 1, with peak_memory_gib 2"
-    assert f"The study is over without a winner: n{why} against 1." in text
+    assert f"The study ended without a winner: n{why} against 1." in text
     assert f"No winner N{why} against 1." in text
 
 
-def test_the_page_says_which_results_a_study_began_with(study: MadeStudy) -> None:
+def test_the_page_names_the_results_that_a_study_started_with(study: MadeStudy) -> None:
     left_out = {"p outside its domain": 3}
     study.note(
         "warm_start", source="/runs/before", results=[{}, {}], left_out=left_out,
         differs=["task", "steps"],
     )  # fmt: skip
     assert (
-        "2 results of /runs/before, for the sampler alone; 3 left out: p outside its domain; not "
-        "as there: task, steps"
+        "2 results of /runs/before, used only by the sampler; 3 left out: p outside its domain; "
+        "settings that differ: task, steps"
     ) in Balanced(render(read_study(study.folder))).text

@@ -27,12 +27,12 @@ def page_of(made: MadeStudy) -> Balanced:
 def test_a_finished_study_has_its_sections_in_order(page: str) -> None:
     headings = re.findall(r"<h2>(.*?)</h2>", page)
     assert headings == [
-        "What was asked",
-        "The winner: trial 0",
+        "Settings",
+        "Winner: trial 0",
         "Learning curves",
-        "The score against each parameter",
-        "Best so far",
-        "The winner's budget and ranks",
+        "Score against each parameter",
+        "Best score so far",
+        "Budget and ranks of the winner",
         "All trials",
         "spec.yaml",
         "About this page",
@@ -50,14 +50,14 @@ def test_pictures_are_in_the_page_and_nothing_is_fetched(page: str) -> None:
     assert "url(" not in page
 
 
-def test_what_a_trial_says_cannot_become_markup(study: MadeStudy) -> None:
+def test_text_of_a_trial_is_escaped(study: MadeStudy) -> None:
     study.create(0)
     study.end(0, "failed", "<script>alert(1)</script> & more")
     assert "<script" not in render(read_study(study.folder))
     assert "<script>alert(1)</script> & more" in page_of(study).text
 
 
-def test_what_the_spec_says_cannot_become_markup(study: MadeStudy) -> None:
+def test_text_of_the_spec_is_escaped(study: MadeStudy) -> None:
     spec = study.folder.spec
     spec.write_text(spec.read_text().replace("opt-dna-mini", '"<img src=x>"'))
     page = page_of(study)
@@ -65,10 +65,10 @@ def test_what_the_spec_says_cannot_become_markup(study: MadeStudy) -> None:
     assert page.text.count("<img src=x>") == 2
 
 
-def test_the_winner_can_be_run_again_under_a_name_of_its_own(finished: MadeStudy) -> None:
+def test_the_command_that_trains_the_winner_again_names_a_new_study(finished: MadeStudy) -> None:
     best = finished.folder.best_spec
     command = f"python -m study.run --space {best} --name {finished.folder.path.name}-best"
-    assert f"Run it again: {command}" in page_of(finished).text
+    assert f"To train this configuration again: {command}" in page_of(finished).text
 
 
 def test_the_counts_name_every_state(page: str) -> None:
@@ -85,27 +85,27 @@ def test_failures_are_grouped_by_reason_and_lead_to_a_traceback(study: MadeStudy
     assert "0, 2out of memoryfailures/trial-00000.txt 1a bug" in text
 
 
-def test_the_winner_comes_with_both_warnings(page: str) -> None:
+def test_the_winner_is_shown_with_both_warnings(page: str) -> None:
     text = Balanced(page).text
-    assert "chose this trial among 3, and which of them went on to their end" in text
-    assert "so optimistic" in text
+    assert "selected by the dev mcc among 3 trials, as were the trials that were not" in text
+    assert "Its dev score is optimistic" in text
     assert "test split was evaluated once" in text
 
 
-def test_an_interrupted_study_says_so_and_shows_its_best_so_far(study: MadeStudy) -> None:
+def test_an_interrupted_study_shows_its_best_trial_so_far(study: MadeStudy) -> None:
     study.run(0, [0.5] * 8)
     study.create(1)
     text = page_of(study).text
     assert "not finished: 2 of 4 trials were started, 1 of them unfinished" in text
-    assert "The best so far: trial 0" in text
-    assert "The test split has not been touched" in text
-    assert "budget and ranks" not in text
+    assert "Best so far: trial 0" in text
+    assert "The test split has not been evaluated" in text
+    assert "Budget and ranks" not in text
 
 
-def test_a_study_that_waits_for_its_evaluation_says_so(study: MadeStudy) -> None:
+def test_a_study_without_its_evaluation_says_so(study: MadeStudy) -> None:
     for trial in range(4):
         study.run(trial, [0.5] * 8)
-    assert "the winner has not been evaluated on the test split yet" in page_of(study).text
+    assert "the winner is not yet evaluated on the test split" in page_of(study).text
 
 
 def test_a_study_without_trials_has_a_page(study: MadeStudy) -> None:
@@ -126,7 +126,7 @@ def test_a_study_of_failures_alone_has_a_page(study: MadeStudy) -> None:
         study.report(trial, 1, None)
         study.end(trial, "failed", "diverged: the loss is not finite")
     page = page_of(study)
-    assert "over without a winner" in page.text
+    assert "ended without a winner" in page.text
     assert "0, 1, 2, 3diverged: the loss is not finite" in page.text
     assert len(page.sources) == 1
 
@@ -140,9 +140,9 @@ def test_a_study_without_domains_and_with_a_loss_has_a_page(tmp_path: Path) -> N
     made.folder.best.mkdir()
     made.note("winner", trial=1, dev={"dev_loss": 0.5}, test={"test_loss": None})
     text = page_of(made).text
-    assert "Nothing was searched" in text
-    assert "the smaller the better" in text
-    assert "The winner: trial 1" in text
+    assert "No parameter was searched" in text
+    assert "smaller is better" in text
+    assert "Winner: trial 1" in text
     assert "loss0.5000–" in text
 
 
@@ -163,7 +163,7 @@ def test_enough_trials_bring_a_picture_of_importance(study: MadeStudy) -> None:
     for trial in range(12):
         params = {"p": 0.02 * trial, "b0": 6 + trial % 8, "bT_ratio": 0.5, "lr": 1e-3}
         study.run(trial, [0.5 - 0.02 * trial] * 8, params)
-    assert "Functional ANOVA" in page_of(study).text
+    assert "functional ANOVA" in page_of(study).text
 
 
 def test_many_trials_and_layers_have_a_page(study: MadeStudy) -> None:
@@ -183,7 +183,7 @@ def test_the_report_is_written_whole_and_replaces_the_last_one(study: MadeStudy)
     assert not [file for file in study.folder.path.iterdir() if file.suffix == ".partial"]
 
 
-def test_a_report_that_cannot_be_written_is_the_users_to_mend(
+def test_a_report_that_cannot_be_written_is_an_input_error(
     study: MadeStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

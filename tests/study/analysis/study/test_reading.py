@@ -9,14 +9,14 @@ from tests.study.analysis.study.made_studies import FIXED, MadeStudy
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no such folder"):
+    with pytest.raises(InputError, match="but got no such folder"):
         read_study(StudyFolder(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "spec.yaml"])
 def test_a_folder_without_a_file_of_a_study_is_refused(finished: MadeStudy, name: str) -> None:
     (finished.folder.path / name).unlink()
-    with pytest.raises(InputError, match=f"must hold {name}"):
+    with pytest.raises(InputError, match=f"must contain {name}"):
         read_study(finished.folder)
 
 

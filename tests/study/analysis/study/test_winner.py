@@ -13,7 +13,7 @@ def winner_of(made: MadeStudy) -> Winner:
 
 def test_scores_are_those_of_the_winners_evaluation(finished: MadeStudy) -> None:
     found = winner_of(finished)
-    assert found.crowned
+    assert found.evaluated
     assert found.scores == [("mcc", "0.5000", "0.4000"), ("auc", "0.7500", "0.7000")]
     assert found.compared == 3
 
@@ -21,7 +21,7 @@ def test_scores_are_those_of_the_winners_evaluation(finished: MadeStudy) -> None
 def test_before_the_evaluation_there_is_no_test_score(study: MadeStudy) -> None:
     study.run(0, [0.5] * 8)
     found = winner_of(study)
-    assert not found.crowned
+    assert not found.evaluated
     assert found.scores[0] == ("mcc", "0.5000", "–")
 
 
@@ -39,12 +39,12 @@ def test_parameters_are_adapter_kept_head_and_total(finished: MadeStudy) -> None
     ]
 
 
-def test_budget_kept_and_rank_are_told_apart(finished: MadeStudy) -> None:
+def test_budget_kept_and_rank_are_three_numbers(finished: MadeStudy) -> None:
     text, last = winner_of(finished).triplets, made_trace()[-1]
     assert last["kept"] != last["budget"]
-    assert f"asked for: {last['budget']} singular triplets" in text
+    assert f"the budget was {last['budget']} singular triplets" in text
     assert f"so {last['kept']} were kept" in text
-    assert f"is {sum(last['ranks'].values())} over all matrices" in text
+    assert f"is {sum(last['ranks'].values())} summed over all matrices" in text
     assert "keeps (1 − p) b + p (n b0 − b) = 60.0 of the n b0 = 120 triplets" in text
 
 
@@ -52,7 +52,10 @@ def test_budget_kept_and_rank_are_told_apart(finished: MadeStudy) -> None:
     ("setting", "words"),
     [
         ("p_reintroduce: 0.0", "(1 − p) b + p_reintroduce (n b0 − b) = 54.0"),
-        ("final_mask: deterministic", "final_mask: deterministic exactly the budget"),
+        (
+            "final_mask: deterministic",
+            "final_mask: deterministic the number kept at the last event equals the budget",
+        ),
     ],
 )
 def test_the_expectation_is_that_of_the_settings(
@@ -68,7 +71,7 @@ def test_without_a_mask_the_whole_budget_is_kept(study: MadeStudy) -> None:
     study.folder.spec.write_text(spec)
     study.run(0, [0.5] * 8, {"b0": 10, "bT_ratio": 0.5, "lr": 1e-3})
     study.crown(0, made_trace())
-    assert "With p = 0 exactly the budget is kept" in winner_of(study).triplets
+    assert "With p = 0 the number kept equals the budget" in winner_of(study).triplets
 
 
 def test_a_method_without_a_budget_says_nothing_of_triplets(finished: MadeStudy) -> None:

@@ -1,10 +1,10 @@
-"""What a study was asked for, in words."""
+"""The settings of a study on one line each."""
 
 from pathlib import Path
 
 import pytest
 
-from study.analysis.study.facts import asked
+from study.analysis.study.overview import settings
 from study.spec import StudySpec
 
 PLAIN = ", dedup=none, rc_augment=False, rc_average=False"
@@ -28,13 +28,13 @@ BOTH_STRANDS = ", dedup=none, rc_augment=True, rc_average=True"
         ),
     ],
 )
-def test_the_task_says_where_its_rows_come_from(task, text):
-    assert dict(asked(StudySpec.model_validate({"task": task})))["task"] == text
+def test_the_task_names_the_source_of_its_rows(task, text):
+    assert dict(settings(StudySpec.model_validate({"task": task})))["task"] == text
 
 
-def test_random_weights_are_said_with_their_seed_and_usual_ones_not_at_all() -> None:
+def test_only_random_weights_are_shown_with_their_seed() -> None:
     spec = StudySpec.model_validate({"backbone": {"weights": "random", "weights_seed": 4}})
-    assert dict(asked(spec))["backbone"] == (
+    assert dict(settings(spec))["backbone"] == (
         "opt-dna-mini, dtype=float32, weights=random, weights_seed=4"
     )
-    assert dict(asked(StudySpec()))["backbone"] == "opt-dna-mini, dtype=float32"
+    assert dict(settings(StudySpec()))["backbone"] == "opt-dna-mini, dtype=float32"

@@ -1,4 +1,4 @@
-"""What was asked of the study, and how its trials ended."""
+"""Settings of a study, states of its trials, failures, times and software versions."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ STATES: dict[State, str] = {
     "failed": "failed",
     "running": "unfinished",
 }
-"""The states of the journal in plain words."""
+"""Names of the states on the page."""
 
 PACKAGES = ("adalora-rs-study", "torch", "transformers", "ray", "optuna", "mlflow")
 
@@ -33,11 +33,11 @@ class Failure:
     reason: str
     trials: list[int]
     traceback: str
-    """The first trial's traceback, a file in the study folder; empty without one."""
+    """File of the first trial's traceback, relative to the study folder; empty if missing."""
 
 
-def asked(spec: StudySpec) -> Rows:
-    """Returns the main settings, by section."""
+def settings(spec: StudySpec) -> Rows:
+    """Returns (section, settings on one line) for the main sections of the spec."""
     return [
         ("backbone", _backbone(spec)),
         ("task", _task(spec)),
@@ -52,43 +52,43 @@ def asked(spec: StudySpec) -> Rows:
 
 
 def warm_start(study: StudyData) -> Rows:
-    """Returns which earlier results the sampler began with; nothing without any."""
+    """Returns a row on the earlier results that the sampler started with; [] without any."""
     event = study.record.warm_start
     if event is None:
         return []
     reasons = [f"{count} left out: {why}" for why, count in event["left_out"].items()]
-    differs = [f"not as there: {', '.join(event['differs'])}"] if event["differs"] else []
+    differs = [f"settings that differ: {', '.join(event['differs'])}"] if event["differs"] else []
     count = len(event["results"])
-    text = [f"{count} results of {event['source']}, for the sampler alone", *reasons, *differs]
+    text = [f"{count} results of {event['source']}, used only by the sampler", *reasons, *differs]
     return [("warm start", "; ".join(text))]
 
 
 def searched(spec: StudySpec) -> list[tuple[str, str, str]]:
-    """Returns name, domain and role of every searched parameter."""
+    """Returns (name, domain, role) of every searched parameter."""
     return [(name, domain_text(d), d.role or "") for name, d in spec.domains.items()]
 
 
 def counts(study: StudyData) -> list[tuple[State, str, int]]:
-    """Returns state, plain words and number of trials for every state."""
+    """Returns (state, its name, number of trials) for every state."""
     record = study.record
-    return [(state, words, len(record.in_state(state))) for state, words in STATES.items()]
+    return [(state, name, len(record.in_state(state))) for state, name in STATES.items()]
 
 
 def failures(study: StudyData) -> list[Failure]:
-    """Returns the failed trials by their reason, the most frequent first."""
+    """Returns the failed trials grouped by reason, the most frequent first."""
     by_reason: dict[str, list[int]] = {}
     for trial in study.record.in_state("failed"):
         reason = trial.reason or "no reason was recorded"
         by_reason.setdefault(reason, []).append(trial.number)
-    found = [
+    groups = [
         Failure(reason, sorted(numbers), _traceback(study, min(numbers)))
         for reason, numbers in by_reason.items()
     ]
-    return sorted(found, key=lambda failure: (-len(failure.trials), failure.trials))
+    return sorted(groups, key=lambda failure: (-len(failure.trials), failure.trials))
 
 
 def status(study: StudyData) -> str:
-    """Returns whether the study is finished, and what is missing if it is not."""
+    """Returns a sentence on what is missing; "" if the study is finished."""
     wanted, created = trials_wanted(study.spec), len(study.trials)
     running = len(study.record.in_state("running"))
     if created >= wanted and not running:
@@ -96,15 +96,15 @@ def status(study: StudyData) -> str:
             return ""
         if study.leader is None:
             why = study.record.why_no_winner(study.spec.goals)
-            return f"The study is over without a winner: {why}."
-        return "All trials are over, but the winner has not been evaluated on the test split yet."
+            return f"The study ended without a winner: {why}."
+        return "All trials have ended, but the winner is not yet evaluated on the test split."
     missing = f"{created} of {wanted} trials were started"
     missing += f", {running} of them unfinished" if running else ""
-    return f"The study is not finished: {missing}. What follows is what there is so far."
+    return f"The study is not finished: {missing}. This page shows the results so far."
 
 
 def times(study: StudyData) -> Rows:
-    """Returns when the study was opened, its last event, and when this page was made."""
+    """Returns the times at which the study was opened, of its last event, and of this page."""
     rows = [("page made", _utc(time.time()))]
     if study.events:
         first, last = study.events[0]["time"], study.events[-1]["time"]
@@ -113,7 +113,7 @@ def times(study: StudyData) -> Rows:
 
 
 def versions(study: StudyData) -> Rows:
-    """Returns the versions the study was opened with, else those installed where this runs."""
+    """Returns the software versions recorded with the study, else those installed here."""
     if study.created_with:
         return [(name, str(value)) for name, value in study.created_with.items()]
     return [("python", python_version()), *((name, _version(name)) for name in PACKAGES)]
@@ -132,7 +132,7 @@ def _traceback(study: StudyData, trial: int) -> str:
 
 
 def _backbone(spec: StudySpec) -> str:
-    """Where weights come from is said where it matters: of random ones, with their seed."""
+    """Returns the backbone's settings; the source of the weights only if they are random."""
     usual = {"weights", "weights_seed"} if spec.backbone.random_seed is None else set()
     return _joined(spec.backbone.model_dump(exclude_none=True, exclude=usual))
 
@@ -156,7 +156,7 @@ def _task(spec: StudySpec) -> str:
 
 def _search(spec: StudySpec) -> str:
     search = spec.search
-    better = "the smaller the better" if search.metric == "loss" else "the larger the better"
+    better = "smaller is better" if search.metric == "loss" else "larger is better"
     metric = f"metric={search.metric} on dev ({better})"
     given = search.sampler.model_dump(exclude_defaults=True, exclude={"name"})
     sampler = f"sampler={search.sampler.name}" + (f" ({_joined(given, True)})" if given else "")
@@ -164,7 +164,7 @@ def _search(spec: StudySpec) -> str:
 
 
 def _goals(spec: StudySpec) -> Rows:
-    """What was asked beside the score, and what was tried first; nothing where nothing was."""
+    """Returns rows on the objectives, the constraints and the points tried first, if set."""
     rows = [
         ("objectives", ", ".join(spec.objectives)),
         ("constraints", ", ".join(map(str, spec.goals.constraints))),
@@ -175,19 +175,19 @@ def _goals(spec: StudySpec) -> Rows:
 
 def _scheduler(spec: StudySpec) -> str:
     if spec.scheduler.name == "none":
-        return "none: every trial runs to its end"
+        return "none (every trial trains to its end)"
     return _joined(spec.scheduler.model_dump())
 
 
 def _fixed(values: dict[str, Any], spec: StudySpec) -> str:
-    """The method, then what is not searched."""
+    """Returns the method, then the settings that are not searched."""
     method = [str(values.pop("method"))] if "method" in values else []
     fixed = {name: value for name, value in values.items() if name not in spec.domains}
     return ", ".join([*method, *([_joined(fixed, True)] if fixed else [])])
 
 
 def _joined(values: dict[str, Any], named: bool = False) -> str:
-    """`name` bare unless `named`, the others as key=value."""
+    """Joins values as key=value; `name` without its key unless `named`."""
     return ", ".join(
         _value(v) if k == "name" and not named else f"{k}={_value(v)}" for k, v in values.items()
     )
