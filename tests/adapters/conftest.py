@@ -1,4 +1,4 @@
-"""Steady examples: the same from run to run, and no deadlines."""
+"""Settings of hypothesis, and a fixture for the tests with a Trainer."""
 
 import gc
 
@@ -6,14 +6,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "deterministic", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("steady")
+settings.load_profile("deterministic")
 
 
 @pytest.fixture(scope="module")
-def few_objects_to_collect():
-    """Every training starts with a garbage collection, which takes longer than the training."""
+def fast_garbage_collection():
+    """Excludes existing objects from the garbage collection that every training starts with."""
     gc.collect()
     gc.freeze()
     yield

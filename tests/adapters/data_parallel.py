@@ -1,7 +1,7 @@
-"""One process of a data-parallel training: `python data_parallel.py RANK FOLDER`.
+"""Data-parallel training in two processes: `python data_parallel.py FOLDER`.
 
-Two of them meet through a file in the folder, train on half of every batch each, and leave what
-came of it in `rank0.pt` and `rank1.pt` there.
+Each process trains on half of every batch and saves its results as `rank0.pt` or `rank1.pt` in
+the folder.
 """
 
 import os
@@ -10,26 +10,30 @@ import sys
 from pathlib import Path
 
 import torch
+import transformers
 from torch import Tensor, distributed, nn
+from torch.multiprocessing import start_processes
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from adapters import CubicBudget, RankAllocator, inject, orthogonality, penalty_backward
+from tests.adapters.trainers import callback_of, make_trainer
 
 WORLD, STEPS, ROWS, WIDTH = 2, 12, 8, 6
 OPTIONS = ("", "gradient_as_bucket_view", "static_graph", "find_unused_parameters")
 CASES = [("first", mode, option) for mode in ("zero", "mask") for option in OPTIONS]
 CASES += [("last", "zero", option) for option in OPTIONS[2:]]
 CASES += [("within", "zero", option) for option in OPTIONS[:3]]
-"""When the penalty is taken backward, beside the loss's backward pass; an option of DDP.
+"""When the gradient of the penalty is added (before, after or within the backward pass of the
+loss), the prune mode, and an option of DDP.
 
-Where a layer may be without a gradient, it cannot be a part of the loss: DDP refuses a weight
-that only the penalty used.
+If a layer may have no gradient, the penalty cannot be part of the loss: DDP refuses a weight that
+only the penalty used.
 """
 
 
 class Classifier(nn.Module):
-    """Two layers, and one that sees the rows of some steps only: those below row `some`."""
+    """Two layers, and a third that is applied to the chosen rows only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,9 +48,9 @@ class Classifier(nn.Module):
 
 
 def batch_of(step: int, rare: bool) -> tuple[Tensor, Tensor | None, Tensor]:
-    """The joint batch of a step: inputs, the rows that the rare layer sees, labels.
+    """Returns the joint batch of a step: inputs, the rows for the rare layer, labels.
 
-    They are all of the first process's half in even steps, and none in odd ones.
+    The rows are the half of the first process in even steps, and none in odd steps.
     """
     generator = torch.Generator().manual_seed(step)
     x = torch.randn(ROWS, WIDTH, generator=generator)
@@ -55,7 +59,7 @@ def batch_of(step: int, rare: bool) -> tuple[Tensor, Tensor | None, Tensor]:
 
 
 def train(penalty: str, prune_mode: str, option: str, rank: int | None = None) -> dict:
-    """Trains on the joint batches, or on a process's part of each; returns what came of it."""
+    """Trains on the joint batches, or on the part of a rank; returns masks and final weights."""
     torch.manual_seed(1)
     rare = option == "find_unused_parameters"
     model = Classifier()
@@ -96,11 +100,7 @@ def train(penalty: str, prune_mode: str, option: str, rank: int | None = None) -
 
 
 def train_with_trainer(folder: Path) -> dict:
-    """The same through a Trainer, on whatever there is of processes, and resumed half-way."""
-    import transformers
-
-    from tests.adapters.trainers import callback_of, make_trainer
-
+    """Trains with a Trainer, in all processes of the group, and resumes from the middle."""
     batch = 2 if distributed.is_initialized() else 2 * WORLD
     results = {}
     parts = {"whole": None, "resumed": str(folder / "checkpoint-6")}
@@ -122,8 +122,8 @@ def train_with_trainer(folder: Path) -> dict:
     return results
 
 
-def main(rank: int, folder: Path) -> None:
-    """One process of two."""
+def run(rank: int, folder: Path) -> None:
+    """Trains all cases and the Trainer as the process of a rank, and saves the results."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(WORLD), "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "unused", "MASTER_PORT": "0"}
@@ -138,4 +138,6 @@ def main(rank: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    # Forked processes share one import of transformers, which takes longer than the trainings.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    start_processes(run, (Path(sys.argv[1]),), WORLD, start_method=method)

@@ -1,5 +1,7 @@
-"""What the tests of PEFT's formats share: tiny models, what PEFT makes of a folder."""
+"""Helpers for the tests of PEFT's formats: trained models, logits, edits of a folder."""
 
+import copy
+import functools
 import json
 from pathlib import Path
 
@@ -21,22 +23,27 @@ def logits(model):
     return model.eval()(**batch).logits
 
 
-def same(left, right):
+def assert_same(left, right):
     torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
 
 
-def by_peft(folder, family="opt"):
+def logits_by_peft(folder, family="opt"):
     return logits(peft.PeftModel.from_pretrained(tiny_model(family), folder))
 
 
 def trained(family="opt", mode="zero"):
-    """A run after its last event, of 4 triplets a matrix 1.5 alive on average."""
-    budget = CubicBudget(20, 4, 2, 12, final_fraction=0.25, deltaT=3)
-    return Run(budget, family=family, prune_mode=mode).steps(20)
+    """Returns a run after T, with 4 triplets per matrix of which about 2 are kept."""
+    return copy.deepcopy(_trained(family, mode))
+
+
+@functools.cache
+def _trained(family, mode):
+    budget = CubicBudget(16, 4, 2, 12, final_fraction=0.25, deltaT=3)
+    return Run(budget, family=family, prune_mode=mode).steps(16)
 
 
 def perturb(model, scale=0.3):
-    """Random values in place of what training would have left."""
+    """Adds noise to the trainable parameters, in place of a training."""
     generator = torch.Generator().manual_seed(4)
     for parameter in model.parameters():
         if parameter.requires_grad:

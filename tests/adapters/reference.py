@@ -1,6 +1,6 @@
-"""AdaLoRA+RS, literally and slowly: plain Python numbers, one loop per sum of the formulas.
+"""Slow reference implementation of AdaLoRA+RS in plain Python, one loop per sum of the formulas.
 
-Nothing of adapters is used, nor torch. A matrix is a dict of lists: P[j][i], lam[i], Q[i][j].
+It uses neither adapters nor torch. A matrix is a dict of lists: P[j][i], lam[i], Q[i][j].
 """
 
 from math import floor
@@ -10,7 +10,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 
 def mix(state):
-    """The output function of splitmix64."""
+    """Returns the output function of splitmix64."""
     state %= WORD
     state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % WORD
     state = (state ^ (state >> 27)) * 0x94D049BB133111EB % WORD
@@ -18,7 +18,7 @@ def mix(state):
 
 
 def uniform(seed, event, triplet):
-    """The uniform in [0, 1) of a triplet at an event."""
+    """Returns the uniform in [0, 1) of a triplet at an event."""
     key = mix(mix(seed + GOLDEN) + (event + 1) * GOLDEN)
     return (mix(key + (triplet + 1) * GOLDEN) >> 11) / 2**53
 
@@ -31,19 +31,19 @@ class Average:
         self.uncertainty = 0.0
 
     def observe(self, weight, gradient, beta1, beta2):
-        """Takes one step's entry and gradient in."""
-        now = abs(weight * gradient)
-        before = self.sensitivity
-        self.sensitivity = beta1 * before + (1 - beta1) * now
-        self.uncertainty = beta2 * self.uncertainty + (1 - beta2) * abs(now - before)
+        """Updates the EMAs with the entry and its gradient at one step."""
+        current = abs(weight * gradient)
+        previous = self.sensitivity
+        self.sensitivity = beta1 * previous + (1 - beta1) * current
+        self.uncertainty = beta2 * self.uncertainty + (1 - beta2) * abs(current - previous)
 
     def score(self):
-        """s(w)."""
+        """Returns s(w)."""
         return self.sensitivity * self.uncertainty
 
 
 class Reference:
-    """The rules of a whole run over `matrices` of (out, in) entries and rank b0."""
+    """The allocation of a run over `matrices` of shapes (out, in) and rank b0."""
 
     def __init__(self, matrices, settings):
         self.settings = settings
@@ -64,25 +64,25 @@ class Reference:
         self.last_scores = None
 
     def schedule(self):
-        """T and b(t)."""
+        """Returns T and b(t)."""
         s = self.settings
         T = round((1 - s["final_fraction"]) * s["total_steps"])
         warmup, count = s["warmup_steps"], self.n // self.rank
         if self.t <= warmup:
             return T, self.n
         left = (T - self.t) / (T - warmup)
-        # One part in 10**9 guards the floor against the rounding of this float.
+        # 1e-9 keeps rounding errors of this float from changing the floor.
         exact = count * s["bT"] + (self.n - count * s["bT"]) * left**3
         return T, floor(exact + 1e-9)
 
     def step(self, weights, gradients):
-        """Follows an optimizer step; changes the lam lists of `weights` as pruning does."""
+        """Updates the scores after an optimizer step, and prunes the lam lists of `weights`."""
         self.t += 1
         s = self.settings
         T, budget = self.schedule()
         mask_mode = s["prune_mode"] == "mask"
         if mask_mode and self.event:
-            self.put_back(weights)
+            self.restore(weights)
         if self.t < T:
             self.observe(weights, gradients)
         if self.t == T or (self.t % s["deltaT"] == 0 and s["warmup_steps"] < self.t < T):
@@ -95,7 +95,7 @@ class Reference:
     just_masked = False
 
     def observe(self, weights, gradients):
-        """Every entry of every P, lam, Q."""
+        """Updates the EMAs of every entry of every P, lam and Q."""
         b1, b2 = self.settings["beta1"], self.settings["beta2"]
         for k, averages in enumerate(self.averages):
             for key in ("P", "Q"):
@@ -107,7 +107,7 @@ class Reference:
                 average.observe(weights[k]["lam"][i], gradients[k]["lam"][i], b1, b2)
 
     def scores(self):
-        """S_i of every triplet, matrix by matrix."""
+        """Returns S_i of every triplet, matrix by matrix."""
         result = []
         for averages in self.averages:
             for i in range(self.rank):
@@ -118,7 +118,7 @@ class Reference:
         return result
 
     def mask(self, budget, stochastic):
-        """Equation 1."""
+        """Chooses the kept triplets by equation 1."""
         s = self.settings
         self.last_scores = self.scores()
         self.last_budget = budget
@@ -132,13 +132,13 @@ class Reference:
         self.just_masked = True
 
     def zero(self, weights):
-        """Pruned values become 0."""
+        """Sets pruned values to 0."""
         for i, keep in enumerate(self.keep):
             if not keep:
                 weights[i // self.rank]["lam"][i % self.rank] = 0.0
 
-    def put_back(self, weights):
-        """What the optimizer did to a held-back value is undone."""
+    def restore(self, weights):
+        """Undoes the optimizer's change of masked values."""
         for i, keep in enumerate(self.keep):
             if not keep:
                 weights[i // self.rank]["lam"][i % self.rank] = self.stored[i]

@@ -1,4 +1,4 @@
-"""With p = 0 the run is PEFT's AdaLoRA, step by step."""
+"""With p = 0 the scores, masks and weights equal those of PEFT's AdaLoRA at every step."""
 
 import re
 
@@ -13,7 +13,7 @@ RANK, TARGET, STEPS, FINAL, EVERY, BETA1, BETA2, GAMMA = 4, 2, 200, 30, 7, 0.85,
 
 
 class PeftRun:
-    """PEFT's AdaLoRA, driven with 1-based steps."""
+    """A training with PEFT's AdaLoRA, with steps counted from 1."""
 
     def __init__(self):
         config = peft.AdaLoraConfig(
@@ -30,7 +30,7 @@ class PeftRun:
             target_modules=r".*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)",
             task_type="SEQ_CLS",
         )
-        self.model = peft.get_peft_model(tiny_opt(), config)
+        self.model = peft.get_peft_model(tiny_opt(layers=1), config)
         self.tuner = self.model.base_model
         self.layers = {
             re.sub(r"^base_model\.model\.", "", name): module
@@ -41,7 +41,7 @@ class PeftRun:
         self.optimizer = torch.optim.AdamW(trained, lr=1e-3)
 
     def step(self, t):
-        """Returns the triplets kept by an event, or None between events; keeps the scores."""
+        """Trains a step; returns a flag per triplet at a mask event, and None at other steps."""
         self.model(**tiny_batch(t)).loss.backward()
         self.optimizer.step()
         event = (t % EVERY == 0 and t < STEPS - FINAL) or t == STEPS - FINAL
@@ -53,7 +53,7 @@ class PeftRun:
         return [flag for name in self.layers for flag in pattern[f"{name}.lora_E.default"]]
 
     def scores(self, smoothed, deviation):
-        """S_i, matrix by matrix, from PEFT's two averages."""
+        """Returns S_i, matrix by matrix, from PEFT's two EMAs."""
 
         def score(name, part):
             key = f"{name}.lora_{part}.default"
@@ -68,7 +68,7 @@ class PeftRun:
 
 
 def our_run(peft_run):
-    model = tiny_opt()
+    model = tiny_opt(layers=1)
     adapters = svd_adapters(model, RANK)
     assert list(adapters) == list(peft_run.layers)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def our_run(peft_run):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_without_chance_200_steps_are_those_of_peft():
+def test_with_p_0_all_200_steps_equal_those_of_peft():
     theirs = PeftRun()
     model, adapters, optimizer, allocator = our_run(theirs)
     events = 0

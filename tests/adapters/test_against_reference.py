@@ -1,4 +1,4 @@
-"""The fast allocator against the literal one, on random weights, rates and schedules."""
+"""RankAllocator equals the reference implementation for random weights, rates and schedules."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from adapters import CubicBudget, RankAllocator
 from tests.adapters.reference import Reference
 from tests.adapters.tiny_models import draw_gradients, linear_adapters
 
-SHAPES = [(3, 5), (5, 3), (3, 5), (4, 4)]  # (in, out): two of a kind, and square
+SHAPES = [(3, 5), (5, 3), (3, 5), (4, 4)]  # (in, out): two of one shape, and a square one
 
 rates = st.sampled_from([0.0, 0.05, 0.3, 0.5, 1.0])
 
@@ -52,15 +52,15 @@ def as_lists(adapters, attribute):
 
 
 def optimizer_step(adapters, step):
-    """Any change will do; it must reach pruned values as well."""
+    """Changes all weights at random, pruned values included."""
     generator = torch.Generator().manual_seed(step)
     for module in adapters.values():
         for weight in (module.P, module.lam, module.Q):
             weight.data += 0.3 * torch.randn(weight.shape, generator=generator)
 
 
-def clear_cut(scores, budget):
-    """Whether float32 can be expected to rank as exact arithmetic does."""
+def is_unambiguous(scores, budget):
+    """Returns whether the last score chosen and the next differ by more than float32 rounding."""
     ranked = sorted(scores, reverse=True)
     if budget == len(ranked):
         return True
@@ -70,7 +70,7 @@ def clear_cut(scores, budget):
 
 @settings(max_examples=100)
 @given(setups())
-def test_every_step_is_that_of_the_literal_rules(setup):
+def test_every_step_equals_the_reference(setup):
     adapters = linear_adapters(SHAPES, setup["b0"])
     allocator = allocator_of(adapters, setup)
     reference = Reference([(out, width) for width, out in SHAPES], setup)
@@ -81,14 +81,14 @@ def test_every_step_is_that_of_the_literal_rules(setup):
         reference.step(weights, as_lists(adapters, "grad"))
         allocator.step()
         if reference.last_scores is not None:
-            assume(clear_cut(reference.last_scores, reference.last_budget))
+            assume(is_unambiguous(reference.last_scores, reference.last_budget))
         assert allocator.kept().tolist() == reference.keep
         assert allocator.scores().tolist() == pytest.approx(reference.scores(), rel=1e-4)
         for module, matrix in zip(adapters.values(), weights, strict=True):
             assert module.lam.tolist() == matrix["lam"]
 
 
-def test_the_trace_says_what_the_literal_rules_did():
+def test_the_trace_equals_the_reference():
     setup = {
         "total_steps": 12,
         "b0": 3,

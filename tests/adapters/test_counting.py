@@ -35,7 +35,7 @@ def on_meta(family, config):
     ],
     ids=["OPT-125M", "OPT-350M", "NT-500M"],
 )
-def test_published_models_have_their_counts(family, config, layers, vectors, head, backbone):
+def test_published_models_have_the_right_counts(family, config, layers, vectors, head, backbone):
     model = on_meta(family, config)
     adapters = inject(
         model,
@@ -54,7 +54,7 @@ def test_published_models_have_their_counts(family, config, layers, vectors, hea
     assert count.total == count.adapter + head
 
 
-def test_split_projections_of_dnabert_2_have_their_count():
+def test_dnabert_2_with_split_projections_has_the_right_count():
     layer = torch.nn.ModuleDict(
         {
             **{name: torch.nn.Linear(768, 768) for name in "qkvo"},
@@ -67,7 +67,7 @@ def test_split_projections_of_dnabert_2_have_their_count():
     assert 12 * count_parameters(model, adapters).vectors == 1_622_016
 
 
-def test_what_is_kept_counts_live_triplets_only():
+def test_with_ranks_only_the_kept_triplets_are_counted():
     model = tiny_opt(layers=1)
     adapters = svd_adapters(model, 4)
     ranks = dict.fromkeys(adapters, 0) | {"model.decoder.layers.0.fc1": 3}
@@ -75,14 +75,14 @@ def test_what_is_kept_counts_live_triplets_only():
     assert (count.vectors, count.values) == (3 * (16 + 32), 3)
 
 
-def test_the_head_counts_once_however_often_it_is_named():
+def test_duplicate_head_parameters_are_counted_once():
     model = tiny_opt()
     svd_adapters(model, 4)
     head = list(model.score.parameters())
     assert count_parameters(model, {}, head * 2).head == 32
 
 
-def test_full_fine_tuning_counts_the_backbone_apart_from_the_head():
+def test_full_fine_tuning_counts_backbone_and_head_separately():
     model = tiny_opt()
     count = count_parameters(model, {}, model.score.parameters())
     assert count.adapter == 0

@@ -21,9 +21,9 @@ GUIDE = (Path(__file__).parents[2] / "adapters" / "README.md").read_text(encodin
 
 def blocks(section):
     text = GUIDE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    found = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert found, f"no code in the section {section!r}"
-    return found
+    code = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert code, f"no code in the section {section!r}"
+    return code
 
 
 def run(section, names):
@@ -72,10 +72,11 @@ def values(names):
 
 
 def test_the_training_loop_trains_and_prunes(capsys):
-    names = {"loader": batches(120)}
-    run("A training loop", names)
-    assert [t for t, _ in names["budget"].events()] == [100, 102]
-    assert "'t': 102" in capsys.readouterr().out
+    names = {"loader": batches(24)}
+    [example] = blocks("A training loop")
+    exec(example.replace("deltaT=100", "deltaT=10"), names)
+    assert [t for t, _ in names["budget"].events()] == [10, 20]
+    assert "'t': 20" in capsys.readouterr().out
     assert 0 < names["allocator"].rank() < 8 * len(names["adapters"])
 
 

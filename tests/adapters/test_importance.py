@@ -20,7 +20,7 @@ def give_gradients(group, step):
         weight.grad = torch.randn(weight.shape, generator=generator).to(weight.dtype)
 
 
-def watched(group, steps):
+def observed(group, steps):
     for step in range(steps):
         give_gradients(group, step)
         observe([group], BETA1, BETA2)
@@ -28,7 +28,7 @@ def watched(group, steps):
 
 
 class Operations(TorchDispatchMode):
-    """Lists the operations that reach a backend: kernels, or fused lists of them."""
+    """Records the operations dispatched to a backend."""
 
     def __init__(self):
         super().__init__()
@@ -39,19 +39,19 @@ class Operations(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_scores_are_the_printed_formula():
+def test_scores_equal_the_published_formula():
     group = ShapeGroup(weights())
     smoothed = uncertainty = torch.zeros(2, 3, 4)
     for step in range(4):
         give_gradients(group, step)
-        now = torch.stack([w * w.grad for w in group.weights]).abs()
-        uncertainty = BETA2 * uncertainty + (1 - BETA2) * (now - smoothed).abs()
-        smoothed = BETA1 * smoothed + (1 - BETA1) * now
+        current = torch.stack([w * w.grad for w in group.weights]).abs()
+        uncertainty = BETA2 * uncertainty + (1 - BETA2) * (current - smoothed).abs()
+        smoothed = BETA1 * smoothed + (1 - BETA1) * current
         observe([group], BETA1, BETA2)
         torch.testing.assert_close(group.score(), smoothed * uncertainty)
 
 
-def test_vectors_enter_a_triplets_score_by_their_mean_over_any_lanes():
+def test_a_triplets_score_has_the_means_of_p_and_q_for_any_lanes():
     generator = torch.Generator().manual_seed(0)
     lam, P, Q = (torch.rand(2, 3, *shape, generator=generator) for shape in ((4,), (5, 4), (4, 6)))
     scores = triplet_score(lam, P, Q)
@@ -61,33 +61,33 @@ def test_vectors_enter_a_triplets_score_by_their_mean_over_any_lanes():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_averages_are_float32_whatever_the_weights_are(dtype):
+def test_averages_are_float32_for_low_precision_weights(dtype):
     group = ShapeGroup(weights(dtype=dtype))
     for weight in group.weights:
         weight.mul_(1e-4)
         weight.grad = torch.full_like(weight, 1e-4)
     observe([group], BETA1, BETA2)
-    # |w g| is about 1e-8: nothing in float16, and the score is its square.
+    # |w g| is about 1e-8, which underflows in float16; the score is of the order of its square.
     assert group.score().dtype == torch.float32
     assert group.score().all()
 
 
 def test_a_weight_without_a_gradient_is_skipped_and_counted():
-    group, twin = watched(ShapeGroup(weights()), 2), watched(ShapeGroup(weights()), 2)
+    group, other = observed(ShapeGroup(weights()), 2), observed(ShapeGroup(weights()), 2)
     sensitivity, uncertainty = group.sensitivity.clone(), group.uncertainty.clone()
-    for each in (group, twin):
+    for each in (group, other):
         give_gradients(each, 9)
     group.weights[0].grad = None
     assert observe([group], BETA1, BETA2) == 1
-    assert observe([twin], BETA1, BETA2) == 0
+    assert observe([other], BETA1, BETA2) == 0
     assert torch.equal(group.sensitivity[0], sensitivity[0])
     assert torch.equal(group.uncertainty[0], uncertainty[0])
-    assert torch.equal(group.sensitivity[1], twin.sensitivity[1])
-    assert torch.equal(group.uncertainty[1], twin.uncertainty[1])
+    assert torch.equal(group.sensitivity[1], other.sensitivity[1])
+    assert torch.equal(group.uncertainty[1], other.uncertainty[1])
 
 
 def test_a_step_without_any_gradient_changes_nothing():
-    group = watched(ShapeGroup(weights()), 2)
+    group = observed(ShapeGroup(weights()), 2)
     before = group.score()
     for weight in group.weights:
         weight.grad = None
@@ -96,8 +96,8 @@ def test_a_step_without_any_gradient_changes_nothing():
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_a_step_that_a_loss_scaler_skips_changes_nothing(value):
-    groups = [watched(ShapeGroup(weights()), 2), watched(ShapeGroup(weights(3, (2,))), 2)]
+def test_gradients_that_are_not_finite_change_nothing(value):
+    groups = [observed(ShapeGroup(weights()), 2), observed(ShapeGroup(weights(3, (2,))), 2)]
     before = [group.score() for group in groups]
     for group in groups:
         give_gradients(group, 9)
@@ -124,5 +124,5 @@ def test_the_number_of_operations_of_a_step_does_not_grow_with_the_model(prune_m
             per_step.append(len(operations.names))
         counts.append(per_step)
     assert counts[0] == counts[1]
-    # Two shapes of layers with P, lam and Q each: what is done six times is done few times.
+    # Two shapes of layers with P, lam and Q each: six groups.
     assert counts[0][0] <= 60

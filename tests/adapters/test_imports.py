@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Refuses every module that is neither Python's own, nor torch's, nor one that torch requires.
+# Refuses every module that is not of the standard library, of torch, or required by torch.
 PROGRAM = """
 import sys
 
@@ -22,8 +22,8 @@ sys.meta_path.insert(0, Blocker())
 exec(sys.argv[2])
 """
 
-# Torch's own modules, and what its requirements require in turn.
-TORCHS = {"torch", "torchgen", "functorch", "markupsafe", "mpmath"}
+# Modules of torch, and the requirements of its requirements.
+TORCH_MODULES = {"torch", "torchgen", "functorch", "markupsafe", "mpmath"}
 
 
 def requirements_of_torch():
@@ -33,21 +33,21 @@ def requirements_of_torch():
 
 
 def run(code):
-    allowed = TORCHS | requirements_of_torch() | {"adapters"}
+    allowed = TORCH_MODULES | requirements_of_torch() | {"adapters"}
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, ",".join(allowed), code]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_adapters_need_torch_alone_but_for_the_trainers_callback():
+def test_adapters_require_only_torch_except_for_the_callback():
     done = run(
         "import torch, adapters\n"
         "model = torch.nn.Sequential(torch.nn.Linear(4, 3))\n"
-        "found = adapters.inject(model, ['0'], 2, alpha=2, generator=torch.Generator())\n"
+        "layers = adapters.inject(model, ['0'], 2, alpha=2, generator=torch.Generator())\n"
         "budget = adapters.CubicBudget(2, 2, 1, 1)\n"
         "allocator = adapters.RankAllocator(\n"
-        "    found, budget, beta1=0.5, beta2=0.5, p=0.1, mask_seed=0)\n"
+        "    layers, budget, beta1=0.5, beta2=0.5, p=0.1, mask_seed=0)\n"
         "for _ in range(2):\n"
-        "    loss = model(torch.ones(1, 4)).sum() + adapters.orthogonality(found)\n"
+        "    loss = model(torch.ones(1, 4)).sum() + adapters.orthogonality(layers)\n"
         "    loss.backward()\n"
         "    allocator.step()\n"
         "assert len(allocator.trace()) == 2\n"
@@ -63,7 +63,7 @@ def test_adapters_need_torch_alone_but_for_the_trainers_callback():
 
 
 @pytest.mark.parametrize("module", ["numpy", "jaxtyping", "safetensors", "study", "transformers"])
-def test_the_blocked_import_would_have_been_noticed(module):
+def test_a_blocked_import_fails(module):
     done = run(f"import {module}")
     assert done.returncode != 0
     assert f"{module} is not installed" in done.stderr

@@ -36,7 +36,7 @@ def families():
         ffn_dim=32,
         num_hidden_layers=3,
         num_attention_heads=2,
-        word_embed_proj_dim=8,  # as OPT-350M: project_in and project_out exist
+        word_embed_proj_dim=8,  # as in OPT-350M, which has project_in and project_out
         do_layer_norm_before=False,
     )
     return {
@@ -46,7 +46,7 @@ def families():
     }
 
 
-def put_in(model, patterns=None, **settings):
+def adapt(model, patterns=None, **settings):
     defaults = {"rank": 2, "alpha": 4, "generator": torch.Generator().manual_seed(0)}
     return inject(model, patterns or target_patterns("opt"), **(defaults | settings))
 
@@ -64,10 +64,10 @@ def perturb(model):
 
 
 @pytest.mark.parametrize("family", ["opt", "bert", "esm"])
-def test_six_matrices_per_layer_are_found_and_nothing_else(family):
+def test_the_six_matrices_of_every_layer_are_adapted_and_no_others(family):
     model = families()[family]
     expected = expected_matches(3, MATRICES)
-    adapters = put_in(model, target_patterns(family), expected=expected)
+    adapters = adapt(model, target_patterns(family), expected=expected)
     assert len(adapters) == expected == 18
     outside = [name for name, m in model.named_modules() if isinstance(m, nn.Linear)]
     untouched = {n for n in outside if not n.endswith(".base")}
@@ -82,16 +82,16 @@ def test_six_matrices_per_layer_are_found_and_nothing_else(family):
 
 
 @pytest.mark.parametrize("family", ["opt", "bert", "esm"])
-def test_the_bare_backbone_is_known_without_its_head(family):
+def test_patterns_match_a_backbone_without_head(family):
     model = families()[family]
     backbone = model.base_model
-    assert len(put_in(backbone, target_patterns(family))) == 18
+    assert len(adapt(backbone, target_patterns(family))) == 18
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_every_matrix_can_be_asked_for_alone(matrix):
+def test_every_matrix_can_be_adapted_separately(matrix):
     for family, model in families().items():
-        adapters = put_in(model, target_patterns(family, [matrix]), expected=3)
+        adapters = adapt(model, target_patterns(family, [matrix]), expected=3)
         shape = next(iter(adapters.values())).base.weight.shape
         wide = {"f1": shape[0] == 2 * shape[1], "f2": 2 * shape[0] == shape[1]}
         assert wide.get(matrix, shape[0] == shape[1])
@@ -107,7 +107,7 @@ def test_unknown_families_and_matrices_are_refused(family, matrices):
 
 def test_only_the_adapters_train():
     model = tiny_opt()
-    put_in(model)
+    adapt(model)
     trained = {name.rsplit(".", 1)[-1] for name, p in model.named_parameters() if p.requires_grad}
     assert trained == {"P", "lam", "Q"}
 
@@ -116,13 +116,13 @@ def test_the_adapted_model_starts_as_the_backbone():
     for kind in ("svd", "lora"):
         model = tiny_opt()
         before = logits(model)
-        put_in(model, kind=kind)
+        adapt(model, kind=kind)
         assert torch.equal(logits(model), before)
 
 
-def test_the_draws_are_those_of_the_generator_in_module_order():
+def test_p_and_q_are_drawn_from_the_generator_in_the_order_of_modules():
     model = tiny_opt()
-    adapters = put_in(model, generator=torch.Generator().manual_seed(9))
+    adapters = adapt(model, generator=torch.Generator().manual_seed(9))
     generator = torch.Generator().manual_seed(9)
     linear = [n for n, m in tiny_opt().named_modules() if isinstance(m, nn.Linear)]
     assert list(adapters) == [name for name in linear if name != "score"]
@@ -131,14 +131,14 @@ def test_the_draws_are_those_of_the_generator_in_module_order():
             assert torch.equal(weight, torch.randn(weight.shape, generator=generator) * 0.02)
 
 
-def test_the_kinds_are_their_classes():
-    assert {type(m) for m in put_in(tiny_opt()).values()} == {SVDLinear}
-    assert {type(m) for m in put_in(tiny_opt(), kind="lora").values()} == {LoRALinear}
+def test_each_kind_has_its_class():
+    assert {type(m) for m in adapt(tiny_opt()).values()} == {SVDLinear}
+    assert {type(m) for m in adapt(tiny_opt(), kind="lora").values()} == {LoRALinear}
 
 
 def test_patterns_match_whole_names():
     with pytest.raises(ValueError, match="must match the whole name of a layer, but got no match"):
-        put_in(tiny_opt(), ["fc1"])
+        adapt(tiny_opt(), ["fc1"])
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_patterns_match_whole_names():
         ({"dropout": 1.0}, "dropout < 1"),
     ],
 )
-def test_what_cannot_be_adapted_is_refused_and_the_model_left_alone(settings, message):
+def test_invalid_arguments_are_refused_and_the_model_is_unchanged(settings, message):
     model = tiny_opt()
     arguments = {"patterns": target_patterns("opt"), "rank": 2, "alpha": 4} | settings
     with pytest.raises(ValueError, match=message):
@@ -166,19 +166,19 @@ def test_what_cannot_be_adapted_is_refused_and_the_model_left_alone(settings, me
 
 def test_a_second_injection_is_refused():
     model = tiny_opt()
-    put_in(model)
+    adapt(model)
     with pytest.raises(ValueError, match="no adapters yet"):
-        put_in(model)
+        adapt(model)
 
 
-def test_ejecting_leaves_no_trace():
+def test_eject_restores_the_model():
     model = tiny_opt()
     model.model.decoder.embed_tokens.weight.requires_grad_(False)
     layers = dict(model.named_modules())
     flags = {n: p.requires_grad for n, p in model.named_parameters()}
     weights = copy.deepcopy(model.state_dict())
     before = logits(model)
-    put_in(model)
+    adapt(model)
     perturb(model)
     assert not torch.allclose(logits(model), before)
     eject(model)
@@ -186,13 +186,13 @@ def test_ejecting_leaves_no_trace():
     assert {n: p.requires_grad for n, p in model.named_parameters()} == flags
     assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
     assert torch.equal(logits(model), before)
-    put_in(model)  # and the model can be adapted again
+    adapt(model)  # and the model can be adapted again
 
 
 def test_a_layer_shared_by_two_parents_is_adapted_in_both():
     shared = nn.Linear(4, 4)
     model = nn.ModuleDict({"a": nn.Sequential(shared), "b": nn.Sequential(shared)})
-    adapters = put_in(model, [r"[ab]\.0"])
+    adapters = adapt(model, [r"[ab]\.0"])
     assert len(adapters) == 1
     assert model["a"][0] is model["b"][0] is adapters["a.0"]
     eject(model)
@@ -200,11 +200,11 @@ def test_a_layer_shared_by_two_parents_is_adapted_in_both():
 
 
 @pytest.mark.parametrize("kind", ["svd", "lora"])
-def test_merging_gives_plain_layers_with_the_same_output(kind):
+def test_merge_gives_linear_layers_with_the_same_output(kind):
     model = tiny_opt()
     layers = dict(model.named_modules())
     backbone = copy.deepcopy(model.state_dict())
-    put_in(model, kind=kind)
+    adapt(model, kind=kind)
     perturb(model)
     expected = logits(model)
     merge(model)
@@ -220,11 +220,11 @@ def test_merging_gives_plain_layers_with_the_same_output(kind):
 
 @pytest.mark.parametrize("kind", ["svd", "lora"])
 @pytest.mark.parametrize("family", ["opt", "bert", "esm"])
-def test_a_merged_model_is_saved_and_loaded_as_a_plain_one(family, kind, tmp_path):
+def test_a_merged_model_can_be_saved_and_loaded_by_transformers(family, kind, tmp_path):
     model = tiny_model(family).eval()
     names = list(model.state_dict())
     before = logits(model)
-    put_in(model, target_patterns(family), kind=kind)
+    adapt(model, target_patterns(family), kind=kind)
     perturb(model)
     expected = logits(model)
     assert (expected - before).abs().max() > 1e-2
@@ -237,7 +237,7 @@ def test_a_merged_model_is_saved_and_loaded_as_a_plain_one(family, kind, tmp_pat
     torch.testing.assert_close(logits(loaded), expected, rtol=0, atol=1e-5)
 
 
-def test_merging_leaves_masked_values_out():
+def test_merge_omits_masked_values():
     model = tiny_opt()
     adapters = svd_adapters(model, 3)
     perturb(model)
@@ -249,7 +249,7 @@ def test_merging_leaves_masked_values_out():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_merging_rounds_once_to_the_models_dtype(dtype):
+def test_merge_rounds_once_to_the_models_dtype(dtype):
     model = tiny_opt(dtype=dtype)
     adapters = svd_adapters(model, 3)
     perturb(model)
@@ -260,14 +260,14 @@ def test_merging_rounds_once_to_the_models_dtype(dtype):
 
 
 @pytest.mark.parametrize("undo", [eject, merge])
-def test_a_model_without_adapters_cannot_lose_any(undo):
+def test_eject_and_merge_refuse_a_model_without_adapters(undo):
     with pytest.raises(ValueError, match="must have adapters"):
         undo(tiny_opt())
 
 
-def test_adapters_take_over_the_mode_of_their_layers():
+def test_adapters_have_the_training_mode_of_their_layers():
     model = tiny_opt().eval()
-    adapters = put_in(model, dropout=0.5)
+    adapters = adapt(model, dropout=0.5)
     assert not any(module.training for module in adapters.values())
     assert torch.equal(logits(model), logits(model))
-    assert all(m.training for m in put_in(tiny_opt().train()).values())
+    assert all(m.training for m in adapt(tiny_opt().train()).values())

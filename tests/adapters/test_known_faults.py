@@ -15,7 +15,7 @@ def test_resuming_does_not_zero_the_adapter():
     assert resumed.allocator.rank() == 24
 
 
-def test_without_final_steps_the_model_in_memory_is_pruned_all_the_same():
+def test_without_final_steps_the_model_in_memory_is_pruned():
     budget = CubicBudget(20, 4, 2, 12, final_fraction=0.0, deltaT=6)
     run = Run(budget, p=0.0).steps(20)
     assert run.allocator.trace()[-1]["t"] == 20
@@ -33,7 +33,7 @@ def test_tiny_scores_of_a_float16_model_do_not_prune_everything():
             module.lam.data.add_(module.lam.grad.sign(), alpha=1e-4)
         allocator.step()
         model.zero_grad()
-    assert allocator.scores().max() < 6e-8  # below float16's smallest number
+    assert allocator.scores().max() < 6e-8  # below the smallest float16 number
     assert allocator.kept().sum() == 24
 
 
@@ -44,7 +44,7 @@ def test_scores_that_are_all_equal_do_not_prune_everything():
     assert run.allocator.kept().sum() == run.allocator.budget.budget(2)
 
 
-def test_a_layer_that_is_not_used_does_not_crash_the_step():
+def test_an_unused_layer_does_not_raise():
     run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
     unused = next(iter(run.adapters.values()))
     loss = run.model(**tiny_batch(0)).loss
@@ -54,14 +54,14 @@ def test_a_layer_that_is_not_used_does_not_crash_the_step():
     assert run.allocator.missing_gradients == 3
 
 
-def test_stepping_after_zero_grad_is_counted_and_does_not_crash():
+def test_a_step_after_zero_grad_counts_missing_gradients():
     run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
     run.optimizer.zero_grad()
     run.allocator.step()
     assert run.allocator.missing_gradients == 36
 
 
-def test_the_models_own_loss_never_holds_the_regulariser():
+def test_the_loss_of_the_model_does_not_contain_the_penalty():
     run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
     batch = tiny_batch(0)
     assert orthogonality(run.adapters) > 1
@@ -71,7 +71,7 @@ def test_the_models_own_loss_never_holds_the_regulariser():
         torch.testing.assert_close(output.loss, expected)
 
 
-def test_a_target_name_that_matches_nothing_is_an_error():
+def test_a_pattern_that_matches_nothing_is_an_error():
     with pytest.raises(ValueError, match=r"output_proj.*must match the whole name"):
         inject(
             tiny_opt(),
@@ -82,13 +82,13 @@ def test_a_target_name_that_matches_nothing_is_an_error():
         )
 
 
-def test_a_constant_budget_is_no_special_case():
+def test_a_constant_budget_prunes_nothing():
     run = Run(CubicBudget(10, 4, 4, 12, final_fraction=0.2, deltaT=2), p=0.0).steps(10)
     assert run.allocator.rank() == 48
     assert [row["budget"] for row in run.allocator.trace()] == [48] * 4
 
 
-def test_an_allocator_that_was_never_called_can_be_told():
+def test_an_allocator_that_was_never_called_shows_it():
     run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
     run.model(**tiny_batch(0)).loss.backward()
     run.optimizer.step()

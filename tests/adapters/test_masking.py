@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from adapters.masking import event_uniforms, flip, keep_top
 from tests.adapters.reference import uniform
 
-SIGMAS = 5  # a right rate fails once in two million runs; the seeds are fixed besides
+SIGMAS = 5  # a correct rate would fail once in two million runs; the seeds are fixed
 
 
 def assert_rate(hits: int, draws: int, p: float):
-    """The hits are within the binomial's interval."""
+    """Asserts that the hits are within the binomial interval."""
     assert abs(hits - draws * p) <= SIGMAS * sqrt(draws * p * (1 - p)) + 1e-9
 
 
@@ -26,14 +26,14 @@ def test_the_draw_of_a_triplet_does_not_depend_on_how_many_there_are():
     assert torch.equal(event_uniforms(3, 4, 100)[:7], event_uniforms(3, 4, 7))
 
 
-def test_the_draw_leaves_the_global_stream_alone():
+def test_the_draw_does_not_change_torchs_global_generator():
     torch.manual_seed(0)
     before = torch.get_rng_state()
     event_uniforms(1, 2, 3)
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_seeds_and_events_give_draws_of_their_own():
+def test_seeds_and_events_have_different_draws():
     draws = [event_uniforms(seed, event, 64) for seed in range(8) for event in range(8)]
     values = torch.cat(draws)
     assert len(set(values.tolist())) == len(values)
@@ -72,17 +72,17 @@ def test_the_expected_number_kept_is_that_of_equation_1():
     assert abs(sum(kept) / events - expected) < SIGMAS * spread
 
 
-def test_without_chance_the_mask_is_the_budgets_choice():
+def test_with_p_0_the_mask_is_that_of_the_top_triplets():
     top = torch.tensor([True, False, True, False])
     assert torch.equal(flip(top, event_uniforms(0, 0, 4), 0, 0), top)
 
 
-def test_probability_one_turns_every_decision_around():
+def test_with_p_1_every_decision_is_inverted():
     top = torch.tensor([True, False, True, False])
     assert torch.equal(flip(top, event_uniforms(0, 0, 4), 1, 1), ~top)
 
 
-def test_a_change_of_one_rate_does_not_move_the_other_decisions():
+def test_p_reintroduce_does_not_change_decisions_on_top_triplets():
     top = torch.arange(200) < 100
     uniforms = event_uniforms(0, 0, 200)
     a, b = flip(top, uniforms, 0.2, 0.1), flip(top, uniforms, 0.2, 0.4)
@@ -90,13 +90,13 @@ def test_a_change_of_one_rate_does_not_move_the_other_decisions():
     assert not torch.equal(a[~top], b[~top])
 
 
-def test_ties_go_to_the_lower_index_so_that_exactly_the_budget_is_chosen():
+def test_of_equal_scores_the_lower_index_wins():
     scores = torch.tensor([1.0, 2.0, 1.0, 1.0, 0.5])
     assert keep_top(scores, 3).tolist() == [True, True, True, False, False]
     assert keep_top(torch.zeros(600), 599).tolist() == [True] * 599 + [False]
 
 
-def test_every_lane_gets_its_own_top():
+def test_every_lane_has_its_own_top():
     scores = torch.tensor([[[1.0, 3.0, 2.0]], [[3.0, 1.0, 2.0]]])
     top = keep_top(scores, 1)
     assert top.tolist() == [[[False, True, False]], [[True, False, False]]]

@@ -1,4 +1,4 @@
-"""What PEFT wrote is loaded; what does not fit is refused."""
+"""Folders written by PEFT are loaded; those that do not match the model are refused."""
 
 import warnings
 
@@ -22,23 +22,23 @@ from tests.adapters.peft_folders import (
     FAMILIES,
     Q_PROJ,
     WEIGHTS,
+    assert_same,
     edit_config,
     logits,
     perturb,
-    same,
     trained,
 )
 from tests.adapters.tiny_models import HEADS, svd_adapters, tiny_batch, tiny_model, tiny_opt
 
 pytestmark = [
-    # PEFT reads a property that transformers has renamed, and warns of AdaLoRA's own rank_pattern.
+    # PEFT reads a property that transformers renamed, and warns about AdaLoRA's rank_pattern.
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated"),
     pytest.mark.filterwarnings("ignore:The following .*_pattern keys did not match"),
 ]
 
 
 def peft_saved(folder, config, family="opt"):
-    """Saves PEFT's own model with random values; returns its logits."""
+    """Saves a PEFT model with random values, and returns its logits."""
     model = peft.get_peft_model(tiny_model(family), config)
     perturb(model, 0.1)
     model.save_pretrained(folder)
@@ -66,10 +66,10 @@ def test_pefts_lora_gives_the_same_logits(family, settings, tmp_path):
         task_type="SEQ_CLS",
         **settings,
     )
-    wanted = peft_saved(tmp_path, config, family)
+    expected = peft_saved(tmp_path, config, family)
     model = tiny_model(family)
     adapters = load_peft(model, tmp_path)
-    same(logits(model), wanted)
+    assert_same(logits(model), expected)
     assert len(adapters) == 12
     assert {type(module) for module in adapters.values()} == {LoRALinear}
     assert adapters.keys() == adapted_layers(model).keys()
@@ -88,10 +88,10 @@ def test_pefts_adalora_gives_the_same_logits(family, tmp_path):
         modules_to_save=list(HEADS[family]),
         task_type="SEQ_CLS",
     )
-    wanted = peft_saved(tmp_path, config, family)
+    expected = peft_saved(tmp_path, config, family)
     model = tiny_model(family)
     adapters = load_peft(model, tmp_path)
-    same(logits(model), wanted)
+    assert_same(logits(model), expected)
     assert {type(module) for module in adapters.values()} == {SVDLinear}
 
 
@@ -109,7 +109,7 @@ def test_pefts_adalora_after_its_last_event_gives_the_same_logits(tmp_path):
     weights = [p for p in theirs.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-2)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of zero-sized tensors, where a layer has died.
+        warnings.simplefilter("ignore")  # About tensors of size zero, of layers without triplets.
         for step in range(1, 17):
             theirs(**tiny_batch(step)).loss.backward()
             optimizer.step()
@@ -121,10 +121,10 @@ def test_pefts_adalora_after_its_last_event_gives_the_same_logits(tmp_path):
     assert len(ranks) > 1
     model = tiny_opt()
     load_peft(model, tmp_path)
-    same(logits(model), logits(theirs))
+    assert_same(logits(model), logits(theirs))
 
 
-def test_imported_adalora_trains_on_under_an_allocator(tmp_path):
+def test_imported_adalora_can_be_trained_with_an_allocator(tmp_path):
     save_peft_adalora(trained().model, tmp_path)
     model = tiny_opt()
     adapters = load_peft(model, tmp_path)
@@ -142,7 +142,7 @@ def test_imported_adalora_trains_on_under_an_allocator(tmp_path):
 
 
 def refuse(folder, message, model=None):
-    """Asserts a refusal that leaves the model as it was."""
+    """Asserts that loading raises and leaves the model unchanged."""
     model = model or tiny_opt()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with pytest.raises(ValueError, match=message):
@@ -171,7 +171,7 @@ def refuse(folder, message, model=None):
         ({"modules_to_save": ["score"]}, r"but got 1 missing \['score.weight'\]"),
     ],
 )
-def test_a_config_that_asks_for_something_else_is_refused(changes, message, tmp_path):
+def test_an_unsupported_config_is_refused(changes, message, tmp_path):
     peft_saved(tmp_path, peft.LoraConfig(r=2, target_modules=["fc1", "fc2", "q_proj"]))
     edit_config(tmp_path, **changes)
     refuse(tmp_path, message)
@@ -209,7 +209,7 @@ A, B = (f"base_model.model.{Q_PROJ}.lora_{part}.weight" for part in "AB")
         ),
     ],
 )
-def test_tensors_that_do_not_fit_are_refused(change, message, tmp_path):
+def test_tensors_that_do_not_match_the_model_are_refused(change, message, tmp_path):
     config = peft.LoraConfig(r=2, target_modules=["q_proj", "fc1"], task_type="SEQ_CLS")
     peft_saved(tmp_path, config)
     tensors = load_file(tmp_path / WEIGHTS)
@@ -218,7 +218,7 @@ def test_tensors_that_do_not_fit_are_refused(change, message, tmp_path):
     refuse(tmp_path, message)
 
 
-def test_files_that_are_absent_or_damaged_are_refused(tmp_path):
+def test_missing_or_damaged_files_are_refused(tmp_path):
     refuse(tmp_path, "must have adapter_config.json, but got none")
     peft_saved(tmp_path, peft.LoraConfig(r=2, target_modules=["fc1"]))
     weights = (tmp_path / WEIGHTS).read_bytes()

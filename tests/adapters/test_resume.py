@@ -1,4 +1,6 @@
-"""A run that was saved and continued is bit-equal to one that never stopped."""
+"""A run that is saved and resumed is bit-equal to an uninterrupted one."""
+
+import io
 
 import pytest
 import torch
@@ -6,22 +8,41 @@ import torch
 from adapters import CubicBudget
 from tests.adapters.tiny_models import Run
 
-BUDGET = CubicBudget(20, 4, 2, 12, final_fraction=0.3, deltaT=4)  # events 4, 8, 12, 14
+BUDGET = CubicBudget(20, 4, 2, 6, final_fraction=0.3, deltaT=4)  # events 4, 8, 12, 14
+STOPS = [0, 2, 4, 6, 13, 14, 15, 19]
+
+
+def run_of(budget=BUDGET, **rates):
+    return Run(budget, layers=1, **rates)
+
+
+def saved(run):
+    buffer = io.BytesIO()
+    torch.save(run.state(), buffer)
+    return buffer.getvalue()
+
+
+def load(run, checkpoint):
+    run.load(torch.load(io.BytesIO(checkpoint), weights_only=True))
 
 
 @pytest.fixture(scope="module", params=["zero", "mask"])
 def uninterrupted(request):
-    return request.param, Run(BUDGET, prune_mode=request.param).steps(20)
+    """The prune mode, a run of 20 steps, and its checkpoints at the stops."""
+    run, checkpoints = run_of(prune_mode=request.param), {}
+    for stop in STOPS:
+        run.steps(stop - run.allocator.t)
+        checkpoints[stop] = saved(run)
+    return request.param, run.steps(1), checkpoints
 
 
-@pytest.mark.parametrize("stop", [0, 2, 4, 6, 13, 14, 15, 19])
-def test_a_resumed_run_is_bit_equal(uninterrupted, stop, tmp_path):
-    mode, expected = uninterrupted
-    file = tmp_path / "checkpoint.pt"
-    torch.save(Run(BUDGET, prune_mode=mode).steps(stop).state(), file)
-    resumed = Run(BUDGET, prune_mode=mode)
-    resumed.load(torch.load(file, weights_only=True))
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_resumed_run_is_bit_equal(uninterrupted, stop):
+    mode, expected, checkpoints = uninterrupted
+    resumed = run_of(prune_mode=mode)
+    load(resumed, checkpoints[stop])
     resumed.steps(20 - stop)
+    assert resumed.allocator.t == expected.allocator.t == 20
     for name, module in expected.adapters.items():
         other = resumed.adapters[name]
         for key in ("P", "lam", "Q"):
@@ -32,39 +53,40 @@ def test_a_resumed_run_is_bit_equal(uninterrupted, stop, tmp_path):
     assert torch.equal(expected.allocator.scores(), resumed.allocator.scores())
 
 
-def test_a_loaded_mask_is_in_force_at_once():
-    source = Run(BUDGET, prune_mode="mask").steps(5)
-    target = Run(BUDGET, prune_mode="mask")
+def test_a_loaded_mask_applies_immediately():
+    source = run_of(prune_mode="mask").steps(5)
+    target = run_of(prune_mode="mask")
     for module in target.adapters.values():
-        module.mask = None  # as weights of an unpruned model would leave it
+        module.mask = None  # as after loading the weights of an unpruned model
     target.load(source.state())
     for name, module in source.adapters.items():
         assert torch.equal(module.effective_lam(), target.adapters[name].effective_lam())
 
 
 def test_the_count_of_missing_gradients_is_part_of_the_state():
-    run, other = Run(BUDGET), Run(BUDGET)
+    run, other = run_of(), run_of()
     run.allocator.step()
-    assert run.allocator.missing_gradients == 36
+    assert run.allocator.missing_gradients == 18
     other.allocator.load_state_dict(run.allocator.state_dict())
-    assert other.allocator.missing_gradients == 36
+    assert other.allocator.missing_gradients == 18
 
 
 @pytest.mark.parametrize(
-    ("budget", "message"),
+    "budget",
     [
-        (CubicBudget(20, 3, 2, 12, final_fraction=0.3, deltaT=4), "same adapters and budget"),
-        (CubicBudget(40, 4, 2, 12, final_fraction=0.3, deltaT=4), "same adapters and budget"),
+        CubicBudget(20, 3, 2, 6, final_fraction=0.3, deltaT=4),
+        CubicBudget(40, 4, 2, 6, final_fraction=0.3, deltaT=4),
     ],
+    ids=["rank", "events"],
 )
-def test_a_state_of_another_run_is_refused(budget, message):
-    state = Run(BUDGET).allocator.state_dict()
-    with pytest.raises(ValueError, match=message):
-        Run(budget).allocator.load_state_dict(state)
+def test_a_state_of_another_run_is_refused(budget):
+    state = run_of().allocator.state_dict()
+    with pytest.raises(ValueError, match="same adapters and budget"):
+        run_of(budget).allocator.load_state_dict(state)
 
 
 def test_a_state_with_other_keys_is_refused():
-    allocator = Run(BUDGET).allocator
+    allocator = run_of().allocator
     state = allocator.state_dict()
     del state["stored"]
     with pytest.raises(ValueError, match="must have the keys"):

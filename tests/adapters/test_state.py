@@ -23,14 +23,14 @@ def adapted(seed=0, masked=False):
     return model
 
 
-def test_the_state_holds_the_adapters_alone():
+def test_the_state_has_the_adapters_only():
     state = adapter_state(adapted())
     assert len(state) == 12 * 3
     assert {key.rsplit(".", 1)[1] for key in state} == {"P", "lam", "Q"}
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_a_file_gives_the_weights_back_bit_for_bit(tmp_path, masked):
+def test_a_file_restores_the_weights_bit_for_bit(tmp_path, masked):
     source, target = adapted(seed=1, masked=masked), adapted(seed=2, masked=not masked)
     save_adapters(source, tmp_path / "best.safetensors", {"method": "adalora_rs"})
     assert load_adapters(target, tmp_path / "best.safetensors") == {"method": "adalora_rs"}
@@ -46,7 +46,7 @@ def test_the_state_is_a_copy():
     assert model.get_submodule(NAME).P.any()
 
 
-def test_loras_state_goes_the_same_way(tmp_path):
+def test_lora_is_saved_and_loaded(tmp_path):
     models = []
     for seed in (0, 1):
         model = tiny_opt()
@@ -71,7 +71,7 @@ def test_loras_state_goes_the_same_way(tmp_path):
         ),
     ],
 )
-def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, message):
+def test_a_state_that_does_not_match_is_refused_and_changes_nothing(change, message):
     model, state = adapted(seed=1), adapter_state(adapted(seed=2))
     before = adapter_state(model)
     change(state)

@@ -18,7 +18,7 @@ def layer(kind=SVDLinear, dtype=torch.float32, **settings):
     return module
 
 
-def test_both_kinds_start_as_the_layer_they_adapt():
+def test_both_kinds_initially_compute_the_output_of_the_base_layer():
     x = torch.randn(4, 6)
     for kind in (SVDLinear, LoRALinear):
         base = nn.Linear(6, 5)
@@ -42,7 +42,7 @@ def test_the_update_of_lora_is_the_product_times_alpha_over_rank():
     torch.testing.assert_close(module(x), expected)
 
 
-def test_gradients_are_those_of_the_plain_formula():
+def test_gradients_equal_those_of_the_formula():
     module = layer()
     x = torch.randn(4, 6, requires_grad=True)
     inputs = [x, module.P, module.lam, module.Q]
@@ -53,7 +53,7 @@ def test_gradients_are_those_of_the_plain_formula():
         torch.testing.assert_close(mine, theirs)
 
 
-def test_vectors_start_normal_and_values_at_zero():
+def test_p_and_q_are_normal_and_lam_is_zero_initially():
     module = SVDLinear(nn.Linear(400, 300), 8, alpha=8, generator=torch.Generator())
     for weight in (module.P, module.Q):
         assert weight.std().item() == pytest.approx(0.02, rel=0.05)
@@ -61,7 +61,7 @@ def test_vectors_start_normal_and_values_at_zero():
     assert not module.lam.any()
 
 
-def test_a_masked_value_is_held_back_and_gets_no_gradient():
+def test_a_masked_value_is_excluded_and_gets_no_gradient():
     module = layer()
     module.mask = torch.tensor([True, False, True])
     x = torch.randn(4, 6)
@@ -73,7 +73,7 @@ def test_a_masked_value_is_held_back_and_gets_no_gradient():
     assert module.lam[1] == -1.0
 
 
-def test_a_state_with_a_mask_brings_it_along():
+def test_loading_a_state_with_a_mask_sets_the_mask():
     source, target = layer(), layer()
     source.mask = torch.tensor([True, False, True])
     target.load_state_dict(source.state_dict())
@@ -82,7 +82,7 @@ def test_a_state_with_a_mask_brings_it_along():
     assert torch.equal(source(x), target(x))
 
 
-def test_dropout_acts_on_the_updates_input_while_training_only():
+def test_dropout_applies_to_the_input_of_the_update_in_training_mode_only():
     module = layer(dropout=0.5)
     x = torch.randn(4, 6)
     update = module.eval()(x) - module.base(x)
@@ -124,7 +124,7 @@ def test_autocast_computes_in_its_dtype_and_differentiates(dtype):
     assert x.grad.dtype == torch.float32
 
 
-def test_lanes_are_single_updates_side_by_side():
+def test_lanes_are_independent_updates():
     generator = torch.Generator().manual_seed(0)
     y, x, P, Q = (
         torch.randn(2, 3, *shape, generator=generator)
@@ -137,7 +137,7 @@ def test_lanes_are_single_updates_side_by_side():
             torch.testing.assert_close(packed[a, b], single)
 
 
-def test_the_adapted_layer_shows_the_weight_and_bias_of_its_base():
+def test_an_adapted_layer_has_weight_and_bias_of_its_base():
     module = layer()
     assert module.weight is module.base.weight
     assert module.bias is module.base.bias

@@ -1,4 +1,4 @@
-"""The callback inside a real Trainer, against an ordinary loop over the same rows."""
+"""A Trainer with the callback equals a plain loop over the same rows."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ from tests.adapters.trainers import (
     trained,
 )
 
-pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+pytestmark = pytest.mark.usefixtures("fast_garbage_collection")
 
 
 def assert_same_training(trainer, recorder, loop, atol=1e-6):
@@ -40,9 +40,8 @@ def squared(logits, labels):
     return ((logits - F.one_hot(labels, 2)) ** 2).mean()
 
 
-@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
-@pytest.mark.parametrize("accumulation", [1, 2])
-def test_the_trainer_does_what_a_plain_loop_does(tmp_path, accumulation, prune_mode):
+@pytest.mark.parametrize(("accumulation", "prune_mode"), [(1, "zero"), (2, "mask")])
+def test_the_trainer_equals_a_plain_loop(tmp_path, accumulation, prune_mode):
     callback = callback_of(prune_mode=prune_mode)
     recorder = Recorder(callback)
     trainer = make_trainer(
@@ -51,18 +50,18 @@ def test_the_trainer_does_what_a_plain_loop_does(tmp_path, accumulation, prune_m
     trainer.train()
     loop = Loop(accumulation, prune_mode=prune_mode).run()
     assert [event["t"] for event in loop.allocator.trace()] == EVENTS
-    assert min(loop.norms) > CLIP  # So the penalty would show if it came after the clipping.
+    assert min(loop.norms) > CLIP  # So a penalty added after clipping would be noticed.
     assert_same_training(trainer, recorder, loop)
 
 
 @pytest.mark.parametrize("data", [DATA, Stream(DATA)], ids=["rows", "stream"])
-def test_every_step_has_the_penalty_once_where_an_epoch_ends_amid_its_batches(tmp_path, data):
-    """With a learning rate of 0 lam stays 0, and the gradient of P is that of the penalty."""
+def test_the_penalty_is_added_once_per_step_if_an_epoch_ends_within_a_step(tmp_path, data):
+    """With a learning rate of 0 lam stays 0, so the gradient of P is that of the penalty."""
     seen = []
     note = calling("on_pre_optimizer_step", lambda *_: seen.append(gradient()))
     trainer = make_trainer(
         tmp_path, callback_of(), data=data, extra=[note],
-        gradient_accumulation_steps=4, max_grad_norm=0, learning_rate=0.0,
+        gradient_accumulation_steps=4, max_grad_norm=0, learning_rate=0.0, max_steps=8,
     )  # fmt: skip
 
     def gradient():
@@ -70,9 +69,9 @@ def test_every_step_has_the_penalty_once_where_an_epoch_ends_amid_its_batches(tm
 
     penalty = penalty_gradient(trainer.model)
     trainer.train()
-    assert len(seen) == STEPS
-    for step, found in enumerate(seen):
-        torch.testing.assert_close(found, penalty, rtol=1e-4, atol=1e-7, msg=f"step {step}")
+    assert len(seen) == 8
+    for step, actual in enumerate(seen):
+        torch.testing.assert_close(actual, penalty, rtol=1e-4, atol=1e-7, msg=f"step {step}")
 
 
 def vectors_of(model):
@@ -84,7 +83,7 @@ def penalty_gradient(model):
     return torch.autograd.grad(0.1 * orthogonality(adapters), vectors_of(model))[0]
 
 
-def test_label_smoothing_is_left_alone(tmp_path):
+def test_label_smoothing_works(tmp_path):
     callback = callback_of()
     recorder = Recorder(callback)
     trainer = make_trainer(
@@ -98,7 +97,7 @@ def test_label_smoothing_is_left_alone(tmp_path):
     assert_same_training(trainer, recorder, Loop(2, smoothed).run())
 
 
-def test_a_loss_of_ones_own_is_left_alone(tmp_path):
+def test_a_custom_loss_works(tmp_path):
     def loss(outputs, labels, num_items_in_batch=None):
         return squared(outputs.logits, labels) / 2
 
@@ -111,7 +110,7 @@ def test_a_loss_of_ones_own_is_left_alone(tmp_path):
     assert_same_training(trainer, recorder, Loop(2, squared).run())
 
 
-def test_bfloat16_autocast_does_what_a_plain_loop_does(tmp_path):
+def test_bfloat16_autocast_equals_a_plain_loop(tmp_path):
     callback = callback_of()
     recorder = Recorder(callback)
     trainer = make_trainer(tmp_path, callback, extra=[recorder], bf16=True)
@@ -123,14 +122,14 @@ def test_bfloat16_autocast_does_what_a_plain_loop_does(tmp_path):
     assert not torch.equal(vectors_of(exact.model), vectors_of(loop.model))
 
 
-def test_a_step_that_the_loss_scaler_skips_is_counted_and_not_observed(tmp_path):
-    """On the CPU, where the Trainer refuses fp16: with a scaler put into its accelerator."""
+def test_a_step_skipped_by_the_loss_scaler_is_counted_but_changes_no_score(tmp_path):
+    """The Trainer refuses fp16 on the CPU, so the test sets the accelerator's scaler itself."""
     bad, calls = 3, []
 
     def loss(outputs, labels, num_items_in_batch=None):
         calls.append(1)
         value = F.cross_entropy(outputs.logits, labels)
-        infinite = trainer.model.score.weight.sum() * float("inf")  # Of the head alone.
+        infinite = trainer.model.score.weight.sum() * float("inf")  # Depends on the head only.
         return value + infinite if len(calls) == bad else value
 
     def watch(state, control):
@@ -150,7 +149,7 @@ def test_a_step_that_the_loss_scaler_skips_is_counted_and_not_observed(tmp_path)
     assert trainer.accelerator.scaler.get_scale() == 2.0**9
 
 
-def test_the_penalty_is_scaled_as_the_loss_is(tmp_path):
+def test_the_penalty_is_multiplied_by_the_loss_scale(tmp_path):
     def loss(outputs, labels, num_items_in_batch=None):
         return F.cross_entropy(outputs.logits, labels)
 
@@ -168,7 +167,7 @@ def test_the_penalty_is_scaled_as_the_loss_is(tmp_path):
 # Losses and logs
 
 
-def test_no_reported_loss_holds_the_penalty(tmp_path):
+def test_reported_losses_do_not_contain_the_penalty(tmp_path):
     data = DATA[:BATCH]
     callback = callback_of(gamma=10.0)
     trainer = make_trainer(

@@ -1,4 +1,4 @@
-"""Checkpoints of a Trainer with the callback: resumed, loaded, chosen as the best, refused."""
+"""Checkpoints of a Trainer with the callback: resuming, loading, best model, refusals."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from tests.adapters.trainers import (
     rows_of,
 )
 
-pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+pytestmark = pytest.mark.usefixtures("fast_garbage_collection")
 
 
 @pytest.fixture(scope="module", params=["zero", "mask"])
@@ -56,12 +56,12 @@ def test_a_resumed_training_is_bit_equal(uninterrupted, step, restore, tmp_path,
 
 
 def allocator_of(trainer):
-    """The allocator at work: the Trainer may have put a copy in the place of a callback."""
+    """Returns the allocator in use: the Trainer may have replaced the callback by a copy."""
     callbacks = trainer.callback_handler.callbacks
     return next(c.allocator for c in callbacks if isinstance(c, RankAllocatorCallback))
 
 
-def test_a_training_that_is_over_can_be_resumed(uninterrupted, tmp_path):
+def test_a_finished_training_can_be_resumed(uninterrupted, tmp_path):
     mode, _, allocator, folder = uninterrupted
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode))
     trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{STEPS}"))
@@ -78,7 +78,7 @@ def test_a_checkpoint_loads_into_a_model_with_adapters(uninterrupted):
 
 
 @pytest.mark.parametrize("prune_mode", ["zero", "mask"])
-def test_the_best_model_comes_back_with_its_mask(tmp_path, prune_mode):
+def test_the_best_model_is_loaded_with_its_mask(tmp_path, prune_mode):
     seen = {}
     callback = callback_of(prune_mode=prune_mode)
     note = calling(
@@ -98,7 +98,7 @@ def test_the_best_model_comes_back_with_its_mask(tmp_path, prune_mode):
 
 
 def effective(trainer):
-    """The singular values as the forward pass sees them."""
+    """Returns the singular values used by the forward pass."""
     lams = [m.effective_lam() for m in trainer.model.modules() if hasattr(m, "lam")]
     return torch.cat(lams).detach().clone()
 

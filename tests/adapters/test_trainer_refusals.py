@@ -1,4 +1,4 @@
-"""What the callback refuses or warns of, and when."""
+"""Errors and warnings of the callback."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from tests.adapters.trainers import (
     trained,
 )
 
-pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+pytestmark = pytest.mark.usefixtures("fast_garbage_collection")
 
 
 def test_a_model_without_adapters_is_refused(tmp_path):
@@ -42,7 +42,7 @@ def test_a_model_with_adapters_of_another_kind_is_refused(tmp_path):
         ({"p": 2}, "0 <= p <= 1 must hold"),
     ],
 )
-def test_settings_that_do_not_fit_the_training_are_refused(tmp_path, changes, message):
+def test_settings_that_do_not_match_the_training_are_refused(tmp_path, changes, message):
     trainer = make_trainer(tmp_path, callback_of(**changes))
     before = trained(trainer.model)
     with pytest.raises(ValueError, match=message):
@@ -57,18 +57,18 @@ def test_settings_that_do_not_fit_the_training_are_refused(tmp_path, changes, me
         ({"gamma": -1}, "gamma >= 0"),
     ],
 )
-def test_settings_that_never_fit_are_refused_at_once(changes, message):
+def test_invalid_settings_are_refused_by_the_constructor(changes, message):
     with pytest.raises(ValueError, match=message):
         callback_of(**changes)
 
 
-def test_a_fraction_is_one_of_the_schedules_end(tmp_path):
+def test_a_fractional_interval_is_relative_to_the_last_event(tmp_path):
     callback = callback_of(deltaT=0.5)
     make_trainer(tmp_path, callback).train()
     assert [event["t"] for event in callback.allocator.trace()] == [7, 14]
 
 
-def test_adapters_that_the_optimizer_does_not_know_are_refused(tmp_path):
+def test_adapters_that_are_not_in_the_optimizer_are_refused(tmp_path):
     trainer = make_trainer(tmp_path, callback_of())
     trainer.optimizer = torch.optim.AdamW(trainer.model.score.parameters())
     with pytest.raises(
@@ -77,7 +77,7 @@ def test_adapters_that_the_optimizer_does_not_know_are_refused(tmp_path):
         trainer.train()
 
 
-def test_a_training_that_shards_weights_is_refused():
+def test_sharded_training_is_refused():
     model = adapted_model()
     optimizer = SimpleNamespace(
         param_groups=[{"params": list(model.parameters())}],
@@ -106,7 +106,7 @@ def test_a_training_that_ends_before_the_last_event_warns(tmp_path):
         trainer.train()
 
 
-def test_a_head_that_stays_frozen_warns_and_one_that_trains_does_not(tmp_path):
+def test_a_frozen_head_warns_and_a_trainable_one_does_not(tmp_path):
     model = adapted_model()
     make_trainer(tmp_path / "trains", callback_of(), model=model).train()
     frozen = adapted_model()

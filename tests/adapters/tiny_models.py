@@ -1,4 +1,4 @@
-"""Small models and an ordinary training loop, shared by the tests of adapters."""
+"""Small models and a training loop for the tests of adapters."""
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,11 @@ from adapters import (
 
 VOCABULARY = 50
 HEADS = {"opt": ("score",), "bert": ("bert.pooler.dense", "classifier"), "esm": ("classifier",)}
-"""The modules of a family's head."""
+"""Names of the head's modules by family."""
 
 
 def tiny_opt(layers: int = 2, hidden: int = 16, dtype: torch.dtype = torch.float32):
-    """An OPT classifier without dropout, the same weights every time."""
+    """Returns an OPT classifier without dropout, with the same weights in every call."""
     torch.manual_seed(1)
     config = OPTConfig(
         vocab_size=VOCABULARY,
@@ -43,7 +43,7 @@ def tiny_opt(layers: int = 2, hidden: int = 16, dtype: torch.dtype = torch.float
 
 
 def tiny_model(family: str = "opt", layers: int = 2, hidden: int = 16):
-    """A classifier of a family without dropout, the same weights every time."""
+    """Returns a classifier of a family without dropout, with the same weights in every call."""
     if family == "opt":
         return tiny_opt(layers, hidden)
     config, kind = {
@@ -67,7 +67,7 @@ def tiny_model(family: str = "opt", layers: int = 2, hidden: int = 16):
 
 
 def tiny_batch(step: int, rows: int = 4) -> dict[str, Tensor]:
-    """The batch of a step: a function of its number."""
+    """Returns the batch of a step, a function of its number."""
     generator = torch.Generator().manual_seed(1000 + step)
     ids = torch.randint(4, VOCABULARY, (rows, 12), generator=generator)
     return {
@@ -80,16 +80,15 @@ def tiny_batch(step: int, rows: int = 4) -> dict[str, Tensor]:
 def svd_adapters(
     model: nn.Module, rank: int, seed: int = 0, family: str = "opt"
 ) -> dict[str, SVDLinear]:
-    """Injects AdaLoRA's layers into all six matrices of a model."""
+    """Adapts all six matrices of every layer of a model with SVDLinear."""
     generator = torch.Generator().manual_seed(seed)
-    found = inject(model, target_patterns(family), rank, alpha=16, generator=generator)
-    return {name: module for name, module in found.items() if isinstance(module, SVDLinear)}
+    return inject(model, target_patterns(family), rank, alpha=16, generator=generator)
 
 
 def linear_adapters(
     widths: list[tuple[int, int]], rank: int, device: str = "cpu"
 ) -> dict[str, SVDLinear]:
-    """Adapted layers (in, out) without a model, with random singular values."""
+    """Returns adapted layers (in, out) without a model, with random singular values."""
     generator = torch.Generator().manual_seed(3)
     adapters = {}
     for number, (inputs, outputs) in enumerate(widths):
@@ -101,7 +100,7 @@ def linear_adapters(
 
 
 def draw_gradients(adapters: dict[str, SVDLinear], step: int) -> None:
-    """Gives P, lam and Q the random gradients of a step, a function of its number."""
+    """Sets random gradients of P, lam and Q, a function of the step's number."""
     generator = torch.Generator().manual_seed(77 + step)
     for module in adapters.values():
         for weight in (module.P, module.lam, module.Q):
@@ -129,7 +128,7 @@ class Run:
         self.allocator = RankAllocator(self.adapters, budget, **settings)
 
     def step(self) -> None:
-        """One optimizer step; its batch follows from the allocator's step count."""
+        """Takes an optimizer step on the batch of the allocator's step count."""
         batch = tiny_batch(self.allocator.t)
         loss = self.model(**batch).loss + 0.1 * orthogonality(self.adapters)
         loss.backward()
@@ -138,13 +137,13 @@ class Run:
         self.optimizer.zero_grad()
 
     def steps(self, count: int) -> "Run":
-        """Several steps."""
+        """Takes several optimizer steps."""
         for _ in range(count):
             self.step()
         return self
 
     def state(self) -> dict:
-        """All that a checkpoint holds."""
+        """Returns the content of a checkpoint."""
         trained = {n: p.detach() for n, p in self.model.named_parameters() if p.requires_grad}
         return {
             "parameters": trained,
@@ -153,7 +152,7 @@ class Run:
         }
 
     def load(self, state: dict) -> None:
-        """Continues from a checkpoint."""
+        """Loads a checkpoint."""
         named = dict(self.model.named_parameters())
         with torch.no_grad():
             for name, value in state["parameters"].items():

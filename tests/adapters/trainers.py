@@ -1,4 +1,4 @@
-"""Trainers with the callback on a tiny model, and the loop that they stand for."""
+"""Trainers with the callback on a tiny model, and the equivalent training loop."""
 
 import torch
 from torch.nn import functional as F
@@ -14,7 +14,7 @@ EVENTS = [4, 8, 12, 14]
 
 
 def rows(count):
-    """The training rows, in their order."""
+    """Returns the first `count` training rows."""
     batch = tiny_batch(0, rows=count)
     return [{key: value[row] for key, value in batch.items()} for row in range(count)]
 
@@ -24,7 +24,7 @@ DATA = rows(24)
 
 def adapted_model():
     model = tiny_opt(layers=1)
-    # Or the Trainer takes OPT's mean loss of a batch for one that knows of the accumulation.
+    # Otherwise the Trainer assumes that OPT's loss is normalised for gradient accumulation.
     model.accepts_loss_kwargs = False
     svd_adapters(model, BUDGET["b0"])
     model.score.requires_grad_(True)
@@ -64,7 +64,7 @@ def callback_of(**changes):
 
 
 class Loop:
-    """The training that the Trainer is asked for, written out."""
+    """The training loop that is equivalent to the Trainer's."""
 
     def __init__(self, accumulation=1, loss=None, dtype=torch.float32, **rates):
         self.model = adapted_model().train()
@@ -97,7 +97,7 @@ class Loop:
 
 
 def rows_of(batch):
-    """The batch of a number; an epoch has six."""
+    """Returns the batch of a number; an epoch has six batches."""
     chosen = DATA[batch % 6 * BATCH :][:BATCH]
     return {key: torch.stack([row[key] for row in chosen]) for key in chosen[0]}
 
@@ -107,7 +107,7 @@ def trained(model):
 
 
 class Recorder(TrainerCallback):
-    """Notes the kept triplets after every optimizer step; comes after the callback it watches."""
+    """Records the kept triplets after every optimizer step; follows the callback that it reads."""
 
     def __init__(self, callback):
         self.callback, self.kept = callback, []
@@ -117,14 +117,14 @@ class Recorder(TrainerCallback):
 
 
 def calling(event, function):
-    """A callback that hands the Trainer's state and control to a function."""
+    """Returns a callback that calls a function with the Trainer's state and control."""
     callback = TrainerCallback()
     setattr(callback, event, lambda args, state, control, **kwargs: function(state, control))
     return callback
 
 
 class Stream(torch.utils.data.IterableDataset):
-    """Rows without a known number: the Trainer leaves the last batches of an epoch unstepped."""
+    """Rows of unknown number: the Trainer ends an epoch without a step on its last batches."""
 
     def __init__(self, rows):
         self.rows = rows
