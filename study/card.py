@@ -1,8 +1,8 @@
-"""Measures an OPT backbone for its model card: python -m study.card --task DIR [DIR ...].
+"""Measures an OPT backbone for its model card: `python -m study.card --task DIR [DIR ...]`.
 
-LoRA on the frozen backbone, the same on random weights, and 5-mer logistic regression. The
-learning rate is chosen by the dev MCC at the last step; the table has that run alone.
-Exit status: 0 done, 2 bad input.
+Compares LoRA on the frozen backbone, LoRA on random weights and 5-mer logistic regression. The
+learning rate is chosen by the dev MCC at the last step; the table has the scores of that run.
+Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.cli import answer_reading
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,27 +26,22 @@ SCORES = ("dev_mcc", "dev_auc", "test_mcc", "test_auc")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        _measure(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+    return answer_reading(lambda: _measure(options))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m study.card",
-        description="Score LoRA on a frozen OPT backbone against random weights and 5-mers.",
+        description="Compare LoRA on a frozen OPT backbone with random weights and with 5-mers.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--task", nargs="+", type=Path, required=True, help="folders with train, dev, test csv")
-    add("--backbone", default="opt-dna-mini", help="embedded name, folder or hub id")
+    add("--task", nargs="+", type=Path, required=True, help="folders of train, dev and test csv")
+    add("--backbone", default="opt-dna-mini", help="an embedded name, a folder or a hub id")
     add("--lr", nargs="+", type=float, default=[2e-3, 5e-3], help="learning rates to choose from")
     add("--steps", type=int, default=900, help="optimizer steps of each run")
-    add("--batch-size", type=int, default=16, help="sequences a step")
-    add("--seed", type=int, default=0, help="of head, adapters, data order and random weights")
+    add("--batch-size", type=int, default=16, help="sequences per step")
+    add("--seed", type=int, default=0, help="seed of head, adapters, data order, random weights")
     add("--threads", type=int, default=2, help="CPU threads")
     return parser
 
@@ -58,10 +54,12 @@ def _measure(options: argparse.Namespace) -> None:
 
     for name, value in (("--steps", options.steps), ("--batch-size", options.batch_size)):
         if value < 1:
-            raise InputError(f"{name}: must be at least 1, found {value}")
+            raise InputError(f"{name}: must be at least 1, but got {value}; give a larger value")
     family = inspect_backbone(options.backbone).family
     if family != "opt":
-        raise InputError(f"--backbone: must be of the opt family, found {family}")
+        raise InputError(
+            f"--backbone: must be of the opt family, but got {family}; choose another"
+        )
     specs = [_spec(options, path) for path in options.task]
     prepared = [(load_task(spec.task), *prepare_data(spec)) for spec in specs]
 
@@ -71,14 +69,15 @@ def _measure(options: argparse.Namespace) -> None:
     from study.models.pretraining.decoder import draw_weights
 
     torch.set_num_threads(options.threads)
-    _row(COLUMNS)
-    _row(["---"] * len(COLUMNS))
+    _print_row(COLUMNS)
+    _print_row(["---"] * len(COLUMNS))
     for spec, (task, info, data) in zip(specs, prepared, strict=True):
-        _scored(task.name, "5-mer logistic regression", "", kmer_logistic_regression(task))
+        scores = kmer_logistic_regression(task)
+        _print_scores(task.name, "5-mer logistic regression", "", scores)
         backbone = load_backbone(info, num_labels=data.num_labels, dtype="float32")
-        _scored(task.name, f"{info.name}, LoRA", *_best(options.lr, spec, data, backbone))
+        _print_scores(task.name, f"{info.name}, LoRA", *_best(options.lr, spec, data, backbone))
         draw_weights(backbone.model, info.layers, torch.Generator().manual_seed(options.seed))
-        _scored(task.name, "random weights, LoRA", *_best(options.lr, spec, data, backbone))
+        _print_scores(task.name, "random weights, LoRA", *_best(options.lr, spec, data, backbone))
 
 
 def _spec(options: argparse.Namespace, path: Path) -> "StudySpec":
@@ -99,7 +98,7 @@ def _spec(options: argparse.Namespace, path: Path) -> "StudySpec":
 def _best(
     rates: Sequence[float], spec: "StudySpec", data: "EncodedTask", backbone: "Backbone"
 ) -> tuple[str, dict[str, float]]:
-    """The learning rate of the best dev MCC, and the scores on dev and test of its run."""
+    """Returns the learning rate with the best dev MCC, and the dev and test scores of its run."""
     import torch
 
     from study.training.trial import Trial
@@ -111,22 +110,22 @@ def _best(
             spec.model_copy(update={"training": training}), backbone, data, torch.device("cpu")
         )
         trial.train_until(spec.training.steps or 0)
-        scores = _named("dev", trial.evaluate(data.dev))
+        scores = _prefixed("dev", trial.evaluate(data.dev))
         if scores["dev_mcc"] > best[1]["dev_mcc"]:
-            best = (f"{rate:g}", scores | _named("test", trial.evaluate(data.test)))
+            best = (f"{rate:g}", scores | _prefixed("test", trial.evaluate(data.test)))
         trial.close()
     return best
 
 
-def _named(split: str, metrics: dict[str, float]) -> dict[str, float]:
+def _prefixed(split: str, metrics: dict[str, float]) -> dict[str, float]:
     return {f"{split}_{name}": value for name, value in metrics.items()}
 
 
-def _scored(task: str, model: str, rate: str, scores: dict[str, float]) -> None:
-    _row([task, model, rate, *(f"{scores[name]:.3f}" for name in SCORES)])
+def _print_scores(task: str, model: str, rate: str, scores: dict[str, float]) -> None:
+    _print_row([task, model, rate, *(f"{scores[name]:.3f}" for name in SCORES)])
 
 
-def _row(cells: Sequence[str]) -> None:
+def _print_row(cells: Sequence[str]) -> None:
     print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201
 
 

@@ -1,13 +1,13 @@
-"""Take a study's winner elsewhere: `python -m study.export DIR --to FORMAT --out FOLDER`.
+"""Exports the winner of a study: `python -m study.export DIR --to FORMAT --out FOLDER`.
 
 DIR is a study folder, `<storage>/<name>/`. Formats:
 
-    peft-lora     for `peft.PeftModel.from_pretrained`: singular values multiplied in, dead
-                  triplets left out, the head beside them
-    peft-adalora  the same, with the singular values apart
-    merged        plain weights for the backbone's class in transformers, with its tokenizer
+    peft-lora     for `peft.PeftModel.from_pretrained`, with the head: singular values multiplied
+                  into P, pruned triplets removed
+    peft-adalora  the same, with separate singular values
+    merged        weights for the backbone's class in transformers, with its tokenizer
 
-Exit status: 0 done, 2 bad input.
+Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.cli import answer_reading
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,32 +24,30 @@ if TYPE_CHECKING:
 
     from study.models import BackboneInfo
     from study.spec import StudySpec
-    from study.training.methods import Prepared
+    from study.training.methods import PreparedModel
 
 FORMATS = ("peft-lora", "peft-adalora", "merged")
-DONE, BAD_INPUT = 0, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def export() -> None:
         _export(options.study.absolute(), options.to, options.out.absolute())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return BAD_INPUT
-    print(options.out)  # noqa: T201
-    return DONE
+        print(options.out)  # noqa: T201
+
+    return answer_reading(export)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m study.export",
-        description="Write a study's winner for PEFT, or as plain transformers weights.",
+        description="Export the winner of a study for PEFT, or as weights for transformers.",
     )
     parser.add_argument("study", metavar="DIR", type=Path, help="a study folder")
-    parser.add_argument("--to", choices=FORMATS, required=True, help="what to write")
-    parser.add_argument("--out", type=Path, required=True, help="a folder, empty or not yet there")
+    parser.add_argument("--to", choices=FORMATS, required=True, help="the format")
+    parser.add_argument("--out", type=Path, required=True, help="an empty or a new folder")
     return parser
 
 
@@ -61,54 +60,56 @@ def _export(study: Path, to: str, out: Path) -> None:
     folder = StudyFolder(study)
     if not folder.best_spec.is_file() or not (folder.best / "head.safetensors").is_file():
         raise InputError(
-            f"{study}: must be the folder of a finished study, with best.yaml and best/, found "
-            f"none; finish it with study.run --resume"
+            f"{study}: must be the folder of a finished study, with best.yaml and best/, but got "
+            "none of them; finish the study with study.run --resume"
         )
     check_version(folder.journal)
     spec = load_spec(str(folder.best_spec))
     if to != "merged" and spec.adapter.method in ("fmft", "linear_probe"):
         raise InputError(
-            f"--to {to}: the winner must have adapters, found method {spec.adapter.method}; "
-            "take --to merged"
+            f"--to {to}: the winner must have adapters, but got method {spec.adapter.method}; "
+            "use --to merged"
         )
     if to != "merged" and spec.backbone.random_seed is not None:
         raise InputError(
-            f"--to {to}: the backbone must be one that PEFT can load, but the winner's has random "
-            "weights, which are stored nowhere; take --to merged"
+            f"--to {to}: PEFT must be able to load the backbone, but got random weights, which "
+            "are not stored; use --to merged"
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out}: must be an empty folder or none, found a used one")
+        raise InputError(
+            f"--out {out}: must be an empty or a new folder, but got a used one; choose another"
+        )
     prepared, info = _winner(spec, folder.best)
     try:
         _write(prepared, info, to, out)
     except OSError as error:
         raise InputError(
-            f"--out {out}: must be a folder that can be written, but: {error.strerror}"
+            f"--out {out}: must be writable, but got {error.strerror}; choose another folder"
         ) from error
     module, name = FAMILIES[info.family].classifier.split(":")
-    if module.startswith("study."):  # transformers' Auto classes do not know it.
+    if module.startswith("study."):  # Not known to the Auto classes of transformers.
         print(f"load the model with {module}.{name}.from_pretrained")  # noqa: T201
 
 
-def _winner(spec: "StudySpec", best: Path) -> "tuple[Prepared, BackboneInfo]":
-    """The trained model: the backbone with the weights in `best`, on the CPU."""
+def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo]":
+    """Returns the trained model: the backbone with the weights in `best`, on the CPU."""
     import torch
 
     from study.models import head_labels, inspect_backbone, load_backbone
     from study.training.methods import prepare
 
-    wanted = spec.backbone
-    random = wanted.random_seed is not None
-    info = inspect_backbone(wanted.name, wanted.revision, with_weights=not random)
+    named = spec.backbone
+    random = named.random_seed is not None
+    info = inspect_backbone(named.name, named.revision, with_weights=not random)
     trained = _read(best / "head.safetensors")
     labels = head_labels(info.family, trained)
     if labels is None:
         raise InputError(
-            f"{best / 'head.safetensors'}: must hold a head of the {info.family} family, found "
-            f"{', '.join(trained) or 'nothing'}"
+            f"{best / 'head.safetensors'}: must be a head of the {info.family} family, but got "
+            f"{', '.join(trained) or 'nothing'}; restore best/"
         )
     backbone = load_backbone(
-        info, num_labels=labels, dtype=wanted.dtype, random_seed=wanted.random_seed
+        info, num_labels=labels, dtype=named.dtype, random_seed=named.random_seed
     )
     prepared = prepare(spec, backbone, torch.device("cpu"))
     if prepared.backbone:
@@ -124,36 +125,42 @@ def _read(path: Path) -> "dict[str, Tensor]":
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: must be a safetensors file, but: {error}") from error
+        raise InputError(
+            f"{path}: must be a safetensors file, but got {error}; restore best/"
+        ) from error
 
 
-def _fill(prepared: "Prepared", trained: "Mapping[str, Tensor]", best: Path) -> None:
+def _fill(prepared: "PreparedModel", trained: "Mapping[str, Tensor]", best: Path) -> None:
     import torch
     from safetensors import SafetensorError
 
     from adapters import load_adapters
 
-    mine = prepared.head | prepared.backbone
-    strange = sorted(mine.keys() ^ trained.keys())
-    strange += [
-        name for name in mine.keys() & trained.keys() if mine[name].shape != trained[name].shape
-    ]
-    if strange:
+    expected = prepared.head | prepared.backbone
+    mismatched = sorted(expected.keys() ^ trained.keys())
+    mismatched += sorted(
+        name
+        for name in expected.keys() & trained.keys()
+        if expected[name].shape != trained[name].shape
+    )
+    if mismatched:
         raise InputError(
-            f"{best}: must hold what the winner of best.yaml trained, but {strange[0]} is "
-            "missing, left over or of another shape"
+            f"{best}: must contain the parameters that best.yaml trains, but got {mismatched[0]} "
+            "missing, left over or of another shape; restore best/"
         )
     with torch.no_grad():
-        for name, parameter in mine.items():
+        for name, parameter in expected.items():
             parameter.copy_(trained[name])
     if prepared.adapters:
         try:
             load_adapters(prepared.model, best / "adapters.safetensors")
         except (OSError, SafetensorError, ValueError) as error:
-            raise InputError(f"{best}: must hold the winner's adapters, but: {error}") from error
+            raise InputError(
+                f"{best}: must contain the winner's adapters, but got {error}; restore best/"
+            ) from error
 
 
-def _write(prepared: "Prepared", info: "BackboneInfo", to: str, out: Path) -> None:
+def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) -> None:
     import shutil
 
     from adapters import merge, save_peft_adalora, save_peft_lora

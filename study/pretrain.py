@@ -1,6 +1,7 @@
-"""Pre-trains the embedded backbone: python -m study.pretrain --data DIR --out DIR.
+"""Pre-trains the embedded backbone: `python -m study.pretrain --data DIR --out DIR`.
 
-Exit status: 0 done, 2 bad input, 130 interrupted (the same command with --resume goes on).
+Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted; the same command with
+--resume continues.
 """
 
 import argparse
@@ -12,25 +13,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.cli import answer_reading
 from study.errors import InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from study.models.pretraining.loop import Progress, Run
+    from study.models.pretraining.loop import PretrainingLoop, Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _pretrain(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+    return answer_reading(lambda: _pretrain(options))
 
 
-def _pretrain(options: argparse.Namespace) -> int:
+def _pretrain(options: argparse.Namespace) -> None:
     _check(options)
     import torch
 
@@ -38,19 +36,19 @@ def _pretrain(options: argparse.Namespace) -> int:
     from study.models.pretraining.loop import train
 
     torch.set_num_threads(options.threads)
-    corpus = read_corpus(options.data, options.exclude, options.held_out, options.seed, _say)
+    corpus = read_corpus(options.data, options.exclude, options.held_out, options.seed, _print)
     options.out.mkdir(parents=True, exist_ok=True)
     corpus.write(options.out / "text.json", same=options.resume)
     tokenizer = _tokenizer(options, corpus.train)
-    run = _run(options)
-    _say(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, from step {run.step}")
-    with _Interrupt() as interrupt, _Reporter(run.settings.steps, run.step) as report:
-        done = train(run, corpus, tokenizer, options.out, report, interrupt.requested)
+    loop = _loop(options)
+    parameters = sum(p.numel() for p in loop.model.parameters())
+    _print(f"{parameters:,} parameters, from step {loop.step}")
+    with _Interrupt() as interrupt, _Reporter(loop.settings.steps, loop.step) as report:
+        done = train(loop, corpus, tokenizer, options.out, report, interrupt.requested)
     if not done:
-        _say(f"interrupted after step {run.step}; go on with the same command and --resume")
-        return 130
-    _say(f"weights, tokenizer and curve.jsonl are in {options.out}")
-    return 0
+        _print(f"stopped after step {loop.step}; to resume, add --resume to the same command")
+        raise KeyboardInterrupt
+    _print(f"weights, tokenizer and curve.jsonl are in {options.out}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,28 +59,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--data", nargs="+", type=Path, required=True, help="files, or folders of .txt[.gz]")
-    add("--out", type=Path, required=True, help="folder for weights, tokenizer and checkpoint")
+    add("--out", type=Path, required=True, help="folder of weights, tokenizer and checkpoint")
     add(
         "--exclude", nargs="*", type=Path, default=[], metavar="CSV",
-        help="leave out lines that share 50 bases, on either strand, with these sequences",
+        help="exclude lines that share 50 bases, on either strand, with these sequences",
     )  # fmt: skip
-    add("--resume", action="store_true", help="go on from the checkpoint in --out")
-    add("--steps", type=int, default=8000, help="optimizer steps in all")
-    add("--batch-size", type=int, default=16, help="rows of --positions tokens a step")
+    add("--resume", action="store_true", help="continue from the checkpoint in --out")
+    add("--steps", type=int, default=8000, help="optimizer steps in total")
+    add("--batch-size", type=int, default=16, help="rows of --positions tokens per step")
     add("--lr", type=float, default=2e-3, help="highest learning rate")
     add("--warmup", type=int, default=200, help="steps of rising learning rate")
-    add("--decay", type=float, default=0.9, help="last share of the steps, with falling rate")
-    add("--weight-decay", type=float, default=0.05, help="of AdamW, on matrices")
+    add("--decay", type=float, default=0.9, help="last fraction of the steps, with falling rate")
+    add("--weight-decay", type=float, default=0.05, help="weight decay of matrices")
     add("--max-grad-norm", type=float, default=1.0, help="gradients are clipped to this norm")
     add("--precision", choices=("bf16", "fp32"), default="bf16", help="of the matrix products")
-    add("--vocab-size", type=int, default=128, help="tokens, specials included")
-    add("--hidden-size", type=int, default=160, help="width; a multiple of --heads")
+    add("--vocab-size", type=int, default=128, help="tokens, special ones included")
+    add("--hidden-size", type=int, default=160, help="width, a multiple of --heads")
     add("--layers", type=int, default=4, help="decoder layers")
     add("--heads", type=int, default=5, help="attention heads")
-    add("--positions", type=int, default=320, help="tokens a row, and the model's limit")
-    add("--held-out", type=float, default=0.01, help="share of lines never trained on")
-    add("--evaluate-every", type=int, default=250, help="steps between measurement and checkpoint")
-    add("--seed", type=int, default=0, help="of weights, split, order and strands")
+    add("--positions", type=int, default=320, help="tokens per row, the most the model accepts")
+    add("--held-out", type=float, default=0.01, help="fraction of lines not trained on")
+    add(
+        "--evaluate-every", type=int, default=250, help="steps between evaluations and checkpoints"
+    )
+    add("--seed", type=int, default=0, help="seed of weights, split, order and strands")
     add("--threads", type=int, default=2, help="CPU threads")
     return parser
 
@@ -109,17 +109,20 @@ def _check(options: argparse.Namespace) -> None:
     ]
     for name, holds, rule in rules:
         if not holds:
-            found = getattr(options, name[2:].replace("-", "_"))
-            raise InputError(f"{name}: must be {rule}, found {found}")
+            value = getattr(options, name[2:].replace("-", "_"))
+            raise InputError(f"{name}: must be {rule}, but got {value}; give another value")
     checkpoint = options.out / "checkpoint.pt"
     if options.resume and not checkpoint.is_file():
-        raise InputError(f"{checkpoint}: must exist for --resume, found none; leave --resume out")
+        raise InputError(f"{checkpoint}: must exist for --resume, but got none; omit --resume")
     if not options.resume and checkpoint.exists():
-        raise InputError(f"{options.out}: must hold no other run; add --resume to go on with it")
+        raise InputError(
+            f"{options.out}: must not contain another run, but got its checkpoint; add --resume "
+            "to continue it, or use another --out"
+        )
 
 
 def _tokenizer(options: argparse.Namespace, lines: list[str]) -> "Tokenizer":
-    """The tokenizer in --out when resuming, else a new one, saved there."""
+    """Returns the tokenizer in --out when resuming, else a new one, saved there."""
     from tokenizers import Tokenizer
 
     from study.models.pretraining.bpe import save_tokenizer, train_tokenizer
@@ -131,51 +134,54 @@ def _tokenizer(options: argparse.Namespace, lines: list[str]) -> "Tokenizer":
     return tokenizer
 
 
-def _run(options: argparse.Namespace) -> "Run":
-    """A new run, or the one in --out; then nothing but the schedule may differ from before."""
+def _loop(options: argparse.Namespace) -> "PretrainingLoop":
+    """Returns a new loop, or the one in --out, of which only the schedule may be changed."""
     from study.models.pretraining.decoder import Shape
-    from study.models.pretraining.loop import Run, Settings
+    from study.models.pretraining.loop import PretrainingLoop, Settings
 
     names = Settings.__dataclass_fields__
     settings = Settings(**{name: getattr(options, name) for name in names})
     shape = Shape(**{name: getattr(options, name) for name in Shape.__dataclass_fields__})
-    run = Run(settings, shape)
+    loop = PretrainingLoop(settings, shape)
     path = options.out / "settings.json"
-    found = json.loads(json.dumps({**asdict(settings), **asdict(shape)}))
+    values = json.loads(json.dumps({**asdict(settings), **asdict(shape)}))
     if options.resume:
         before = json.loads(path.read_text())
         schedule = ("steps", "lr", "decay")
-        changed = [k for k in found if k not in schedule and before.get(k) != found[k]]
+        changed = [k for k in values if k not in schedule and before.get(k) != values[k]]
         if changed:
-            raise InputError(f"--resume: settings must be those of {path}, found other {changed}")
-        run.load(options.out / "checkpoint.pt")
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    return run
+            raise InputError(
+                f"--resume: settings must be those of {path}, but got other values of {changed}; "
+                "restore them, or use another --out"
+            )
+        loop.load(options.out / "checkpoint.pt")
+    path.write_text(json.dumps(values, indent=2) + "\n")
+    return loop
 
 
 class _Interrupt:
-    """Turns the first Ctrl-C into a request; a second one stops at once."""
+    """Makes the first Ctrl-C a request to stop after the step; the second stops immediately."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._requested = False
 
     def __enter__(self) -> "_Interrupt":
-        self._before = signal.signal(signal.SIGINT, self._ask)
+        self._before = signal.signal(signal.SIGINT, self._request)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self._before)
 
     def requested(self) -> bool:
-        return self._asked
+        return self._requested
 
-    def _ask(self, *_: object) -> None:
-        self._asked = True
+    def _request(self, *_: object) -> None:
+        self._requested = True
         signal.signal(signal.SIGINT, self._before)
 
 
 class _Reporter:
-    """A bar in a terminal; elsewhere a line at every measurement."""
+    """Prints a line per evaluation, and in a terminal shows a progress bar."""
 
     def __init__(self, steps: int, first: int) -> None:
         from rich.console import Console
@@ -203,7 +209,7 @@ class _Reporter:
             self._bar.console.print(f"{line}  held out {now.bits_per_base:.4f} bits per base")
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 

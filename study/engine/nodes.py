@@ -20,7 +20,7 @@ from study import __version__
 from study.engine.resources import Nodes
 from study.errors import InputError
 from study.models.info import BackboneInfo
-from study.models.portable import check_here
+from study.models.portable import check_available
 from study.storage.folder import StudyFolder
 
 PATIENCE = 60.0
@@ -60,7 +60,7 @@ def problems_here(token: Path, versions: Mapping[str, str], backbones: Needed) -
     checks: list[Callable[[], None]] = [
         partial(_check_versions, versions),
         partial(_check_storage, token),
-        *(partial(check_here, info, with_weights) for info, with_weights in backbones),
+        *(partial(check_available, info, with_weights) for info, with_weights in backbones),
     ]
     problems = []
     for check in checks:

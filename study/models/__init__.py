@@ -1,20 +1,23 @@
-"""Backbones: which ones, what they are, their tokenizers, weights and classification heads.
+"""Backbones: pretrained models, their tokenizers and their classification heads.
 
-families.py       what differs between model families, one entry each
-presets.py        the paper's models by name: hub ids, sizes and licences
-description.py    what a backbone's name means, in words
-sizes.py          how many parameters head, adapters and model have, by arithmetic; quick
-inspect.py        family, sizes and files of a backbone, from its config alone; quick
-portable.py       a backbone on another machine: what travels, what is found there; quick
-tokenization.py   DNA to token ids, by the tokenizer files of the backbone; quick
-backbones.py      the weights, checked key by key (torch and transformers)
-heads.py          which modules are the head, its classes, and drawing it anew
-mosaicbert.py     DNABERT-2's architecture, which transformers lacks
-gated_esm.py      Nucleotide Transformer v2's
-opt_dna_mini/     the embedded backbone with its model card
-pretraining/      how the embedded backbone was made
+Map:
 
-The names below load torch and transformers when first used, not before.
+    families.py      the model families: class, head, marks in config.json; one entry each
+    presets.py       the paper's models by name: hub id, sizes, licence
+    sizes.py         parameter counts by arithmetic
+    files.py         files of a hub model: from the cache, or downloaded
+    info.py          BackboneInfo: family, sizes and special tokens, from config.json
+    portable.py      a BackboneInfo that another process or machine can use
+    tokenization.py  DNA sequences -> token ids
+    description.py   what `backbone.name` stands for: source, class, targets, licence
+    backbones.py     Backbone: model and tokenizer; the weights are checked key by key
+    heads.py         modules, number of classes and initial weights of the head
+    architectures/   model classes that transformers lacks
+    pretraining/     how the embedded backbone was trained
+    opt_dna_mini/    the embedded backbone: weights, tokenizer, model card
+
+backbones.py, heads.py, architectures/ and parts of pretraining/ import torch or transformers; the
+other modules do not. The names below are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any

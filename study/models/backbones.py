@@ -1,7 +1,4 @@
-"""A backbone with its weights, read or drawn, its tokenizer, and a head still to be drawn.
-
-Weights that are read are checked key by key.
-"""
+"""Loading of a backbone: model and tokenizer, the weights checked key by key or drawn."""
 
 import os
 import re
@@ -23,16 +20,16 @@ from study.models.families import FAMILIES
 from study.models.files import model_repository
 from study.models.heads import head_pattern
 from study.models.info import BackboneInfo
-from study.models.portable import found_here
+from study.models.portable import local_copy
 from study.models.tokenization import Tokenizer, load_tokenizer
 
-# Of a checkpoint without safetensors, transformers would ask the hub's robot for a conversion,
-# behind the user's back and from a thread.
+# For a checkpoint without safetensors, transformers would start a thread that requests a
+# conversion from the hub.
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 
-# What a checkpoint may hold or lack besides the head: outputs of pre-training, which a
-# classifier has no use for, and buffers that older versions saved.
-_SPARE = re.compile(
+# Keys that may be missing from a checkpoint or left over in it, besides the head's: the output
+# layers of pre-training, which a classifier does not use, and buffers that older versions saved.
+_OPTIONAL = re.compile(
     r"lm_head\..+|cls\..+|.+\.embeddings\.position_ids|esm\.pooler\..+"
     r"|esm\.contact_head\..+|.*\.rotary_embeddings\.inv_freq"
 )
@@ -40,10 +37,9 @@ _SPARE = re.compile(
 
 @dataclass(frozen=True)
 class Backbone:
-    """A sequence classifier and what turns DNA into its input.
+    """A sequence classifier and its tokenizer.
 
-    The head is not meant to be used as loaded: `reset_head` draws it, once a trial. Everything
-    else stays as it was loaded for as long as nobody trains it.
+    The head is not usable as loaded: `reset_head` draws it, once per trial.
     """
 
     info: BackboneInfo
@@ -58,37 +54,39 @@ def load_backbone(
     dtype: Literal["float32", "bfloat16", "float16"],
     random_seed: int | None = None,
 ) -> Backbone:
-    """Loads the weights in the given dtype, whatever the checkpoint's, in evaluation mode.
+    """Returns the backbone with weights of the given dtype, in evaluation mode.
 
-    With a `random_seed` no weight is read: all are drawn, as the class draws them before
-    pre-training. Only classes of transformers and of this package are used: no code from the
-    model's repository runs.
+    The dtype of the checkpoint does not matter. With a `random_seed` no weights are read: all are
+    drawn by the class's own initialisation. Only classes of transformers and of this package are
+    used; no code from the model's repository is run.
 
-    Raises InputError, naming the keys, where a weight of the backbone is missing from the
-    checkpoint, left over or of another shape, or where the backbone is not on this machine.
+    Raises:
+        InputError: a weight of the backbone is missing from the checkpoint, left over in it or of
+            another shape; the message names the keys.
+        UnavailableError: the backbone is not on this machine.
     """
-    with found_here(info) as here, _quiet(), torch.random.fork_rng(devices=[]):
-        tokenizer = load_tokenizer(here)
+    with local_copy(info) as local, _quiet(), torch.random.fork_rng(devices=[]):
+        tokenizer = load_tokenizer(local)
         if random_seed is None:
-            model, report = _read_weights(here, num_labels, getattr(torch, dtype))
+            model, report = _read_weights(local, num_labels, getattr(torch, dtype))
             _check_keys(info, report)
         else:
-            torch.default_generator.manual_seed(random_seed)  # the one that the classes draw from
-            model = _build(here, num_labels).to(getattr(torch, dtype))
+            torch.default_generator.manual_seed(random_seed)  # the classes draw from this one
+            model = _build(local, num_labels).to(getattr(torch, dtype))
             model.config.dtype = model.dtype
     model.config.pad_token_id = tokenizer.pad_id
     return Backbone(info, model.eval(), tokenizer)
 
 
 def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
-    """The backbone's modules without weights, on the meta device: for counting and matching."""
+    """Returns the backbone on the meta device, without weights: to count and match modules."""
     with _quiet(), torch.device("meta"):
         model = _build(info, num_labels)
     return Backbone(info, model, load_tokenizer(info))
 
 
 def _build(info: BackboneInfo, num_labels: int) -> Any:
-    """The model that the config describes, its weights drawn in float32 or on meta."""
+    """Returns the model of config.json, initialised in float32 or on the meta device."""
     config = _config(info, num_labels)
     try:
         return _classifier(info)(config)
@@ -106,7 +104,7 @@ def _config(info: BackboneInfo, num_labels: int) -> Any:
 def _no_model(info: BackboneInfo, error: Exception) -> InputError:
     return InputError(
         f"backbone {info.name}: config.json must describe a model of the {info.family} family, "
-        f"but: {_first_line(error)}"
+        f"but got an error ({_first_line(error)}); restore the config.json that belongs to it"
     )
 
 
@@ -129,7 +127,7 @@ def _read_weights(
         return result
 
     try:
-        return load(local_files_only=True)  # for a hub id the cache: no question to the hub
+        return load(local_files_only=True)  # For a hub id: the cache, without a request.
     except (SafetensorError, UnpicklingError) as error:
         raise _unreadable(info, error) from error
     except OSError as error:
@@ -145,8 +143,8 @@ def _classifier(info: BackboneInfo) -> Any:
 
 def _unreadable(info: BackboneInfo, error: Exception) -> InputError:
     return InputError(
-        f"backbone {info.name}: the weights must be safetensors, or a .bin of tensors alone, "
-        f"found {_first_line(error)}"
+        f"backbone {info.name}: the weights must be safetensors, or a .bin with tensors only, "
+        f"but got {_first_line(error)}; save the model again with save_pretrained"
     )
 
 
@@ -155,31 +153,31 @@ def _first_line(error: Exception) -> str:
 
 
 def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:
-    def strange(keys: Sequence[str]) -> list[str]:
+    def required(keys: Sequence[str]) -> list[str]:
         head = head_pattern(info.family)
-        return sorted(k for k in keys if not re.fullmatch(head, k) and not _SPARE.fullmatch(k))
+        return sorted(k for k in keys if not re.fullmatch(head, k) and not _OPTIONAL.fullmatch(k))
 
-    found = {
-        "missing": strange(report["missing_keys"]),
-        "left over": strange(report["unexpected_keys"]),
-        "of another shape": strange([entry[0] for entry in report["mismatched_keys"]]),
+    mismatches = {
+        "missing": required(report["missing_keys"]),
+        "left over": required(report["unexpected_keys"]),
+        "of another shape": required([entry[0] for entry in report["mismatched_keys"]]),
     }
     faults = [
-        f"{len(keys)} {what} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
-        for what, keys in found.items()
+        f"{len(keys)} {kind} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
+        for kind, keys in mismatches.items()
         if keys
     ]
     if faults:
         raise InputError(
-            f"backbone {info.name}: the checkpoint must hold exactly the weights of a "
-            f"{info.family} model, found {'; '.join(faults)}; it is damaged or of another "
-            "architecture"
+            f"backbone {info.name}: the checkpoint must have exactly the weights of a "
+            f"{info.family} model, but got {' and '.join(faults)}; it is damaged or of another "
+            "architecture, take another checkpoint"
         )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' loading bars and reports: `_check_keys` says what matters."""
+    """Suppresses transformers' progress bars and reports; `_check_keys` checks the keys."""
     logging = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""What the name of a backbone means: its class, tokenizer, head, layers and licence, in words."""
+"""What `backbone.name` stands for: source, class, tokenizer, head, target modules, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,33 +13,35 @@ from study.models.tokenization import load_tokenizer
 
 @dataclass(frozen=True)
 class Description:
-    """Everything that is decided by a backbone's name."""
+    """What a backbone's name and revision determine."""
 
     source: str
     """The hub id, or the folder."""
     revision: str | None
-    """The commit or branch of the hub; None is the newest, or a folder."""
+    """The commit or branch on the hub; None for the newest, or for a folder."""
     classifier: str
     """`module:class` of the sequence classifier."""
     tokenizer: str
     pooling: str
-    """The token that the head reads."""
+    """The token that the head reads, e.g. `first token`."""
     head: str
-    """A pattern of the names of the head's parameters."""
+    """A regular expression for the names of the head's parameters."""
     targets: Mapping[str, str]
-    """A pattern of the names of each matrix's modules: q, k, v, o, f1, f2."""
+    """For each of q, k, v, o, f1, f2 a regular expression for the names of its modules."""
     layer_names: Mapping[str, str]
-    """The same within a layer, as plain names."""
+    """For each of q, k, v, o, f1, f2 the name of its module within a layer."""
     licence: str | None
-    """None where it is not known here."""
+    """None if unknown."""
     sizes: Sizes
 
 
 def describe(name: str, revision: str | None = None) -> Description:
     """Returns what `backbone.name` and `backbone.revision` stand for.
 
-    Of a preset nothing is read, so that no network is needed. Raises InputError for any other as
-    `inspect_backbone` and `load_tokenizer` do.
+    A preset is described from its entry, without a network.
+
+    Raises:
+        InputError: as `inspect_backbone` and `load_tokenizer`, for a name that is no preset.
     """
     if is_preset(name):
         preset = PRESETS[name]

@@ -1,9 +1,8 @@
-"""The model families: their classes, kin and marks, one entry each.
+"""The model families: class, head and marks in config.json, one entry each.
 
-A new family of a known kin is an entry here and its layer names in `adapters.targets` (and in
-`study.analysis.study.allocation`, which loads no torch, if they end as no other family's do). If
-transformers has no class for it, that is a module beside this one. Loads neither torch nor
-transformers.
+To add a family of a known kin: an entry in `FAMILIES`, its layer names in `adapters.targets`
+and, if their last parts are new, in `study.analysis.layers`. A class that transformers lacks is a
+module in `architectures/`.
 """
 
 import re
@@ -15,23 +14,23 @@ Kin = Literal["opt", "bert", "esm"]
 
 @dataclass(frozen=True)
 class Family:
-    """What a checkpoint of a family looks like, and which class it loads into."""
+    """The class of a family and the marks of its checkpoints."""
 
     classifier: str
     """`module:class` of the sequence classifier."""
     kin: Kin
-    """The family of transformers whose special tokens, pooling and head it shares."""
+    """The transformers family with the same special tokens, pooling and head."""
     mark: str | None = None
-    """The key in config.json by which its checkpoints differ from their kin's."""
+    """A key of config.json that only its checkpoints have, not their kin's."""
     limited: bool = True
-    """Whether `max_position_embeddings` limits the length; ALiBi has no table of positions."""
+    """Whether `max_position_embeddings` limits the length; not so with ALiBi."""
     gated: bool = False
-    """Whether f1 holds gate and value of the feed-forward, and so is twice as wide."""
+    """Whether f1 computes both gate and value of the feed-forward: twice as wide."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What stands between a backbone's output and the logits."""
+    """The modules between a backbone's output and the logits."""
 
     modules: tuple[str, ...]
     """The names of its modules."""
@@ -40,11 +39,11 @@ class Head:
     pooling: str
     """The token that it reads."""
     dense: bool
-    """Whether a dense layer of the hidden size comes before the output layer, both with biases."""
+    """Whether a dense layer of the hidden size precedes the output layer, both with biases."""
 
     @property
     def pattern(self) -> str:
-        """A regular expression for `re.fullmatch` on the names of its parameters."""
+        """A regular expression that fully matches the names of its parameters."""
         return rf"({'|'.join(map(re.escape, self.modules))})\..+"
 
 
@@ -53,8 +52,8 @@ HEADS: dict[Kin, Head] = {
     "bert": Head(("bert.pooler.dense", "classifier"), "classifier", "first token", dense=True),
     "esm": Head(("classifier",), "classifier.out_proj", "first token", dense=True),
 }
-"""By kin. BERT's is the output layer with the pooler below it: a masked-language-model checkpoint
-holds no pooler, or one that its training never touched, so it is new and trains like any head."""
+"""By kin. BERT's head includes the pooler: checkpoints of masked language models have none, or
+one that pre-training never used."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -78,11 +77,11 @@ FAMILIES: dict[str, Family] = {
 
 
 def recognise(config: dict[str, Any]) -> str | None:
-    """Returns the family of a config.json, None for one that is not known.
+    """Returns the family of a config.json, or None if it is unknown.
 
-    A family is called what `model_type` says, unless it has a mark.
-    Nucleotide Transformer v2 calls itself `esm`, DNABERT-2 nothing at all: their marks decide.
-    Other configs without `model_type`, from old versions, tell by their architecture.
+    A mark decides first: Nucleotide Transformer v2 has the `model_type` of ESM, and DNABERT-2 has
+    none. Then `model_type` is the family. Configs of old versions without `model_type` are
+    recognised by `architectures`.
     """
     kind = config.get("model_type")
     if kind is not None and not isinstance(kind, str):

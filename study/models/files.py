@@ -1,4 +1,4 @@
-"""Files of a Hugging Face hub model: from the hub's cache if they are there, else downloaded."""
+"""Files of a model on the Hugging Face hub: taken from the cache, else downloaded."""
 
 import json
 from collections.abc import Sequence
@@ -7,19 +7,34 @@ from pathlib import Path
 
 from study.hub import Repository
 
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+)
+
 
 def model_repository(name: str, revision: str | None) -> Repository:
-    """The repository of a model that `backbone.name` asks for."""
-    instead = "give a local folder that holds the model"
-    return Repository(name, "model", revision, "backbone.name", instead)
+    """Returns the hub repository of a model, whose errors refer to `backbone.name`."""
+    return Repository(name, "model", revision, "backbone.name", "give a local folder of the model")
 
 
 def fetch(name: str, revision: str | None, files: Sequence[str]) -> Path:
-    """The local folder with config.json and those of `files` that the model has.
+    """Returns the local folder with config.json and those of `files` that the model has.
 
-    A model whose config is in the cache is taken from there as it is, without a question to
-    the hub; so the config comes last, and an interrupted download is taken up again. Raises
-    InputError where the hub or the network refuses.
+    If config.json is in the cache, no request is sent. It is therefore downloaded last: an
+    interrupted download is continued by the next call.
+
+    Raises:
+        InputError: the hub or the network refuses.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import RemoteEntryNotFoundError
@@ -40,13 +55,13 @@ def fetch(name: str, revision: str | None, files: Sequence[str]) -> Path:
 
 
 def has_weights(name: str, revision: str | None) -> bool:
-    """Whether the cache holds the weights of a model, every part of them."""
-    found = (_cached(name, file, revision) for file in WEIGHT_FILES)
-    path = next((path for path in found if path is not None), None)
+    """Returns whether the cache has all weights of a model, every shard of them."""
+    cached = (_cached(name, file, revision) for file in WEIGHT_FILES)
+    path = next((path for path in cached if path is not None), None)
     if path is None or not path.name.endswith(".index.json"):
         return path is not None
-    parts = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
-    return all(_cached(name, part, revision) for part in set(parts))
+    shards = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
+    return all(_cached(name, shard, revision) for shard in set(shards))
 
 
 def _cached(name: str, file: str, revision: str | None) -> Path | None:
@@ -54,18 +69,3 @@ def _cached(name: str, file: str, revision: str | None) -> Path | None:
 
     path = try_to_load_from_cache(name, file, revision=revision)
     return Path(path) if isinstance(path, str) else None
-
-
-WEIGHT_FILES = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-)

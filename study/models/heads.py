@@ -1,4 +1,7 @@
-"""Drawing the classification head anew; what it is in each family stands in `families.py`."""
+"""The classification head: its modules, its number of classes, its initial weights.
+
+Its layout per family is in families.py.
+"""
 
 import re
 from collections.abc import Mapping
@@ -12,17 +15,17 @@ _STD = 0.02
 
 
 def head_modules(family: str) -> tuple[str, ...]:
-    """The names of the modules that make up the head."""
+    """Returns the names of the head's modules."""
     return HEADS[FAMILIES[family].kin].modules
 
 
 def head_pattern(family: str) -> str:
-    """A regular expression for `re.fullmatch` on the names of the head's parameters."""
+    """Returns a regular expression that fully matches the names of the head's parameters."""
     return HEADS[FAMILIES[family].kin].pattern
 
 
 def head_labels(family: str, head: Mapping[str, torch.Tensor]) -> int | None:
-    """The number of classes of a head, from its parameters by name; None without output layer."""
+    """Returns the number of classes of a head's parameters; None without an output layer."""
     output = head.get(f"{HEADS[FAMILIES[family].kin].output}.weight")
     return None if output is None or output.ndim != 2 else len(output)
 
@@ -30,8 +33,8 @@ def head_labels(family: str, head: Mapping[str, torch.Tensor]) -> int | None:
 def reset_head(model: nn.Module, family: str, generator: torch.Generator) -> None:
     """Draws the head's weights from N(0, 0.02^2) and sets its biases to 0.
 
-    Draws happen on the CPU in float32, in the order of the names: one generator state gives
-    one head, whatever the model's device and dtype.
+    Draws are made on the CPU in float32, in the order of the names, so that a generator state
+    gives the same head on every device and in every dtype.
     """
     for name, parameter in sorted(model.named_parameters()):
         if not re.fullmatch(head_pattern(family), name):

@@ -1,4 +1,4 @@
-"""What a backbone is, from its config and file names alone: no torch, no weights read."""
+"""Family, sizes and special tokens of a backbone, from config.json and the file names only."""
 
 import difflib
 import json
@@ -18,47 +18,45 @@ _EMBEDDED_PARAMETERS = {"opt-dna-mini": 1_309_760}  # with two labels
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """A backbone of a known family, found but not yet loaded.
-
-    `folder` holds config and tokenizer files; `source` is what the weights load from (the same
-    folder, or the hub id). `max_positions` counts tokens, special tokens included; None is
-    no limit, as ALiBi has. `embedding_size` is the width of the embeddings and of OPT's
-    output, which differs from `hidden_size` in OPT-350M.
-    """
+    """A backbone of a known family, located but not loaded."""
 
     name: str
     source: str
+    """Where the weights are loaded from: the folder or the hub id."""
     revision: str | None
     folder: Path
+    """The folder of config.json and the tokenizer files."""
     family: str
     layers: int
     hidden_size: int
     embedding_size: int
+    """Width of the embeddings and of OPT's output; differs from `hidden_size` in OPT-350M."""
     feed_forward_size: int
     vocab_size: int
     max_positions: int | None
+    """The most tokens of an input, special tokens included; None for no limit (ALiBi)."""
     pad_id: int | None
     bos_id: int | None
     has_tokenizer_json: bool
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
-    """Names and contents of the files that it brings along; see `study.models.portable`."""
+    """Names and contents of files sent with it; see `study.models.portable`."""
     fingerprint: str | None = None
-    """Of the folder's files, by which a copy on another machine is known; likewise."""
+    """A hash of the folder's files, to recognise a copy elsewhere; see `study.models.portable`."""
 
     @property
     def commit(self) -> str | None:
-        """The hub's commit that the files are of; None for a local folder."""
+        """The commit of the files on the hub; None for a local folder."""
         snapshot = self.folder.parent.name == "snapshots" and self.source != str(self.folder)
         return self.folder.name if snapshot else None
 
     @property
     def kin(self) -> Kin:
-        """The family whose special tokens, pooling and head it shares."""
+        """The transformers family with the same special tokens, pooling and head."""
         return FAMILIES[self.family].kin
 
     @property
     def sizes(self) -> Sizes:
-        """What decides the number of parameters; that of the whole model is not known here."""
+        """The sizes; `parameters` is None, as the config does not give it."""
         return Sizes(
             family=self.family,
             layers=self.layers,
@@ -71,14 +69,15 @@ class BackboneInfo:
 
 
 def is_preset(name: str) -> bool:
-    """Whether the name means a model of the hub that is known here: a folder goes before it."""
+    """Returns whether a name is that of a preset; a folder of that name takes precedence."""
     return name in PRESETS and not Path(name).is_dir()
 
 
 def sizes_of(name: str, revision: str | None = None) -> Sizes:
-    """Returns a preset's sizes from its entry, without a network; any other's by inspecting it.
+    """Returns the sizes of a preset, from its entry, or of any other backbone, by inspecting it.
 
-    Raises InputError as `inspect_backbone` does.
+    Raises:
+        InputError: as `inspect_backbone`.
     """
     if is_preset(name):
         return PRESETS[name].sizes
@@ -89,14 +88,15 @@ def sizes_of(name: str, revision: str | None = None) -> Sizes:
 def inspect_backbone(
     name: str, revision: str | None = None, *, with_weights: bool = True
 ) -> BackboneInfo:
-    """Finds a backbone: an embedded name, a folder, a preset, or a model id of the hub.
+    """Returns the info of an embedded backbone, a folder, a preset or a model on the hub.
 
-    A folder wins over a preset or hub id of the same name. From the hub the config and the
-    tokenizer files are downloaded, or taken from its cache. A preset's own revision is taken
-    where none is given.
+    A folder takes precedence over a preset or hub id of the same name. Config and tokenizer files
+    of a hub model come from the cache, or are downloaded. Without `revision` a preset's own is
+    used.
 
-    Raises InputError for a folder without config or, `with_weights`, without weights, an id that
-    cannot be had, an unknown family, and a config without the sizes.
+    Raises:
+        InputError: the folder has no config or, with `with_weights`, no weights; the hub model
+            is not available; the family is unknown; or the config lacks a size.
     """
     folder = EMBEDDED.get(name, Path(name).expanduser())
     if folder.is_dir():
@@ -114,14 +114,15 @@ def inspect_backbone(
         near = difflib.get_close_matches(name, [*EMBEDDED, *PRESETS], n=1)
         raise InputError(
             f"backbone.name: must be {', '.join([*EMBEDDED, *PRESETS])}, an existing folder or a "
-            f"hub id such as facebook/opt-125m, found {name!r}"
-            + (f"; did you mean {near[0]}?" if near else "")
+            f"hub id such as facebook/opt-125m, but got {name!r}"
+            + (f"; did you mean {near[0]}?" if near else "; check the spelling")
         )
     info = _describe(name, source, revision, folder)
     if name in PRESETS and source == PRESETS[name].hub_id and info.family != PRESETS[name].family:
         raise InputError(
-            f"backbone {name}: {source} must be a {PRESETS[name].family} model, found "
-            f"{info.family}; the hub's copy has changed, set backbone.revision to an older one"
+            f"backbone {name}: {source} must be a {PRESETS[name].family} model, but got "
+            f"{info.family}; the model on the hub has changed, set backbone.revision to an older "
+            "commit"
         )
     return info
 
@@ -134,13 +135,13 @@ def _is_hub_id(name: str) -> bool:
 def _check_folder(name: str, folder: Path, with_weights: bool) -> None:
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"backbone {name}: the folder must hold config.json, found "
+            f"backbone {name}: the folder must contain config.json, but got "
             f"{_listing(folder)}; save the model with save_pretrained"
         )
     if with_weights and not any((folder / file).is_file() for file in WEIGHT_FILES):
         raise InputError(
-            f"backbone {name}: the folder must hold weights (model.safetensors or "
-            f"pytorch_model.bin), found {_listing(folder)}"
+            f"backbone {name}: the folder must contain weights (model.safetensors or "
+            f"pytorch_model.bin), but got {_listing(folder)}; save the model with save_pretrained"
         )
 
 
@@ -179,11 +180,13 @@ def _read_config(name: str, path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise InputError(
-            f"backbone {name}: config.json must be readable JSON, found {error}"
+            f"backbone {name}: config.json must be readable JSON, but got {error}; restore the "
+            "file"
         ) from error
     if not isinstance(config, dict):
         raise InputError(
-            f"backbone {name}: config.json must hold an object, found {type(config).__name__}"
+            f"backbone {name}: config.json must be a JSON object, but got "
+            f"{type(config).__name__}; restore the file"
         )
     return config
 
@@ -200,13 +203,13 @@ def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
 def _token_id(
     name: str, config: dict[str, Any], key: str, *, required: bool = False
 ) -> int | None:
-    """The id of a special token; None for a config without it, unless it is `required`."""
-    value, words = config.get(key), _size(name, config, "vocab_size")
-    if (value is None and not required) or (isinstance(value, int) and 0 <= value < words):
+    """Returns the id of a special token; None if absent and not `required`."""
+    value, vocab_size = config.get(key), _size(name, config, "vocab_size")
+    if (value is None and not required) or (isinstance(value, int) and 0 <= value < vocab_size):
         return value
     raise InputError(
-        f"backbone {name}: {key} in config.json must be a token id below vocab_size {words}, "
-        f"found {value!r}"
+        f"backbone {name}: {key} in config.json must be a token id below vocab_size {vocab_size}, "
+        f"but got {value!r}; restore the file"
     )
 
 
@@ -214,10 +217,11 @@ def _family(name: str, config: dict[str, Any]) -> str:
     family = recognise(config)
     if family is not None:
         return family
-    own_code = "; it needs code of its own, which is never run" if "auto_map" in config else ""
+    code = " with code of its own, which is never run" if "auto_map" in config else ""
     raise InputError(
         f"backbone {name}: the family (model_type in config.json) must be one of "
-        f"{', '.join(FAMILIES)}, found {config.get('model_type')}{own_code}"
+        f"{', '.join(FAMILIES)}, but got {config.get('model_type')}{code}; choose a model of one "
+        "of these families"
     )
 
 
@@ -225,6 +229,7 @@ def _size(name: str, config: dict[str, Any], key: str) -> int:
     value = config.get(key)
     if not isinstance(value, int) or value < 1:
         raise InputError(
-            f"backbone {name}: {key} in config.json must be a positive integer, found {value!r}"
+            f"backbone {name}: {key} in config.json must be a positive integer, but got "
+            f"{value!r}; restore the file"
         )
     return value

@@ -1,8 +1,8 @@
-"""A backbone in another process, perhaps on another machine: what travels, what is found there.
+"""Using a backbone in another process, which may be on another machine.
 
-The embedded backbone travels with its files. A hub model is found in the cache of the machine, or
-downloaded there, at the commit that was inspected. A folder must be there under its path, with
-the same files: shared, or copied.
+The files of the embedded backbone are sent along. A hub model is taken from the other machine's
+cache, or downloaded there, at the commit that was inspected. A local folder must exist there
+under the same path with the same files.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _MIB = 2**20
 
 
 def portable(info: BackboneInfo) -> BackboneInfo:
-    """The same backbone, to be pickled and loaded elsewhere."""
+    """Returns the info to send: with the files, the fingerprint or the commit."""
     if info.name in EMBEDDED:
         names = ("config.json", *TOKENIZER_FILES, *WEIGHT_FILES)
         paths = [info.folder / name for name in names if (info.folder / name).is_file()]
@@ -31,11 +31,13 @@ def portable(info: BackboneInfo) -> BackboneInfo:
 
 
 @contextmanager
-def found_here(info: BackboneInfo) -> Iterator[BackboneInfo]:
-    """The backbone with the paths of this machine; files that it brought lie there until the end.
+def local_copy(info: BackboneInfo) -> Iterator[BackboneInfo]:
+    """Yields the info with the paths of this machine.
+
+    Files that were sent along are written to a temporary folder, which is deleted at the end.
 
     Raises:
-        UnavailableError: it is not on this machine, or another one is in its place.
+        UnavailableError: the backbone is not on this machine, or differs from the one inspected.
     """
     if info.files:
         with TemporaryDirectory(prefix="adalora-rs-study-") as name:
@@ -50,31 +52,31 @@ def found_here(info: BackboneInfo) -> Iterator[BackboneInfo]:
         yield replace(info, folder=fetch(info.source, info.revision, TOKENIZER_FILES))
 
 
-def check_here(info: BackboneInfo, with_weights: bool) -> None:
-    """Checks, without loading any weights, that a portable backbone can be loaded here.
+def check_available(info: BackboneInfo, with_weights: bool) -> None:
+    """Checks that a backbone can be loaded on this machine, without loading weights.
 
     Raises:
-        UnavailableError: it cannot.
+        UnavailableError: it cannot be loaded.
     """
-    with found_here(info) as found:
-        from_hub = found.source != str(found.folder)
-        if with_weights and from_hub and not has_weights(found.source, found.revision):
-            model_repository(found.source, found.revision).check_connection()
+    with local_copy(info) as local:
+        from_hub = local.source != str(local.folder)
+        if with_weights and from_hub and not has_weights(local.source, local.revision):
+            model_repository(local.source, local.revision).check_connection()
 
 
 def _check_folder(info: BackboneInfo) -> None:
-    there = info.folder.is_dir()
-    if there and info.fingerprint in (None, _fingerprint(info.folder)):
+    exists = info.folder.is_dir()
+    if exists and info.fingerprint in (None, _fingerprint(info.folder)):
         return
-    found = "one with other files" if there else "none"
+    found = "one with other files" if exists else "none"
     raise UnavailableError(
-        f"backbone {info.name}: {info.folder} must be the same folder on every machine, found "
-        f"{found}; put it where all machines see it, or copy it to that path"
+        f"backbone {info.name}: {info.folder} must be the same folder on every machine, but got "
+        f"{found}; put it on storage that all machines share, or copy it to that path"
     )
 
 
 def _fingerprint(folder: Path) -> str:
-    """A hash of the names, sizes, first and last MiB of the files that a model may consist of."""
+    """Returns a hash of the names, sizes, first and last MiB of a model's files."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".txt", ".safetensors", ".bin"):

@@ -1,8 +1,8 @@
-"""The paper's backbones by name, and the other models of their kind: hub id, sizes, licence.
+"""Presets: the paper's backbones and their sister models, with hub id, sizes and licence.
 
-Everything else follows from the family (`families.py`, `adapters.targets`): class, pooling, head,
-which weights W_q, W_k, W_v, W_o, W_f1 and W_f2 are. `study.models.describe` tells it of a name.
-Weights are never redistributed; a licence binds whoever downloads them.
+Class, pooling, head and target modules follow from the family (families.py, `adapters.targets`);
+`study.models.describe` returns them for a name. The weights are not redistributed: their licence
+applies to the user who downloads them.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Preset:
     licence: str
     sizes: Sizes
     tokenizer: str
-    """The scheme of its tokenizer files."""
+    """How sequences become tokens, e.g. `overlapping 6-mers`."""
     revision: str | None = None
-    """The commit to take; None is the newest. `backbone.revision` goes before it.
+    """The commit to load; None for the newest. `backbone.revision` overrides it.
 
-    No entry has one yet: a commit is to be pinned by who has loaded and tested it.
+    No entry has one yet: pin a commit only after loading and testing it.
     """
 
     @property

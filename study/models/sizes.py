@@ -1,6 +1,6 @@
-"""How large a model is, by arithmetic alone: no torch, no transformers, no files.
+"""Parameter counts of model, head and adapters, by arithmetic.
 
-Each number equals what `adapters.count_parameters` counts in the model itself.
+Each equals what `adapters.count_parameters` counts in the model.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from study.models.families import FAMILIES, HEADS
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes that decide how many parameters there are and how long an input may be.
+    """The sizes that determine the parameter counts and the longest input.
 
-    `embedding_size` and `max_positions` mean what they mean in `BackboneInfo`.
+    `embedding_size` and `max_positions` are those of `BackboneInfo`.
     """
 
     family: str
@@ -24,29 +24,29 @@ class Sizes:
     vocab_size: int
     max_positions: int | None
     parameters: int | None = None
-    """Parameters of the whole model with two labels; None where they are not known."""
+    """Parameters of the whole model with two labels; None if unknown."""
 
     @property
     def backbone_parameters(self) -> int | None:
-        """Parameters of the model without its head; None where they are not known."""
+        """Parameters of the model without its head; None if unknown."""
         return None if self.parameters is None else self.parameters - self.head_parameters(2)
 
     def head_parameters(self, num_labels: int) -> int:
-        """Parameters of the head, which always trains."""
+        """Returns the parameters of the head, all of which are trained."""
         if not HEADS[FAMILIES[self.family].kin].dense:
             return self.embedding_size * num_labels
         return (self.hidden_size + 1) * (self.hidden_size + num_labels)
 
     def adapter_parameters(self, matrices: Sequence[str], rank: int, *, svd: bool) -> int:
-        """Parameters of adapters of one rank on these matrices (q, k, v, o, f1, f2) of all layers.
+        """Returns the parameters of adapters of rank `rank` on `matrices` of all layers.
 
-        With `svd` (AdaLoRA) lam counts too: `rank` b0 gives what trains at the start, bT what is
-        kept at the end if every matrix keeps its average.
+        `matrices` are some of q, k, v, o, f1, f2. With `svd` (AdaLoRA), lam is counted too: rank
+        b0 gives the parameters at the start, rank bT those kept at the end.
         """
         return self.layers * rank * sum(self._width(matrix) + svd for matrix in matrices)
 
     def _width(self, matrix: str) -> int:
-        """Outputs plus inputs."""
+        """Returns outputs plus inputs of a matrix."""
         inner = self.feed_forward_size
         if matrix == "f1":
             return self.hidden_size + (2 * inner if FAMILIES[self.family].gated else inner)

@@ -1,14 +1,14 @@
-"""DNA to token ids, by the tokenizer files of a backbone; loads neither torch nor transformers.
+"""Tokenizers: DNA sequences -> token ids, from the tokenizer files of a backbone.
 
-Five schemes, found from the files:
-- a vocabulary of single nucleotides, in any file: one token a letter;
-- a BERT vocabulary of k-mers, likewise: overlapping k-mers, as DNABERT wants them;
-- an ESM vocab.txt of k-mers: k-mers side by side, single letters where none fits;
-- vocab.json and merges.txt: GPT-2's byte-level byte pairs, as OPT has them;
-- any other tokenizer.json: whatever it says (byte pairs of DNA, as DNABERT-2 has them).
+The files determine the scheme, one of five:
+- a vocabulary of single nucleotides, in any file: one token per letter;
+- a BERT vocabulary of k-mers, in any file: overlapping k-mers (DNABERT);
+- an ESM vocab.txt of k-mers: adjacent k-mers, single letters where none fits;
+- vocab.json and merges.txt: byte-level BPE of GPT-2 (OPT);
+- any other tokenizer.json: as it specifies (BPE in DNABERT-2).
 
-Special tokens follow the family: OPT has its bos token in front, BERT [CLS] and [SEP] around,
-ESM <cls> in front and, where tokenizer_config.json names one, an eos token at the end.
+The family determines the special tokens: bos in front (OPT); [CLS] in front and [SEP] at the end
+(BERT); <cls> in front and, if tokenizer_config.json names one, eos at the end (ESM).
 """
 
 import json
@@ -23,70 +23,73 @@ _Split = Callable[[Sequence[str]], list[list[int]]]
 _PADS = ("<pad>", "[PAD]")
 _UNKNOWNS = ("<unk>", "[UNK]")
 MISSING = -1
-"""Stands for what is not in a vocabulary that has no token for it."""
+"""The id of unknown tokens if the vocabulary has no unknown token."""
 
 _TOO_SHORT = (
-    "every sequence must give a token, found none: it is shorter than the backbone's words; "
-    "remove such rows, or take another backbone"
+    "every sequence must have at least one token, but got none, as it is shorter than the tokens "
+    "of the backbone; remove such rows, or use another backbone"
 )
 
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """Turns sequences into ids. `split` gives the ids without special tokens, batch by batch."""
+    """Converts sequences to token ids."""
 
     split: _Split
+    """Returns the ids of each sequence, without special tokens."""
     vocab: Mapping[str, int]
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
     pad_id: int
     unknown_id: int
-    """`MISSING` where the vocabulary has no token for what it lacks."""
+    """`MISSING` if the vocabulary has no unknown token."""
     scheme: str
-    """What the tokens are, in a few words."""
+    """How sequences become tokens, e.g. `overlapping 6-mers`."""
 
     def __call__(self, sequences: Sequence[str]) -> list[list[int]]:
-        """The ids of each sequence, special tokens included, none cut.
+        """Returns the ids of each sequence, special tokens included, not truncated.
 
-        Raises InputError naming the first sequence with a stretch the vocabulary lacks, or too
-        short for a token, and the share of unknown tokens.
+        Raises:
+            InputError: a sequence has an unknown token or no token at all; the message names the
+                first one and the share of unknown tokens.
         """
         self._check_letters(sequences)
         rows = self.split(sequences)
         for number, (ids, sequence) in enumerate(zip(rows, sequences, strict=True), start=1):
             if not ids or self.unknown_id in ids:
-                fault = self._unknown(rows) if ids else _TOO_SHORT
+                fault = self._describe_unknown(rows) if ids else _TOO_SHORT
                 raise InputError(f"sequence {number} of {len(rows)} ({sequence[:30]}…): {fault}")
         return [[*self.prefix, *ids, *self.suffix] for ids in rows]
 
-    def _unknown(self, rows: Sequence[list[int]]) -> str:
+    def _describe_unknown(self, rows: Sequence[list[int]]) -> str:
         counts = [ids.count(self.unknown_id) for ids in rows]
         share = sum(counts) / sum(map(len, rows))
         return (
-            f"every part must be in the backbone's vocabulary, found unknown tokens ({share:.2%} "
-            f"of all, in {sum(map(bool, counts))} of {len(rows)} sequences); check for N or "
-            "lower-case letters, or take another backbone"
+            "every token must be in the backbone's vocabulary, but got unknown tokens "
+            f"({share:.2%} of all, in {sum(map(bool, counts))} of {len(rows)} sequences); check "
+            "for N or lower-case letters, or use another backbone"
         )
 
     def cut(self, row: list[int], max_length: int) -> list[int]:
-        """The row with at most `max_length` ids: its end is lost, the closing token stays."""
+        """Returns the row truncated to `max_length` ids; the closing special token is kept."""
         if len(row) <= max_length:
             return row
         return [*row[: max_length - len(self.suffix)], *self.suffix]
 
     def _check_letters(self, sequences: Sequence[str]) -> None:
-        """Some tokenizers drop what they do not know: each letter alone must leave a trace."""
+        """Checks every letter by itself: some tokenizers drop unknown letters silently."""
         if _word_length(self.vocab) is None:
             letters = _letters("".join(sequences))
-            silent = [x for x, ids in zip(letters, self.split(letters), strict=True) if not ids]
-            if silent:
+            dropped = [x for x, ids in zip(letters, self.split(letters), strict=True) if not ids]
+            if dropped:
                 raise InputError(
-                    f"sequences: every letter must be in the backbone's vocabulary, found {silent}"
+                    "sequences: every letter must be in the backbone's vocabulary, but got "
+                    f"{dropped}; remove such rows, or use another backbone"
                 )
 
 
 def _letters(text: str) -> list[str]:
-    """The different letters of a text; a pass a letter, each much faster than a set of them."""
+    """Returns the distinct letters of a text; for few letters much faster than `set(text)`."""
     letters = []
     while text:
         letters.append(text[0])
@@ -95,62 +98,63 @@ def _letters(text: str) -> list[str]:
 
 
 def token_lengths(info: BackboneInfo, sequences: Sequence[str]) -> list[int]:
-    """Tokens of each sequence, special tokens included, before any cut."""
+    """Returns the tokens of each sequence, special tokens included, before truncation."""
     return [len(ids) for ids in load_tokenizer(info)(sequences)]
 
 
 def load_tokenizer(info: BackboneInfo) -> Tokenizer:
-    """The tokenizer in the backbone's folder.
+    """Returns the tokenizer in the backbone's folder.
 
-    Raises InputError for a folder without tokenizer files, for a vocabulary without the
-    special tokens of the family, and for one larger than the embedding.
+    Raises:
+        InputError: the folder has no tokenizer files, or the vocabulary lacks a special token of
+            the family or is larger than the embedding.
     """
     vocab, split, scheme = _read(info)
     if len(vocab) and max(vocab.values()) >= info.vocab_size:
         raise InputError(
             f"backbone {info.name}: token ids must be below vocab_size {info.vocab_size} of "
-            f"config.json, found {max(vocab.values())}; "
-            "tokenizer and weights do not belong together"
+            f"config.json, but got {max(vocab.values())}; use the tokenizer files that belong to "
+            "the weights"
         )
     prefix, suffix = _special_ids(info, vocab)
-    # The vocabulary knows better than the config: DNABERT-2's config says 0, its [UNK].
+    # The vocabulary takes precedence: pad_token_id of DNABERT-2's config is 0, its [UNK].
     named = _first(vocab, _PADS)
     pad_id = info.pad_id if named is None else named
     if pad_id is None:
         raise InputError(
-            f"backbone {info.name}: a padding token must be known, found no pad_token_id in "
-            f"config.json and none of {', '.join(_PADS)} in the vocabulary"
+            f"backbone {info.name}: a padding token must be known, but got no pad_token_id in "
+            f"config.json and none of {', '.join(_PADS)} in the vocabulary; set pad_token_id"
         )
     return Tokenizer(split, vocab, prefix, suffix, pad_id, _unknown_id(vocab), scheme)
 
 
 def _read(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
-    """Vocabulary, splitter and scheme."""
+    """Returns the vocabulary, the split function and the scheme."""
     folder = info.folder
     if (folder / "tokenizer.json").is_file() or (folder / "merges.txt").is_file():
         return _subwords(info)
     if not (folder / "vocab.txt").is_file():
         raise InputError(
-            f"backbone {info.name}: the folder must hold tokenizer.json, or vocab.json and "
-            "merges.txt, or vocab.txt, found none of them; save the tokenizer beside the model"
+            f"backbone {info.name}: the folder must contain tokenizer.json, or vocab.json and "
+            "merges.txt, or vocab.txt, but got none of them; save the tokenizer beside the model"
         )
     words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
     vocab = {word: index for index, word in enumerate(words)}
     if info.kin != "bert":
         longest = max(map(len, _words_of_dna(vocab)), default=1)
         scheme = "single nucleotides" if longest == 1 else f"{longest}-mers side by side"
-        return vocab, _side_by_side(vocab), scheme
+        return vocab, _adjacent(vocab), scheme
     k = _word_length(vocab)
     if k is None:
         raise InputError(
-            f"backbone {info.name}: a BERT vocab.txt must hold the k-mers of one length k, found "
-            "other words; give tokenizer.json for any other scheme"
+            f"backbone {info.name}: a BERT vocab.txt must contain all k-mers of one length k, but "
+            "got other words; give a tokenizer.json for any other scheme"
         )
     return vocab, _overlapping(vocab, k), _scheme_of_kmers(k)
 
 
 def _subwords(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
-    """Splits by the `tokenizers` library, unless the vocabulary is letters or BERT's k-mers."""
+    """Uses the `tokenizers` library, except for single nucleotides and BERT's k-mers."""
     import tokenizers
 
     try:
@@ -164,9 +168,10 @@ def _subwords(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
             inner = tokenizers.Tokenizer(tokenizers.models.BPE.from_file(*files))
             inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
             scheme = "byte-level BPE"
-    except Exception as error:  # the library raises this very class for unreadable files
+    except Exception as error:  # The library raises plain Exception for unreadable files.
         raise InputError(
-            f"backbone {info.name}: the tokenizer files must be readable, found {error}"
+            f"backbone {info.name}: the tokenizer files must be readable, but got {error}; "
+            "restore them"
         ) from error
     vocab = inner.get_vocab()
     k = _word_length(vocab)
@@ -184,7 +189,7 @@ def _words_of_dna(vocab: Mapping[str, int]) -> list[str]:
 
 
 def _word_length(vocab: Mapping[str, int]) -> int | None:
-    """The length k of all words of DNA where they have one and all 4^k are there, else None."""
+    """Returns k if the DNA words of the vocabulary are all 4^k k-mers, else None."""
     words = _words_of_dna(vocab)
     lengths = {len(word) for word in words}
     return lengths.pop() if len(lengths) == 1 and len(words) >= 4 ** len(words[0]) else None
@@ -195,7 +200,7 @@ def _scheme_of_kmers(k: int) -> str:
 
 
 def _overlapping(vocab: Mapping[str, int], k: int) -> _Split:
-    """One k-mer a base: ACGTA is ACG CGT GTA for k = 3. Shorter sequences give nothing."""
+    """Returns the split into overlapping k-mers: ACGTA is ACG CGT GTA for k = 3."""
     unknown = _unknown_id(vocab)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
@@ -206,8 +211,8 @@ def _overlapping(vocab: Mapping[str, int], k: int) -> _Split:
     return split
 
 
-def _side_by_side(vocab: Mapping[str, int]) -> _Split:
-    """The longest word that fits, left to right: ACGTACGN is ACGTAC G N for k = 6."""
+def _adjacent(vocab: Mapping[str, int]) -> _Split:
+    """Returns the split into the longest words from the left: ACGTACGN is ACGTAC G N, k = 6."""
     unknown = _unknown_id(vocab)
     lengths = sorted({len(word) for word in _words_of_dna(vocab)}, reverse=True)
     pattern = re.compile("|".join([*(f"[ACGT]{{{n}}}" for n in lengths), "."]))
@@ -221,7 +226,7 @@ def _side_by_side(vocab: Mapping[str, int]) -> _Split:
 def _special_ids(
     info: BackboneInfo, vocab: Mapping[str, int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The ids put in front of every sequence and those put behind it."""
+    """Returns the special ids at the start and at the end of every sequence."""
     if info.kin == "opt":
         return (() if info.bos_id is None else (info.bos_id,)), ()
     if info.kin == "esm":
@@ -231,7 +236,7 @@ def _special_ids(
 
 
 def _esm_eos(info: BackboneInfo) -> str | None:
-    """The closing token that tokenizer_config.json names; models of DNA have none."""
+    """Returns the eos token of tokenizer_config.json; DNA models have none."""
     path = info.folder / "tokenizer_config.json"
     if not path.is_file():
         return None
@@ -239,7 +244,8 @@ def _esm_eos(info: BackboneInfo) -> str | None:
         named = json.loads(path.read_text(encoding="utf-8")).get("eos_token")
     except (ValueError, AttributeError) as error:
         raise InputError(
-            f"backbone {info.name}: tokenizer_config.json must hold a JSON object, found {error}"
+            f"backbone {info.name}: tokenizer_config.json must be a JSON object, but got {error}; "
+            "restore the file"
         ) from error
     content = named["content"] if isinstance(named, dict) else named
     return content if isinstance(content, str) else None
@@ -248,8 +254,8 @@ def _esm_eos(info: BackboneInfo) -> str | None:
 def _required(info: BackboneInfo, vocab: Mapping[str, int], token: str) -> int:
     if token not in vocab:
         raise InputError(
-            f"backbone {info.name}: the vocabulary of the {info.family} family must hold "
-            f"{token}, found {len(vocab)} tokens without it"
+            f"backbone {info.name}: the vocabulary of the {info.family} family must contain "
+            f"{token}, but got {len(vocab)} tokens without it; use the model's own tokenizer files"
         )
     return vocab[token]
 

@@ -1,4 +1,4 @@
-"""A trained trial as files: adapter weights, head, budget trace."""
+"""The files of a trained trial: adapter weights, head, budget trace."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ from study.training.trial import Trial
 def export(trial: Trial, folder: Path) -> None:
     """Writes adapters.safetensors, head.safetensors and budget_trace.json into `folder`.
 
-    Full fine-tuning has no adapters and writes model.safetensors instead. The trace has one entry
-    a mask event: step, budget, kept, reintroduced, dropped and the rank of every matrix.
+    Full fine-tuning, which has no adapters, writes model.safetensors instead. The trace has one
+    entry per mask event: step, budget, kept, reintroduced, dropped and the rank of every matrix.
     """
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {

@@ -1,8 +1,7 @@
-"""The batches drawn from a tokenised split.
+"""Batches of a tokenised split.
 
-Which rows form the batch of a step, and from which strand they are read, is a function of (data
-seed, step) alone: a resumed trial needs no iterator state, and two trials with one data seed see
-the same batches.
+The rows of a step's batch and the strands they are read from are a function of (data seed, step):
+a resumed trial needs no iterator state, and trials with the same data seed see the same batches.
 """
 
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from jaxtyping import Bool, Int
 
 from study.training.encoding import EncodedSplit
 
-# A window of this many batches is sorted by length when batches are grouped by length: large
-# enough that the padding nearly vanishes, small enough that the order stays random.
+# Grouping by length sorts windows of this many batches: large enough for little padding, small
+# enough for a random order.
 LENGTH_WINDOW = 50
-# What sets the coins of the strands apart from the other draws of the data seed: dropout's has 1
-# in this place, the order of an epoch nothing.
+# Distinguishes the random stream of the strands from the others of the data seed: [seed, epoch]
+# is the order of an epoch, [seed, batch, 1] dropout.
 STRANDS = 2
 
 
@@ -32,15 +31,15 @@ def collate(
 ) -> dict[str, torch.Tensor]:
     """Returns `input_ids` (batch, longest), `labels` (batch) and, if needed, `attention_mask`.
 
-    `flipped` rows are read from the other strand. Padding is on the right, where a causal model
-    does not look: it needs no mask, and neither does a batch without padding. Without one,
-    attention takes its fast path, and a GPU is not asked whether the mask is full.
+    `flipped` rows are read from the other strand. Padding is on the right, which a causal model
+    does not attend to. A causal model and a batch without padding therefore get no mask: attention
+    is faster without one, and the GPU need not be synchronised to inspect it.
     """
-    found = _token_ids(split, rows, flipped)
-    lengths = np.array([len(row) for row in found])
+    unpadded = _token_ids(split, rows, flipped)
+    lengths = np.array([len(row) for row in unpadded])
     ids = np.full((len(rows), int(lengths.max())), pad_id, dtype=np.int64)
-    for place, row in zip(ids, found, strict=True):
-        place[: len(row)] = row
+    for padded, row in zip(ids, unpadded, strict=True):
+        padded[: len(row)] = row
     batch = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(split.labels[rows])}
     if not causal and lengths.min() < ids.shape[1]:
         mask = np.arange(ids.shape[1]) < lengths[:, None]
@@ -62,14 +61,14 @@ def _token_ids(
 
 
 class BatchOrder:
-    """Which rows of the training split form the batch of optimizer step 1, 2, 3, …
+    """The rows of the training split in the batch of optimizer step 1, 2, 3, …
 
-    Every epoch is a fresh permutation drawn from (data seed, epoch); its last batch may be
-    smaller. With `group_by_length`, rows of similar length share a batch: windows of the
-    permutation are sorted by length and the batches of the epoch shuffled again.
+    Every epoch is a permutation drawn from (data seed, epoch); its last batch may be smaller.
+    With `group_by_length`, windows of the permutation are sorted by length, so that rows of
+    similar length share a batch, and the batches of the epoch are shuffled.
 
-    Where the split knows the other strand, an epoch reads every row from either, by a fair coin
-    of (data seed, epoch, row). The coins are a stream of their own: they move no batch.
+    If the split has the other strand, every row is read from either strand with probability 0.5,
+    drawn from (data seed, epoch, row). This stream does not affect the order of the rows.
     """
 
     def __init__(
@@ -86,24 +85,22 @@ class BatchOrder:
         self._flips = np.zeros(self.rows, dtype=bool)
 
     def __getitem__(self, step: int) -> Int[np.ndarray, " batch"]:
-        index = self._go_to(step)
+        epoch, index = divmod(step - 1, self.batches_per_epoch)
+        if epoch != self._epoch:
+            self._start_epoch(epoch)
         return self._batches[index]
 
     def flipped(self, step: int) -> Bool[np.ndarray, " batch"]:
-        """Which of the step's rows are read from the other strand."""
+        """Returns for each row of the step whether it is read from the other strand."""
         rows = self[step]
         flipped: Bool[np.ndarray, " batch"] = self._flips[rows]
         return flipped
 
-    def _go_to(self, step: int) -> int:
-        """Draws the epoch of `step` and returns the step's place in it."""
-        epoch, index = divmod(step - 1, self.batches_per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._batches = epoch, self._draw(epoch)
-            if self.both_strands:
-                coins = np.random.default_rng([self.data_seed, epoch, STRANDS])
-                self._flips = coins.random(self.rows) < 0.5
-        return index
+    def _start_epoch(self, epoch: int) -> None:
+        self._epoch, self._batches = epoch, self._draw(epoch)
+        if self.both_strands:
+            generator = np.random.default_rng([self.data_seed, epoch, STRANDS])
+            self._flips = generator.random(self.rows) < 0.5
 
     def _draw(self, epoch: int) -> list[Int[np.ndarray, " batch"]]:
         generator = np.random.default_rng([self.data_seed, epoch])
@@ -126,7 +123,7 @@ class BatchOrder:
 def evaluation_batches(
     split: EncodedSplit, batch_size: int
 ) -> Iterator[Int[np.ndarray, " batch"]]:
-    """Yields every row once, longest first, so that little is padded and memory peaks first."""
+    """Yields every row once, longest first: little padding, and peak memory at the start."""
     order = np.argsort(-split.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]

@@ -1,11 +1,11 @@
-"""A task as the tokens of one backbone, both strands where the task asks for them.
+"""Token ids of a task's splits for one backbone, on one or both strands.
 
-Imports no torch, so that bad data is refused before anything heavy is loaded.
+Imports no torch, so that bad data is refused before anything heavy is imported.
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -19,50 +19,18 @@ from study.spec import TaskSpec
 from study.tasks import Task
 from study.tasks.quality import Quality
 from study.tasks.split import reverse_complement
+from study.training.token_report import TokenReport, count_tokens
 
-
-@dataclass(frozen=True)
-class SplitTokens:
-    """Tokens per sequence of one split, special tokens included, before any cut."""
-
-    mean: float
-    longest: int
-    truncated: float
-    """Share of sequences, in [0, 1], that are longer than the limit and lose their end."""
-    unknown: float = 0.0
-    """Share of unknown tokens: always 0, as a split with any is refused."""
-
-
-@dataclass(frozen=True)
-class TokenReport:
-    """The splits by name; `train, other strand` where reverse complements were read as well."""
-
-    max_length: int
-    """The most tokens a row may have: `task.max_length`, else as many as the longest has."""
-    measured: bool
-    """Whether `max_length` was measured; else it was set."""
-    splits: dict[str, SplitTokens]
-
-    def lines(self) -> list[str]:
-        """The report for people, a line a split after one for all."""
-        limit = "the longest sequence" if self.measured else "task.max_length"
-        lines = [f"at most {self.max_length} a sequence ({limit}), none unknown"]
-        for name, split in self.splits.items():
-            cut = f", {split.truncated:.1%} of the sequences are cut" if split.truncated else ""
-            lines.append(f"{name}: {split.mean:.1f} on average, {split.longest} at most{cut}")
-        return lines
-
-    def record(self) -> dict[str, Any]:
-        """The report for the journal."""
-        return asdict(self)
+_OTHER_STRAND = "{}, other strand"
+Rows = list[list[int]]
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """Token ids of all rows, one after the other; row i is `tokens[offsets[i]:offsets[i+1]]`.
+    """Token ids of all rows, concatenated; row i is `tokens[offsets[i]:offsets[i+1]]`.
 
-    `reverse_complement` holds the same rows as read from the other strand, where they are wanted:
-    in train to augment, in dev and test to average the two strands.
+    `reverse_complement` has the same rows read from the other strand, if the task uses both: in
+    train for augmentation, in dev and test to average the predictions of both strands.
     """
 
     tokens: Int[np.ndarray, " total"]
@@ -74,7 +42,7 @@ class EncodedSplit:
         return len(self.labels)
 
     def row(self, index: int) -> Int[np.ndarray, " length"]:
-        """The token ids of one row."""
+        """Returns the token ids of one row."""
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
     @property
@@ -85,7 +53,7 @@ class EncodedSplit:
 
 @dataclass(frozen=True)
 class EncodedTask:
-    """The three splits of a task as one tokenizer sees them."""
+    """The three splits of a task, tokenised for one backbone."""
 
     name: str
     num_labels: int
@@ -94,17 +62,15 @@ class EncodedTask:
     dev: EncodedSplit
     test: EncodedSplit
     tokens: TokenReport | None = None
-    """How the tokenizer saw the sequences."""
     quality: Quality | None = None
-    """What the sequences were like."""
 
     def reports(self) -> dict[str, Any]:
-        """Returns `tokens` and `quality` as the journal keeps them, where they were measured."""
-        found = {"tokens": self.tokens, "quality": self.quality}
-        return {name: report.record() for name, report in found.items() if report is not None}
+        """Returns `tokens` and `quality` as JSON for the journal, if they were measured."""
+        reports = {"tokens": self.tokens, "quality": self.quality}
+        return {name: report.record() for name, report in reports.items() if report is not None}
 
     def fingerprint(self) -> str:
-        """Returns a hash of all tokens and labels, by which changed data is noticed."""
+        """Returns a hash of all tokens and labels, to detect changed data."""
         digest = hashlib.sha256(f"{self.num_labels} {self.pad_id}".encode())
         for split in (self.train, self.dev, self.test):
             for strand in (split, split.reverse_complement):
@@ -114,18 +80,14 @@ class EncodedTask:
         return digest.hexdigest()
 
 
-OTHER = "{}, other strand"
-Rows = list[list[int]]
-
-
 def encode_task(spec: TaskSpec, info: BackboneInfo, task: Task) -> EncodedTask:
-    """Tokenises the splits; rows longer than `spec.max_length`, if it is set, lose their end.
+    """Tokenises the splits; rows longer than `spec.max_length`, if it is set, are truncated.
 
-    The other strand is tokenised where the spec wants it, and counts for the longest row: byte
-    pairs read it as other tokens, and as another number of them.
+    If the spec uses both strands, the other strand is tokenised as well and counts for the longest
+    row: under byte-pair encoding its number of tokens differs.
 
     Raises:
-        InputError: a sequence has an unknown token or none at all; rows have more tokens than
+        InputError: a sequence has an unknown token or no token, or a row has more tokens than
             the backbone has positions.
     """
     tokenizer = load_tokenizer(info)
@@ -137,7 +99,9 @@ def encode_task(spec: TaskSpec, info: BackboneInfo, task: Task) -> EncodedTask:
     counts = {name: count_tokens(part, limit) for name, part in lengths.items()}
     report = TokenReport(limit, spec.max_length is None, counts)
     encoded = {
-        name: _encode(tokenizer, limit, split.labels, rows[name], rows.get(OTHER.format(name)))
+        name: _encode(
+            tokenizer, limit, split.labels, rows[name], rows.get(_OTHER_STRAND.format(name))
+        )
         for name, split in task.splits()
     }
     return EncodedTask(
@@ -155,7 +119,7 @@ def _tokenised(spec: TaskSpec, tokenizer: Tokenizer, task: Task) -> dict[str, Ro
     for name, split in task.splits():
         rows[name] = _rows(tokenizer, f"{task.name}, {name}", split.sequences)
         if spec.augments_rc if name == "train" else spec.averages_rc:
-            other = OTHER.format(name)
+            other = _OTHER_STRAND.format(name)
             reverse = list(map(reverse_complement, split.sequences))
             rows[other] = _rows(tokenizer, f"{task.name}, {other}", reverse)
     return rows
@@ -174,10 +138,10 @@ def _check_positions(
     if info.max_positions is not None and limit > info.max_positions:
         raise InputError(
             f"task.max_length: sequences must fit the {info.max_positions} positions of "
-            f"{info.name}, but {task.name} has up to {longest} tokens"
-            + (f" and max_length is {limit}" if spec.max_length else "")
-            + f"; set task.max_length to {info.max_positions} to cut them, or use a backbone with "
-            "more positions"
+            f"{info.name}, but got up to {longest} tokens in {task.name}"
+            + (f" and max_length = {limit}" if spec.max_length else "")
+            + f"; set task.max_length to {info.max_positions} to truncate them, or use a backbone "
+            "with more positions"
         )
 
 
@@ -187,8 +151,8 @@ def _encode(
     def cut(part: Rows) -> Rows:
         return [tokenizer.cut(row, limit) for row in part]
 
-    twin = None if other is None else encode_split(cut(other), labels)
-    return encode_split(cut(rows), labels, twin)
+    other_strand = None if other is None else encode_split(cut(other), labels)
+    return encode_split(cut(rows), labels, other_strand)
 
 
 def encode_split(
@@ -196,18 +160,8 @@ def encode_split(
     labels: Sequence[int],
     reverse_complement: EncodedSplit | None = None,
 ) -> EncodedSplit:
-    """Packs token ids row by row into flat arrays."""
+    """Returns the rows of token ids as a split."""
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
     tokens = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=offsets[-1])
     return EncodedSplit(tokens, offsets, np.asarray(labels, dtype=np.int64), reverse_complement)
-
-
-def count_tokens(lengths: Sequence[int], max_length: int) -> SplitTokens:
-    """Sums up the tokens of each sequence of a split that has at least one."""
-    counts = np.asarray(lengths)
-    return SplitTokens(
-        mean=float(counts.mean()),
-        longest=int(counts.max()),
-        truncated=float((counts > max_length).mean()),
-    )

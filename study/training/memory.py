@@ -1,4 +1,4 @@
-"""Memory of a trial: its peak, its end, and how the CPU's allocator keeps it."""
+"""Peak memory of a trial, out-of-memory errors, and the CPU's allocator."""
 
 import ctypes
 import errno
@@ -10,22 +10,22 @@ import torch
 
 GIB = 2**30
 HIGH_WATER_MARK = Path("/proc/self/clear_refs")
-"""Linux: writing 5 sets the resident set's peak to what it is."""
+"""Linux: writing 5 resets the peak of the resident set to its present size."""
 _FAILED_ALLOCATIONS = (
     "DefaultCPUAllocator",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
-"""In the text of RuntimeErrors: torch's allocator on the CPU, CUDA itself, cuBLAS and cuDNN."""
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt's settings in malloc.h
+"""Texts of RuntimeErrors raised by torch's CPU allocator, CUDA, cuBLAS and cuDNN."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h.
 
 
 def peak_memory_gib(device: torch.device) -> float:
-    """Returns the GPU's peak allocation since `reset_peak_memory`, on the CPU the process's peak.
+    """Returns the peak memory since `reset_peak_memory`, in GiB.
 
-    The CPU figure is the resident set's high-water mark. Where it cannot be reset (not Linux) it
-    is an upper bound in a worker that has run other trials.
+    On a GPU the peak allocation, on the CPU the peak resident set of the process. Where the latter
+    cannot be reset (not Linux), it is an upper bound in a worker that has run other trials.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / GIB
@@ -34,7 +34,7 @@ def peak_memory_gib(device: torch.device) -> float:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Starts a new measurement, on the CPU where the system can."""
+    """Resets the peak memory; on the CPU only under Linux."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif HIGH_WATER_MARK.exists():
@@ -42,25 +42,25 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on a GPU or on the CPU.
+    """Returns whether an error is a failed allocation, on a GPU or on the CPU.
 
-    Only torch's own allocator on a GPU raises an error of its own kind. What the others raise is
-    a RuntimeError, which its text alone tells from others, or the system's ENOMEM.
+    Only torch's GPU allocator raises a class of its own. The others raise a RuntimeError, which is
+    recognised by its text, or an OSError with ENOMEM.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in _FAILED_ALLOCATIONS
+        text in str(error) for text in _FAILED_ALLOCATIONS
     )
 
 
 def keep_freed_memory() -> None:
-    """Lets this process keep the memory it frees, where the C library is glibc.
+    """Makes this process keep the memory it frees, if the C library is glibc.
 
-    By default glibc gives large blocks back to the system at once and every training step asks
-    for them anew: a tenth of a small model's step went into page faults.
+    By default glibc returns large blocks to the system immediately and every training step
+    requests them again: page faults took a tenth of a small model's step.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):

@@ -1,8 +1,8 @@
-"""What of a model trains: AdaLoRA+RS, AdaLoRA, LoRA, full fine-tuning, linear probe.
+"""The trained parameters of AdaLoRA+RS, AdaLoRA, LoRA, full fine-tuning and linear probe.
 
-`prepare` turns a loaded backbone into a model ready for one trial. The adapter methods change the
-backbone's modules only by wrapping them, so `release` gives the untouched backbone back to the
-next trial, but for the head, which every trial draws anew; full fine-tuning works on a copy.
+`prepare` turns a loaded backbone into the model of one trial. Adapter methods only wrap modules of
+the backbone, so that `release` restores it for the next trial, except the head, which every trial
+draws again. Full fine-tuning trains a copy.
 """
 
 import copy
@@ -30,15 +30,15 @@ from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A model with the parts of it that train."""
+class PreparedModel:
+    """A model and its trained parameters."""
 
     model: nn.Module
     adapters: Mapping[str, AdaptedLinear]
     """The adapted layers by module name; empty for fmft and linear_probe."""
     head: dict[str, nn.Parameter]
     backbone: dict[str, nn.Parameter]
-    """Backbone parameters that train: all of them under fmft, else none."""
+    """The trained parameters of the backbone: all of them under fmft, else none."""
 
     @property
     def adapter_parameters(self) -> list[nn.Parameter]:
@@ -51,11 +51,11 @@ class Prepared:
         ]
 
 
-def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepared:
-    """Re-draws the head, injects what the method asks for, and freezes the rest.
+def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> PreparedModel:
+    """Draws the head, injects the method's adapters and freezes all other parameters.
 
-    P, Q and the head come from the `init` seed alone, drawn on the CPU. Whatever the backbone's
-    dtype, all that trains is float32: in half precision small updates would be rounded away.
+    P, Q and the head are drawn on the CPU from the `init` seed. All trained parameters are
+    float32, whatever the backbone's dtype: half precision would round small updates away.
     """
     adapter = spec.adapter
     generator = torch.Generator().manual_seed(spec.seeds.init)
@@ -84,21 +84,21 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
     trained = dict(model.named_parameters()) if adapter.method == "fmft" else {}
     backbone_parameters = {name: p for name, p in trained.items() if name not in head}
     try:
-        return Prepared(model.to(device), adapters, head, backbone_parameters)
-    except Exception:  # Out of memory: the backbone is wanted by the next trial.
+        return PreparedModel(model.to(device), adapters, head, backbone_parameters)
+    except Exception:  # Out of memory: the next trial needs the backbone.
         if adapters:
             eject(model)
         raise
 
 
-def release(prepared: Prepared) -> None:
-    """Takes the adapters out again; the backbone below the head is as it was before `prepare`."""
+def release(prepared: PreparedModel) -> None:
+    """Removes the adapters: except for the head, the backbone is as before `prepare`."""
     if prepared.adapters:
         eject(prepared.model)
 
 
 def count(spec: StudySpec, backbone: Backbone) -> ParameterCount:
-    """Returns what of the model would train at the start; works on the meta device."""
+    """Returns the parameter counts at the start of a trial; works on the meta device."""
     prepared = prepare(spec, backbone, next(backbone.model.parameters()).device)
     try:
         return count_parameters(prepared.model, prepared.adapters, prepared.head.values())
@@ -107,9 +107,9 @@ def count(spec: StudySpec, backbone: Backbone) -> ParameterCount:
 
 
 def make_allocator(
-    spec: StudySpec, prepared: Prepared, budget: CubicBudget | None
+    spec: StudySpec, prepared: PreparedModel, budget: CubicBudget | None
 ) -> RankAllocator | None:
-    """Returns the rank allocator of an AdaLoRA method, None for the others."""
+    """Returns the rank allocator of an AdaLoRA method; None for other methods."""
     adapter = spec.adapter
     if budget is None or not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return None

@@ -1,4 +1,4 @@
-"""AdamW over what a method trains, and the clipping of its gradient."""
+"""AdamW over the trained parameters of a method, and gradient clipping."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from study.spec import StudySpec
-from study.training.methods import Prepared
+from study.training.methods import PreparedModel
 
 
-def make_optimizer(spec: StudySpec, prepared: Prepared) -> torch.optim.AdamW:
-    """Returns AdamW with decoupled weight decay on everything but biases and norms.
+def make_optimizer(spec: StudySpec, prepared: PreparedModel) -> torch.optim.AdamW:
+    """Returns AdamW with decoupled weight decay on all parameters except biases and norms.
 
-    It is the fused one: one pass over all weights, and a step that a loss scaler skips is
-    skipped on the device, without waiting for it.
+    The fused implementation makes one pass over all weights, and skips a step of the loss scaler
+    without synchronising with the device.
     """
     training = spec.training
     head_lr = training.lr if training.head_lr is None else training.head_lr
@@ -45,8 +45,8 @@ def _decay_groups(
 def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> None:
     """Scales all gradients so that their joint 2-norm is at most `max_norm`.
 
-    If the norm is not finite, all gradients become NaN, so that whoever looks at any of them
-    afterwards sees that the step is void. Does not wait for the device.
+    If the norm is not finite, all gradients become NaN, so that every one of them shows that the
+    step is invalid. Does not synchronise with the device.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = nn.utils.get_total_norm(gradients)

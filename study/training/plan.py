@@ -1,7 +1,7 @@
-"""What a trial will do, as numbers known before it starts: steps, report points, mask events.
+"""The plan of a trial: steps, reports, learning rates and budget, known before it starts.
 
-Pure arithmetic over a resolved spec and the number of training rows, so that the dry run, the
-checks of a space and the training itself cannot disagree.
+Computed from a resolved spec and the number of training rows only, by the same functions for the
+dry run, the checks of a space and the training.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from study.training.steps import count_steps, delta_steps, report_step
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """The schedule of one trial in optimizer steps, counted from 1."""
 
     steps_per_epoch: int
@@ -22,24 +22,24 @@ class Plan:
     report_steps: tuple[int, ...]
     """The optimizer steps after which the dev split is evaluated; the last is `total_steps`."""
     budget: CubicBudget | None
-    """None for the methods without a rank allocator."""
+    """None for methods without a rank allocator."""
 
     def learning_rate_factor(self, step: int) -> float:
-        """Factor in [0, 1] on the learning rate of step `step` >= 1.
+        """Returns the factor in [0, 1] of the learning rate at step `step` >= 1.
 
-        Linear rise over the warm-up, then linear decay that would reach 0 one step after the end.
+        It rises linearly over the warm-up, then falls linearly to 0 at `total_steps` + 1.
         """
         if step <= self.warmup_steps:
             return step / self.warmup_steps
         return (self.total_steps - step + 1) / (self.total_steps - self.warmup_steps + 1)
 
 
-def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
-    """Returns the plan of a resolved spec for `train_rows` rows and `matrices` adapters."""
+def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> TrainingPlan:
+    """Returns the plan for `train_rows` rows and `matrices` adapted matrices."""
     training = spec.training
     steps_per_epoch, total_steps = count_steps(training, training.batch_size, train_rows)
     reports = min(training.reports, total_steps)
-    return Plan(
+    return TrainingPlan(
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         warmup_steps=round(training.warmup_ratio * total_steps),
@@ -49,7 +49,7 @@ def make_plan(spec: StudySpec, train_rows: int, matrices: int) -> Plan:
 
 
 def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget | None:
-    """Returns the budget schedule of an AdaLoRA spec, with `deltaT` turned into steps."""
+    """Returns the budget schedule of an AdaLoRA spec, with `deltaT` in steps; else None."""
     adapter = spec.adapter
     if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return None

@@ -1,9 +1,9 @@
-"""One configuration, trained: model + adapters + optimizer + allocator + data order + streams.
+"""Trial: model, adapters, optimizer, allocator, batch order and random streams of one training.
 
-`Trial` is driven step by step by whoever runs it: a Ray worker, a plain loop, a test. Its state
-is a function of (spec, backbone, data, steps taken): three seeds feed three independent streams,
-`init` (P, Q, head), `data` (batch order, strands, dropout) and `mask` (the allocator's Bernoulli
-draws).
+The caller decides how far a `Trial` is trained: a Ray worker, a loop, a test. Its state is a
+function of (spec, backbone, data, steps). Three seeds give three independent random streams:
+`init` (P, Q, head), `data` (batch order, strands, dropout), `mask` (Bernoulli draws of the
+allocator).
 """
 
 import math
@@ -23,17 +23,17 @@ from study.tasks.metrics import classification_metrics
 from study.training.batches import BatchOrder, collate, evaluation_batches
 from study.training.encoding import EncodedSplit, EncodedTask
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
-from study.training.methods import Prepared, make_allocator, prepare, release
+from study.training.methods import PreparedModel, make_allocator, prepare, release
 from study.training.optimizer import clip_gradients, make_optimizer
-from study.training.plan import Plan, make_plan
+from study.training.plan import TrainingPlan, make_plan
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# On a GPU a finite-loss check waits for the device, so it is made every so many steps only.
+# The check for a finite loss synchronises with the GPU: it is made every so many steps only.
 GPU_CHECK_EVERY = 20
 
 
 class DivergedError(Exception):
-    """The training loss is NaN or infinite; `step` is the first step at which that was seen."""
+    """The training loss is NaN or infinite; `step` is the first step where that was detected."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"the training loss is not finite at step {step}")
@@ -54,10 +54,10 @@ class Trial:
         reset_peak_memory(device)
         if device.type == "cpu":
             keep_freed_memory()
-        self.prepared: Prepared = prepare(spec, backbone, device)
+        self.prepared: PreparedModel = prepare(spec, backbone, device)
         try:
             self._set_up(backbone)
-        except Exception:  # Out of memory: the backbone is wanted by the next trial.
+        except Exception:  # Out of memory: the next trial needs the backbone.
             release(self.prepared)
             raise
 
@@ -65,7 +65,7 @@ class Trial:
         spec, data, device = self.spec, self.data, self.device
         self.model = self.prepared.model
         self._causal = backbone.info.kin == "opt"
-        self.plan: Plan = make_plan(spec, len(data.train), len(self.prepared.adapters))
+        self.plan: TrainingPlan = make_plan(spec, len(data.train), len(self.prepared.adapters))
         self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         training = spec.training
         self.order = BatchOrder(
@@ -86,7 +86,8 @@ class Trial:
     def train_until(self, step: int) -> float:
         """Trains up to and including optimizer step `step`; returns the mean training loss.
 
-        The mean is that of the task loss over the steps of this call, in nats.
+        The loss is the cross-entropy in nats, without the orthogonality penalty; the mean is over
+        the steps of this call.
 
         Raises:
             DivergedError: the loss is NaN or infinite.
@@ -123,17 +124,17 @@ class Trial:
             self._check_finite()
 
     def _backward(self, rows: np.ndarray, flipped: np.ndarray, share: float) -> None:
-        """Adds the gradient of the rows' mean loss, times their share of the step's rows."""
+        """Adds the gradient of the rows' mean loss times `share`, their share of the step."""
         logits, labels = self._forward(self.data.train, rows, flipped)
         loss = nn.functional.cross_entropy(logits, labels) * share
         self._loss_sum += loss.detach()
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def _seed_dropout(self, batch: int) -> None:
-        """Makes dropout a function of (data seed, batch number), the same after a resume.
+        """Makes dropout a function of (data seed, batch number), also after a resume.
 
-        It draws from torch's global stream. `torch.manual_seed` would seed every kind of
-        device, and format a stack trace for each that is not there.
+        Seeds only the generators that dropout uses: `torch.manual_seed` would seed every kind of
+        device, and format a stack trace for each that is absent.
         """
         entropy = np.random.SeedSequence([self.spec.seeds.data, batch, 1])
         seed = int(entropy.generate_state(1)[0])
@@ -150,7 +151,7 @@ class Trial:
     def _forward(
         self, split: EncodedSplit, rows: np.ndarray, flipped: np.ndarray | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the float32 logits (batch, classes) and the labels of some rows."""
+        """Returns the float32 logits (batch, classes) and the labels of the given rows."""
         batch = collate(
             split, rows, self.data.pad_id, self.device, causal=self._causal, flipped=flipped
         )
@@ -172,28 +173,28 @@ class Trial:
     # Evaluation
 
     def evaluate(self, split: EncodedSplit) -> dict[str, float]:
-        """Returns `classification_metrics` on a split; training is not disturbed."""
+        """Returns `classification_metrics` on a split; does not affect training."""
         return classification_metrics(self.logits(split), split.labels)
 
     def evaluate_at_final_budget(
-        self, split: EncodedSplit, now: dict[str, float]
+        self, split: EncodedSplit, current: dict[str, float]
     ) -> dict[str, float]:
-        """Returns the metrics of a split with the model cut to its final budget.
+        """Returns the metrics on a split of the model pruned to its final budget.
 
-        `now` are the metrics as the model is; they are the answer where nothing is to be cut:
+        `current` are the metrics of the unpruned model, returned if there is nothing to prune:
         from T on, and for methods without a budget.
         """
         if self.allocator is None or self.allocator.t >= self.allocator.budget.T:
-            return now
+            return current
         with self.allocator.at_final_budget():
             return self.evaluate(split)
 
     @torch.no_grad()
     def logits(self, split: EncodedSplit) -> np.ndarray:
-        """Returns the float32 logits (rows, classes) of a split, in the split's order.
+        """Returns the float32 logits (rows, classes) of a split, in the order of its rows.
 
-        Where the split knows the other strand, they are the logarithms of the class
-        probabilities, averaged over the two strands.
+        If the split has the other strand, they are the logarithms of the class probabilities
+        averaged over both strands.
         """
         self.model.eval()
         logits = self._logits_of_strand(split)
@@ -211,10 +212,10 @@ class Trial:
         logits[np.concatenate(order)] = torch.cat(parts).cpu()
         return logits
 
-    # What a report says beside the scores
+    # Reported values besides the scores
 
     def facts(self) -> dict[str, float]:
-        """Returns counts and costs so far: parameters, ranks, seconds of training, memory."""
+        """Returns parameter counts, ranks, training time in seconds and peak memory in GiB."""
         adapter = sum(p.numel() for p in self.prepared.adapter_parameters)
         head = sum(p.numel() for p in self.prepared.head.values())
         backbone = sum(p.numel() for p in self.prepared.backbone.values())
@@ -229,10 +230,10 @@ class Trial:
         return facts | self._rank_facts()
 
     def _kept_parameters(self) -> int:
-        """The adapter parameters of the live triplets: all of them before the first mask event.
+        """Returns the adapter parameters of the kept triplets; all before the first mask event.
 
-        Between events pruned singular values may regrow in mode `zero`; what counts then is what
-        the last event left. After T the mask is for good.
+        In mode `zero` pruned singular values may regrow until the next event: until T the ranks
+        after the last event count. From T on the mask is permanent.
         """
         ranks = None
         if self.allocator is not None and self.allocator.t >= self.allocator.budget.T:
@@ -260,7 +261,7 @@ class Trial:
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything a resumed trial needs: what trains, never the frozen backbone."""
+        """Returns the state of a checkpoint: trained parameters, not the frozen backbone."""
         return {
             "step": self.step,
             "seconds": self.seconds,
@@ -274,7 +275,7 @@ class Trial:
         """Continues from `state`; the trial must have been built from the same spec and data."""
         trained = self._trained()
         if _shapes(trained) != _shapes(state["parameters"]):
-            raise ValueError("the checkpoint must hold the parameters that this trial trains")
+            raise ValueError("the checkpoint must have the parameters that this trial trains")
         with torch.no_grad():
             for name, parameter in trained.items():
                 parameter.copy_(state["parameters"][name])
@@ -285,7 +286,7 @@ class Trial:
         self.step, self.seconds = state["step"], state["seconds"]
 
     def close(self) -> None:
-        """Gives the backbone back as it was, below the head."""
+        """Restores the backbone, except for its head."""
         release(self.prepared)
 
     def _trained(self) -> dict[str, nn.Parameter]:
@@ -293,7 +294,7 @@ class Trial:
 
 
 def _compute_dtype(spec: StudySpec) -> torch.dtype:
-    """The dtype of the products: the precision's, or that of a backbone in half precision."""
+    """Returns the dtype of matrix products: the precision's, or the backbone's if that is half."""
     precision = PRECISIONS[spec.training.precision]
     backbone: torch.dtype = getattr(torch, spec.backbone.dtype)
     return backbone if precision == torch.float32 else precision

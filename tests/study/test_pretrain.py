@@ -56,7 +56,7 @@ def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(data, tmp_path, mo
     # One pass over this text is about 80 rows: 40 steps of 4 rows see it more than once.
     assert _run(data, whole, "--steps", "40") == 0
     asked = {"after": 27}
-    step = loop.Run.train_step
+    step = loop.PretrainingLoop.train_step
 
     def interrupted(self, rows):
         result = step(self, rows)
@@ -64,7 +64,7 @@ def test_a_resumed_run_is_bit_equal_to_one_that_never_stopped(data, tmp_path, mo
             os.kill(os.getpid(), signal.SIGINT)
         return result
 
-    monkeypatch.setattr(loop.Run, "train_step", interrupted)
+    monkeypatch.setattr(loop.PretrainingLoop, "train_step", interrupted)
     assert _run(data, parts, "--steps", "40") == 130
     assert _run(data, parts, "--steps", "40", "--resume") == 0
     first, second = (torch.load(p / "checkpoint.pt", weights_only=True) for p in (whole, parts))
@@ -89,10 +89,10 @@ def test_excluded_sequences_are_left_out(data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "0"], "--steps: must be at least 1, found 0"),
-        (["--heads", "3"], "--hidden-size: must be a multiple of --heads, found 16"),
-        (["--heads", "0"], "--heads: must be at least 1, found 0"),
-        (["--held-out", "1.5"], "--held-out: must be between 0 and 1, found 1.5"),
+        (["--steps", "0"], "--steps: must be at least 1, but got 0"),
+        (["--heads", "3"], "--hidden-size: must be a multiple of --heads, but got 16"),
+        (["--heads", "0"], "--heads: must be at least 1, but got 0"),
+        (["--held-out", "1.5"], "--held-out: must be between 0 and 1, but got 1.5"),
         (["--resume"], "must exist for --resume"),
         (["--exclude", "absent.csv"], "absent.csv: must be a csv file"),
     ],
@@ -110,7 +110,7 @@ def test_another_run_in_the_folder_is_never_overwritten(data, tmp_path, capsys):
     assert _run(data, out, "--steps", "1") == 0
     before = Path(out / "checkpoint.pt").read_bytes()
     assert _run(data, out, "--steps", "2") == 2
-    assert "must hold no other run; add --resume" in capsys.readouterr().err
+    assert "must not contain another run, but got its checkpoint" in capsys.readouterr().err
     assert Path(out / "checkpoint.pt").read_bytes() == before
 
 
@@ -119,7 +119,7 @@ def test_resuming_may_change_the_schedule_and_nothing_else(data, tmp_path, capsy
     assert _run(data, out, "--steps", "1") == 0
     assert _run(data, out, "--steps", "2", "--weight-decay", "0.5", "--resume") == 2
     assert _run(data, out, "--steps", "2", "--lr", "0.001", "--resume") == 0
-    assert "found other ['weight_decay']" in capsys.readouterr().err
+    assert "got other values of ['weight_decay']" in capsys.readouterr().err
 
 
 def test_a_run_does_not_go_on_with_another_text(data, tmp_path, capsys):
@@ -128,7 +128,7 @@ def test_a_run_does_not_go_on_with_another_text(data, tmp_path, capsys):
     facts = (out / "text.json").read_text()
     data.write_text("\n".join(data.read_text().split()[:-20]) + "\n")
     assert _run(data, out, "--steps", "2", "--resume") == 2
-    assert "the text must be the one that" in capsys.readouterr().err
+    assert "the text must be the one of" in capsys.readouterr().err
     assert (out / "text.json").read_text() == facts
 
 

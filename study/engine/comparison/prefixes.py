@@ -15,7 +15,7 @@ from study.spec import StudySpec
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
 from study.storage.runs import key_of, standing
-from study.training.plan import Plan, make_plan
+from study.training.plan import TrainingPlan, make_plan
 
 _DRAWING = {"method", "p", "p_reintroduce", "final_mask"}
 """Settings that decide how a mask is drawn, and nothing before that. Plain AdaLoRA is p = 0."""
@@ -35,7 +35,7 @@ def prefix_key(spec: StudySpec) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def fork(plan: Plan) -> int:
+def fork(plan: TrainingPlan) -> int:
     """Returns the last step before the first mask event's; 0 where there is none."""
     return 0 if plan.budget is None else plan.budget.events()[0][0] - 1
 

@@ -1,7 +1,7 @@
 """Nucleotide Transformer v2: ESM with gated feed-forwards without biases.
 
-Dalla-Torre et al. 2023. Everything else, rotary positions included, is transformers' ESM, and the
-parameter names are the hub's, so that its checkpoints load key for key.
+Dalla-Torre et al. 2023. All other modules, rotary positions included, are those of ESM in
+transformers. Parameter names are those of the checkpoints on the hub.
 """
 
 from torch import Tensor, nn
@@ -11,13 +11,13 @@ from typing_extensions import override
 
 
 class GatedEsmConfig(EsmConfig):  # type: ignore[misc]
-    """ESM's settings, under a name that tells it from ESM once it is saved again."""
+    """The settings of ESM; the `model_type` distinguishes saved models from ESM."""
 
     model_type = "gated_esm"
 
 
 class _GatedIntermediate(nn.Module):
-    """Half of the dense layer's output, through SiLU, gates the other half."""
+    """The dense layer computes gate and value: SiLU(gate) * value."""
 
     def __init__(self, config: GatedEsmConfig) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class _GatedIntermediate(nn.Module):
 
 
 class GatedEsmForSequenceClassification(EsmForSequenceClassification):  # type: ignore[misc]
-    """ESM's classifier on the first token, with the feed-forwards replaced."""
+    """The classifier of ESM, on the first token, with gated feed-forwards."""
 
     config_class = GatedEsmConfig
 

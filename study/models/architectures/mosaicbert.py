@@ -1,9 +1,9 @@
 """MosaicBERT, the architecture of DNABERT-2: BERT with ALiBi positions and gated feed-forwards.
 
 Zhou et al. 2023 (DNABERT-2), Portes et al. 2023 (MosaicBERT), Press et al. 2022 (ALiBi). Written
-from their description, because the hub's own code does not load in transformers 5. Module names
-are the hub's, so that its checkpoints load key for key, but for the fused `Wqkv`, which is split
-into `query`, `key` and `value` at load: W_q, W_k and W_v are adapted separately.
+from the papers, because the code on the hub does not load in transformers 5. Module names are
+those of the checkpoints on the hub, except the fused `Wqkv`: it is split into `query`, `key` and
+`value` when loaded, as W_q, W_k and W_v are adapted separately.
 """
 
 import math
@@ -21,16 +21,16 @@ from typing_extensions import override
 
 
 class MosaicBertConfig(BertConfig):  # type: ignore[misc]
-    """BERT's settings; `max_position_embeddings` limits nothing, as ALiBi has no table."""
+    """The settings of BERT; `max_position_embeddings` has no effect."""
 
     model_type = "mosaicbert"
 
 
 def alibi_slopes(heads: int, device: torch.device | None = None) -> Float[Tensor, "heads"]:
-    """Returns the slope of each head: 2^(-8/n), 2^(-16/n), … for n heads, a power of 2.
+    """Returns the slope of each head: 2^(-8/n), 2^(-16/n), … if n, the number of heads, is 2^k.
 
-    For other numbers, the slopes of the next lower power of 2 and then every second one of the
-    power of 2 above it (Press et al., section 3). Computed on the device: no copy, no buffer.
+    Else the slopes of the largest power of 2 below n, then every second slope of the power of 2
+    above it (Press et al., section 3). Computed on the device, so that nothing is copied to it.
     """
     lower = 2 ** math.floor(math.log2(heads))
     head = torch.arange(1, heads + 1, device=device)
@@ -39,7 +39,7 @@ def alibi_slopes(heads: int, device: torch.device | None = None) -> Float[Tensor
 
 
 class _Embeddings(nn.Module):
-    """Words and token types; the attention carries the positions."""
+    """Embeddings of tokens and token types; positions are in the attention."""
 
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Attention(nn.Module):
 
 
 class _GatedFeedForward(nn.Module):
-    """Half of `gated_layers`' output, through GELU, gates the other half."""
+    """`gated_layers` computes gate and value: GELU(gate) * value."""
 
     def __init__(self, config: MosaicBertConfig) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ class _Encoder(nn.Module):
     def _bias(
         self, mask: Bool[Tensor, "batch length"], dtype: torch.dtype
     ) -> Float[Tensor, "batch heads length length"]:
-        """Minus slope times distance, in both directions; padding is out of reach."""
+        """Returns -slope * distance, in both directions; the lowest number at padding."""
         places = torch.arange(mask.shape[1], device=mask.device)
         distance = (places[:, None] - places[None, :]).abs()
         alibi = -alibi_slopes(self.heads, mask.device)[:, None, None] * distance
@@ -182,7 +182,7 @@ class _MosaicBert(nn.Module):
 
 
 class MosaicBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
-    """A classifier on the pooled first token, `[CLS]`."""
+    """A classifier on the pooled first token, [CLS]."""
 
     config_class = MosaicBertConfig
     base_model_prefix = "bert"
@@ -211,7 +211,7 @@ class MosaicBertForSequenceClassification(PreTrainedModel):  # type: ignore[misc
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
-# By the name of the class: the hub's config says `bert`. Saving fuses them again.
+# Registered for the class, as `model_type` on the hub is `bert`. Saving fuses the matrices again.
 register_checkpoint_conversion_mapping(
     MosaicBertForSequenceClassification.__name__,
     [

@@ -1,11 +1,13 @@
-"""How the embedded backbone is made: DNA text in, an OPT model with its tokenizer out.
+"""Pre-training of the embedded backbone: DNA text -> OPT model and tokenizer.
 
-text.py        lines of the data files, the held-out share, pieces for evaluation
-overlap.py     which lines share a long exact stretch with other sequences, on either strand
-corpus.py      the two put together: the text of a run and the baseline's score for it
-bpe.py         the byte-pair tokenizer
-packing.py     one pass over the text as rows of token ids
-decoder.py     the model, its initial weights and its export to float16
-markov.py      the order-5 baseline
-loop.py        training, held-out evaluation, checkpoints, exact resumption
+Map:
+
+    text.py     lines of the data files, the held-out lines, pieces for evaluation
+    overlap.py  lines that share 50 bases with other sequences, on either strand
+    markov.py   the baseline: a Markov chain of order 5
+    corpus.py   Corpus: training text, held-out text, the baseline's score
+    bpe.py      the byte-pair tokenizer
+    packing.py  one pass over the text as rows of token ids
+    decoder.py  the model: initial weights, loss, bits per base, export
+    loop.py     PretrainingLoop: steps, evaluation, checkpoints, exact resumption
 """

@@ -1,4 +1,4 @@
-"""Byte-pair encoding learned on DNA, with OPT's special ids: <pad> is 1 and </s> is 2."""
+"""Byte-pair encoding trained on DNA, with the special ids of OPT: <pad> is 1, </s> is 2."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +14,10 @@ _CHUNK = 200
 
 
 def train_tokenizer(lines: Sequence[str], vocab_size: int, seed: int) -> Tokenizer:
-    """A tokenizer of `vocab_size` entries that puts </s> in front of every sequence.
+    """Returns a tokenizer of `vocab_size` tokens that starts every sequence with </s>.
 
-    Merges are learned on a seeded sample of the lines, on stretches without N: N stays a
-    token of its own. Letters outside A, C, G, T, N become <unk>; lower case is raised.
+    Merges are learned on a seeded sample of the lines, split at N, so that N is a separate token.
+    Letters other than A, C, G, T, N become <unk>; lower case is converted to upper case.
     """
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence(

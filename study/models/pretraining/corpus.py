@@ -1,4 +1,4 @@
-"""The text of a run: what is trained on, what is held out, and the baseline's score for it."""
+"""The text of a pre-training run: training lines, held-out pieces, the baseline's score."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from study.models.pretraining.text import data_files, load_text, pieces
 
 @dataclass(frozen=True)
 class Corpus:
-    """Training lines, held-out pieces of A, C, G and T, and how many lines were left out."""
+    """Training lines, held-out pieces of A, C, G and T, and the number of excluded lines."""
 
     train: list[str]
     held_out: list[str]
@@ -26,9 +26,9 @@ class Corpus:
         """Writes the counts as JSON.
 
         Raises:
-            InputError: `same` is set, and `path` holds the counts of another text.
+            InputError: with `same`, if `path` has the counts of another text.
         """
-        facts = {
+        counts = {
             "train_lines": len(self.train),
             "train_bases": sum(map(len, self.train)),
             "held_out_bases": sum(map(len, self.held_out)),
@@ -37,12 +37,12 @@ class Corpus:
             "train_overlapping_held_out": self.train_overlapping_held_out,
             "markov_bits_per_base": self.markov_bits_per_base,
         }
-        if same and path.is_file() and json.loads(path.read_text()) != facts:
+        if same and path.is_file() and json.loads(path.read_text()) != counts:
             raise InputError(
-                f"--resume: the text must be the one that {path} describes, but --data, "
-                "--exclude, --held-out or --seed give another; restore them, or take another --out"
+                f"--resume: the text must be the one of {path}, but got another from --data, "
+                "--exclude, --held-out and --seed; restore them, or use another --out"
             )
-        path.write_text(json.dumps(facts, indent=2) + "\n")
+        path.write_text(json.dumps(counts, indent=2) + "\n")
 
 
 def read_corpus(
@@ -50,31 +50,34 @@ def read_corpus(
     excluded: Sequence[Path],
     held_out: float,
     seed: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Corpus:
-    """Reads the text without the lines that overlap the excluded or the held-out sequences.
+    """Reads the text, without the lines that overlap an excluded or a held-out sequence.
 
-    Two sequences overlap when they share 50 bases, on either strand. `held_out` is the share
-    of each file's lines that is never trained on.
+    Two sequences overlap if they share 50 bases, on either strand. `held_out` is the fraction of
+    each file's lines that is not trained on.
     """
     text = load_text(data_files(data), held_out, seed)
-    say(f"{len(text.train):,} lines to train on, {len(text.held_out):,} held out")
-    foreign = Windows([s for path in excluded for s in sequences_of_csv(path)])
-    aside = _without(text.held_out, foreign)
-    known = _without(text.train, foreign)
-    train = _without(known, Windows(aside))
-    measured = pieces(aside)
-    if not measured or not pieces(train):
-        raise InputError("--data: must leave text on both sides of --held-out, found too little")
+    log(f"{len(text.train):,} lines to train on, {len(text.held_out):,} held out")
+    windows = Windows([s for path in excluded for s in sequences_of_csv(path)])
+    held_out_lines = _without(text.held_out, windows)
+    allowed = _without(text.train, windows)
+    train = _without(allowed, Windows(held_out_lines))
+    held_out_pieces = pieces(held_out_lines)
+    if not held_out_pieces or not pieces(train):
+        raise InputError(
+            "--data: there must be text to train on and to hold out, but got too little; give "
+            "more text, or another --held-out"
+        )
     corpus = Corpus(
         train=train,
-        held_out=measured,
-        train_overlapping_excluded=len(text.train) - len(known),
-        held_out_overlapping_excluded=len(text.held_out) - len(aside),
-        train_overlapping_held_out=len(known) - len(train),
-        markov_bits_per_base=markov_bits_per_base(pieces(train), measured),
+        held_out=held_out_pieces,
+        train_overlapping_excluded=len(text.train) - len(allowed),
+        held_out_overlapping_excluded=len(text.held_out) - len(held_out_lines),
+        train_overlapping_held_out=len(allowed) - len(train),
+        markov_bits_per_base=markov_bits_per_base(pieces(train), held_out_pieces),
     )
-    say(_summary(corpus))
+    log(_summary(corpus))
     return corpus
 
 
@@ -85,9 +88,9 @@ def _without(lines: list[str], windows: Windows) -> list[str]:
 
 def _summary(corpus: Corpus) -> str:
     return (
-        f"left out: {corpus.train_overlapping_excluded:,} training and "
+        f"excluded: {corpus.train_overlapping_excluded:,} training and "
         f"{corpus.held_out_overlapping_excluded:,} held-out lines that share 50 bases with "
-        f"--exclude, {corpus.train_overlapping_held_out:,} training lines that do with held-out "
-        f"ones\nheld out: {sum(map(len, corpus.held_out)):,} bases; order-5 Markov model "
-        f"{corpus.markov_bits_per_base:.4f} bits per base"
+        f"--exclude, {corpus.train_overlapping_held_out:,} training lines that share 50 bases "
+        f"with held-out lines\nheld out: {sum(map(len, corpus.held_out)):,} bases; order-5 Markov "
+        f"model {corpus.markov_bits_per_base:.4f} bits per base"
     )

@@ -1,4 +1,4 @@
-"""The OPT decoder that is trained: its shape, initial weights, loss and export."""
+"""The OPT decoder: shape, initial weights, loss, bits per base and export."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Shape:
 
 
 def build_decoder(shape: Shape, seed: int) -> nn.Module:
-    """An OPTForCausalLM without dropout, its weights drawn from `seed`."""
+    """Returns an OPTForCausalLM without dropout, with weights drawn from `seed`."""
     from transformers import OPTConfig, OPTForCausalLM
 
     config = OPTConfig(
@@ -52,10 +52,10 @@ def build_decoder(shape: Shape, seed: int) -> nn.Module:
 
 
 def draw_weights(model: nn.Module, layers: int, generator: torch.Generator) -> None:
-    """Draws every weight of an OPT model anew: N(0, 0.02^2), biases 0, norms 1.
+    """Initialises all weights of an OPT model: N(0, 0.02^2), biases 0, norms 1.
 
-    The two matrices of a layer that write into the residual stream get a smaller standard
-    deviation, by sqrt(2 * layers).
+    For the two matrices of a layer that write to the residual stream the standard deviation is
+    divided by sqrt(2 * layers).
     """
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
@@ -71,7 +71,7 @@ def draw_weights(model: nn.Module, layers: int, generator: torch.Generator) -> N
 def next_token_loss(
     model: nn.Module, tokens: Int64[Tensor, "rows length"], *, reduction: str = "mean"
 ) -> Float[Tensor, ""]:
-    """Cross-entropy in nats of each next token; </s> and <pad> are never predicted."""
+    """Returns the cross-entropy of the next tokens, in nats; </s> and <pad> are no targets."""
     logits = model(input_ids=tokens, use_cache=False).logits[:, :-1].float()
     targets = tokens[:, 1:]
     targets = targets.masked_fill((targets == BOS_ID) | (targets == PAD_ID), _IGNORED)
@@ -84,11 +84,10 @@ def next_token_loss(
 def bits_per_base(
     model: nn.Module, tokenizer: Tokenizer, sequences: Sequence[str], batch_size: int = 32
 ) -> float:
-    """Bits per base that the model needs for `sequences` (A, C, G and T alone).
+    """Returns the bits per base of `sequences` (only A, C, G and T) under the model.
 
-    Each sequence is read alone, after </s>, in parts if it exceeds the positions. A string has
-    more than one tokenisation and only the tokenizer's is counted, so the true figure can only
-    be lower.
+    Each sequence is a row of its own, after </s>, in parts if it exceeds the positions. This is an
+    upper bound: a string has several tokenisations, of which only the tokenizer's is counted.
     """
     size = model.config.max_position_embeddings - 1  # type: ignore[union-attr, operator]
     rows = sorted(
@@ -110,9 +109,9 @@ def bits_per_base(
 
 
 def export(model: nn.Module, folder: Path) -> None:
-    """Writes config.json and model.safetensors, the weights as float16, each in one move.
+    """Writes config.json and model.safetensors (float16), each replaced atomically.
 
-    The output layer is left out: it is the embedding.
+    The output layer is not stored: it is tied to the embedding.
     """
     from safetensors.torch import save
 
@@ -128,6 +127,6 @@ def export(model: nn.Module, folder: Path) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_bytes(content)
-    beside.replace(path)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The training loop: a run is a function of its settings and its text, however often resumed."""
+"""The pre-training loop: a function of settings and text, also when it is resumed."""
 
 import json
 import math
@@ -21,10 +21,10 @@ from study.models.pretraining.packing import packed_rows
 
 @dataclass(frozen=True)
 class Settings:
-    """What is trained and for how long. One step sees `batch_size` rows of `positions` ids.
+    """The settings of the optimization. A step trains on `batch_size` rows of `positions` ids.
 
-    The learning rate rises over `warmup` steps, stays at `lr`, and falls along a half cosine
-    to a twentieth of it over the last `decay` (a fraction) of the steps.
+    The learning rate rises linearly over `warmup` steps, stays at `lr`, and falls along a half
+    cosine to lr / 20 over the last `decay` (a fraction) of the steps.
     """
 
     steps: int = 8000
@@ -41,7 +41,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a run after `step` steps; bits per base only where it was measured."""
+    """The progress after `step` steps; `bits_per_base` is None if it was not measured."""
 
     step: int
     loss: float
@@ -51,7 +51,7 @@ class Progress:
 
 
 def learning_rate(settings: Settings, step: int) -> float:
-    """The rate of step 1, 2, ..., settings.steps."""
+    """Returns the learning rate of step 1, 2, ..., settings.steps."""
     rise = min(1.0, step / max(1, settings.warmup))
     length = settings.decay * settings.steps
     passed = step - (settings.steps - length)
@@ -61,13 +61,13 @@ def learning_rate(settings: Settings, step: int) -> float:
     return settings.lr * rise * (0.05 + 0.95 * fall)
 
 
-class Run:
-    """Model, optimizer and place in the text; everything that a checkpoint holds."""
+class PretrainingLoop:
+    """Model, optimizer and position in the text: the contents of a checkpoint."""
 
     def __init__(self, settings: Settings, shape: decoder.Shape) -> None:
         self.settings, self.shape = settings, shape
         self.step = 0
-        self.number, self.row = 0, 0  # pass over the text, first row not seen in it
+        self.number, self.row = 0, 0  # The pass over the text, and its first row not yet used.
         self.model = decoder.build_decoder(shape, settings.seed)
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim < 2]
@@ -81,18 +81,18 @@ class Run:
         )
 
     def save(self, path: Path) -> None:
-        """Writes the checkpoint beside `path` and moves it there: never a half-written one."""
-        beside = path.with_suffix(".tmp")
+        """Writes a checkpoint to `path`, atomically."""
+        temporary = path.with_suffix(".tmp")
         state = {
             "place": [self.step, self.number, self.row],
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        torch.save(state, beside)
-        beside.replace(path)
+        torch.save(state, temporary)
+        temporary.replace(path)
 
     def load(self, path: Path) -> None:
-        """Takes up a checkpoint of the same settings; nothing is unpickled but tensors."""
+        """Continues from a checkpoint of the same settings; only tensors are unpickled."""
         state = torch.load(path, weights_only=True)
         self.step, self.number, self.row = state["place"]
         self.model.load_state_dict(state["model"])
@@ -101,7 +101,7 @@ class Run:
     def batches(
         self, lines: list[str], tokenizer: Tokenizer
     ) -> Iterator[UInt16[np.ndarray, "b l"]]:
-        """The rest of the text, for ever. Moves the place before it yields."""
+        """Yields the batches from the current position on, without end; updates it first."""
         size = self.settings.batch_size
         while True:
             rows = packed_rows(
@@ -109,7 +109,8 @@ class Run:
             )
             if len(rows) < size:
                 raise InputError(
-                    f"--batch-size: must be at most the text's rows, {len(rows)}, found {size}"
+                    f"--batch-size: must be at most {len(rows)}, the rows of the text, but got "
+                    f"{size}; lower it, or give more text"
                 )
             while self.row + size <= len(rows):
                 self.row += size
@@ -117,7 +118,7 @@ class Run:
             self.number, self.row = self.number + 1, 0
 
     def train_step(self, rows: UInt16[np.ndarray, "b l"]) -> tuple[float, float]:
-        """One optimizer step. Returns the loss in nats per token and the learning rate."""
+        """Makes an optimizer step; returns the loss in nats per token and the learning rate."""
         tokens = torch.from_numpy(rows.astype(np.int64))
         rate = learning_rate(self.settings, self.step + 1)
         for group in self.optimizer.param_groups:
@@ -133,37 +134,37 @@ class Run:
 
 
 def train(
-    run: Run,
+    loop: PretrainingLoop,
     corpus: Corpus,
     tokenizer: Tokenizer,
     folder: Path,
     report: Callable[[Progress], None],
     stop: Callable[[], bool],
 ) -> bool:
-    """Trains to the last step, or until `stop` says so; True when the last step was reached.
+    """Trains to the last step, or until `stop()` is true; returns whether the end was reached.
 
-    Every `evaluate_every` steps, and at either end, it measures the held-out sequences, adds a
-    line to curve.jsonl, writes checkpoint.pt and exports the weights to `folder`.
+    Every `evaluate_every` steps, and at the end, the bits per base of the held-out sequences are
+    appended to curve.jsonl, and checkpoint.pt and the weights are written to `folder`.
     """
-    start, first = time.monotonic(), run.step
-    batches = run.batches(corpus.train, tokenizer)
-    while run.step < run.settings.steps and not stop():
-        loss, rate = run.train_step(next(batches))
-        at_end = run.step == run.settings.steps
-        measured = None
-        if at_end or run.step % run.settings.evaluate_every == 0:
-            measured = decoder.bits_per_base(run.model, tokenizer, corpus.held_out)
-            run.save(folder / "checkpoint.pt")
-            decoder.export(run.model, folder)
-        progress = Progress(run.step, loss, rate, time.monotonic() - start, measured)
-        if measured is not None:
-            _note(folder / "curve.jsonl", progress)
+    start, first = time.monotonic(), loop.step
+    batches = loop.batches(corpus.train, tokenizer)
+    while loop.step < loop.settings.steps and not stop():
+        loss, rate = loop.train_step(next(batches))
+        at_end = loop.step == loop.settings.steps
+        bits = None
+        if at_end or loop.step % loop.settings.evaluate_every == 0:
+            bits = decoder.bits_per_base(loop.model, tokenizer, corpus.held_out)
+            loop.save(folder / "checkpoint.pt")
+            decoder.export(loop.model, folder)
+        progress = Progress(loop.step, loss, rate, time.monotonic() - start, bits)
+        if bits is not None:
+            _append(folder / "curve.jsonl", progress)
         report(progress)
-    if run.step > first and run.step < run.settings.steps:
-        run.save(folder / "checkpoint.pt")
-    return run.step >= run.settings.steps
+    if first < loop.step < loop.settings.steps:
+        loop.save(folder / "checkpoint.pt")
+    return loop.step >= loop.settings.steps
 
 
-def _note(path: Path, progress: Progress) -> None:
+def _append(path: Path, progress: Progress) -> None:
     with path.open("a") as handle:
         handle.write(json.dumps(asdict(progress)) + "\n")

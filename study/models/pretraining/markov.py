@@ -1,4 +1,4 @@
-"""The baseline that a language model of DNA must beat: a Markov chain of order 5."""
+"""The baseline of a DNA language model: a Markov chain of order 5."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ _CODES[list(b"ACGT")] = range(4)
 
 
 def markov_bits_per_base(train: Sequence[str], held_out: Sequence[str]) -> float:
-    """Bits per base of `held_out` under the chain fitted on `train`, both strands of it.
+    """Returns the bits per base of `held_out` under the chain fitted on both strands of `train`.
 
-    Sequences hold A, C, G and T alone. The first bases of a sequence are predicted by the
-    chains of order 0 to 4. One is added to every count.
+    Sequences consist of A, C, G and T. The first bases of a sequence are predicted by the chains
+    of order 0 to 4. One is added to every count.
     """
     tables = _log2_probabilities(train)
     bits, bases = 0.0, 0
@@ -48,7 +48,7 @@ def _encode(sequence: str) -> Int64[np.ndarray, " bases"]:
 
 
 def _words(codes: Int64[np.ndarray, " bases"], order: int) -> Int64[np.ndarray, " words"]:
-    """Every stretch of order + 1 bases as a number in base 4, the oldest base first."""
+    """Returns every stretch of order + 1 bases as a number in base 4, the first base highest."""
     count = max(0, len(codes) - order)
     words = np.zeros(count, dtype=np.int64)
     for offset in range(order + 1):

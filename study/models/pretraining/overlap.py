@@ -1,8 +1,7 @@
-"""Which lines share an exact stretch of bases with a set of sequences, on either strand.
+"""Lines that share WINDOW exact bases with a set of sequences, on either strand.
 
-Every window of WINDOW bases is compared by a 64-bit rolling hash. Equal windows have equal
-hashes, so no shared stretch is missed; two different windows that happen to collide (about
-one chance in 10^19 a pair) would only drop a line too many.
+Windows are compared by a 64-bit rolling hash. Equal windows have equal hashes, so no overlap is
+missed; a collision (probability about 10^-19 per pair) can only exclude one line too many.
 """
 
 import csv
@@ -16,7 +15,7 @@ from study.errors import InputError
 from study.models.pretraining.text import reverse_complement
 
 WINDOW = 50
-_BASE = 0x9E3779B97F4A7C15  # odd, so it has an inverse modulo 2^64
+_BASE = 0x9E3779B97F4A7C15  # Odd, so that it has an inverse modulo 2^64.
 _INVERSE = pow(_BASE, -1, 2**64)
 _BLOCK = 1_000_000  # bases hashed at a time
 
@@ -30,11 +29,11 @@ class Windows:
 
     def __init__(self, sequences: Sequence[str]) -> None:
         both = [*sequences, *(reverse_complement(s) for s in sequences)]
-        found = [hashes for hashes, _, _ in _blocks(both)]
-        self._hashes = np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+        blocks = [hashes for hashes, _, _ in _blocks(both)]
+        self._hashes = np.unique(np.concatenate(blocks)) if blocks else np.empty(0, np.uint64)
 
     def shared_by(self, lines: Sequence[str]) -> Bool[np.ndarray, " lines"]:
-        """True for each line that contains one of the stretches."""
+        """Returns for each line whether it contains one of the stretches."""
         result = np.zeros(len(lines), dtype=bool)
         if not len(self._hashes):
             return result
@@ -46,14 +45,21 @@ class Windows:
 
 
 def sequences_of_csv(path: Path) -> list[str]:
-    """The `sequence` column, upper-cased. Raises InputError where there is none."""
+    """Returns the `sequence` column of a csv file, in upper case.
+
+    Raises:
+        InputError: there is no such file or column.
+    """
     if not path.is_file():
-        raise InputError(f"{path}: must be a csv file with a sequence column, found no file")
+        raise InputError(
+            f"{path}: must be a csv file with a sequence column, but got no file; correct the path"
+        )
     with path.open(newline="") as handle:
         reader = csv.DictReader(handle)
         if "sequence" not in (reader.fieldnames or []):
             raise InputError(
-                f"{path}:1: must have a column named sequence, found {reader.fieldnames}"
+                f"{path}:1: must have a column named sequence, but got {reader.fieldnames}; "
+                "rename the column"
             )
         return [row["sequence"].upper() for row in reader]
 
@@ -63,7 +69,7 @@ def _blocks(
 ) -> Iterator[
     tuple[UInt64[np.ndarray, " windows"], Int64[np.ndarray, " windows"], Int64[np.ndarray, " _"]]
 ]:
-    """Hash and start of every window, and the line that owns each base, block by block."""
+    """Yields, per block of lines, hash and start of every window and the line of every base."""
     first = 0
     while first < len(lines):
         last, size = first, 0
@@ -80,9 +86,9 @@ def _blocks(
 def _hash_windows(
     text: str,
 ) -> tuple[UInt64[np.ndarray, " windows"], Int64[np.ndarray, " windows"]]:
-    """Hashes and starts of the windows made of A, C, G and T alone.
+    """Returns hashes and starts of the windows that consist of A, C, G and T.
 
-    A window's hash is sum_j value(base_j) * BASE^j modulo 2^64, from prefix sums.
+    The hash of a window is sum_j value(base_j) * BASE^j modulo 2^64, from prefix sums.
     """
     values = _VALUES[np.frombuffer(text.encode(), dtype=np.uint8)]
     if len(values) < WINDOW:

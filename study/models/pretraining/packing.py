@@ -1,4 +1,4 @@
-"""One pass over the text as rows of token ids, a function of (seed, pass) alone."""
+"""One pass over the text as rows of token ids: a function of (seed, pass)."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from tokenizers import Tokenizer
 from study.models.pretraining.bpe import BOS_ID
 from study.models.pretraining.text import reverse_complement
 
-_LONGEST = 1000  # bases: longer lines are cut, so that one contig does not fill a whole batch
-_LARGEST_SHIFT = 8  # bases left out in front, so that token boundaries differ between passes
-_SLICE = 20_000  # sequences tokenised at a time
+_LONGEST = 1000  # Bases; longer lines are cut, so that a contig does not fill a whole batch.
+_LARGEST_SHIFT = 8  # Bases skipped at the start, so that token boundaries differ between passes.
+_SLICE = 20_000  # Sequences tokenised at a time.
 
 
 def packed_rows(
     lines: Sequence[str], tokenizer: Tokenizer, length: int, *, seed: int, number: int
 ) -> UInt16[np.ndarray, "rows length"]:
-    """The rows of pass `number`: sequences in random order, end to end, </s> before each.
+    """Returns the rows of pass `number`: sequences in random order, joined, </s> before each.
 
     Each sequence is read from a random strand and without its first 0 to 7 bases. Every row
-    starts with </s>; the sequence that a row's end cuts goes on in the next. The incomplete
-    last row is left out.
+    starts with </s>; a sequence that exceeds its row continues in the next. The incomplete last
+    row is dropped.
     """
     generator = np.random.default_rng([seed, 2, number])
     sequences = _cut(lines, generator)
@@ -35,7 +35,7 @@ def packed_rows(
             (reverse_complement(sequences[i]) if flips[i] else sequences[i])[shifts[i] :]
             for i in chosen
         ]
-        encoded = tokenizer.encode_batch_fast(batch)  # with </s> in front
+        encoded = tokenizer.encode_batch_fast(batch)  # Each starts with </s>.
         stream += [np.array(e.ids, dtype=np.uint16) for e in encoded]
     tokens = np.concatenate(stream)
     count = len(tokens) // (length - 1)
@@ -45,7 +45,7 @@ def packed_rows(
 
 
 def _cut(lines: Sequence[str], generator: np.random.Generator) -> list[str]:
-    """Lines longer than _LONGEST in parts, cut at places that differ between passes."""
+    """Returns the lines, those longer than _LONGEST cut at places that differ between passes."""
     parts: list[str] = []
     for line in lines:
         if len(line) <= _LONGEST:

@@ -1,4 +1,4 @@
-"""Unlabelled sequence, one per line, and the share of it that is never trained on."""
+"""Unlabelled sequences, one per line, and the fraction that is held out."""
 
 import gzip
 import re
@@ -16,41 +16,47 @@ _PLAIN = re.compile("[ACGT]+")
 
 
 def reverse_complement(sequence: str) -> str:
-    """The other strand, read in its own direction; letters A, C, G, T and N."""
+    """Returns the reverse complement of a sequence of A, C, G, T and N."""
     return sequence.translate(_COMPLEMENT)[::-1]
 
 
 @dataclass(frozen=True)
 class Text:
-    """Training lines and held-out lines, upper-cased."""
+    """Training lines and held-out lines, in upper case."""
 
     train: list[str]
     held_out: list[str]
 
 
 def data_files(paths: Sequence[Path]) -> list[Path]:
-    """The files to read, in a fixed order: folders stand for their .txt and .txt.gz files.
+    """Returns the files to read, in a fixed order; of folders, the .txt and .txt.gz files.
 
-    Raises InputError for a path that does not exist and for a folder without such files.
+    Raises:
+        InputError: a path does not exist, or a folder has no such file.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(f for f in path.iterdir() if f.name.endswith((".txt", ".txt.gz")))
             if not inside:
-                raise InputError(f"{path}: must hold .txt or .txt.gz files, found none")
+                raise InputError(
+                    f"{path}: must contain .txt or .txt.gz files, but got none; correct --data"
+                )
             files += inside
         elif path.is_file():
             files.append(path)
         else:
-            raise InputError(f"{path}: must be a file or a folder of text, found nothing there")
+            raise InputError(
+                f"{path}: must be a file or a folder of text, but got nothing; correct --data"
+            )
     return files
 
 
 def read_lines(path: Path) -> list[str]:
-    """The sequences of one plain or gzipped file, upper-cased, empty lines skipped.
+    """Returns the lines of a plain or gzipped file, in upper case, without empty ones.
 
-    Raises InputError naming the line for letters other than A, C, G, T and N.
+    Raises:
+        InputError: a line has letters other than A, C, G, T and N.
     """
     lines: list[str] = []
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as handle:
@@ -58,7 +64,7 @@ def read_lines(path: Path) -> list[str]:
             line = raw.strip().upper()
             if line and not _LETTERS.fullmatch(line):
                 raise InputError(
-                    f"{path}:{number}: letters must be A, C, G, T or N, found "
+                    f"{path}:{number}: letters must be A, C, G, T or N, but got "
                     f"{sorted(set(line) - set('ACGTN'))}; give one sequence a line, no headers"
                 )
             if line:
@@ -67,9 +73,12 @@ def read_lines(path: Path) -> list[str]:
 
 
 def load_text(files: Iterable[Path], held_out: float, seed: int) -> Text:
-    """All lines, with a seeded share of every file's lines held out.
+    """Returns the lines of all files, of which a seeded random fraction is held out.
 
-    `held_out` is a fraction of each file's lines, at least one line a file.
+    `held_out` is the fraction of each file's lines; at least one line per file is held out.
+
+    Raises:
+        InputError: a file has fewer than two sequences, or `read_lines` raises it.
     """
     generator = np.random.default_rng([seed, 0])
     text = Text([], [])
@@ -77,7 +86,10 @@ def load_text(files: Iterable[Path], held_out: float, seed: int) -> Text:
         lines = read_lines(path)
         count = max(1, round(held_out * len(lines)))
         if count >= len(lines):
-            raise InputError(f"{path}: must hold at least 2 sequences, found {len(lines)}")
+            raise InputError(
+                f"{path}: must contain at least 2 sequences, but got {len(lines)}; add some, or "
+                "leave the file out"
+            )
         chosen = set(generator.choice(len(lines), size=count, replace=False).tolist())
         for index, line in enumerate(lines):
             (text.held_out if index in chosen else text.train).append(line)
@@ -85,7 +97,7 @@ def load_text(files: Iterable[Path], held_out: float, seed: int) -> Text:
 
 
 def pieces(lines: Iterable[str], length: int = 500, shortest: int = 50) -> list[str]:
-    """Stretches of A, C, G and T of at most `length` and at least `shortest` bases."""
+    """Returns the stretches of A, C, G and T, `shortest` to `length` bases long."""
     return [
         piece
         for line in lines

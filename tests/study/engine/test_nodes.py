@@ -41,7 +41,7 @@ def test_a_node_tells_all_that_it_lacks(tmp_path: Path) -> None:
     assert version.startswith("torch must be 1.0, found ")
     assert ", transformers must be 2.0, found " in version
     assert storage.startswith(f"{tmp_path} must be one folder that all nodes share")
-    assert "/gone must be the same folder on every machine, found none" in backbone
+    assert "/gone must be the same folder on every machine, but got none" in backbone
 
 
 def test_a_folder_with_the_same_name_and_another_content_is_not_shared(token: Path) -> None:

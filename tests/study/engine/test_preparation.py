@@ -90,11 +90,11 @@ def test_a_set_max_length_cuts_both_strands_and_says_how_many(
 
 def test_the_text_of_the_tokens_names_the_limit_and_its_source() -> None:
     lines = prepared().tokens.lines()
-    assert lines[0].endswith("a sequence (the longest sequence), none unknown")
+    assert lines[0].endswith("per sequence (the longest sequence), none unknown")
     assert [line.split(":")[0] for line in lines[1:]] == ["train", "dev", "test"]
     cut = prepared(max_length=20).tokens.lines()
-    assert cut[0] == "at most 20 a sequence (task.max_length), none unknown"
-    assert all(line.endswith("100.0% of the sequences are cut") for line in cut[1:])
+    assert cut[0] == "at most 20 per sequence (task.max_length), none unknown"
+    assert all(line.endswith("100.0% of the sequences truncated") for line in cut[1:])
 
 
 def write_bert(folder: Path, k: int, positions: int) -> Path:
@@ -130,7 +130,7 @@ def test_both_strands_must_fit_the_positions(tmp_path: Path) -> None:
     info = inspect_backbone(str(write_bert(tmp_path, 3, 9)))
     assert encode_task(spec, info, load_task(spec)).tokens.max_length == 9
     info = inspect_backbone(str(write_bert(tmp_path, 3, 8)))
-    with pytest.raises(InputError, match=r"must fit the 8 positions of .* has up to 9 tokens"):
+    with pytest.raises(InputError, match=r"must fit the 8 positions of .* got up to 9 tokens"):
         encode_task(spec, info, load_task(spec))
 
 

@@ -89,7 +89,7 @@ def test_a_bin_checkpoint_that_holds_objects_is_refused(checkpoint):
     folder = checkpoint("opt")
     (folder / "model.safetensors").unlink()
     torch.save({"weights": pytest.approx}, folder / "pytorch_model.bin")
-    with pytest.raises(InputError, match="of tensors alone"):
+    with pytest.raises(InputError, match="with tensors only"):
         _load(folder)
 
 
@@ -109,7 +109,7 @@ def test_a_config_from_which_no_model_can_be_built_is_refused(checkpoint, change
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(
-        InputError, match=r"config\.json must describe a model of the opt family, but: "
+        InputError, match=r"config\.json must describe a model of the opt family, but got an error"
     ):
         empty_backbone(inspect_backbone(str(folder)), num_labels=2)
 

@@ -87,7 +87,7 @@ def test_a_missing_weight_is_refused_by_name(
     with _stored_again(folder, how) as state:
         key = _key(state, family)
         del state[key]
-    with pytest.raises(InputError, match=rf"found 1 missing \({re.escape(key)}\); it is"):
+    with pytest.raises(InputError, match=rf"but got 1 missing \({re.escape(key)}\); it is"):
         _load(folder)
 
 
@@ -100,7 +100,7 @@ def test_a_weight_left_over_is_refused_by_name(
     with _stored_again(folder, how) as state:
         key = _key(state, family).replace(".1.", ".2.")
         state[key] = torch.zeros(16, 24)
-    with pytest.raises(InputError, match=rf"found 1 left over \({re.escape(key)}\); it is"):
+    with pytest.raises(InputError, match=rf"but got 1 left over \({re.escape(key)}\); it is"):
         _load(folder)
 
 
@@ -113,7 +113,7 @@ def test_a_weight_of_another_shape_is_refused_by_name(
     with _stored_again(folder, how) as state:
         key = _key(state, family)
         state[key] = torch.zeros(16, 48)
-    expected = rf"found 1 of another shape \({re.escape(key)}\); it is"
+    expected = rf"but got 1 of another shape \({re.escape(key)}\); it is"
     with pytest.raises(InputError, match=expected):
         _load(folder)
 

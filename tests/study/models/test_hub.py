@@ -92,7 +92,7 @@ def test_presets_revisions_and_refusals_go_through_the_hubs_client(
     assert f"{OPT}/resolve/{COMMIT}/config.json" in asked
     assert "no such revision" in revision["error"]
     assert "no such model" in unknown["error"]
-    assert f"{DNABERT_2} must be a mosaicbert model, found bert" in other_family["error"]
+    assert f"{DNABERT_2} must be a mosaicbert model, but got bert" in other_family["error"]
 
 
 def test_random_weights_ask_the_hub_for_config_and_tokenizer_alone(

@@ -35,14 +35,14 @@ def test_a_config_without_model_type_is_known_by_its_architecture(checkpoint):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"must hold config\.json, found nothing"):
+    with pytest.raises(InputError, match=r"must contain config\.json, but got nothing"):
         inspect_backbone(str(tmp_path))
 
 
 def test_a_folder_without_weights_is_refused(checkpoint):
     folder = checkpoint("opt")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(InputError, match=r"must hold weights .* found config\.json"):
+    with pytest.raises(InputError, match=r"must contain weights .* but got config\.json"):
         inspect_backbone(str(folder))
 
 
@@ -51,7 +51,7 @@ def test_an_unknown_family_is_refused(checkpoint):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
     with pytest.raises(
-        InputError, match="one of opt, bert, esm, mosaicbert, gated_esm, found gpt2"
+        InputError, match="one of opt, bert, esm, mosaicbert, gated_esm, but got gpt2"
     ):
         inspect_backbone(str(folder))
 
@@ -82,21 +82,21 @@ def test_a_config_without_a_size_is_refused(checkpoint):
 
 
 @pytest.mark.parametrize(
-    ("family", "change", "found"),
+    ("family", "change", "got"),
     [
-        ("esm", {"pad_token_id": None}, "found None"),  # it would count positions from nowhere
-        ("gated_esm", {"pad_token_id": None}, "found None"),
-        ("bert", {"pad_token_id": 69}, "below vocab_size 69, found 69"),
-        ("opt", {"pad_token_id": -1}, "found -1"),
-        ("opt", {"bos_token_id": 32}, "below vocab_size 32, found 32"),
-        ("opt", {"bos_token_id": [2]}, r"found \[2\]"),
+        ("esm", {"pad_token_id": None}, "but got None"),  # it would count positions from nowhere
+        ("gated_esm", {"pad_token_id": None}, "but got None"),
+        ("bert", {"pad_token_id": 69}, "below vocab_size 69, but got 69"),
+        ("opt", {"pad_token_id": -1}, "but got -1"),
+        ("opt", {"bos_token_id": 32}, "below vocab_size 32, but got 32"),
+        ("opt", {"bos_token_id": [2]}, r"but got \[2\]"),
     ],
 )
-def test_a_special_token_without_an_embedding_is_refused(checkpoint, family, change, found):
+def test_a_special_token_without_an_embedding_is_refused(checkpoint, family, change, got):
     folder = checkpoint(family)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
-    with pytest.raises(InputError, match=rf"{next(iter(change))} in config\.json must .*{found}"):
+    with pytest.raises(InputError, match=rf"{next(iter(change))} in config\.json must .*{got}"):
         inspect_backbone(str(folder))
 
 

@@ -12,7 +12,7 @@ import torch
 
 from study.errors import UnavailableError
 from study.models import BackboneInfo, inspect_backbone, load_backbone
-from study.models.portable import check_here, found_here, portable
+from study.models.portable import check_available, local_copy, portable
 
 COMMIT = "c0ffee" * 6 + "c0ff"
 
@@ -28,7 +28,7 @@ def test_the_embedded_backbone_loads_where_its_folder_is_not(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     info = inspect_backbone("opt-dna-mini")
     elsewhere = replace(arrived(info), source="/nowhere", folder=Path("/nowhere"))
-    check_here(elsewhere, with_weights=True)
+    check_available(elsewhere, with_weights=True)
     here, there = (
         load_backbone(i, num_labels=2, dtype="float32").model for i in (info, elsewhere)
     )
@@ -41,14 +41,14 @@ def test_the_embedded_backbone_loads_where_its_folder_is_not(
 def test_a_folder_must_be_there_with_the_same_files(checkpoint: Callable[..., Path]) -> None:
     folder = checkpoint("opt")
     info = arrived(inspect_backbone(str(folder)))
-    check_here(info, with_weights=True)
+    check_available(info, with_weights=True)
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:-1] + b"!")
-    with pytest.raises(UnavailableError, match=r"found one with other files; put it where all"):
+    with pytest.raises(UnavailableError, match=r"but got one with other files; put it on"):
         load_backbone(info, num_labels=2, dtype="float32")
     folder.rename(folder.with_name("moved"))
-    with pytest.raises(UnavailableError, match=r"must be the same folder .*, found none"):
-        check_here(info, with_weights=True)
+    with pytest.raises(UnavailableError, match=r"must be the same folder .*, but got none"):
+        check_available(info, with_weights=True)
 
 
 @pytest.fixture
@@ -80,13 +80,13 @@ def test_a_hub_model_is_found_in_the_cache_there_at_the_commit_seen_here(
     assert info.commit == COMMIT
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache / "other"))
     with pytest.raises(UnavailableError, match="no copy in the cache"):
-        check_here(info, with_weights=True)
+        check_available(info, with_weights=True)
     fill(cache / "other", folder, commit="0" * 40)
     with pytest.raises(UnavailableError, match=f"--revision {COMMIT}"):
-        check_here(info, with_weights=True)
+        check_available(info, with_weights=True)
     snapshot = fill(cache / "other", folder)
-    check_here(info, with_weights=True)
-    with found_here(info) as found:
+    check_available(info, with_weights=True)
+    with local_copy(info) as found:
         assert found.folder == snapshot
 
 
@@ -99,14 +99,14 @@ def test_weights_of_a_hub_model_must_be_in_the_cache_with_every_part(
     ]
     fill(cache, folder, *small)
     info = portable(inspect_backbone("facebook/opt-125m"))
-    check_here(info, with_weights=False)
+    check_available(info, with_weights=False)
     with pytest.raises(UnavailableError, match="no copy in the cache"):
-        check_here(info, with_weights=True)
+        check_available(info, with_weights=True)
     index = json.loads((folder / "model.safetensors.index.json").read_text())
     first, *others = sorted(set(index["weight_map"].values()))
     assert others
     fill(cache, folder, *small, "model.safetensors.index.json", first)
     with pytest.raises(UnavailableError, match="no copy in the cache"):
-        check_here(info, with_weights=True)
+        check_available(info, with_weights=True)
     fill(cache, folder)
-    check_here(info, with_weights=True)
+    check_available(info, with_weights=True)

@@ -116,6 +116,6 @@ def test_the_spec_names_the_seed_only_for_random_weights() -> None:
 
 def test_a_folder_without_weights_is_enough_only_for_random_ones(checkpoint: Checkpoint) -> None:
     folder = _without_weights(checkpoint("opt"))
-    with pytest.raises(InputError, match="the folder must hold weights"):
+    with pytest.raises(InputError, match="the folder must contain weights"):
         inspect_backbone(str(folder))
     assert inspect_backbone(str(folder), with_weights=False).family == "opt"

@@ -98,7 +98,7 @@ def test_a_cut_row_keeps_its_special_tokens(checkpoint, family, closing, random_
 )
 def test_unknown_tokens_are_refused_with_the_row(checkpoint, family, sequence):
     tokenizer = load_tokenizer(_info(checkpoint(family)))
-    with pytest.raises(InputError, match=r"sequence 2 of 2 .* found unknown tokens"):
+    with pytest.raises(InputError, match=r"sequence 2 of 2 .* but got unknown tokens"):
         tokenizer(["ACGTACGT", sequence])
 
 
@@ -113,13 +113,13 @@ def test_what_a_vocabulary_without_an_unknown_token_lacks_is_refused_too(checkpo
     folder = checkpoint("esm")
     text = (folder / "vocab.txt").read_text().replace("<unk>", "<gap>")
     (folder / "vocab.txt").write_text(text)
-    with pytest.raises(InputError, match=r"sequence 1 of 1 .* found unknown tokens"):
+    with pytest.raises(InputError, match=r"sequence 1 of 1 .* but got unknown tokens"):
         load_tokenizer(_info(folder))(["ACGX"])
 
 
 def test_a_sequence_shorter_than_a_word_is_refused(checkpoint):
     tokenizer = load_tokenizer(_info(checkpoint("bert")))
-    with pytest.raises(InputError, match=r"sequence 2 of 2 \(AC…\): every sequence must give"):
+    with pytest.raises(InputError, match=r"sequence 2 of 2 \(AC…\): every sequence must have"):
         tokenizer(["ACGTACGT", "AC"])
 
 
@@ -132,7 +132,7 @@ def test_letters_that_a_tokenizer_would_drop_are_refused(checkpoint):
     )
     silent.save(str(folder / "tokenizer.json"))
     assert load_tokenizer(_info(folder))(["ACA"]) == [[2, 6, 4]]
-    with pytest.raises(InputError, match=r"every letter .* found \['G'\]"):
+    with pytest.raises(InputError, match=r"every letter .* but got \['G'\]"):
         load_tokenizer(_info(folder))(["ACGA"])
 
 
@@ -152,7 +152,7 @@ def test_a_bert_tokenizer_json_of_kmers_is_fed_with_kmers(checkpoint):
 def test_a_folder_without_tokenizer_files_is_refused(checkpoint):
     folder = checkpoint("opt")
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(InputError, match=r"must hold tokenizer\.json, or vocab\.json"):
+    with pytest.raises(InputError, match=r"must contain tokenizer\.json, or vocab\.json"):
         token_lengths(_info(folder), ["ACGT"])
 
 
@@ -182,7 +182,7 @@ def test_a_vocabulary_and_a_config_without_a_padding_token_are_refused(checkpoin
     (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 1}))
     assert load_tokenizer(_info(folder)).pad_id == 1
     (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": None}))
-    with pytest.raises(InputError, match="a padding token must be known, found no pad_token_id"):
+    with pytest.raises(InputError, match="a padding token must be known, but got no pad_token_id"):
         load_tokenizer(_info(folder))
 
 
@@ -190,7 +190,7 @@ def test_a_bert_vocabulary_without_cls_is_refused(checkpoint):
     folder = checkpoint("bert")
     text = (folder / "vocab.txt").read_text().replace("[CLS]", "[FOO]")
     (folder / "vocab.txt").write_text(text)
-    with pytest.raises(InputError, match=r"must hold \[CLS\]"):
+    with pytest.raises(InputError, match=r"must contain \[CLS\]"):
         token_lengths(_info(folder), ["ACGT"])
 
 
@@ -287,7 +287,7 @@ def test_table_1_words_are_single_nucleotides(checkpoint, family, file):
     assert _words(tokenizer, "GATN") == list("GATN")
     around = {"opt": ([2], []), "bert": ([6], [7]), "esm": ([3], [])}[_info(folder).kin]
     assert tokenizer(["AC"]) == [[*around[0], vocab["A"], vocab["C"], *around[1]]]
-    with pytest.raises(InputError, match="found unknown tokens"):
+    with pytest.raises(InputError, match="but got unknown tokens"):
         tokenizer(["ACX"])
 
 

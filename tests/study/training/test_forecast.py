@@ -19,7 +19,7 @@ def test_the_paper_s_row_for_prom_tata_is_refused() -> None:
     message = str(caught.value)
     assert message.startswith("adapter.deltaT: a mask event must come before T = 2605 (of 3065")
     assert "deltaT = 5000" in message
-    assert "first would be at step 5000" in message
+    assert "but got the first at step 5000" in message
     assert "\n" not in message
 
 
@@ -29,7 +29,7 @@ def test_the_paper_s_row_for_prom_all_is_accepted() -> None:
 
 def test_a_budget_warm_up_that_swallows_every_event_is_refused() -> None:
     check_schedules(_epochs(deltaT=60, warmup_steps=59), 200)  # T = 94
-    with pytest.raises(InputError, match="warmup_steps = 70 the first would be at step 120"):
+    with pytest.raises(InputError, match="step 120 with deltaT = 60 and warmup_steps = 70"):
         check_schedules(_epochs(deltaT=60, warmup_steps=70), 200)
 
 
@@ -37,7 +37,7 @@ def test_a_whole_number_between_the_ends_is_checked_too() -> None:
     searched = {"type": "int", "low": 40, "high": 93}
     check_schedules(_epochs(deltaT=searched), 200)
     # 40 meets T = 94 at step 80, 93 at step 93; 60 and more in between would be at 120.
-    with pytest.raises(InputError, match="deltaT = 47 and warmup_steps = 50 the first would be"):
+    with pytest.raises(InputError, match="with deltaT = 47 and warmup_steps = 50"):
         check_schedules(_epochs(deltaT=searched, warmup_steps=50), 200)
 
 

@@ -6,7 +6,7 @@ from study.analysis.study.reading import read_study
 from study.storage.journal import Journal
 from study.tasks import Split
 from study.tasks.quality import measure
-from study.training.encoding import TokenReport, count_tokens
+from study.training.token_report import TokenReport, count_tokens
 from tests.study.analysis.study.made_studies import MadeStudy
 
 TRAIN = Split(["AACC", "AACC", "GGTT", "GCGCAA"], [0, 1, 0, 1])

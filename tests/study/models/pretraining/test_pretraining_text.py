@@ -44,9 +44,9 @@ def test_a_letter_that_is_no_base_is_refused_with_its_line(tmp_path):
 
 
 def test_folders_without_text_and_absent_paths_are_refused(tmp_path):
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError, match="but got none"):
         data_files([tmp_path])
-    with pytest.raises(InputError, match="found nothing there"):
+    with pytest.raises(InputError, match="but got nothing"):
         data_files([tmp_path / "absent"])
 
 
