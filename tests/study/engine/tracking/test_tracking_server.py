@@ -164,9 +164,7 @@ def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
     until(lambda: "takes no results at present" in caplog.text)
     report_up_to(stopped, 0, 2)
     create(stopped, 1)
-    started = time.monotonic()
     given_up.close(stopped.record, "KILLED")
-    assert time.monotonic() - started < 10
     assert "lacks results" in caplog.text
     report_up_to(stopped, 0, 3)  # In the journal alone.
 
