@@ -1,7 +1,7 @@
-"""A trial's checkpoints: the last two, each written whole or not at all.
+"""Checkpoints of trials: the last two of each, written atomically.
 
-`checkpoints/trial-00003.pt` is the last, `trial-00003.previous.pt` the one before it, which serves
-if the last turns out to be damaged. What is being written has a name that belongs to its process.
+`checkpoints/trial-00003.pt` is the last one; `trial-00003.previous.pt`, the one before it, is used
+if the last is damaged. A file that is being written has a name unique to its process.
 """
 
 import pickle
@@ -21,24 +21,24 @@ DAMAGED = (
     *(RuntimeError, ValueError, KeyError, TypeError, EOFError),
     *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
 )
-"""What a damaged file makes torch's reader raise; one out of reach is none."""
+"""Exceptions of torch's reader for damaged files; an OSError does not mean damage."""
 
 
 def save(folder: StudyFolder, trial: int, state: dict[str, Any]) -> str:
-    """Writes a trial's checkpoint; returns why it could not, "" if it could.
+    """Writes a trial's checkpoint; returns an error message, "" on success.
 
-    A trial can do without: if it must be taken up again, it goes on from an older checkpoint.
+    A failure is no error of the trial: when resumed, it continues from an older checkpoint.
     """
     path = folder.checkpoint(trial)
     return write(path, state, keep=previous(path))
 
 
 def write(path: Path, state: dict[str, Any], keep: Path | None = None) -> str:
-    """Writes a file that `read` reads; returns why it could not, "" if it could."""
+    """Writes a file for `read`; returns an error message, "" on success."""
     try:
         with replacing(path, keep) as file:
             torch.save(state, file)
-    except (OSError, RuntimeError) as error:  # torch's writer knows a full disk as the latter.
+    except (OSError, RuntimeError) as error:  # torch raises the latter on a full disk.
         return f"{path.name} could not be written: {_first_line(error)}"
     return ""
 
@@ -46,9 +46,9 @@ def write(path: Path, state: dict[str, Any], keep: Path | None = None) -> str:
 def load(
     folder: StudyFolder, trial: int, fits: Callable[[dict[str, Any]], bool]
 ) -> tuple[dict[str, Any] | None, list[str]]:
-    """Returns a trial's newest sound checkpoint, on the CPU, and what is wrong with newer ones.
+    """Returns a trial's newest intact checkpoint that `fits`, on the CPU, and warnings.
 
-    None if there is none that `fits`. A damaged file stays where it is, as `.damaged`.
+    None if there is no such checkpoint. Damaged files are renamed to `.damaged`.
     """
     path = folder.checkpoint(trial)
     warnings: list[str] = []
@@ -67,22 +67,27 @@ def load(
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Returns what a checkpoint file holds, on the CPU; raises one of `DAMAGED` if it is."""
+    """Returns the content of a checkpoint file, on the CPU.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        Exception: one of `DAMAGED` if the file is damaged.
+    """
     _check_sums(file)
     state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     return state
 
 
 def set_aside(file: Path, error: Exception) -> str:
-    """Renames a damaged file to `.damaged`; returns what to say of it."""
+    """Renames a damaged file to `.damaged`; returns a warning."""
     file.replace(file.with_suffix(".damaged"))
     return f"{file.name} is damaged and was set aside: {_first_line(error)}"
 
 
 def discard(folder: StudyFolder, trial: int) -> None:
-    """Deletes a trial's checkpoints, damaged and half-written ones too.
+    """Deletes a trial's checkpoints, including damaged and partial ones.
 
-    What cannot be deleted stays, until the next run of the driver: it takes room, no more.
+    Files that cannot be deleted stay until the next session; they only take up space.
     """
     path = folder.checkpoint(trial)
     with suppress(OSError):
@@ -91,19 +96,19 @@ def discard(folder: StudyFolder, trial: int) -> None:
 
 
 def discard_partial(folder: StudyFolder) -> None:
-    """Deletes what processes that were killed have left half written."""
+    """Deletes partial files of processes that were killed."""
     with suppress(OSError):
         for file in folder.checkpoints.glob("*.partial"):
             file.unlink(missing_ok=True)
 
 
 def previous(path: Path) -> Path:
-    """Returns where the checkpoint before the last one is."""
+    """Returns the path of the checkpoint before the last one."""
     return path.with_suffix(".previous.pt")
 
 
 def _check_sums(file: Path) -> None:
-    """Compares every part of a torch file with its checksum, which torch itself does not."""
+    """Compares every part of a torch file with its checksum, which torch does not do."""
     with zipfile.ZipFile(file) as parts:
         damaged = parts.testzip()
     if damaged is not None:

@@ -1,4 +1,4 @@
-"""Ray itself: started here or joined at an address, and how many trials fit into it."""
+"""Starts or joins Ray, and counts the trials that fit into the cluster."""
 
 import os
 import signal
@@ -20,9 +20,77 @@ from study.models.portable import portable
 from study.spec import StudySpec
 from study.training.encoding import EncodedTask
 
+RAY_SETTINGS = {
+    # Output and files of Ray Tune would repeat the live table and the journal.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    # The searcher itself suggests no more trials than fit.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
+    "TUNE_GLOBAL_CHECKPOINT_S": "600",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+LOCAL_HEAD = {
+    # A dead head does not come back: the driver exits and can be resumed.
+    "gcs_rpc_server_reconnect_timeout_s": 10,
+    # On a loaded machine a head that responds slowly is not dead.
+    "health_check_failure_threshold": 100,
+}
+OBJECT_STORE_BYTES = 512 * 2**20
+"""Shared memory of a local Ray, which holds the tokenised data of one task."""
+
+
+def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES) -> None:
+    """Joins the cluster at `address`, or starts a local one without a dashboard.
+
+    A local cluster has Ray's default token authentication. `store_bytes` is the size of its
+    object store, None for Ray's default.
+
+    Raises:
+        InputError: there is no cluster at `address`, or one with other versions of Ray or Python.
+    """
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    _connect(address, store_bytes)
+    # Slurm and Kubernetes send SIGTERM to end a job; Ray's handler would print a stack trace.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+
+
+def _connect(address: str | None, store_bytes: int | None) -> None:
+    common = {"logging_level": "ERROR", "log_to_driver": False}
+    if address is None:
+        # "local" keeps Ray from joining another cluster on this machine.
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=store_bytes,
+            _system_config=LOCAL_HEAD,
+            **common,
+        )
+        return
+    try:
+        ray.init(address=address, **common)
+    except (ConnectionError, ValueError) as error:
+        raise InputError(
+            f"--address {address}: a Ray cluster must run there, but got "
+            f"{str(error).splitlines()[0]}; start one with `ray start --head`, give its "
+            "RAY_AUTH_TOKEN if it has one, or leave --address out to run on this machine"
+        ) from None
+    except RuntimeError as error:
+        message = " ".join(str(error).split())
+        if not message.startswith("Version mismatch"):
+            raise
+        raise InputError(
+            f"--address {address}: Ray and Python must have the same versions there and here, but "
+            f"got {message}; run the study with the Python that started Ray"
+        ) from None
+
 
 @contextmanager
-def ray_for(
+def study_cluster(
     path: Path,
     spec: StudySpec,
     info: BackboneInfo,
@@ -30,12 +98,12 @@ def ray_for(
     address: str | None,
     console: Console,
 ) -> Iterator[tuple[BackboneInfo, Resources]]:
-    """Checks the weights, then holds a Ray; gives what workers know the backbone by, and get.
+    """Runs a Ray cluster for one study; yields the backbone for workers and a trial's resources.
 
-    Whatever is wrong with the weights is said here, once, and not by every worker.
+    The weights are loaded once here, so that an error in them is not repeated by every worker.
 
     Raises:
-        InputError: weights or cluster cannot be used.
+        InputError: the weights or the cluster cannot be used.
     """
     load_backbone(
         info,
@@ -54,94 +122,25 @@ def ray_for(
         ray.shutdown()
 
 
-# What Ray Tune prints, logs and saves on its own would repeat the journal and the live table.
-RAY_SETTINGS = {
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_RESULT_BUFFER_LENGTH": "1",
-    # The searcher itself hands out no more than fit.
-    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
-    "TUNE_GLOBAL_CHECKPOINT_S": "600",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-LOCAL_HEAD = {
-    # One that has died does not come back: the driver ends, to be resumed.
-    "gcs_rpc_server_reconnect_timeout_s": 10,
-    # One that is slow to answer, on a machine with much else to do, is not dead.
-    "health_check_failure_threshold": 100,
-}
-OBJECT_STORE_BYTES = 512 * 2**20
-"""Shared memory of a local Ray: the tokenised data of one task is all that goes through it."""
-
-
-def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES) -> None:
-    """Joins the cluster at `address`, or starts a local one without a dashboard.
-
-    The ports of a local one ask for a token, as Ray has it. `store_bytes` is the size of its
-    object store; None leaves that to Ray.
-
-    Raises:
-        InputError: there is no cluster at `address`, or one with other versions.
-    """
-    for name, value in RAY_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    _connect(address, store_bytes)
-    # Slurm and Kubernetes end a job by SIGTERM; Ray's own handler would end in a stack trace.
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-
-
-def _connect(address: str | None, store_bytes: int | None) -> None:
-    common = {"logging_level": "ERROR", "log_to_driver": False}
-    if address is None:
-        # "local" keeps Ray from joining a cluster that happens to run on this machine.
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            object_store_memory=store_bytes,
-            _system_config=LOCAL_HEAD,
-            **common,
-        )
-        return
-    try:
-        ray.init(address=address, **common)
-    except (ConnectionError, ValueError) as error:
-        raise InputError(
-            f"--address {address}: a Ray cluster must answer there, but: "
-            f"{str(error).splitlines()[0]}; start one with `ray start --head`, give its "
-            "RAY_AUTH_TOKEN if it has one, or leave --address out to run on this machine"
-        ) from None
-    except RuntimeError as error:
-        found = " ".join(str(error).split())
-        if not found.startswith("Version mismatch"):
-            raise
-        raise InputError(
-            f"--address {address}: Ray and Python must have the same versions there and here, but "
-            f"{found}; run the study with the Python that started Ray"
-        ) from None
-
-
-LOOK_EVERY = 5.0
-"""Seconds after which the cluster is asked again how large it is."""
+REFRESH_SECONDS = 5.0
+"""How long the size of the cluster is cached."""
 
 
 class ClusterCapacity:
-    """How many trials fit into the cluster, which may grow and shrink meanwhile.
+    """Counts the trials that fit into the cluster, whose size may change.
 
-    `shares` are what trials get, each with how many may run at once (None is no limit); where
-    they differ, the most that fit of any.
+    `shares` are the resources of a trial, each with the most that may run at once (None for no
+    limit). With several, the count is the largest over all of them.
     """
 
     def __init__(self, shares: Iterable[tuple[Resources, int | None]]) -> None:
         self._shares = {(share.cpus, share.gpus, most) for share, most in shares}
-        self._looked, self._room = 0.0, 1
+        self._counted_at, self._count = 0.0, 1
 
     def __call__(self) -> int:
-        """Returns at least 1: a trial that does not fit at present waits for its node."""
-        if time.monotonic() - self._looked >= LOOK_EVERY:
-            self._looked, nodes = time.monotonic(), alive()
-            fit = [(room(cpus, gpus, nodes), most) for cpus, gpus, most in self._shares]
-            self._room = max(1, *(min(many, most or many) for many, most in fit))
-        return self._room
+        """Returns at least 1: a trial that does not fit now waits for a node."""
+        if time.monotonic() - self._counted_at >= REFRESH_SECONDS:
+            self._counted_at, nodes = time.monotonic(), alive()
+            counts = [(room(cpus, gpus, nodes), most) for cpus, gpus, most in self._shares]
+            self._count = max(1, *(min(count, most or count) for count, most in counts))
+        return self._count

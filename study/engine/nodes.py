@@ -1,7 +1,7 @@
-"""The nodes of a cluster, and whether each can run trials: asked before the first of them starts.
+"""Checks, before the first trial starts, that every node of a cluster can run trials.
 
-What a node needs: this package in the same version, the study's folder under the same path, and
-the backbone. What it does not need: the data and the embedded backbone, which travel.
+A node needs this package in the same version, the study's folder at the same path, and the
+backbone. The data and the embedded backbone are sent to it.
 """
 
 import socket
@@ -23,40 +23,39 @@ from study.models.info import BackboneInfo
 from study.models.portable import check_available
 from study.storage.folder import StudyFolder
 
-PATIENCE = 60.0
-"""Seconds in which a node must have answered; it starts a process first."""
+TIMEOUT = 60.0
+"""Seconds in which a node must respond; it starts a process first."""
 PACKAGES = ("torch", "transformers")
-"""Distributions that must have the same version on all nodes, beside this one's."""
-Needed = Sequence[tuple[BackboneInfo, bool]]
-"""Portable backbones, and whether their weights are read."""
+"""Distributions that, like this package, must have the same version on all nodes."""
+Backbones = Sequence[tuple[BackboneInfo, bool]]
+"""Portable backbones, each with whether its weights are read."""
 
 
 def alive() -> Nodes:
-    """Returns what the nodes of the cluster have that are alive at present."""
+    """Returns the resources of the nodes of the cluster that are alive."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def check_nodes(path: Path, backbones: Needed = ()) -> None:
-    """Asks every node that could run a trial whether it can run those of the study in `path`.
+def check_nodes(path: Path, backbones: Backbones = ()) -> None:
+    """Checks that every node with a CPU can run the trials of the study in `path`.
 
     Raises:
-        InputError: some cannot; one line names them, what they lack, and what to do.
+        InputError: some cannot; the message lists the nodes with their problems and fixes.
     """
     with _token(path if path.is_dir() else path.parent) as token:
-        answers = _ask_all(token, _versions(), backbones)
+        checked = _check_all(token, _versions(), backbones)
     nodes: dict[str, list[str]] = {}
-    for node, problems in answers:
+    for node, problems in checked:
         for problem in problems:
             nodes.setdefault(problem, []).append(node)
     if nodes:
-        faults = [f"{', '.join(sorted(names))}: {problem}" for problem, names in nodes.items()]
         raise InputError(
-            f"every node of the cluster must be able to run trials, but {'; '.join(faults)}"
+            "; ".join(f"{', '.join(sorted(names))}: {problem}" for problem, names in nodes.items())
         )
 
 
-def problems_here(token: Path, versions: Mapping[str, str], backbones: Needed) -> list[str]:
-    """Returns what keeps this machine from running trials; empty if nothing does."""
+def problems_here(token: Path, versions: Mapping[str, str], backbones: Backbones) -> list[str]:
+    """Returns why this machine cannot run trials; empty if it can."""
     checks: list[Callable[[], None]] = [
         partial(_check_versions, versions),
         partial(_check_storage, token),
@@ -78,7 +77,7 @@ def this_node() -> str:
 
 @contextmanager
 def naming_the_node() -> Iterator[None]:
-    """Says of an error that the user can mend on which node it is to be mended."""
+    """Adds the name of this node to an InputError."""
     try:
         yield
     except InputError as error:
@@ -86,10 +85,10 @@ def naming_the_node() -> Iterator[None]:
 
 
 def check_study_folder(folder: StudyFolder) -> None:
-    """Checks that a study folder is here, on a node that may have joined after the start.
+    """Checks that a study folder exists on this node, which may have joined after the start.
 
     Raises:
-        InputError: there is none.
+        InputError: it does not exist.
     """
     if not folder.spec.is_file():
         raise _not_shared(folder.path, "no study there")
@@ -97,7 +96,7 @@ def check_study_folder(folder: StudyFolder) -> None:
 
 @contextmanager
 def _token(storage: Path) -> Iterator[Path]:
-    """A file that other nodes see if they share the folder; its content is its name."""
+    """Yields a file that other nodes see if they share the folder; its content is its name."""
     token = storage / f".cluster-check-{uuid4().hex}"
     try:
         storage.mkdir(parents=True, exist_ok=True)
@@ -110,44 +109,48 @@ def _token(storage: Path) -> Iterator[Path]:
         token.unlink(missing_ok=True)
 
 
-def _ask_all(
-    token: Path, versions: Mapping[str, str], backbones: Needed
+def _check_all(
+    token: Path, versions: Mapping[str, str], backbones: Backbones
 ) -> list[tuple[str, list[str]]]:
-    """The nodes on which a trial could run, by name and address, and the problems of each."""
-    ask = ray.remote(num_cpus=0, max_retries=0)(problems_here)
-    needed = ray.put(backbones)
-    asked = {}
+    """Returns the problems of every node with a CPU, by its name and address."""
+    check = ray.remote(num_cpus=0, max_retries=0)(problems_here)
+    shared = ray.put(backbones)
+    pending = {}
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("CPU"):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked[ask.options(scheduling_strategy=there).remote(token, versions, needed)] = node
-    ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE)
-    answers = [(node, _answer(ref)) for ref, node in asked.items()]
-    still = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+            pending[check.options(scheduling_strategy=there).remote(token, versions, shared)] = (
+                node
+            )
+    ray.wait(list(pending), num_returns=len(pending), timeout=TIMEOUT)
+    results = [(node, _result(ref)) for ref, node in pending.items()]
+    still_alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
     return [
         (_name(node["NodeManagerHostname"], node["NodeManagerAddress"]), problems)
-        for node, problems in answers
-        if node["NodeID"] in still  # One that died meanwhile runs no trial.
+        for node, problems in results
+        if node["NodeID"] in still_alive  # A node that died meanwhile runs no trial.
     ]
 
 
-def _answer(ref: "ray.ObjectRef[list[str]]") -> list[str]:
+def _result(ref: "ray.ObjectRef[list[str]]") -> list[str]:
     try:
-        found: list[str] = ray.get(ref, timeout=0)
-        return found
+        problems: list[str] = ray.get(ref, timeout=0)
+        return problems
     except GetTimeoutError:
         ray.cancel(ref)
-        return [f"it must answer within {PATIENCE:g} s, but does not; mend it, or remove it"]
+        return [
+            f"the node must respond within {TIMEOUT:g} s, but got no response; repair or remove it"
+        ]
     except RayError as error:
         reason = str(error).strip().splitlines()[-1]
         return [
-            f"adalora-rs-study {__version__} and what it needs must be installed for the Python "
-            f"that runs Ray there, but: {reason}; install it there"
+            f"adalora-rs-study {__version__} and its dependencies must be installed for "
+            f"the Python that runs Ray there, but got {reason}; install it there"
         ]
 
 
 def _versions() -> dict[str, str]:
-    """The versions here. Builds for other devices (2.13.0+cpu) are the same version."""
+    """Returns the versions here, without build tags for devices (2.13.0+cpu)."""
     others = {name: metadata.version(name).split("+")[0] for name in PACKAGES}
     return {"adalora-rs-study": __version__, **others}
 
@@ -156,10 +159,12 @@ def _check_versions(wanted: Mapping[str, str]) -> None:
     try:
         here = _versions()
     except metadata.PackageNotFoundError as error:
-        raise InputError(f"{error.name} must be installed, but is not; install it there") from None
+        raise InputError(
+            f"{error.name} must be installed, but got no such package; install it there"
+        ) from None
     other = {name: version for name, version in here.items() if version != wanted[name]}
     if other:
-        faults = [f"{name} must be {wanted[name]}, found {other[name]}" for name in other]
+        faults = [f"{name} must be {wanted[name]}, but got {other[name]}" for name in other]
         raise InputError(f"{', '.join(faults)}; install the same versions on all nodes")
 
 
@@ -180,15 +185,15 @@ def _check_storage(token: Path) -> None:
 
 def _not_shared(path: Path, found: str) -> InputError:
     return InputError(
-        f"{path} must be one folder that all nodes share, found {found}; give a --storage on a "
+        f"{path}: must be a folder that all nodes share, but got {found}; give a --storage on a "
         "shared file system"
     )
 
 
 def _not_writable(path: Path, error: OSError) -> InputError:
     return InputError(
-        f"{path} must be writable, but: {error.strerror}; mend its rights, or choose another "
-        "--storage"
+        f"{path}: must be writable, but got {error.strerror}; change its permissions, or choose "
+        "another --storage"
     )
 
 

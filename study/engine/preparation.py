@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a study's input, checked before anything is written."""
+"""Checks of a study's input and services, made before anything is written."""
 
 import os
 import socket
@@ -29,12 +29,12 @@ def check_services(
 
     Args:
         path: the study's folder.
-        changes: how a folder's spec differs from what is asked for now.
-        resume: whether a study there is to go on.
-        tracking_uri: an MLflow server or database; None is where the study has been tracked, at
+        changes: returns how a folder's spec differs from the present one.
+        resume: whether to resume the study in `path`.
+        tracking_uri: an MLflow server or database; None for the one that the study has used, at
             first a database in the folder.
-        address: a Ray cluster; None is this machine.
-        cpus: how many a trial asks for.
+        address: a Ray cluster; None for this machine.
+        cpus: CPUs of one trial.
 
     Raises:
         InputError: one of them cannot be used.
@@ -47,39 +47,40 @@ def check_services(
 
 
 def check_cluster(address: str | None, cpus: int) -> None:
-    """Checks that something answers at a Ray address, or that a trial fits this machine.
+    """Checks that a Ray address accepts connections, or that a trial fits this machine.
 
     Raises:
-        InputError: nothing answers within 1.5 s, the address is that of Ray's client server, or a
-            trial asks for more CPUs than there are.
+        InputError: no connection within 1.5 s, the address is one of Ray's client server, or a
+            trial needs more CPUs than there are.
     """
     if address is None:
         here = os.cpu_count() or 1
         if cpus > here:
             raise InputError(
-                f"resources.cpus_per_trial: a trial must fit this machine's {here} CPUs, but asks "
-                f"for {cpus}; lower --cpus-per-trial"
+                f"resources.cpus_per_trial: a trial must fit this machine's {here} CPUs, but got "
+                f"{cpus}; lower --cpus-per-trial"
             )
         return
     if address == "auto":
         return
     if address.startswith("ray://"):
         raise InputError(
-            f"--address {address}: the study must be run on a node of the cluster, not through "
-            "Ray's client; submit it (ray job submit … -- python -m study.run --address auto …)"
+            f"--address {address}: the study must run on a node of the cluster, but got an "
+            "address of Ray's client; submit it "
+            "(ray job submit … -- python -m study.run --address auto …)"
         )
     host, _, port = address.rpartition(":")
     try:
         within(1.5, lambda: socket.create_connection((host, int(port))).close())
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(
-            f"--address {address}: a Ray cluster must answer at this host:port, but: {error}; "
+            f"--address {address}: a Ray cluster must listen at this host:port, but got {error}; "
             "start one with `ray start --head`, or leave --address out to run on this machine"
         ) from None
 
 
 def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
-    """Finds the backbone, reads the task and tokenises it; warns on standard error.
+    """Returns the backbone's description and the tokenised task; warns on standard error.
 
     Raises:
         InputError: backbone or data cannot be used, they do not fit each other, or some trial
@@ -99,7 +100,7 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
 
 
 def warn_of_cuts(name: str, data: EncodedTask) -> None:
-    """Warns of sequences that are longer than the tokens a backbone is given of them."""
+    """Warns of sequences that are cut to the maximal number of tokens."""
     assert data.tokens is not None
     for split, counts in data.tokens.splits.items():
         if counts.truncated:
@@ -115,6 +116,6 @@ def _check_metric(spec: StudySpec, task: Task) -> None:
     if "dev_auc" in spec.goals.metrics and missing:
         setting = "search.metric" if spec.search.metric == "auc" else "dev_auc"
         raise InputError(
-            f"{setting}: auc needs every class in dev, but {task.name} has no row of class "
-            f"{', '.join(map(str, missing))} there; choose another metric or another split"
+            f"{setting}: dev must have rows of every class, but got none of class "
+            f"{', '.join(map(str, missing))} in {task.name}; choose another metric or split"
         )

@@ -1,4 +1,4 @@
-"""What one trial gets of the cluster, and how many trials run at once."""
+"""CPUs and GPUs of one trial, and the number of trials that run at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from study.errors import InputError
 from study.spec import ResourcesSpec, StudySpec
 
 Nodes = Sequence[Mapping[str, float]]
-"""What each node of a cluster has: CPU, GPU."""
+"""The resources of each node of a cluster by name: CPU, GPU."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial gets, and how many run at once."""
+    """CPUs and GPUs of one trial, and how many trials run at once."""
 
     cpus: int
     gpus: float
@@ -22,22 +22,22 @@ class Resources:
 
     @property
     def device(self) -> torch.device:
-        """Where a trial trains, asked where it does: a trial without a share of a GPU on the CPU.
+        """The device of this process: CUDA if the trial has a share of a GPU and there is one.
 
-        Ray does not hide the GPUs from processes that have none.
+        Ray does not hide GPUs from processes without a share of one.
         """
         return torch.device("cuda" if self.gpus and torch.cuda.is_available() else "cpu")
 
 
 def describe(asked: ResourcesSpec) -> str:
-    """Returns what a spec asks for a trial, before there is a cluster to ask."""
-    gpus = "one GPU where there are any" if asked.gpus_per_trial is None else None
+    """Returns the resources of a trial in words, before the cluster is known."""
+    gpus = "one GPU if there are any" if asked.gpus_per_trial is None else None
     gpus = gpus or f"{asked.gpus_per_trial:g} GPU"
     return f"{asked.cpus_per_trial or 1} CPU and {gpus}"
 
 
 def room(cpus: int, gpus: float, nodes: Nodes) -> int:
-    """Returns how many trials with such a share fit at once, each into one node."""
+    """Returns how many trials of this size fit at once, each into one node."""
     return sum(_room(cpus, gpus, node) for node in nodes)
 
 
@@ -45,12 +45,12 @@ def _room(cpus: int, gpus: float, node: Mapping[str, float]) -> int:
     by_cpu, here = int(node.get("CPU", 0.0) // cpus), node.get("GPU", 0.0)
     if not gpus:
         return by_cpu
-    shares = int(1 / gpus + 1e-9)  # Of one GPU; 1 / 0.1 must be 10 whatever the rounding.
+    shares = int(1 / gpus + 1e-9)  # Per GPU; 1 / 0.1 must give 10 despite rounding.
     return min(by_cpu, int(here // gpus) if gpus >= 1 else int(here) * shares)
 
 
 def resources(spec: StudySpec, nodes: Nodes) -> Resources:
-    """Returns what a trial gets: one GPU if there are any, else one CPU, unless the spec says.
+    """Returns the resources of a trial: the spec's, else one CPU and one GPU if there are any.
 
     Raises:
         InputError: not even one trial fits.
@@ -66,8 +66,8 @@ def resources(spec: StudySpec, nodes: Nodes) -> Resources:
     fit = room(cpus, gpus, nodes)
     if fit < 1:
         raise InputError(
-            f"resources: one trial must fit into one node of the cluster, but it asks for {cpus} "
-            f"CPU and {gpus:g} GPU where a node has up to {most['CPU']:g} CPU and {most['GPU']:g} "
-            "GPU; lower --cpus-per-trial or --gpus-per-trial"
+            f"resources: one trial must fit into one node of the cluster, but got {cpus} CPU and "
+            f"{gpus:g} GPU, where a node has up to {most['CPU']:g} CPU and {most['GPU']:g} GPU; "
+            "lower --cpus-per-trial or --gpus-per-trial"
         )
     return Resources(cpus, gpus, min(fit, asked.max_concurrent or fit))

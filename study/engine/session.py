@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from study.engine.cluster import ray_for, start_ray
+from study.engine.cluster import start_ray, study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.lines import warn
 from study.engine.console.plan import print_earlier, print_plan
@@ -98,7 +98,7 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return Ended.DONE
     check_space(spec, info, data)
-    with ray_for(path, spec, info, data, address, console) as (info, wanted):
+    with study_cluster(path, spec, info, data, address, console) as (info, wanted):
         folder = StudyFolder(path)
         with locked(folder):
             spec = contained(folder, spec)

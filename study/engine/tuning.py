@@ -14,7 +14,7 @@ from study.engine.cluster import ClusterCapacity
 from study.engine.console.progress import Progress
 from study.engine.resources import Resources
 from study.engine.scheduling.asha import Scheduler
-from study.engine.scheduling.rungs import compared_at
+from study.engine.scheduling.rungs import final_budget_reports
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.tracker import Tracker
 from study.engine.worker import TrialWorker
@@ -62,7 +62,7 @@ def run_trials(
         data=data,
         folder=ledger.folder,
         wanted=wanted,
-        compared_at=compared_at(spec),
+        final_budget_reports=final_budget_reports(spec),
     )
     resources = {"cpu": wanted.cpus, "gpu": wanted.gpus}
     with progress:

@@ -1,7 +1,7 @@
-"""Ray's Trainable around one `Trial`: the process in which configurations train, one by one.
+"""Ray's Trainable around `Trial`: a process in which trials are trained one after the other.
 
-A worker loads the backbone once and gets the tokenised data from Ray's object store once; from
-then on a new trial costs the injection of its adapters. One Ray `step` is one report.
+A worker loads the backbone once and fetches the tokenised data from Ray's object store once; every
+further trial only needs new adapters. One Ray `step` is one report.
 """
 
 import gc
@@ -30,25 +30,25 @@ Result = TypeVar("Result")
 
 
 class TrainingWorker(tune.Trainable):  # type: ignore[misc]
-    """Trains what Ray assigns to this process, one trial after the other.
+    """Trains the trials that Ray assigns to this process.
 
-    A subclass loads in `setup` what is shared, calls `_start` with the first assignment, and says
-    in `_prepare` what an assignment means.
+    A subclass loads shared objects in `setup`, calls `_start` with the first configuration there,
+    and makes a trial of a configuration in `_prepare`.
     """
 
     trial: Trial | None = None
     objective: str
-    """The metric that Ray is told by its own name."""
+    """The metric that Ray gets under its own name."""
     folder: StudyFolder
 
     @override
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Prepares the next trial with what is already here."""
+        """Prepares the next trial in this process."""
         self._start(new_config)
         return True
 
     def _prepare(self, config: dict[str, Any]) -> Trial | None:
-        """Returns the trial of an assignment before its first step; None if nothing trains."""
+        """Returns the trial of a configuration before its first step; None for a baseline."""
         raise NotImplementedError
 
     def _start(self, config: dict[str, Any]) -> None:
@@ -63,16 +63,16 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._start_seconds: float | None = None
         self._warnings: list[str] = []
         self._failure = ""
-        self._unless_out_of_memory(lambda: self._take_up(config))
+        self._catch_out_of_memory(lambda: self._begin(config))
 
-    def _take_up(self, config: dict[str, Any]) -> None:
+    def _begin(self, config: dict[str, Any]) -> None:
         self.trial = self._prepare(config)
         self._restore()
 
     @override
     def step(self) -> dict[str, Any]:
         """Trains to the next report point and evaluates on the dev split."""
-        result = None if self._failure else self._unless_out_of_memory(self._report)
+        result = None if self._failure else self._catch_out_of_memory(self._report)
         if result is None:
             result = result_of(self.report, 0, {}, self.objective) | {"failure": self._failure}
         warnings, self._warnings = self._warnings, []
@@ -80,22 +80,22 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
 
     def _report(self) -> dict[str, Any]:
         if self._repeated:
-            # Whether the driver saw this report before the interruption is not known here; it
-            # takes a report once.
+            # The driver may have recorded this report before the interruption; it ignores
+            # repeated reports.
             return self._repeated.pop(0)
         assert self.trial is not None
         if self._start_seconds is None:
-            # Between two clocks on a cluster, hence an indication; on one machine exact.
+            # Exact on one machine, approximate between two clocks of a cluster.
             self._start_seconds = time.time() - self._assigned
         self.report += 1
         result = self._train_and_evaluate(self.trial)
         self._save(self.trial, result)
         return result
 
-    def _unless_out_of_memory(self, work: Callable[[], Result]) -> Result | None:
-        """Returns what `work` does; if memory does not suffice, lets the trial go.
+    def _catch_out_of_memory(self, work: Callable[[], Result]) -> Result | None:
+        """Returns the result of `work`; None, and no trial, if memory does not suffice.
 
-        The process stays fit for the next trial.
+        The process remains usable for the next trial.
         """
         try:
             return work()
@@ -103,7 +103,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
             if not is_out_of_memory(error):
                 raise
             self._failure = f"{OUT_OF_MEMORY}: {(str(error).splitlines() or ['no details'])[0]}"
-        # Outside of the handler, whose traceback holds on to the tensors.
+        # Outside of the handler, whose traceback refers to the tensors.
         self._close()
         gc.collect()
         if torch.cuda.is_available():
@@ -129,7 +129,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         return trial.train_until(step)
 
     def _facts(self, trial: Trial) -> dict[str, float]:
-        """The trial's facts; its peak of memory counts what it took before an interruption."""
+        """Returns the trial's facts, with the peak of memory over all interruptions."""
         facts = trial.facts()
         self._peak = max(self._peak, facts["peak_memory_gib"])
         return facts | {"peak_memory_gib": self._peak}
@@ -142,8 +142,8 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._warn(save(self.folder, self.number, state))
 
     def _restore(self) -> None:
-        """Goes on from the last checkpoint that follows from the journal."""
-        saved, warnings = load(self.folder, self.number, self._follows)
+        """Continues from the last checkpoint that is consistent with the journal."""
+        saved, warnings = load(self.folder, self.number, self._is_consistent)
         for warning in warnings:
             self._warn(warning)
         if saved is not None and self.trial is not None:
@@ -152,17 +152,17 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
             self.report = int(saved["result"]["report"])
             self._peak = float(saved["result"].get("metrics/peak_memory_gib", 0.0))
 
-    def _follows(self, saved: dict[str, Any]) -> bool:
-        """Whether a checkpoint is of these parameters, and no more than a report ahead.
+    def _is_consistent(self, saved: dict[str, Any]) -> bool:
+        """Whether a checkpoint has these parameters and is at most one report ahead.
 
-        One of other parameters is a lost study's; a study that has grown knows more of them now.
-        One further ahead was made after the copy of the journal that was put back.
+        Other parameters belong to a lost study; a study that has grown may have more of them now.
+        One further ahead was written after the backup from which the journal was restored.
         """
-        of_these = saved["params"].items() <= self._params.items()
-        return bool(of_these and saved["result"]["report"] <= self._journalled + 1)
+        same_params = saved["params"].items() <= self._params.items()
+        return bool(same_params and saved["result"]["report"] <= self._journalled + 1)
 
     def _warn(self, text: str) -> None:
-        """Has the driver journal a warning with the next report."""
+        """Sends a warning to the driver with the next report."""
         if text:
             self._warnings.append(text)
 
@@ -173,12 +173,12 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
 
     @override
     def cleanup(self) -> None:
-        """Lets the trial go before the process ends."""
+        """Releases the trial before the process ends."""
         self._close()
 
 
 class TrialWorker(TrainingWorker):
-    """Trains the trials of one study: one backbone, one task, many settings."""
+    """Trains the trials of one study, which share backbone and task."""
 
     @override
     def setup(
@@ -189,14 +189,14 @@ class TrialWorker(TrainingWorker):
         data: EncodedTask,
         folder: StudyFolder,
         wanted: Resources,
-        compared_at: Sequence[int],
+        final_budget_reports: Sequence[int],
     ) -> None:
-        """Loads what all trials share, then prepares the first.
+        """Loads backbone and data, then prepares the first trial.
 
-        `compared_at` are the reports at which the score at the final budget is wanted too.
+        `final_budget_reports` are the reports with an additional score at the final budget.
         """
         self.spec, self.data, self.folder = spec, data, folder
-        self.compared_at = compared_at
+        self.final_budget_reports = final_budget_reports
         self.objective = spec.objective
         self.device = wanted.device
         with naming_the_node():
@@ -217,17 +217,16 @@ class TrialWorker(TrainingWorker):
 
     @override
     def _scores(self, trial: Trial) -> dict[str, float]:
-        now = trial.evaluate(trial.data.dev)
-        found = {f"dev_{name}": value for name, value in now.items()}
-        if self.report in self.compared_at:
+        metrics = trial.evaluate(trial.data.dev)
+        scores = {f"dev_{name}": value for name, value in metrics.items()}
+        if self.report in self.final_budget_reports:
             metric = self.spec.search.metric
-            found[f"{self.objective}_at_bT"] = trial.evaluate_at_final_budget(trial.data.dev, now)[
-                metric
-            ]
-        return found
+            at_final_budget = trial.evaluate_at_final_budget(trial.data.dev, metrics)
+            scores[f"{self.objective}_at_bT"] = at_final_budget[metric]
+        return scores
 
 
 def scores(trial: Trial, split: str) -> dict[str, float]:
-    """Returns a split's metrics by the names of the tables: dev_mcc and so on."""
-    found = trial.evaluate(getattr(trial.data, split))
-    return {f"{split}_{name}": value for name, value in found.items()}
+    """Returns the metrics of a split by their names in tables, such as dev_mcc."""
+    metrics = trial.evaluate(getattr(trial.data, split))
+    return {f"{split}_{name}": value for name, value in metrics.items()}

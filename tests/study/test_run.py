@@ -53,9 +53,9 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "adalora_rs", "--warm-start", "nowhere"], "must be the folder of a study"),
         (["--space", "smoke", "--warm-start", "."], "must be one that learns from results"),
         (["--space", "smoke", "--extend", "2"], "--resume needs a study folder"),
-        (["--space", "smoke", "--address", "127.0.0.1:9"], "must answer at this host:port"),
+        (["--space", "smoke", "--address", "127.0.0.1:9"], "must listen at this host:port"),
         (["--space", "smoke", "--address", "ray://127.0.0.1:9"], "on a node of the cluster"),
-        (["--space", "smoke", "--address", "nonsense"], "must answer at this host:port"),
+        (["--space", "smoke", "--address", "nonsense"], "must listen at this host:port"),
         (["--space", "smoke", "--cpus-per-trial", "9999"], "a trial must fit this machine"),
         (["--space", "smoke", "--name", "../elsewhere"], "must be the name of a folder"),
         (["--space", "smoke", "--name", ""], "must be the name of a folder"),
@@ -149,7 +149,7 @@ def test_auc_needs_every_class_in_dev(
     refused = refuse(
         capsys, "--space", "smoke", "--set", f"task.path={data}", "--set", "search.metric=auc"
     )
-    assert "no row of class 2" in refused
+    assert "none of class 2" in refused
 
 
 def test_an_interruption_before_the_study_began_offers_no_resume(

@@ -113,7 +113,7 @@ def _fit(
         data=shared.data,
         folder=ledger.folder,
         wanted=wanted,
-        compared_at=(),
+        final_budget_reports=(),
     )
     fit(
         tune.with_resources(worker, {"cpu": wanted.cpus, "gpu": wanted.gpus}),

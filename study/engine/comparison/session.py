@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.engine.cluster import ray_for
+from study.engine.cluster import study_cluster
 from study.engine.comparison.design import changes_of_comparison, replicates_of
 from study.engine.comparison.replicates import Replicate
 from study.engine.comparison.results import write_results
@@ -45,7 +45,7 @@ def run_comparison(
             if not left_to_do(runs, ledger.record):
                 return _finish(ledger, runs, Tracker(folder, tracking_uri, path.name), console)
     with (
-        ray_for(path, spec.first, info, data, address, console) as (info, wanted),
+        study_cluster(path, spec.first, info, data, address, console) as (info, wanted),
         locked(folder),
     ):
         if folder.spec.exists():  # Another driver may have come first.

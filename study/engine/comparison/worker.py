@@ -19,14 +19,14 @@ class ReplicateWorker(TrialWorker):
     """Trains the replicates that Ray assigns to this process, one after the other."""
 
     @override
-    def _take_up(self, config: dict[str, Any]) -> None:
+    def _begin(self, config: dict[str, Any]) -> None:
         self._splits: Sequence[str] = config["splits"]
         key = config["prefix"]
         self._prefix: Path | None = None if key is None else self.folder.prefix(key)
         self._shared: dict[str, float] = {}
         self._said: list[dict[str, Any]] = []
         self._part = (0.0, 0)
-        super()._take_up(config)
+        super()._begin(config)
 
     @override
     def _prepare(self, config: dict[str, Any]) -> Trial:

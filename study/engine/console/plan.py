@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from study.engine.console.lines import _differing, _filled, _print_lines, _short, _table, _titled
+from study.engine.console.lines import (
+    differing_columns,
+    empty_table,
+    format_value,
+    print_lines,
+    table_of,
+    titled,
+)
 from study.engine.resources import Resources
 from study.models import BackboneInfo, describe
 from study.spec import StudySpec
@@ -19,11 +26,11 @@ from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast
 
 RANKS = ("b0", "rank")
-"""Settings that decide how many parameters train."""
+"""Settings that decide the number of trainable parameters."""
 SHOWN = ("b0", "bT", "deltaT", "rank")
-"""Settings of the schedule that are always said."""
+"""Settings of the schedule that are always printed."""
 DETAILS = ("warmup_steps", "batch_size")
-"""Settings that are said where they differ; T over steps tells final_fraction."""
+"""Settings that are printed where they differ; final_fraction follows from T and steps."""
 
 
 def print_plan(
@@ -36,11 +43,11 @@ def print_plan(
     resources: Resources,
     earlier: Earlier | None = None,
 ) -> None:
-    """Prints what would run: data, space, schedules at the space's corners, rungs, resources."""
-    _print_lines(console, _overview(spec, info, data, resources))
+    """Prints the plan: data, space, schedules at the corners of the space, rungs, resources."""
+    print_lines(console, _overview(spec, info, data, resources))
     if earlier is not None:
         print_earlier(console, in_words(earlier))
-    _print_lines(console, [_constant_line(points)])
+    print_lines(console, [_constant_line(points)])
     tables = {
         "searched": _space_table(spec),
         "points, tried first": _point_table(spec),
@@ -52,24 +59,24 @@ def print_plan(
             console.print(f"\n{title}", style="italic")
             console.print(table)
     console.print()
-    _print_lines(console, _event_lines(points))
-    console.print(_rung_line(spec, points, rungs), markup=False, soft_wrap=True)
+    print_lines(console, _event_lines(points))
+    print_lines(console, [_rung_line(spec, points, rungs)])
 
 
 def print_data(console: Console, data: EncodedTask) -> None:
-    """Prints what a run starts with: what the data is like, tokens per sequence."""
-    _print_lines(console, _data_lines(data))
+    """Prints the quality of the data and the tokens per sequence."""
+    print_lines(console, _data_lines(data))
 
 
 def print_earlier(console: Console, results: str) -> None:
-    """Prints which results a study begins with."""
-    _print_lines(console, [f"earlier    begins with {results}"])
+    """Prints which earlier results a study starts with."""
+    print_lines(console, [f"earlier    starts with {results}"])
 
 
 def _data_lines(data: EncodedTask) -> list[str]:
     quality = [] if data.quality is None else data.quality.lines()
     tokens = [] if data.tokens is None else data.tokens.lines()
-    return [*_titled("data", quality), *_titled("tokens", tokens)]
+    return [*titled("data", quality), *titled("tokens", tokens)]
 
 
 def _overview(
@@ -91,25 +98,25 @@ def _overview(
 
 
 def _strands(spec: StudySpec) -> str:
-    """Which strands are read: the given one, unless the task says otherwise."""
+    """Returns which strands are read: the given one, or both in training or evaluation."""
     trained = ["trained on either strand"] if spec.task.augments_rc else []
     scored = ["scored on both strands"] if spec.task.averages_rc else []
     return ", ".join([*trained, *scored]) or "read on the given strand"
 
 
 def _backbone(spec: StudySpec, info: BackboneInfo, num_labels: int) -> list[str]:
-    """What the name stands for; the last line where layers are adapted."""
-    told, seed = describe(info.name, info.revision), spec.backbone.random_seed
+    """Returns the lines on backbone and classifier; with adapters also on the adapted layers."""
+    backbone, seed = describe(info.name, info.revision), spec.backbone.random_seed
     weights = "" if seed is None else f"; random weights, seed {seed}"
-    revision = "" if told.revision is None else f"; revision {told.revision}"
-    licence = "" if told.licence is None else f"; licence {told.licence}"
+    revision = "" if backbone.revision is None else f"; revision {backbone.revision}"
+    licence = "" if backbone.licence is None else f"; licence {backbone.licence}"
     lines = [
         f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
         f"up to {info.max_positions or 'any number of'} tokens{weights}{revision}{licence}",
-        f"model      {told.classifier.split(':')[1]}, tokens {told.tokenizer}, head of "
-        f"{told.sizes.head_parameters(num_labels):,} parameters on the {told.pooling}",
+        f"model      {backbone.classifier.split(':')[1]}, tokens {backbone.tokenizer}, head of "
+        f"{backbone.sizes.head_parameters(num_labels):,} parameters on the {backbone.pooling}",
     ]
-    names = [told.layer_names[matrix] for matrix in getattr(spec.adapter, "matrices", ())]
+    names = [backbone.layer_names[matrix] for matrix in getattr(spec.adapter, "matrices", ())]
     return [*lines, *([f"adapts     {', '.join(names)} in each layer"] if names else [])]
 
 
@@ -122,42 +129,44 @@ def _search(spec: StudySpec) -> str:
 
 
 def _race(spec: StudySpec) -> list[str]:
-    """How the winner is chosen, where more than its one score in the search decides."""
-    field = candidates_wanted(spec)
-    if field < 2:
+    """Returns the line on the race of finalists, if there is one."""
+    finalists = candidates_wanted(spec)
+    if finalists < 2:
         return []
-    runs = sum(size * more for size, more in rounds(field))
+    runs = sum(candidates * seeds for candidates, seeds in rounds(finalists))
     return [
-        f"finalists  {field} at most race with fresh seeds ({runs} runs), then the winner's score "
-        f"is measured with {spec.finalists.confirm} more"
+        f"finalists  up to {finalists} are compared on fresh seeds ({runs} runs), then the "
+        f"winner is measured with {spec.finalists.confirm} more"
     ]
 
 
 def _goals(spec: StudySpec) -> list[str]:
-    """What decides beside the score; constraints with whether the sampler learns from them."""
+    """Returns the lines on further objectives and on constraints, if there are any."""
     goals, lines = spec.goals, []
     if len(goals.objectives) > 1:
-        lines.append(f"front      {', '.join(map(str, goals.objectives))}; the first one decides")
+        lines.append(f"front      {', '.join(map(str, goals.objectives))}; the first decides")
     if goals.constraints:
         sampler = spec.search.sampler.name
-        told = "steer" if sampler in LEARNING else "do not steer"
+        influence = "guide" if sampler in LEARNING else "do not guide"
         bounds = ", ".join(map(str, goals.constraints))
-        lines.append(f"bounds     {bounds}; the winner keeps them, and they {told} {sampler}")
+        lines.append(
+            f"bounds     {bounds}; the winner satisfies them, and they {influence} {sampler}"
+        )
     return lines
 
 
 def _point_table(spec: StudySpec) -> Table:
-    """The points that there are trials for; what a point leaves to the sampler is empty."""
+    """Returns the points that will be tried; values left to the sampler are empty."""
     points = spec.point_params[: trials_wanted(spec)]
     names = dict.fromkeys(name for point in points for name in point)
-    table = _table(list(names), justify="right")
+    table = empty_table(list(names), justify="right")
     for point in points if names else ():
-        table.add_row(*(_short(point[name]) if name in point else "" for name in names))
+        table.add_row(*(format_value(point[name]) if name in point else "" for name in names))
     return table
 
 
 def _space_table(spec: StudySpec) -> Table:
-    table = _table(("parameter", "domain", "role"), justify="left")
+    table = empty_table(("parameter", "domain", "role"), justify="left")
     for name, domain in spec.domains.items():
         role = "nuisance" if domain.role == "nuisance" else "studied"
         table.add_row(name, domain_text(domain), role)
@@ -165,52 +174,55 @@ def _space_table(spec: StudySpec) -> Table:
 
 
 def _constant_line(points: Sequence[Forecast]) -> str:
-    """What all corners have in common; with a single corner, all there is to say."""
+    """Returns the line on what all corners of the space have in common."""
     rows = [_settings(p) | _schedule(p) | _parameters(p) for p in points]
-    left_out = {*_differing(rows)[0], *DETAILS}
+    left_out = {*differing_columns(rows)[0], *DETAILS}
     common = [f"{name} {cell}" for name, cell in rows[0].items() if name not in left_out]
     return "all trials " + ", ".join(common)
 
 
 def _schedule_table(points: Sequence[Forecast]) -> Table:
-    """The schedules of the corners, each named by the settings in which they differ."""
-    settings, schedules = _differing(map(_settings, points)), _differing(map(_schedule, points))
+    """Returns the schedules of the corners with the settings in which they differ."""
+    settings, schedules = (
+        differing_columns(map(_settings, points)),
+        differing_columns(map(_schedule, points)),
+    )
     rows = [a | b for a, b in zip(settings, schedules, strict=True)]
-    return _filled(rows if schedules[0] else [])
+    return table_of(rows if schedules[0] else [])
 
 
 def _event_lines(points: Sequence[Forecast]) -> list[str]:
-    """The budget at each mask event, of every schedule once, as step:triplets."""
-    found = {}
+    """Returns the budget at each mask event as step:triplets, one line a schedule."""
+    settings = {}
     for point in points:
         if point.plan.budget is not None:
             events = " ".join(f"{step}:{budget}" for step, budget in point.plan.budget.events())
-            named = {k: v for k, v in _settings(point).items() if k in SHOWN}
-            found[events] = ", ".join(f"{name} {value}" for name, value in named.items())
-    return [f"mask events (step:triplets) with {named}: {e}" for e, named in found.items()]
+            shown = {k: v for k, v in _settings(point).items() if k in SHOWN}
+            settings[events] = ", ".join(f"{name} {value}" for name, value in shown.items())
+    return [f"mask events (step:triplets) with {with_}: {e}" for e, with_ in settings.items()]
 
 
 def _parameter_table(points: Sequence[Forecast]) -> Table:
-    """Numbers of trainable parameters by what decides them, each once."""
-    counts = _differing(map(_parameters, points))
+    """Returns the numbers of trainable parameters with the settings that decide them."""
+    counts = differing_columns(map(_parameters, points))
     ranks = [{k: v for k, v in _settings(p).items() if k in RANKS} for p in points]
     rows = [a | b for a, b in zip(ranks, counts, strict=True)]
-    return _filled(rows if counts[0] else [])
+    return table_of(rows if counts[0] else [])
 
 
 def _settings(point: Forecast) -> dict[str, str]:
-    """The settings that decide schedule and size."""
+    """Returns the settings that decide schedule and size."""
     spec = point.spec
-    found = {}
+    settings = {}
     for name in (*SHOWN, *DETAILS):
         section = spec.adapter if hasattr(spec.adapter, name) else spec.training
         if hasattr(section, name):
-            found[name] = _short(getattr(section, name))
-    return found
+            settings[name] = format_value(getattr(section, name))
+    return settings
 
 
 def _schedule(point: Forecast) -> dict[str, str]:
-    """Steps; with a budget also T, the mask events, and the triplets start → half-way → end."""
+    """Returns the steps; with a budget also T, mask events, triplets start → half-way → end."""
     budget = point.plan.budget
     steps = {"steps": str(point.plan.total_steps)}
     if budget is None:
@@ -242,11 +254,11 @@ def _rung_line(spec: StudySpec, points: Sequence[Forecast], rungs: Sequence[int]
         phases = sorted({b.phase(step) for b in budgets})
         shares = sorted(b.budget(step) / b.triplets for b in budgets)
         span = "-".join(dict.fromkeys(f"{share:.0%}" for share in (*shares[:1], *shares[-1:])))
-        held = f", {span} of the triplets left" if shares else ""
-        held += f", budget phase {'/'.join(phases)}" if phases else ""
-        parts.append(f"step {step} (report {rung}{held})")
+        budget = f", {span} of the triplets left" if shares else ""
+        budget += f", budget phase {'/'.join(phases)}" if phases else ""
+        parts.append(f"step {step} (report {rung}{budget})")
     factor = f"{spec.scheduler.reduction_factor:g}"
-    return f"ASHA rungs, one in {factor} goes on: " + "; ".join(parts)
+    return f"ASHA rungs, one trial in {factor} continues: " + "; ".join(parts)
 
 
 def _join(steps: Sequence[int]) -> str:

@@ -1,7 +1,7 @@
 """The live table: trials done, running and stopped, the best so far, the time left.
 
-On a terminal the table is redrawn in place; elsewhere (a log file, CI) every ended trial is one
-line.
+On a terminal the table is redrawn in place; elsewhere (a log file, CI) one line is printed for
+every ended trial.
 """
 
 import time
@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from study.engine.console.lines import format_value, print_lines
 from study.spec.goals import Constraint
 from study.storage.journal import Event
 from study.storage.record import StudyRecord, TrialRecord
 
 ROWS = 12
 """Trials shown at a time: those running, then the latest to end."""
-REDRAWN_EVERY = 5.0
-"""Seconds."""
+REFRESH_SECONDS = 5.0
 STYLES = {"running": "bold", "pruned": "dim", "failed": "red"}
 
 
@@ -38,8 +38,8 @@ class Progress:
     ) -> None:
         """Shows `columns` (parameters or settings) of up to `trials` trials.
 
-        `maximize` says whether the largest value of `metric` is the best; None: there is no best,
-        as the trials answer different questions. The best keeps the `constraints`.
+        `maximize`: whether the largest value of `metric` is the best; None if trials cannot be
+        compared, so that there is no best. The best trial satisfies the `constraints`.
         """
         self.console = console
         self.metric = metric
@@ -51,7 +51,7 @@ class Progress:
         self._started = time.time()
         self._record = StudyRecord(metric)
         self._live = Live(
-            console=console, refresh_per_second=1 / REDRAWN_EVERY, get_renderable=self._table
+            console=console, refresh_per_second=1 / REFRESH_SECONDS, get_renderable=self._table
         )
 
     def __enter__(self) -> "Progress":
@@ -64,20 +64,19 @@ class Progress:
             self._live.stop()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
-        """Takes in an event."""
+        """Updates the table after an event."""
         self._record = record
         if event["event"] == "ended" and not self.console.is_terminal:
             trial = record.trials[event["trial"]]
-            line = f"{self._line(trial)}  [{self._headline()}]"
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            print_lines(self.console, [f"{self._line(trial)}  [{self._headline()}]"])
 
     def _line(self, trial: TrialRecord) -> str:
         value = "-" if trial.value is None else f"{trial.value:.4f}"
-        settings = "  ".join(f"{k}={_short(v)}" for k, v in self._cells(trial).items())
+        settings = "  ".join(f"{k}={format_value(v)}" for k, v in self._cells(trial).items())
         done = f"{len(trial.reports)}/{trial.reports_planned}"
-        why = f" ({trial.reason})" if trial.state == "failed" else ""
+        reason = f" ({trial.reason})" if trial.state == "failed" else ""
         return (
-            f"trial {trial.number:>3} {trial.state}{why} after {done} reports  "
+            f"trial {trial.number:>3} {trial.state}{reason} after {done} reports  "
             f"{self.metric} {value}  {settings}"
         )
 
@@ -101,7 +100,7 @@ class Progress:
         return {name: values[name] for name in self.columns}
 
     def _time_left(self) -> str:
-        """Extrapolates from the mean duration of the trials that ended in this session."""
+        """Returns an estimate from the mean duration of the trials that ended in this session."""
         ended = [t for t in list(self._record.trials.values()) if (t.ended or 0) > self._started]
         if not ended:
             return "time left not known yet"
@@ -116,16 +115,16 @@ class Progress:
         rows = [head, *(self._row(trial) for trial in shown)]
         styles = ["underline", *(STYLES.get(trial.state, "") for trial in shown)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        # Text, as drawing one of rich's tables costs the driver 25 ms.
+        # Text: one of rich's tables takes 25 ms to draw.
         table = Text(self._headline(), no_wrap=True, overflow="ellipsis")
         for row, style in zip(rows, styles, strict=True):
             cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
             table.append("\n").append("  ".join(cells), style)
-        return table.append(f"\nand {more} more that are running" if more else "")
+        return table.append(f"\nand {more} more running" if more else "")
 
     def _shown(self) -> tuple[list[TrialRecord], int]:
-        """The trials for which there is room, and how many that run are not among them."""
-        trials = list(self._record.trials.values())  # The driver adds some meanwhile.
+        """Returns the trials that fit into the table, and how many running ones do not."""
+        trials = list(self._record.trials.values())  # A copy: the driver adds trials.
         running = [t for t in trials if t.state == "running"]
         ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
         room = max(0, ROWS - len(running))
@@ -135,14 +134,8 @@ class Progress:
     def _row(self, trial: TrialRecord) -> tuple[str, ...]:
         value = "" if trial.value is None else f"{trial.value:.4f}"
         done = f"{len(trial.reports)}/{trial.reports_planned}"
-        settings = map(_short, self._cells(trial).values())
+        settings = map(format_value, self._cells(trial).values())
         return (str(trial.number), trial.state, done, value, *settings)
-
-
-def _short(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _duration(seconds: float) -> str:

@@ -1,10 +1,11 @@
-"""What the terminal says when a study is over."""
+"""What the terminal prints at the end of a study."""
 
 import shlex
 from pathlib import Path
 
 from rich.console import Console
 
+from study.engine.console.lines import format_value, print_lines
 from study.storage.journal import Event
 from study.storage.ledger import StudyLedger
 from study.storage.race import reported
@@ -17,7 +18,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
     winner = record.winner
     assert winner is not None
     trial = record.trials[winner["trial"]]
-    settings = "  ".join(f"{k}={_short(v)}" for k, v in trial.settings.items())
+    settings = "  ".join(f"{k}={format_value(v)}" for k, v in trial.settings.items())
     lines = [
         "",
         f"winner     trial {trial.number}: {settings}",
@@ -28,7 +29,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         f"{int(trial.metrics['head_parameters']):,} head",
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",
-        f"earlier    began with {record.began_with}" if record.began_with else None,
+        f"earlier    started with {record.began_with}" if record.began_with else None,
         _constraints_line(ledger),
         _front_line(ledger),
         *_failure_lines(ledger),
@@ -39,18 +40,15 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         f"  {_best_command(folder.path, folder.best_spec)}",
         _tracking_line(tracking_uri or f"sqlite:///{folder.mlflow}"),
     ]
-    for line in lines:
-        if line is not None:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, [line for line in lines if line is not None])
 
 
 def print_failures(console: Console, ledger: StudyLedger, gave_up: str) -> None:
     """Prints why a study has no winner."""
-    why = gave_up or ledger.record.why_no_winner(ledger.goals)
-    lines = [f"the study could not finish: {why}", *_failure_lines(ledger)]
+    reason = gave_up or ledger.record.why_no_winner(ledger.goals)
+    lines = [f"the study could not finish: {reason}", *_failure_lines(ledger)]
     lines.append(f"folder     {ledger.folder.path}")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, lines)
 
 
 def _constraints_line(ledger: StudyLedger) -> str | None:
@@ -60,7 +58,7 @@ def _constraints_line(ledger: StudyLedger) -> str | None:
     complete = ledger.record.in_state("complete")
     kept = len(ledger.record.eligible(constraints))
     bounds = ", ".join(map(str, constraints))
-    return f"bounds     {bounds}: kept by {kept} of {len(complete)} complete trials"
+    return f"bounds     {bounds}: satisfied by {kept} of {len(complete)} complete trials"
 
 
 def _front_line(ledger: StudyLedger) -> str | None:
@@ -111,11 +109,11 @@ def _failure_lines(ledger: StudyLedger) -> list[str]:
 
 
 def _score_lines(ledger: StudyLedger, winner: Event) -> list[str]:
-    """What the winner is worth: by fresh seeds if there was a race, and by its own weights."""
+    """Returns the lines on the winner's scores: of fresh seeds after a race, of its weights."""
     race = winner.get("race")
     if race is None:
         return [
-            f"dev        {_scores(winner['dev'])}   (it was chosen by this: optimistic)",
+            f"dev        {_scores(winner['dev'])}   (it was chosen by this score: optimistic)",
             f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
         ]
     objective, asked = ledger.metric, ledger.spec.search.metric
@@ -144,7 +142,3 @@ def _reported(values: dict[str, list[float | None]], asked: str) -> str:
 
 def _scores(scores: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The sampler that suggests trials: Optuna's by name, reseeded for every trial."""
+"""Optuna's samplers by name, created again with a new seed for every trial."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,47 +14,46 @@ from study.spec.space import grid
 
 
 class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
-    """The spec's sampler, built anew for every trial with a seed of (study seed, trial number).
+    """The spec's sampler, created for every trial with a seed of (study seed, trial number).
 
-    So a suggestion is a function of (study seed, number, history), whatever was suggested before
-    in the same process; what a sampler keeps in Optuna's study is part of the history.
+    A suggestion is therefore a function of (study seed, number, history) only, also after a
+    resume. State that a sampler stores in Optuna's study is part of the history.
     """
 
     def __init__(self, spec: StudySpec, first: int = 0) -> None:
-        """`first`: the number by Optuna's count of the study's own first trial."""
+        """`first`: Optuna's number of the study's first trial."""
         self._spec = spec
         self._first = first
         self._given: dict[int, dict[str, Any]] = {}
         self._latest: tuple[int, samplers.BaseSampler] | None = None
-        self._together: dict[str, BaseDistribution] = {}
+        self._relative_space: dict[str, BaseDistribution] = {}
 
     def give(self, number: int, params: dict[str, Any]) -> None:
-        """Gives the study's `number`-th trial some of its values; it samples the others."""
+        """Fixes some values of the study's trial `number`; the others are sampled."""
         self._given[number + self._first] = params
 
     def _of(self, trial: FrozenTrial) -> samplers.BaseSampler:
-        """The sampler of one trial, the same from its first question to its last."""
+        """Returns the sampler of a trial, the same one for all its parameters."""
         latest = self._latest
         if latest is None or latest[0] != trial.number:
             number, given = trial.number - self._first, bool(self._given.get(trial.number))
-            latest = (trial.number, make_sampler(self._spec, number, in_part=given))
+            latest = (trial.number, make_sampler(self._spec, number, partly_given=given))
             self._latest = latest
         return latest[1]
 
     @override
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Lets the trial's sampler prepare."""
+        """Calls the trial's sampler."""
         self._of(trial).before_trial(study, trial)
 
     @override
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Returns what is sampled together: the sampler's space without what was given."""
-        # All trials have the same space, so once there is one it stays; Optuna would go through
-        # all of them again.
-        space = self._together or self._of(trial).infer_relative_search_space(study, trial)
-        self._together = space
+        """Returns the sampler's relative search space without the given parameters."""
+        # All trials have the same space, so it is cached; Optuna would read all trials again.
+        space = self._relative_space or self._of(trial).infer_relative_search_space(study, trial)
+        self._relative_space = space
         given = self._given.get(trial.number, {})
         return {name: domain for name, domain in space.items() if name not in given}
 
@@ -62,7 +61,7 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Returns values that are sampled together."""
+        """Returns the values of the relative search space."""
         return dict(self._of(trial).sample_relative(study, trial, search_space))
 
     @override
@@ -73,7 +72,7 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Returns the value that was given, or one sampled by itself."""
+        """Returns the given value, else an independently sampled one."""
         given = self._given.get(trial.number, {})
         if param_name in given:
             return given[param_name]
@@ -83,13 +82,13 @@ class ReseededSampler(samplers.BaseSampler):  # type: ignore[misc]
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Nothing to do, and the grid's sampler would try to stop a loop that is not there."""
+        """Does nothing: the grid sampler would try to stop an optimization loop of Optuna's."""
 
 
-def make_sampler(spec: StudySpec, number: int, *, in_part: bool) -> samplers.BaseSampler:
+def make_sampler(spec: StudySpec, number: int, *, partly_given: bool) -> samplers.BaseSampler:
     """Returns the sampler for the study's `number`-th trial, seeded by (study seed, number).
 
-    `in_part`: it is asked for some of the parameters alone.
+    `partly_given`: some parameters are fixed, so that only the others are sampled.
     """
     settings = spec.search.sampler
     seed = int(np.random.SeedSequence([spec.search.seed, number]).generate_state(1)[0])
@@ -99,8 +98,8 @@ def make_sampler(spec: StudySpec, number: int, *, in_part: bool) -> samplers.Bas
             return samplers.TPESampler(seed=seed, **arguments)
         case "gp":
             return samplers.GPSampler(seed=seed, **arguments)
-        case "cmaes" if in_part:
-            # It would adapt to these parameters, and never to the others.
+        case "cmaes" if partly_given:
+            # CMA-ES would adapt to these parameters and ignore the others from then on.
             return samplers.RandomSampler(seed=seed)
         case "cmaes":
             return samplers.CmaEsSampler(seed=seed, **arguments)
@@ -109,11 +108,11 @@ def make_sampler(spec: StudySpec, number: int, *, in_part: bool) -> samplers.Bas
         case "nsgaii":
             return samplers.NSGAIISampler(seed=seed, **arguments)
         case "grid":
-            # The n-th point of one shuffled grid: the shuffle's seed must not change.
+            # The n-th point of one shuffled grid: the seed of the shuffle must not change.
             return samplers.GridSampler(grid(spec), seed=spec.search.seed, **arguments)
         case "qmc":
-            # Likewise the n-th point of one scrambled sequence; only the points before the first
-            # result are independent draws.
+            # The n-th point of one scrambled sequence; only points before the first result are
+            # independent draws.
             return samplers.QMCSampler(
                 seed=spec.search.seed,
                 independent_sampler=samplers.RandomSampler(seed=seed),

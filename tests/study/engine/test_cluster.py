@@ -117,7 +117,7 @@ def head(hub_cache: Path) -> Iterator[Cluster]:
 @pytest.fixture
 def nodes(head: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     """A head, to which a test adds nodes; they do not outlive the test."""
-    monkeypatch.setattr(cluster, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(cluster, "REFRESH_SECONDS", 0.2)
     monkeypatch.setattr(tuning, "TrialWorker", WaitingWorker)
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     found = Nodes(head)
@@ -234,9 +234,7 @@ def test_a_node_without_the_hub_model_in_its_cache_is_named_before_the_start(
     ray.init(nodes.cluster.address, log_to_driver=False, logging_level="ERROR")
     check_nodes(tmp_path / "runs" / "study", wanted)
     nodes.add(env_vars={"HF_HOME": str(tmp_path / "empty")})
-    one_node = (
-        r"but node [^ ]+ \([^ ]+\): backbone.name: facebook/opt-125m must be .* in its cache"
-    )
+    one_node = r"^node [^ ]+ \([^ ]+\): backbone.name: facebook/opt-125m must be .* in its cache"
     with pytest.raises(InputError, match=one_node):
         check_nodes(tmp_path / "runs" / "study", wanted)
     assert list((tmp_path / "runs").iterdir()) == []

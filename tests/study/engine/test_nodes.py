@@ -1,4 +1,4 @@
-"""What a node of a cluster is asked before a study starts, and what is said of the answers."""
+"""What a node of a cluster is asked before a study starts, and what is said of the results."""
 
 from dataclasses import replace
 from importlib import metadata
@@ -28,26 +28,26 @@ def token(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_node_that_lacks_nothing_has_no_problem_and_nothing_is_left_behind(token: Path) -> None:
+def test_a_node_with_everything_has_no_problem_and_keeps_no_file(token: Path) -> None:
     info = portable(inspect_backbone("opt-dna-mini"))
     assert problems_here(token, VERSIONS, [(info, True)]) == []
     assert list(token.parent.iterdir()) == [token]
 
 
-def test_a_node_tells_all_that_it_lacks(tmp_path: Path) -> None:
+def test_all_problems_of_a_node_are_reported(tmp_path: Path) -> None:
     versions = VERSIONS | {"torch": "1.0", "transformers": "2.0"}
     info = replace(inspect_backbone("opt-dna-mini"), source="/gone", folder=Path("/gone"))
     version, storage, backbone = problems_here(tmp_path / "absent", versions, [(info, True)])
-    assert version.startswith("torch must be 1.0, found ")
-    assert ", transformers must be 2.0, found " in version
-    assert storage.startswith(f"{tmp_path} must be one folder that all nodes share")
+    assert version.startswith("torch must be 1.0, but got ")
+    assert ", transformers must be 2.0, but got " in version
+    assert storage.startswith(f"{tmp_path}: must be a folder that all nodes share, but got ")
     assert "/gone must be the same folder on every machine, but got none" in backbone
 
 
 def test_a_folder_with_the_same_name_and_another_content_is_not_shared(token: Path) -> None:
     token.write_text("something else")
     [problem] = problems_here(token, VERSIONS, [])
-    assert "must be one folder that all nodes share" in problem
+    assert "must be a folder that all nodes share" in problem
 
 
 def test_a_folder_that_cannot_be_written_there_is_a_problem(
@@ -58,23 +58,23 @@ def test_a_folder_that_cannot_be_written_there_is_a_problem(
 
     monkeypatch.setattr(Path, "touch", refuse)
     [problem] = problems_here(token, VERSIONS, [])
-    assert problem.startswith(f"{token.parent} must be writable, but: Permission denied")
+    assert problem.startswith(f"{token.parent}: must be writable, but got Permission denied")
 
 
 def test_the_problems_of_all_nodes_become_one_line_that_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [("node b", ["fault"]), ("node a", ["fault", "other"]), ("node c", [])]
+    results = [("node b", ["fault"]), ("node a", ["fault", "other"]), ("node c", [])]
     seen: list[bool] = []
 
-    def ask_all(token: Path, *needed: object) -> list[tuple[str, list[str]]]:
+    def check_all(token: Path, *needed: object) -> list[tuple[str, list[str]]]:
         seen.append(token.read_text() == token.name)
-        return answers
+        return results
 
-    monkeypatch.setattr(nodes, "_ask_all", ask_all)
-    with pytest.raises(InputError, match=r"but node a, node b: fault; node a: other$"):
+    monkeypatch.setattr(nodes, "_check_all", check_all)
+    with pytest.raises(InputError, match=r"^node a, node b: fault; node a: other$"):
         check_nodes(tmp_path / "runs" / "mine")
-    answers = answers[2:]
+    results = results[2:]
     check_nodes(tmp_path / "runs" / "mine")
     assert seen == [True, True]
     assert list((tmp_path / "runs").iterdir()) == []
@@ -82,7 +82,7 @@ def test_the_problems_of_all_nodes_become_one_line_that_names_them(
 
 def test_a_storage_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="must be writable, but: "):
+    with pytest.raises(InputError, match="must be writable, but got "):
         check_nodes(tmp_path / "file" / "runs" / "mine")
 
 
@@ -91,6 +91,6 @@ def test_an_error_of_a_worker_names_its_node(
 ) -> None:
     monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "10.0.0.7")
     monkeypatch.setattr("socket.gethostname", lambda: "gpu7")
-    text = r"^on node gpu7 \(10\.0\.0\.7\): .* must be one folder that all nodes share, found no"
+    text = r"^on node gpu7 \(10\.0\.0\.7\): .*: must be a folder that all nodes share, but got no"
     with pytest.raises(InputError, match=text), naming_the_node():
         check_study_folder(StudyFolder(tmp_path))

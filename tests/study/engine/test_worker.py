@@ -48,14 +48,17 @@ def folder(tmp_path: Path, prepared: Any) -> StudyFolder:
 
 
 def start(
-    prepared: Any, folder: StudyFolder, config: dict[str, Any], compared_at: Sequence[int] = ()
+    prepared: Any,
+    folder: StudyFolder,
+    config: dict[str, Any],
+    final_budget_reports: Sequence[int] = (),
 ) -> TrialWorker:
     """Sets a worker up as Ray would, in this process."""
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
     config = {"seeds": SEEDS, "reports": 99, "assigned": time.time()} | config
     shared = {"spec": spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
-    worker.setup(config, **shared, compared_at=compared_at)
+    worker.setup(config, **shared, final_budget_reports=final_budget_reports)
     return worker
 
 
@@ -163,7 +166,7 @@ def test_reports_that_rungs_compare_say_what_the_final_budget_would_score(
     prepared: Any, folder: StudyFolder
 ) -> None:
     params = PARAMS | {"bT_ratio": 0.25}
-    worker = start(prepared, folder, {"trial": 0, "params": params}, compared_at=(1, 3))
+    worker = start(prepared, folder, {"trial": 0, "params": params}, final_budget_reports=(1, 3))
     first, second, last = (worker.step() for _ in range(3))
     assert first["metrics/dev_mcc_at_bT"] is not None
     assert "metrics/dev_mcc_at_bT" not in second

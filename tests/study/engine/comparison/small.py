@@ -128,7 +128,7 @@ def start(
     }
     info, data = prepared
     shared = {"spec": run.spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
-    worker.setup(config, **shared, compared_at=())
+    worker.setup(config, **shared, final_budget_reports=())
     return worker
 
 

@@ -36,7 +36,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*given: Any) -> None:
         raise AssertionError("Ray was to be started")
 
-    monkeypatch.setattr(session, "ray_for", refuse)
+    monkeypatch.setattr(session, "study_cluster", refuse)
     monkeypatch.setattr(session, "Tracker", NoTracker)
 
 

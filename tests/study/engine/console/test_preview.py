@@ -138,7 +138,7 @@ def test_a_table_that_is_too_wide_goes_on_below_and_loses_nothing() -> None:
 
 def test_the_rungs_follow_the_tables() -> None:
     assert plan_of("adalora_rs", *FIXED)[-1] == (
-        "ASHA rungs, one in 2 goes on: "
+        "ASHA rungs, one trial in 2 continues: "
         "step 120 (report 3, 52% of the triplets left, budget phase pruning)"
     )
 
@@ -217,8 +217,9 @@ def test_points_objectives_and_constraints_are_in_the_plan() -> None:
     )
     place = lines.index(only(lines, "search "))
     assert lines[place + 1 : place + 3] == [
-        "front      maximize dev_mcc, minimize kept_parameters; the first one decides",
-        "bounds     trainable_parameters <= 1,200,000; the winner keeps them, and they steer tpe",
+        "front      maximize dev_mcc, minimize kept_parameters; the first decides",
+        "bounds     trainable_parameters <= 1,200,000; the winner satisfies them, and they guide "
+        "tpe",
     ]
     start = lines.index("points, tried first")
     cells = [line.split() for line in lines[start + 1 : start + 6] if line and "──" not in line]
@@ -234,4 +235,6 @@ def test_a_plan_without_goals_and_points_says_nothing_of_them() -> None:
     assert not [line for line in lines if line.startswith(("front", "bounds", "points"))]
     bound = 'constraints={kept_parameters: "<= 9"}'
     blind = plan_of("lora", bound, "search.sampler={name: random}")
-    assert only(blind, "bounds ").endswith("the winner keeps them, and they do not steer random")
+    assert only(blind, "bounds ").endswith(
+        "the winner satisfies them, and they do not guide random"
+    )

@@ -31,7 +31,7 @@ def test_the_table_has_running_trials_and_fills_up_with_others(
     headline, head, *rows = progress._table().plain.splitlines()
     assert f"{running} running of 100" in headline
     more = rows.pop() if running > ROWS else ""
-    assert more == ("and 4 more that are running" if running > ROWS else "")
+    assert more == ("and 4 more running" if running > ROWS else "")
     assert len(rows) == min(ROWS, ended + running)
     assert sum(row.split()[1] == "running" for row in rows) == min(ROWS, running)
     assert {len(row) for row in rows} <= {len(head)}

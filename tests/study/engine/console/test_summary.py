@@ -75,8 +75,8 @@ def test_bounds_and_the_front_are_said_in_a_line_each(open_ledger: OpenLedger) -
     ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
     lines = printed(ledger)
     assert (
-        "bounds     trainable_parameters <= 1,300, peak_memory_gib <= 4: kept by 2 of 3 complete "
-        "trials"
+        "bounds     trainable_parameters <= 1,300, peak_memory_gib <= 4: satisfied by 2 of 3 "
+        "complete trials"
     ) in lines
     assert (
         "front      maximize dev_mcc, minimize trainable_parameters: trials 0, 2 (pareto.csv)"

@@ -45,10 +45,10 @@ def test_the_room_grows_and_shrinks_with_the_cluster(monkeypatch: pytest.MonkeyP
     assert (room(), few()) == (2, 2)
     nodes.append({"CPU": 8.0, "GPU": 1.0})
     assert (room(), few()) == (2, 2), "the cluster is not asked at every suggestion"
-    clock[0] += cluster.LOOK_EVERY
+    clock[0] += cluster.REFRESH_SECONDS
     assert (room(), few()) == (4, 3)
     nodes.clear()
-    clock[0] += cluster.LOOK_EVERY
+    clock[0] += cluster.REFRESH_SECONDS
     assert room() == 1, "whoever is next waits for a node"
     one_gpu = Resources(cpus=1, gpus=1.0, concurrent=1)
     nodes.append({"CPU": 8.0, "GPU": 2.0})

@@ -8,7 +8,7 @@ import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.scheduling.asha import Scheduler
-from study.engine.scheduling.rungs import compared_at, first_rung, rungs
+from study.engine.scheduling.rungs import final_budget_reports, first_rung, rungs
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, ReadSpec, create, report
 
@@ -100,10 +100,10 @@ def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: Op
 
 
 def test_the_score_at_the_final_budget_is_taken_where_it_is_compared(read_spec: ReadSpec) -> None:
-    assert compared_at(read_spec()) == []
-    assert compared_at(read_spec("scheduler.score=at_bT")) == [1, 2]
+    assert final_budget_reports(read_spec()) == []
+    assert final_budget_reports(read_spec("scheduler.score=at_bT")) == [1, 2]
     without = read_spec("scheduler.score=at_bT", "scheduler.name=none")
-    assert compared_at(without) == [1, 2, 3, 4]
+    assert final_budget_reports(without) == [1, 2, 3, 4]
 
 
 def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
