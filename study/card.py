@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import answer_reading
+from study.cli import DONE, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ SCORES = ("dev_mcc", "dev_auc", "test_mcc", "test_auc")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    options = _parser().parse_args(arguments)
-    return answer_reading(lambda: _measure(options))
+    return run_command(run, _parser().parse_args(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
+    """Prints the table of scores."""
     from study.engine.preparation import prepare_data
     from study.models.info import inspect_backbone
     from study.tasks import load_task
@@ -78,6 +78,7 @@ def _measure(options: argparse.Namespace) -> None:
         _print_scores(task.name, f"{info.name}, LoRA", *_best(options.lr, spec, data, backbone))
         draw_weights(backbone.model, info.layers, torch.Generator().manual_seed(options.seed))
         _print_scores(task.name, "random weights, LoRA", *_best(options.lr, spec, data, backbone))
+    return DONE
 
 
 def _spec(options: argparse.Namespace, path: Path) -> "StudySpec":

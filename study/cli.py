@@ -171,13 +171,3 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
     }
     given = [f"{path}={value}" for path, value in options.items() if value is not None]
     return [*arguments.set, *given]
-
-
-def answer_reading(read: Callable[[], None]) -> int:
-    """Runs a command without options to resume, and returns its exit status."""
-
-    def command(arguments: argparse.Namespace) -> int:
-        read()
-        return DONE
-
-    return run_command(command, argparse.Namespace())

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cli import answer_reading
+from study.cli import DONE, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,13 +31,14 @@ FORMATS = ("peft-lora", "peft-adalora", "merged")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    options = _parser().parse_args(arguments)
+    return run_command(run, _parser().parse_args(arguments))
 
-    def export() -> None:
-        _export(options.study.absolute(), options.to, options.out.absolute())
-        print(options.out)  # noqa: T201
 
-    return answer_reading(export)
+def run(options: argparse.Namespace) -> int:
+    """Exports the winner and prints the folder."""
+    _export(options.study.absolute(), options.to, options.out.absolute())
+    print(options.out)  # noqa: T201
+    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import answer_reading
+from study.cli import DONE, INTERRUPTED, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    options = _parser().parse_args(arguments)
-    return answer_reading(lambda: _pretrain(options))
+    return run_command(run, _parser().parse_args(arguments))
 
 
-def _pretrain(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
+    """Trains the backbone until it is done or interrupted."""
     _check(options)
     import torch
 
@@ -47,8 +47,9 @@ def _pretrain(options: argparse.Namespace) -> None:
         done = train(loop, corpus, tokenizer, options.out, report, interrupt.requested)
     if not done:
         _print(f"stopped after step {loop.step}; to resume, add --resume to the same command")
-        raise KeyboardInterrupt
+        return INTERRUPTED
     _print(f"weights, tokenizer and curve.jsonl are in {options.out}")
+    return DONE
 
 
 def _parser() -> argparse.ArgumentParser:
