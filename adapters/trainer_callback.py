@@ -114,14 +114,14 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
             )
         if gamma < 0:
             raise ValueError(f"gamma >= 0 must hold, but got gamma={gamma}")
-        self._budget: dict[str, Any] = {
+        self._budget_arguments: dict[str, Any] = {
             "b0": b0,
             "bT": bT,
             "deltaT": deltaT,
             "final_fraction": final_fraction,
             "warmup_steps": warmup_steps,
         }
-        self._settings: dict[str, Any] = {
+        self._allocator_arguments: dict[str, Any] = {
             "beta1": beta1,
             "beta2": beta2,
             "p": p,
@@ -144,12 +144,12 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
 
     @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Makes the budget and the allocator, and loads their state when resuming."""
+        """Makes the budget and the allocator, and loads the allocator's state when resuming."""
         self._adapters = _adapters_of(kwargs["model"])
         _check_trained(self._adapters, kwargs["optimizer"])
-        _warn_of_frozen_head(kwargs["model"])
-        budget = _schedule(state.max_steps, len(self._adapters), **self._budget)
-        self.allocator = RankAllocator(self._adapters, budget, **self._settings)
+        _warn_about_frozen_head(kwargs["model"])
+        budget = _schedule(state.max_steps, len(self._adapters), **self._budget_arguments)
+        self.allocator = RankAllocator(self._adapters, budget, **self._allocator_arguments)
         self._penalty_added = False
         if state.global_step:
             self._resume(state)
@@ -210,7 +210,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         It has the settings and the allocator's state, as base64 of the bytes that `torch.save`
         writes: 11 bytes per entry of P, lam and Q.
         """
-        exported: dict[str, Any] = {"args": self._all_settings(), "attributes": {}}
+        exported: dict[str, Any] = {"args": self._arguments(), "attributes": {}}
         if self.allocator is not None:
             exported["total_steps"] = self.allocator.budget.total_steps
             exported["allocator"] = _encoded(self.allocator.state_dict())
@@ -224,7 +224,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
                 f"{state.global_step} without it; train from the start with this callback"
             )
         allocator = self._started_allocator()
-        own = self._all_settings() | {"max_steps": allocator.budget.total_steps}
+        own = self._arguments() | {"max_steps": allocator.budget.total_steps}
         expected = saved["args"] | {"max_steps": saved["total_steps"]}
         for name, value in own.items():
             if expected[name] != value:
@@ -234,8 +234,8 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
                 )
         allocator.load_state_dict(_decoded(saved.pop("allocator")))
 
-    def _all_settings(self) -> dict[str, Any]:
-        return self._budget | self._settings | {"gamma": self.gamma}
+    def _arguments(self) -> dict[str, Any]:
+        return self._budget_arguments | self._allocator_arguments | {"gamma": self.gamma}
 
     def _started_allocator(self) -> RankAllocator:
         if self.allocator is None:
@@ -274,7 +274,7 @@ def _check_trained(adapters: Mapping[str, SVDLinear], optimizer: Any) -> None:
             )
 
 
-def _warn_of_frozen_head(model: nn.Module) -> None:
+def _warn_about_frozen_head(model: nn.Module) -> None:
     """Warns of a frozen head: `inject` freezes it, and a new one would stay random."""
     frozen = [
         name

@@ -188,7 +188,7 @@ def test_a_model_without_adapters_is_refused(save, tmp_path):
         save(tiny_opt(), tmp_path)
 
 
-def test_adalora_needs_a_positive_alpha(tmp_path):
+def test_the_adalora_format_requires_a_positive_alpha(tmp_path):
     model = tiny_opt()
     inject(model, target_patterns("opt"), 2, alpha=0, generator=torch.Generator())
     with pytest.raises(ValueError, match="alpha > 0 must hold"):

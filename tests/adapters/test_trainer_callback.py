@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from adapters import orthogonality
+from adapters import RankAllocatorCallback, orthogonality
 from tests.adapters.trainers import (
     BATCH,
     CLIP,
@@ -202,3 +202,11 @@ def test_mask_events_are_in_the_log_history(tmp_path):
     assert "train_loss" in history[-1]
     trainer.evaluate()
     assert len([entry for entry in trainer.state.log_history if "budget" in entry]) == 4
+
+
+def test_every_event_method_of_the_callback_overrides_one_of_transformers():
+    own = vars(RankAllocatorCallback)
+    overrides = {name for name, method in own.items() if getattr(method, "__override__", False)}
+    assert overrides == {name for name in own if name.startswith("on_")} | {"state"}
+    inherited = {name for base in RankAllocatorCallback.__mro__[1:] for name in vars(base)}
+    assert overrides <= inherited
