@@ -14,7 +14,7 @@ _ENDINGS = {
 """Endings of module names in all families; `o` comes before `f2`, whose pattern matches it too."""
 
 
-def place_of(module: str) -> tuple[tuple[int, str], str]:
+def layer_and_matrix(module: str) -> tuple[tuple[int, str], str]:
     """Returns ((number, name) of the layer, matrix) of a module.
 
     The matrix of an unknown architecture is the last part of the module's name. The layer of a

@@ -7,7 +7,7 @@ random mask, and rank the number with non-zero lam.
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.layers import MATRICES, place_of
+from study.analysis.layers import MATRICES, layer_and_matrix
 from study.spec import StudySpec
 from study.storage.record import TrialRecord
 
@@ -113,7 +113,7 @@ def rank_map(trace: list[dict[str, Any]]) -> RankMap | None:
     shown = [trace[place] for place in chosen]
     layers: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for module in trace[0]["ranks"]:
-        layer, matrix = place_of(module)
+        layer, matrix = layer_and_matrix(module)
         layers.setdefault(layer, []).append((matrix, module))
     return RankMap(
         steps=[event["step"] for event in shown],

@@ -64,13 +64,13 @@ def _tokens(split: dict[str, Any]) -> dict[str, str]:
 
 def _shared(quality: dict[str, Any]) -> list[str]:
     remarks = [
-        f"{pair.replace(', ', ' and ')} share {found['same']} sequences, and {found['reverse']} "
-        "more as reverse complements"
+        f"sequences shared by {pair.replace(', ', ' and ')}: {found['same']}, and "
+        f"{found['reverse']} more as reverse complements"
         for pair, found in quality.get("shared", {}).items()
         if found["same"] or found["reverse"]
     ]
     if quality.get("conflicts"):
-        remarks.append(f"{quality['conflicts']} sequences have conflicting labels")
+        remarks.append(f"sequences with conflicting labels: {quality['conflicts']}")
     if quality.get("dropped"):
         reasons = ", ".join(f"{count} {reason}" for reason, count in quality["dropped"].items())
         remarks.append(f"dropped from train: {reasons}")

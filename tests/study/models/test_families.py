@@ -11,7 +11,7 @@ import transformers
 
 from adapters import FAMILIES as ADAPTED
 from adapters import MATRICES, targets
-from study.analysis.layers import place_of
+from study.analysis.layers import layer_and_matrix
 from study.models import head_pattern, inspect_backbone, load_backbone, sizes_of
 from study.models.families import FAMILIES, HEADS, Family, recognise
 from study.spec import StudySpec
@@ -34,7 +34,7 @@ def test_an_entry_is_complete(name: str, checkpoint: Any) -> None:
     assert head_pattern(name) == HEADS[family.kin].pattern
     for matrix in MATRICES:
         module = f"backbone.layers.11.{targets.layer_names(name)[matrix]}"
-        assert place_of(module) == ((11, "11"), matrix)
+        assert layer_and_matrix(module) == ((11, "11"), matrix)
     assert inspect_backbone(str(checkpoint(name))).family == name
 
 
@@ -67,5 +67,5 @@ def test_a_new_family_of_a_known_kin_is_one_entry_and_its_layer_names(
     assert counted.adapter == sizes.adapter_parameters(MATRICES, 3, svd=True)
     assert counted.head == sizes.head_parameters(2)
     prepared = prepare(spec, backbone, torch.device("cpu"))
-    assert {place_of(module)[1] for module in prepared.adapters} == set(MATRICES)
+    assert {layer_and_matrix(module)[1] for module in prepared.adapters} == set(MATRICES)
     release(prepared)

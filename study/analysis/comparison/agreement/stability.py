@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from study.analysis.comparison.design import FACTORS, NO_MASK
 from study.analysis.comparison.outputs import Output, Outputs
 from study.analysis.comparison.reading import Comparison, Key
-from study.analysis.layers import MATRICES, place_of
+from study.analysis.layers import MATRICES, layer_and_matrix
 
 Kept = dict[Key, Bool[np.ndarray, "matrices b0"]]
 
@@ -141,7 +141,7 @@ def _pattern(label: str, outputs: dict[Key, Output]) -> RankPattern:
     variance = sum(free * var for free, var in spread) / freedom if freedom else np.nan
     mean = np.mean(list(ranks.values()), axis=0)
     sd = np.sqrt(np.broadcast_to(variance, mean.shape))
-    places = [place_of(module) for module in modules]
+    places = [layer_and_matrix(module) for module in modules]
     layers = sorted({layer for layer, _ in places})
     known = {matrix: place for place, matrix in enumerate(MATRICES)}
     matrices = sorted({m for _, m in places}, key=lambda m: (known.get(m, len(known)), m))

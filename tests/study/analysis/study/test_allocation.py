@@ -4,7 +4,7 @@ import pytest
 
 from adapters.budget import CubicBudget
 from adapters.targets import FAMILIES, MATRICES, target_patterns
-from study.analysis.layers import place_of
+from study.analysis.layers import layer_and_matrix
 from study.analysis.study.allocation import (
     SHOWN_EVENTS,
     Allocation,
@@ -74,12 +74,12 @@ def test_every_matrix_of_every_family_gets_its_name() -> None:
                 plain = pattern.replace(r"\d+", str(number)).replace(r"\.", ".")
                 module = re.sub(r"\(\?:(.*?)\)\?", r"\1", plain)
                 assert re.fullmatch(pattern, module)
-                assert place_of(module) == ((number, str(number)), matrix)
+                assert layer_and_matrix(module) == ((number, str(number)), matrix)
 
 
 def test_a_module_of_another_architecture_keeps_the_end_of_its_name() -> None:
-    assert place_of("model.layers.3.mlp.up_proj") == ((3, "3"), "up_proj")
-    assert place_of("lm_head") == ((-1, ""), "lm_head")
+    assert layer_and_matrix("model.layers.3.mlp.up_proj") == ((3, "3"), "up_proj")
+    assert layer_and_matrix("lm_head") == ((-1, ""), "lm_head")
 
 
 def test_the_map_is_ordered_by_layer_then_q_to_f2() -> None:

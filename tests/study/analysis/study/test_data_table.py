@@ -43,10 +43,10 @@ def test_a_row_a_split_with_sequences_and_tokens(study: MadeStudy) -> None:
     }  # fmt: skip
     assert rows["train, other strand"] == ["–"] * 7 + ["5.2", "6", "0.0%", "0.0%"]
     assert table.remarks == [
-        "train and dev share 1 sequences, and 0 more as reverse complements",
-        "train and test share 1 sequences, and 0 more as reverse complements",
-        "dev and test share 2 sequences, and 0 more as reverse complements",
-        "1 sequences have conflicting labels",
+        "sequences shared by train and dev: 1, and 0 more as reverse complements",
+        "sequences shared by train and test: 1, and 0 more as reverse complements",
+        "sequences shared by dev and test: 2, and 0 more as reverse complements",
+        "sequences with conflicting labels: 1",
         "dropped from train: 2 copies, 1 in dev or test",
         "maximum length: 7 tokens (task.max_length)",
     ]
