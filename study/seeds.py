@@ -23,7 +23,7 @@ from study.cli import (
     run_command,
     study_path,
 )
-from study.engine.comparison.asked import Asked, comparison_of, label_of
+from study.engine.comparison.request import SeedsOptions, label_of, read_request
 from study.errors import InputError
 from study.spec.comparison.schema import ComparisonSpec
 from study.spec.rules import shown, suggestion
@@ -115,8 +115,8 @@ def _count(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Checks everything that can be wrong, then runs the comparison and analyses it."""
     _check_metric(arguments.metric)
-    comparison = comparison_of(
-        Asked(
+    comparison = read_request(
+        SeedsOptions(
             study=arguments.study,
             top=arguments.top,
             configs=arguments.config,
@@ -195,13 +195,13 @@ def analyse(folders: Sequence[Path], metric: str | None) -> None:
         InputError: one of them is none, or has nothing to analyse.
     """
     from study.analysis.comparison import analyse, write_analysis
-    from study.analysis.comparison.sentences.answers import plain_words
+    from study.analysis.comparison.sentences.answers import report_lines
 
     found = analyse(folders, metric)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     files = write_analysis(found)  # What long runs have found is on disk before it is said.
-    print(*plain_words(found), "", *files, sep="\n")  # noqa: T201
+    print(*report_lines(found), "", *files, sep="\n")  # noqa: T201
 
 
 if __name__ == "__main__":

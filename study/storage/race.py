@@ -14,13 +14,13 @@ others, are reported. All candidates get the same seeds, so that their luck is t
 Everything here is a function of scores; who trains, and how it is recorded, is not known here.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from study.spec import StudySpec
 from study.spec.goals import Goals
+from study.spec.metrics import limits_of
 from study.spec.space import trials_wanted
 from study.storage.journal import Event
 from study.storage.record import StudyRecord, TrialRecord
@@ -29,9 +29,6 @@ TRIALS_A_CANDIDATE = 4
 """A study has at most one candidate for so many trials: the search is what should cost most."""
 FIRST_SEED = 1000
 """Fresh seeds begin so far above a study's own, beyond those of its replicates."""
-
-RANGES = {"mcc": (-1.0, 1.0), "loss": (0.0, math.inf)}
-"""Of metrics that do not lie between 0 and 1."""
 
 Scores = Mapping[int, Mapping[int, float | None]]
 """Trial -> replicate (from 0) -> its score; None for one that failed. What has not ended is not
@@ -134,7 +131,7 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
 
     half = float(stats.t.ppf(0.975, len(known) - 1)) * statistics.stdev(known) / len(known) ** 0.5
     mean = statistics.fmean(known)
-    least, most = RANGES.get(metric.rpartition("_")[2], (0.0, 1.0))
+    least, most = limits_of(metric)
     return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.stats import ttest_1samp
 
 from study.analysis.comparison import analyse, write_analysis
-from study.analysis.comparison.scores.crossed import Layout, estimate
+from study.analysis.comparison.scores.crossed import Layout, estimate_mean
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
     limits,
@@ -77,14 +77,14 @@ def _row(rng: np.random.Generator, sd: dict[str, float], arguments: argparse.Nam
     layout, seeds = Layout(SEEDS[kept]), SEEDS[kept]
     found, iqm, improvement = [], [], []
     for y, z in zip(sets[:, kept], others[:, kept], strict=True):
-        found.append(estimate(y, layout, rng, arguments.draws))
+        found.append(estimate_mean(y, layout, rng, arguments.draws))
         weights = SeedBootstrap(seeds, rng, arguments.draws).weights(seeds)
         low, high = limits(weighted_iqm(y, weights))
         iqm.append(low <= 0 <= high)
         low, high = limits(weighted_improvement(win_matrix(y, z), weights, weights))
         improvement.append(low <= 0.5 <= high)
     return [
-        100 * np.mean([one.p_above <= 0.05 for one in found]),
+        100 * np.mean([one.p_greater <= 0.05 for one in found]),
         100 * np.mean([one.p_value <= 0.05 for one in found]),
         100 * np.mean([one.p_value <= 0.01 for one in found]),
         100 * np.mean([one.low <= 0 <= one.high for one in found]),

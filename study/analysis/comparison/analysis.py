@@ -1,4 +1,4 @@
-"""Comparison folders -> Analysis: all numbers that words, tables and pictures are made of."""
+"""Comparison folders -> Analysis: all numbers that sentences, tables and figures show."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,40 +15,41 @@ from study.analysis.comparison.agreement.stability import (
     overlaps,
     rank_patterns,
 )
-from study.analysis.comparison.components.further import Plan
-from study.analysis.comparison.components.luck import Luck, further_runs, lucks
+from study.analysis.comparison.components.configurations import (
+    ConfigurationComponents,
+    components_by_configuration,
+    runs_to_decide,
+)
+from study.analysis.comparison.components.sample_size import RunsNeeded
 from study.analysis.comparison.outputs import read_outputs, split_of
-from study.analysis.comparison.purpose import preferred
-from study.analysis.comparison.reading import Comparison, read_comparison
-from study.analysis.comparison.scale import direction, lower_is_better
+from study.analysis.comparison.results import ComparisonResults, read_results
 from study.analysis.comparison.scores.paired import Pair, compare, corrected
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
 from study.analysis.comparison.scores.summary import Summary, seeds_of, summaries
 from study.analysis.comparison.scores.tasks import Pooled, TaskRanking, pool, rank_tasks
 from study.errors import InputError
+from study.spec.metrics import direction, lower_is_better
 
 
 @dataclass(frozen=True)
 class TaskAnalysis:
-    """One comparison folder."""
+    """The analysis of one comparison folder."""
 
     name: str
-    """Of the task: the folder's, with as much of its path as tells it from the others."""
-    comparison: Comparison
+    """Of the task: the name of the folder, or its path if two folders have the same name."""
+    comparison: ComparisonResults
     metric: str
     rows: int | None
-    """Of the split that was scored, where labels.npz tells."""
-    fixed_before: bool
-    """Whether the configurations were chosen before these runs, and not by them."""
+    """Number of rows of the split that was scored; None without labels.npz."""
     leader: str
-    """The configuration that was asked about; of finalists the one with the best mean."""
+    """The first configuration; in a race, the one with the best mean."""
     summaries: list[Summary]
     pairs: list[Pair]
-    """p-values corrected over all tasks."""
-    plans: dict[str, Plan]
-    """By the text of its question, what would settle it; of open questions alone."""
-    lucks: list[Luck]
+    """With p-values corrected over all tasks."""
+    runs_needed: dict[str, RunsNeeded]
+    """By the text of an undecided question, the number of runs that would decide it."""
+    variance_components: list[ConfigurationComponents]
     overlaps: list[Overlap]
     patterns: list[RankPattern]
     disagreements: list[Disagreement]
@@ -56,46 +57,45 @@ class TaskAnalysis:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One or several comparison folders, each a task."""
+    """The analysis of one or several comparison folders, one per task."""
 
     metric: str
     tasks: list[TaskAnalysis]
     ranking: TaskRanking | None
     """None for a single task, or without two common configurations."""
     pooled: list[Pooled]
-    """Over tasks; empty for a single one."""
+    """Statistics over tasks; empty for a single task."""
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What was found in the files and not used."""
+        """What the files contain that was ignored."""
         return [warning for task in self.tasks for warning in task.comparison.warnings]
 
 
 def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -> Analysis:
-    """Returns what the runs of one or several comparison folders say.
+    """Returns the analysis of comparison folders, one per task.
 
     Args:
-        folders: a task each.
-        metric: a column of results.csv; None: of the metric that was searched for, on the test
-            split where every configuration has it, else on dev (of a race, only the winner is
-            tested).
-        seed: of all that is drawn. The same folders and seed give the same numbers.
+        folders: comparison folders, finished or not.
+        metric: a column of results.csv. None: the metric of the search, on the test split if every
+            configuration has it, else on dev (in a race only the winner is tested).
+        seed: of all random draws. The same folders and seed give the same numbers.
 
     Raises:
-        InputError: a folder is no comparison folder or is given twice, or the metric is not there.
+        InputError: a folder is not a comparison folder or is given twice, or lacks the metric.
     """
-    _check_once(folders)
-    comparisons = [read_comparison(folder, metric) for folder in folders]
-    metric = metric or _preferred(comparisons)
+    _check_distinct(folders)
+    comparisons = [read_results(folder, metric) for folder in folders]
+    metric = metric or _default_metric(comparisons)
     for comparison in comparisons:
         _check_scored(comparison, metric)
     tasks = [
-        _task(name, comparison, metric, np.random.default_rng([seed, 1]))
-        for name, comparison in zip(_names(comparisons), comparisons, strict=True)
+        _analyse_task(name, comparison, metric, np.random.default_rng([seed, 1]))
+        for name, comparison in zip(_task_names(comparisons), comparisons, strict=True)
     ]
     tasks = _corrected_over_tasks(tasks, seed)
     means = {
-        task.name: {s.label: s.charged_mean for s in task.summaries if s.charged_mean is not None}
+        task.name: {s.label: s.imputed_mean for s in task.summaries if s.imputed_mean is not None}
         for task in tasks
     }
     return Analysis(
@@ -106,8 +106,8 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
     )
 
 
-def _names(comparisons: Sequence[Comparison]) -> list[str]:
-    """The names of tasks; the whole path where two folders have the same."""
+def _task_names(comparisons: Sequence[ComparisonResults]) -> list[str]:
+    """The names of the tasks; the path where two folders have the same name."""
     names = Counter(comparison.name for comparison in comparisons)
     return [
         comparison.name if names[comparison.name] == 1 else str(comparison.folder)
@@ -115,93 +115,107 @@ def _names(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def _task(
-    name: str, comparison: Comparison, metric: str, rng: np.random.Generator
+def _analyse_task(
+    name: str, comparison: ComparisonResults, metric: str, rng: np.random.Generator
 ) -> TaskAnalysis:
     outputs = read_outputs(comparison, split_of(metric))
     bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng)
-    found = summaries(comparison, metric, outputs, bootstrap, rng)
-    leader = _leader(comparison, metric, found)
+    statistics = summaries(comparison, metric, outputs, bootstrap, rng)
+    leader = _leader(comparison, metric, statistics)
     rows = None if outputs.labels is None else len(outputs.labels)
     return TaskAnalysis(
         name=name,
         comparison=comparison,
-        fixed_before=comparison.fixed_before,
         metric=metric,
         rows=rows,
         leader=leader,
-        summaries=found,
+        summaries=statistics,
         pairs=[
             compare(comparison, metric, question, bootstrap, rng)
             for question in questions(comparison, leader)
         ],
-        plans={},
-        lucks=lucks(comparison, metric, rows, rng),
+        runs_needed={},
+        variance_components=components_by_configuration(comparison, metric, rows, rng),
         overlaps=overlaps(comparison, outputs),
         patterns=rank_patterns(comparison, outputs),
         disagreements=disagreements(comparison, outputs),
     )
 
 
-def _leader(comparison: Comparison, metric: str, found: Sequence[Summary]) -> str:
-    """The first configuration; the best one where these very runs were to choose it."""
+def _leader(comparison: ComparisonResults, metric: str, statistics: Sequence[Summary]) -> str:
+    """The first configuration; in a race, the best of those with the most runs."""
     if comparison.fixed_before:
-        return found[0].label
-    # A configuration that was left out of the later rounds has fewer runs.
-    most = max(summary.n for summary in found)
-    best = [summary for summary in found if summary.n == most]
-    return max(best, key=lambda s: direction(metric) * s.mean.mean).label
+        return statistics[0].label
+    # A configuration that was eliminated in an early round has fewer runs.
+    most = max(summary.n for summary in statistics)
+    last = [summary for summary in statistics if summary.n == most]
+    return max(last, key=lambda s: direction(metric) * s.mean.mean).label
 
 
 def _corrected_over_tasks(tasks: Sequence[TaskAnalysis], seed: int) -> list[TaskAnalysis]:
+    """Corrects the p-values over all tasks; adds the runs needed for undecided questions."""
     pairs = iter(corrected([pair for task in tasks for pair in task.pairs]))
-    found = []
+    complete = []
     for task in tasks:
         own = [next(pairs) for _ in task.pairs]
         rng = np.random.default_rng([seed, 2])
-        plans = {
-            pair.question.text: plan
+        needed = {
+            pair.question.text: runs
             for pair in own
-            if pair.winner is None and _matters(task, pair)
-            if (plan := further_runs(pair, rng)) is not None
+            if pair.winner is None and _is_of_interest(task, pair)
+            if (runs := runs_to_decide(pair, rng)) is not None
         }
-        found.append(replace(task, pairs=own, plans=plans))
-    return found
+        complete.append(replace(task, pairs=own, runs_needed=needed))
+    return complete
 
 
-def _matters(task: TaskAnalysis, pair: Pair) -> bool:
-    return pair.question.kind != "other" or pair.has(task.leader)
+def _is_of_interest(task: TaskAnalysis, pair: Pair) -> bool:
+    return pair.question.kind != "other" or pair.includes(task.leader)
 
 
-def _check_once(folders: Sequence[Path]) -> None:
+def _check_distinct(folders: Sequence[Path]) -> None:
     if not folders:
-        raise InputError("at least one comparison folder must be given, but there is none")
+        raise InputError(
+            "--analyse: at least one comparison folder must be given, but got none; give one"
+        )
     folder, times = Counter(folder.resolve() for folder in folders).most_common(1)[0]
     if times > 1:
-        raise InputError(f"{folder}: every folder must be another task, but it is given twice")
+        raise InputError(
+            f"{folder}: every folder must be given once, but got it {times} times; leave out all "
+            "but one"
+        )
 
 
-def _preferred(comparisons: Sequence[Comparison]) -> str:
+def _default_metric(comparisons: Sequence[ComparisonResults]) -> str:
+    """The metric of the search on the test split, or on dev if some configurations lack it."""
+    first, *others = comparisons
+    for other in others:
+        if other.search_metric != first.search_metric:
+            raise InputError(
+                f"{other.folder}: the search metric must be {first.search_metric}, that of "
+                f"{first.folder}, but got {other.search_metric}; choose the column to analyse "
+                "with --metric"
+            )
     complete = [
         [run for run in runs if run.state == "complete"]
         for comparison in comparisons
         for runs in comparison.configurations.values()
     ]
-    names = preferred([c.asked for c in comparisons], [c.folder for c in comparisons])
+    names = f"test_{first.search_metric}", f"dev_{first.search_metric}"
     for name in names:
         if all(any(name in run.values for run in runs) for runs in complete if runs):
             return name
-    found = {name: None for runs in complete for run in runs for name in run.values}
-    scores = [name for name in found if name.startswith(("dev_", "test_"))]
+    columns = dict.fromkeys(name for runs in complete for run in runs for name in run.values)
+    scores = [name for name in columns if name.startswith(("dev_", "test_"))]
     raise InputError(
-        f"{comparisons[0].folder}: every configuration must have {' or '.join(names)}, but "
-        f"some have neither; name another column with --metric: {', '.join(scores) or 'none'}"
+        f"{first.folder}: every configuration must have {' or '.join(names)}, but got some with "
+        f"neither; choose another column with --metric: {', '.join(scores) or 'none'}"
     )
 
 
-def _check_scored(comparison: Comparison, metric: str) -> None:
+def _check_scored(comparison: ComparisonResults, metric: str) -> None:
     if not any(metric in run.values for run in comparison.runs):
         raise InputError(
             f"{comparison.folder}: at least one complete run must have a number in {metric}, but "
-            "none has; name another column with --metric"
+            "got none; choose another column with --metric"
         )

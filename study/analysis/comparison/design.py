@@ -1,8 +1,9 @@
-"""Scores of runs as a design: which configuration and which seeds each score belongs to.
+"""Scores of runs as an experimental design: the configuration and seeds of every score.
 
-A run has a seed in each of three streams: mask, init and data. A design is crossed if every mask
-seed meets every init and data seed. Some cells of a crossed design may lack a score, because the
-run failed or was never made: they are named, and the estimates do without them.
+A run has one seed in each of three factors: mask, init and data. A design is crossed if every mask
+seed is combined with every init and data seed. Cells of a crossed design may lack a score because
+the run failed or was not made; they are listed, and the estimates are those of the unbalanced
+design.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,13 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from typing_extensions import override
 
-FACTORS = ("mask", "init", "data")
+from study.spec.comparison.schema import FACTORS
+
 NO_MASK = -1
-"""The mask seed of a configuration that no mask touches."""
+"""The mask seed of a configuration without a random mask."""
 
 
-class Cell(NamedTuple):
-    """One run of a design: a configuration and its seeds."""
+class SeedCombination(NamedTuple):
+    """A cell of a design: a configuration with one seed of each factor."""
 
     configuration: str | int
     mask: int
@@ -35,22 +37,22 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Design:
-    """Runs with their scores; made by `read_design`."""
+    """Cells with their scores; made by `read_design`."""
 
-    cells: list[Cell]
+    cells: list[SeedCombination]
     score: np.ndarray
-    """(n,) float64, nan for a run without a score."""
+    """(n,) float64, NaN for a cell without a score."""
 
     @cached_property
-    def scored(self) -> list[Cell]:
+    def scored(self) -> list[SeedCombination]:
         """The cells with a score, in the order of `scores`."""
         return [cell for cell, score in zip(self.cells, self.score, strict=True) if score == score]
 
     @property
     def scores(self) -> np.ndarray:
-        """The scores that exist."""
-        found: np.ndarray = self.score[~np.isnan(self.score)]
-        return found
+        """The scores without NaN."""
+        known: np.ndarray = self.score[~np.isnan(self.score)]
+        return known
 
     @cached_property
     def configurations(self) -> list[str | int]:
@@ -59,55 +61,52 @@ class Design:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many configurations, and seeds of each factor, have scores; 0 masks without any."""
+        """Number of configurations, and of seeds of each factor, with scores; 0 without masks."""
         seeds = {name: {getattr(cell, name) for cell in self.scored} for name in FACTORS}
         configurations = {cell.configuration for cell in self.scored}
         return {
             "configuration": len(configurations),
-            **{name: len(found - {NO_MASK}) for name, found in seeds.items()},
+            **{name: len(own - {NO_MASK}) for name, own in seeds.items()},
         }
 
     @cached_property
     def crossed(self) -> bool:
         """Whether at least half of the cells of the full crossing have a score."""
-        return 2 * len(self.scored) >= self._whole
+        return 2 * len(self.scored) >= self._crossing_size
 
     @cached_property
-    def planned(self) -> bool:
-        """The same of the cells that are given, with a score or not."""
-        return 2 * len(set(self.cells)) >= self._whole
+    def planned_crossed(self) -> bool:
+        """Whether at least half of the cells of the full crossing are given, scored or not."""
+        return 2 * len(set(self.cells)) >= self._crossing_size
 
     @cached_property
-    def missing(self) -> list[Cell]:
-        """The cells without a score.
-
-        In a crossed design: all cells of the crossing. Otherwise only the runs that were given.
-        """
+    def missing(self) -> list[SeedCombination]:
+        """The cells without a score: of the full crossing if crossed, else of those given."""
         scored = set(self.scored)
-        wanted: Iterable[Cell] = self.cells
+        wanted: Iterable[SeedCombination] = self.cells
         if self.crossed:
             masks, init, data = self._seeds
             wanted = (
-                Cell(label, *seeds)
+                SeedCombination(label, *seeds)
                 for label, own in masks.items()
                 for seeds in product(own, init, data)
             )
         return [cell for cell in dict.fromkeys(wanted) if cell not in scored]
 
     def of(self, *labels: str | int) -> "Design":
-        """Returns the design of these configurations alone."""
+        """Returns the design of these configurations."""
         chosen = np.array([cell.configuration in labels for cell in self.cells], dtype=bool)
         cells = [cell for cell, keep in zip(self.cells, chosen, strict=True) if keep]
         return Design(cells, self.score[chosen])
 
     def masked(self) -> "Design":
-        """Returns the design of the configurations that a mask touches."""
-        touched = {cell.configuration for cell in self.cells if cell.mask != NO_MASK}
-        return self.of(*touched)
+        """Returns the design of the configurations with a random mask."""
+        masked = {cell.configuration for cell in self.cells if cell.mask != NO_MASK}
+        return self.of(*masked)
 
     @cached_property
-    def _whole(self) -> int:
-        """How many cells the full crossing has."""
+    def _crossing_size(self) -> int:
+        """Number of cells of the full crossing."""
         masks, init, data = self._seeds
         return sum(len(own) for own in masks.values()) * len(init) * len(data)
 
@@ -116,8 +115,8 @@ class Design:
         """The seeds of the full crossing: mask seeds by configuration, init and data seeds."""
         mask, init, data = (sorted({getattr(c, name) for c in self.cells}) for name in FACTORS)
         masks = [seed for seed in mask if seed != NO_MASK]
-        plain = {cell.configuration: cell.mask == NO_MASK for cell in self.cells}
-        return {name: [NO_MASK] if no else masks for name, no in plain.items()}, init, data
+        unmasked = {cell.configuration: cell.mask == NO_MASK for cell in self.cells}
+        return {name: [NO_MASK] if no else masks for name, no in unmasked.items()}, init, data
 
 
 def read_design(
@@ -131,22 +130,25 @@ def read_design(
 
     Args:
         configuration: labels.
-        mask: seeds; -1 where no mask touches the configuration.
+        mask: seeds; -1 for a configuration without a random mask.
         init: seeds.
         data: seeds.
-        score: nan for a run without one.
+        score: NaN for a run without one.
 
     Raises:
-        ValueError: a score is infinite, the columns differ in length, or two scores belong to the
-            same configuration and seeds.
+        ValueError: a score is infinite, the columns differ in length, or two scores have the same
+            configuration and seeds.
     """
     rows = zip(configuration, mask, init, data, strict=True)
-    cells = [Cell(label, int(m), int(i), int(d)) for label, m, i, d in rows]
+    cells = [SeedCombination(label, int(m), int(i), int(d)) for label, m, i, d in rows]
     scores = np.asarray(score, dtype=float)
     if len(cells) != len(scores) or np.isinf(scores).any():
-        raise ValueError("a finite score or nan for every run")
+        raise ValueError(
+            f"one finite score or NaN per run must be given, but got {len(scores)} scores of "
+            f"{len(cells)} runs, {np.isinf(scores).sum()} of them infinite"
+        )
     design = Design(cells, scores)
     if len(set(design.scored)) < len(design.scored):
         twice = next(cell for cell in design.scored if design.scored.count(cell) > 1)
-        raise ValueError(f"one score a cell must hold, but got two of {twice}")
+        raise ValueError(f"one score per cell must be given, but got two of {twice}")
     return design

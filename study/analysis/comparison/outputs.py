@@ -1,4 +1,4 @@
-"""What single runs answered: labels.npz and outputs/run-NNNNN.npz of a comparison folder."""
+"""Reads labels.npz and outputs/run-NNNNN.npz: true classes, predictions, kept triplets."""
 
 import zipfile
 import zlib
@@ -10,58 +10,59 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from study.analysis.comparison.reading import Comparison, Key, Run
+from study.analysis.comparison.results import ComparisonResults, Key, RunResult
 from study.errors import InputError
+from study.storage.folder import StudyFolder
 
 
 @dataclass(frozen=True)
 class Output:
-    """One run's answers on a split, and which triplets it kept."""
+    """Predicted classes of one run on a split, and the triplets that it kept."""
 
     predicted: Int[np.ndarray, " rows"] | None
-    """The class with the largest probability; None if the split is not there."""
+    """The class with the largest probability; None if the file lacks the split."""
     kept: Bool[np.ndarray, "matrices b0"] | None
-    """None of methods without a rank allocator."""
+    """None for methods without a rank allocator."""
     modules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of a folder's complete runs, as far as they are there, for one split."""
+    """Outputs of the complete runs of a folder on one split; runs without a file are absent."""
 
     split: str
     labels: Int[np.ndarray, " rows"] | None
     runs: dict[int, Output]
-    """By number of the run."""
+    """By run number."""
 
-    def of(self, runs: Iterable[Run]) -> dict[Key, Output]:
-        """Those of some runs, by their seeds."""
+    def of(self, runs: Iterable[RunResult]) -> dict[Key, Output]:
+        """Returns the outputs of the given runs, by their seeds."""
         return {run.key: self.runs[run.number] for run in runs if run.number in self.runs}
 
 
 def split_of(metric: str) -> str:
-    """Returns the split that a metric is of; test where it is of none."""
+    """Returns the split of a metric; test for metrics without one."""
     return "dev" if metric.startswith("dev_") else "test"
 
 
-def read_outputs(comparison: Comparison, split: str) -> Outputs:
-    """Reads labels and outputs; what is not there is left out.
+def read_outputs(comparison: ComparisonResults, split: str) -> Outputs:
+    """Returns the outputs of a comparison; files that do not exist are skipped.
 
     Raises:
-        InputError: a file cannot be read, has not as many rows as there are labels, or arrays of
-            another shape or kind.
+        InputError: a file cannot be read, or an array has the wrong shape, type or number of rows.
     """
-    path = comparison.folder / "labels.npz"
+    files = StudyFolder(comparison.folder)
+    path = files.labels
     labels = _load(path).get(split)
     if labels is not None and not (labels.ndim == 1 and labels.size and labels.dtype.kind in "iu"):
-        raise _unfit(path, f"{split} must be a list of classes, whole numbers", labels)
-    found = {}
+        raise _wrong_array(path, f"{split} must be a vector of integer classes", labels)
+    outputs = {}
     for run in comparison.runs:
         if run.state == "complete" and run.number is not None:
-            path = comparison.folder / "outputs" / f"run-{run.number:05d}.npz"
+            path = files.output(run.number)
             if arrays := _load(path):
-                found[run.number] = _output(path, arrays, split, labels)
-    return Outputs(split, labels, found)
+                outputs[run.number] = _output(path, arrays, split, labels)
+    return Outputs(split, labels, outputs)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -72,8 +73,8 @@ def _load(path: Path) -> dict[str, Any]:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"{path}: must be a file of arrays, but cannot be read ({error}); remove it to "
-            "compare the runs without it"
+            f"{path}: must be a readable npz file, but got: {error}; remove it to analyse the "
+            "runs without it"
         ) from error
 
 
@@ -85,7 +86,7 @@ def _output(path: Path, arrays: dict[str, Any], split: str, labels: Any) -> Outp
         predicted = probabilities.argmax(axis=1)
     kept, modules = arrays.get("kept"), arrays.get("modules", np.array([], dtype=str))
     if modules.ndim != 1 or modules.dtype.kind != "U":
-        raise _unfit(path, "modules must be a list of names", modules)
+        raise _wrong_array(path, "modules must be a vector of names", modules)
     if kept is not None:
         _check_table(path, "kept", kept, "biu", len(modules))
     names = tuple(map(str, modules))
@@ -93,16 +94,16 @@ def _output(path: Path, arrays: dict[str, Any], split: str, labels: Any) -> Outp
 
 
 def _check_table(path: Path, name: str, table: Any, kinds: str, rows: int | None) -> None:
-    """Refuses what is no table of numbers, or has another number of rows."""
+    """Checks that an array is a matrix of numbers with the expected number of rows."""
     fits = table.ndim == 2 and table.size and table.dtype.kind in kinds
     if not fits or (rows is not None and len(table) != rows):
-        each = "" if rows is None else f" for each of the {rows} "
-        of = each and f"{each}{'modules' if name == 'kept' else 'labels'}"
-        raise _unfit(path, f"{name} must have a row of numbers{of}", table)
+        what = "modules" if name == "kept" else "labels"
+        per = "" if rows is None else f" for each of the {rows} {what}"
+        raise _wrong_array(path, f"{name} must have a row of numbers{per}", table)
 
 
-def _unfit(path: Path, rule: str, found: Any) -> InputError:
+def _wrong_array(path: Path, rule: str, array: Any) -> InputError:
     return InputError(
-        f"{path}: {rule}, but has the shape {found.shape} and the type {found.dtype}; remove it "
-        "to compare the runs without it"
+        f"{path}: {rule}, but got shape {array.shape} and type {array.dtype}; remove the file to "
+        "analyse the runs without it"
     )

@@ -3,14 +3,14 @@
 from itertools import product
 from pathlib import Path
 
-from study.engine.comparison.replicates import FACTORS, Configuration, Replicate
+from study.engine.comparison.runs import ComparisonRun, Configuration
 from study.errors import InputError
 from study.spec import StudySpec
-from study.spec.comparison.schema import ComparisonSpec, load_comparison
+from study.spec.comparison.schema import FACTORS, ComparisonSpec, load_comparison
 from study.storage.opening import Changes
 
 
-def replicates_of(spec: ComparisonSpec) -> list[Replicate]:
+def runs_of(spec: ComparisonSpec) -> list[ComparisonRun]:
     """All replicates, block by block: one init and one data seed with every configuration.
 
     An interrupted comparison then has whole blocks, in which configurations are compared on equal
@@ -19,7 +19,7 @@ def replicates_of(spec: ComparisonSpec) -> list[Replicate]:
     seeds = spec.seeds
     configurations = [Configuration(label, one) for label, one in spec.configurations.items()]
     found = [
-        Replicate.of(configuration, mask, init, data)
+        ComparisonRun.of(configuration, mask, init, data)
         for data, init, configuration, mask in product(
             seeds.data, seeds.init, configurations, seeds.mask
         )

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from study.engine.comparison.replicates import Configuration, Replicate, spec_text
-from study.engine.comparison.running import Shared, open_comparison, run_replicates
+from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
+from study.engine.comparison.runs import ComparisonRun, Configuration, spec_text
 from study.engine.driver import note_move
 from study.engine.resources import Resources
 from study.engine.tracking.tracker import Tracker
@@ -57,10 +57,10 @@ class Field:
         """Of the candidates, the best in the search first."""
         return list(self._of.values())
 
-    def replicate(self, trial: int, replicate: int) -> Replicate:
+    def replicate(self, trial: int, replicate: int) -> ComparisonRun:
         """A candidate with fresh seeds."""
         seeds = fresh_seeds(self.ledger.spec.seeds.model_dump(), replicate)
-        return Replicate.of(self._of[trial], **seeds)
+        return ComparisonRun.of(self._of[trial], **seeds)
 
     def scores(self, record: StudyRecord) -> Scores:
         """The scores of all replicates that have ended, whichever race they ran in."""
@@ -108,17 +108,17 @@ class Field:
             return standing_by(self.choice, confirm)
         return stand(self.search, self.scores(record), self.ledger.maximize, confirm)
 
-    def choosing(self, record: StudyRecord) -> list[Replicate]:
+    def choosing(self, record: StudyRecord) -> list[ComparisonRun]:
         """The source of the replicates that choose the winner."""
         race = self.stand(record)
         chosen = len(race.wanted) - len(race.confirming)
         return [self.replicate(*one) for one in race.wanted[:chosen]]
 
-    def all(self, record: StudyRecord) -> list[Replicate]:
+    def all(self, record: StudyRecord) -> list[ComparisonRun]:
         """The source of all replicates, those among them that report the winner's score."""
         return [self.replicate(*one) for one in self.stand(record).wanted]
 
-    def reporting(self) -> list[Replicate]:
+    def reporting(self) -> list[ComparisonRun]:
         """The replicates that report the winner's score, once it has been chosen."""
         if self.choice is None:
             return []
@@ -156,7 +156,7 @@ def run_race(
     runs = open_comparison(folder, text, ledger.metric, info, data, uri)
     tracker = _tracker(ledger, uri)
     with tracker.ending(runs.record):
-        shared = Shared(info, data, wanted, lambda run: _splits(field, run))
+        shared = RunContext(info, data, wanted, lambda run: _splits(field, run))
         finish = _run(field, runs, shared, tracker, console)
         tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
     return finish
@@ -181,7 +181,9 @@ def _tracker(ledger: StudyLedger, uri: str) -> Tracker:
     return Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
 
 
-def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: Console) -> Finish:
+def _run(
+    field: Field, runs: Ledger, shared: RunContext, tracker: Tracker, console: Console
+) -> Finish:
     """Lets the candidates race, then the winner confirm its score, on the test split too."""
     choosing = sum(size * more for size, more in rounds(len(field.search)))
     total = choosing + field.ledger.spec.finalists.confirm
@@ -189,12 +191,12 @@ def _run(field: Field, runs: Ledger, shared: Shared, tracker: Tracker, console: 
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     gave_up = ""
     if field.choice is None:
-        gave_up = run_replicates(runs, field.choosing, shared, tracker, console, total)
+        gave_up = execute_runs(runs, field.choosing, shared, tracker, console, total)
         race = field.stand(runs.record)
         if not gave_up and race.winner is not None:
             field.choose(race)
     if field.choice is not None:
-        gave_up = run_replicates(runs, field.all, shared, tracker, console, total)
+        gave_up = execute_runs(runs, field.all, shared, tracker, console, total)
     race = field.stand(runs.record)
     if gave_up or race.winner is None or not race.over(field.scores(runs.record)):
         return Finish(None, None, gave_up)
@@ -206,7 +208,7 @@ def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     return all(settings[name] == value for name, value in others.items() if name in settings)
 
 
-def _splits(field: Field, run: Replicate) -> tuple[str, ...]:
+def _splits(field: Field, run: ComparisonRun) -> tuple[str, ...]:
     return ("dev", "test") if run in field.reporting() else ("dev",)
 
 

@@ -7,14 +7,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from study.engine.comparison.asked import Comparison
-from study.engine.comparison.design import replicates_of
-from study.engine.comparison.prefixes import Prefixes
-from study.engine.comparison.replicates import FACTORS, Configuration, Replicate
+from study.engine.comparison.design import runs_of
+from study.engine.comparison.request import ComparisonRequest
+from study.engine.comparison.runs import ComparisonRun, Configuration
+from study.engine.comparison.shared_prefixes import Prefixes
 from study.engine.console.lines import warn
 from study.engine.resources import describe
 from study.errors import InputError
-from study.spec.comparison.schema import ComparisonSpec
+from study.spec.comparison.schema import FACTORS, ComparisonSpec
 from study.training.plan import make_plan
 from study.training.steps import check_schedules
 
@@ -48,10 +48,10 @@ def check_runs(spec: ComparisonSpec, train_rows: int) -> None:
             warn(f"a single {factor} seed: {UNKNOWN[factor]} cannot be estimated, the rest can")
 
 
-def preview(comparison: Comparison, rows: int) -> None:
+def preview(comparison: ComparisonRequest, rows: int) -> None:
     """Prints what is run on `rows` training sequences."""
     console, spec = Console(), comparison.spec
-    runs = replicates_of(spec)
+    runs = runs_of(spec)
     steps = {label: _steps(one, rows) for label, one in _by_label(runs).items()}
     total = sum(steps[run.configuration.label] for run in runs)
     saved = Prefixes(rows).saving(runs)
@@ -72,7 +72,7 @@ def preview(comparison: Comparison, rows: int) -> None:
             console.print(f"{label}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_table(console: Console, runs: Sequence[Replicate], steps: dict[str, int]) -> None:
+def _print_table(console: Console, runs: Sequence[ComparisonRun], steps: dict[str, int]) -> None:
     found = _by_label(runs)
     first = next(iter(found.values())).configuration
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
@@ -96,12 +96,12 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _by_label(runs: Sequence[Replicate]) -> dict[str, Replicate]:
-    found: dict[str, Replicate] = {}
+def _by_label(runs: Sequence[ComparisonRun]) -> dict[str, ComparisonRun]:
+    found: dict[str, ComparisonRun] = {}
     for run in runs:
         found.setdefault(run.configuration.label, run)
     return found
 
 
-def _steps(run: Replicate, train_rows: int) -> int:
+def _steps(run: ComparisonRun, train_rows: int) -> int:
     return make_plan(run.spec, train_rows, matrices=1).total_steps

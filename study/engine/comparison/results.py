@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from study.engine.comparison.design import replicates_of
-from study.engine.comparison.replicates import FACTORS, Replicate
-from study.spec.comparison.schema import load_comparison
+from study.engine.comparison.design import runs_of
+from study.engine.comparison.runs import ComparisonRun
+from study.spec.comparison.schema import FACTORS, load_comparison
 from study.storage.folder import StudyFolder
 from study.storage.journal import parse_events
 from study.storage.record import StudyRecord
@@ -14,7 +14,7 @@ from study.storage.tables import outcome, write_rows
 
 
 def write_results(
-    folder: StudyFolder, runs: Sequence[Replicate], record: StudyRecord, objective: str
+    folder: StudyFolder, runs: Sequence[ComparisonRun], record: StudyRecord, objective: str
 ) -> None:
     """Writes labels, state, settings, progress and scores of every run, in the order of `runs`.
 
@@ -42,13 +42,13 @@ def rows_of(folder: StudyFolder) -> list[dict[str, Any]]:
     return result_rows(*_read(folder))
 
 
-def _read(folder: StudyFolder) -> tuple[list[Replicate], StudyRecord]:
+def _read(folder: StudyFolder) -> tuple[list[ComparisonRun], StudyRecord]:
     spec = load_comparison(folder.spec)
     events = parse_events(folder.journal, folder.journal.read_bytes())
-    return replicates_of(spec), StudyRecord.of(events, spec.first.objective)
+    return runs_of(spec), StudyRecord.of(events, spec.first.objective)
 
 
-def result_rows(runs: Sequence[Replicate], record: StudyRecord) -> list[dict[str, Any]]:
+def result_rows(runs: Sequence[ComparisonRun], record: StudyRecord) -> list[dict[str, Any]]:
     """Returns the rows of results.csv."""
     stands = standing(record)
     measured = {name for trial in stands.values() for name in trial.metrics}

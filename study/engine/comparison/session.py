@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from study.engine.cluster import study_cluster
-from study.engine.comparison.design import changes_of_comparison, replicates_of
-from study.engine.comparison.replicates import Replicate
+from study.engine.comparison.design import changes_of_comparison, runs_of
+from study.engine.comparison.execution import RunContext, execute_runs, open_comparison, savings
 from study.engine.comparison.results import write_results
-from study.engine.comparison.running import Shared, open_comparison, run_replicates, savings
+from study.engine.comparison.runs import ComparisonRun
 from study.engine.driver import STATUS, Ended, check_data, ended_as
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
@@ -36,7 +36,7 @@ def run_comparison(
         InputError: the comparison there is another, or weights, data or cluster cannot be used.
     """
     console, folder = Console(), StudyFolder(path)
-    runs, metric = replicates_of(spec), spec.first.objective
+    runs, metric = runs_of(spec), spec.first.objective
     tracking_uri = tracking_address(folder, tracking_uri)
     if folder.journal.exists():
         with locked(folder):
@@ -54,8 +54,8 @@ def run_comparison(
         ledger = open_comparison(folder, text, metric, info, data, tracking_uri)
         tracker = Tracker(folder, tracking_uri, path.name)
         with tracker.ending(ledger.record):
-            shared = Shared(info, data, wanted, lambda run: ("dev", "test"))
-            gave_up = run_replicates(
+            shared = RunContext(info, data, wanted, lambda run: ("dev", "test"))
+            gave_up = execute_runs(
                 ledger, lambda record: runs, shared, tracker, console, len(runs)
             )
             return _finish(ledger, runs, tracker, console, gave_up)
@@ -63,7 +63,7 @@ def run_comparison(
 
 def _finish(
     ledger: Ledger,
-    runs: Sequence[Replicate],
+    runs: Sequence[ComparisonRun],
     tracker: Tracker,
     console: Console,
     gave_up: str = "",
@@ -77,7 +77,7 @@ def _finish(
     return ended
 
 
-def _summary(ledger: Ledger, runs: Sequence[Replicate], gave_up: str) -> list[str]:
+def _summary(ledger: Ledger, runs: Sequence[ComparisonRun], gave_up: str) -> list[str]:
     record, stands = ledger.record, standing(ledger.record)
     states = [trial.state for trial in stands.values()]
     left = len(left_to_do(runs, record))

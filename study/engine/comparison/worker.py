@@ -8,14 +8,14 @@ from typing_extensions import override
 
 from study.engine.checkpoints import DAMAGED, read, set_aside, write
 from study.engine.comparison.outputs import answer
-from study.engine.comparison.prefixes import SHARED, fork
+from study.engine.comparison.shared_prefixes import SHARED, fork
 from study.engine.reporting import metrics_of
 from study.engine.worker import TrialWorker
 from study.spec import read_spec
 from study.training.trial import Trial
 
 
-class ReplicateWorker(TrialWorker):
+class ComparisonWorker(TrialWorker):
     """Trains the replicates that Ray assigns to this process, one after the other."""
 
     @override

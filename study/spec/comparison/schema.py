@@ -1,8 +1,12 @@
-"""A comparison: configurations by label, and the seeds that each of them is run with."""
+"""The spec.yaml of a comparison: configurations by label, and the seeds each of them is run with.
+
+The race of a study's finalists is a comparison whose seeds are not fixed in advance: its spec.yaml
+has configurations only.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -14,51 +18,67 @@ from study.spec.rules import Section
 from study.spec.schema import SeedsSpec, StudySpec
 from study.spec.yaml.messages import input_error
 
+FACTORS = ("mask", "init", "data")
+"""The seeds that a comparison varies, in the order of table columns and keys of runs."""
 FIRST_SEED = 2000
-"""How far the first fresh seed lies above the study's own, which a search goes on from."""
+"""Offset of the first seed from the study's own, from which the seeds of trials count up."""
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
 
 
 class FactorSeeds(Section):
-    """The seeds of each stream, crossed: every one with every one of the others."""
+    """The seeds of each factor. They are crossed: every combination is run."""
 
     mask: Seeds
     init: Seeds
     data: Seeds
 
     @classmethod
-    def fresh(cls, beside: SeedsSpec, mask: int, init: int, data: int) -> "FactorSeeds":
-        """The first so many of a fixed sequence of each stream, apart from a study's own."""
+    def fresh(cls, study: SeedsSpec, mask: int, init: int, data: int) -> "FactorSeeds":
+        """Returns the first seeds of a fixed sequence for each factor, distinct from the study's.
+
+        Args:
+            study: the seeds of the study.
+            mask: number of mask seeds.
+            init: number of init seeds.
+            data: number of data seeds.
+        """
         counts = {"mask": mask, "init": init, "data": data}
         return cls(
             **{
-                stream: tuple(
-                    (getattr(beside, stream) + FIRST_SEED + place) % 2**32
-                    for place in range(count)
+                factor: tuple(
+                    (getattr(study, factor) + FIRST_SEED + place) % 2**32 for place in range(count)
                 )
-                for stream, count in counts.items()
+                for factor, count in counts.items()
             }
         )
 
 
-class ComparisonSpec(Section):
-    """A whole comparison, as asked for: of one task and one backbone."""
+class ConfigurationsSpec(Section):
+    """Configurations of one task and one backbone; without `seeds`, the spec of a race."""
 
     configurations: Annotated[dict[str, StudySpec], Field(min_length=1)]
-    """By label: a study of one trial each, whose own seeds mean nothing here."""
-    seeds: FactorSeeds
+    """By label: a study of one trial each. The seeds in it are not used."""
 
     @property
     def first(self) -> StudySpec:
-        """The configuration that is asked about."""
+        """The configuration that the others are compared with."""
         return next(iter(self.configurations.values()))
 
 
+class ComparisonSpec(ConfigurationsSpec):
+    """Configurations that are run with crossed seeds."""
+
+    seeds: FactorSeeds
+
+
+Spec = TypeVar("Spec", bound=ConfigurationsSpec)
+
+
 def check_comparable(configurations: Mapping[str, StudySpec]) -> None:
-    """Refuses configurations of different tasks, backbones or metrics, and of the same settings.
+    """Checks that configurations have the same task, backbone and metric, and different settings.
 
     Raises:
-        InputError: names the two configurations.
+        InputError: two configurations break this; both are named.
     """
     (label, first), *others = configurations.items()
     for other, spec in others:
@@ -66,56 +86,71 @@ def check_comparable(configurations: Mapping[str, StudySpec]) -> None:
             mine, theirs = _part(first, what), _part(spec, what)
             if mine != theirs:
                 raise InputError(
-                    f"{other}: {what} must be that of {label}, {_shown(mine)}, but is "
-                    f"{_shown(theirs)}; compare it in a folder of its own (--name), and analyse "
-                    "the folders together"
+                    f"{other}: {what} must be that of {label}, {_shown(mine)}, but got "
+                    f"{_shown(theirs)}; compare it in a separate folder (--name) and analyse the "
+                    "folders together (--analyse)"
                 )
     seen: dict[str, str] = {}
     for label, spec in configurations.items():
         settings = repr((spec.adapter, spec.training))
         if settings in seen:
             raise InputError(
-                f"{label}: configurations must differ, but all its settings are those of "
-                f"{seen[settings]}; leave one out"
+                f"{label}: configurations must differ, but got the settings of "
+                f"{seen[settings]} again; leave one out"
             )
         seen[settings] = label
 
 
-def dump_comparison(spec: ComparisonSpec) -> str:
-    """YAML text from which `load_comparison` reads an equal comparison."""
+def dump_comparison(spec: ConfigurationsSpec) -> str:
+    """Returns YAML text from which an equal spec is loaded."""
     document = CommentedMap()
     document["configurations"] = CommentedMap(
-        {label: spec_document(alone) for label, alone in spec.configurations.items()}
+        {label: spec_document(one) for label, one in spec.configurations.items()}
     )
-    document["seeds"] = CommentedMap()
-    for factor, seeds in spec.seeds:
-        document["seeds"][factor] = CommentedSeq(seeds)
-        document["seeds"][factor].fa.set_flow_style()
+    if isinstance(spec, ComparisonSpec):
+        document["seeds"] = CommentedMap()
+        for factor, seeds in spec.seeds:
+            document["seeds"][factor] = CommentedSeq(seeds)
+            document["seeds"][factor].fa.set_flow_style()
     return dump_document(document)
 
 
 def load_comparison(file: Path) -> ComparisonSpec:
-    """The comparison that a spec.yaml asks for.
+    """Returns the comparison that a spec.yaml asks for.
 
     Raises:
-        InputError: it is none.
+        InputError: the file is not the spec of a comparison.
     """
-    document = read_document(file, str(file))
-    try:
-        return ComparisonSpec.model_validate(document.values)
-    except ValidationError as error:
-        raise input_error(error, document) from error
+    return _load(file, ComparisonSpec)
+
+
+def load_configurations(file: Path) -> ConfigurationsSpec:
+    """Returns the spec of a comparison, or of a race if the file has no `seeds`.
+
+    Raises:
+        InputError: the file is neither.
+    """
+    has_seeds = "seeds" in read_document(file, str(file)).values
+    return _load(file, ComparisonSpec if has_seeds else ConfigurationsSpec)
 
 
 def is_comparison(file: Path) -> bool:
-    """Whether a YAML file is there and asks for a comparison; a race has no fixed `seeds`.
+    """Returns whether a YAML file exists and is the spec of a comparison, with fixed seeds.
 
     Raises:
-        InputError: the file is no mapping.
+        InputError: the file is not a mapping.
     """
     return file.is_file() and {"configurations", "seeds"} <= set(
         read_document(file, str(file)).values
     )
+
+
+def _load(file: Path, kind: type[Spec]) -> Spec:
+    document = read_document(file, str(file))
+    try:
+        return kind.model_validate(document.values)
+    except ValidationError as error:
+        raise input_error(error, document) from error
 
 
 def _part(spec: StudySpec, what: str) -> object:
@@ -127,5 +162,5 @@ def _part(spec: StudySpec, what: str) -> object:
 def _shown(part: object) -> str:
     if not isinstance(part, Section):
         return str(part)
-    said = part.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-    return ", ".join(f"{name} {value}" for name, value in said.items()) or "the default"
+    given = part.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    return ", ".join(f"{name} {value}" for name, value in given.items()) or "the default"

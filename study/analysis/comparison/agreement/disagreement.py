@@ -1,8 +1,8 @@
-"""Per-example disagreement: for how many examples another seed predicts another class (churn).
+"""Prediction churn: the share of examples whose predicted class differs between two runs.
 
-Two runs of equal score need not answer alike. Between their accuracies a and b the share of
-examples on which their classes differ is at least |a - b|; if their errors had nothing to do with
-each other it would be a (1 - b) + b (1 - a), less where both can be wrong in the same way.
+Two runs with equal scores may classify different examples correctly. With accuracies a and b the
+share of examples with different classes is at least |a - b|. With independent errors it is
+1 - a b - (1 - a)(1 - b) / (classes - 1), for two classes a (1 - b) + b (1 - a).
 """
 
 from dataclasses import dataclass
@@ -11,36 +11,40 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from study.analysis.comparison.agreement.stability import pairs_differing_in
-from study.analysis.comparison.design import FACTORS
 from study.analysis.comparison.outputs import Outputs
-from study.analysis.comparison.reading import Comparison, Key
+from study.analysis.comparison.results import ComparisonResults, Key
+from study.spec.comparison.schema import FACTORS
 
 EVERYTHING = "all seeds"
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Of pairs of runs of a configuration whose seeds differ in one factor alone, or in all."""
+    """Churn between runs of a configuration that differ in the seed of one factor, or of all.
+
+    The fields are the columns of disagreement.csv.
+    """
 
     configuration: str
     differ_in: str
     """mask, init, data or EVERYTHING."""
     pairs: int
     mean: float
-    """The share of examples whose predicted class differs."""
+    """Mean over pairs of the share of examples whose predicted class differs."""
     low: float
     high: float
-    """Of the pair with the least and with the most."""
+    """Smallest and largest share of a pair."""
     least: float | None
-    """What the scores allow at least; None without labels."""
+    """Lower bound that the accuracies imply; None without labels."""
     independent: float | None
-    """What it would be if the errors were independent."""
+    """Expected share if errors were independent; None without labels."""
     unsettled: float
-    """The share of examples that are not predicted alike by all runs that the factor connects."""
+    """Share of examples with more than one predicted class among the runs that differ only in this
+    factor, mean over such groups of runs."""
 
 
-def disagreements(comparison: Comparison, outputs: Outputs) -> list[Disagreement]:
-    """Returns those of every configuration, for each factor that has two seeds."""
+def disagreements(comparison: ComparisonResults, outputs: Outputs) -> list[Disagreement]:
+    """Returns the churn of every configuration, for each factor with at least two seeds."""
     found = []
     for label, runs in comparison.configurations.items():
         predicted = {
@@ -60,7 +64,7 @@ def disagreements(comparison: Comparison, outputs: Outputs) -> list[Disagreement
 
 
 def _pairs(keys: list[Key]) -> dict[str, list[tuple[Key, Key]]]:
-    """Pairs by what they differ in; a mask seed that is not there differs from none."""
+    """Returns the pairs of runs that differ in one factor only, and those that differ in all."""
     masked = len({mask for mask, _, _ in keys}) > 1
     varied = [n for n, factor in enumerate(FACTORS) if len({key[n] for key in keys}) > 1]
     everything = [
@@ -76,12 +80,12 @@ def _pairs(keys: list[Key]) -> dict[str, list[tuple[Key, Key]]]:
 
 
 def _differences(predicted: Int[np.ndarray, "runs rows"]) -> Float[np.ndarray, "runs runs"]:
-    """The share of rows on which two runs predict different classes."""
-    alike = np.zeros((len(predicted), len(predicted)))
+    """Returns the share of rows on which two runs predict different classes."""
+    equal = np.zeros((len(predicted), len(predicted)))
     for value in np.unique(predicted):
         same = (predicted == value).astype(np.float32)
-        alike += same @ same.T
-    shares: Float[np.ndarray, "runs runs"] = 1 - alike / predicted.shape[1]
+        equal += same @ same.T
+    shares: Float[np.ndarray, "runs runs"] = 1 - equal / predicted.shape[1]
     return shares
 
 
@@ -110,7 +114,7 @@ def _disagreement(
 def _unsettled(
     predicted: Int[np.ndarray, "runs rows"], pairs: Int[np.ndarray, "pairs two"]
 ) -> float:
-    """Mean over groups of connected runs of the share of rows that they do not all agree on."""
+    """Returns the share of rows on which connected runs do not all agree, mean over groups."""
     groups: list[set[int]] = []
     for one, other in pairs.tolist():
         joined = [group for group in groups if one in group or other in group]

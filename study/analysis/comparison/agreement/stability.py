@@ -1,8 +1,8 @@
-"""How stable the chosen ranks are: kept triplets and the rank of every matrix across seeds.
+"""Stability of rank allocation: overlap of kept triplets, and ranks of every matrix across seeds.
 
-Overlap is Jaccard's: triplets that both runs kept over those that either kept. Triplet 3 of a
-matrix is the same triplet in two runs only if both began with the same P and Q, so overlap is
-between runs with the same init seed; the pattern of ranks can be compared between any.
+Overlap is the Jaccard index: triplets kept by both runs over triplets kept by either. A triplet
+has the same meaning in two runs only if both started from the same P and Q, so overlap is computed
+between runs with equal init seeds. Ranks can be compared between any runs.
 """
 
 from collections.abc import Iterable
@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from study.analysis.comparison.design import FACTORS, NO_MASK
+from study.analysis.comparison.design import NO_MASK
 from study.analysis.comparison.outputs import Output, Outputs
-from study.analysis.comparison.reading import Comparison, Key
+from study.analysis.comparison.results import ComparisonResults, Key
 from study.analysis.layers import MATRICES, layer_and_matrix
+from study.spec.comparison.schema import FACTORS
 
 Kept = dict[Key, Bool[np.ndarray, "matrices b0"]]
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Of pairs of runs of a configuration that differ in one seed alone."""
+    """Overlap of runs of a configuration that differ in one seed only.
+
+    The fields are the columns of stability.csv.
+    """
 
     configuration: str
     differ_in: str
@@ -32,16 +36,16 @@ class Overlap:
     mean: float
     low: float
     high: float
-    """The least and the most of these pairs."""
+    """Smallest and largest overlap of a pair."""
     by_chance: float
-    """The mean if each run had kept as many triplets, any of the model's."""
+    """Expected overlap if each run kept the same number of triplets at random."""
     by_ranks: float
-    """The mean if each run had kept as many of every matrix, any of that matrix."""
+    """Expected overlap if each run kept the same number in every matrix, at random."""
 
 
 @dataclass(frozen=True)
 class RankPattern:
-    """What every matrix keeps, over the runs of a configuration."""
+    """Rank of every matrix over the runs of a configuration."""
 
     configuration: str
     layers: list[str]
@@ -55,7 +59,7 @@ class RankPattern:
     masks: int
 
     def records(self) -> list[dict[str, object]]:
-        """A row a matrix."""
+        """Returns one row per matrix, with the columns of ranks.csv."""
         return [
             {
                 "configuration": self.configuration,
@@ -72,21 +76,21 @@ class RankPattern:
         ]
 
 
-def overlaps(comparison: Comparison, outputs: Outputs) -> list[Overlap]:
-    """Returns the overlap of every configuration with kept triplets, by mask and by data seed."""
+def overlaps(comparison: ComparisonResults, outputs: Outputs) -> list[Overlap]:
+    """Returns the overlap of every configuration with kept triplets, for mask and data seeds."""
     found = []
     for label, runs in comparison.configurations.items():
         kept = {k: out.kept for k, out in outputs.of(runs).items() if out.kept is not None}
         if len({triplets.shape for triplets in kept.values()}) > 1:
-            continue  # Triplets of models of another size are not the same triplets.
+            continue  # Triplets of models of different size cannot be matched.
         for factor in ("mask", "data"):
             if pairs := pairs_differing_in(kept, factor):
                 found.append(_overlap(label, factor, kept, pairs))
     return found
 
 
-def rank_patterns(comparison: Comparison, outputs: Outputs) -> list[RankPattern]:
-    """Returns the pattern of every configuration with kept triplets."""
+def rank_patterns(comparison: ComparisonResults, outputs: Outputs) -> list[RankPattern]:
+    """Returns the ranks of every configuration with kept triplets."""
     found = []
     for label, runs in comparison.configurations.items():
         own = {key: out for key, out in outputs.of(runs).items() if out.kept is not None}
@@ -96,7 +100,7 @@ def rank_patterns(comparison: Comparison, outputs: Outputs) -> list[RankPattern]
 
 
 def pairs_differing_in(keys: Iterable[Key], factor: str) -> list[tuple[Key, Key]]:
-    """Returns the pairs of seeds that differ in one factor alone."""
+    """Returns the pairs of seeds that differ in one factor only."""
     place = FACTORS.index(factor)
     groups: dict[tuple[int, ...], list[Key]] = {}
     for key in keys:
@@ -122,14 +126,14 @@ def _overlap(label: str, factor: str, kept: Kept, pairs: list[tuple[Key, Key]]) 
 
 
 def _expected(first: Any, second: Any, among: int) -> float:
-    """The overlap of random choices of these sizes: expected common over expected union."""
+    """Returns expected intersection over expected union of random subsets of these sizes."""
     both = float(np.sum(first * second)) / among
     either = float(np.sum(first + second)) - both
     return both / either if either else 1.0
 
 
 def _pattern(label: str, outputs: dict[Key, Output]) -> RankPattern:
-    """The mean over runs, and the sd over mask seeds pooled over init and data seeds."""
+    """Returns means over runs, and sds over mask seeds pooled over (init, data) cells."""
     modules = next(iter(outputs.values())).modules
     own = {key: out for key, out in outputs.items() if out.modules == modules}
     ranks = {key: out.kept.sum(axis=1) for key, out in own.items() if out.kept is not None}

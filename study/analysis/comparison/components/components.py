@@ -1,15 +1,15 @@
-"""Variance components: how much of the spread of scores is the luck of mask, init and data.
+"""Variance components of scores: the variance due to mask, init and data seeds.
 
-Of one configuration, or pooled over several. Components are variances, estimated by REML; a share
-is a component over the sum of all. Intervals are parametric-bootstrap intervals at 95 %. What a
-design cannot tell apart is not guessed: such a component says where its variance is counted.
+For one configuration, or pooled over several. Components are variances, estimated by REML
+(reml.py); the share of a component is its fraction of the sum of all. Intervals are simulated at
+95 % (intervals.py). A component that the design cannot separate is not estimated; its `reason`
+names the components that include it.
 
-Estimates of the analysis of variance, which REML equals where none of them is negative, are
-unbiased. REML's are cut at zero: on average too high for a component that is near zero, by up to
-what chance makes of it in this design, and hardly biased for one that is far from it.
+ANOVA estimates are unbiased; REML equals them if none is negative. REML estimates are truncated at
+zero: biased upwards for a component near zero, almost unbiased for a large one.
 
-Effects are taken to be normal. A run that collapsed is not: with one among few, the components say
-little more than that it did.
+Assumption: effects are normal. A collapsed run violates it; with one among few runs the components
+mostly describe that run.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from study.analysis.comparison.components.intervals import (
     component_limits,
     draw_complete,
     draw_incomplete,
-    incomplete,
+    incomplete_grid,
     share_limits,
 )
 from study.analysis.comparison.components.reml import reml_of_scores, reml_of_strata
-from study.analysis.comparison.components.strata import place, strata_of
+from study.analysis.comparison.components.strata import grid_indices, strata_of
 from study.analysis.comparison.components.terms import (
     CONFIGURATION,
     RESIDUAL,
@@ -34,26 +34,27 @@ from study.analysis.comparison.components.terms import (
     incidence,
     term_names,
 )
-from study.analysis.comparison.design import FACTORS, Cell, Design
+from study.analysis.comparison.design import Design, SeedCombination
+from study.spec.comparison.schema import FACTORS
 
 DRAWS = 10_000
 
 
 @dataclass(frozen=True)
 class Component:
-    """A variance component with its share of the total; limits are those of 95 % intervals."""
+    """A variance component with its share of the total and 95 % limits of both."""
 
     name: str
     estimate: float | None = None
-    """A variance, at least 0; None if it cannot be estimated."""
+    """Variance in squared units of the score, at least 0; None if not estimable."""
     low: float | None = None
     high: float | None = None
     share: float | None = None
-    """In [0, 1]; None if there is no estimate, or no variance at all."""
+    """In [0, 1]; None without an estimate, or if the scores do not vary."""
     share_low: float | None = None
     share_high: float | None = None
     reason: str = ""
-    """Why the estimate or the limits are None, or both limits zero; else empty."""
+    """Why the estimate or the limits are None, or both limits are zero; else empty."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,24 @@ class Components:
     components: list[Component]
     """In the order of `study.analysis.comparison.components.terms.TERMS`."""
     counts: dict[str, int]
-    """How many configurations, mask, init and data seeds have scores."""
+    """Number of configurations, mask, init and data seeds with scores."""
     runs: int
-    """With a score."""
-    missing: list[Cell]
-    """Runs without one."""
+    """Number of runs with a score."""
+    missing: list[SeedCombination]
+    """Runs without a score."""
 
     def __getitem__(self, name: str) -> Component:
-        return next(found for found in self.components if found.name == name)
+        return next(one for one in self.components if one.name == name)
 
     @property
     def total(self) -> float:
-        """The variance of a run's score within its configuration, of all that is estimated."""
-        return sum(found.estimate or 0.0 for found in self.components)
+        """The sum of the estimated components: the variance of one run within a configuration."""
+        return sum(one.estimate or 0.0 for one in self.components)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What was estimated, by term (t); limits (2, t), None without intervals."""
+class _Estimates:
+    """Estimates by term, (t,), and limits, (2, t); None without intervals."""
 
     terms: list[str]
     sigma: np.ndarray
@@ -92,27 +93,31 @@ class _Found:
 def variance_components(
     design: Design, rng: np.random.Generator, draws: int = DRAWS
 ) -> Components:
-    """Returns the components of a design's scores, pooled over its configurations.
+    """Returns the variance components of the scores of a design, pooled over its configurations.
 
     Args:
-        design: configurations that a mask touches, or such that none does; not both.
+        design: configurations that all have a random mask, or all have none.
         rng: draws the intervals.
-        draws: how many. With 10,000 the limits vary from one generator to another by a few points
-            for a share, by about 5 % for a component that rests on three seeds.
+        draws: number of draws. With 10,000 the limits vary between generators by a few percentage
+            points for a share, and by about 5 % for a component with three seeds.
 
     Raises:
-        ValueError: a mask touches some configurations and not others.
+        ValueError: some configurations have a random mask and others do not.
     """
     masks = design.counts["mask"]
     if masks and design.masked().counts[CONFIGURATION] < design.counts[CONFIGURATION]:
-        raise ValueError("only configurations that a mask touches can be pooled: design.masked()")
-    terms, hidden = estimable(design)
-    found = _estimate(design, terms, rng, draws) if terms else _Found([], np.zeros(0), None, None)
+        raise ValueError(
+            "pooled configurations must all have a random mask or all have none, but got both; "
+            "use design.masked()"
+        )
+    terms, confounded = estimable(design)
+    none = _Estimates([], np.zeros(0), None, None)
+    estimates = _estimate(design, terms, rng, draws) if terms else none
     return Components(
         [
-            _component(name, found)
+            _component(name, estimates)
             if name in terms
-            else Component(name, reason=_reason(name, hidden[name], design.counts))
+            else Component(name, reason=_reason(name, confounded[name], design.counts))
             for name in term_names(design)
         ],
         design.counts,
@@ -121,9 +126,11 @@ def variance_components(
     )
 
 
-def _estimate(design: Design, terms: list[str], rng: np.random.Generator, draws: int) -> _Found:
+def _estimate(
+    design: Design, terms: list[str], rng: np.random.Generator, draws: int
+) -> _Estimates:
     model = incidence(design).only(terms)
-    index = place(model.columns, terms)
+    index = grid_indices(model.columns, terms)
     shape = tuple(int(last) + 1 for last in index.max(axis=0))
     gaps = int(np.prod(shape)) - len(index)
     strata = strata_of(shape, terms)
@@ -132,8 +139,8 @@ def _estimate(design: Design, terms: list[str], rng: np.random.Generator, draws:
     spread = float(np.std(within))
     if spread <= 1e-12 * np.abs(scores).max():
         zeros = np.zeros((2, len(terms)))
-        return _Found(terms, zeros[0], zeros, None, "the scores do not vary")
-    # A unit variance: rounding and floors are then the same for every metric.
+        return _Estimates(terms, zeros[0], zeros, None, "the scores do not vary")
+    # Unit variance, so that tolerances are the same for every metric.
     scaled = within / spread
     if strata is not None and not gaps:
         grid = np.zeros(shape)
@@ -145,39 +152,40 @@ def _estimate(design: Design, terms: list[str], rng: np.random.Generator, draws:
         sigma = reml_of_scores(model, scaled)
         if strata is None or gaps > MOST_MISSING:
             why = "no interval: too few seeds are common to the runs"
-            return _Found(terms, sigma * spread**2, None, None, why)
+            return _Estimates(terms, sigma * spread**2, None, None, why)
         start = np.maximum(strata.weights @ sigma, 1e-6)
-        expected = draw_incomplete(strata, incomplete(strata, index, scaled), start, draws, rng)
+        grid_with_gaps = incomplete_grid(strata, index, scaled)
+        expected = draw_incomplete(strata, grid_with_gaps, start, draws, rng)
     limits = component_limits(strata, expected, sigma)
     shares = share_limits(strata, expected, sigma, rng)
-    return _Found(terms, sigma * spread**2, limits * spread**2, shares)
+    return _Estimates(terms, sigma * spread**2, limits * spread**2, shares)
 
 
-def _component(name: str, found: _Found) -> Component:
-    at = found.terms.index(name)
-    total = found.sigma.sum()
-    low, high = (None, None) if found.limits is None else found.limits[:, at].tolist()
+def _component(name: str, estimates: _Estimates) -> Component:
+    at = estimates.terms.index(name)
+    total = estimates.sigma.sum()
+    low, high = (None, None) if estimates.limits is None else estimates.limits[:, at].tolist()
     share_low, share_high = (
-        (None, None) if found.share_limits is None else found.share_limits[:, at].tolist()
+        (None, None) if estimates.share_limits is None else estimates.share_limits[:, at].tolist()
     )
-    estimate = float(found.sigma[at])
+    estimate = float(estimates.sigma[at])
     share = estimate / float(total) if total > 0 else None
-    rare = "smaller than chance alone makes it in 39 of 40 designs" if high == 0 else ""
-    why = found.reason or rare
+    rare = "smaller than in 39 of 40 designs without this effect" if high == 0 else ""
+    why = estimates.reason or rare
     return Component(name, estimate, low, high, share, share_low, share_high, why)
 
 
-def _reason(name: str, hiding: list[str], counts: dict[str, int]) -> str:
-    """Says why a term cannot be estimated, as the end of a sentence about it."""
+def _reason(name: str, included_in: list[str], counts: dict[str, int]) -> str:
+    """Returns why a term cannot be estimated, as the end of a sentence."""
     if "mask" in TERMS[name] and name != RESIDUAL and not counts["mask"]:
-        return "no mask touches the configuration"
+        return "no random mask"
     single = [axis for axis in FACTORS if counts[axis] == 1]
     named = [axis for axis in single if axis in TERMS[name]]
     because = " and ".join(f"one {axis} seed" for axis in named or single)
     if not counts[CONFIGURATION]:
         return "no run has a score"
-    if hiding:
-        return f"{because or 'too few seeds'}: counted in {' and '.join(hiding)}"
+    if included_in:
+        return f"{because or 'too few seeds'}: included in {' and '.join(included_in)}"
     if name == RESIDUAL:
-        return "one run a configuration"
+        return "one run per configuration"
     return f"{because or 'too few seeds'}: the same in every score"

@@ -1,13 +1,20 @@
-"""Strata: a complete grid of scores as independent mean squares, one for each kind of contrast.
+"""Strata of a complete grid of scores: independent mean squares and their expectations.
 
-A grid has the axes configuration, mask, init, data and replicate. A contrast is a mean over some
-axes and a difference along the others. All contrasts whose differences lie in the same axes have
-the same variance, the sum of the components whose effects differ along them:
+The axes of a grid are configuration, mask, init, data and replicate. A contrast is a mean over
+some axes and a difference along the others; its pattern says which. All contrasts of one pattern
+have the same variance, a weighted sum of the components of those terms that differ along its axes:
 
-    expected mean square of a stratum s = lambda_s = sum_t weights_st sigma_t
+    expected mean square of a stratum s:  lambda_s = sum_t weights_st sigma_t
 
-and mean square * df / lambda is chi-square with df degrees of freedom, independent of the others.
-Terms that cannot be estimated are not in the model; strata that it does not tell apart are one.
+MS_s df_s / lambda_s is chi-square with df_s degrees of freedom, independently for each stratum.
+Terms that cannot be estimated are left out of the model; patterns with equal expectations form one
+stratum.
+
+    symbol        meaning                                     shape
+    s, t          number of strata, number of terms
+    df            degrees of freedom of a stratum             (s,)
+    weights       weight of a component in an expected MS     (s, t)
+    sigma         variance components                         (t,)
 """
 
 import math
@@ -21,45 +28,46 @@ from study.analysis.comparison.components.terms import CONFIGURATION, RESIDUAL, 
 
 AXES = TERMS[RESIDUAL]
 Pattern = tuple[bool, ...]
-"""By axis: whether the contrast is a difference along it."""
+"""For each axis, whether the contrast is a difference along it."""
 
 
 @dataclass(frozen=True)
 class Strata:
-    """The strata of a grid under a model with t terms; s = t of them, with t x t weights."""
+    """The strata of a grid under a model of t terms, with as many strata as terms."""
 
     shape: tuple[int, ...]
     """Levels of each of AXES."""
     terms: list[str]
     patterns: list[list[Pattern]]
-    """Of each stratum."""
+    """The contrasts of each stratum."""
     df: np.ndarray
-    """(s,) degrees of freedom."""
     weights: np.ndarray
-    """(s, t) how often a component is in the expected mean square."""
 
     @property
     def solver(self) -> np.ndarray:
-        """(t, s): the components of the analysis of variance are solver @ mean squares."""
-        found: np.ndarray = np.linalg.inv(self.weights)
-        return found
+        """(t, s): solver @ mean squares are the ANOVA (moment) estimates of the components."""
+        inverse: np.ndarray = np.linalg.inv(self.weights)
+        return inverse
 
     def mean_squares(self, grid: np.ndarray) -> np.ndarray:
-        """Returns the mean square of each stratum, (s), of scores (shape)."""
-        sums = [sum(np.square(part(grid, p)).sum() for p in found) for found in self.patterns]
-        found: np.ndarray = np.array(sums) / self.df
-        return found
+        """Returns the mean square of each stratum, (s,), of a complete grid of scores."""
+        sums = [
+            sum(np.square(contrast_part(grid, pattern)).sum() for pattern in patterns)
+            for patterns in self.patterns
+        ]
+        squares: np.ndarray = np.array(sums) / self.df
+        return squares
 
 
 def strata_of(shape: tuple[int, ...], terms: list[str]) -> Strata | None:
-    """Returns the strata of a grid; None if they do not determine the components one by one."""
-    found: dict[tuple[bool, ...], list[Pattern]] = {}
+    """Returns the strata of a grid; None if they do not identify all components."""
+    groups: dict[tuple[bool, ...], list[Pattern]] = {}
     for pattern in product((False, True), repeat=len(AXES)):
         differs = _axes(pattern)
         if differs <= {CONFIGURATION} or not _contrasts(shape, pattern):
-            continue  # Means of configurations are free, whatever they are.
-        found.setdefault(tuple(differs <= set(TERMS[term]) for term in terms), []).append(pattern)
-    patterns = list(found.values())
+            continue  # Means of configurations are fixed effects.
+        groups.setdefault(tuple(differs <= set(TERMS[term]) for term in terms), []).append(pattern)
+    patterns = list(groups.values())
     df, weights = expectations(shape, patterns, terms)
     if len(patterns) != len(terms) or np.linalg.matrix_rank(weights) < len(terms):
         return None
@@ -69,33 +77,33 @@ def strata_of(shape: tuple[int, ...], terms: list[str]) -> Strata | None:
 def expectations(
     shape: Sequence[int | np.ndarray], patterns: list[list[Pattern]], terms: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns df (..., s), weights (..., s, t) of strata; of many grids if levels are arrays."""
-    df = [sum(_contrasts(shape, pattern) for pattern in found) for found in patterns]
+    """Returns df (..., s) and weights (..., s, t) of strata; levels may be arrays."""
+    df = [sum(_contrasts(shape, pattern) for pattern in group) for group in patterns]
     weights = [
-        [_sharing(shape, term) * (_axes(found[0]) <= set(TERMS[term])) for term in terms]
-        for found in patterns
+        [_sharing(shape, term) * (_axes(group[0]) <= set(TERMS[term])) for term in terms]
+        for group in patterns
     ]
     return _stacked(df), np.stack([_stacked(row) for row in weights], axis=-2)
 
 
-def part(grid: np.ndarray, pattern: Pattern) -> np.ndarray:
-    """Returns the part of a grid that contrasts of a pattern see, broadcast to its shape."""
-    found = grid
+def contrast_part(grid: np.ndarray, pattern: Pattern) -> np.ndarray:
+    """Returns the projection of a grid on the contrasts of a pattern, in the shape of the grid."""
+    part = grid
     for axis, along in enumerate(pattern):
-        mean = found.mean(axis=axis, keepdims=True)
-        found = found - mean if along else mean
-    return np.broadcast_to(found, grid.shape)
+        mean = part.mean(axis=axis, keepdims=True)
+        part = part - mean if along else mean
+    return np.broadcast_to(part, grid.shape)
 
 
-def place(columns: dict[str, np.ndarray], terms: list[str]) -> np.ndarray:
-    """Returns where in the smallest grid the scores stand, (n, AXES).
+def grid_indices(columns: dict[str, np.ndarray], terms: list[str]) -> np.ndarray:
+    """Returns the indices of the scores in the smallest grid that contains them, (n, AXES).
 
-    Seeds that no term but the residual depends on are replicates. Mask seeds are numbered within
-    their configuration, to which their effects belong.
+    Seeds of factors that only the residual depends on become replicates. Mask seeds are numbered
+    within their configuration, in which their effects are nested.
 
     Args:
-        columns: codes (n) of configuration, mask, init and data.
-        terms: those of the model.
+        columns: level codes (n,) of configuration, mask, init and data.
+        terms: the terms of the model.
     """
     used = {axis for term in terms if term != RESIDUAL for axis in TERMS[term]}
     index = np.zeros((len(columns[CONFIGURATION]), len(AXES)), dtype=int)
@@ -111,9 +119,9 @@ def place(columns: dict[str, np.ndarray], terms: list[str]) -> np.ndarray:
 
 def _number_within(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Returns for each value its rank, from 0, among the distinct values of its group."""
-    pairs, found = np.unique(np.stack([groups, values]), axis=1, return_inverse=True)
+    pairs, codes = np.unique(np.stack([groups, values]), axis=1, return_inverse=True)
     first = np.searchsorted(pairs[0], pairs[0])
-    ranks: np.ndarray = (np.arange(pairs.shape[1]) - first)[found.reshape(-1)]
+    ranks: np.ndarray = (np.arange(pairs.shape[1]) - first)[codes.reshape(-1)]
     return ranks
 
 
@@ -123,12 +131,12 @@ def _axes(pattern: Pattern) -> set[str]:
 
 
 def _contrasts(shape: Sequence[int | np.ndarray], pattern: Pattern) -> int | np.ndarray:
-    """Returns how many independent contrasts of a pattern a grid has."""
+    """Returns the number of independent contrasts of a pattern, its degrees of freedom."""
     return math.prod(n - 1 for n, along in zip(shape, pattern, strict=True) if along)
 
 
 def _sharing(shape: Sequence[int | np.ndarray], term: str) -> int | np.ndarray:
-    """Returns how many cells of a grid share an effect of a term."""
+    """Returns the number of cells of a grid that share one effect of a term."""
     return math.prod(n for axis, n in zip(AXES, shape, strict=True) if axis not in TERMS[term])
 
 

@@ -1,1 +1,8 @@
-"""Package."""
+"""Files written by an analysis: tables/*.csv and report.html.
+
+page.py                 writes them
+tables.py               rows of each csv
+pictures.py             values of each figure
+plots.py                draws the figures with matplotlib
+comparison.html.jinja   template of report.html
+"""

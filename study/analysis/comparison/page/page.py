@@ -1,4 +1,4 @@
-"""report.html and tables/ of comparison folders."""
+"""Writes report.html and tables/ of comparison folders."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from study.analysis import html
 from study.analysis.comparison.analysis import Analysis, TaskAnalysis
 from study.analysis.comparison.page import pictures, plots
 from study.analysis.comparison.page.tables import STEMS, Record, as_csv, tables
-from study.analysis.comparison.reading import STATES
+from study.analysis.comparison.results import STATES
 from study.analysis.comparison.sentences.answers import answers
 from study.analysis.comparison.sentences.tasks import over_tasks
 from study.analysis.text import NOTHING, shown
 
 REPORT, TABLES = "report.html", "tables"
 PATTERNS = 6
-"""The most configurations whose ranks are drawn."""
+"""Largest number of configurations whose ranks are drawn."""
 
 
 def write_analysis(analysis: Analysis) -> list[Path]:
     """Writes tables/*.csv and report.html into every folder; returns the files, pages last.
 
-    A table that has no rows is not written, and one of an earlier analysis is removed. No file is
-    ever half written.
+    Tables without rows are not written; those of an earlier analysis are removed. Files are
+    replaced atomically.
 
     Raises:
         InputError: a file cannot be written.
@@ -31,11 +31,11 @@ def write_analysis(analysis: Analysis) -> list[Path]:
     written: list[Path] = []
     pages: list[Path] = []
     for task in analysis.tasks:
-        folder, found = task.comparison.folder, tables(task, analysis)
+        folder, rows = task.comparison.folder, tables(task, analysis)
         for stem in STEMS:
             path = folder / TABLES / f"{stem}.csv"
-            if stem in found:
-                html.write(path, as_csv(found[stem]))
+            if stem in rows:
+                html.write(path, as_csv(rows[stem]))
                 written.append(path)
             else:
                 html.remove(path)
@@ -45,8 +45,8 @@ def write_analysis(analysis: Analysis) -> list[Path]:
 
 
 def render(task: TaskAnalysis, analysis: Analysis) -> str:
-    """Returns the page of one task as text. Everything from the folder is escaped."""
-    found, states = tables(task, analysis), Counter(run.state for run in task.comparison.runs)
+    """Returns the HTML of one task's page; all text from the folder is escaped."""
+    states = Counter(run.state for run in task.comparison.runs)
     several = len(analysis.tasks) > 1
     content: dict[str, Any] = {
         "name": task.name,
@@ -58,14 +58,14 @@ def render(task: TaskAnalysis, analysis: Analysis) -> str:
         "answers": answers(task),
         "over_tasks": over_tasks(analysis) if several else None,
         "tasks": [other.name for other in analysis.tasks],
-        "tables": {stem: _sheet(records) for stem, records in found.items()},
+        "tables": {stem: _sheet(records) for stem, records in tables(task, analysis).items()},
         **_pictures(task, analysis),
     }
-    return html.page(Path(__file__).parent / "seeds.html.jinja", content)
+    return html.page(Path(__file__).parent / "comparison.html.jinja", content)
 
 
 def _pictures(task: TaskAnalysis, analysis: Analysis) -> dict[str, Any]:
-    """The pictures; None where there is nothing to draw."""
+    """Returns the figures as SVG; None for those without data."""
     strips, differences = pictures.strips(task), pictures.differences(task)
     shares, disagreement = pictures.shares(task), pictures.disagreement(task)
     ranking = analysis.ranking
@@ -80,7 +80,7 @@ def _pictures(task: TaskAnalysis, analysis: Analysis) -> dict[str, Any]:
 
 
 def _sheet(records: Sequence[Record]) -> dict[str, Any]:
-    """The header and rows of a table, its columns of numbers, and no column that is all empty."""
+    """Returns columns, which of them are numeric, and rows; empty columns are left out."""
     columns = [name for name in records[0] if any(r[name] not in (None, "") for r in records)]
     numbers = [
         all(isinstance(r[name], int | float) for r in records if r[name] not in (None, ""))

@@ -1,21 +1,21 @@
-"""What the pictures show, prepared: points, intervals and labels, in drawing order."""
+"""The values that the figures show: points, intervals and labels, in drawing order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.comparison.analysis import TaskAnalysis
-from study.analysis.comparison.components.luck import POOLED
+from study.analysis.comparison.components.configurations import POOLED
 from study.analysis.comparison.design import NO_MASK
-from study.analysis.comparison.reading import Run
+from study.analysis.comparison.results import RunResult
 from study.analysis.text import shown
 
 SHOWN = 24
-"""The most rows of a picture."""
+"""Largest number of rows of a figure."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A row of an interval picture: a name, a value, and its limits if there are any."""
+    """A row of a figure: a name, a value, and its 95 % limits if known."""
 
     name: str
     value: float
@@ -27,31 +27,31 @@ class Bar:
 
 @dataclass(frozen=True)
 class Strip:
-    """A configuration's scores as points, coloured by a seed, with its mean."""
+    """The scores of one configuration as points, coloured by seed, with their mean."""
 
     bar: Bar
     points: list[tuple[float, int]]
-    """(score, place of the seed in `levels`)."""
+    """(score, index of the seed in `Strips.levels`)."""
     masked: bool
-    """Whether its runs have a seed of the factor that is coloured."""
+    """Whether its runs have a seed of the coloured factor."""
     collapsed: list[float]
     note: str
 
 
 @dataclass(frozen=True)
 class Strips:
-    """All configurations; colours stand for the seeds of one factor."""
+    """The scores of all configurations, coloured by the seeds of one factor."""
 
     factor: str
     levels: list[int]
-    """The mask seeds, or the init seeds where no mask draws."""
+    """Mask seeds, or init seeds if no configuration has a random mask."""
     rows: list[Strip]
     limits: tuple[float, float] | None
-    """Of the axis: of all runs that have not collapsed; None if all have."""
+    """Of the axis, from the runs that have not collapsed; None if all have."""
 
 
 def strips(task: TaskAnalysis) -> Strips:
-    """Returns every configuration's scores by mask seed; by init seed where no mask draws."""
+    """Returns the scores by mask seed; by init seed if no configuration has a random mask."""
     runs = [run for run in task.comparison.runs if task.metric in run.values]
     place, factor = (0, "mask") if any(run.key[0] != NO_MASK for run in runs) else (1, "init")
     levels = sorted({run.key[place] for run in runs} - {NO_MASK})
@@ -60,8 +60,8 @@ def strips(task: TaskAnalysis) -> Strips:
     for summary in [s for s in task.summaries if s.n or s.failed][:SHOWN]:
         own = [r for r in task.comparison.configurations[summary.label] if r in runs]
         bad = [(summary.failed, "failed"), (len(summary.collapsed), "collapsed")]
-        found = summary.mean
-        bar = Bar(summary.label, found.mean, found.low, found.high, summary.label == task.leader)
+        mean = summary.mean
+        bar = Bar(summary.label, mean.mean, mean.low, mean.high, summary.label == task.leader)
         rows.append(
             Strip(
                 bar=bar,
@@ -75,39 +75,39 @@ def strips(task: TaskAnalysis) -> Strips:
 
 
 def differences(task: TaskAnalysis) -> list[Bar]:
-    """Returns the paired differences, those that are settled in bold, questions on p first."""
-    found = []
+    """Returns the paired differences, significant ones in bold, questions on p first."""
+    bars = []
     for pair in [p for p in task.pairs if p.differences][:SHOWN]:
         own = pair.difference
         p = "" if pair.p_corrected_two_sided is None else f"p = {pair.p_corrected_two_sided:.2g}"
-        found.append(
+        bars.append(
             Bar(pair.question.text, own.mean, own.low, own.high, pair.winner is not None, p)
         )
-    return found
+    return bars
 
 
 def shares(task: TaskAnalysis) -> list[tuple[str, list[Bar]]]:
-    """Returns the shares of the leader's variance, and those pooled, a list each."""
-    found = []
-    for luck in task.lucks:
-        if not luck.estimable or luck.configuration not in (POOLED, task.leader):
+    """Returns the pooled shares of the variance, then those of the leading configuration."""
+    panels = []
+    for one in task.variance_components:
+        if not one.estimable or one.configuration not in (POOLED, task.leader):
             continue
         bars = [
             Bar(part.name, part.share, part.share_low, part.share_high, note=_sd(part.estimate))
-            for part in luck.components.components
+            for part in one.components.components
             if part.share is not None
         ]
         if bars:
-            found.append((luck.configuration, bars))
-    return found
+            panels.append((one.configuration, bars))
+    return panels
 
 
 def disagreement(task: TaskAnalysis) -> list[tuple[str, list[tuple[str, float, float | None]]]]:
-    """Returns, by configuration, (what differs, share of examples, share if independent)."""
-    found: dict[str, list[tuple[str, float, float | None]]] = {}
+    """Returns, by configuration, (seed that differs, share of examples, share if independent)."""
+    shares: dict[str, list[tuple[str, float, float | None]]] = {}
     for one in task.disagreements:
-        found.setdefault(one.configuration, []).append((one.differ_in, one.mean, one.independent))
-    return list(found.items())[:SHOWN]
+        shares.setdefault(one.configuration, []).append((one.differ_in, one.mean, one.independent))
+    return list(shares.items())[:SHOWN]
 
 
 def _limits(rows: Sequence[Strip]) -> tuple[float, float] | None:
@@ -118,7 +118,7 @@ def _limits(rows: Sequence[Strip]) -> tuple[float, float] | None:
     return min(fine) - margin, max(fine) + margin
 
 
-def _scores(runs: Sequence[Run], metric: str) -> list[float]:
+def _scores(runs: Sequence[RunResult], metric: str) -> list[float]:
     return [run.values[metric] for run in runs if metric in run.values]
 
 

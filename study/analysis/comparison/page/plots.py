@@ -1,4 +1,4 @@
-"""The pictures of a comparison, as SVG text. Every function draws what `pictures` prepared."""
+"""Draws the figures of a comparison as SVG text, from the values of `pictures`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,19 +20,19 @@ SEEDS = (
     "#b03030", "#5f6b77",
 )  # fmt: skip
 HATCHED = {"mask": "#2b6ca3", "init": "#3a8a5f", "data": "#8c6b4f", "all seeds": "#5f6b77"}
-LINE = 0.36  # inches a row
+LINE = 0.36  # inches per row
 FEW = 10
-"""The most seeds that have a colour each."""
+"""Largest number of seeds with a colour each."""
 
 
 @svg
 def scores(data: Strips, metric: str) -> Figure:
-    """A row a configuration: every run a point, coloured by seed; mean and 95 % interval."""
+    """Strip plot: one row per configuration, one point per run; mean and 95 % interval."""
     figure, axes = _rows([strip.bar for strip in data.rows], extra=0.75)
     few = len(data.levels) <= FEW
     right = axes.get_yaxis_transform()
     for row, strip in enumerate(data.rows):
-        # Points of one seed lie on one height, so that a seed can be followed.
+        # Points of one seed have the same height in every row.
         steps = np.linspace(-0.15, 0.15, len(data.levels)) if few else np.zeros(len(data.levels))
         coloured = few and strip.masked
         axes.scatter(
@@ -49,7 +49,7 @@ def scores(data: Strips, metric: str) -> Figure:
         axes.set_xlim(data.limits)
     for row, strip in enumerate(data.rows):
         for score in strip.collapsed:
-            # Those beyond the limits stand at the edge.
+            # Those outside the axis are drawn at its edge.
             place = float(np.clip(score, *axes.get_xlim()))
             axes.plot(place, row + 0.12, "x", color=FAILED, markersize=7, clip_on=False)
     axes.set_xlabel(metric)
@@ -59,7 +59,7 @@ def scores(data: Strips, metric: str) -> Figure:
 
 @svg
 def forest(bars: Sequence[Bar], metric: str) -> Figure:
-    """Paired differences with 95 % intervals; settled ones in colour."""
+    """Forest plot: paired differences with 95 % intervals; significant ones in colour."""
     figure, axes = _rows(bars)
     axes.axvline(0, color="#8a929b", linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     for row, bar in enumerate(bars):
@@ -72,7 +72,7 @@ def forest(bars: Sequence[Bar], metric: str) -> Figure:
 
 @svg
 def components(data: Sequence[tuple[str, list[Bar]]]) -> Figure:
-    """The share of each variance component with its 95 % interval, a panel a configuration."""
+    """Share of each variance component with its 95 % interval, one panel per configuration."""
     most = max(len(bars) for _, bars in data)
     figure = Figure(figsize=(WIDTH, 0.9 + 0.3 * most), layout="constrained")
     for axes, (name, bars) in zip(
@@ -85,14 +85,14 @@ def components(data: Sequence[tuple[str, list[Bar]]]) -> Figure:
             at = axes.get_yaxis_transform()
             axes.text(1.01, row, bar.note, transform=at, fontsize=7.5, color=SOFT, va="center")
         axes.set_xlim(0, 1)
-        axes.set_xlabel("share of the variance")
+        axes.set_xlabel("share of the variance of a run")
         axes.set_title(name, fontsize=9)
     return figure
 
 
 @svg
 def ranks(pattern: RankPattern) -> Figure:
-    """Mean rank of every matrix by layer, and its sd over mask seeds, side by side."""
+    """Mean rank of every matrix by layer, and its sd over mask seeds, as two heat maps."""
     height = 1.0 + 0.26 * len(pattern.layers)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     spread = np.isfinite(pattern.sd).any()
@@ -123,18 +123,18 @@ def ranks(pattern: RankPattern) -> Figure:
 
 @svg
 def disagreement(data: Sequence[tuple[str, list[tuple[str, float, float | None]]]]) -> Figure:
-    """The share of examples with another class, by what differs; | if errors were independent."""
-    rows = [(name, *one) for name, found in data for one in found]
+    """Share of examples with a different class, by the seed that differs."""
+    rows = [(name, *one) for name, shares in data for one in shares]
     figure = Figure(figsize=(WIDTH, 1.1 + 0.2 * len(rows) + 0.1 * len(data)), layout="constrained")
     axes = figure.subplots()
     ticks, names, top = [], [], 0.0
-    for name, found in data:
-        for factor, share, independent in found:
+    for name, shares in data:
+        for factor, share, independent in shares:
             axes.barh(top, share, height=0.8, color=HATCHED[factor])
             if independent is not None:
                 axes.plot([independent] * 2, [top - 0.4, top + 0.4], color=INK, linewidth=1.2)
             top += 1
-        ticks.append(top - (len(found) + 1) / 2)
+        ticks.append(top - (len(shares) + 1) / 2)
         names.append(name)
         top += 0.5
     axes.set_yticks(ticks, names)
@@ -156,7 +156,7 @@ def disagreement(data: Sequence[tuple[str, list[tuple[str, float, float | None]]
 
 @svg
 def critical_difference(ranking: TaskRanking) -> Figure:
-    """Mean ranks on a line, 1 at the left; bars join what Nemenyi's test cannot tell apart."""
+    """Critical-difference diagram: bars join ranks that Nemenyi's test does not separate."""
     order = np.argsort(ranking.mean_ranks, kind="stable")
     places, k = ranking.mean_ranks[order], len(order)
     cliques = ranking.cliques
@@ -182,7 +182,7 @@ def critical_difference(ranking: TaskRanking) -> Figure:
         axes.plot(ends, [y, y], color=COMPLETE, linewidth=4, solid_capstyle="butt")
     shown_cd = min(ranking.critical_difference, k - 1.0)
     axes.plot([1, 1 + shown_cd], [-0.85, -0.85], color=INK, linewidth=1.5, marker="|")
-    cut = "" if shown_cd == ranking.critical_difference else " (cut at the line's end)"
+    cut = "" if shown_cd == ranking.critical_difference else " (longer than the axis)"
     label = f"critical difference {ranking.critical_difference:.2f}{cut}"
     axes.text(1 + shown_cd / 2, -0.95, label, ha="center", va="bottom", fontsize=8)
     axes.set(ylim=(depth + 0.45 * half, -1.5), xlim=(1 - 0.35 * k, k + 0.35 * k))
@@ -201,7 +201,7 @@ def _legend_of_seeds(figure: Figure, data: Strips) -> None:
         handles.append(Line2D([], [], color=PRUNED, label="no mask" if few else "a run", **dot))
     if any(strip.collapsed for strip in data.rows):
         handles.append(Line2D([], [], marker="x", linestyle="", color=FAILED, label="collapsed"))
-    handles.append(Line2D([], [], marker="D", color=INK, markersize=4, label="mean, 95 %"))
+    handles.append(Line2D([], [], marker="D", color=INK, markersize=4, label="mean, 95 % CI"))
     figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8)
 
 

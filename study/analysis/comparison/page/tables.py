@@ -1,4 +1,4 @@
-"""The numbers of an analysis as records: a list of rows for every csv in tables/."""
+"""The rows of every csv in tables/."""
 
 import csv
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from io import StringIO
 from typing import Any
 
 from study.analysis.comparison.analysis import Analysis, TaskAnalysis
-from study.analysis.comparison.components.luck import Luck
+from study.analysis.comparison.components.configurations import ConfigurationComponents
 from study.analysis.comparison.scores.paired import Pair
 from study.analysis.comparison.scores.summary import Summary
 
@@ -18,21 +18,21 @@ STEMS = (
 
 
 def tables(task: TaskAnalysis, analysis: Analysis) -> dict[str, list[Record]]:
-    """Returns the tables of one task by name; those over tasks are the same for every task."""
-    found = {
+    """Returns the tables of one task by file stem; tables over tasks are the same for all."""
+    records = {
         "configurations": [_configuration(s, task.metric) for s in task.summaries],
         "comparisons": [_comparison(pair, task) for pair in task.pairs],
-        "components": [record for luck in task.lucks for record in _components(luck)],
+        "components": [row for one in task.variance_components for row in _components(one)],
         "stability": [asdict(overlap) for overlap in task.overlaps],
         "ranks": [record for pattern in task.patterns for record in pattern.records()],
         "disagreement": [asdict(d) for d in task.disagreements],
         **_over_tasks(analysis),
     }
-    return {stem: found[stem] for stem in STEMS if found.get(stem)}
+    return {stem: records[stem] for stem in STEMS if records.get(stem)}
 
 
 def as_csv(records: list[Record]) -> str:
-    """Returns records as csv; numbers to six digits, empty where there is none."""
+    """Returns records as csv; numbers with six significant digits, None as an empty cell."""
     text = StringIO()
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
     writer.writeheader()
@@ -67,7 +67,8 @@ def _configuration(summary: Summary, metric: str) -> Record:
 
 
 def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
-    found, plan = pair.difference, task.plans.get(pair.question.text)
+    difference, imputed = pair.difference, pair.imputed_difference
+    needed = task.runs_needed.get(pair.question.text)
     low, high = pair.improvement_limits or (None, None)
     return {
         "kind": pair.question.kind,
@@ -75,11 +76,11 @@ def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
         "a": pair.question.a,
         "b": pair.question.b,
         "pairs": len(pair.differences),
-        "pairs_with_failure": pair.dropped,
-        "difference": found.mean if pair.differences else None,
-        "low": found.low,
-        "high": found.high,
-        "difference_with_failures": None if pair.charged is None else pair.charged.mean,
+        "pairs_with_failure": pair.failed_pairs,
+        "difference": difference.mean if pair.differences else None,
+        "low": difference.low,
+        "high": difference.high,
+        "difference_with_failures": None if imputed is None else imputed.mean,
         "p_two_sided": pair.p_two_sided,
         "p_two_sided_corrected": pair.p_corrected_two_sided,
         "p_one_sided": pair.p_one_sided if pair.question.directed else None,
@@ -88,16 +89,18 @@ def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
         "p_improvement": pair.improvement,
         "p_improvement_low": low,
         "p_improvement_high": high,
-        "further_runs": None if plan is None or plan.reason else plan.further,
-        "further_fresh_runs": None if plan is None or not plan.fresh else plan.fresh,
+        "further_runs": None if needed is None or needed.reason else needed.further,
+        "further_fresh_runs": None
+        if needed is None or not needed.independent
+        else needed.independent,
     }
 
 
-def _components(luck: Luck) -> list[Record]:
+def _components(one: ConfigurationComponents) -> list[Record]:
     return [
         {
-            "configuration": luck.configuration,
-            "scale": luck.scale.name,
+            "configuration": one.configuration,
+            "scale": one.scale.name,
             "component": part.name,
             "variance": part.estimate,
             "variance_low": part.low,
@@ -108,7 +111,7 @@ def _components(luck: Luck) -> list[Record]:
             "share_high": part.share_high,
             "reason": part.reason,
         }
-        for part in luck.components.components
+        for part in one.components.components
     ]
 
 
@@ -134,7 +137,7 @@ def _over_tasks(analysis: Analysis) -> dict[str, list[Record]]:
                 **dict(zip(ranking.tasks, map(float, ranking.means[:, place]), strict=True)),
             }
         )
-    return {"tasks": rows, "task_pairs": [asdict(rival) for rival in ranking.rivals]}
+    return {"tasks": rows, "task_pairs": [asdict(pair) for pair in ranking.pairs]}
 
 
 def _rounded(value: Any) -> Any:

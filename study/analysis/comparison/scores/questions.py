@@ -1,23 +1,23 @@
-"""Which configurations are compared, and what for: "p > 0 against p = 0 at equal everything else".
+"""The pairs of configurations that are compared, by the settings in which they differ.
 
-A pair that differs in one setting alone is a question about that setting. The method `adalora` is
+A pair that differs in one setting only is a question about that setting. The method `adalora` is
 AdaLoRA+RS with p = 0 and a deterministic final mask. Every pair has one kind, and p-values are
 corrected within a kind:
 
-    p         p > 0 against p = 0. It has a direction, known before the data: the decision "p > 0
-              is better" is a one-sided test at 5 %
-    setting   another setting: p_reintroduce, final_mask, prune_mode, a different p, ... Two-sided
-    other     configurations that differ in more. Two-sided
+    p         p > 0 against p = 0. Directed: "p > 0 is better" is tested one-sided at 5 %, as the
+              hypothesis precedes the data
+    setting   one other setting: p_reintroduce, final_mask, prune_mode, two p > 0, ...; two-sided
+    other     more than one setting differs; two-sided
 
-All pairs are compared, or the leader with every other where there are more configurations than
-`ALL_PAIRS`.
+All pairs are compared; with more than `ALL_PAIRS` configurations only the leader with each other
+one.
 """
 
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from study.analysis.comparison.reading import Comparison
+from study.analysis.comparison.results import ComparisonResults
 
 ALL_PAIRS = 6
 Kind = Literal["p", "setting", "other"]
@@ -31,16 +31,19 @@ class Question:
     b: str
     kind: Kind
     text: str
-    """What is asked, as a noun: "p = 0.1 against p = 0"."""
+    """The question as a noun phrase: "p = 0.1 against p = 0"."""
 
     @property
     def directed(self) -> bool:
-        """Whether "a is better" alone is asked."""
+        """Whether "a is better" is the hypothesis, which is tested one-sided."""
         return self.kind == "p"
 
 
-def questions(comparison: Comparison, leader: str) -> list[Question]:
-    """Returns what can be compared, the questions about p first."""
+def questions(comparison: ComparisonResults, leader: str) -> list[Question]:
+    """Returns the pairs to compare, the questions about p first; the leader comes first in a pair.
+
+    In a question about p the configuration with p > 0 is `a`.
+    """
     labels = list(comparison.configurations)
     settings = {label: _settings(comparison, label) for label in labels}
     few = len(labels) <= ALL_PAIRS
@@ -53,8 +56,8 @@ def questions(comparison: Comparison, leader: str) -> list[Question]:
     return sorted(found, key=lambda question: order.index(question.kind))
 
 
-def _settings(comparison: Comparison, label: str) -> dict[str, str]:
-    """A configuration's settings with p and p_reintroduce in full, of any method."""
+def _settings(comparison: ComparisonResults, label: str) -> dict[str, str]:
+    """Returns a configuration's settings; of AdaLoRA methods with p and p_reintroduce resolved."""
     run = comparison.configurations[label][0]
     settings = {name: text for name, text in run.settings.items() if text}
     method = run.method
@@ -64,7 +67,7 @@ def _settings(comparison: Comparison, label: str) -> dict[str, str]:
         p = _plain(settings.get("p", "0"))
         settings |= {"p": p, "p_reintroduce": _plain(settings.get("p_reintroduce", p))}
         if settings["p"] == settings["p_reintroduce"] == "0":
-            settings["final_mask"] = ""  # Both are the same where nothing is drawn.
+            settings["final_mask"] = ""  # Without random masks both values are the same.
     return {"method": method, **settings}
 
 
@@ -80,7 +83,7 @@ def _about_setting(a: str, b: str, settings: dict[str, dict[str, str]]) -> Quest
             a, b, ours, theirs = b, a, theirs, ours
         both = (theirs["p"], theirs["p_reintroduce"]) == ("0", "0")
         if both and ours["p"] == "0" and ours["p_reintroduce"] != "0":
-            text = f"re-introduction alone (p_reintroduce = {ours['p_reintroduce']}) against p = 0"
+            text = f"re-introduction only (p_reintroduce = {ours['p_reintroduce']}) against p = 0"
             return Question(a, b, "setting", text)
         if both:
             return Question(a, b, "p", f"{_rates(ours)} against p = 0")
@@ -106,7 +109,7 @@ def _short(number: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The number without needless digits: 0.10 and 0.1 are the same, and so are 0 and 0.0."""
+    """Returns a number in its shortest form, so that 0.10 equals 0.1 and 0.0 equals 0."""
     try:
         return f"{float(text):g}"
     except ValueError:

@@ -1,14 +1,14 @@
-"""A configuration over its seeds: mean, IQM, worst part, what failed and what collapsed.
+"""Summary statistics of each configuration over its runs; failed and collapsed runs.
 
-Nothing is dropped in silence. A failed run has no score, so mean, sd and IQM are over the finished
-runs, with the failures counted beside them. Where the bad end is what counts, a failed run counts
-as a bad score: in worst and CVaR as guessing (MCC 0, AUC 0.5, F1 and accuracy 0) or as the worst
-score in the folder if that is worse or guessing is not known; in P(improvement) it loses against
-every finished run.
+No run is dropped silently. A failed run has no score: mean, sd and IQM are over the finished runs,
+and the failures are counted beside them. For the worst score, CVaR and imputed means a failed run
+has the score of guessing (MCC 0, AUC 0.5, F1 and accuracy 0), or the worst score of the folder if
+that is worse or the metric has no such value. In P(improvement) a failed run loses against every
+finished run.
 
-A run has collapsed if it answers one class alone, or if its MCC is within what chance makes of
-guessing: |MCC| <= 1.96 / sqrt(rows), the 95 % bound for independent answers (n MCC^2 is then
-chi-square with one degree of freedom). Collapsed runs are finished runs, and count everywhere.
+A run has collapsed if it predicts one class only, or if its MCC cannot be told from guessing:
+|MCC| <= 1.96 / sqrt(rows), as n MCC^2 is chi-square with one degree of freedom for independent
+predictions. Collapsed runs are finished runs and count everywhere.
 """
 
 import math
@@ -21,9 +21,8 @@ import numpy as np
 from jaxtyping import Int
 
 from study.analysis.comparison.outputs import Outputs, split_of
-from study.analysis.comparison.reading import STATES, Comparison, Run, State
-from study.analysis.comparison.scale import GUESSING, direction, limits_of, score_name
-from study.analysis.comparison.scores.crossed import Estimate, estimate, layout_of
+from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, State
+from study.analysis.comparison.scores.crossed import MeanEstimate, estimate_mean, layout_of
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
     cvar,
@@ -31,68 +30,69 @@ from study.analysis.comparison.scores.statistics import (
     limits,
     weighted_iqm,
 )
+from study.spec.metrics import GUESSING, base_name, direction, limits_of
 
 _NO_ROWS_BOUND = 0.01
-"""On |MCC|, where it is not known how many rows were answered."""
+"""Bound on |MCC| if the number of rows is not known."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One configuration's scores, in the metric's own direction."""
+    """Statistics of one configuration, in metric units."""
 
     label: str
     method: str
     states: dict[State, int]
-    collapsed: list[Run]
+    collapsed: list[RunResult]
     scores: list[float]
-    """Of the finished runs."""
-    mean: Estimate
-    """Of the finished runs; its interval ends where the metric does."""
-    charged_mean: float | None
-    """Of all that ended, a failed run at `failure_score`."""
+    """Of the finished runs, in the order of results.csv."""
+    mean: MeanEstimate
+    """Over the finished runs; its interval is clipped to the limits of the metric."""
+    imputed_mean: float | None
+    """Mean over all runs that ended, a failed run at `failure_score`."""
     iqm: float | None
     iqm_limits: tuple[float, float] | None
-    """95 %, by the stratified bootstrap of `statistics`; None for fewer than two scores."""
+    """95 %, by the bootstrap over seeds (`SeedBootstrap`); None for fewer than two scores."""
     worst: float | None
-    worst_run: Run | None
-    """Of a failed run its guessing score."""
+    worst_run: RunResult | None
+    """The run with the worst score, a failed one at `failure_score`."""
     cvar10: float | None
     cvar25: float | None
 
     @property
     def n(self) -> int:
-        """Finished runs with a score."""
+        """Number of finished runs with a score."""
         return len(self.scores)
 
     @property
     def sd(self) -> float | None:
-        """Sample standard deviation over finished runs; None for fewer than two."""
+        """Sample standard deviation over the finished runs; None for fewer than two."""
         return statistics.stdev(self.scores) if self.n > 1 else None
 
     @property
     def failed(self) -> int:
-        """Runs that ended without a score."""
+        """Number of runs that ended without a score."""
         return self.states["failed"] + self.states["complete"] - self.n
 
     @property
     def pending(self) -> int:
-        """Runs that are still to end."""
+        """Number of runs that have not ended yet."""
         return self.states["planned"] + self.states["running"]
 
 
-def seeds_of(runs: Iterable[Run]) -> Int[np.ndarray, "n factors"]:
-    """Returns the seeds of runs as rows of (mask, init, data)."""
+def seeds_of(runs: Iterable[RunResult]) -> Int[np.ndarray, "n factors"]:
+    """Returns the seeds of runs as rows (mask, init, data)."""
     return np.array([run.key for run in runs], dtype=int).reshape(-1, 3)
 
 
 def summaries(
-    comparison: Comparison,
+    comparison: ComparisonResults,
     metric: str,
     outputs: Outputs,
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> list[Summary]:
-    """Returns a summary of every configuration, in the order of results.csv."""
+    """Returns the statistics of every configuration, in the order of results.csv."""
     floor = failure_score(comparison, metric)
     return [
         _summary(
@@ -102,22 +102,22 @@ def summaries(
     ]
 
 
-def failure_score(comparison: Comparison, metric: str) -> float:
-    """Returns what a failed run counts as in worst and CVaR."""
+def failure_score(comparison: ComparisonResults, metric: str) -> float:
+    """Returns the score imputed for a failed run: guessing, or the worst score if worse."""
     sign = direction(metric)
-    found = [sign * run.values[metric] for run in comparison.runs if metric in run.values]
-    guess = GUESSING.get(score_name(metric))
+    scores = [sign * run.values[metric] for run in comparison.runs if metric in run.values]
+    guess = GUESSING.get(base_name(metric))
     if guess is not None:
-        found.append(sign * guess)
-    return sign * min(found)
+        scores.append(sign * guess)
+    return sign * min(scores)
 
 
 def _summary(
-    comparison: Comparison,
+    comparison: ComparisonResults,
     label: str,
     metric: str,
     floor: float,
-    collapsed: list[Run],
+    collapsed: list[RunResult],
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> Summary:
@@ -131,41 +131,42 @@ def _summary(
     values, seeds = np.array(scores), seeds_of(finished)
     drawn = weighted_iqm(values, bootstrap.weights(seeds)) if len(scores) > 1 else None
     states = Counter(run.state for run in runs)
-    bad = [score for score, _ in ended]
+    layout = layout_of(tuple(run.key for run in finished))
+    signed = [score for score, _ in ended]
     return Summary(
         label=label,
         method=runs[0].method,
         states={state: states[state] for state in STATES},
         collapsed=collapsed,
         scores=scores,
-        mean=_within(estimate(values, layout_of(tuple(run.key for run in finished)), rng), metric),
-        charged_mean=sign * statistics.fmean(bad) if bad else None,
+        mean=_clipped(estimate_mean(values, layout, rng), metric),
+        imputed_mean=sign * statistics.fmean(signed) if signed else None,
         iqm=iqm(scores) if scores else None,
         iqm_limits=None if drawn is None else limits(drawn),
         worst=sign * worst[0] if worst else None,
         worst_run=worst[1] if worst else None,
-        cvar10=sign * cvar(bad, 0.1) if bad else None,
-        cvar25=sign * cvar(bad, 0.25) if bad else None,
+        cvar10=sign * cvar(signed, 0.1) if signed else None,
+        cvar25=sign * cvar(signed, 0.25) if signed else None,
     )
 
 
-def _within(found: Estimate, metric: str) -> Estimate:
-    """The mean with an interval that holds no impossible score."""
-    if found.low is None or found.high is None:
-        return found
+def _clipped(estimate: MeanEstimate, metric: str) -> MeanEstimate:
+    """Returns the estimate with its interval clipped to the limits of the metric."""
+    if estimate.low is None or estimate.high is None:
+        return estimate
     least, most = limits_of(metric)
-    return replace(found, low=max(least, found.low), high=min(most, found.high))
+    return replace(estimate, low=max(least, estimate.low), high=min(most, estimate.high))
 
 
-def _collapsed(runs: Iterable[Run], outputs: Outputs, metric: str) -> list[Run]:
+def _collapsed(runs: Iterable[RunResult], outputs: Outputs, metric: str) -> list[RunResult]:
     rows = None if outputs.labels is None else len(outputs.labels)
     bound = 1.96 / math.sqrt(rows) if rows else _NO_ROWS_BOUND
-    found = []
+    collapsed = []
     for run in runs:
         mcc = run.values.get(f"{split_of(metric)}_mcc")
         output = outputs.runs.get(run.number) if run.number is not None else None
         predicted = None if output is None else output.predicted
         constant = predicted is not None and len(predicted) > 0 and not np.ptp(predicted)
         if run.state == "complete" and (constant or (mcc is not None and abs(mcc) <= bound)):
-            found.append(run)
-    return found
+            collapsed.append(run)
+    return collapsed

@@ -1,9 +1,9 @@
-"""Several tasks: mean ranks, Wilcoxon signed-rank tests, critical difference.
+"""Statistics over several tasks: mean ranks, Wilcoxon tests, critical difference, pooled IQM.
 
-A task counts once, by the mean over its seeds of every configuration that all tasks have. Ranks
-are 1 for the best, shared by ties. The picture is Demsar's (2006): configurations whose mean ranks
-differ by less than Nemenyi's critical difference are joined. Nemenyi needs no p-value a pair and
-is the picture's; the pairs have exact Wilcoxon signed-rank tests of their own, Holm-corrected.
+Every task is one observation: the mean over its seeds of each configuration that all tasks have.
+Rank 1 is best; ties share the mean of their ranks. In the critical-difference diagram (Demsar
+2006) configurations are joined whose mean ranks differ by less than Nemenyi's critical difference.
+Pairs are tested by exact Wilcoxon signed-rank tests, Holm-corrected.
 """
 
 import math
@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata, studentized_range, wilcoxon
 
-from study.analysis.comparison.reading import Comparison, Run
-from study.analysis.comparison.scale import direction
+from study.analysis.comparison.results import ComparisonResults, RunResult
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
     holm,
@@ -26,62 +25,63 @@ from study.analysis.comparison.scores.statistics import (
     win_matrix,
 )
 from study.analysis.comparison.scores.summary import failure_score, seeds_of
+from study.spec.metrics import direction
 
 
 @dataclass(frozen=True)
-class Rival:
-    """Two configurations over tasks."""
+class TaskPair:
+    """Two configurations over all tasks. The fields are the columns of task_pairs.csv."""
 
     a: str
     b: str
     wins: int
-    """Tasks on which a is better."""
+    """Number of tasks on which a is better."""
     difference: float
-    """The median over tasks of the difference of means."""
+    """Median over tasks of the difference of means, a - b."""
     p_value: float
     p_corrected: float | None
 
 
 @dataclass(frozen=True)
 class TaskRanking:
-    """The configurations common to all tasks, over these."""
+    """Ranking over tasks of the configurations that all tasks have."""
 
     tasks: list[str]
     configurations: list[str]
     means: Float[np.ndarray, "tasks configurations"]
     mean_ranks: Float[np.ndarray, " configurations"]
     critical_difference: float
-    """Nemenyi's at 5 %, in ranks."""
-    rivals: list[Rival]
+    """Nemenyi's at the 5 % level, in ranks."""
+    pairs: list[TaskPair]
     left_out: list[str]
-    """Configurations that not every task has."""
+    """Configurations that some tasks lack."""
 
     @property
     def smallest_p(self) -> float:
-        """The smallest p-value that so few tasks allow, before any correction."""
+        """The smallest possible p-value of the signed-rank test over N tasks, 2^(1 - N)."""
         return min(1.0, 2.0 ** (1 - len(self.tasks)))
 
     @property
     def cliques(self) -> list[tuple[int, int]]:
-        """(best, worst) places, in order of mean rank, of maximal groups within the difference."""
+        """Maximal groups within the critical difference, as (first, last) place by mean rank."""
         ranks = np.sort(self.mean_ranks)
-        reach = [
+        last = [
             int(np.searchsorted(ranks, rank + self.critical_difference + 1e-9, side="right")) - 1
             for rank in ranks
         ]
         return [
             (start, end)
-            for start, end in enumerate(reach)
-            if end > start and (start == 0 or reach[start - 1] < end)
+            for start, end in enumerate(last)
+            if end > start and (start == 0 or last[start - 1] < end)
         ]
 
 
 def rank_tasks(
     means: dict[str, dict[str, float]], lower_is_better: bool = False
 ) -> TaskRanking | None:
-    """Returns the ranking of `means[task][configuration]`.
+    """Returns the ranking over tasks by `means[task][configuration]`.
 
-    None for fewer than two tasks or fewer than two configurations that all tasks have.
+    None for fewer than two tasks, or fewer than two configurations that all tasks have.
     """
     tasks = list(means)
     everywhere = [name for name in means[tasks[0]] if all(name in means[task] for task in tasks)]
@@ -96,26 +96,29 @@ def rank_tasks(
         means=table,
         mean_ranks=rankdata(-signed, axis=1).mean(axis=0),
         critical_difference=critical_difference(len(everywhere), len(tasks)),
-        rivals=_rivals(everywhere, signed, -1 if lower_is_better else 1),
+        pairs=_task_pairs(everywhere, signed, -1 if lower_is_better else 1),
         left_out=list(some),
     )
 
 
 def critical_difference(configurations: int, tasks: int, level: float = 0.05) -> float:
-    """Returns Nemenyi's critical difference of mean ranks: q sqrt(k (k + 1) / (6 N))."""
+    """Returns Nemenyi's critical difference of mean ranks, q sqrt(k (k + 1) / (6 N)).
+
+    q is the quantile of the studentised range over sqrt(2) (Demsar 2006).
+    """
     k = configurations
     q = float(studentized_range.ppf(1 - level, k, np.inf)) / math.sqrt(2)
     return q * math.sqrt(k * (k + 1) / (6 * tasks))
 
 
-def _rivals(
+def _task_pairs(
     names: Sequence[str], signed: Float[np.ndarray, "tasks configurations"], sign: int
-) -> list[Rival]:
+) -> list[TaskPair]:
     pairs = list(combinations(range(len(names)), 2))
     differences = [signed[:, a] - signed[:, b] for a, b in pairs]
     p_values = [float(wilcoxon(d).pvalue) if np.any(d) else 1.0 for d in differences]
     return [
-        Rival(names[a], names[b], int((d > 0).sum()), sign * float(np.median(d)), p, corrected)
+        TaskPair(names[a], names[b], int((d > 0).sum()), sign * float(np.median(d)), p, corrected)
         for (a, b), d, p, corrected in zip(
             pairs, differences, p_values, holm(p_values), strict=True
         )
@@ -124,29 +127,34 @@ def _rivals(
 
 @dataclass(frozen=True)
 class Pooled:
-    """A configuration over all tasks; 95 % limits by the stratified bootstrap."""
+    """A configuration over all tasks; 95 % limits by the bootstrap over seeds within tasks."""
 
     label: str
     iqm: float
     iqm_limits: tuple[float, float]
     improvement: float
-    """Over the first configuration, the mean over tasks; 0.5 of the first itself."""
+    """P(improvement) over the first configuration, mean over tasks; 0.5 for the first itself."""
     improvement_limits: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """A configuration's runs that ended on a task, and how often each counts in a draw."""
+    """Runs of a configuration that ended on one task, with their bootstrap weights."""
 
     scores: Float[np.ndarray, " n"]
-    """A failed run at `failure_score`."""
+    """Signed so that higher is better; a failed run at `failure_score`."""
     ranked: Float[np.ndarray, " n"]
-    """The same with a failed run below all others."""
+    """The same with failed runs at -inf."""
     weights: Float[np.ndarray, "draws n"]
 
 
-def pool(comparisons: Sequence[Comparison], metric: str, rng: np.random.Generator) -> list[Pooled]:
-    """Returns the configurations that have ended on all of at least two tasks."""
+def pool(
+    comparisons: Sequence[ComparisonResults], metric: str, rng: np.random.Generator
+) -> list[Pooled]:
+    """Returns pooled statistics of the configurations with runs that ended on every task.
+
+    Empty for fewer than two tasks.
+    """
     if len(comparisons) < 2:
         return []
     sign = direction(metric)
@@ -168,14 +176,14 @@ def pool(comparisons: Sequence[Comparison], metric: str, rng: np.random.Generato
     return [_pooled(label, scored[label], scored[labels[0]], sign) for label in labels]
 
 
-def _ended(comparison: Comparison, label: str) -> list[Run]:
+def _ended(comparison: ComparisonResults, label: str) -> list[RunResult]:
     runs = comparison.configurations.get(label, [])
     return [run for run in runs if run.state in ("complete", "failed")]
 
 
 def _pooled(label: str, own: list[_Scored], first: list[_Scored], sign: int) -> Pooled:
     scores = np.concatenate([task.scores for task in own])
-    # In every draw each task counts as it does in the runs, however many its seeds brought in.
+    # Tasks have equal weights in every draw, however many runs were drawn.
     weights = np.concatenate([_evened(task) for task in own], axis=1)
     whole = np.concatenate([np.full(len(t.scores), 1 / len(t.scores)) for t in own])
     low, high = sorted(sign * limit for limit in limits(weighted_iqm(scores, weights)))

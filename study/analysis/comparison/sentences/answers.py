@@ -1,145 +1,152 @@
-"""The answers in plain sentences, with numbers and intervals, and honest where nothing is settled.
-
-Every function answers one question about one task; page.py shows the same sentences.
-"""
+"""All questions on a comparison with their answers, as printed and shown on the page."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from study.analysis.comparison.agreement.disagreement import EVERYTHING
 from study.analysis.comparison.analysis import Analysis, TaskAnalysis
-from study.analysis.comparison.reading import Key
-from study.analysis.comparison.scale import direction
+from study.analysis.comparison.results import Key
 from study.analysis.comparison.scores.paired import Pair
 from study.analysis.comparison.scores.questions import Kind
 from study.analysis.comparison.scores.summary import Summary
-from study.analysis.comparison.sentences.luck import luck, share_plans
 from study.analysis.comparison.sentences.numbers import (
     Answer,
     count,
+    first_few,
     interval,
     listed,
-    needed,
     percent,
-    some,
+    runs_needed,
 )
-from study.analysis.comparison.sentences.pairs import alarm, nothing, other, verdict, versus
+from study.analysis.comparison.sentences.pairs import (
+    few_seeds_warning,
+    other,
+    verdict,
+    versus,
+    why_not_compared,
+)
 from study.analysis.comparison.sentences.runs import what_was_run
+from study.analysis.comparison.sentences.tasks import over_tasks
+from study.analysis.comparison.sentences.variance_components import (
+    runs_for_mask_share,
+    sources_of_variance,
+)
 from study.analysis.text import shown
+from study.spec.metrics import direction
 
 MOST = 10
-"""How many sentences an answer has at most."""
+"""Largest number of sentences of an answer; the rest is left to the tables."""
 
 
-def plain_words(analysis: Analysis) -> list[str]:
-    """Returns all answers, one sentence or heading an entry, task by task."""
-    from study.analysis.comparison.sentences.tasks import over_tasks
-
-    found: list[str] = []
+def report_lines(analysis: Analysis) -> list[str]:
+    """Returns the lines to print: questions as headings, each with its sentences, by task."""
+    lines: list[str] = []
     for task in analysis.tasks:
         if len(analysis.tasks) > 1:
-            found += ["", f"== {task.name} =="]
+            lines += ["", f"== {task.name} =="]
         for answer in answers(task):
-            found += ["", answer.question, *(f"  {sentence}" for sentence in answer.sentences)]
+            lines += ["", answer.question, *(f"  {sentence}" for sentence in answer.sentences)]
     if len(analysis.tasks) > 1:
         answer = over_tasks(analysis)
-        found += ["", answer.question, *(f"  {sentence}" for sentence in answer.sentences)]
-    return found[1:]
+        lines += ["", answer.question, *(f"  {sentence}" for sentence in answer.sentences)]
+    return lines[1:]
 
 
 def answers(task: TaskAnalysis) -> list[Answer]:
-    """Returns the answers about one task; a question about which nothing is known is left out."""
-    found = [
+    """Returns the questions on one task that have an answer."""
+    every = [
         Answer("What was run", what_was_run(task)),
-        Answer("Does the winner survive another seed?", winner(task)),
-        Answer("Is p > 0 better than p = 0 at equal everything else?", about(task, "p")),
-        Answer("What do other settings change at equal everything else?", about(task, "setting")),
-        Answer("Which source of luck matters?", luck(task)),
-        Answer("How stable are the chosen ranks?", ranks(task)),
-        Answer("Do the runs answer alike?", disagreement(task)),
-        Answer("How many further runs?", further(task)),
+        Answer("Is the winner still the best with other seeds?", best(task)),
+        Answer("Is p > 0 better than p = 0, all else equal?", verdicts(task, "p")),
+        Answer("What do other settings change, all else equal?", verdicts(task, "setting")),
+        Answer("Which seeds cause the variance?", sources_of_variance(task)),
+        Answer("How reproducible are the chosen ranks?", ranks(task)),
+        Answer("How often do predictions change with the seed?", disagreement(task)),
+        Answer("How many further runs are needed?", further_runs(task)),
     ]
-    return [_short(answer) for answer in found if answer.sentences]
+    return [_shortened(answer) for answer in every if answer.sentences]
 
 
-def _short(answer: Answer) -> Answer:
-    """Leaves sentences on many configurations to the tables."""
+def _shortened(answer: Answer) -> Answer:
     more = len(answer.sentences) - MOST
     if more <= 0:
         return answer
-    left = f"{count(more, 'more sentence')} of this kind would follow: see the tables."
-    return replace(answer, sentences=[*answer.sentences[:MOST], left])
+    rest = (
+        f"{count(more, 'more sentence')} of this kind are left out; the tables have all numbers."
+    )
+    return replace(answer, sentences=[*answer.sentences[:MOST], rest])
 
 
-def winner(task: TaskAnalysis) -> list[str]:
-    """Says how the leading configuration fares with other seeds, and against which others."""
+def best(task: TaskAnalysis) -> list[str]:
+    """Returns the scores of the leading configuration, and how it compares with the others."""
     leader = next(s for s in task.summaries if s.label == task.leader)
     if not leader.n:
         why = "no score yet" if leader.pending else f"no score: {leader.failed} runs failed"
         return [f"{leader.label} has {why}."]
-    found = [_spread(leader, task)]
-    if not task.fixed_before:
-        found.append(
-            "These scores chose it, so that its mean flatters it; only fresh seeds or test "
-            "tell how good it is."
+    sentences = [_scores(leader, task)]
+    if not task.comparison.fixed_before:
+        sentences.append(
+            "It was chosen by these scores, so that its mean is biased upwards; an unbiased mean "
+            "needs fresh seeds or the test split."
         )
-    own = [pair for pair in task.pairs if pair.has(task.leader)]
+    own = [pair for pair in task.pairs if pair.includes(task.leader)]
     pairs = [pair for pair in own if pair.differences]
-    found += [
-        f"Not compared with {other(pair, task.leader)}: {nothing(pair)}."
+    sentences += [
+        f"Not compared with {other(pair, task.leader)}: {why_not_compared(pair)}."
         for pair in own
         if not pair.differences
     ]
     if not pairs:
-        return found
-    found += [*_best_at(task, pairs), *_settled(task.leader, pairs, len(pairs) < len(own))]
-    return found
+        return sentences
+    is_incomplete = len(pairs) < len(own)
+    return sentences + _times_best(task, pairs) + _decisions(task.leader, pairs, is_incomplete)
 
 
-def _settled(leader: str, pairs: Sequence[Pair], gaps: bool) -> list[str]:
-    """Says which others the leader beats, two-sided, and which not."""
-    for_it = [pair for pair in pairs if pair.survivor == leader]
-    against = [pair for pair in pairs if pair.survivor not in (leader, None)]
-    undecided = [versus(pair, leader) for pair in pairs if pair.survivor is None]
-    found = []
-    if against:
-        named = [versus(pair, leader) for pair in against]
-        found.append(f"No: better than it is {some(named)}.{alarm(against)}")
+def _decisions(leader: str, pairs: Sequence[Pair], is_incomplete: bool) -> list[str]:
+    """Returns which configurations are better or worse than the leader by two-sided tests."""
+    beaten = [pair for pair in pairs if pair.two_sided_winner == leader]
+    better = [pair for pair in pairs if pair.two_sided_winner not in (leader, None)]
+    undecided = [versus(pair, leader) for pair in pairs if pair.two_sided_winner is None]
+    sentences = []
+    if better:
+        named = first_few([versus(pair, leader) for pair in better])
+        sentences.append(f"No: significantly better is {named}.{few_seeds_warning(better)}")
     elif undecided:
-        found.append(f"Undecided: other seeds may reverse the order with {some(undecided)}.")
-    elif gaps:
-        found.append("Undecided, as it is not compared with all others.")
+        sentences.append(f"Undecided: no significant difference from {first_few(undecided)}.")
+    elif is_incomplete:
+        sentences.append("Undecided, as it is not compared with all others.")
     else:
-        found.append(
-            f"Yes: no other configuration keeps up with it on equal seeds.{alarm(for_it)}"
+        sentences.append(
+            "Yes: it is significantly better than every other configuration on equal seeds."
+            f"{few_seeds_warning(beaten)}"
         )
-    if for_it and (against or undecided or gaps):
-        named = [versus(pair, leader) for pair in for_it]
-        found.append(f"It is better than {some(named)}.{alarm(for_it)}")
-    return found
+    if beaten and (better or undecided or is_incomplete):
+        named = first_few([versus(pair, leader) for pair in beaten])
+        sentences.append(f"It is significantly better than {named}.{few_seeds_warning(beaten)}")
+    return sentences
 
 
-def about(task: TaskAnalysis, kind: Kind) -> list[str]:
-    """Answers each question of a kind with difference, interval and corrected p-value."""
+def verdicts(task: TaskAnalysis, kind: Kind) -> list[str]:
+    """Returns the verdict on each question of a kind: difference, interval, corrected p-value."""
     pairs = [pair for pair in task.pairs if pair.question.kind == kind]
-    found = [verdict(pair) for pair in pairs]
+    sentences = [verdict(pair) for pair in pairs]
     if kind == "p" and pairs:
-        found.insert(
+        sentences.insert(
             1,
-            '"Better" is decided by a one-sided sign-flip test at 5 %, in which mask, init and '
-            "data seeds are crossed random factors; where three init or data seeds do much of "
-            "their own to a difference, up to 9 % are false alarms.",
+            '"Better" is decided by a one-sided sign-flip test at 5 %, with mask, init and data '
+            "seeds as crossed random factors. If only three init or data seeds vary, and these "
+            "affect the difference strongly, up to 9 % of such verdicts are false positives.",
         )
-    return found
+    return sentences
 
 
 def ranks(task: TaskAnalysis) -> list[str]:
-    """Compares the overlap of kept triplets with chance, and names what varies most."""
-    found = [
-        f"{o.configuration}: runs that differ in the {o.differ_in} seed alone share "
-        f"{percent(o.mean)} of the triplets that either keeps ({percent(o.low)} to "
-        f"{percent(o.high)} over {count(o.pairs, 'pair')}); chance would make it "
-        f"{percent(o.by_chance)}, and equal ranks of every matrix alone {percent(o.by_ranks)}."
+    """Returns the overlap of kept triplets with that expected by chance; the least stable rank."""
+    sentences = [
+        f"{o.configuration}: two runs that differ only in the {o.differ_in} seed share "
+        f"{percent(o.mean)} of the triplets kept by either ({percent(o.low)} to {percent(o.high)} "
+        f"over {count(o.pairs, 'pair')}); expected are {percent(o.by_chance)} by chance, and "
+        f"{percent(o.by_ranks)} from equal ranks of every matrix."
         for o in task.overlaps
     ]
     for pattern in task.patterns:
@@ -147,85 +154,86 @@ def ranks(task: TaskAnalysis) -> list[str]:
         if rows:
             worst = max(rows, key=lambda row: float(str(row["sd_over_mask_seeds"])))
             layer = f" of layer {worst['layer']}" if worst["layer"] else ""
-            where = f"{worst['matrix']}{layer}"
-            found.append(
-                f"{pattern.configuration}: the rank of a matrix is most uncertain in {where}, "
-                f"{float(str(worst['mean_rank'])):.1f} with an sd of "
-                f"{float(str(worst['sd_over_mask_seeds'])):.1f} over mask seeds (of {pattern.b0})."
+            sentences.append(
+                f"{pattern.configuration}: the rank varies most between mask seeds in "
+                f"{worst['matrix']}{layer}, mean {float(str(worst['mean_rank'])):.1f} of "
+                f"{pattern.b0}, sd {float(str(worst['sd_over_mask_seeds'])):.1f}."
             )
-    return found
+    return sentences
 
 
 def disagreement(task: TaskAnalysis) -> list[str]:
-    """Says for how many examples another seed predicts another class."""
-    found = []
+    """Returns the share of examples whose predicted class changes with the seed."""
+    sentences = []
     for label in dict.fromkeys(d.configuration for d in task.disagreements):
         own = {d.differ_in: d for d in task.disagreements if d.configuration == label}
         parts = [f"{name} {percent(d.mean)}" for name, d in own.items() if name != EVERYTHING]
-        whole = own.get(EVERYTHING)
+        every = own.get(EVERYTHING)
         text = f"{label}: the predicted class changes for "
         if parts:
-            text += f"{listed(parts, 'and')} of the examples when only that seed changes"
-        if whole is not None:
+            text += f"{listed(parts, 'and')} of the examples if only this seed changes"
+        if every is not None:
             text += ", and for " if parts else ""
-            text += f"{percent(whole.mean)} when all do"
-            if whole.least is not None and whole.independent is not None:
+            text += f"{percent(every.mean)} if all seeds change"
+            if every.least is not None and every.independent is not None:
                 text += (
-                    f"; the scores would allow as little as {percent(whole.least)}, and "
-                    f"independent errors would make it {percent(whole.independent)}"
+                    f"; the accuracies imply at least {percent(every.least)}, and independent "
+                    f"errors would give {percent(every.independent)}"
                 )
-        found.append(text + ".")
-    return found
+        sentences.append(text + ".")
+    return sentences
 
 
-def further(task: TaskAnalysis) -> list[str]:
-    """Names what would settle each open question, and the mask's share of the luck."""
-    open_questions: dict[str, list[str]] = {}
-    for text, plan in task.plans.items():
-        open_questions.setdefault(needed(plan), []).append(text)
-    found = [f"{some(texts)}: {told}." for told, texts in open_questions.items()]
+def further_runs(task: TaskAnalysis) -> list[str]:
+    """Returns the runs that would decide each undecided question, and the mask's share."""
+    undecided: dict[str, list[str]] = {}
+    for question, needed in task.runs_needed.items():
+        undecided.setdefault(runs_needed(needed), []).append(question)
+    sentences = [f"{first_few(questions)}: {text}." for text, questions in undecided.items()]
     pending = sum(summary.pending for summary in task.summaries)
     if not pending:
-        found += share_plans(task)
-    if found:
-        found.append("These numbers rest on estimated components, and are as uncertain as they.")
+        sentences += runs_for_mask_share(task)
+    if sentences:
+        sentences.append(
+            "These numbers follow from estimated variance components, and are as uncertain."
+        )
     if pending:
-        found.append(f"{count(pending, 'run')} of the plan are still to end: these come first.")
-    return found
+        sentences.append(f"{count(pending, 'planned run')} not finished yet: finish these first.")
+    return sentences
 
 
-def _spread(leader: Summary, task: TaskAnalysis) -> str:
+def _scores(leader: Summary, task: TaskAnalysis) -> str:
     ended = leader.n + leader.failed
     failed = f", {leader.failed} of {ended} failed" if leader.failed else ""
     sd = "" if leader.sd is None else f", sd {shown(leader.sd)}"
     sign = direction(task.metric)
-    best = sign * max(sign * score for score in leader.scores)
+    highest = sign * max(sign * score for score in leader.scores)
     run = leader.worst_run
-    which = f" ({run.name})" if run is not None else ""
-    fate = " as it failed" if run is not None and task.metric not in run.values else ""
+    seeds = f" ({run.name})" if run is not None else ""
+    reason = ", as it failed" if run is not None and task.metric not in run.values else ""
     return (
         f"{leader.label}: mean {task.metric} {interval(leader.mean)} over "
-        f"{count(leader.n, 'finished run')}{failed}{sd}; the best seed gives {shown(best)}, the "
-        f"worst{which} {shown(leader.worst)}{fate}."
+        f"{count(leader.n, 'finished run')}{failed}{sd}; best run {shown(highest)}, worst "
+        f"run{seeds} {shown(leader.worst)}{reason}."
     )
 
 
-def _best_at(task: TaskAnalysis, pairs: Sequence[Pair]) -> list[str]:
-    """Says at how many seeds that all pairs have the leader is best; a failed run is a loss."""
+def _times_best(task: TaskAnalysis, pairs: Sequence[Pair]) -> list[str]:
+    """Returns on how many of the seeds common to all pairs the leader is best; failures lose."""
     sign = direction(task.metric)
     ahead: dict[Key, list[bool]] = {}
     for pair in pairs:
         own = sign if pair.question.a == task.leader else -sign
-        for key, difference in pair.with_failures.items():
+        for key, difference in pair.imputed_differences.items():
             ahead.setdefault(key, []).append(own * difference > 0)
     common = {key: those for key, those in ahead.items() if len(those) == len(pairs)}
     if not common or len(pairs) < 2:
         return []
-    best, several = sum(map(all, common.values())), len(pairs) + 1
-    plain = list(dict.fromkeys(pair.plain for pair in pairs if pair.plain))
-    cells = count(len({key[1:] for key in common}), "run")
-    repeated = f" ({listed(plain)}: {cells}, counted for every mask)" if plain else ""
+    times, several = sum(map(all, common.values())), len(pairs) + 1
+    unmasked = list(dict.fromkeys(pair.unmasked for pair in pairs if pair.unmasked))
+    runs = count(len({key[1:] for key in common}), "run")
+    paired = f" ({runs} of {listed(unmasked)}, paired with every mask seed)" if unmasked else ""
     return [
-        f"It is the best of the {several} configurations at {best} of {len(common)} equal "
-        f"seeds{repeated}; by chance alone at one in {several}."
+        f"It is the best of {several} configurations on {times} of {len(common)} equal seeds"
+        f"{paired}; by chance it would be on one in {several}."
     ]

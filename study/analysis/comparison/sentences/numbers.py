@@ -1,39 +1,47 @@
-"""How numbers, intervals and plans read in a sentence."""
+"""How estimates, intervals, percentages and numbers of runs are written in sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.analysis.comparison.components.further import Plan
-from study.analysis.comparison.scores.crossed import Estimate
+from study.analysis.comparison.components.sample_size import RunsNeeded
+from study.analysis.comparison.scores.crossed import MeanEstimate
 from study.analysis.text import shown
 
 NAMED = 4
-"""How many of a kind are named before "and so many more"."""
+"""How many items are named before "and n more"."""
 
 
-def interval(found: Estimate) -> str:
-    """Returns `0.5712 (95 % interval 0.5601 to 0.5823)`."""
-    if found.low is None or found.high is None:
-        return f"{shown(found.mean)} (no interval from {count(found.n, 'run')})"
-    return f"{shown(found.mean)} (95 % interval {shown(found.low)} to {shown(found.high)})"
+@dataclass(frozen=True)
+class Answer:
+    """A question and the sentences that answer it."""
+
+    question: str
+    sentences: list[str]
 
 
-def needed(plan: Plan) -> str:
-    """Returns what a plan asks for, or why there is none."""
-    if plan.reason:
-        told = f"no crossed design can be named ({plan.reason})"
+def interval(estimate: MeanEstimate) -> str:
+    """Returns `0.5712 (95 % CI 0.5601 to 0.5823)`."""
+    if estimate.low is None or estimate.high is None:
+        return f"{shown(estimate.mean)} (no interval from {count(estimate.n, 'run')})"
+    return f"{shown(estimate.mean)} (95 % CI {shown(estimate.low)} to {shown(estimate.high)})"
+
+
+def runs_needed(needed: RunsNeeded) -> str:
+    """Returns the additional runs needed, or why no crossed design is named."""
+    if needed.reason:
+        text = f"no crossed design can be named ({needed.reason})"
     else:
-        told = (
-            f"about {plan.further} further runs, {plan.mask} x {plan.init} x {plan.data} mask, "
-            "init and data seeds in all"
+        text = (
+            f"about {needed.further} further runs, for a total of {needed.mask} mask x "
+            f"{needed.init} init x {needed.data} data seeds"
         )
-    if plan.fresh:
-        told += f"; or {plan.fresh} runs of each that share no seed with one another"
-    return told
+    if needed.independent:
+        text += f"; or {needed.independent} independent runs of each, with their own seeds"
+    return text
 
 
 def percent(share: float) -> str:
-    """Returns `37 %`, with a decimal below 10 %."""
+    """Returns `37 %`; one decimal below 10 %."""
     return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
 
 
@@ -42,21 +50,13 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def some(names: Sequence[str]) -> str:
-    """Returns the first few, and how many more there are."""
+def first_few(names: Sequence[str]) -> str:
+    """Returns the first `NAMED` names and the number of further ones."""
     more = len(names) - NAMED
     return "; ".join(names[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
-    """Returns `a, b and c`, of at least one."""
+    """Returns `a, b and c`, of at least one name."""
     *first, last = names
     return f"{', '.join(first)} {word} {last}" if first else last
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A question and its sentences."""
-
-    question: str
-    sentences: list[str]

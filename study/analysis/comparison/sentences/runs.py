@@ -1,68 +1,78 @@
-"""What was run, in sentences: the design, and every run that failed, collapsed or is missing."""
+"""Sentences on what was run: the design; failed, collapsed, unfinished and missing runs."""
 
 from study.analysis.comparison.analysis import TaskAnalysis
-from study.analysis.comparison.design import FACTORS, NO_MASK
-from study.analysis.comparison.reading import STATES
-from study.analysis.comparison.sentences.numbers import count, some
+from study.analysis.comparison.design import NO_MASK
+from study.analysis.comparison.results import STATES
+from study.analysis.comparison.sentences.numbers import count, first_few
+from study.spec.comparison.schema import FACTORS
 
 SHARED = ("shared_steps", "shared_seconds")
+"""Columns of results.csv: training that a run took over from another."""
 
 
 def what_was_run(task: TaskAnalysis) -> list[str]:
-    """Counts the runs by state, and names what failed, collapsed or is missing."""
+    """Returns the number of runs by state; names those that failed, collapsed or are missing."""
     runs = task.comparison.runs
     counts = [(state, sum(run.state == state for run in runs)) for state in STATES]
     states = ", ".join(f"{number} {state}" for state, number in counts if number)
     seeds = [sorted({run.key[n] for run in runs if run.key[n] >= 0}) for n in range(3)]
-    many = ", ".join(count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
-    kinds = count(len(task.summaries), "configuration")
-    found = [f"{count(len(runs), 'run')} of {kinds} with {many}: {states}."]
+    factors = ", ".join(count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
+    configurations = count(len(task.summaries), "configuration")
+    sentences = [f"{count(len(runs), 'run')} of {configurations} with {factors}: {states}."]
     saved = {name: sum(run.values.get(name, 0) for run in runs) for name in SHARED}
     if saved["shared_steps"]:
-        found.append(
+        sentences.append(
+            f"Runs that differ only in their mask share the steps before the first mask event: "
             f"{saved['shared_steps']:,.0f} steps ({saved['shared_seconds']:,.0f} s of training) "
-            "were not trained again, as runs that differ in their mask alone begin alike."
+            "were not repeated."
         )
     if failures := [run for run in runs if run.state == "failed"]:
         named = [
             f"{r.configuration} ({r.name}): {r.reason or 'no reason known'}" for r in failures
         ]
-        found.append(f"Failed, and counted as such everywhere: {some(named)}.")
+        sentences.append(f"Failed, and counted as failures everywhere: {first_few(named)}.")
     scoreless = [r for r in runs if r.state == "complete" and task.metric not in r.values]
     if scoreless:
         named = [f"{run.configuration} ({run.name})" for run in scoreless]
-        found.append(
-            f"Complete without a number in {task.metric}, counted as failed: {some(named)}."
+        sentences.append(
+            f"Complete without a number in {task.metric}, counted as failed: {first_few(named)}."
         )
     collapsed = [(s.label, run) for s in task.summaries for run in s.collapsed]
     if collapsed:
         named = [f"{label} ({run.name})" for label, run in collapsed]
-        found.append(
-            f"Collapsed, and in every mean: {some(named)}. These answer one class, or have an "
-            "MCC that guessing could have."
+        sentences.append(
+            f"Collapsed, and included in every mean: {first_few(named)}. A collapsed run predicts "
+            "one class only, or its MCC cannot be told from guessing."
         )
     if pending := [f"{r.configuration} ({r.name})" for r in runs if r.state in STATES[:2]]:
-        found.append(f"Still to end, so all that follows is for now: {some(pending)}.")
-    if absent := _absent(task):
-        found.append(f"Cells of the crossed design without any run: {some(absent)}.")
-    return found + _single(task)
+        sentences.append(
+            f"Not finished yet, so that all results are preliminary: {first_few(pending)}."
+        )
+    if missing := _missing(task):
+        sentences.append(f"Missing from the crossed design: {first_few(missing)}.")
+    return sentences + _single_seeds(task)
 
 
-def _single(task: TaskAnalysis) -> list[str]:
-    """Names the factors of which one seed alone has scores, whatever is planned."""
-    found = []
+def _single_seeds(task: TaskAnalysis) -> list[str]:
+    """Names the factors with scores of one seed only, whatever is planned."""
+    sentences = []
     for n, factor in enumerate(FACTORS):
         seeds = {run.key[n] for run in task.comparison.runs if task.metric in run.values}
         if len(seeds - {NO_MASK}) == 1:
-            found.append(
-                f"A single {factor} seed has scores: what another would change is unknown, no "
-                "interval here allows for it, and nothing is decided that it could change."
+            sentences.append(
+                f"Only one {factor} seed has scores: the variance due to {factor} seeds is "
+                "unknown, no interval includes it, and no difference that it affects is decided."
             )
-    return found
+    return sentences
 
 
-def _absent(task: TaskAnalysis) -> list[str]:
-    """Cells of the crossing that no row of results.csv is about."""
-    found = {cell for one in task.lucks if one.estimable for cell in one.components.missing}
-    there = {(run.configuration, *run.key) for run in task.comparison.runs}
-    return sorted(str(cell) for cell in found if tuple(cell) not in there)
+def _missing(task: TaskAnalysis) -> list[str]:
+    """Cells of the crossed design without a row in results.csv."""
+    cells = {
+        cell
+        for one in task.variance_components
+        if one.estimable
+        for cell in one.components.missing
+    }
+    rows = {(run.configuration, *run.key) for run in task.comparison.runs}
+    return sorted(str(cell) for cell in cells if tuple(cell) not in rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from study.analysis.comparison import Analysis, analyse
-from study.analysis.comparison.sentences.answers import plain_words
+from study.analysis.comparison.sentences.answers import report_lines
 
 ROOT = Path(__file__).parents[4]
 RECORDED = ROOT / "tests" / "data" / "seeds_tata"
@@ -32,7 +32,7 @@ def test_the_table_in_the_guide_has_the_recorded_means(analysis: Analysis) -> No
 
 
 def test_the_order_of_the_data_has_most_of_the_recorded_variance(analysis: Analysis) -> None:
-    said = "\n".join(plain_words(analysis))
+    said = "\n".join(report_lines(analysis))
     assert "72 runs of 4 configurations with 5 mask seeds, 3 init seeds, 3 data seeds" in said
     assert "mask 0 % (0 % to 3.8 %)" in said
     assert "data 81 % (25 % to 99 %)" in said

@@ -4,9 +4,9 @@ from collections import deque
 from types import SimpleNamespace
 from typing import Any
 
-from study.engine.comparison.prefixes import SharedPrefixes
-from study.engine.comparison.replicates import Replicate
-from study.engine.comparison.scheduling import ReplicateSearcher
+from study.engine.comparison.runs import ComparisonRun
+from study.engine.comparison.scheduling import ComparisonSearcher
+from study.engine.comparison.shared_prefixes import SharedPrefixes
 from study.engine.scheduling.runs import RunRecorder
 from study.storage.ledger import Ledger
 from study.storage.runs import Source
@@ -16,10 +16,10 @@ from tests.study.engine.comparison.small import ROWS
 class Driver:
     """Runs `concurrent` runs at once, which report in turn; counts what it was handed."""
 
-    def __init__(self, ledger: Ledger, source: Source[Replicate], concurrent: int = 2) -> None:
+    def __init__(self, ledger: Ledger, source: Source[ComparisonRun], concurrent: int = 2) -> None:
         self.ledger = ledger
         self.prefixes = SharedPrefixes(ledger.folder, ROWS)
-        self.searcher = ReplicateSearcher(
+        self.searcher = ComparisonSearcher(
             ledger, source, self.prefixes, lambda run: ("dev", "test")
         )
         self.recorder = RunRecorder(ledger, max_failures=1)

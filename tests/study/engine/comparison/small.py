@@ -12,8 +12,8 @@ import torch
 import transformers
 
 from study.engine import worker as worker_module
-from study.engine.comparison.replicates import Configuration, Replicate
-from study.engine.comparison.worker import ReplicateWorker
+from study.engine.comparison.runs import ComparisonRun, Configuration
+from study.engine.comparison.worker import ComparisonWorker
 from study.engine.resources import Resources
 from study.models import Backbone
 from study.models.info import BackboneInfo
@@ -47,10 +47,12 @@ def configuration(label: str = "best", *overrides: str) -> Configuration:
     return Configuration(label, spec_of(*overrides))
 
 
-def crossed(*configurations: Configuration, masks: int = 2, blocks: int = 1) -> list[Replicate]:
+def crossed(
+    *configurations: Configuration, masks: int = 2, blocks: int = 1
+) -> list[ComparisonRun]:
     """Every mask seed with every of `blocks` init and data seeds, each replicate once."""
     seeds = product(range(blocks), configurations, range(masks))
-    found = [Replicate.of(c, mask=100 + m, init=200 + b, data=300 + b) for b, c, m in seeds]
+    found = [ComparisonRun.of(c, mask=100 + m, init=200 + b, data=300 + b) for b, c, m in seeds]
     return list(dict.fromkeys(found))
 
 
@@ -110,13 +112,13 @@ def open_ledger(tmp_path: Path) -> OpenLedger:
 def start(
     prepared: Prepared,
     folder: StudyFolder,
-    run: Replicate,
+    run: ComparisonRun,
     number: int = 0,
     prefix: str | None = None,
     splits: Iterable[str] = ("dev", "test"),
-) -> ReplicateWorker:
+) -> ComparisonWorker:
     """Sets a worker up as Ray would, in this process."""
-    worker: ReplicateWorker = object.__new__(ReplicateWorker)
+    worker: ComparisonWorker = object.__new__(ComparisonWorker)
     config = {
         "trial": number,
         "params": run.labels,
@@ -132,7 +134,7 @@ def start(
     return worker
 
 
-def reports_of(worker: ReplicateWorker, count: int = 2) -> list[dict[str, Any]]:
+def reports_of(worker: ComparisonWorker, count: int = 2) -> list[dict[str, Any]]:
     """The worker's reports without what the clock decides, and without what it shared."""
     reports = [worker.step() for _ in range(count)]
     for report in reports[:-1]:

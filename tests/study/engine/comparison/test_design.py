@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.comparison.design import changes_of_comparison, replicates_of
+from study.engine.comparison.design import changes_of_comparison, runs_of
 from study.errors import InputError
 from study.spec import SeedsSpec
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
@@ -22,7 +22,7 @@ def comparison(*seeds: int, **specs: object) -> ComparisonSpec:
 
 
 def test_every_seed_meets_every_other_and_once_suffices_where_no_mask_draws() -> None:
-    runs = replicates_of(comparison(5, 3, 3))
+    runs = runs_of(comparison(5, 3, 3))
     assert len(runs) == len(set(runs)) == 45 + 9
     drawn = [run for run in runs if run.configuration.label == "best"]
     assert len({(run.mask, run.init, run.data) for run in drawn}) == 45
@@ -30,9 +30,9 @@ def test_every_seed_meets_every_other_and_once_suffices_where_no_mask_draws() ->
 
 
 def test_all_configurations_of_a_block_come_before_the_next_block() -> None:
-    blocks = [(run.data, run.init) for run in replicates_of(comparison(2, 2, 2))]
+    blocks = [(run.data, run.init) for run in runs_of(comparison(2, 2, 2))]
     assert blocks == sorted(blocks)
-    assert [run.configuration.label for run in replicates_of(comparison())[:3]] == [
+    assert [run.configuration.label for run in runs_of(comparison())[:3]] == [
         "best", "best", "never",
     ]  # fmt: skip
 

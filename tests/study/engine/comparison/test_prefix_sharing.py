@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from study.engine.comparison.prefixes import Prefixes
-from study.engine.comparison.replicates import Replicate
-from study.engine.comparison.worker import ReplicateWorker
+from study.engine.comparison.runs import ComparisonRun
+from study.engine.comparison.shared_prefixes import Prefixes
+from study.engine.comparison.worker import ComparisonWorker
 from study.storage.folder import StudyFolder
 from study.storage.opening import open_folder
 from tests.study.engine.comparison.small import ROWS, Prepared, configuration, reports_of, start
 
-LEADER = Replicate.of(configuration(), mask=1, init=2, data=3)
+LEADER = ComparisonRun.of(configuration(), mask=1, init=2, data=3)
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def folders(tmp_path: Path) -> tuple[StudyFolder, StudyFolder]:
     return shared, alone
 
 
-def key(run: Replicate) -> str:
+def key(run: ComparisonRun) -> str:
     found = Prefixes(ROWS).key(run)
     assert found is not None
     return found
 
 
-def weights(worker: ReplicateWorker) -> dict[str, torch.Tensor]:
+def weights(worker: ComparisonWorker) -> dict[str, torch.Tensor]:
     assert worker.trial is not None
     return {name: p.clone() for name, p in worker.trial._trained().items()}
 
@@ -38,7 +38,7 @@ def weights(worker: ReplicateWorker) -> dict[str, torch.Tensor]:
 def assert_same_as_alone(
     prepared: Prepared,
     folders: tuple[StudyFolder, StudyFolder],
-    runs: list[Replicate],
+    runs: list[ComparisonRun],
     reports: int = 2,
 ) -> None:
     """Trains `runs` one after the other, sharing what they begin with, and each alone."""
@@ -74,8 +74,8 @@ def test_a_run_that_goes_on_from_anothers_beginning_is_the_run_that_trained_alon
         configuration("best", *settings, f"adapter.prune_mode={mode}") for settings in ([], own)
     )
     runs = [
-        Replicate.of(leader, mask=1, init=2, data=3),
-        Replicate.of(follower, mask=mask, init=2, data=3),
+        ComparisonRun.of(leader, mask=1, init=2, data=3),
+        ComparisonRun.of(follower, mask=mask, init=2, data=3),
     ]
     assert_same_as_alone(prepared, folders, runs)
 
@@ -87,7 +87,7 @@ def test_plain_adalora_goes_on_from_the_beginning_of_one_with_random_sampling(
     adapter = plain.adapter.model_dump(exclude={"method", "p", "p_reintroduce", "final_mask"})
     values = plain.model_dump() | {"adapter": adapter | {"method": "adalora"}}
     other = type(configuration())("adalora", type(plain).model_validate(values))
-    follower = Replicate.of(other, mask=1, init=2, data=3)
+    follower = ComparisonRun.of(other, mask=1, init=2, data=3)
     assert follower.mask is None
     assert_same_as_alone(prepared, folders, [LEADER, follower])
 
@@ -106,7 +106,9 @@ def test_reports_before_the_first_mask_event_are_said_again(
     prepared: Prepared,
     folders: tuple[StudyFolder, StudyFolder],
 ) -> None:
-    runs = [Replicate.of(configuration("best", *settings), mask=m, init=2, data=3) for m in (1, 9)]
+    runs = [
+        ComparisonRun.of(configuration("best", *settings), mask=m, init=2, data=3) for m in (1, 9)
+    ]
     count = int(runs[0].spec.training.reports)
     assert_same_as_alone(prepared, folders, runs, count)
     again = start(prepared, folders[0], runs[1], 7, key(runs[1]))
@@ -115,14 +117,14 @@ def test_reports_before_the_first_mask_event_are_said_again(
 
 def test_runs_share_a_beginning_unless_something_differs_before_the_first_event() -> None:
     others = {
-        "mask": Replicate.of(configuration(), mask=9, init=2, data=3),
-        "p": Replicate.of(configuration("b", "adapter.p=0"), mask=1, init=2, data=3),
-        "init": Replicate.of(configuration(), mask=1, init=9, data=3),
-        "data": Replicate.of(configuration(), mask=1, init=2, data=9),
-        "beta1": Replicate.of(configuration("b", "adapter.beta1=0.5"), mask=1, init=2, data=3),
-        "lr": Replicate.of(configuration("b", "training.lr=1e-3"), mask=1, init=2, data=3),
-        "deltaT": Replicate.of(configuration("b", "adapter.deltaT=2"), mask=1, init=2, data=3),
-        "mode": Replicate.of(
+        "mask": ComparisonRun.of(configuration(), mask=9, init=2, data=3),
+        "p": ComparisonRun.of(configuration("b", "adapter.p=0"), mask=1, init=2, data=3),
+        "init": ComparisonRun.of(configuration(), mask=1, init=9, data=3),
+        "data": ComparisonRun.of(configuration(), mask=1, init=2, data=9),
+        "beta1": ComparisonRun.of(configuration("b", "adapter.beta1=0.5"), mask=1, init=2, data=3),
+        "lr": ComparisonRun.of(configuration("b", "training.lr=1e-3"), mask=1, init=2, data=3),
+        "deltaT": ComparisonRun.of(configuration("b", "adapter.deltaT=2"), mask=1, init=2, data=3),
+        "mode": ComparisonRun.of(
             configuration("b", "adapter.prune_mode=mask"), mask=1, init=2, data=3
         ),
     }
@@ -131,14 +133,14 @@ def test_runs_share_a_beginning_unless_something_differs_before_the_first_event(
 
 
 def test_a_run_without_steps_before_its_first_event_shares_nothing() -> None:
-    at_once = Replicate.of(configuration("a", "adapter.deltaT=1"), mask=1, init=2, data=3)
+    at_once = ComparisonRun.of(configuration("a", "adapter.deltaT=1"), mask=1, init=2, data=3)
     assert Prefixes(ROWS).key(at_once) is None
 
 
 def test_what_was_not_trained_is_told_with_every_report_and_after_a_restart(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
-    follower = Replicate.of(configuration(), mask=9, init=2, data=3)
+    follower = ComparisonRun.of(configuration(), mask=9, init=2, data=3)
     first = start(prepared, folders[0], LEADER, 0, key(LEADER))
     assert "metrics/shared_steps" not in first.step()
     result = start(prepared, folders[0], follower, 1, key(follower)).step()
@@ -161,7 +163,7 @@ def test_a_damaged_beginning_is_set_aside_and_the_run_trains_itself(
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0xFF
     file.write_bytes(data)
-    follower = Replicate.of(configuration(), mask=9, init=2, data=3)
+    follower = ComparisonRun.of(configuration(), mask=9, init=2, data=3)
     worker = start(prepared, shared, follower, 1, key(follower))
     result: dict[str, Any] = worker.step()
     assert "is damaged and was set aside" in result["warnings"][0]
@@ -175,7 +177,7 @@ def test_a_run_taken_up_after_reports_it_does_not_know_leaves_no_beginning(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
     many = configuration("best", "training.reports=8", "adapter.deltaT=5")
-    run = Replicate.of(many, mask=1, init=2, data=3)
+    run = ComparisonRun.of(many, mask=1, init=2, data=3)
     first = start(prepared, folders[0], run)
     first.step(), first.step()
     second = start(prepared, folders[0], run, prefix=key(run))

@@ -55,10 +55,10 @@ def test_seeds_are_the_first_of_a_fixed_sequence_apart_from_the_studys_own() -> 
 @pytest.mark.parametrize(
     ("other", "found"),
     [
-        ("task.train=7", "b: task must be that of a, .*train 320.*, but is .*train 7"),
-        ("backbone.dtype=bfloat16", "b: backbone must be that of a, the default, but is dtype"),
-        ("search.metric=auc", r"b: search\.metric must be that of a, mcc, but is auc"),
-        ("seeds.init=3", "b: configurations must differ, but all its settings are those of a"),
+        ("task.train=7", "b: task must be that of a, .*train 320.*, but got .*train 7"),
+        ("backbone.dtype=bfloat16", "b: backbone must be that of a, the default, but got dtype"),
+        ("search.metric=auc", r"b: search\.metric must be that of a, mcc, but got auc"),
+        ("seeds.init=3", "b: configurations must differ, but got the settings of a again"),
     ],
 )
 def test_configurations_of_another_kind_or_of_the_same_settings_are_refused(

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from study.analysis.comparison.components.components import Components, variance_components
 from study.analysis.comparison.components.reml import reml_of_scores, reml_of_strata
-from study.analysis.comparison.components.strata import AXES, Strata, place, strata_of
+from study.analysis.comparison.components.strata import AXES, Strata, grid_indices, strata_of
 from study.analysis.comparison.components.terms import TERMS, incidence
 from study.analysis.comparison.design import Design
 from tests.study.analysis.comparison.made_scores import KINDS, changed, made_design
@@ -110,7 +110,7 @@ def test_a_complete_design_has_the_same_estimates_from_its_mean_squares(
 
 def strata_and_grid(design: Design) -> tuple[Strata, np.ndarray]:
     model = incidence(design)
-    index = place(model.columns, list(model.codes))
+    index = grid_indices(model.columns, list(model.codes))
     strata = strata_of(tuple(index.max(axis=0) + 1), list(model.codes))
     assert strata is not None
     grid = np.zeros(strata.shape)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.analysis.comparison.design import Cell, read_design
+from study.analysis.comparison.design import SeedCombination, read_design
 from tests.study.analysis.comparison.made_scores import made_design
 
 
@@ -13,7 +13,7 @@ def test_a_failed_run_and_one_that_was_never_made_are_both_missing() -> None:
         [0.5, np.nan, 0.7, 0.8, 0.6, 0.7, 0.4],
     )  # fmt: skip
     assert design.crossed
-    assert design.missing == [Cell("rs", 1, 1, 2), Cell("rs", 2, 2, 2)]
+    assert design.missing == [SeedCombination("rs", 1, 1, 2), SeedCombination("rs", 2, 2, 2)]
     assert [str(cell) for cell in design.missing] == [
         "rs (mask 1, init 1, data 2)",
         "rs (mask 2, init 2, data 2)",
@@ -27,7 +27,7 @@ def test_a_configuration_without_a_mask_is_crossed_over_init_and_data_alone() ->
         ["rs"] * 8 + ["lora"] * 3, [0, 1] * 4 + [-1] * 3, [0, 0, 1, 1] * 2 + [0, 0, 1],
         [0] * 4 + [1] * 4 + [0, 1, 0], np.arange(11.0),
     )  # fmt: skip
-    assert design.missing == [Cell("lora", -1, 1, 1)]
+    assert design.missing == [SeedCombination("lora", -1, 1, 1)]
     assert str(design.missing[0]) == "lora (init 1, data 1)"
     assert design.masked().configurations == ["rs"]
     assert design.of("lora").counts == {"configuration": 1, "mask": 0, "init": 2, "data": 2}
@@ -38,7 +38,7 @@ def test_replicates_with_seeds_of_their_own_miss_only_what_failed() -> None:
     scores = np.where(seeds == 3, np.nan, 0.5)
     design = read_design(["a"] * 4 + ["b"] * 4, seeds, seeds, seeds, scores)
     assert not design.crossed
-    assert design.missing == [Cell("a", 3, 3, 3)]
+    assert design.missing == [SeedCombination("a", 3, 3, 3)]
 
 
 def test_a_configuration_whose_runs_all_failed_is_missing_and_not_counted() -> None:
@@ -52,7 +52,7 @@ def test_a_configuration_whose_runs_all_failed_is_missing_and_not_counted() -> N
     [
         ([0, 0], [0.1, 0.2], r"two of a \(mask 0, init 0, data 0\)"),
         ([0, 1], [0.1, np.inf], "finite"),
-        ([0, 1], [0.1], "every run"),
+        ([0, 1], [0.1], "one finite score or NaN per run"),
     ],
 )
 def test_what_is_no_design_is_refused(seeds: list[int], scores: list[float], message: str) -> None:

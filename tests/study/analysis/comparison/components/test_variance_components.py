@@ -10,12 +10,12 @@ from study.analysis.comparison.components.components import (
     variance_components,
 )
 from study.analysis.comparison.components.intervals import (
-    Incomplete,
+    IncompleteGrid,
     _missing_scores,
     draw_incomplete,
-    incomplete,
+    incomplete_grid,
 )
-from study.analysis.comparison.components.strata import place, strata_of
+from study.analysis.comparison.components.strata import grid_indices, strata_of
 from study.analysis.comparison.components.terms import TERMS, incidence
 from study.analysis.comparison.design import Design, read_design
 from tests.study.analysis.comparison.made_scores import KINDS, changed, made_design
@@ -74,16 +74,16 @@ def test_one_init_seed_leaves_its_luck_unknown_and_gives_the_rest() -> None:
     assert known(found) == ["mask", "data", "residual"]
     assert reasons(found) == {
         "init": "one init seed: the same in every score",
-        "mask:init": "one init seed: counted in mask",
-        "mask:data": "one init seed: counted in residual",
-        "init:data": "one init seed: counted in data",
+        "mask:init": "one init seed: included in mask",
+        "mask:data": "one init seed: included in residual",
+        "init:data": "one init seed: included in data",
     }
 
 
 def test_one_mask_seed_of_several_configurations_is_counted_in_theirs() -> None:
     found = components(made_design(np.random.default_rng(0), (3, 1, 3, 3)))
     assert reasons(found)["mask"] == "one mask seed: the same in every score"
-    assert reasons(found)["mask:init"] == "one mask seed: counted in configuration:init"
+    assert reasons(found)["mask:init"] == "one mask seed: included in configuration:init"
     assert {"init", "data", "configuration:init", "init:data"} <= set(known(found))
 
 
@@ -92,8 +92,8 @@ def test_a_configuration_without_a_mask_has_no_luck_of_it() -> None:
     design = Design([cell._replace(mask=-1) for cell in masked.cells], masked.score)
     found = components(design)
     assert known(found) == ["init", "data", "residual"]
-    assert reasons(found)["mask"] == "no mask touches the configuration"
-    assert reasons(found)["mask:data"] == "no mask touches the configuration"
+    assert reasons(found)["mask"] == "no random mask"
+    assert reasons(found)["mask:data"] == "no random mask"
 
 
 def test_configurations_with_and_without_a_mask_are_not_pooled() -> None:
@@ -112,7 +112,7 @@ def test_replicates_whose_seeds_never_meet_give_their_spread_alone() -> None:
     # The interval of a variance from 39 degrees of freedom.
     assert found["residual"].low == pytest.approx(scores.var(ddof=1) * 39 / 58.12, rel=0.03)
     assert found["residual"].high == pytest.approx(scores.var(ddof=1) * 39 / 23.65, rel=0.03)
-    assert reasons(found)["mask"] == "too few seeds: counted in residual"
+    assert reasons(found)["mask"] == "too few seeds: included in residual"
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -121,7 +121,7 @@ def test_too_few_runs_have_no_components(count: int) -> None:
     found = components(read_design(["a"] * count, zeros, zeros, zeros, [0.5] * count))
     assert known(found) == []
     assert found.total == 0
-    assert found["residual"].reason == ["no run has a score", "one run a configuration"][count]
+    assert found["residual"].reason == ["no run has a score", "one run per configuration"][count]
 
 
 def test_scores_that_are_all_equal_have_components_of_zero_and_no_shares() -> None:
@@ -173,7 +173,7 @@ def test_a_seed_of_which_every_score_is_missing_changes_no_draw() -> None:
     assert large is not None
     scores = rng.normal(size=(4, 4)) + rng.normal(size=(4, 1))
     squares = small.mean_squares(scores.reshape(small.shape))
-    grid = incomplete(large, np.argwhere(np.ones(small.shape)), scores.ravel())
+    grid = incomplete_grid(large, np.argwhere(np.ones(small.shape)), scores.ravel())
     drawn = draw_incomplete(large, grid, np.ones(2), 60_000, rng)
     for stratum, df in enumerate(small.df):
         for level in (0.025, 0.5, 0.975):
@@ -207,7 +207,7 @@ def test_draws_are_as_many_as_asked_for() -> None:
     assert (drawn > 0).all()
 
 
-def gapped() -> tuple[object, Incomplete, np.ndarray, np.ndarray]:
+def gapped() -> tuple[object, IncompleteGrid, np.ndarray, np.ndarray]:
     """A default design with three gaps: strata, grid, all scores and where the gaps are."""
     gaps = np.array([4, 20, 33])
     whole = made_design(np.random.default_rng(0))
@@ -215,7 +215,7 @@ def gapped() -> tuple[object, Incomplete, np.ndarray, np.ndarray]:
     score[gaps] = np.nan
     design = changed(whole, score)
     model = incidence(design)
-    index = place(model.columns, ONE)
+    index = grid_indices(model.columns, ONE)
     strata = strata_of((1, 5, 3, 3, 1), ONE)
     assert strata is not None
-    return strata, incomplete(strata, index, design.scores), whole.score, gaps
+    return strata, incomplete_grid(strata, index, design.scores), whole.score, gaps

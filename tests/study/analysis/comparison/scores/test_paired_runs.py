@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.analysis.comparison.reading import Comparison, read_comparison
+from study.analysis.comparison.results import ComparisonResults, read_results
 from study.analysis.comparison.scores.paired import Pair, compare, corrected, paired
 from study.analysis.comparison.scores.questions import Question, questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
@@ -25,12 +25,12 @@ from tests.study.analysis.comparison.made_comparisons import (
 )
 
 
-def read(folder: Path, rows: list[Row]) -> Comparison:
-    return read_comparison(write(folder, rows))
+def read(folder: Path, rows: list[Row]) -> ComparisonResults:
+    return read_results(write(folder, rows))
 
 
 def compared(
-    comparison: Comparison, a: str, b: str, kind: Any = "p", metric: str = "test_mcc"
+    comparison: ComparisonResults, a: str, b: str, kind: Any = "p", metric: str = "test_mcc"
 ) -> Pair:
     rng = np.random.default_rng(0)
     bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng, 400)
@@ -54,7 +54,12 @@ def test_the_difference_is_the_mean_over_equal_seeds(tmp_path: Path) -> None:
         [r["test_mcc"] for r in rows[45:]]
     )
     assert pair.difference.mean == pytest.approx(by_hand)
-    assert (pair.difference.n, pair.dropped, pair.masked, pair.best) == (45, 0, 1, "adalora_rs")
+    assert (pair.difference.n, pair.failed_pairs, pair.masked, pair.best) == (
+        45,
+        0,
+        1,
+        "adalora_rs",
+    )
 
 
 def test_what_seeds_do_to_both_cancels(tmp_path: Path) -> None:
@@ -73,12 +78,12 @@ def test_a_pair_with_a_failed_run_is_counted_and_loses(tmp_path: Path) -> None:
     rows = crossed([replace(RS, level=0.9), ADALORA])
     rows[0] = failed(rows[0])
     pair = compared(read(tmp_path, rows), "adalora_rs", "adalora")
-    assert (pair.difference.n, pair.dropped) == (44, 1)
+    assert (pair.difference.n, pair.failed_pairs) == (44, 1)
     assert pair.improvement == pytest.approx(44 / 45)
     both = compared(
         read(tmp_path, [*rows[:45], failed(rows[45]), *rows[46:]]), "adalora_rs", "adalora"
     )
-    assert both.dropped == 5
+    assert both.failed_pairs == 5
     # The failed run of each: it loses to eight, and ties with the other.
     assert both.improvement == pytest.approx((44 * 9 + 0.5) / (45 * 9))
 
@@ -91,16 +96,16 @@ def test_of_a_loss_the_smaller_one_is_better(tmp_path: Path) -> None:
     assert pair.difference.high is not None
     assert pair.difference.low < pair.difference.mean < pair.difference.high < 0
     assert (pair.best, pair.wins, pair.improvement) == ("adalora_rs", (45, 45), 1.0)
-    assert pair.difference.p_above is not None
-    assert pair.difference.p_above < 0.01
+    assert pair.difference.p_greater is not None
+    assert pair.difference.p_greater < 0.01
 
 
 def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_sided(
     tmp_path: Path,
 ) -> None:
     pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
-    known = replace(pair.difference, mean=0.02, low=-0.001, high=0.041, reach=0.018)
-    one = replace(pair, difference=replace(known, p_value=0.08, p_above=0.04))
+    known = replace(pair.difference, mean=0.02, low=-0.001, high=0.041, one_sided_reach=0.018)
+    one = replace(pair, difference=replace(known, p_value=0.08, p_greater=0.04))
     assert corrected([one])[0].winner == "adalora_rs"
     assert (
         corrected([replace(one, question=replace(one.question, kind="other"))])[0].winner is None
@@ -108,7 +113,9 @@ def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_si
     worse = replace(
         one,
         better=False,
-        difference=replace(known, mean=-0.02, low=-0.04, high=-0.001, p_value=0.04, p_above=0.98),
+        difference=replace(
+            known, mean=-0.02, low=-0.04, high=-0.001, p_value=0.04, p_greater=0.98
+        ),
     )
     assert corrected([worse])[0].winner == "adalora"
 
@@ -116,7 +123,7 @@ def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_si
 def test_p_values_are_corrected_within_a_kind_over_all_tasks(tmp_path: Path) -> None:
     pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
     ones = [
-        replace(pair, difference=replace(pair.difference, p_above=p, p_value=2 * p))
+        replace(pair, difference=replace(pair.difference, p_greater=p, p_value=2 * p))
         for n, p in enumerate((0.02, 0.01, 0.3))
     ]
     other = replace(ones[0], question=replace(pair.question, kind="other"))
@@ -177,7 +184,7 @@ def test_p_0_first_still_asks_for_p_above_0(tmp_path: Path) -> None:
 def test_re_introduction_alone_is_a_question_of_its_own(tmp_path: Path) -> None:
     alone = with_settings("back", p=0.0, p_reintroduce=0.1)
     assert asked(tmp_path, alone, ADALORA) == [
-        ("setting", "re-introduction alone (p_reintroduce = 0.1) against p = 0")
+        ("setting", "re-introduction only (p_reintroduce = 0.1) against p = 0")
     ]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from study.analysis.comparison.outputs import read_outputs
-from study.analysis.comparison.reading import read_comparison
+from study.analysis.comparison.results import read_results
 from study.analysis.comparison.scores.statistics import SeedBootstrap
 from study.analysis.comparison.scores.summary import Summary, failure_score, seeds_of, summaries
 from tests.study.analysis.comparison.made_comparisons import (
@@ -23,7 +23,7 @@ from tests.study.analysis.comparison.made_comparisons import (
 
 
 def summary(folder: Path, rows: list[Row], metric: str = "test_mcc") -> Summary:
-    found = read_comparison(write(folder, rows))
+    found = read_results(write(folder, rows))
     rng = np.random.default_rng(0)
     bootstrap = SeedBootstrap(seeds_of(found.runs), rng, 500)
     return summaries(found, metric, read_outputs(found, "test"), bootstrap, rng)[0]
@@ -71,9 +71,9 @@ def test_of_a_loss_the_worst_is_the_largest(tmp_path: Path) -> None:
 
 def test_guessing_is_no_better_than_the_worst_run(tmp_path: Path) -> None:
     rows = nine()
-    comparison = read_comparison(write(tmp_path, [rows[0] | {"test_mcc": -0.2}, *rows[1:]]))
+    comparison = read_results(write(tmp_path, [rows[0] | {"test_mcc": -0.2}, *rows[1:]]))
     assert failure_score(comparison, "test_mcc") == -0.2
-    assert failure_score(read_comparison(write(tmp_path, rows)), "test_mcc") == 0
+    assert failure_score(read_results(write(tmp_path, rows)), "test_mcc") == 0
 
 
 @pytest.mark.parametrize(("mcc", "collapsed"), [(0.009, 1), (-0.009, 1), (0.02, 0), (-0.5, 0)])
@@ -144,4 +144,4 @@ def test_the_interval_of_a_loss_ends_at_zero(tmp_path: Path) -> None:
 def test_the_mean_with_failures_counts_them_as_guessing(tmp_path: Path) -> None:
     rows = nine()
     found = summary(tmp_path, [*rows[:8], failed(rows[8])])
-    assert found.charged_mean == pytest.approx(sum(row["test_mcc"] for row in rows[:8]) / 9)
+    assert found.imputed_mean == pytest.approx(sum(row["test_mcc"] for row in rows[:8]) / 9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp
 
-from study.analysis.comparison.scores.crossed import Estimate, Layout, estimate, layout_of
+from study.analysis.comparison.scores.crossed import Layout, MeanEstimate, estimate_mean, layout_of
 from tests.study.analysis.comparison.components.simulated_scores import SCENARIOS, SEEDS, simulated
 
 
@@ -60,7 +60,7 @@ def test_components_are_unbiased_if_cells_are_missing() -> None:
 
 def test_independent_runs_have_students_interval() -> None:
     y = rng(2).standard_normal(12)
-    found = estimate(y, Layout(np.array([(n, n, n) for n in range(12)])), rng(), 20_000)
+    found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(12)])), rng(), 20_000)
     half = t.ppf(0.975, 11) * y.std(ddof=1) / np.sqrt(12)
     assert found.low is not None
     assert found.high is not None
@@ -70,42 +70,44 @@ def test_independent_runs_have_students_interval() -> None:
 
 def test_flips_of_independent_runs_are_the_exact_test() -> None:
     y = np.array([0.3, 0.1, 0.45, 0.2])
-    found = estimate(y, Layout(np.array([(n, n, n) for n in range(4)])), rng(), 20_000)
+    found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(4)])), rng(), 20_000)
     assert found.p_value == pytest.approx(2 / 16, abs=0.01)
-    assert found.p_above == pytest.approx(1 / 16, abs=0.01)
+    assert found.p_greater == pytest.approx(1 / 16, abs=0.01)
 
 
 def test_a_clear_difference_has_a_small_p_value_and_the_other_side_a_large_one() -> None:
     y = 1 + 0.1 * simulated(rng(), SCENARIOS["mask effect 1"], 1)[0]
-    found = estimate(y, Layout(SEEDS), rng(), 999)
+    found = estimate_mean(y, Layout(SEEDS), rng(), 999)
     assert found.p_value == pytest.approx(0.001)
-    assert estimate(-y, Layout(SEEDS), rng(), 999).p_above == pytest.approx(1, abs=0.01)
+    assert estimate_mean(-y, Layout(SEEDS), rng(), 999).p_greater == pytest.approx(1, abs=0.01)
     assert found.low is not None
     assert found.low > 0.5
 
 
 def test_the_same_generator_gives_the_same_numbers() -> None:
     y = simulated(rng(), SCENARIOS["mask effect 1"], 1)[0]
-    assert estimate(y, Layout(SEEDS), rng(4)) == estimate(y, Layout(SEEDS), rng(4))
+    assert estimate_mean(y, Layout(SEEDS), rng(4)) == estimate_mean(y, Layout(SEEDS), rng(4))
 
 
 def test_one_run_has_a_mean_and_nothing_else() -> None:
-    assert estimate(np.array([0.5]), layout_of(((0, 0, 0),)), rng()) == Estimate(1, 0.5)
-    assert np.isnan(estimate(np.array([]), layout_of(()), rng()).mean)
+    assert estimate_mean(np.array([0.5]), layout_of(((0, 0, 0),)), rng()) == MeanEstimate(1, 0.5)
+    assert np.isnan(estimate_mean(np.array([]), layout_of(()), rng()).mean)
 
 
 def test_scores_that_never_differ_have_no_interval_and_no_p_value_unless_they_are_zero() -> None:
-    found = estimate(np.full(45, 0.2), Layout(SEEDS), rng())
+    found = estimate_mean(np.full(45, 0.2), Layout(SEEDS), rng())
     assert (found.low, found.high, found.p_value) == (None, None, None)
-    assert estimate(np.zeros(45), Layout(SEEDS), rng()).p_value == 1
+    assert estimate_mean(np.zeros(45), Layout(SEEDS), rng()).p_value == 1
 
 
 @pytest.mark.parametrize("scenario", ["exchangeable", "mask effect 1"])
 def test_better_is_a_false_alarm_in_5_percent_where_nothing_differs(scenario: str) -> None:
     # tests/benchmarks/bench_comparisons.py: the same with more data sets, and other kinds of luck.
     sets, generator, layout = simulated(rng(11), SCENARIOS[scenario], 600), rng(12), Layout(SEEDS)
-    found = [estimate(y, layout, generator, 199) for y in sets]
-    assert np.mean([(one.p_above or 0) <= 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
+    found = [estimate_mean(y, layout, generator, 199) for y in sets]
+    assert np.mean([(one.p_greater or 0) <= 0.05 for one in found]) == pytest.approx(
+        0.05, abs=0.02
+    )
     assert np.mean([(one.p_value or 0) <= 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
     held = [(one.low or 0) <= 0 <= (one.high or 0) for one in found]
     assert np.mean(held) == pytest.approx(0.95, abs=0.03)

@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import wilcoxon
 
 from study.analysis.comparison import analyse
-from study.analysis.comparison.reading import read_comparison
+from study.analysis.comparison.results import read_results
 from study.analysis.comparison.scores.statistics import iqm
 from study.analysis.comparison.scores.tasks import critical_difference, pool, rank_tasks
-from study.analysis.comparison.sentences.answers import plain_words
+from study.analysis.comparison.sentences.answers import report_lines
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
     LORA,
@@ -68,7 +68,7 @@ def test_pairs_have_the_exact_signed_rank_test_and_holms_correction() -> None:
         {f"t{n}": dict(zip("abc", row, strict=True)) for n, row in enumerate(table)}
     )
     assert found is not None
-    first = found.rivals[0]
+    first = found.pairs[0]
     assert first.p_value == pytest.approx(wilcoxon(table[:, 0], table[:, 1]).pvalue)
     assert first.wins == (table[:, 0] > table[:, 1]).sum()
     assert first.p_corrected is not None
@@ -78,7 +78,7 @@ def test_pairs_have_the_exact_signed_rank_test_and_holms_correction() -> None:
 def test_configurations_that_are_equal_everywhere_do_not_differ() -> None:
     found = rank_tasks({f"t{n}": {"a": n, "b": n} for n in range(4)})
     assert found is not None
-    assert found.rivals[0].p_value == 1
+    assert found.pairs[0].p_value == 1
 
 
 def test_cliques_are_the_largest_groups_within_the_critical_difference() -> None:
@@ -93,7 +93,7 @@ def test_cliques_are_the_largest_groups_within_the_critical_difference() -> None
 
 def test_pooled_iqm_counts_every_task_alike(tmp_path: Path) -> None:
     tasks = [
-        read_comparison(write(tmp_path / str(n), crossed(rng=np.random.default_rng(n))))
+        read_results(write(tmp_path / str(n), crossed(rng=np.random.default_rng(n))))
         for n in range(2)
     ]
     found = pool(tasks, "test_mcc", np.random.default_rng(0))
@@ -113,9 +113,9 @@ def test_failures_count_in_ranks_and_over_tasks(tmp_path: Path) -> None:
         rows[:6] = map(failed, rows[:6])
         folders.append(write(tmp_path / f"task{n}", rows))
     found = analyse(folders)
-    text = "\n".join(plain_words(found))
+    text = "\n".join(report_lines(found))
     assert "Mean ranks (1 is best): adalora 1.00, adalora_rs 2.00." in text
-    assert "which count as guessing in ranks and IQM: adalora_rs 18 of 24." in text
+    assert "scored as guessing in ranks and IQM: adalora_rs 18 of 24." in text
     assert found.pooled[0].iqm < 0.5
     assert found.pooled[1].improvement == pytest.approx(0.75)
 

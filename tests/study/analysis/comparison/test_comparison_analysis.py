@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from study.analysis.comparison import Analysis, analyse, write_analysis
-from study.analysis.comparison.sentences.answers import plain_words
+from study.analysis.comparison.sentences.answers import report_lines
 from study.errors import InputError
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
@@ -31,7 +31,7 @@ CLEAR = (replace(RS, level=0.7), ADALORA, LORA)
 
 
 def words(*folders: Path, metric: str | None = None) -> str:
-    return "\n".join(plain_words(analyse(folders, metric)))
+    return "\n".join(report_lines(analyse(folders, metric)))
 
 
 @pytest.fixture(scope="module")
@@ -51,27 +51,27 @@ def found(mixed: Path) -> Analysis:
 
 @pytest.fixture(scope="module")
 def said(found: Analysis) -> str:
-    return "\n".join(plain_words(found))
+    return "\n".join(report_lines(found))
 
 
 def test_a_clear_winner_survives(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed(CLEAR)))
-    assert "Yes: no other configuration keeps up with it" in text
+    assert "Yes: it is significantly better than every other configuration on equal seeds." in text
     assert "p = 0.1 against p = 0: yes, adalora_rs is better; difference +0.0" in text
-    assert "ahead on 45 of 45 equal seeds" in text
-    assert "best of the 3 configurations at 45 of 45 equal seeds" in text
+    assert "is better on 45 of 45 equal seeds" in text
+    assert "best of 3 configurations on 45 of 45 equal seeds" in text
 
 
 def test_a_clear_loser_is_named_as_such(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([replace(RS, level=0.5), ADALORA])))
     assert "p = 0.1 against p = 0: no, adalora is better; difference -0.1" in text
-    assert "No: better than it is adalora (-0.1" in text
+    assert "No: significantly better is adalora (-0.1" in text
 
 
 def test_what_does_not_differ_is_undecided(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, replace(ADALORA, level=RS.level)])))
     assert "p = 0.1 against p = 0: undecided" in text
-    assert "Undecided: other seeds may reverse the order with adalora" in text
+    assert "Undecided: no significant difference from adalora" in text
     assert "further runs, " in text or "no crossed design can be named" in text
 
 
@@ -79,23 +79,23 @@ def test_failed_collapsed_planned_and_missing_runs_are_named(said: str) -> None:
     assert "71 runs of 4 configurations with 5 mask seeds, 3 init seeds, 3 data seeds" in said
     assert "1 planned, 68 complete, 2 failed" in said
     assert "adalora_rs (mask 0, init 1, data 0): diverged at step 120" in said
-    assert "Collapsed, and in every mean: fmft (init 0, data 2)" in said
-    assert "Still to end, so all that follows is for now: lora (init 2, data 0)" in said
-    assert "without any run: fmft (init 2, data 1)" in said
-    assert "6 pairs with a failed run: with these as guessing" in said
+    assert "Collapsed, and included in every mean: fmft (init 0, data 2)" in said
+    assert "Not finished yet, so that all results are preliminary: lora (init 2, data 0)" in said
+    assert "Missing from the crossed design: fmft (init 2, data 1)" in said
+    assert "6 pairs with a failed run: if failed runs score as guessing" in said
 
 
 def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
-    assert "adalora_rs: mask " in said
-    assert "of the variance." in said
-    assert "runs that differ in the mask seed alone share" in said
+    assert "adalora_rs: of the variance between runs, mask " in said
+    assert "Which source is the largest is undecided" in said
+    assert "two runs that differ only in the mask seed share" in said
     assert "the predicted class changes for mask 1" in said
 
 
 def test_a_single_seed_is_named_with_what_it_hides(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, ADALORA], (5, 1, 3))))
-    assert "A single init seed has scores: what another would change is unknown" in text
-    assert "init cannot be estimated: " in text
+    assert "Only one init seed has scores: the variance due to init seeds is unknown" in text
+    assert "The init component cannot be estimated: " in text
     assert "mask " in text
 
 
@@ -107,11 +107,11 @@ def test_one_run_of_one_configuration_says_what_it_can(tmp_path: Path) -> None:
 def test_finalists_are_unbalanced_and_their_luck_cannot_be_told_apart(tmp_path: Path) -> None:
     folder = write(tmp_path / "study" / "finalists", finalists())
     analysis = analyse([folder])
-    text = "\n".join(plain_words(analysis))
+    text = "\n".join(report_lines(analysis))
     assert analysis.metric == "dev_mcc"
-    assert "the seeds never change one at a time" in text
-    assert "(the seeds never change one at a time); or " in text
-    assert "These scores chose it, so that its mean flatters it" in text
+    assert "the seeds of a run all change together" in text
+    assert "(the seeds are not crossed); or " in text
+    assert "It was chosen by these scores, so that its mean is biased upwards" in text
     assert analysis.tasks[0].leader in text
     write_analysis(analysis)
 
@@ -122,10 +122,10 @@ def test_several_tasks_are_ranked_and_told_how_little_they_show(tmp_path: Path) 
         for n in range(3)
     ]
     analysis = analyse(folders)
-    text = "\n".join(plain_words(analysis))
+    text = "\n".join(report_lines(analysis))
     assert "== task1 ==" in text
     assert "Mean ranks (1 is best): adalora_rs 1.00" in text
-    assert "3 tasks can show little: the signed-rank test cannot give a p below 0.25" in text
+    assert "3 tasks are too few for this test: its smallest possible p-value is 0.25" in text
     first = analysis.tasks[0].pairs[0]
     alone = analyse(folders[:1]).tasks[0].pairs[0]
     assert first.difference == alone.difference
@@ -156,7 +156,7 @@ def test_tables_hold_the_numbers_and_the_page_the_pictures(mixed: Path, found: A
     page = (mixed / "report.html").read_text()
     assert page.count("data:image/svg+xml") == 6
     text = html.unescape(page)
-    assert all(sentence.strip() in text for sentence in plain_words(found))
+    assert all(sentence.strip() in text for sentence in report_lines(found))
 
 
 def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_the_metric_is_test_mcc_where_all_have_it_else_dev_mcc(tmp_path: Path) -
     assert analyse([write(tmp_path, only_first)]).metric == "dev_mcc"
     assert analyse([tmp_path], "test_mcc").metric == "test_mcc"
     without = [{name: row[name] for name in row if name != "dev_mcc"} for row in only_first]
-    with pytest.raises(InputError, match="name another column with --metric: test_mcc"):
+    with pytest.raises(InputError, match="choose another column with --metric: test_mcc"):
         analyse([write(tmp_path, without)])
 
 
@@ -219,20 +219,20 @@ def test_tasks_that_were_searched_by_different_metrics_need_one_named(tmp_path: 
     rows = [row | {"test_auc": 0.7} for row in crossed([RS])]
     one = write_spec(write(tmp_path / "one", rows), metric="auc")
     other = write_spec(write(tmp_path / "other", rows))
-    with pytest.raises(InputError, match=r"other: its search must be for .*, auc, but is for mcc"):
+    with pytest.raises(InputError, match=r"other: the search metric must be auc, .* but got mcc"):
         analyse([one, other])
     assert analyse([one, other], "test_mcc").metric == "test_mcc"
 
 
 def test_a_metric_without_a_number_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, [row | {"test_f1": ""} for row in crossed([LORA])])
-    with pytest.raises(InputError, match="must have a number in test_f1, but none has"):
+    with pytest.raises(InputError, match="must have a number in test_f1, but got none"):
         analyse([folder], "test_f1")
 
 
 def test_a_folder_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, crossed([LORA]))
-    with pytest.raises(InputError, match="given twice"):
+    with pytest.raises(InputError, match="given once, but got it 2 times"):
         analyse([folder, folder])
 
 
@@ -253,4 +253,4 @@ def test_neither_ray_nor_torch_is_needed(tmp_path: Path) -> None:
 def test_sentences_on_many_configurations_are_left_to_the_tables(tmp_path: Path) -> None:
     many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(13)]
     text = words(write(tmp_path, crossed(many, (2, 1, 1))))
-    assert "3 more sentences of this kind would follow: see the tables." in text
+    assert "3 more sentences of this kind are left out; the tables have all numbers." in text

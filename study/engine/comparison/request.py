@@ -29,7 +29,7 @@ BEST = "best"
 
 
 @dataclass(frozen=True)
-class Asked:
+class SeedsOptions:
     """The command line, as far as it says what is compared. Paths and names as they were given."""
 
     study: str | None = None
@@ -43,14 +43,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonRequest:
     """What is compared, and what is to be said of how it came about, by label."""
 
     spec: ComparisonSpec
     notes: dict[str, tuple[str, ...]]
 
 
-def comparison_of(asked: Asked) -> Comparison:
+def read_request(asked: SeedsOptions) -> ComparisonRequest:
     """Reads studies and files, and brings the configurations together.
 
     Raises:
@@ -80,10 +80,10 @@ def comparison_of(asked: Asked) -> Comparison:
             f"{len(configurations)} configurations must fit a spec.yaml of {MAX_BYTES // 1024} "
             f"KiB, but need {size // 1024}; compare fewer at a time"
         )
-    return Comparison(spec, {labels[place]: said for place, said in notes.items()})
+    return ComparisonRequest(spec, {labels[place]: said for place, said in notes.items()})
 
 
-def _own(asked: Asked, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
+def _own(asked: SeedsOptions, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
     """The configurations that are asked about, the first of which the others are made like."""
     if asked.study is not None:
         _check_study(asked.study)

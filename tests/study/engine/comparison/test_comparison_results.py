@@ -2,9 +2,9 @@
 
 import csv
 
-from study.engine.comparison.design import replicates_of
-from study.engine.comparison.replicates import Configuration
+from study.engine.comparison.design import runs_of
 from study.engine.comparison.results import rebuild_results, write_results
+from study.engine.comparison.runs import Configuration
 from study.spec import SeedsSpec
 from study.spec.comparison.opponents import opponent
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
@@ -59,7 +59,7 @@ def test_a_lost_results_csv_is_made_again_from_the_spec_and_the_journal(
     configurations = {"best": BEST.spec, "lora": LORA.spec}
     seeds = FactorSeeds.fresh(SeedsSpec(), 2, 1, 1)
     spec = ComparisonSpec(configurations=configurations, seeds=seeds)
-    driver = Driver(open_ledger(), lambda record: replicates_of(spec), concurrent=1)
+    driver = Driver(open_ledger(), lambda record: runs_of(spec), concurrent=1)
     driver.fill()
     driver.report(test_mcc=0.5), driver.report(test_mcc=0.25)
     folder = driver.ledger.folder

@@ -13,7 +13,7 @@ from study.analysis.comparison.agreement.stability import (
     rank_patterns,
 )
 from study.analysis.comparison.outputs import Outputs, read_outputs
-from study.analysis.comparison.reading import Comparison, read_comparison
+from study.analysis.comparison.results import ComparisonResults, read_results
 from study.errors import InputError
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
@@ -31,14 +31,14 @@ TWO_MODULES = ("model.layers.0.self_attn.q_proj", "model.layers.1.fc2")
 
 def with_outputs(
     folder: Path, rows: list[Row], *arrays: dict[str, Any]
-) -> tuple[Comparison, Outputs]:
+) -> tuple[ComparisonResults, Outputs]:
     """Writes results and, for the runs one after another, these arrays."""
     write(folder, rows)
     (folder / "outputs").mkdir()
     for row, found in zip(rows, arrays, strict=True):
         np.savez(folder / "outputs" / f"run-{row['run']:05d}.npz", **found)
     np.savez(folder / "labels.npz", dev=np.array([0]), test=np.array([0, 0, 1, 1]))
-    comparison = read_comparison(folder)
+    comparison = read_results(folder)
     return comparison, read_outputs(comparison, "test")
 
 
@@ -143,7 +143,7 @@ def test_equal_runs_agree_and_are_settled(tmp_path: Path) -> None:
 
 
 def test_what_has_no_outputs_is_left_out(tmp_path: Path) -> None:
-    comparison = read_comparison(write(tmp_path, crossed([RS, ADALORA])))
+    comparison = read_results(write(tmp_path, crossed([RS, ADALORA])))
     outputs = read_outputs(comparison, "test")
     assert outputs.labels is None
     assert not overlaps(comparison, outputs)
@@ -155,12 +155,12 @@ def test_what_has_no_outputs_is_left_out(tmp_path: Path) -> None:
     ("arrays", "said"),
     [
         ({"test": np.ones((3, 2))}, "test must have a row of numbers for each of the 4 labels"),
-        ({"test": np.full((4, 2), "0.5")}, r"test must have a row of numbers .* the type <U3"),
-        ({"test": np.ones((4, 0))}, r"test must have a row of numbers .* the shape \(4, 0\)"),
-        ({"test": np.array(0.5)}, r"test must have a row of numbers .* the shape \(\)"),
+        ({"test": np.full((4, 2), "0.5")}, r"test must have a row of numbers .* type <U3"),
+        ({"test": np.ones((4, 0))}, r"test must have a row of numbers .* shape \(4, 0\)"),
+        ({"test": np.array(0.5)}, r"test must have a row of numbers .* shape \(\)"),
         (
             {"kept": np.ones((1, 2), bool), "modules": np.array("a")},
-            "modules must be a list of names",
+            "modules must be a vector of names",
         ),
         ({"kept": np.ones((3, 2), bool), "modules": np.array(["a"])}, "each of the 1 modules"),
     ],
@@ -177,8 +177,8 @@ def test_a_damaged_output_is_refused_with_its_name(tmp_path: Path) -> None:
     rows = crossed([RS])
     write_outputs(write(tmp_path, rows), rows)
     (tmp_path / "outputs" / "run-00003.npz").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(InputError, match=r"run-00003\.npz: must be a file of arrays"):
-        read_outputs(read_comparison(tmp_path), "test")
+    with pytest.raises(InputError, match=r"run-00003\.npz: must be a readable npz file"):
+        read_outputs(read_results(tmp_path), "test")
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ def test_labels_that_are_no_list_of_classes_are_refused(
     rows = crossed([RS])
     write_outputs(write(tmp_path, rows), rows)
     np.savez(tmp_path / "labels.npz", test=labels)
-    with pytest.raises(InputError, match=r"labels\.npz: test must be a list of classes"):
-        read_outputs(read_comparison(tmp_path), "test")
+    with pytest.raises(InputError, match=r"labels\.npz: test must be a vector of integer classes"):
+        read_outputs(read_results(tmp_path), "test")
 
 
 def test_a_bare_array_is_no_file_of_arrays(tmp_path: Path) -> None:
@@ -199,5 +199,5 @@ def test_a_bare_array_is_no_file_of_arrays(tmp_path: Path) -> None:
     write_outputs(write(tmp_path, rows), rows)
     with (tmp_path / "outputs" / "run-00003.npz").open("wb") as file:
         np.save(file, np.ones((600, 2)))
-    with pytest.raises(InputError, match=r"run-00003\.npz: must be a file of arrays"):
-        read_outputs(read_comparison(tmp_path), "test")
+    with pytest.raises(InputError, match=r"run-00003\.npz: must be a readable npz file"):
+        read_outputs(read_results(tmp_path), "test")

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from study.engine.comparison.replicates import Replicate
+from study.engine.comparison.runs import ComparisonRun
 from study.spec import StudySpec
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
@@ -47,17 +47,17 @@ class Prefixes:
         self.train_rows = train_rows
         self._known: dict[tuple[object, ...], tuple[str, int]] = {}
 
-    def key(self, run: Replicate) -> str | None:
+    def key(self, run: ComparisonRun) -> str | None:
         """Names the beginning of a run; None where no mask event ends it."""
         key, steps = self._of(run)
         return key if steps else None
 
-    def saving(self, runs: Iterable[Replicate]) -> int:
+    def saving(self, runs: Iterable[ComparisonRun]) -> int:
         """Returns the steps that need no training if `runs` share what they can."""
         found = [self._of(run) for run in runs]
         return sum(steps for _, steps in found) - sum(dict(found).values())
 
-    def _of(self, run: Replicate) -> tuple[str, int]:
+    def _of(self, run: ComparisonRun) -> tuple[str, int]:
         """The name of a run's beginning, and its steps."""
         place = (run.configuration.label, run.init, run.data)
         if place not in self._known:
@@ -74,7 +74,7 @@ class SharedPrefixes(Prefixes):
         super().__init__(train_rows)
         self.folder = folder
 
-    def ready(self, runs: Sequence[Replicate], record: StudyRecord) -> list[Replicate]:
+    def ready(self, runs: Sequence[ComparisonRun], record: StudyRecord) -> list[ComparisonRun]:
         """Leaves out the runs whose beginning another is at work on, or about to be."""
         stands = standing(record)
         begun = {
@@ -92,14 +92,16 @@ class SharedPrefixes(Prefixes):
                 ready.append(run)
         return ready
 
-    def shared(self, run: Replicate, runs: Iterable[Replicate], record: StudyRecord) -> str | None:
+    def shared(
+        self, run: ComparisonRun, runs: Iterable[ComparisonRun], record: StudyRecord
+    ) -> str | None:
         """Names the beginning that a run shares with others; None if it trains it alone."""
         key = self.key(run)
         if key is None or self._is_there(key):
             return key
         return key if self._needed(runs, record)[key] > 1 else None
 
-    def discard_unneeded(self, runs: Iterable[Replicate], record: StudyRecord) -> None:
+    def discard_unneeded(self, runs: Iterable[ComparisonRun], record: StudyRecord) -> None:
         """Deletes the beginnings that no run will go on from, damaged ones too.
 
         What cannot be deleted stays: it takes room, no more.
@@ -115,7 +117,7 @@ class SharedPrefixes(Prefixes):
     def _is_there(self, key: str) -> bool:
         return self.folder.prefix(key).exists()
 
-    def _needed(self, runs: Iterable[Replicate], record: StudyRecord) -> Counter[str]:
+    def _needed(self, runs: Iterable[ComparisonRun], record: StudyRecord) -> Counter[str]:
         """How many runs that have not ended begin alike, by the name of that beginning."""
         stands = standing(record)
         return Counter(

@@ -1,5 +1,6 @@
 """What is said of pairs: never more than the finished runs carry, and failures are losses."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,14 +8,14 @@ import numpy as np
 import pytest
 
 from study.analysis.comparison import analyse
-from study.analysis.comparison.components.luck import further_runs
-from study.analysis.comparison.reading import read_comparison
+from study.analysis.comparison.components.configurations import runs_to_decide
+from study.analysis.comparison.results import read_results
 from study.analysis.comparison.scores.paired import Pair, compare, corrected
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
 from study.analysis.comparison.scores.summary import seeds_of
-from study.analysis.comparison.sentences.answers import plain_words
-from study.analysis.comparison.sentences.numbers import needed
+from study.analysis.comparison.sentences.answers import report_lines
+from study.analysis.comparison.sentences.numbers import runs_needed
 from study.analysis.comparison.sentences.pairs import verdict
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
@@ -32,7 +33,7 @@ BEST = replace(RS, level=0.75)
 
 def pair_of(folder: Path, rows: list[Row]) -> Pair:
     """The comparison of the first configuration with the second."""
-    found = read_comparison(write(folder, rows))
+    found = read_results(write(folder, rows))
     rng = np.random.default_rng(0)
     bootstrap = SeedBootstrap(seeds_of(found.runs), rng, 200)
     question = questions(found, found.runs[0].configuration)[0]
@@ -40,7 +41,7 @@ def pair_of(folder: Path, rows: list[Row]) -> Pair:
 
 
 def words(folder: Path, rows: list[Row]) -> str:
-    return "\n".join(plain_words(analyse([write(folder, rows)])))
+    return "\n".join(report_lines(analyse([write(folder, rows)])))
 
 
 def test_who_fails_on_half_of_the_seeds_does_not_win(tmp_path: Path) -> None:
@@ -48,11 +49,14 @@ def test_who_fails_on_half_of_the_seeds_does_not_win(tmp_path: Path) -> None:
     for at in range(0, 44, 2):
         rows[at] = failed(rows[at])
     pair = pair_of(tmp_path, rows)
-    assert (pair.winner, pair.survivor) == (None, None)
+    assert (pair.winner, pair.two_sided_winner) == (None, None)
     assert pair.wins == (23, 45)
     told = verdict(pair)
-    assert "undecided, as failed runs turn the difference round" in told
-    assert "22 pairs with a failed run: with these as guessing the difference is -0." in told
+    assert "undecided, as failed runs reverse the sign of the difference" in told
+    assert (
+        "22 pairs with a failed run: if failed runs score as guessing, the difference is -0."
+        in told
+    )
     text = words(tmp_path, rows)
     assert "Yes" not in text
     assert "yes," not in text
@@ -63,8 +67,8 @@ def test_failures_of_the_other_alone_do_not_make_a_winner(tmp_path: Path) -> Non
     for at in (45, 47, 49, 51):
         rows[at] = failed(rows[at])
     pair = pair_of(tmp_path, rows)
-    assert pair.charged is not None
-    assert pair.charged.mean > 0.1
+    assert pair.imputed_difference is not None
+    assert pair.imputed_difference.mean > 0.1
     assert pair.winner is None
 
 
@@ -80,7 +84,7 @@ def test_a_rival_that_failed_altogether_is_named_as_such(tmp_path: Path) -> None
     text = words(tmp_path, rows)
     assert "p = 0.1 against p = 0: all 4 runs of adalora failed." in text
     assert "Not compared with adalora: all 4 runs of adalora failed." in text
-    assert "there are no finished runs on equal seeds yet" not in text
+    assert "no runs on equal seeds have finished yet" not in text
     assert "Yes" not in text
 
 
@@ -95,17 +99,17 @@ def test_a_single_seed_of_a_factor_decides_nothing(
     tmp_path: Path, seeds: tuple[int, int, int]
 ) -> None:
     pair = pair_of(tmp_path, crossed([BEST, ADALORA], seeds))
-    assert (pair.winner, pair.p_value, pair.survivor) == (None, None, None)
-    assert "seed alone ha" in verdict(pair).replace(" and one data seed", "")
+    assert (pair.winner, pair.p_value, pair.two_sided_winner) == (None, None, None)
+    assert re.search(r"as only one \w+ seed( and one data seed)? ha(s|ve) finished", verdict(pair))
     assert "no p-value" in verdict(pair)
 
 
 def test_seeds_that_are_planned_alone_do_not_count(tmp_path: Path) -> None:
     rows = [row if row["init"] == 0 else planned(row) for row in crossed([BEST, ADALORA])]
-    assert "undecided, as one init seed alone has finished pairs" in verdict(
+    assert "undecided, as only one init seed has finished pairs" in verdict(
         pair_of(tmp_path, rows)
     )
-    assert "A single init seed has scores" in words(tmp_path, rows)
+    assert "Only one init seed has scores" in words(tmp_path, rows)
 
 
 def test_configurations_without_mask_need_no_mask_seeds(tmp_path: Path) -> None:
@@ -118,41 +122,44 @@ def test_a_verdict_from_two_seeds_of_a_factor_says_how_often_it_is_false(tmp_pat
     pair = pair_of(tmp_path, crossed([replace(RS, level=0.9), ADALORA], (5, 3, 2)))
     decided = replace(pair, p_corrected=0.02)
     assert decided.winner == "adalora_rs"
-    assert "With 2 data seeds alone up to about 20 % of such verdicts are false" in verdict(
+    assert "With only 2 data seeds, up to about 20 % of such verdicts are false" in verdict(
         decided
     )
     whole = pair_of(tmp_path, crossed([BEST, ADALORA]))
     assert whole.winner == "adalora_rs"
-    assert "false alarms" not in verdict(whole)
+    assert "false positives" not in verdict(whole)
 
 
 def test_a_one_sided_p_value_has_a_one_sided_bound_beside_it(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, crossed([BEST, ADALORA]))
     own = pair.difference
     assert own.low is not None
-    assert own.reach is not None
-    assert own.low < own.mean - own.reach < own.mean
+    assert own.one_sided_reach is not None
+    assert own.low < own.mean - own.one_sided_reach < own.mean
     told = verdict(pair)
-    assert f"at least {own.mean - own.reach:+.4f} by a one-sided 95 % bound, one-sided p" in told
+    assert (
+        f"(one-sided 95 % lower bound {own.mean - own.one_sided_reach:+.4f}), one-sided p" in told
+    )
 
 
 def test_whether_the_winner_survives_is_two_sided(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, crossed([BEST, ADALORA]))
     one = replace(pair, p_corrected=0.03, p_corrected_two_sided=0.06)
-    assert (one.winner, one.survivor) == ("adalora_rs", None)
+    assert (one.winner, one.two_sided_winner) == ("adalora_rs", None)
     wide = replace(pair, difference=replace(pair.difference, low=-0.01))
-    assert wide.survivor is None
-    assert replace(pair, difference=replace(pair.difference, reach=0.9)).winner is None
+    assert wide.two_sided_winner is None
+    assert replace(pair, difference=replace(pair.difference, one_sided_reach=0.9)).winner is None
 
 
 def test_repeated_runs_without_mask_are_said_to_be_repeated(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA, LORA], (5, 2, 2))
     assert (
-        "ahead on 20 of 20 equal seeds (but adalora has 4 runs there, each counted for every mask)"
+        "better on 20 of 20 equal seeds (4 runs of adalora, each paired with every mask seed)"
         in verdict(pair_of(tmp_path, rows))
     )
-    assert "20 of 20 equal seeds (adalora and lora: 4 runs, counted for every mask)" in words(
-        tmp_path, rows
+    assert (
+        "20 of 20 equal seeds (4 runs of adalora and lora, paired with every mask seed)"
+        in words(tmp_path, rows)
     )
 
 
@@ -161,7 +168,7 @@ def test_a_difference_that_never_varies_is_undecided_for_want_of_spread(tmp_path
     for at, row in enumerate(rows):
         row["test_mcc"] = 0.6 if at < 45 else 0.5
     told = verdict(pair_of(tmp_path, rows))
-    assert "undecided, as all 45 differences are alike: no spread was seen" in told
+    assert "undecided, as all 45 differences are equal, so that their variance is unknown" in told
     assert "+0.1000, no interval, no p-value" in told
 
 
@@ -175,22 +182,22 @@ def test_a_difference_that_its_p_value_alone_leaves_open_gets_a_number_of_runs(
     tmp_path: Path,
 ) -> None:
     pair = known(pair_of(tmp_path, crossed([RS, ADALORA])), 0.02, 0.018, 0.1)
-    plan = further_runs(pair, np.random.default_rng(0))
+    plan = runs_to_decide(pair, np.random.default_rng(0))
     assert plan is not None
-    assert plan.fresh > 0
-    assert "excludes zero" not in needed(plan)
-    surer = further_runs(known(pair, 0.02, 0.018, 0.06), np.random.default_rng(0))
+    assert plan.independent > 0
+    assert "excludes zero" not in runs_needed(plan)
+    surer = runs_to_decide(known(pair, 0.02, 0.018, 0.06), np.random.default_rng(0))
     assert surer is not None
-    assert surer.fresh < plan.fresh
+    assert surer.independent < plan.independent
 
 
 def test_a_plan_is_made_for_the_corrected_level(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, crossed([RS, ADALORA]))
     plans = [
-        further_runs(known(pair, 0.02, 0.021, 0.06, tests), np.random.default_rng(0))
+        runs_to_decide(known(pair, 0.02, 0.021, 0.06, tests), np.random.default_rng(0))
         for tests in (1, 6)
     ]
-    alone, corrected_for = [plan.fresh for plan in plans if plan is not None]
+    alone, corrected_for = [plan.independent for plan in plans if plan is not None]
     # In standard errors, 80 % of the time: 1.960 + 0.842, and 2.638 + 0.842.
     assert corrected_for / alone == pytest.approx((3.480 / 2.802) ** 2, rel=0.05)
 
@@ -199,14 +206,14 @@ def test_what_is_planned_comes_before_further_runs(tmp_path: Path) -> None:
     rows = crossed([RS, replace(ADALORA, level=RS.level)])
     rows[40:45] = map(planned, rows[40:45])
     text = words(tmp_path, rows)
-    assert "5 runs of the plan are still to end: these come first." in text
+    assert "5 planned runs not finished yet: finish these first." in text
     assert "further runs," not in text
-    assert "share no seed" not in text
+    assert "independent runs" not in text
 
 
 def test_a_difference_that_failures_turn_round_has_no_number_of_runs(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA])
     rows[:30:2] = map(failed, rows[:30:2])
-    plan = further_runs(pair_of(tmp_path, rows), np.random.default_rng(0))
+    plan = runs_to_decide(pair_of(tmp_path, rows), np.random.default_rng(0))
     assert plan is not None
     assert plan.reason == "failed runs decide it"

@@ -8,11 +8,11 @@ from rich.console import Console
 from study.engine.checkpoints import discard
 from study.engine.cluster import ClusterCapacity
 from study.engine.comparison.outputs import write_labels
-from study.engine.comparison.prefixes import SharedPrefixes
-from study.engine.comparison.replicates import FACTORS, Replicate
 from study.engine.comparison.results import write_results
-from study.engine.comparison.scheduling import ReplicateSearcher, Splits
-from study.engine.comparison.worker import ReplicateWorker
+from study.engine.comparison.runs import ComparisonRun
+from study.engine.comparison.scheduling import ComparisonSearcher, Splits
+from study.engine.comparison.shared_prefixes import SharedPrefixes
+from study.engine.comparison.worker import ComparisonWorker
 from study.engine.console.progress import Progress
 from study.engine.driver import check_data, known_of, note_start
 from study.engine.resources import Resources
@@ -20,6 +20,7 @@ from study.engine.scheduling.runs import RunRecorder
 from study.engine.tracking.tracker import Tracker
 from study.engine.tuning import OPENED, fit
 from study.models.info import BackboneInfo
+from study.spec.comparison.schema import FACTORS
 from study.storage.folder import StudyFolder
 from study.storage.journal import Event
 from study.storage.ledger import Ledger
@@ -32,7 +33,7 @@ COLUMNS = ("configuration", *FACTORS)
 
 
 @dataclass(frozen=True)
-class Shared:
+class RunContext:
     """What all replicates of a folder have in common."""
 
     info: BackboneInfo
@@ -66,10 +67,10 @@ def open_comparison(
     return ledger
 
 
-def run_replicates(
+def execute_runs(
     ledger: Ledger,
-    source: Source[Replicate],
-    shared: Shared,
+    source: Source[ComparisonRun],
+    shared: RunContext,
     tracker: Tracker,
     console: Console,
     runs: int,
@@ -101,13 +102,13 @@ def run_replicates(
 
 
 def _fit(
-    ledger: Ledger, source: Source[Replicate], shared: Shared, prefixes: SharedPrefixes
+    ledger: Ledger, source: Source[ComparisonRun], shared: RunContext, prefixes: SharedPrefixes
 ) -> str:
     spec, wanted = source(ledger.record)[0].spec, shared.wanted
     capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
-    searcher = ReplicateSearcher(ledger, source, prefixes, shared.splits, capacity)
+    searcher = ComparisonSearcher(ledger, source, prefixes, shared.splits, capacity)
     worker = tune.with_parameters(
-        ReplicateWorker,
+        ComparisonWorker,
         spec=spec,
         info=shared.info,
         data=shared.data,
@@ -127,7 +128,7 @@ def _fit(
 class _Tidy:
     """After every end: results.csv, and what no run needs any more."""
 
-    def __init__(self, ledger: Ledger, source: Source[Replicate], train_rows: int) -> None:
+    def __init__(self, ledger: Ledger, source: Source[ComparisonRun], train_rows: int) -> None:
         self.ledger, self.source = ledger, source
         self.prefixes = SharedPrefixes(ledger.folder, train_rows)
         for trial in ledger.record.trials.values():  # A driver may have died before it came to it.

@@ -9,8 +9,8 @@ import pytest
 import ray
 from ray.tune.search import Searcher
 
-from study.engine.comparison.prefixes import Prefixes
-from study.engine.comparison.replicates import Replicate
+from study.engine.comparison.runs import ComparisonRun
+from study.engine.comparison.shared_prefixes import Prefixes
 from study.storage.record import StudyRecord
 from study.storage.runs import Source, key_of, standing
 from tests.study.engine.comparison.simulated import Driver
@@ -19,7 +19,7 @@ from tests.study.engine.comparison.small import ROWS, OpenLedger, configuration,
 BEST, NEVER = configuration(), configuration("never", "adapter.p=0")
 
 
-def constant(runs: Sequence[Replicate]) -> Source[Replicate]:
+def constant(runs: Sequence[ComparisonRun]) -> Source[ComparisonRun]:
     return lambda record: runs
 
 
@@ -40,10 +40,10 @@ def test_a_source_that_looks_at_results_is_asked_again_when_a_round_is_over(
     """As a race has it: the better half of each round gets another replicate."""
     all_ = [configuration(f"c{n}", f"training.lr=1e-{n}") for n in (2, 3, 4, 5)]
 
-    def race(record: StudyRecord) -> list[Replicate]:
+    def race(record: StudyRecord) -> list[ComparisonRun]:
         wanted, left, stands = [], all_, standing(record)
         for place in range(3):
-            round_ = [Replicate.of(c, mask=place, init=place, data=place) for c in left]
+            round_ = [ComparisonRun.of(c, mask=place, init=place, data=place) for c in left]
             wanted += round_
             ends = {run.configuration.label: stands.get(key_of(run)) for run in round_}
             if any(trial is None or trial.state == "running" for trial in ends.values()):

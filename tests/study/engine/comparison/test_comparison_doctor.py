@@ -7,7 +7,7 @@ import pytest
 from study.doctor.examination import GROUPS
 from study.doctor.finding import Finding, NotCheckedError
 from study.doctor.subject import read_subject
-from study.engine.comparison.design import replicates_of
+from study.engine.comparison.design import runs_of
 from study.engine.comparison.results import rebuild_results
 from study.errors import InputError
 from study.spec import SeedsSpec
@@ -23,7 +23,7 @@ SPEC = ComparisonSpec(
 
 def made(open_ledger: OpenLedger) -> StudyFolder:
     """Two runs, complete."""
-    driver = Driver(open_ledger(), lambda record: replicates_of(SPEC))
+    driver = Driver(open_ledger(), lambda record: runs_of(SPEC))
     driver.finish()
     folder = driver.ledger.folder
     folder.spec.write_text(dump_comparison(SPEC))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from study.analysis.comparison import analyse, write_analysis
-from study.analysis.comparison.sentences.answers import plain_words
+from study.analysis.comparison.sentences.answers import report_lines
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
     LORA,
@@ -19,8 +19,8 @@ from tests.study.analysis.comparison.made_comparisons import (
 def test_scores_that_do_not_vary_have_sentences_tables_and_a_page(tmp_path: Path) -> None:
     rows = [row | {"test_mcc": 0.5} for row in crossed([RS, ADALORA])]
     analysis = analyse([write(tmp_path, rows)])
-    assert "adalora_rs: the scores do not vary, so that no luck is seen." in "\n".join(
-        plain_words(analysis)
+    assert "adalora_rs: the scores do not vary, so that there is no variance." in "\n".join(
+        report_lines(analysis)
     )
     assert (tmp_path / "report.html") in write_analysis(analysis)
 
@@ -28,8 +28,8 @@ def test_scores_that_do_not_vary_have_sentences_tables_and_a_page(tmp_path: Path
 def test_pooled_scores_that_do_not_vary_are_no_bug_either(tmp_path: Path) -> None:
     other = replace(RS, label="other", settings={**RS.settings, "p": 0.2})
     rows = [row | {"test_mcc": 0.5} for row in crossed([RS, other])]
-    assert "Over all that a mask touches: the scores do not vary" in "\n".join(
-        plain_words(analyse([write(tmp_path, rows)]))
+    assert "all configurations with a mask: the scores do not vary" in "\n".join(
+        report_lines(analyse([write(tmp_path, rows)]))
     )
 
 
@@ -38,21 +38,21 @@ def test_an_interrupted_crossed_design_is_not_said_to_change_all_seeds_at_once(
 ) -> None:
     rows = crossed([RS, LORA])
     rows[20:45] = map(planned, rows[20:45])
-    text = "\n".join(plain_words(analyse([write(tmp_path, rows)])))
-    assert "never change one at a time" not in text
-    assert "adalora_rs: only 20 of 45 runs have a score, too few to tell" in text
+    text = "\n".join(report_lines(analyse([write(tmp_path, rows)])))
+    assert "all change together" not in text
+    assert "adalora_rs: only 20 of 45 runs have a score, too few to separate" in text
 
 
 def test_failures_that_leave_too_little_are_told_as_such(tmp_path: Path) -> None:
     rows = crossed([RS])
     rows[15:] = map(failed, rows[15:])
-    text = "\n".join(plain_words(analyse([write(tmp_path, rows)])))
-    assert "never change one at a time" not in text
+    text = "\n".join(report_lines(analyse([write(tmp_path, rows)])))
+    assert "all change together" not in text
     assert "adalora_rs: only 15 of 45 runs have a score" in text
 
 
 def test_runs_of_single_seeds_have_no_luck_to_tell(tmp_path: Path) -> None:
     other = replace(RS, label="other", settings={**RS.settings, "p": 0.2})
-    text = "\n".join(plain_words(analyse([write(tmp_path, crossed([RS, other], (1, 1, 1)))])))
-    assert "never change one at a time" not in text
+    text = "\n".join(report_lines(analyse([write(tmp_path, crossed([RS, other], (1, 1, 1)))])))
+    assert "all change together" not in text
     assert "no factor has two seeds" in text

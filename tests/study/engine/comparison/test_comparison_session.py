@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from study.engine.comparison import session
-from study.engine.comparison.design import replicates_of
+from study.engine.comparison.design import runs_of
 from study.engine.driver import Ended
 from study.errors import InputError
 from study.spec import SeedsSpec
@@ -47,7 +47,7 @@ def go(path: Path, prepared: Prepared) -> Ended:
 def test_a_comparison_of_which_nothing_is_left_needs_no_ray_and_says_what_was_saved(
     open_ledger: OpenLedger, prepared: Prepared, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    driver = Driver(open_ledger(), lambda record: replicates_of(SPEC), concurrent=1)
+    driver = Driver(open_ledger(), lambda record: runs_of(SPEC), concurrent=1)
     driver.fill()
     driver.report(), driver.report(), driver.fill()
     driver.report(shared_steps=2.0, shared_seconds=1.5)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.comparison.reading import read_comparison
-from study.analysis.comparison.scale import lower_is_better
+from study.analysis.comparison.results import read_results
 from study.errors import InputError
+from study.spec.metrics import lower_is_better
 from tests.study.analysis.comparison.made_comparisons import (
     RS,
     Row,
@@ -22,14 +22,14 @@ from tests.study.analysis.comparison.made_comparisons import (
 
 def refusal(folder: Path, metric: str | None = None) -> str:
     with pytest.raises(InputError) as caught:
-        read_comparison(folder, metric)
+        read_results(folder, metric)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_row_becomes_a_run(tmp_path: Path) -> None:
     rows = crossed()
-    found = read_comparison(write(tmp_path, [rows[0], failed(rows[1]), planned(rows[45])]))
+    found = read_results(write(tmp_path, [rows[0], failed(rows[1]), planned(rows[45])]))
     first, bad, last = found.runs
     assert (first.number, first.configuration, first.method) == (0, "adalora_rs", "adalora_rs")
     assert (first.key, first.state, first.settings["p"]) == ((0, 0, 0), "complete", "0.1")
@@ -40,14 +40,14 @@ def test_a_row_becomes_a_run(tmp_path: Path) -> None:
 
 
 def test_configurations_come_in_the_order_of_the_file(tmp_path: Path) -> None:
-    found = read_comparison(write(tmp_path, crossed()))
+    found = read_results(write(tmp_path, crossed()))
     assert list(found.configurations) == ["adalora_rs", "adalora", "lora", "fmft"]
     assert [len(runs) for runs in found.configurations.values()] == [45, 9, 9, 9]
 
 
 def test_a_task_is_called_like_its_folder_and_finalists_like_their_study(tmp_path: Path) -> None:
-    assert read_comparison(write(tmp_path / "tata", crossed())).name == "tata"
-    found = read_comparison(write(tmp_path / "study" / "finalists", finalists()))
+    assert read_results(write(tmp_path / "tata", crossed())).name == "tata"
+    found = read_results(write(tmp_path / "study" / "finalists", finalists()))
     assert (found.name, found.fixed_before) == ("study/finalists", False)
 
 
@@ -67,7 +67,7 @@ def test_a_race_is_known_by_its_spec_and_without_one_by_its_name(
     folder = write(tmp_path / name, finalists())
     if spec is not None:
         write_spec(folder, race=spec == "race")
-    assert read_comparison(folder).fixed_before is not is_race
+    assert read_results(folder).fixed_before is not is_race
 
 
 def test_unknown_columns_are_named_and_not_used(tmp_path: Path) -> None:
@@ -80,14 +80,14 @@ def test_unknown_columns_are_named_and_not_used(tmp_path: Path) -> None:
     lines = [line.split(",") for line in rest.splitlines()]
     table = [[line[names.index(name)] for name in order] for line in lines]
     path.write_text("\n".join([",".join(order), *(",".join(line) for line in table)]))
-    found = read_comparison(tmp_path)
+    found = read_results(tmp_path)
     (warning,) = found.warnings
-    assert "the columns mood" in warning
+    assert "unknown columns mood" in warning
     assert "mood" not in found.runs[0].settings
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
-    assert "must hold results.csv" in refusal(tmp_path)
+    assert "must be a comparison folder with results.csv" in refusal(tmp_path)
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
@@ -97,18 +97,18 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
 
 def test_the_results_of_a_benchmark_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("backbone,task,method,seed,state,test_mcc\n")
-    assert "study.report reads it" in refusal(tmp_path)
+    assert "with study.report" in refusal(tmp_path)
 
 
 def test_a_metric_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    assert "'test_auc' is not there; there are test_mcc" in refusal(
+    assert "got 'test_auc'; name one of test_mcc" in refusal(
         write(tmp_path, crossed()), "test_auc"
     )
 
 
 def test_results_without_a_complete_run_are_refused(tmp_path: Path) -> None:
     rows = [failed(crossed()[0]), planned(crossed()[1])]
-    assert "at least one run must be complete, but there are 1 planned, 1 failed" in refusal(
+    assert "at least one run must be complete, but got 1 planned, 1 failed" in refusal(
         write(tmp_path, rows)
     )
 
@@ -117,7 +117,7 @@ def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
     rows = crossed()
     message = refusal(write(tmp_path, [*rows, rows[7] | {"run": 99}]))
     assert f"results.csv:{len(rows) + 2}: " in message
-    assert "adalora_rs with mask 0, init 2, data 1 stands in another too" in message
+    assert "adalora_rs with mask 0, init 2, data 1 again" in message
 
 
 @pytest.mark.parametrize(
@@ -125,20 +125,23 @@ def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
     [
         ({"state": "done"}, "state must be one of planned, running, complete, failed"),
         ({"configuration": ""}, "configuration must not be empty"),
-        ({"init": ""}, "init must be a seed, but is empty"),
-        ({"mask": "-3"}, "mask must be a whole number from 0 to 4294967295 or empty, but is '-3'"),
+        ({"init": ""}, "init must be a seed, but got ''"),
+        (
+            {"mask": "-3"},
+            "mask must be a whole number from 0 to 4294967295 or empty, but got '-3'",
+        ),
         ({"run": ""}, "run must be the number of a run that ended"),
-        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but is 'good'"),
-        ({"test_mcc": 5}, "test_mcc must be from -1 to 1, but is 5"),
-        ({"test_mcc": -1.5}, "test_mcc must be from -1 to 1, but is -1.5"),
-        ({"dev_auc": -0.1}, "dev_auc must be from 0 to 1, but is -0.1"),
-        ({"test_loss": -2}, "test_loss must be from 0, but is -2"),
-        ({"data": 2**32}, "data must be a whole number from 0 to 4294967295 or empty, but is"),
-        ({"init": 10**30}, "init must be a whole number from 0 to 4294967295 or empty, but is"),
+        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but got 'good'"),
+        ({"test_mcc": 5}, "test_mcc must be from -1 to 1, but got 5"),
+        ({"test_mcc": -1.5}, "test_mcc must be from -1 to 1, but got -1.5"),
+        ({"dev_auc": -0.1}, "dev_auc must be from 0 to 1, but got -0.1"),
+        ({"test_loss": -2}, "test_loss must be at least 0, but got -2"),
+        ({"data": 2**32}, "data must be a whole number from 0 to 4294967295 or empty, but got"),
+        ({"init": 10**30}, "init must be a whole number from 0 to 4294967295 or empty, but got"),
         ({"mask": "9" * 5000}, "mask must be a whole number from 0 to 4294967295 or empty"),
         ({"run": "9" * 5000}, "run must be a whole number from 0 to 4294967295 or empty"),
-        ({"run": 0}, "run must be the number of one run, but another row has 0 too"),
-        ({"mask": ""}, "adalora_rs has rows of both kinds"),
+        ({"run": 0}, "run must be a unique number, but got 0 again"),
+        ({"mask": ""}, "got both for adalora_rs"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said: str) -> None:
@@ -151,9 +154,13 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said:
 @pytest.mark.parametrize(
     ("line", "change", "said"),
     [
-        (1, lambda cells: [*cells[:-1], "data"], "every column must stand there once, but data"),
-        (3, lambda cells: [*cells, "0.7"], "as many cells as there are columns, 19, but has more"),
-        (3, lambda cells: cells[:-2], "as many cells as there are columns, 19, but has fewer"),
+        (
+            1,
+            lambda cells: [*cells[:-1], "data"],
+            "every column must have its own name, but got data",
+        ),
+        (3, lambda cells: [*cells, "0.7"], "as many cells as there are columns, 19, but got more"),
+        (3, lambda cells: cells[:-2], "as many cells as there are columns, 19, but got fewer"),
     ],
 )
 def test_a_table_that_is_none_is_refused_with_its_line(
@@ -170,7 +177,7 @@ def test_a_table_that_is_none_is_refused_with_its_line(
 
 def test_a_score_beyond_its_range_by_rounding_alone_is_one(tmp_path: Path) -> None:
     rows = [row | {"test_mcc": 1 + 1e-9} for row in crossed([RS])]
-    assert read_comparison(write(tmp_path, rows)).runs[0].values["test_mcc"] == 1 + 1e-9
+    assert read_results(write(tmp_path, rows)).runs[0].values["test_mcc"] == 1 + 1e-9
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:

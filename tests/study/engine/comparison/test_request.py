@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from study.engine.comparison.asked import Asked, Comparison, comparison_of, label_of
+from study.engine.comparison.request import ComparisonRequest, SeedsOptions, label_of, read_request
 from study.engine.winner import write_best_spec
 from study.errors import InputError
 from study.spec import dump_spec, load_spec, resolve
@@ -43,7 +43,7 @@ def make_study(tmp_path: Path) -> MakeStudy:
     return make
 
 
-def labels(found: Comparison) -> list[str]:
+def labels(found: ComparisonRequest) -> list[str]:
     return list(found.spec.configurations)
 
 
@@ -51,7 +51,7 @@ def test_a_study_stands_for_its_best_trial_with_seeds_beside_the_studys_own(
     make_study: MakeStudy,
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5)])
-    found = comparison_of(Asked(study=study, seeds=(2, 1, 1)))
+    found = read_request(SeedsOptions(study=study, seeds=(2, 1, 1)))
     assert labels(found) == ["best"]
     first = found.spec.first
     assert (first.adapter.p, first.training.reports) == (0.2, 2)  # type: ignore[union-attr]
@@ -63,22 +63,22 @@ def test_a_configuration_has_the_same_seeds_however_it_is_named(
     make_study: MakeStudy, file: str
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5)])
-    by_study = comparison_of(Asked(study=study)).spec
-    by_file = comparison_of(Asked(configs=[study + file])).spec
+    by_study = read_request(SeedsOptions(study=study)).spec
+    by_file = read_request(SeedsOptions(configs=[study + file])).spec
     assert by_file.first.seeds.mask == 6  # The trial's own, apart from the study's.
     assert by_file.seeds == by_study.seeds
-    both = Asked(study=study, configs=[study + file])
-    assert comparison_of(both).spec.seeds == by_study.seeds
+    both = SeedsOptions(study=study, configs=[study + file])
+    assert read_request(both).spec.seeds == by_study.seeds
 
 
 def test_the_top_trials_are_the_best_by_the_journal_each_setting_once(
     make_study: MakeStudy,
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5), (0.3, 0.1), (0.2, 0.4)])
-    found = comparison_of(Asked(study=study, top=3))
+    found = read_request(SeedsOptions(study=study, top=3))
     assert labels(found) == ["trial-1", "trial-0", "trial-2"]
     with pytest.raises(InputError, match=r"--top 4: .* has 3; ask for at most that many"):
-        comparison_of(Asked(study=study, top=4))
+        read_request(SeedsOptions(study=study, top=4))
 
 
 def test_files_are_called_by_their_names_and_studies_by_theirs(
@@ -86,15 +86,15 @@ def test_files_are_called_by_their_names_and_studies_by_theirs(
 ) -> None:
     mine, other = make_study([(0.1, 0.3)]), make_study([(0.2, 0.3)], name="other")
     (tmp_path / "lora.yaml").write_text("adapter: {method: lora}\n")
-    asked = Asked(
+    asked = SeedsOptions(
         configs=[f"{mine}/best.yaml", other],
         against=["lora", str(tmp_path / "lora.yaml"), "adalora"],
         vary=["adapter.p=0"],
         overrides=["training.lr=2e-3"],
     )
     with pytest.raises(InputError, match="lora-2: configurations must differ"):
-        comparison_of(asked)
-    found = comparison_of(Asked(**{**vars(asked), "against": ["lora", "adalora"]}))
+        read_request(asked)
+    found = read_request(SeedsOptions(**{**vars(asked), "against": ["lora", "adalora"]}))
     assert labels(found) == ["mine", "other", "p=0", "lora", "adalora"]
     assert {spec.training.lr for spec in found.spec.configurations.values()} == {2e-3}
     assert "lora" in found.notes
@@ -107,7 +107,7 @@ def test_a_studys_own_settings_are_those_that_a_method_is_tuned_with(
     tuned.write_text(
         "adapter: {method: lora, rank: 5}\ntraining: {lr: 1e-4, steps: 7, reports: 1}\n"
     )
-    found = comparison_of(Asked(study=make_study([(0.1, 0.3)]), against=[str(tuned)]))
+    found = read_request(SeedsOptions(study=make_study([(0.1, 0.3)]), against=[str(tuned)]))
     lora = found.spec.configurations["tuned"]
     assert (lora.training.lr, lora.training.steps) == (1e-4, 40)
 
@@ -117,10 +117,10 @@ def test_more_configurations_than_can_be_read_again_are_refused(
 ) -> None:
     file = tmp_path / "fixed.yaml"
     file.write_text(FIXED)
-    monkeypatch.setattr("study.engine.comparison.asked.MAX_BYTES", 2048)
-    assert labels(comparison_of(Asked(configs=[str(file)]))) == ["fixed"]
+    monkeypatch.setattr("study.engine.comparison.request.MAX_BYTES", 2048)
+    assert labels(read_request(SeedsOptions(configs=[str(file)]))) == ["fixed"]
     with pytest.raises(InputError, match=r"2 configurations must fit a spec\.yaml of 2 KiB, but"):
-        comparison_of(Asked(configs=[str(file)], vary=["adapter.p=0"]))
+        read_request(SeedsOptions(configs=[str(file)], vary=["adapter.p=0"]))
 
 
 def test_the_name_of_a_study_or_file_names_the_comparison(make_study: MakeStudy) -> None:
@@ -132,10 +132,10 @@ def test_the_name_of_a_study_or_file_names_the_comparison(make_study: MakeStudy)
 
 def test_a_file_with_domains_is_refused_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"smoke: .* one value .* b0, bT, p, lr are domains"):
-        comparison_of(Asked(configs=["smoke"]))
+        read_request(SeedsOptions(configs=["smoke"]))
     file = tmp_path / "fixed.yaml"
     file.write_text(FIXED)
-    fixed = comparison_of(Asked(configs=[str(file)]))
+    fixed = read_request(SeedsOptions(configs=[str(file)]))
     assert labels(fixed) == ["fixed"]
 
 
@@ -143,12 +143,12 @@ def test_what_is_no_study_or_has_no_finished_trial_is_refused(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"must be a study's folder, with spec\.yaml"):
-        comparison_of(Asked(study=str(tmp_path)))
+        read_request(SeedsOptions(study=str(tmp_path)))
     empty = make_study([], name="empty")
     with pytest.raises(InputError, match=r"has no best\.yaml; finish it"):
-        comparison_of(Asked(study=empty))
+        read_request(SeedsOptions(study=empty))
     with pytest.raises(InputError, match="no trial was completed with a score"):
-        comparison_of(Asked(study=empty, top=1))
+        read_request(SeedsOptions(study=empty, top=1))
 
 
 def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
         files.append(str(tmp_path / f"rows{rows}.yaml"))
         Path(files[-1]).write_text(f"{FIXED[:-1]}, task: {{train: {rows}}}}}")
     with pytest.raises(InputError, match=r"rows33: task must be that of rows32, .*train 32"):
-        comparison_of(Asked(configs=files))
+        read_request(SeedsOptions(configs=files))
 
 
 @pytest.mark.parametrize("option", ["study", "configs", "against"])
@@ -180,4 +180,4 @@ def test_the_folder_of_a_race_or_a_comparison_is_said_to_be_one(
     if option == "study":
         given = {"study": str(folder)}
     with pytest.raises(InputError, match=said):
-        comparison_of(Asked(**given))
+        read_request(SeedsOptions(**given))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from study.analysis.comparison.components.components import Component, Components
-from study.analysis.comparison.components.further import (
-    Plan,
+from study.analysis.comparison.components.sample_size import (
+    RunsNeeded,
     runs_for_difference,
     runs_for_share,
     share_error,
@@ -32,16 +32,16 @@ def given(
     return Components(parts, levels, int(np.prod(counts)), [])
 
 
-def variance(plan: Plan) -> float:
+def variance(plan: RunsNeeded) -> float:
     m, i, d = plan.mask, plan.init, plan.data
     return 0.2 / m + 0.05 / i + 0.05 / d + 1.0 / (m * i * d)
 
 
 def test_the_cheapest_design_has_the_variance_that_is_asked_for_and_no_cheaper_one_has() -> None:
     found = given(SIZES)
-    now = variance(Plan(5, 3, 3))
+    now = variance(RunsNeeded(5, 3, 3))
     half_width, difference = 1.96 * now**0.5, 0.45
-    plan = runs_for_difference(found, difference, half_width, chance=0.5)
+    plan = runs_for_difference(found, difference, half_width, power=0.5)
     assert 1.96 * variance(plan) ** 0.5 <= difference
     assert plan.runs == (plan.mask + 1) * plan.init * plan.data
     assert plan.further == plan.runs - 6 * 9
@@ -49,28 +49,32 @@ def test_the_cheapest_design_has_the_variance_that_is_asked_for_and_no_cheaper_o
         for i in range(3, 40):
             for d in range(3, 40):
                 if (m + 1) * i * d < plan.runs:
-                    assert 1.96 * variance(Plan(m, i, d)) ** 0.5 > difference
-    assert 1.3 / plan.fresh <= variance(plan) * 1.1
-    assert 1.96 * (1.3 / plan.fresh) ** 0.5 <= difference < 1.96 * (1.3 / (plan.fresh - 1)) ** 0.5
+                    assert 1.96 * variance(RunsNeeded(m, i, d)) ** 0.5 > difference
+    assert 1.3 / plan.independent <= variance(plan) * 1.1
+    assert (
+        1.96 * (1.3 / plan.independent) ** 0.5
+        <= difference
+        < 1.96 * (1.3 / (plan.independent - 1)) ** 0.5
+    )
 
 
 def test_an_interval_of_the_planned_design_excludes_zero_as_often_as_asked() -> None:
-    now = variance(Plan(5, 3, 3)) ** 0.5
-    plan = runs_for_difference(given(SIZES), 0.5, 1.96 * now, chance=0.8)
+    now = variance(RunsNeeded(5, 3, 3)) ** 0.5
+    plan = runs_for_difference(given(SIZES), 0.5, 1.96 * now, power=0.8)
     estimates = np.random.default_rng(0).normal(0.5, variance(plan) ** 0.5, 20_000)
     excluded = np.mean(np.abs(estimates) > 1.96 * variance(plan) ** 0.5)
     assert excluded == pytest.approx(0.8, abs=0.02)
 
 
 def test_what_is_settled_needs_no_runs() -> None:
-    assert runs_for_difference(given(SIZES), -0.5, 0.4) == Plan(5, 3, 3, 54)
-    assert runs_for_difference(given(SIZES), 0.5, 0.4, bound=10) == Plan(5, 3, 3, 54)
-    assert runs_for_share(given({"residual": 1.0}, (1, 9, 4, 4))) == Plan(9, 4, 4, 144)
+    assert runs_for_difference(given(SIZES), -0.5, 0.4) == RunsNeeded(5, 3, 3, 54)
+    assert runs_for_difference(given(SIZES), 0.5, 0.4, max_runs=10) == RunsNeeded(5, 3, 3, 54)
+    assert runs_for_share(given({"residual": 1.0}, (1, 9, 4, 4))) == RunsNeeded(9, 4, 4, 144)
 
 
 def test_a_design_that_no_mask_touches_gets_no_mask_seeds() -> None:
     plain = given({"init": 1.0, "residual": 0.2}, (1, 0, 3, 3))
-    plan = runs_for_difference(plain, 1.0, 1.2, masked=0, plain=2)
+    plan = runs_for_difference(plain, 1.0, 1.2, masked=0, unmasked=2)
     assert (plan.mask, plan.data) == (1, 3)
     assert plan.init > 3
     assert plan.runs == 2 * plan.init * plan.data

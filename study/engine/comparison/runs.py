@@ -38,7 +38,7 @@ class Configuration:
 
 
 @dataclass(frozen=True)
-class Replicate:
+class ComparisonRun:
     """One training of a configuration; without a mask seed where no mask draws."""
 
     configuration: Configuration
@@ -47,7 +47,7 @@ class Replicate:
     data: int
 
     @classmethod
-    def of(cls, configuration: Configuration, mask: int, init: int, data: int) -> "Replicate":
+    def of(cls, configuration: Configuration, mask: int, init: int, data: int) -> "ComparisonRun":
         """The replicate with these seeds; all mask seeds are one where no mask draws."""
         return cls(configuration, mask if configuration.is_masked else None, init, data)
 
