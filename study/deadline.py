@@ -1,4 +1,4 @@
-"""A limit on how long a question to the network may take, whatever part of it is slow."""
+"""A limit on the total time of a network request."""
 
 import threading
 from collections.abc import Callable
@@ -11,12 +11,12 @@ T = TypeVar("T")
 def within(seconds: float, action: Callable[[], T]) -> T:
     """Returns the result of `action`, or raises what it raises.
 
-    The time-out of a socket does not cover the look-up of a name, nor a server that sends a byte
-    now and then; this limit does. An action that is late goes on in a daemon thread, so it must
-    not change anything.
+    Unlike the timeout of a socket, the limit covers name resolution and servers that answer a
+    byte at a time. After a timeout the action continues in a daemon thread, so it must have no
+    side effects.
 
     Raises:
-        TimeoutError: no result after `seconds`.
+        TimeoutError: the action has not ended after `seconds`.
     """
     future: Future[T] = Future()
 
@@ -31,5 +31,5 @@ def within(seconds: float, action: Callable[[], T]) -> T:
         return future.result(timeout=seconds)
     except TimeoutError as error:
         if future.done():
-            raise  # The action's own, which says more.
+            raise  # Raised by the action itself.
         raise TimeoutError(f"no answer within {seconds:g} s") from error

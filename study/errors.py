@@ -1,16 +1,16 @@
-"""What a user can mend: the one exception that becomes a single line and exit status 2."""
+"""Errors that the user can fix; commands print them on one line and exit with status 2."""
 
 
 class InputError(Exception):
-    """A setting, file or service that the user gave cannot be used.
+    """A setting, file or service given by the user cannot be used.
 
-    The message is one line: where, the rule that must hold, what was found, the fix.
-    Commands print it without a traceback and exit with status 2; anything else is a bug.
+    The message is one line, `WHERE: RULE, but got FOUND; FIX`. Commands print it without a
+    traceback and exit with status 2. Any other exception is a bug.
     """
 
 
 class UnavailableError(InputError):
-    """Weights or data cannot be had at present: no network and not in the cache, or not there.
+    """Weights or data are unavailable: no network and not in the cache, or they do not exist.
 
-    A study cannot go on without; a benchmark leaves the cells empty that need them.
+    A study stops with this error; a benchmark leaves the cells that need them empty.
     """

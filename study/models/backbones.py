@@ -133,7 +133,7 @@ def _read_weights(
     except OSError as error:
         if info.source == str(info.folder):
             raise _unreadable(info, error) from error
-        return model_repository(info.source, info.revision).reach(load)
+        return model_repository(info.source, info.revision).call(load)
 
 
 def _classifier(info: BackboneInfo) -> Any:

@@ -51,7 +51,7 @@ def fetch(name: str, revision: str | None, files: Sequence[str]) -> Path:
                 hf_hub_download(name, file, revision=revision)
         return Path(hf_hub_download(name, "config.json", revision=revision)).parent
 
-    return hub.reach(download)
+    return hub.call(download)
 
 
 def has_weights(name: str, revision: str | None) -> bool:

@@ -1,6 +1,6 @@
-"""The published numbers by the names used here: preset, method, `emp/...` or `prom/...`.
+"""Published numbers by backbone preset, method and task (`emp/...` or `prom/...`).
 
-Scores are fractions (MCC -1..1, AUC 0..1). What was not published is None.
+Scores are fractions (MCC -1..1, AUC 0..1). Unpublished numbers are None.
 """
 
 import csv
@@ -39,7 +39,7 @@ _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 @dataclass(frozen=True)
 class Anchor:
-    """A backbone's published test MCC on a task of GUE, and the method it was tuned with."""
+    """The published test MCC of a backbone on a task of GUE, and the method used."""
 
     mcc: float
     method: str
@@ -47,14 +47,15 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Top2:
-    """On how many of `of` tasks a backbone with a method is counted among the top two."""
+    """The number of tasks on which a backbone with a method is among the top two."""
 
     count: int
     of: int
+    """Number of tasks compared."""
 
 
 def hyperparameters(task: str) -> dict[str, Any] | None:
-    """Table S1's settings of a task, by the names of the adapter section; None: not in it.
+    """Returns the adapter settings of a task in Table S1; None if the table lacks the task.
 
     b0 and bT are averages per adapted matrix; matrices is a list such as ["q", "k", "v"].
     """
@@ -63,33 +64,33 @@ def hyperparameters(task: str) -> dict[str, Any] | None:
 
 
 def auc(backbone: str, method: str, task: str) -> float | None:
-    """The paper's test AUC on a promoter task (Table 2)."""
+    """Returns the paper's test AUC on a promoter task (Table 2)."""
     return _scores("table2_pd_auc.csv").get((backbone, method, task))
 
 
 def mcc(backbone: str, method: str, task: str) -> float | None:
-    """The paper's test MCC on a histone task (Table S2); 0 where its run collapsed."""
+    """Returns the paper's test MCC on a histone task (Table S2); 0 for a collapsed run."""
     return _scores("tableS2_emp_mcc.csv").get((backbone, method, task))
 
 
 def score(metric: str, backbone: str, method: str, task: str) -> float | None:
-    """`auc` or `mcc` by the metric's name; None for any other metric."""
+    """Returns the paper's test score by `auc` or `mcc`; None for any other metric."""
     published = {"auc": auc, "mcc": mcc}.get(metric)
     return published and published(backbone, method, task)
 
 
 def top2(backbone: str, method: str, group: str) -> Top2 | None:
-    """The paper's count for a group of tasks, "pd" or "emp" (Table 3: the OPTs without FMFT)."""
+    """Returns the count of Table 3 for a group, "pd" or "emp"; only OPT models without FMFT."""
     return _table_3().get((backbone, method, group))
 
 
 def anchor(backbone: str, task: str) -> Anchor | None:
-    """The backbone's published result on GUE."""
+    """Returns the backbone's published result on a task of GUE."""
     return _anchors().get((backbone, task))
 
 
 def trainable_parameters(backbone: str, method: str) -> float | None:
-    """How many parameters the paper says are trained, as far as it is printed (Table 2)."""
+    """Returns the number of trainable parameters printed in Table 2."""
     return _parameters().get((backbone, method))
 
 
@@ -104,7 +105,7 @@ def _task(dataset: str) -> str:
 
 
 def _by_task(row: dict[str, str]) -> dict[str, float]:
-    """The scores of a row, whose other columns say what the row is of."""
+    """Returns the scores of a row by task."""
     labels = ("model", "method", "trainable_params")
     return {_task(key): float(value) for key, value in row.items() if key not in labels}
 

@@ -65,9 +65,7 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     instead = "set task.path to a local folder that holds it"
     hub = Repository(name, "dataset", revision, f"task.name: {task.name}", instead)
     hub.check_connection()
-    files = hub.reach(
-        lambda: HfApi().list_repo_files(name, revision=revision, repo_type="dataset")
-    )
+    files = hub.call(lambda: HfApi().list_repo_files(name, revision=revision, repo_type="dataset"))
     wanted = _first_complete(published.places, published, {file: file for file in files}.get)
     if wanted is None:
         raise InputError(
@@ -82,7 +80,7 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
             for split, file in wanted.items()
         }
 
-    return hub.reach(download)
+    return hub.call(download)
 
 
 def _first_complete(

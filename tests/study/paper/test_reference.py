@@ -69,7 +69,7 @@ def test_dnabert_2_has_the_parameter_counts_of_table_2() -> None:
     assert reference.trainable_parameters("nt-2.5b-1000g", "fmft") is None
 
 
-def test_an_anchor_is_a_fraction_and_says_how_the_model_was_tuned() -> None:
+def test_an_anchor_is_a_fraction_with_its_method() -> None:
     assert reference.anchor("nt-500m-1000g", "emp/H3") == Anchor(0.7252, "lora")
     assert reference.anchor("dnabert-2", "prom/tata") == Anchor(0.7159, "fmft")
     assert reference.anchor("opt-125m", "emp/H3") is None
@@ -95,7 +95,7 @@ def test_top2_counts_are_table_3s() -> None:
 
 
 def recounted(backbone: str, method: str, group: str, over: str) -> int:
-    """How often a cell is among the top two of its peers in the paper's own tables."""
+    """The number of tasks on which a cell is among the top two in the paper's own tables."""
     tasks, scores = (PD_TASKS, reference.auc) if group == "pd" else (EMP_TASKS, reference.mcc)
     peers = (
         [(b, method) for b in FOUR]
@@ -118,14 +118,14 @@ def agreeing(over: str) -> set[tuple[str, str, str]]:
     return {c for c in CELLS if (p := printed[c]) and recounted(*c, over) == p.count}
 
 
-def test_table_3_ranks_the_models_of_a_method_and_not_the_methods_of_a_model() -> None:
+def test_table_3_ranks_models_with_the_same_method() -> None:
     promoters = {cell for cell in CELLS if cell[2] == "pd"}
     both = {("opt-125m", "adalora", "emp"), ("opt-350m", "adalora", "emp")}
     assert agreeing("backbones") == promoters | both
     assert agreeing("methods") == {("opt-125m", "lora", "pd"), ("opt-125m", "adalora_rs", "pd")}
 
 
-def test_the_counts_of_table_3_that_no_rule_gives() -> None:
+def test_four_counts_of_table_3_differ_from_the_rule() -> None:
     rest = sorted(set(CELLS) - agreeing("backbones"))
     found = {cell[:2]: recounted(*cell, "backbones") for cell in rest}
     assert found == {

@@ -121,8 +121,8 @@ def test_without_hub_and_cache_the_error_names_both_ways_out(ask: Ask) -> None:
     with hub_of({}) as (address, _):
         [unknown] = ask(address, "nt/H3")
     [gone] = ask(NOWHERE, "emp/H3")
-    assert "found no such data set;" in unknown["error"]
+    assert "but got no such data set;" in unknown["error"]
     assert gone["error"].startswith(f"task.name: emp/H3: {GUE} must be on the Hugging Face hub")
-    assert "found no connection" in gone["error"]
+    assert "but got no connection" in gone["error"]
     assert f"(hf download {GUE} --repo-type dataset) and set HF_HOME to it" in gone["error"]
     assert gone["error"].endswith("or set task.path to a local folder that holds it")
