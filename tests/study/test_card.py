@@ -46,7 +46,7 @@ def test_the_table_has_a_row_for_every_model(folder, splits, capsys):
     assert table["opt-dna-mini, LoRA"][3:] != table["random weights, LoRA"][3:]
 
 
-def test_a_run_repeats_itself(folder, capsys):
+def test_two_runs_print_the_same_table(folder, capsys):
     options = ["--task", str(folder), "--steps", "2", "--batch-size", "4", "--threads", "1"]
     texts = []
     for _ in range(2):

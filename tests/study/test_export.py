@@ -1,4 +1,4 @@
-"""The winner of a study, taken to PEFT and to plain transformers weights."""
+"""Export of a study's winner for PEFT and for transformers, of a backbone with two layers."""
 
 import functools
 import json
@@ -17,14 +17,14 @@ from adapters import SVDLinear, adapted_layers
 from study.engine.preparation import prepare_data
 from study.export import main
 from study.models import inspect_backbone, load_backbone
-from study.models.info import EMBEDDED
 from study.spec import StudySpec, dump_spec
 from study.storage.folder import StudyFolder
 from study.training.artifacts import export
 from study.training.trial import Trial
+from tests.study.models.checkpoints import write_checkpoint
 
 pytestmark = [
-    # PEFT reads a property that transformers has renamed, and warns of AdaLoRA's own rank_pattern.
+    # PEFT reads a property that transformers has renamed, and warns about its own rank_pattern.
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated"),
     pytest.mark.filterwarnings("ignore:The following rank_pattern keys did not match"),
 ]
@@ -48,27 +48,27 @@ def three_classes(folder: Path) -> Path:
     return folder
 
 
-def train(folder: Path, method: str, random_seed: int | None = None) -> Trial:
-    """Writes into `folder` what a study leaves of its winner, trained for 6 steps."""
+def train(folder: Path, backbone: Path, method: str, random_seed: int | None = None) -> Trial:
+    """Writes the files of a winner, trained for 6 steps, to the study folder `folder`."""
     weights = {} if random_seed is None else {"weights": "random", "weights_seed": random_seed}
     folder.mkdir()
     spec = StudySpec.model_validate(
         {
-            "backbone": weights,
+            "backbone": {"name": str(backbone), **weights},
             "task": {"path": three_classes(folder / "task")},
             "adapter": {"method": method, **ADAPTERS[method]},
             "training": {"steps": 6, "batch_size": 4, "lr": 5e-3, "reports": 1},
         }
     )
     info, data = prepare_data(spec)
-    backbone = load_backbone(
+    loaded = load_backbone(
         info, num_labels=data.num_labels, dtype="float32", random_seed=random_seed
     )
-    trial = Trial(spec, backbone, data, torch.device("cpu"))
+    trial = Trial(spec, loaded, data, torch.device("cpu"))
     trial.train_until(6)
     for module in adapted_layers(trial.model).values():
         if isinstance(module, SVDLinear):
-            module.lam.data *= 100  # A few steps leave next to nothing.
+            module.lam.data *= 100  # After a few steps lam is still small.
     export(trial, StudyFolder(folder).best)
     StudyFolder(folder).best_spec.write_text(dump_spec(spec))
     return trial
@@ -78,26 +78,34 @@ Finished = Callable[[str], tuple[Path, Trial]]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The study folder and the trained winner of a method; to be read, not written."""
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an OPT model with two layers."""
+    folder = tmp_path_factory.mktemp("backbones") / "opt"
+    write_checkpoint(folder, "opt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Finished:
+    """(method) -> study folder and trained winner, both not to be changed."""
 
     @functools.cache
     def make(method: str) -> tuple[Path, Trial]:
         folder = tmp_path_factory.mktemp("studies") / method
-        return folder, train(folder, method)
+        return folder, train(folder, backbone, method)
 
     return make
 
 
 def logits(trial: Trial, model: torch.nn.Module) -> np.ndarray:
-    """Another model's logits on the trial's test split."""
+    """The logits of another model on the trial's test split."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trial, "model", model)
         return trial.logits(trial.data.test)
 
 
 def refuse(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Runs the command on bad input; returns its one line."""
+    """Runs the command on bad input and returns its error message, a single line."""
     assert main([str(argument) for argument in arguments]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
@@ -135,11 +143,13 @@ def test_the_merged_folder_gives_the_winners_test_logits(
     np.testing.assert_allclose(logits(trial, plain), wanted, rtol=0, atol=1e-5)
 
 
-def test_the_merged_folder_is_a_backbone_again(finished: Finished, tmp_path: Path) -> None:
+def test_the_merged_folder_can_be_used_as_a_backbone(
+    finished: Finished, backbone: Path, tmp_path: Path
+) -> None:
     (study, _), out = finished("lora"), tmp_path / "out"
     assert main([str(study), "--to", "merged", "--out", str(out)]) == 0
     again = load_backbone(inspect_backbone(str(out)), num_labels=3, dtype="float32")
-    first = load_backbone(inspect_backbone("opt-dna-mini"), num_labels=3, dtype="float32")
+    first = load_backbone(inspect_backbone(str(backbone)), num_labels=3, dtype="float32")
     assert again.tokenizer(["ACGTTGCA"]) == first.tokenizer(["ACGTTGCA"])
     names = [name for name, _ in again.model.named_parameters()]
     assert names == [name for name, _ in first.model.named_parameters()]
@@ -149,26 +159,26 @@ def test_a_folder_without_a_winner_is_refused(
     finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    said = refuse(capsys, tmp_path / "nowhere", "--to", "merged", "--out", out)
-    assert "must be the folder of a finished study" in said
+    error = refuse(capsys, tmp_path / "nowhere", "--to", "merged", "--out", out)
+    assert "must be the folder of a finished study" in error
     study = shutil.copytree(finished("linear_probe")[0], tmp_path / "study")
     (study / "best" / "head.safetensors").unlink()
-    said = refuse(capsys, study, "--to", "merged", "--out", out)
-    assert "must be the folder of a finished study" in said
+    error = refuse(capsys, study, "--to", "merged", "--out", out)
+    assert "must be the folder of a finished study" in error
     assert not out.exists()
 
 
 @pytest.mark.parametrize("method", ["fmft", "linear_probe"])
 @pytest.mark.parametrize("to", ["peft-lora", "peft-adalora"])
-def test_a_method_without_adapters_has_nothing_for_peft(
+def test_a_method_without_adapters_is_not_exported_for_peft(
     to: str,
     method: str,
     finished: Finished,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = refuse(capsys, finished(method)[0], "--to", to, "--out", tmp_path / "out")
-    assert f"the winner must have adapters, but got method {method}; use --to merged" in said
+    error = refuse(capsys, finished(method)[0], "--to", to, "--out", tmp_path / "out")
+    assert f"the winner must have adapters, but got method {method}; use --to merged" in error
     assert not (tmp_path / "out").exists()
 
 
@@ -180,10 +190,10 @@ def test_a_used_folder_is_not_written_to(
     used.mkdir()
     (used / "notes.txt").write_text("mine")
     for out in (used, used / "notes.txt"):
-        said = refuse(capsys, study, "--to", "merged", "--out", out)
-        assert "must be an empty or a new folder" in said
-    said = refuse(capsys, study, "--to", "merged", "--out", used / "notes.txt" / "x")
-    assert "must be writable" in said
+        error = refuse(capsys, study, "--to", "merged", "--out", out)
+        assert "must be an empty or a new folder" in error
+    error = refuse(capsys, study, "--to", "merged", "--out", used / "notes.txt" / "x")
+    assert "must be writable" in error
     assert [path.name for path in used.iterdir()] == ["notes.txt"]
 
 
@@ -217,19 +227,21 @@ def test_weights_of_another_winner_are_refused(
     assert not out.exists()
 
 
-def test_the_base_model_is_named_in_the_folder(finished: Finished, tmp_path: Path) -> None:
+def test_the_base_model_is_named_in_the_folder(
+    finished: Finished, backbone: Path, tmp_path: Path
+) -> None:
     (study, _), out = finished("lora"), tmp_path / "out"
     assert main([str(study), "--to", "peft-lora", "--out", str(out)]) == 0
     config = json.loads((out / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == str(EMBEDDED["opt-dna-mini"].resolve())
+    assert config["base_model_name_or_path"] == str(backbone.resolve())
     assert config["task_type"] == "SEQ_CLS"
     assert config["modules_to_save"] == ["score"]
 
 
 def test_random_weights_are_exported_whole_and_not_as_an_adapter(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trial = train(tmp_path / "study", "lora", random_seed=7)
+    trial = train(tmp_path / "study", backbone, "lora", random_seed=7)
     assert main([str(tmp_path / "study"), "--to", "peft-lora", "--out", str(tmp_path / "a")]) == 2
     assert "random weights, which are not stored" in capsys.readouterr().err
     assert main([str(tmp_path / "study"), "--to", "merged", "--out", str(tmp_path / "b")]) == 0

@@ -1,6 +1,7 @@
-"""What of a model trains under each method, and that nothing else ever changes."""
+"""Which parameters each method trains, and that no others change."""
 
 import re
+from functools import cache
 
 import pytest
 import torch
@@ -35,12 +36,25 @@ def _is_head(name: str, family: str) -> bool:
     return re.fullmatch(head_pattern(family), name) is not None
 
 
-def _expected_to_change(trial: Trial, family: str, method: str) -> set[str]:
-    names = set(_parameters(trial.model))
+Parameters = dict[str, torch.Tensor]
+
+
+@cache
+def _life(family: str, method: str) -> tuple[Parameters, Parameters, Parameters, Parameters]:
+    """The backbone's parameters, the trial's before and after 3 steps, the backbone's at last."""
+    backbone = tiny_backbone(family)
+    loaded = _parameters(backbone.model)
+    trial = tiny_trial(method, on=backbone)
+    before = _parameters(trial.model)
+    trial.train_until(3)
+    after = _parameters(trial.model)
+    trial.close()
+    return loaded, before, after, _parameters(backbone.model)
+
+
+def _expected_to_change(names: set[str], family: str, method: str) -> set[str]:
     if method == "fmft":
-        # Nothing of the loss passes through ESM's contact head; position 0, say, is a row of a
-        # table that changes elsewhere.
-        return {name for name in names if "contact_head" not in name}
+        return {name for name in names if "contact_head" not in name}  # The loss does not use it.
     adapted = {name for name in names if name.rpartition(".")[2] in ADAPTER_NAMES[method]}
     return adapted | {name for name in names if _is_head(name, family)}
 
@@ -48,36 +62,27 @@ def _expected_to_change(trial: Trial, family: str, method: str) -> set[str]:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_exactly_the_parameters_of_the_method_change(family: str, method: str) -> None:
-    backbone = tiny_backbone(family)
-    trial = tiny_trial(method, on=backbone)
-    before = _parameters(trial.model)
-    trial.train_until(3)
-    after = _parameters(trial.model)
+    _, before, after, _ = _life(family, method)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == _expected_to_change(trial, family, method)
+    assert changed == _expected_to_change(set(before), family, method)
     assert any(_is_head(name, family) for name in changed)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_closed_trial_leaves_the_backbone_bit_for_bit(family: str, method: str) -> None:
+    loaded, _, _, closed = _life(family, method)
+    assert list(closed) == list(loaded)
+    for name in loaded:
+        assert _is_head(name, family) or torch.equal(loaded[name], closed[name]), name
+
+
+@pytest.mark.parametrize("family", ["opt", "gated_esm"])
+def test_trials_on_a_used_backbone_equal_trials_on_a_fresh_one(family: str) -> None:
     backbone = tiny_backbone(family)
-    before = _parameters(backbone.model)
-    trial = tiny_trial(method, on=backbone)
-    trial.train_until(2)
-    trial.close()
-    after = _parameters(backbone.model)
-    assert list(after) == list(before)
-    for name in before:
-        assert _is_head(name, family) or torch.equal(before[name], after[name]), name
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_trials_on_a_warm_backbone_equal_trials_on_a_fresh_one(family: str) -> None:
-    warm = tiny_backbone(family)
     for method in (*METHODS, "adalora_rs"):
         settings = {"p": 0.5, "prune_mode": "mask"} if method == "adalora_rs" else {}
-        used = tiny_trial(method, on=warm, **settings)
+        used = tiny_trial(method, on=backbone, **settings)
         fresh = tiny_trial(method, on=tiny_backbone(family), **settings)
         assert used.train_until(2) == fresh.train_until(2)
         assert_same(trained(used), trained(fresh), method)
@@ -92,14 +97,14 @@ def test_an_adapted_model_starts_as_the_backbone_with_the_new_head() -> None:
     assert (adapted.logits(adapted.data.dev) == probe.logits(probe.data.dev)).all()
 
 
-def test_lora_adapts_the_matrices_asked_for_and_no_other() -> None:
+def test_lora_adapts_the_given_matrices_and_no_others() -> None:
     trial = tiny_trial("lora", matrices=["q", "f2"])
     kinds = {name.rpartition(".")[2] for name in trial.prepared.adapters}
     assert kinds == {"q_proj", "fc2"}
     assert len(trial.prepared.adapters) == 4
 
 
-def test_adalora_is_adalora_rs_without_chance() -> None:
+def test_adalora_is_adalora_rs_with_p_0() -> None:
     plain = tiny_trial("adalora")
     random = tiny_trial("adalora_rs", p=0.0)
     plain.train_until(12)
@@ -135,7 +140,7 @@ def test_facts_count_what_trains() -> None:
     assert facts["rank"] == facts["missing_gradients"] == 0
 
 
-def test_facts_tell_the_last_mask_event() -> None:
+def test_facts_are_those_of_the_last_mask_event() -> None:
     trial = tiny_trial("adalora")
     trial.train_until(12)
     facts = trial.facts()
@@ -150,7 +155,7 @@ def _of_ranks(trial: Trial, ranks: dict[str, int]) -> int:
 
 @pytest.mark.parametrize("prune_mode", ["zero", "mask"])
 @pytest.mark.parametrize("steps", [5, 12])
-def test_kept_parameters_are_those_of_the_live_triplets(prune_mode: str, steps: int) -> None:
+def test_kept_parameters_are_those_of_the_kept_triplets(prune_mode: str, steps: int) -> None:
     trial = tiny_trial("adalora_rs", prune_mode=prune_mode)
     trial.train_until(steps)
     facts, last = trial.facts(), trial.allocator.trace()[-1]
@@ -167,21 +172,22 @@ def test_without_a_mask_all_adapter_parameters_are_kept(method: str) -> None:
     assert (facts["adapter_parameters"] > 0) == (method == "lora")
 
 
-def test_a_method_without_a_budget_scores_the_same_at_its_end() -> None:
+def test_the_final_budget_changes_no_score_of_a_method_without_budget() -> None:
     trial = tiny_trial("lora")
     trial.train_until(2)
-    now = trial.evaluate(trial.data.dev)
-    assert trial.evaluate_at_final_budget(trial.data.dev, now) is now
+    current = trial.evaluate(trial.data.dev)
+    assert trial.evaluate_at_final_budget(trial.data.dev, current) is current
 
 
-def test_a_look_at_the_final_budget_differs_before_its_end_and_leaves_training_alone() -> None:
-    looking, plain = (tiny_trial("adalora_rs") for _ in range(2))
-    for trial in (looking, plain):
+def test_evaluation_at_the_final_budget_differs_and_does_not_affect_training() -> None:
+    evaluated, plain = (tiny_trial("adalora_rs") for _ in range(2))
+    for trial in (evaluated, plain):
         trial.train_until(3)
-    now = looking.evaluate(looking.data.dev)
-    assert looking.evaluate_at_final_budget(looking.data.dev, now)["loss"] != now["loss"]
-    for trial in (looking, plain):
+    dev = evaluated.data.dev
+    current = evaluated.evaluate(dev)
+    assert evaluated.evaluate_at_final_budget(dev, current)["loss"] != current["loss"]
+    for trial in (evaluated, plain):
         trial.train_until(trial.plan.total_steps)
-    final = looking.evaluate(looking.data.dev)
-    assert looking.evaluate_at_final_budget(looking.data.dev, final) is final
-    assert final == plain.evaluate(plain.data.dev)
+    final = evaluated.evaluate(dev)
+    assert evaluated.evaluate_at_final_budget(dev, final) is final
+    assert final == plain.evaluate(dev)

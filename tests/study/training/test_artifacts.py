@@ -1,4 +1,4 @@
-"""What a trained trial leaves behind is the whole of it."""
+"""The files of a trained trial contain all of it."""
 
 import json
 from pathlib import Path
@@ -32,8 +32,9 @@ def _load(trial: Trial, folder: Path) -> None:
                 trial.model.get_parameter(name).copy_(tensor)
 
 
-@pytest.mark.parametrize("family", ["opt", "esm"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("family", "method"), [*(("opt", m) for m in METHODS), ("esm", "adalora_rs"), ("esm", "fmft")]
+)
 def test_the_files_give_a_fresh_model_the_same_logits(
     family: str, method: str, tmp_path: Path
 ) -> None:
@@ -62,7 +63,7 @@ def test_the_trace_has_every_mask_event(tmp_path: Path) -> None:
         assert set(entry["ranks"]) == set(trial.prepared.adapters)
 
 
-def test_the_files_say_what_they_belong_to(tmp_path: Path) -> None:
+def test_the_metadata_name_backbone_method_and_task(tmp_path: Path) -> None:
     trial = tiny_trial("lora", backbone={"name": "some/model"})
     export(trial, tmp_path)
     for name in FILES["lora"]:
