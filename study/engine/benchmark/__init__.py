@@ -1,10 +1,12 @@
-"""A benchmark while it runs: backbones x tasks x methods x seeds, one Ray Tune run, resumable.
+"""Runs a benchmark: backbones x tasks x methods x seeds in one run of Ray Tune, resumable.
 
-runs.py         cells and seeds -> runs
-material.py     the backbones and tokenised tasks of the runs; what cannot be had is said
-worker.py       a Ray process in which runs train, one by one
-scheduling.py   Ray's Searcher: the runs, each with its share of the cluster
-results.py      results.csv, one row a run
-preview.py      the plan, for --dry-run, without weights and without data
-session.py      one run of the driver
+Map:
+
+    runs.py        the runs of a benchmark: a cell with a seed each
+    material.py    backbones and tokenised tasks of the runs; what is unavailable, and why
+    worker.py      Ray's Trainable, a process in which runs are trained
+    scheduling.py  Ray's Searcher, which suggests runs with the resources of each
+    results.py     results.csv: one row a run
+    preview.py     the plan for --dry-run, without loading weights or data
+    session.py     one session of the driver, from the checked input to results.csv
 """

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import ray
 from ray.exceptions import RayTaskError
 
-from study.engine.benchmark.runs import Run, check_cell
+from study.engine.benchmark.runs import BenchmarkRun, check_cell
 from study.engine.console.lines import warn
 from study.engine.preparation import warn_of_cuts
 from study.errors import UnavailableError
@@ -60,7 +60,7 @@ class Material:
     unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
     """What cannot be had, and why."""
 
-    def of(self, run: Run) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
+    def of(self, run: BenchmarkRun) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
         """The backbone and the data of a run."""
         spec = run.cell.spec
         return self.infos[spec.backbone], self.data[_reading(spec)]
@@ -69,18 +69,18 @@ class Material:
         """The backbones, and whether their weights are read."""
         return [(info, spec.random_seed is None) for spec, info in self.infos.items()]
 
-    def task_of(self, run: Run) -> "ray.ObjectRef[Task]":
+    def task_of(self, run: BenchmarkRun) -> "ray.ObjectRef[Task]":
         """The sequences of a run, for a baseline."""
         return self.tasks[run.cell.spec.task]
 
-    def lacking(self, run: Run) -> str | None:
+    def lacking(self, run: BenchmarkRun) -> str | None:
         """Why a run cannot be made, None if it can."""
         parts: tuple[Any, ...] = (run.cell.spec.task,)
         parts += () if run.cell.is_baseline else (run.cell.spec.backbone,)
         return next((self.unavailable[part] for part in parts if part in self.unavailable), None)
 
 
-def gather(runs: Iterable[Run], say: Say) -> Material:
+def gather(runs: Iterable[BenchmarkRun], say: Say) -> Material:
     """Loads and tokenises everything the runs need; Ray must be running.
 
     Raises:
@@ -108,7 +108,9 @@ def _reading(spec: StudySpec) -> Reading:
     return spec.backbone.name, spec.backbone.revision, spec.task
 
 
-def _load_tasks(material: Material, runs: Iterable[Run], say: Say) -> dict[TaskSpec, Task]:
+def _load_tasks(
+    material: Material, runs: Iterable[BenchmarkRun], say: Say
+) -> dict[TaskSpec, Task]:
     loaded: dict[TaskSpec, Task] = {}
     for run in runs:
         task = run.cell.spec.task
@@ -131,7 +133,7 @@ def _read(spec: TaskSpec) -> Task:
     return task
 
 
-def _encode(material: Material, run: Run, task: Task, say: Say) -> None:
+def _encode(material: Material, run: BenchmarkRun, task: Task, say: Say) -> None:
     cell, key = run.cell, _reading(run.cell.spec)
     if key in material.data:
         return

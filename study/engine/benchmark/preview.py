@@ -1,7 +1,7 @@
 """The plan of a benchmark (`--dry-run`): schedules and sizes, without weights and without Ray.
 
-Published tasks that would come from the hub count with their published rows, presets with their
-known sizes; nothing is downloaded.
+Nothing is downloaded: tasks of the hub count with their published rows, presets with their known
+sizes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.engine.benchmark.runs import check_cell, runs_of
-from study.engine.console.lines import warn
+from study.engine.console.lines import print_lines, warn
 from study.engine.resources import describe
 from study.errors import UnavailableError
 from study.models.info import sizes_of
@@ -30,7 +30,7 @@ FILE_WIDTH = 130
 
 
 def preview(benchmark: Benchmark) -> None:
-    """Prints what would run.
+    """Prints the runs, schedules and numbers of parameters.
 
     Raises:
         InputError: some run would have no mask event before T, or fewer steps than reports.
@@ -43,11 +43,10 @@ def preview(benchmark: Benchmark) -> None:
     for cell in cells:
         check_cell(cell, facts[cell.spec.task][0])
     sizes = {cell.spec.backbone.name: _sizes(cell.spec) for cell in cells}
-    for line in _overview(benchmark, cells):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, _overview(benchmark, cells))
     schedules = [(cell, _schedule(cell, facts[cell.spec.task][0])) for cell in cells]
     names = ("task", "method", "backbone", "sequences", "lr", "steps", "mask events", "b", "kept")
-    _print(console, "schedules (b: triplets a matrix; kept: on average, after chance)", names,
+    _print(console, "schedules (b: triplets a matrix; kept: mean after the random mask)", names,
            _grouped(schedules, ("task", "method", "backbone")))  # fmt: skip
     parameters = [
         (cell, _parameters(cell.spec, sizes[cell.spec.backbone.name], facts[cell.spec.task][1]))
@@ -60,9 +59,9 @@ def preview(benchmark: Benchmark) -> None:
 def _overview(benchmark: Benchmark, cells: Sequence[Cell]) -> list[str]:
     spec, runs = benchmark.spec, runs_of(benchmark)
     axes = [f"{len(getattr(spec, axis))} {axis}" for axis in ("backbones", "tasks", "methods")]
-    floors = len(spec.baselines) * len(spec.tasks)
-    lines = [f"runs       {len(runs)}: {' x '.join(axes)} x {len(spec.seeds)} seeds, and {floors} "
-             f"baselines ({', '.join(spec.baselines) or 'none'})"]  # fmt: skip
+    baselines = len(spec.baselines) * len(spec.tasks)
+    lines = [f"runs       {len(runs)}: {' x '.join(axes)} x {len(spec.seeds)} seeds, and "
+             f"{baselines} baselines ({', '.join(spec.baselines) or 'none'})"]  # fmt: skip
     licences: dict[str, list[str]] = {}
     for entry in spec.backbones:
         name = str(entry.set.get("backbone.name"))
@@ -74,7 +73,7 @@ def _overview(benchmark: Benchmark, cells: Sequence[Cell]) -> list[str]:
 
 
 def _facts(task: TaskSpec) -> tuple[int, int]:
-    """Training rows and classes: as published where the hub would have to be asked."""
+    """Returns training rows and classes; the published ones for a task of the hub."""
     rows = planned_rows(task)
     if rows is not None:
         return rows, 2
@@ -83,7 +82,7 @@ def _facts(task: TaskSpec) -> tuple[int, int]:
 
 
 def _schedule(cell: Cell, train_rows: int) -> Row:
-    """Sequences, learning rate, steps, mask events, b0 to bT, and what chance keeps of it."""
+    """Returns sequences, learning rate, steps, mask events, b0 to bT, and the mean kept."""
     spec = cell.spec
     plan = make_plan(spec, train_rows, matrices=1)
     adapter, budget = spec.adapter, plan.budget
@@ -96,17 +95,17 @@ def _schedule(cell: Cell, train_rows: int) -> Row:
 
 
 def _kept(spec: StudySpec) -> float:
-    """Triplets a matrix that the last mask keeps on average: (1 - p) bT + p (b0 - bT)."""
+    """Returns the mean triplets a matrix after the last mask: (1 - p) bT + p (b0 - bT)."""
     adapter = spec.adapter
     assert isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec)
     if adapter.final_mask == "deterministic":
         return float(adapter.bT)
-    back = adapter.p if adapter.p_reintroduce is None else adapter.p_reintroduce
-    return (1 - adapter.p) * adapter.bT + back * (adapter.b0 - adapter.bT)
+    reintroduce = adapter.p if adapter.p_reintroduce is None else adapter.p_reintroduce
+    return (1 - adapter.p) * adapter.bT + reintroduce * (adapter.b0 - adapter.bT)
 
 
 def _sizes(spec: StudySpec) -> Sizes | None:
-    """The sizes of a backbone; None where the hub cannot be asked."""
+    """Returns the sizes of a backbone; None if the hub cannot be reached."""
     try:
         return sizes_of(spec.backbone.name, spec.backbone.revision)
     except UnavailableError as error:
@@ -115,7 +114,7 @@ def _sizes(spec: StudySpec) -> Sizes | None:
 
 
 def _parameters(spec: StudySpec, sizes: Sizes | None, num_labels: int) -> Row:
-    """Adapters at the start and as kept at the end, head, all that train, and their share."""
+    """Returns adapters at the start and kept at the end, head, trainable, and its share of all."""
     if sizes is None:
         return ("?",) * 5
     adapter, head = spec.adapter, sizes.head_parameters(num_labels)
@@ -132,10 +131,10 @@ def _parameters(spec: StudySpec, sizes: Sizes | None, num_labels: int) -> Row:
     return (f"{start:,}", f"{kept:,}", f"{head:,}", f"{start + head:,}", share)
 
 
-def _grouped(found: Iterable[tuple[Cell, Row]], axes: Sequence[str]) -> list[Row]:
-    """One row for all cells that have the same, the last axis joined first."""
+def _grouped(cells: Iterable[tuple[Cell, Row]], axes: Sequence[str]) -> list[Row]:
+    """Returns one row for all cells with equal values; the last axis is joined first."""
     rows: list[tuple[list[list[str]], Row]] = [
-        ([[str(getattr(cell, axis))] for axis in axes], row) for cell, row in found
+        ([[str(getattr(cell, axis))] for axis in axes], row) for cell, row in cells
     ]
     for axis in reversed(range(len(axes))):
         joined: dict[tuple[object, ...], tuple[list[list[str]], Row]] = {}
@@ -151,15 +150,15 @@ def _grouped(found: Iterable[tuple[Cell, Row]], axes: Sequence[str]) -> list[Row
 
 
 def _named(labels: Sequence[str], every: set[str]) -> str:
-    """`all`, or the labels; those of a family that are all there as `emp/*`."""
+    """Returns `all`, or the labels, with `emp/*` for a complete family."""
     if len(labels) == len(every) > 1:
         return "all"
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for label in labels:
         family = label.partition("/")[0] + "/"
         siblings = {other for other in every if other.startswith(family)}
-        found[f"{family}*" if len(siblings) > 1 and siblings <= set(labels) else label] = None
-    return ", ".join(found)
+        names[f"{family}*" if len(siblings) > 1 and siblings <= set(labels) else label] = None
+    return ", ".join(names)
 
 
 def _print(console: Console, title: str, columns: Sequence[str], rows: Sequence[Row]) -> None:

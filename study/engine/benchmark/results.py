@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from study.engine.benchmark.runs import Run, runs_of
+from study.engine.benchmark.runs import BenchmarkRun, runs_of
 from study.spec.benchmark.loading import load_benchmark
 from study.storage.folder import StudyFolder
 from study.storage.journal import parse_events
@@ -15,12 +15,12 @@ OBJECTIVE = "dev_mcc"
 """What the live table shows and a diverged run lacks; nothing is chosen by it."""
 ALWAYS = ("test_mcc", "test_auc", "trainable_parameters", "test_rows")
 """Columns that are there before any run has ended."""
-Lacking = Callable[[Run], str | None]
-"""Run -> why it cannot be made, None if it can."""
+Lacking = Callable[[BenchmarkRun], str | None]
+"""Returns why a run is unavailable, None if it is available."""
 
 
 def write_results(
-    folder: StudyFolder, runs: Sequence[Run], record: StudyRecord, lacking: Lacking
+    folder: StudyFolder, runs: Sequence[BenchmarkRun], record: StudyRecord, lacking: Lacking
 ) -> None:
     """Writes the long form of a benchmark: labels, state, settings, scores and counts of a run.
 
@@ -53,12 +53,14 @@ def result_rows(folder: StudyFolder) -> list[dict[str, Any]]:
     return _rows(runs, record, lambda run: lacking.get(run.cell.named))
 
 
-def _rows(runs: Sequence[Run], record: StudyRecord, lacking: Lacking) -> list[dict[str, Any]]:
+def _rows(
+    runs: Sequence[BenchmarkRun], record: StudyRecord, lacking: Lacking
+) -> list[dict[str, Any]]:
     stands = standing(record)
     return [_row(run, stands.get(key_of(run)), lacking(run)) for run in runs]
 
 
-def _row(run: Run, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:
+def _row(run: BenchmarkRun, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:
     labels = {name: "" if value is None else value for name, value in run.labels.items()}
     if trial is None:
         state, reason = ("planned", "") if lacking is None else ("unavailable", lacking)

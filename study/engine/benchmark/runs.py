@@ -15,41 +15,41 @@ _TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
 
 
 @dataclass(frozen=True)
-class Run:
-    """One cell with one seed; a baseline has none."""
+class BenchmarkRun:
+    """One cell with one seed; None for a baseline, which has no seed."""
 
     cell: Cell
     seed: int | None
 
     @property
     def spec(self) -> StudySpec:
-        """A study of one trial, its seed in all three streams and in random weights."""
+        """The cell's study of one trial, with the seed in all streams and in random weights."""
         if self.seed is None:
             return self.cell.spec
         spec, seed = self.cell.spec, self.seed
         backbone = spec.backbone.model_copy(update={"weights_seed": seed})
-        changed: dict[str, Any] = {"seeds": SeedsSpec(init=seed, data=seed, mask=seed)}
-        changed |= {"backbone": backbone} if spec.backbone.weights == "random" else {}
-        return spec.model_copy(update=changed)
+        update: dict[str, Any] = {"seeds": SeedsSpec(init=seed, data=seed, mask=seed)}
+        update |= {"backbone": backbone} if spec.backbone.weights == "random" else {}
+        return spec.model_copy(update=update)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the result, by leaf name; of a baseline what its task is."""
+        """The settings that decide the result, by leaf name; of a baseline those of its task."""
         spec = self.cell.spec
         task = spec.task.model_dump(mode="json", include=_TASK, exclude_none=True)
-        told = {"task_name": spec.task.name, **task}
+        task_settings = {"task_name": spec.task.name, **task}
         if self.cell.is_baseline:
-            return told
+            return task_settings
         adapter = spec.adapter.model_dump(mode="json", exclude={"method"}, exclude_none=True)
-        left_out = {"steps", "reports", "eval_batch_size"}
-        training = spec.training.model_dump(mode="json", exclude=left_out, exclude_none=True)
+        excluded = {"steps", "reports", "eval_batch_size"}
+        training = spec.training.model_dump(mode="json", exclude=excluded, exclude_none=True)
         backbone = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}
-        values = {**told, **backbone, "dtype": spec.backbone.dtype, **adapter, **training}
+        values = {**task_settings, **backbone, "dtype": spec.backbone.dtype, **adapter, **training}
         return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
 
     @property
     def labels(self) -> dict[str, str | int | None]:
-        """What it is known by, whatever else there is beside it."""
+        """The fields that identify the run in its benchmark."""
         cell = self.cell
         return {
             "backbone": cell.backbone,
@@ -64,19 +64,19 @@ class Run:
         return {} if self.seed is None else self.spec.seeds.model_dump()
 
 
-def runs_of(benchmark: Benchmark) -> list[Run]:
-    """All runs: baselines first, then backbone by backbone, a task's seeds and methods together.
+def runs_of(benchmark: Benchmark) -> list[BenchmarkRun]:
+    """Returns all runs: baselines first, then by backbone, task, seed and method.
 
     All methods of a seed come before the next seed, so that an interrupted benchmark compares
     methods on equal seeds.
     """
-    baselines = [Run(cell, None) for cell in benchmark.cells if cell.is_baseline]
+    baselines = [BenchmarkRun(cell, None) for cell in benchmark.cells if cell.is_baseline]
     others = [cell for cell in benchmark.cells if not cell.is_baseline]
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in others:
         groups.setdefault((cell.backbone, cell.task), []).append(cell)
     return baselines + [
-        Run(cell, seed)
+        BenchmarkRun(cell, seed)
         for cells in groups.values()
         for seed in benchmark.spec.seeds
         for cell in cells
@@ -84,10 +84,10 @@ def runs_of(benchmark: Benchmark) -> list[Run]:
 
 
 def check_cell(cell: Cell, train_rows: int) -> None:
-    """Refuses a cell without a mask event before T, or with fewer steps than reports.
+    """Checks that a cell has a mask event before T, and at least as many steps as reports.
 
     Raises:
-        InputError: it is one; names the cell.
+        InputError: it has not; the message names the cell.
     """
     try:
         check_schedules(cell.spec, train_rows)
@@ -96,27 +96,27 @@ def check_cell(cell: Cell, train_rows: int) -> None:
 
 
 def changes_of_benchmark(now: Benchmark) -> Changes:
-    """What is missing or set otherwise than before; more cells and seeds are welcome.
+    """Returns how a folder's benchmark differs: cells and seeds left out or set otherwise.
 
-    How many resources are used may change.
+    Further cells and seeds, and other resources, are no difference.
     """
 
     def changes(file: Path) -> list[str]:
         before = load_benchmark(str(file))
         after = _settings(now)
-        found = [
+        differences = [
             f"{what} ({'left out' if what not in after else 'set otherwise'})"
             for what, settings in _settings(before).items()
             if after.get(what) != settings
         ]
-        more = [f"and {len(found) - 3} more"] if len(found) > 3 else []
-        return ["; ".join([*found[:3], *more])] if found else []
+        more = [f"and {len(differences) - 3} more"] if len(differences) > 3 else []
+        return ["; ".join([*differences[:3], *more])] if differences else []
 
     return changes
 
 
 def _settings(benchmark: Benchmark) -> dict[str, object]:
-    """Of every cell and seed by name: what decides its results."""
+    """Returns the settings that decide the results, by the name of the cell or seed."""
     cells: dict[str, object] = {
         cell.named: cell.spec.model_dump(exclude={"resources", "search", "scheduler"})
         for cell in benchmark.cells

@@ -1,4 +1,4 @@
-"""Ray's Searcher of a benchmark: the runs, each with its share of the cluster."""
+"""Ray's Searcher of a benchmark, in which runs need different resources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from study.engine.benchmark.runs import Run
+from study.engine.benchmark.runs import BenchmarkRun
 from study.engine.resources import Resources
 from study.engine.scheduling.dispatch import Capacity, unlimited
 from study.engine.scheduling.runs import RunSearcher
@@ -18,26 +18,26 @@ from study.training.plan import make_plan
 
 @dataclass(frozen=True)
 class Planner:
-    """Run -> (optimizer steps, reports); picklable, as Ray wants."""
+    """Run -> (optimizer steps, reports); a class, as Ray pickles it."""
 
     train_rows: Mapping[TaskSpec, int]
 
-    def __call__(self, run: Run) -> tuple[int, int]:
-        """Plans one run; a baseline is one step and one report."""
+    def __call__(self, run: BenchmarkRun) -> tuple[int, int]:
+        """Returns the steps and reports of a run; a baseline has one of each."""
         if run.cell.is_baseline:
             return 1, 1
         plan = make_plan(run.spec, self.train_rows[run.spec.task], matrices=1)
         return plan.total_steps, len(plan.report_steps)
 
 
-class BenchmarkSearcher(RunSearcher[Run]):
-    """Hands out the runs that can be had, in order."""
+class BenchmarkSearcher(RunSearcher[BenchmarkRun]):
+    """Suggests the runs whose backbone and task are available, in order."""
 
     def __init__(
         self,
         ledger: Ledger,
-        runs: Sequence[Run],
-        available: Sequence[Run],
+        runs: Sequence[BenchmarkRun],
+        available: Sequence[BenchmarkRun],
         planner: Planner,
         wanted: Mapping[Key, Resources],
         capacity: Capacity = unlimited,
@@ -47,7 +47,7 @@ class BenchmarkSearcher(RunSearcher[Run]):
         self._places: dict[Key, int] = {key_of(run): place for place, run in enumerate(runs)}
 
     @override
-    def _share(self, run: Run) -> dict[str, Any]:
+    def _share(self, run: BenchmarkRun) -> dict[str, Any]:
         key = key_of(run)
         share = self.wanted[key]
         return {"run": self._places[key], "cpus": share.cpus, "gpus": share.gpus}

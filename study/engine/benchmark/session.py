@@ -11,7 +11,7 @@ from rich.console import Console
 
 from study.engine.benchmark.material import DataFacts, Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
-from study.engine.benchmark.runs import Run, changes_of_benchmark, runs_of
+from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, runs_of
 from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
@@ -78,7 +78,7 @@ def run_benchmark(
 
 
 def _open_ledger(
-    folder: StudyFolder, material: Material, runs: Sequence[Run], tracking_uri: str | None
+    folder: StudyFolder, material: Material, runs: Sequence[BenchmarkRun], tracking_uri: str | None
 ) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
     note_start(ledger, tracking_uri, {})
@@ -113,8 +113,8 @@ class _Driver:
     ledger: Ledger
     tracker: Tracker
     material: Material
-    runs: Sequence[Run]
-    available: Sequence[Run]
+    runs: Sequence[BenchmarkRun]
+    available: Sequence[BenchmarkRun]
     wanted: Shares
     console: Console
 

@@ -1,6 +1,6 @@
-"""Ray's Trainable around a benchmark's runs: each has a backbone, a task and settings of its own.
+"""Ray's Trainable for the runs of a benchmark, which differ in backbone, task and settings.
 
-A worker keeps the backbone and the task of its last run, which the next run mostly shares.
+A worker keeps the backbone of its last run, which the next run usually shares.
 """
 
 import time
@@ -12,7 +12,7 @@ import torch
 from typing_extensions import override
 
 from study.engine.benchmark.material import Material
-from study.engine.benchmark.runs import Run
+from study.engine.benchmark.runs import BenchmarkRun
 from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.reporting import result_of
 from study.engine.worker import TrainingWorker, scores
@@ -23,18 +23,18 @@ from study.training.trial import Trial
 
 
 class RunWorker(TrainingWorker):
-    """Trains the runs that Ray assigns to this process, one after the other."""
+    """Trains the runs that Ray assigns to this process."""
 
     @override
     def setup(
         self,
         config: dict[str, Any],
-        runs: Sequence[Run],
+        runs: Sequence[BenchmarkRun],
         material: Material,
         folder: StudyFolder,
         objective: str,
     ) -> None:
-        """Takes what all runs share, then prepares the first."""
+        """Stores what all runs share, then prepares the first run."""
         self.runs, self.material, self.folder = runs, material, folder
         self.objective = objective
         with naming_the_node():
@@ -45,7 +45,7 @@ class RunWorker(TrainingWorker):
     @override
     def _prepare(self, config: dict[str, Any]) -> Trial | None:
         torch.set_num_threads(config["cpus"])
-        self.run_: Run = self.runs[config["run"]]
+        self.run_: BenchmarkRun = self.runs[config["run"]]
         if self.run_.cell.is_baseline:
             return None
         cuda = config["gpus"] and torch.cuda.is_available()
@@ -54,7 +54,7 @@ class RunWorker(TrainingWorker):
         encoded = ray.get(data)
         wanted = (info, spec.backbone, encoded.num_labels)
         if self._backbone is None or self._backbone[0] != wanted:
-            self._backbone = None  # Two large models at once may not fit.
+            self._backbone = None  # Two large models at once may not fit into memory.
             with naming_the_node():
                 loaded = load_backbone(
                     info,
@@ -67,7 +67,7 @@ class RunWorker(TrainingWorker):
 
     @override
     def step(self) -> dict[str, Any]:
-        """Trains to the next report point; a baseline is done at once."""
+        """Trains to the next report point; a baseline is complete in one step."""
         return self._baseline() if self.run_.cell.is_baseline else super().step()
 
     def _baseline(self) -> dict[str, Any]:
@@ -84,8 +84,8 @@ class RunWorker(TrainingWorker):
 
     @override
     def _scores(self, trial: Trial) -> dict[str, float]:
-        """Dev at every report; test once, at the end, as nothing is chosen by it."""
-        found = scores(trial, "dev")
+        """Returns the dev scores; with the last report also the test scores."""
+        metrics = scores(trial, "dev")
         if self.report == len(trial.plan.report_steps):
-            found |= scores(trial, "test") | {"test_rows": len(trial.data.test)}
-        return found
+            metrics |= scores(trial, "test") | {"test_rows": len(trial.data.test)}
+        return metrics

@@ -1,7 +1,7 @@
-"""Handing trials to Ray Tune: as many as fit, crashed ones again, each by its number.
+"""Ray's Searcher over a ledger: suggests as many trials as fit, and crashed ones again.
 
-Ray knows a trial by a name of its own, which changes when the trial is tried again; everything of
-this project knows it by its number.
+Ray identifies a trial by an id that changes when the trial is tried again; this project identifies
+it by its number in the journal.
 """
 
 import time
@@ -15,114 +15,114 @@ from study.storage.ledger import Ledger
 from study.storage.record import CRASHED, TrialRecord
 
 GIVE_UP_AFTER = 3
-"""A session that has seen so many errors and no report is not searching but failing."""
+"""Crashes without a report after which a session ends."""
 
 Capacity = Callable[[], int]
-"""How many trials may run at once, at present."""
+"""Returns the number of trials that may run at once, which may change."""
 
 
 def unlimited() -> int:
-    """The capacity of whoever takes trials one by one."""
+    """Returns the capacity of tests and simulations, which ask for one trial after the other."""
     return 2**31
 
 
 def _faults(ledger: Ledger) -> int:
-    """How many errors of their own trials had, and how many failed by killed processes."""
+    """Returns the number of errors in trials, plus that of trials ended by killed processes."""
     trials = ledger.record.trials.values()
     return sum(max(trial.faults, int(trial.crashed)) for trial in trials)
 
 
 class Dispatcher(Searcher):  # type: ignore[misc]
-    """Ray's Searcher over a ledger: a subclass says which trial is next and what it is made of."""
+    """A Searcher whose subclasses choose the next trial and its configuration."""
 
     def __init__(self, ledger: Ledger, mode: str, capacity: Capacity) -> None:
         super().__init__(metric=ledger.metric, mode=mode)
         self.ledger = ledger
         self.capacity = capacity
         self.gave_up = ""
-        self._again: list[int] = []
+        self._retries: list[int] = []
         self._numbers: dict[str, int] = {}
-        self._live: set[str] = set()
-        self._before = _faults(ledger)
+        self._running: set[str] = set()
+        self._faults_before = _faults(ledger)
         self._reports_before = self._successes()
 
     def _next(self) -> int | None:
-        """Returns the number of a trial that was not handed out yet, None if there is none."""
+        """Returns the number of the next trial, None if there is none."""
         raise NotImplementedError
 
     def _config(self, trial: TrialRecord) -> dict[str, Any]:
-        """Returns what a worker must know of a trial, beside its number and parameters."""
+        """Returns further entries of a trial's configuration for the worker."""
         raise NotImplementedError
 
     def _successes(self) -> int:
-        """Returns the number of reports that show that trials can be trained."""
+        """Returns the number of reports that prove that trials can be trained."""
         return len(self.ledger.record.reports)
 
-    def _told(self, trial: TrialRecord) -> None:
-        """Takes note that a trial has ended."""
+    def _on_end(self, trial: TrialRecord) -> None:
+        """Is called when a trial has ended."""
 
     @override
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Returns the configuration of the next trial; None while there is none; or FINISHED."""
-        if len(self._live) >= self.capacity():
+        """Returns the next trial's configuration, None if there is none yet, or FINISHED."""
+        if len(self._running) >= self.capacity():
             return None
-        number = self._again.pop(0) if self._again else self._new()
+        number = self._retries.pop(0) if self._retries else self._new()
         if number is None:
-            # One that runs may crash and be tried again.
-            return None if self._live else str(Searcher.FINISHED)
+            # A running trial may crash and be tried again.
+            return None if self._running else str(Searcher.FINISHED)
         self._numbers[trial_id] = number
-        self._live.add(trial_id)
+        self._running.add(trial_id)
         trial = self.ledger.record.trials[number]
-        told = {
+        config = {
             "trial": number,
             "params": trial.params,
             "reports": len(trial.reports),
             "assigned": time.time(),
         }
-        return told | self._config(trial)
+        return config | self._config(trial)
 
     def _new(self) -> int | None:
         return None if self.gave_up else self._next()
 
     @override
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing to do: the scheduler journals the report."""
+        """Does nothing: the scheduler journals the report."""
 
     @override
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Takes up a crashed trial again; how one ended is in the record already."""
-        self._live.discard(trial_id)
+        """Schedules a crashed trial again; the scheduler has journalled how a trial ended."""
+        self._running.discard(trial_id)
         trial = self.ledger.record.trials[self._numbers[trial_id]]
         if trial.state != "running":
-            self._told(trial)
-        elif error:  # Else it was interrupted, and is offered again on resume.
-            self._again.append(trial.number)
+            self._on_end(trial)
+        elif error:  # Otherwise it was interrupted and is suggested again on resume.
+            self._retries.append(trial.number)
         if error:
-            self._give_up_if_hopeless()
+            self._check_crashes()
 
-    def _give_up_if_hopeless(self) -> None:
-        """Ends a session that has seen nothing but crashes: a bug, not a bad configuration.
+    def _check_crashes(self) -> None:
+        """Ends a session with `GIVE_UP_AFTER` crashes and no report: a bug or a broken set-up.
 
-        What an error has stopped would stop again and has failed; a trial whose process was
-        killed stays unfinished, for a resume. So do all where trials have worked before: it is
-        what is around them that has changed.
+        A trial with an error would fail again, so it ends as failed; one whose process was killed
+        stays unfinished for a resume. If earlier sessions had reports, all stay unfinished: not
+        the trials but their surroundings have changed.
         """
-        faults = _faults(self.ledger) - self._before
+        faults = _faults(self.ledger) - self._faults_before
         if faults < GIVE_UP_AFTER or self._successes() > self._reports_before:
             return
         self.gave_up = f"the first {faults} attempts all crashed before their first report"
-        for trial in (self.ledger.record.trials[number] for number in self._again):
+        for trial in (self.ledger.record.trials[number] for number in self._retries):
             if trial.faults and not self._reports_before:
                 self.ledger.end(trial, "failed", f"{CRASHED}, as all others did")
-                self._told(trial)
-        self._again = []
+                self._on_end(trial)
+        self._retries = []
 
     @override
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the journal is the state."""
+        """Does nothing: the journal is the state."""
 
     @override
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing to restore: the journal is the state."""
+        """Does nothing: the journal is the state."""

@@ -111,7 +111,7 @@ class OptunaSearcher(Dispatcher):
         return {stream: (seed + replicate) % 2**32 for stream, seed in seeds.items()}
 
     @override
-    def _told(self, trial: TrialRecord) -> None:
+    def _on_end(self, trial: TrialRecord) -> None:
         known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
         asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)

@@ -94,17 +94,8 @@ class StudyRuns:
         self._children.clear()
 
     def search(self) -> list[Any]:
-        """Returns all runs of the study that are not deleted, the parent among them."""
-        query = f"tags.`{STUDY_TAG}` = '{self.key}'"
-        runs: list[Any] = []
-        token = None
-        while token != "":
-            page = self._client.search_runs(
-                [self._experiment], query, max_results=1000, page_token=token
-            )
-            runs.extend(page)
-            token = page.token or ""
-        return runs
+        """Returns all runs of the study that are not deleted, including the parent."""
+        return search_runs(self._client, self._experiment, self.key)
 
     def write(self, trials: Iterable[TrialRecord], over: bool = False) -> None:
         """Writes what the runs of `trials` lack; `over`: the driver ends, nothing is running."""
@@ -243,6 +234,19 @@ def open_client(uri: str) -> Any:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri=uri)
+
+
+def search_runs(client: Any, experiment: str, key: str) -> list[Any]:
+    """Returns the runs of the study with this key that are not deleted, including the parent."""
+    runs: list[Any] = []
+    token = None
+    while token != "":
+        page = client.search_runs(
+            [experiment], f"tags.`{STUDY_TAG}` = '{key}'", max_results=1000, page_token=token
+        )
+        runs.extend(page)
+        token = page.token or ""
+    return runs
 
 
 def server_errors() -> tuple[type[Exception], ...]:

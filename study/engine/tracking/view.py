@@ -1,44 +1,35 @@
-"""What MLflow holds of a study, for whoever only wants to look."""
+"""Reads what MLflow has of a study, without changing it."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from study.engine.tracking.runs import EXPERIMENT, STUDY_TAG, TRIAL_TAG, open_client
+from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, open_client, search_runs
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """One run; `trial` is None of the study's own, the parent of the others."""
+    """One MLflow run; `trial` is None for the parent run of the study."""
 
     run_id: str
     trial: int | None
     status: str
     reports: int
-    """How many reports were logged."""
+    """The number of logged reports."""
     winner: str | None
     """The parent's tag."""
 
 
 def tracked_runs(uri: str, key: str) -> list[TrackedRun]:
-    """Returns the runs of the study with this key, in the order in which they began.
+    """Returns the runs of the study with this key, in the order of their start.
 
     May raise one of `server_errors`.
     """
     client = open_client(uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    runs: list[TrackedRun] = []
-    token = None if experiment is not None else ""
-    while token != "":
-        page = client.search_runs(
-            [experiment.experiment_id],
-            f"tags.`{STUDY_TAG}` = '{key}'",
-            order_by=["attributes.start_time ASC"],
-            max_results=1000,
-            page_token=token,
-        )
-        runs += [_tracked(run) for run in page]
-        token = page.token or ""
-    return runs
+    if experiment is None:
+        return []
+    runs = search_runs(client, experiment.experiment_id, key)
+    return [_tracked(run) for run in sorted(runs, key=lambda run: run.info.start_time)]
 
 
 def _tracked(run: Any) -> TrackedRun:

@@ -1,12 +1,12 @@
 """Runs: their order, their seeds, and what of them is left after an interruption."""
 
-from study.engine.benchmark.runs import Run, runs_of
+from study.engine.benchmark.runs import BenchmarkRun, runs_of
 from study.storage.ledger import Ledger
 from study.storage.runs import key_of, left_to_do, standing
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
-def create(ledger: Ledger, run: Run) -> int:
+def create(ledger: Ledger, run: BenchmarkRun) -> int:
     number = len(ledger.record.trials)
     ledger.note(
         "created", trial=number, params=run.labels, settings=run.settings,
