@@ -1,7 +1,7 @@
-"""Print what launches a study on a cluster: `python -m study.cluster slurm … -- --space YAML …`.
+"""Print a job file that runs a study on a cluster: `python -m study.cluster slurm … -- --space …`.
 
-Behind `--` stand the arguments of study.run; the address of the cluster is added to them and,
-once the study's folder is there, --resume. Exit status: 0 done, 2 bad input.
+After `--` come the arguments of study.run; the address of the cluster is added to them and, once
+the study's folder exists, --resume. Exit status: 0 done, 2 bad input.
 """
 
 import argparse
@@ -37,27 +37,43 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Reads the command line up to `--`."""
     parser = argparse.ArgumentParser(
         prog="python -m study.cluster",
-        description="Print what launches a study on a cluster: a Slurm script, a RayJob for "
-        "KubeRay, or a cluster for `ray up`. The study's own arguments follow behind `--`.",
+        description="Print a job file that runs a study on a cluster: a Slurm script, a RayJob "
+        "for KubeRay, or a cluster for `ray up`. The study's arguments follow after `--`.",
     )
     targets = parser.add_subparsers(required=True, metavar="slurm|kuberay|ray-up")
     add = _target(targets.add_parser("slurm", help="a batch script for sbatch"), slurm)
-    add("--nodes", type=_count, default=1, metavar="N", help="nodes of the job (1)")
+    add("--nodes", type=_count, default=1, metavar="N", help="number of nodes (1)")
     add("--time", type=_TIME, metavar="TIME", required=True, help="12:00:00, or 1-12 for 36 hours")
-    add("--partition", type=_NAME, metavar="NAME", help="where to queue")
-    add("--account", type=_NAME, metavar="NAME", help="who pays")
-    add("--setup", default="", metavar="SHELL", help="before anything: source venv/bin/activate")
+    add("--partition", type=_NAME, metavar="NAME", help="partition of the job")
+    add("--account", type=_NAME, metavar="NAME", help="account that is charged")
+    add("--setup", default="", metavar="SHELL", help="runs first, e.g. source venv/bin/activate")
     add = _target(targets.add_parser("kuberay", help="a RayJob for kubectl"), kuberay)
-    add("--nodes", type=_count, default=1, metavar="N", help="workers, beside the head (1)")
+    add(
+        "--nodes",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="number of workers, besides the head (1)",
+    )
     add("--image", required=True, help="a container image with this package and Ray")
-    add("--claim", type=_NAME, required=True, help="the volume claim to share")
-    add("--mount", type=PurePosixPath, default=PurePosixPath("/shared"), help="its path (/shared)")
-    add("--memory", type=_SIZE, default="32Gi", help="of every pod (32Gi)")
+    add("--claim", type=_NAME, required=True, help="volume claim that the pods share")
+    add(
+        "--mount",
+        type=PurePosixPath,
+        default=PurePosixPath("/shared"),
+        help="path of the claim (/shared)",
+    )
+    add("--memory", type=_SIZE, default="32Gi", help="memory of every pod (32Gi)")
     add = _target(targets.add_parser("ray-up", help="a cluster for `ray up`"), ray_up, study=False)
-    add("--head", type=_NAME, required=True, metavar="HOST", help="the first machine")
-    add("--workers", type=_NAME, nargs="*", default=[], metavar="HOST", help="others")
-    add("--user", type=_NAME, required=True, help="for ssh")
-    add("--setup", default="", metavar="SHELL", help="before Ray: source venv/bin/activate")
+    add("--head", type=_NAME, required=True, metavar="HOST", help="first machine")
+    add("--workers", type=_NAME, nargs="*", default=[], metavar="HOST", help="other machines")
+    add("--user", type=_NAME, required=True, help="user for ssh")
+    add(
+        "--setup",
+        default="",
+        metavar="SHELL",
+        help="runs before Ray, e.g. source venv/bin/activate",
+    )
     return parser.parse_args(argv)
 
 
@@ -65,32 +81,38 @@ def _target(
     parser: argparse.ArgumentParser, make: Callable[..., str], study: bool = True
 ) -> Option:
     parser.set_defaults(render=make)
-    parser.add_argument("--job-name", metavar="NAME", help="default: the study's")
+    parser.add_argument("--job-name", metavar="NAME", help="name of the job (the study's)")
     if study:
-        parser.add_argument("--benchmark", action="store_true", help="it is study.benchmark's")
-        parser.add_argument("--gpus-per-node", type=_number, default=0, metavar="N", help="(0)")
-        parser.add_argument("--cpus-per-node", type=_count, default=8, metavar="N", help="(8)")
+        parser.add_argument(
+            "--benchmark", action="store_true", help="the arguments are study.benchmark's"
+        )
+        parser.add_argument(
+            "--gpus-per-node", type=_number, default=0, metavar="N", help="GPUs per node (0)"
+        )
+        parser.add_argument(
+            "--cpus-per-node", type=_count, default=8, metavar="N", help="CPU cores per node (8)"
+        )
     return parser.add_argument
 
 
 def _number(text: str) -> int:
     if not re.fullmatch(r"\d{1,6}", text):
-        raise argparse.ArgumentTypeError(f"must be a number, found {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number, but got {text!r}")
     return int(text)
 
 
 def _count(text: str) -> int:
     if _number(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, found {text}")
+        raise argparse.ArgumentTypeError(f"must be at least 1, but got {text}")
     return int(text)
 
 
 def _word(pattern: str, example: str) -> Callable[[str], str]:
-    """A type of options whose text goes into a line that knows no quotes."""
+    """Returns an argparse type for text that is written without quotes."""
 
     def word(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise argparse.ArgumentTypeError(f"must be like {example}, found {text!r}")
+            raise argparse.ArgumentTypeError(f"must be like {example}, but got {text!r}")
         return text
 
     return word
@@ -102,29 +124,29 @@ _SIZE = _word(r"\d+[KMGT]i", "32Gi")
 
 
 def slurm(arguments: argparse.Namespace, study: Sequence[str]) -> str:
-    """The batch script of a study."""
+    """Returns the batch script of a study."""
     job = launch(study, benchmark=arguments.benchmark, read_space=True, name=arguments.job_name)
     return render("slurm.sh.jinja", job=job, here=Path.cwd(), **_options(arguments))
 
 
 def kuberay(arguments: argparse.Namespace, study: Sequence[str]) -> str:
-    """The RayJob of a study."""
+    """Returns the RayJob of a study."""
     job = launch(study, benchmark=arguments.benchmark, read_space=False, name=arguments.job_name)
     if arguments.mount not in PurePosixPath(job.study).parents:
         raise InputError(
-            f"--storage {job.study.parent}: it must lie below {arguments.mount}, where the pods "
-            "see the claim; give another, or another --mount"
+            f"--storage: must be below {arguments.mount}, where the pods see the claim, but got "
+            f"{job.study.parent}; give another, or another --mount"
         )
     ray_version = metadata.version("ray")
     return render("kuberay.yaml.jinja", job=job, ray_version=ray_version, **_options(arguments))
 
 
 def ray_up(arguments: argparse.Namespace, study: Sequence[str]) -> str:
-    """The cluster on which any number of studies may run."""
+    """Returns the cluster file, for any number of studies."""
     if study:
         raise InputError(
-            f"{shlex.join(study)[:60]}: ray-up must have no study behind `--`, as it makes a "
-            "cluster for many; submit studies to it with `ray job submit`"
+            "ray-up: must not have a study after `--`, as its cluster is for many, but got "
+            f"{shlex.join(study)[:60]}; submit studies with `ray job submit`"
         )
     name = job_name(arguments.job_name or "studies")
     return render("ray_up.yaml.jinja", name=name, **_options(arguments))

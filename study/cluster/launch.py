@@ -1,4 +1,4 @@
-"""What is launched: a study or benchmark by its command line, and the text that launches it."""
+"""The study or benchmark of a command line, checked, and the templates that launch it."""
 
 import argparse
 import json
@@ -17,12 +17,12 @@ from study.errors import InputError
 
 @dataclass(frozen=True)
 class Launch:
-    """A command line that is ready but for the address of the cluster and `--resume`."""
+    """A command line, complete except for the address of the cluster and `--resume`."""
 
     command: str
     """The study's module and arguments, quoted for a shell."""
     study: Path
-    """The folder of the study: once it is there, the same command goes on with `--resume`."""
+    """The folder of the study: once it exists, `--resume` is added to the command."""
     name: str
     """Of the job."""
 
@@ -30,13 +30,13 @@ class Launch:
 def launch(
     arguments: Sequence[str], *, benchmark: bool, read_space: bool, name: str | None
 ) -> Launch:
-    """Reads the arguments of a study, or of a benchmark, as that command itself would.
+    """Parses the arguments of a study, or of a benchmark, as that command does.
 
-    `read_space` reads the space too: where the job sees the files that are seen here.
+    `read_space`: whether the space is read too, if the job will see the same files.
 
     Raises:
-        InputError: they cannot be run unattended on a cluster.
-        SystemExit: the command does not know them; its usage has been printed.
+        InputError: they are invalid for an unattended job on a cluster.
+        SystemExit: the command does not have such options; its usage has been printed.
     """
     parsed = (parse_benchmark if benchmark else parse_study)(arguments)
     _check_unattended(parsed)
@@ -63,43 +63,44 @@ def _read_space(space: str, overrides: Sequence[str], benchmark: bool) -> None:
 def _check_unattended(arguments: argparse.Namespace) -> None:
     if not Path(arguments.storage).is_absolute():
         raise InputError(
-            f"--storage {arguments.storage}: it must be an absolute path, of a folder that all "
-            "nodes share; give it behind `--`, with the study's arguments"
+            f"--storage {arguments.storage}: must be an absolute path, of a folder that all nodes "
+            "share, but got a relative one; give it after `--`, with the study's arguments"
         )
-    if getattr(arguments, "extend", None) is not None:  # Of a study alone; it implies --resume.
+    if getattr(arguments, "extend", None) is not None:  # Only of a study; it implies --resume.
         raise InputError(
-            "--extend: must not be given behind `--`, as a job that is started again would add "
-            "its trials again; give the number of all trials as --trials"
+            "--extend: must not be given after `--`, as a restarted job would add its trials "
+            f"again, but got {arguments.extend}; give the number of all trials as --trials"
         )
     fixed = {"address": "--address", "resume": "--resume", "dry_run": "--dry-run"}
     given = [option for field, option in fixed.items() if getattr(arguments, field)]
-    if given or getattr(arguments, "print_schema", False):
+    given += ["--print-schema"] if getattr(arguments, "print_schema", False) else []
+    if given:
         raise InputError(
-            f"{', '.join(given) or '--print-schema'}: must not be given behind `--`; the address "
-            "and, once the study's folder is there, --resume are added, and plans need no cluster"
+            f"{given[0]}: must not be given after `--`, but got {', '.join(given)}; the address "
+            "and, once the study's folder exists, --resume are added, and plans need no cluster"
         )
 
 
 def job_name(name: str) -> str:
-    """Returns a name that Slurm, Kubernetes and `ray up` all take: lower case, words joined by -.
+    """Returns a name that Slurm, Kubernetes and `ray up` accept: lower case, words joined by -.
 
     Raises:
-        InputError: no letter or digit is left of it.
+        InputError: the name has no letter or digit.
     """
-    found = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:47].strip("-")
-    if not found:
-        raise InputError(f"--job-name: it must have letters or digits, found {name!r}")
-    return found
+    joined = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:47].strip("-")
+    if not joined:
+        raise InputError(f"--job-name: must have letters or digits, but got {name!r}")
+    return joined
 
 
 def render(template: str, **values: Any) -> str:
-    """Returns a template of this folder with its values filled in.
+    """Returns a template of this folder, rendered with `values`.
 
-    Templates may use the filters `sh` (a word of a shell) and `yaml` (a YAML string).
+    Templates may use the filters `sh` (quotes a word for a shell) and `yaml` (a YAML string).
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # No HTML; every value is quoted by a filter, or checked.
+        autoescape=False,  # Not HTML; every value is quoted by a filter, or checked.
         undefined=StrictUndefined,
         comment_start_string="{%#",  # {# is bash's.
         comment_end_string="#%}",

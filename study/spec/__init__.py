@@ -1,27 +1,23 @@
-"""What a study is: its settings, read from YAML, checked, and resolved for each trial.
+"""The specification of a study, read from YAML, validated, and resolved for each trial.
 
-    reader.py      YAML text -> plain values and the line of each
-    overrides.py   --set a.b=c
-    schema.py      the sections, their leaves and defaults, the rules between them
-    methods.py     the adapter section: one class a method
-    leaves.py      which values a leaf may have
-    task.py        the task section
-    task_names.py  the names of the generated and the published tasks
-    goals.py       objectives and constraints
-    points.py      configurations that are tried first
-    domains.py     {type: float, low: ..., high: ...} in place of a fixed value
-    containment.py whether one domain contains another
-    samplers.py    Optuna's samplers and their arguments
-    messages.py    validation errors -> one line
-    loading.py     all of these together: load_spec; and back: dump_spec, json_schema
-    resolution.py  suggested parameters -> the spec of one trial
-    opponents.py   a configuration -> others that differ in method, or in one setting
-    comparison.py  configurations and seeds, as a comparison's spec.yaml has them
-    space.py       domains -> Optuna's distributions, corners, grid (imported on its own)
+    schema.py     the sections of a study's YAML, their leaves, defaults and rules
+    methods.py    the `adapter` section: one class for each method
+    task.py       the `task` section, and the names of known tasks
+    samplers.py   Optuna's samplers and their arguments
+    goals.py      objectives and constraints
+    points.py     configurations that are tried first
+    leaves.py     the types of leaves: their values, and whether they may be searched
+    domains.py    {type: float, low: ..., high: ...} in place of a fixed value
+    rules.py      the base class of sections, and validation errors
+    loading.py    YAML -> StudySpec and back; shipped spaces; the JSON schema
+    space.py      domains -> Optuna's distributions, corners, grid; the spec of a trial
+    yaml/         YAML text -> values with lines, overrides, error messages
+    benchmark/    the specification of a benchmark
+    comparison/   the specification of a comparison; opponents of a configuration
 
-Nothing here imports torch, ray, optuna, transformers or pandas, so that bad input is refused
-at once. Leaves have the types of their fixed values; in an unresolved spec a searched leaf
-holds a `Domain` (see `StudySpec.domains`).
+Nothing here imports torch, ray, transformers or pandas, and optuna only in a function of
+space.py, so that errors in a YAML are reported at once. Leaves have the types of their fixed
+values; before `resolve` a searched leaf is a `Domain` (see `StudySpec.domains`).
 """
 
 from study.spec.domains import (

@@ -1,8 +1,11 @@
-"""Domains: what may stand in a searchable leaf instead of a fixed value.
+"""Domains: the sets of values over which a leaf is searched.
 
 A leaf marked `Searchable` takes `8` or `{type: int, low: 4, high: 16}`. Its declared type is
-that of the fixed value, because that is what everything after `resolve` sees; before it, a
-searched leaf holds one of the classes below (`StudySpec.domains` lists them).
+that of a fixed value, which is what it has after `resolve`; before, a searched leaf is an
+instance of a class below (`StudySpec.domains` lists them).
+
+In this order: the three kinds of domains; reading and describing them; `Searchable`; whether a
+domain contains a value (`fit`) or another domain (`contains`).
 """
 
 import math
@@ -37,10 +40,10 @@ PlainChoice = Annotated[Choice, PlainValidator(_plain_value, json_schema_input_t
 
 class _Domain(Section):
     role: Literal["nuisance"] | None = None
-    """`nuisance`: tuned so that the comparison is fair, but not what the study is about."""
+    """`nuisance`: tuned for a fair comparison, but not itself of interest."""
 
     def as_mapping(self) -> dict[str, Any]:
-        """The mapping that the YAML would hold."""
+        """Returns the mapping that a YAML has for this domain."""
         return {"type": self.type} | self.model_dump(mode="json", exclude_defaults=True)  # type: ignore[attr-defined]
 
 
@@ -53,14 +56,18 @@ class _Interval(_Domain):
         if log and low <= 0:
             refuse(("low",), f"low > 0 must hold for log: true, but got low={low}", low)
         if log and step is not None:
-            refuse(("step",), "log and step exclude each other; remove one of them", step)
+            refuse(
+                ("step",),
+                f"must not be given with log: true, but got {step}; remove one of them",
+                step,
+            )
         if step is not None:
             self._check_step(low, high, step)
         return self
 
     @property
     def is_finite(self) -> bool:
-        """Whether the values can be listed, as the grid sampler needs."""
+        """Whether the values can be listed, as the grid sampler requires."""
         return not self.log and (self.type == "int" or self.step is not None)  # type: ignore[attr-defined]
 
     @staticmethod
@@ -71,11 +78,11 @@ class _Interval(_Domain):
         if abs(steps - round(steps)) > 1e-8 * max(1.0, steps):
             reached = round(low + int(steps) * step, 12)
             text = f"step must divide high - low, but got low={low}, high={high}, step={step}"
-            refuse(("step",), f"{text}; high={reached} would fit", step)
+            refuse(("step",), f"{text}; set high={reached}", step)
 
 
 class FloatDomain(_Interval):
-    """Real numbers in [low, high]; `ratio_of: b0` makes them fractions of b0 (for bT alone)."""
+    """Real numbers in [low, high]; with `ratio_of: b0` (only for bT) fractions of b0."""
 
     type: Literal["float"] = "float"
     low: float
@@ -85,7 +92,7 @@ class FloatDomain(_Interval):
     ratio_of: Literal["b0"] | None = None
 
     def bounds(self) -> tuple[Choice, ...]:
-        """The two ends."""
+        """Returns low and high."""
         return (self.low, self.high)
 
 
@@ -99,12 +106,12 @@ class IntDomain(_Interval):
     step: int | None = None
 
     def bounds(self) -> tuple[Choice, ...]:
-        """The two ends."""
+        """Returns low and high."""
         return (self.low, self.high)
 
 
 class CategoricalDomain(_Domain):
-    """One of a few values, none nearer to another."""
+    """A few values without an order."""
 
     type: Literal["categorical"] = "categorical"
     choices: Annotated[tuple[PlainChoice, ...], Field(strict=False)]
@@ -117,14 +124,14 @@ class CategoricalDomain(_Domain):
     @model_validator(mode="after")
     def _all_different(self) -> "CategoricalDomain":
         if not self.choices:
-            refuse(("choices",), "must name at least one choice, but is empty")
+            refuse(("choices",), "must have at least one choice, but got none")
         for place, choice in enumerate(self.choices):
             if choice in self.choices[:place]:
                 refuse(("choices",), f"choices must differ, but got {choice!r} twice", choice)
         return self
 
     def bounds(self) -> tuple[Choice, ...]:
-        """Every choice."""
+        """Returns every choice."""
         return self.choices
 
 
@@ -137,16 +144,16 @@ DOMAINS: dict[str, type[FloatDomain] | type[IntDomain] | type[CategoricalDomain]
 
 
 def parameter_name(leaf: str, domain: Domain) -> str:
-    """The sampler's name of a searched leaf: the leaf's own, `bT_ratio` where it is a ratio."""
+    """Returns Optuna's name of a searched leaf: the leaf's, or `bT_ratio` for a ratio."""
     return f"{leaf}_ratio" if isinstance(domain, FloatDomain) and domain.ratio_of else leaf
 
 
 def read_domain(given: dict[str, Any]) -> Domain:
-    """The domain that a mapping describes."""
+    """Returns the domain that a mapping describes."""
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in DOMAINS:
-        found = f"{shown(kind)}{suggestion(kind, DOMAINS)}"
-        refuse(("type",), f"must be one of {', '.join(DOMAINS)}, but got {found}")
+        given_kind = f"{shown(kind)}{suggestion(kind, DOMAINS)}"
+        refuse(("type",), f"must be one of {', '.join(DOMAINS)}, but got {given_kind}")
     return DOMAINS[kind].model_validate(given)
 
 
@@ -162,13 +169,13 @@ def domain_text(domain: Domain) -> str:
 
 
 def extremes(leaf: Any) -> tuple[Any, ...]:
-    """The ends, or choices, of a domain; a fixed value alone."""
+    """Returns the bounds of a domain, or the one fixed value."""
     return leaf.bounds() if isinstance(leaf, Domain) else (leaf,)
 
 
 @dataclass(frozen=True)
 class Searchable:
-    """Marks a leaf that may hold a domain; every value of the domain must be valid there."""
+    """Marks a leaf that may have a domain; every value of the domain must be valid there."""
 
     as_ratio: bool = False
     """Whether the domain may be a `ratio_of`."""
@@ -194,10 +201,12 @@ class Searchable:
         if not isinstance(domain, FloatDomain) or domain.ratio_of is None:
             _check_bounds(domain, fixed)
         elif not self.as_ratio:
-            refuse(("ratio_of",), "must be left out: only bT is a ratio of b0")
+            refuse(
+                ("ratio_of",), "must be left out, as only bT can be a ratio, but got b0; remove it"
+            )
         elif not 0 < domain.low <= domain.high <= 1:
-            found = f"low={domain.low}, high={domain.high}"
-            refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {found}")
+            bounds = f"low={domain.low}, high={domain.high}"
+            refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {bounds}")
         return domain
 
 
@@ -212,13 +221,15 @@ def _check_bounds(domain: Domain, fixed: Callable[[Any], Any]) -> None:
         try:
             fixed(value)
         except ValidationError as error:
-            _blame(name, value, error, whole_numbers=isinstance(domain, FloatDomain))
+            _refuse_bound(name, value, error, whole_numbers=isinstance(domain, FloatDomain))
 
 
-def _blame(name: str, value: Choice, error: ValidationError, *, whole_numbers: bool) -> NoReturn:
+def _refuse_bound(
+    name: str, value: Choice, error: ValidationError, *, whole_numbers: bool
+) -> NoReturn:
     first = error.errors(include_url=False)[0]
     if first["type"] == "int_type" and whole_numbers:
-        refuse(("type",), "must be int, because the values are whole numbers", "float")
+        refuse(("type",), "must be int, as the values are whole numbers, but got float", "float")
     ctx = first.get("ctx", {})
     kind = refusal(ctx["text"]) if first["type"] == "rule" else first["type"]
     details = InitErrorDetails(type=kind, loc=(name,), input=value, ctx=ctx)
@@ -226,10 +237,10 @@ def _blame(name: str, value: Choice, error: ValidationError, *, whole_numbers: b
 
 
 def contains(leaf: Any, before: Any) -> bool:
-    """Whether the domain `leaf` contains what the same leaf was before: a domain or a value.
+    """Returns whether the domain `leaf` contains `before`, an earlier domain or value of the leaf.
 
-    Of two domains the kind, `log` and `ratio_of` must be the same, and a step must still meet
-    every value. A fixed value never contains anything. A ratio of b0 contains no fixed bT.
+    Two domains must agree in their kind, `log` and `ratio_of`, and every earlier value must be
+    on the grid of a step. A fixed value contains nothing. A ratio of b0 contains no fixed bT.
     """
     if isinstance(before, CategoricalDomain):
         return isinstance(leaf, CategoricalDomain) and all(
@@ -250,8 +261,8 @@ def _contains_interval(leaf: FloatDomain | IntDomain, before: FloatDomain | IntD
     if step is None or before.low == before.high:
         return step is None or _is_multiple(before.low - leaf.low, step)
     finest = before.step or (1 if isinstance(before, IntDomain) else 0)
-    met = (before.low - leaf.low, finest)
-    return finest > 0 and all(_is_multiple(distance, step) for distance in met)
+    distances = (before.low - leaf.low, finest)
+    return finest > 0 and all(_is_multiple(distance, step) for distance in distances)
 
 
 def _contains_value(domain: Domain, value: Any) -> bool:
@@ -270,10 +281,10 @@ def _is_multiple(distance: float, step: float) -> bool:
 
 
 def fit(domain: Domain, value: Choice) -> Choice:
-    """The value as the domain holds it: a float for `type: float`, one of the choices.
+    """Returns the value as an element of the domain: a float for `type: float`, or a choice.
 
     Raises:
-        ValueError: the value is not in the domain; says which rule it breaks.
+        ValueError: the value is not in the domain; the message has the rule that it breaks.
     """
     if isinstance(domain, CategoricalDomain):
         for choice in domain.choices:
@@ -289,5 +300,6 @@ def fit(domain: Domain, value: Choice) -> Choice:
         raise ValueError(f"must lie in {domain.low:g} to {domain.high:g}, but got {value:g}")
     steps = 0 if domain.step is None else (value - domain.low) / domain.step
     if abs(steps - round(steps)) > 1e-8:
-        raise ValueError(f"must be {domain.low:g} plus steps of {domain.step:g}, got {value:g}")
+        grid = f"{domain.low:g} plus steps of {domain.step:g}"
+        raise ValueError(f"must be {grid}, but got {value:g}")
     return value if whole else float(value)

@@ -1,6 +1,6 @@
-"""What a trial should reach beside a good score: `objectives` and `constraints`.
+"""Objectives and constraints of a study.
 
-Both are short texts about a metric that trials report: `maximize dev_mcc`, and for the metric
+Both are texts about a metric that trials report: `maximize dev_mcc`, and for the metric
 `peak_memory_gib` the text `<= 16`.
 """
 
@@ -29,13 +29,13 @@ METRICS = (
 )
 """The metrics of a report that objectives and constraints may name."""
 SETTLED = ("trainable_parameters", "adapter_parameters", "peak_memory_gib", "train_seconds")
-"""Those of them that never fall while a trial trains."""
+"""Those of them that never decrease while a trial trains."""
 DIRECTIONS = ("maximize", "minimize")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric and the direction in which it is better."""
+    """A metric and the direction in which it improves."""
 
     metric: str
     maximize: bool
@@ -54,10 +54,10 @@ class Constraint:
     bound: float
 
     def violation(self, value: float | None) -> float:
-        """Returns by how much `value` breaks the bound, as a share of it; <= 0 if it does not.
+        """Returns the excess of `value` over the bound, relative to the bound; <= 0 if satisfied.
 
-        A share, so that constraints on parameters and on seconds compare. What was not measured
-        breaks the bound wholly.
+        Relative, so that constraints on parameters and on seconds are comparable. 1 for None, a
+        metric that was not measured.
         """
         if value is None:
             return 1.0
@@ -66,67 +66,66 @@ class Constraint:
 
     @property
     def settles(self) -> bool:
-        """Whether it stays broken once it is, so that a stopped trial tells something about it."""
+        """Whether a trial that violates it once violates it to the end, also if it is stopped."""
         return self.metric in SETTLED and self.sign == "<="
 
     @override
     def __str__(self) -> str:
-        return f"{self.metric} {self.sign} {in_words(self.bound)}"
+        return f"{self.metric} {self.sign} {number_text(self.bound)}"
 
 
 @dataclass(frozen=True)
 class Goals:
-    """What decides over trials: objectives, of which the first is the score, and constraints."""
+    """Objectives, of which the first is the score, and constraints."""
 
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
 
     @property
     def metrics(self) -> list[str]:
-        """Every metric that decides, the score first."""
+        """The metrics of all objectives and constraints, the score first."""
         goals: list[Objective | Constraint] = [*self.objectives, *self.constraints]
         return list(dict.fromkeys(goal.metric for goal in goals))
 
     def values(self, metrics: Mapping[str, Any]) -> list[float] | None:
         """Returns the value of every objective; None if one was not measured."""
-        found = [metrics.get(objective.metric) for objective in self.objectives]
-        return None if None in found else [float(value) for value in found]  # type: ignore[arg-type]
+        values = [metrics.get(objective.metric) for objective in self.objectives]
+        return None if None in values else [float(value) for value in values]  # type: ignore[arg-type]
 
     def violation(self, metrics: Mapping[str, Any]) -> float:
-        """Returns the sum of the constraints' violations, without those that are kept."""
+        """Returns the sum of the violations of all constraints; satisfied ones count 0."""
         return sum(max(0.0, c.violation(metrics.get(c.metric))) for c in self.constraints)
 
     def broken(self, metrics: Mapping[str, Any]) -> list[str]:
-        """Returns each constraint that is not kept, with what was measured, in words."""
-        found = [(c, metrics.get(c.metric)) for c in self.constraints]
+        """Returns a text for each violated constraint: the measured value and the bound."""
+        measured = [(c, metrics.get(c.metric)) for c in self.constraints]
         return [
-            f"{c.metric} {in_words(value)} against {in_words(c.bound)}"
-            for c, value in found
+            f"{c.metric} {number_text(value)} against {number_text(c.bound)}"
+            for c, value in measured
             if c.violation(value) > 0
         ]
 
     def front(self, values: Mapping[int, list[float]]) -> list[int]:
-        """Returns the numbers of the values that no other beats: the Pareto front, best first.
+        """Returns the trial numbers of the Pareto front.
 
-        One beats another that is nowhere worse and somewhere better. Best first by the first
-        objective, then the next; equals by number.
+        Sorted by the first objective, best first, then by the next ones, then by number.
         """
         signs = [-1 if objective.maximize else 1 for objective in self.objectives]
         costs = {n: [s * v for s, v in zip(signs, values[n], strict=True)] for n in values}
         front: list[int] = []
-        # Whatever beats a trial stands before it in this order.
+        # In this order a trial comes after every trial that dominates it.
         for number in sorted(costs, key=lambda n: (costs[n], n)):
-            if not any(_beats(costs[other], costs[number]) for other in front):
+            if not any(_dominates(costs[other], costs[number]) for other in front):
                 front.append(number)
         return front
 
 
-def _beats(costs: list[float], others: list[float]) -> bool:
+def _dominates(costs: list[float], others: list[float]) -> bool:
     return costs != others and all(a <= b for a, b in zip(costs, others, strict=True))
 
 
-def in_words(value: float | None) -> str:
-    """A measured value or a bound: whole numbers whole, thousands apart, others in four digits."""
+def number_text(value: float | None) -> str:
+    """Returns a value for people: whole numbers with thousands separators, others in 4 digits."""
     if value is None:
         return "not measured"
     return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
@@ -142,7 +141,7 @@ def _objective(given: object) -> str:
         )
     if metric not in METRICS:
         hint = suggestion(metric, METRICS) or f"; known metrics: {', '.join(METRICS)}"
-        raise refusal(f"unknown metric {shown(metric)}{hint}")
+        raise refusal(f"must name a known metric, but got {shown(metric)}{hint}")
     return f"{direction} {metric}"
 
 
@@ -150,10 +149,10 @@ _BOUND = re.compile(r"(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 
 
 def _bound(given: object) -> str:
-    found = _BOUND.fullmatch(given.strip()) if isinstance(given, str) else None
-    if found is None or not math.isfinite(float(found[2])):
+    match = _BOUND.fullmatch(given.strip()) if isinstance(given, str) else None
+    if match is None or not math.isfinite(float(match[2])):
         raise refusal(f'must be a bound such as "<= 16" or ">= 0.5", but got {shown(given)}')
-    return f"{found[1]} {found[2]}"
+    return f"{match[1]} {match[2]}"
 
 
 ObjectiveText = Annotated[
@@ -172,7 +171,7 @@ Bound = (
 
 
 class ConstraintsSpec(Section):
-    """Bounds that a trial must keep to win, by metric: `peak_memory_gib: "<= 16"`."""
+    """Bounds that the winner must satisfy, by metric: `peak_memory_gib: "<= 16"`."""
 
     dev_mcc: Bound = None
     dev_auc: Bound = None
@@ -193,20 +192,20 @@ class ConstraintsSpec(Section):
 
 
 def read_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
-    """The objectives that checked texts name."""
+    """Returns the objectives of checked texts."""
     pairs = [text.split() for text in texts]
     return tuple(Objective(metric, direction == "maximize") for direction, metric in pairs)
 
 
 def check_objectives(objectives: tuple[Objective, ...], score: Objective) -> None:
-    """Checks that the objectives differ, and that the first of them is the score.
+    """Checks that the metrics differ and that the first objective is the score.
 
     Raises:
-        pydantic.ValidationError: they do not, or it is not.
+        pydantic.ValidationError: a metric is given twice, or the first objective is not the score.
     """
     for place, objective in enumerate(objectives):
         if objective.metric in [other.metric for other in objectives[:place]]:
-            text = f"metrics must differ, but {objective.metric} is named twice; remove one"
+            text = f"metrics must differ, but got {objective.metric} twice; remove one"
             refuse(("objectives", place), text, str(objective))
     if objectives and objectives[0] != score:
         text = (

@@ -1,4 +1,4 @@
-"""The kinds of leaves: which values a fixed setting may have, and which may be searched."""
+"""Types of leaves: the values of a fixed setting, and whether it may be searched."""
 
 from typing import Annotated, Literal, get_args
 
@@ -44,7 +44,7 @@ Interval = Annotated[
 
 def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
     if not matrices:
-        raise refusal("must name at least one matrix, but is empty")
+        raise refusal("must have at least one matrix, but got none")
     if len(set(matrices)) < len(matrices):
         raise refusal(f"matrices must differ, but got {', '.join(matrices)}")
     return matrices

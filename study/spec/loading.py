@@ -1,4 +1,7 @@
-"""YAML and overrides -> StudySpec, and back."""
+"""YAML and overrides -> StudySpec, and back; paths; the shipped spaces; the JSON schema.
+
+In this order: `load_spec` and `dump_spec`; `json_schema`; relative paths; shipped spaces.
+"""
 
 import os
 from collections.abc import Sequence
@@ -21,26 +24,26 @@ from study.spec.yaml.reader import Document, parse, read_text
 
 
 def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
-    """The study that a YAML file, or a shipped space by name, asks for.
+    """Returns the study of a YAML file, or of a shipped space by its name.
 
-    `overrides` are texts `a.b=c`, applied in order. Relative paths in the file are looked for
-    beside the file, then in the working directory; relative paths in overrides in the working
-    directory alone. They are absolute in the result.
+    `overrides` are texts `a.b=c`, applied in order. A relative path in the file is relative to
+    the file's folder or, if nothing is there, to the working directory; a relative path in an
+    override is relative to the working directory. Paths are absolute in the result.
 
     Raises:
-        InputError: one line: place, key, the rule that must hold, what was found, the fix. Of
-            several errors in values the first by line, and how many more there are.
+        InputError: the file is not such a YAML. Of several errors the first by line, with the
+            number of the others.
     """
     path, source = find_space(path_or_name)
     document = read_document(path, source)
     if "backbones" in document.values or "tasks" in document.values:
         raise InputError(
-            f"{source}: must be a study's space, but is a benchmark: run it with "
+            f"{source}: must be a study's space, but got a benchmark; run it with "
             "python -m study.benchmark"
         )
     if "configurations" in document.values:
         raise InputError(
-            f"{source}: must be a study's space, but is a comparison of seeds: it belongs to "
+            f"{source}: must be a study's space, but got a comparison; run it with "
             "python -m study.seeds"
         )
     for setting in overrides:
@@ -52,10 +55,10 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
 def read_spec(
     text: str, source: str, overrides: Sequence[str] = (), option: str = "--set"
 ) -> StudySpec:
-    """The study that a text of `dump_spec` asks for; `source` is what messages call it.
+    """Returns the study of a text by `dump_spec`; messages name `source`.
 
     Raises:
-        InputError: it is not such a text, or an override of `option` does not fit it.
+        InputError: it is not such a text, or an override, given by `option`, is invalid.
     """
     document = parse(text, source)
     for setting in overrides:
@@ -72,34 +75,37 @@ def _validated(document: Document) -> StudySpec:
 
 
 def read_document(path: Path, source: str) -> Document:
-    """A YAML file that holds a mapping.
+    """Reads a YAML file whose top level is a mapping.
 
     Raises:
-        InputError: it does not.
+        InputError: it is empty or not a mapping.
     """
     document = parse(read_text(path, source), source)
     if document.values is None:
-        raise InputError(f"{source}: must not be empty; start from a shipped space, e.g. smoke")
+        raise InputError(
+            f"{source}: must have settings, but got an empty file; start from a shipped space, "
+            "e.g. smoke"
+        )
     if not isinstance(document.values, dict):
         kind = type(document.values).__name__
-        raise InputError(f"{source}: must be a mapping of sections, but is a {kind}")
+        raise InputError(f"{source}: must be a mapping of sections, but got a {kind}")
     return document
 
 
 def dump_spec(spec: StudySpec) -> str:
-    """YAML text from which `load_spec` reads an equal spec."""
+    """Returns YAML text from which `load_spec` reads an equal spec."""
     return dump_document(spec_document(spec))
 
 
 def spec_document(spec: StudySpec) -> CommentedMap:
-    """A spec as a YAML file has it: sections as blocks, what is inside a leaf on one line."""
+    """Returns a spec as a YAML document: sections as blocks, a leaf's content on one line."""
     values = spec.model_dump(mode="json", exclude_none=True)
-    said = {section: value for section, value in values.items() if value not in ([], {})}
-    return _flow_leaves(said)
+    given = {section: value for section, value in values.items() if value not in ([], {})}
+    return _flow_leaves(given)
 
 
 def dump_document(document: CommentedMap) -> str:
-    """The text of a document."""
+    """Returns the text of a document."""
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
@@ -108,7 +114,7 @@ def dump_document(document: CommentedMap) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of a YAML, for editors that check while one types."""
+    """Returns the JSON schema of a space, for editors."""
     schema = StudySpec.model_json_schema()
     for cls in DOMAINS.values():
         domain = cls.model_json_schema()
@@ -129,7 +135,7 @@ def _offer_domains(node: Any, domains: list[dict[str, str]]) -> None:
 
 
 def _flow_leaves(values: dict[str, Any], depth: int = 0) -> CommentedMap:
-    """Sections as blocks; what is inside a leaf (a domain, a list) on one line."""
+    """Returns sections as blocks; a leaf's content (a domain, a list) on one line."""
     mapping = CommentedMap()
     for key, value in sorted(values.items(), key=lambda item: item[0] not in ("method", "name")):
         if isinstance(value, dict):
@@ -144,7 +150,7 @@ def _flow_leaves(values: dict[str, Any], depth: int = 0) -> CommentedMap:
 
 
 def _flow_list(values: list[Any]) -> CommentedSeq:
-    """A list on one line; of mappings, each on a line of its own."""
+    """Returns a list on one line; a list of mappings with one mapping per line."""
     items = CommentedSeq([_flow_leaves(v, 2) if isinstance(v, dict) else v for v in values])
     if not any(isinstance(value, dict) for value in values):
         items.fa.set_flow_style()
@@ -162,7 +168,10 @@ def _make_paths_absolute(document: Document, beside: Path) -> None:
 
 
 def absolute(setting: str, given: str, folders: Sequence[Path]) -> str:
-    """A setting that may be a path, looked for in `folders`; what is not a path stays as it is."""
+    """Returns a path setting as an absolute path, relative to the first of `folders` that has it.
+
+    A backbone's name that is not a folder is returned unchanged.
+    """
     path = Path.home() / given[2:] if given.startswith("~/") else Path(given)
     candidates = [Path(os.path.realpath(folder / path)) for folder in folders]
     found = next((path for path in candidates if _exists(path)), candidates[-1])
@@ -172,34 +181,34 @@ def absolute(setting: str, given: str, folders: Sequence[Path]) -> str:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name too long, a folder that may not be entered: whoever reads it says so
+    except OSError:  # a name too long, a folder without permission: reported when it is read
         return False
 
 
 def _is_folder(given: str, found: Path) -> bool:
-    """Whether a backbone's name means a folder rather than the preset or a hub id."""
+    """Returns whether a backbone's name is a folder, not the preset or a hub id."""
     if given == PRESET_BACKBONE:
         return False
     return given.startswith((".", "~/", "/")) or (_exists(found) and found.is_dir())
 
 
 def shipped_folder() -> Path:
-    """The folder of shipped spaces: inside the installed package, or beside it in a checkout."""
+    """Returns the folder of shipped spaces: in the package, or beside it in a checkout."""
     package = Path(study.__file__).resolve().parent
     installed = package / "search_spaces"
     return installed if installed.is_dir() else package.parent / "search_spaces"
 
 
 def shipped_spaces(kind: str = "") -> list[str]:
-    """The names of the shipped spaces, or of another kind ("benchmarks"), without `.yaml`."""
+    """Returns the names of the shipped spaces, or of `kind` ("benchmarks"), without `.yaml`."""
     return sorted(path.stem for path in (shipped_folder() / kind).glob("*.yaml"))
 
 
 def find_space(path_or_name: str, kind: str = "") -> tuple[Path, str]:
-    """The file that `path_or_name` means, and what to call it in messages.
+    """Returns the file of a space, and its name for messages.
 
-    A file at that path wins; otherwise a name, with or without `.yaml`, is looked up among the
-    shipped spaces, or those of another kind.
+    A file at that path has precedence over a shipped space (or one of `kind`) of that name, with
+    or without `.yaml`.
 
     Raises:
         InputError: neither exists.
@@ -209,9 +218,12 @@ def find_space(path_or_name: str, kind: str = "") -> tuple[Path, str]:
         if path.is_file() or (path.exists() and name not in shipped_spaces(kind)):
             return path, path_or_name
     except OSError as error:
-        raise InputError(f"{path_or_name}: must be readable, but {error.strerror}") from error
+        raise InputError(f"{path_or_name}: must be readable, but got: {error.strerror}") from error
     if name in shipped_spaces(kind):
         file = shipped_folder() / kind / f"{name}.yaml"
         return file, file.relative_to(shipped_folder().parent).as_posix()
-    known = f"one of {', '.join(shipped_spaces(kind))}{suggestion(name, shipped_spaces(kind))}"
-    raise InputError(f"{path_or_name}: must be an existing YAML file or {known}")
+    known = shipped_spaces(kind)
+    raise InputError(
+        f"{path_or_name}: must be an existing YAML file or one of {', '.join(known)}, but got "
+        f"neither{suggestion(name, known)}"
+    )

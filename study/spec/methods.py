@@ -1,4 +1,4 @@
-"""The fine-tuning methods and their settings: the `adapter` section, told apart by `method`."""
+"""The `adapter` section: one class for each fine-tuning method, selected by `method`."""
 
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -22,7 +22,7 @@ from study.spec.rules import Section, refuse
 
 
 class _Budgeted(Section):
-    """What AdaLoRA and AdaLoRA+RS share: the budget and the importance score."""
+    """Settings of both AdaLoRA and AdaLoRA+RS: the budget and the importance score."""
 
     matrices: Matrices = ALL_MATRICES
     b0: SearchableCount = 12
@@ -56,7 +56,9 @@ class _Budgeted(Section):
         if highest > lowest:
             fix = "search bT as {type: float, low: .25, high: 1, ratio_of: b0}"
             if not isinstance(b0, int) or not isinstance(bT, int):
-                text = f"bT <= b0 must hold everywhere, but bT={highest} can meet b0={lowest}"
+                text = (
+                    f"bT <= b0 must hold in the whole space, but got bT={highest} with b0={lowest}"
+                )
             else:
                 text, fix = f"bT <= b0 must hold, but got bT={bT}, b0={b0}", f"lower bT, or {fix}"
             refuse(("bT",), f"{text}; {fix}", highest)
@@ -68,9 +70,9 @@ class AdaLoraRSSpec(_Budgeted):
 
     method: Literal["adalora_rs"] = "adalora_rs"
     p: Rate = 0.05
-    """Bernoulli rate: a top triplet is dropped, any other kept, with this probability."""
+    """Bernoulli rate: probability that a top triplet is dropped, and that any other is kept."""
     p_reintroduce: OptionalRate = None
-    """The second of these probabilities, if it differs; None: p."""
+    """Probability that any other triplet is kept, if it differs from p; None: p."""
     final_mask: Annotated[Literal["stochastic", "deterministic"], Searchable()] = "stochastic"
 
 
@@ -115,16 +117,16 @@ METHOD_SPECS: tuple[type[Section], ...] = get_args(get_args(Adapter)[0])
 
 
 def is_foreign(method: str, leaf: str) -> bool:
-    """Whether other methods than this one have a setting."""
+    """Returns whether a setting exists for other methods, but not for this one."""
     known = {spec.model_fields["method"].default: spec.model_fields for spec in METHOD_SPECS}
     return leaf not in known[method] and any(leaf in fields for fields in known.values())
 
 
 def late_setting(adapter: Adapter, total_steps: int) -> tuple[str, str] | None:
-    """The adapter's setting by which no mask event comes before T, and what to say about it.
+    """Returns the setting that prevents any mask event before T, and an error message.
 
-    None if events come, or the method has none. Reading a YAML applies this when
-    `training.steps` is given; with epochs it needs the data first.
+    None if there are mask events, or the method has none. A YAML with `training.steps` is checked
+    when it is read; with `training.epochs` the number of steps depends on the data.
     """
     if not isinstance(adapter, _Budgeted):
         return None
@@ -132,7 +134,7 @@ def late_setting(adapter: Adapter, total_steps: int) -> tuple[str, str] | None:
     for name in ("deltaT", "warmup_steps"):
         highest = max(extremes(getattr(adapter, name)))
         if highest >= T:
-            rule = f"{name} < T must hold, or no mask event comes before T"
+            rule = f"{name} < T must hold for a mask event before T"
             fix = "lower it or train longer"
             return name, f"{rule}, but got {name}={highest}, T={T}; {fix}"
     return None

@@ -1,8 +1,7 @@
-"""Points: known good configurations, tried before the sampler has its say.
+"""Points: known good configurations that are tried first, before the sampler's suggestions.
 
-A point gives leaves of the adapter and training sections a value of their domains; what it leaves
-out is left to the sampler. Where bT is searched as a ratio of b0, a point says `bT` (triplets,
-with b0 beside it) or `bT_ratio`.
+A point has values for leaves of the adapter and training sections; the sampler chooses the
+others. Where bT is searched as a ratio of b0, a point gives `bT` (triplets, and b0) or `bT_ratio`.
 """
 
 from collections.abc import Mapping
@@ -18,23 +17,24 @@ def read_point(
     fixed: Mapping[str, Any],
     at: tuple[str | int, ...] = (),
 ) -> dict[str, Choice]:
-    """The point's values by the sampler's names of the searched leaves.
+    """Returns the values of a point by Optuna's parameter names.
 
     Args:
         point: a value by leaf.
         domains: the searched leaves.
         fixed: the other leaves and their values.
-        at: where the point stands in the spec, for messages.
+        at: the path of the point in the spec, for messages.
 
     Raises:
-        pydantic.ValidationError: a name that is no leaf, or a value that the leaf cannot have.
+        pydantic.ValidationError: a name that is not a leaf, or a value outside its domain.
     """
     named = {parameter_name(leaf, domain): domain for leaf, domain in domains.items()}
     params: dict[str, Choice] = {}
     for name, value in point.items():
         try:
             if {name, f"{name}_ratio"} <= point.keys():
-                raise ValueError(f"and {name}_ratio say the same; remove one of them")
+                rule = f"must not be given with {name}_ratio"
+                raise ValueError(f"{rule}, but got both; remove one of them")
             if name in named:
                 params[name] = fit(named[name], value)
             elif name in domains:
@@ -47,10 +47,11 @@ def read_point(
 
 
 def _ratio(domain: Domain, bT: Choice, values: Mapping[str, Any]) -> Choice:
-    """bT triplets as a value of the domain of bT_ratio."""
+    """Returns bT, in triplets, as a value of the domain of bT_ratio."""
     b0 = values.get("b0")
     if not isinstance(b0, int) or isinstance(b0, bool) or b0 < 1:
-        raise ValueError("needs b0 beside it, as it is searched as a ratio of b0; add b0")
+        rule = "must be given with b0, of which it is searched as a ratio"
+        raise ValueError(f"{rule}, but got {shown(b0)} for b0; add b0")
     if isinstance(bT, bool) or not isinstance(bT, int):
         raise ValueError(f"must be a whole number of triplets, but got {shown(bT)}")
     try:
@@ -61,9 +62,10 @@ def _ratio(domain: Domain, bT: Choice, values: Mapping[str, Any]) -> Choice:
 
 def _check_fixed(name: str, value: Choice, fixed: Mapping[str, Any], searched: list[str]) -> None:
     if name not in fixed:
-        raise ValueError(f"unknown setting{suggestion(name, [*searched, *fixed])}")
+        hint = suggestion(name, [*searched, *fixed])
+        raise ValueError(f"must be a known setting, but got {shown(name)}{hint}")
     if fixed[name] != value:
         raise ValueError(
-            f"is fixed at {shown(fixed[name])}, but the point has {shown(value)}; "
-            "leave it out of the point, or search it"
+            f"must be {shown(fixed[name])}, its fixed value, but got {shown(value)}; leave it out "
+            "of the point, or search it"
         )

@@ -1,4 +1,4 @@
-"""What every section shares: a strict, frozen model and a way to refuse one of its keys."""
+"""Base class of all sections, and the validation errors that their rules raise."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,32 +9,32 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
 def refusal(text: str) -> PydanticCustomError:
-    """The validation error that says `text`, for a validator of one value to raise."""
+    """Returns a validation error with the message `text`, for a validator of one value."""
     return PydanticCustomError("rule", "{text}", {"text": text})
 
 
-def refuse(path: Iterable[str | int], text: str, found: object = None) -> NoReturn:
-    """Raise the validation error that says `text` about the key at `path` below the model."""
-    details = InitErrorDetails(type=refusal(text), loc=tuple(path), input=found)
+def refuse(path: Iterable[str | int], text: str, value: object = None) -> NoReturn:
+    """Raises a validation error with the message `text` for the key at `path` of the model."""
+    details = InitErrorDetails(type=refusal(text), loc=tuple(path), input=value)
     raise ValidationError.from_exception_data("study", [details])
 
 
-def shown(found: object) -> str:
-    """What was found, short enough for one line."""
-    if isinstance(found, dict):
+def shown(value: object) -> str:
+    """Returns a value as a message shows it: one line, at most 60 characters."""
+    if isinstance(value, dict):
         return "a mapping"
-    text = "nothing" if found is None else repr(found)
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:
-    """`; did you mean ...?` for the known word nearest to `word`, or nothing when none is near."""
+    """Returns `; did you mean X?` for the most similar known word; empty if none is similar."""
     near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f"; did you mean `{near[0]}`?" if near else ""
 
 
 class Section(BaseModel):
-    """A mapping of the YAML: unknown keys, wrong types, NaN and infinity are refused."""
+    """A mapping of the YAML. Unknown keys, wrong types, NaN and infinity are errors."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -55,5 +55,5 @@ class Section(BaseModel):
         for key in given:
             if key not in known:
                 hint = suggestion(key, known) or f"; known keys: {', '.join(known) or 'none'}"
-                refuse((str(key),), f"unknown key{hint}", key)
+                refuse((str(key),), f"must be a known key, but got {shown(key)}{hint}", key)
         return given

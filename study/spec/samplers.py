@@ -1,8 +1,8 @@
 """Optuna's samplers by name, with the arguments that a YAML can express.
 
-Each class lists the keyword arguments of the sampler with Optuna's own defaults; a test holds
-the two together, so that reading a YAML needs no import of Optuna. Left out are arguments that
-are Python objects, the deprecated ones, and `seed`, which is `search.seed`.
+Each class has the keyword arguments of the sampler with Optuna's defaults, which a test compares,
+so that reading a YAML does not import Optuna. Arguments that are Python objects, deprecated ones,
+and `seed`, which is `search.seed`, are left out.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ from study.spec.leaves import MAX_COUNT
 from study.spec.rules import Section, refuse
 
 LEARNING = ("tpe", "gp", "nsgaii")
-"""Samplers that learn from constraints, and from results that they did not ask for."""
+"""Samplers that use constraints, and results of trials that they did not suggest."""
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
@@ -40,12 +40,13 @@ class TPE(_Sampler):
     @model_validator(mode="after")
     def _groups_are_multivariate(self) -> "TPE":
         if self.group and self.multivariate is False:
-            refuse(("group",), "group needs multivariate, but multivariate is false; remove one")
+            rule = "must be false where multivariate is false"
+            refuse(("group",), f"{rule}, but got true; remove one of them", True)
         return self
 
 
 class GP(_Sampler):
-    """Gaussian process: few, expensive trials."""
+    """Gaussian process: for few, expensive trials."""
 
     name: Literal["gp"] = "gp"
     n_startup_trials: Count = 10
@@ -54,7 +55,7 @@ class GP(_Sampler):
 
 
 class CmaEs(_Sampler):
-    """Covariance matrix adaptation: numeric parameters, many trials."""
+    """Covariance matrix adaptation: for numeric parameters and many trials."""
 
     name: Literal["cmaes"] = "cmaes"
     n_startup_trials: Count = 1
@@ -70,18 +71,19 @@ class CmaEs(_Sampler):
         variants = ("use_separable_cma", "with_margin", "lr_adapt")
         chosen = [name for name in variants if getattr(self, name)]
         if len(chosen) > 1:
-            refuse((chosen[1],), f"{chosen[0]} and {chosen[1]} exclude each other; remove one")
+            rule = f"must be false where {chosen[0]} is true"
+            refuse((chosen[1],), f"{rule}, but got true; remove one of them", True)
         return self
 
 
 class Random(_Sampler):
-    """Independent uniform draws: the baseline."""
+    """Independent uniform draws: a baseline."""
 
     name: Literal["random"] = "random"
 
 
 class QMC(_Sampler):
-    """A low-discrepancy sequence: covers the space evenly."""
+    """A low-discrepancy sequence, which covers the space evenly."""
 
     name: Literal["qmc"] = "qmc"
     qmc_type: Literal["sobol", "halton"] = "sobol"
@@ -101,7 +103,7 @@ class NSGAII(_Sampler):
 
 
 class Grid(_Sampler):
-    """Every combination once: every domain must be categorical or have a step."""
+    """Every combination once. Every domain must be categorical or have a step."""
 
     name: Literal["grid"] = "grid"
 

@@ -1,7 +1,7 @@
-"""The study that a YAML asks for: one class a section, one field a leaf, the paper's defaults.
+"""The specification of a study: one class per section, one field per leaf, the paper's defaults.
 
-Leaves marked `Searchable` (leaves.py) may hold a domain instead of a value. The methods and
-their settings are in methods.py, the task in task.py.
+Leaves of a `Searchable` type (leaves.py) may have a domain instead of a value. The `adapter`
+section is in methods.py, the `task` section in task.py, the samplers in samplers.py.
 """
 
 from typing import Annotated, Any, Literal
@@ -38,25 +38,25 @@ Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
 
 
 class BackboneSpec(Section):
-    """The model that is adapted."""
+    """The pretrained model that is adapted."""
 
     name: Text = PRESET_BACKBONE
     """`opt-dna-mini` (shipped), a hub id, or a folder (absolute once read)."""
     revision: Text | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     weights: Literal["pretrained", "random"] = "pretrained"
-    """`random` is a baseline: the same architecture and tokenizer, and no weight is read."""
+    """`random`: a baseline with the same architecture and tokenizer, and random weights."""
     weights_seed: Seed = 0
-    """Of random weights."""
+    """Seed of random weights."""
 
     @property
     def random_seed(self) -> int | None:
-        """The seed of all weights; None if they are the pre-trained ones."""
+        """The seed of random weights; None for pretrained weights."""
         return self.weights_seed if self.weights == "random" else None
 
 
 class TrainingSpec(Section):
-    """How one trial trains: AdamW, linear warm-up, linear decay."""
+    """The training of one trial: AdamW, linear warm-up, linear decay."""
 
     lr: PositiveNumber = 3e-5
     head_lr: OptionalPositive = None
@@ -67,7 +67,7 @@ class TrainingSpec(Section):
     batch_size: SearchableCount = 8
     eval_batch_size: Count = 16
     epochs: Count | None = None
-    """Passes over the training data; 5 when neither epochs nor steps is given."""
+    """Passes over the training data; 5 if neither epochs nor steps is given."""
     steps: Count | None = None
     """Optimizer steps."""
     accumulation: Count = 1
@@ -75,7 +75,7 @@ class TrainingSpec(Section):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     group_by_length: bool = False
     reports: Count = 10
-    """Evenly spaced evaluations on dev; the scheduler can stop a trial at each."""
+    """Number of evenly spaced evaluations on dev; the scheduler may stop a trial at each."""
 
     @model_validator(mode="before")
     @classmethod
@@ -85,19 +85,19 @@ class TrainingSpec(Section):
         if given.get("epochs") is None and given.get("steps") is None:
             return given | {"epochs": 5}
         if given.get("epochs") is not None and given.get("steps") is not None:
-            refuse(("steps",), "epochs and steps exclude each other; remove one of them")
+            refuse(("steps",), "must not be given with epochs, but got both; remove one of them")
         return given
 
     @model_validator(mode="after")
     def _no_more_reports_than_steps(self) -> "TrainingSpec":
         if self.steps is not None and self.reports > self.steps:
-            found = f"reports={self.reports}, steps={self.steps}"
-            refuse(("reports",), f"reports <= steps must hold, but got {found}", self.reports)
+            given = f"reports={self.reports}, steps={self.steps}"
+            refuse(("reports",), f"reports <= steps must hold, but got {given}", self.reports)
         return self
 
 
 class SearchSpec(Section):
-    """How many trials, by which sampler, for which dev metric (loss is minimized)."""
+    """The number of trials, the sampler, and the dev metric to optimize (loss is minimized)."""
 
     trials: Count = 32
     metric: Metric = "mcc"
@@ -106,31 +106,31 @@ class SearchSpec(Section):
 
 
 class SchedulerSpec(Section):
-    """Which trials stop early."""
+    """Early stopping of trials."""
 
     name: Literal["asha", "none"] = "asha"
     reduction_factor: Annotated[float, Field(gt=1)] = 3.0
-    """At a rung, one in this many goes on."""
+    """At a rung, one in this many trials continues."""
     grace_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The first rung, as a fraction of a trial's reports."""
     score: Literal["plain", "at_bT"] = "plain"
-    """What a rung compares: the dev score as it is, or as it is with the model cut to the final
-    budget (`dev_<metric>_at_bT`), one more evaluation at every rung. Recorded at every report
-    where no trial stops early."""
+    """The score that rungs compare: of the model as it is, or of the model pruned to the final
+    budget (`dev_<metric>_at_bT`), which is one more evaluation at every rung. Without early
+    stopping it is recorded at every report."""
 
 
 class FinalistsSpec(Section):
-    """The race of the best trials at the end of a study, by fresh seeds; see engine/race.py."""
+    """The race of the best trials with fresh seeds at the end of a study; see storage/race.py."""
 
     candidates: Annotated[int, Field(ge=0, le=32)] = 16
-    """How many trials race at most; fewer in a study of fewer than four times as many trials, and
-    none below 8. 0: the best single score wins."""
+    """Maximum number of trials in the race; fewer if the study has fewer than four times as many
+    trials, none if it has fewer than 8. 0: no race, the best single score wins."""
     confirm: Annotated[int, Field(ge=2)] = 4
-    """With how many further seeds the winner's reported score is measured."""
+    """Number of further seeds with which the winner's reported score is measured."""
 
 
 class SeedsSpec(Section):
-    """The three independent random streams of a trial."""
+    """Seeds of the three independent random streams of a trial."""
 
     init: Seed = 0
     data: Seed = 0
@@ -138,13 +138,13 @@ class SeedsSpec(Section):
 
 
 class ResourcesSpec(Section):
-    """What a trial may use; None: decided from what the cluster has. A resume may change it."""
+    """Resources of a trial; None: chosen from those of the cluster. A resume may change them."""
 
     gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
     cpus_per_trial: Count | None = None
     max_concurrent: Count | None = None
     max_failures: Annotated[int, Field(ge=0)] = 2
-    """How often a trial whose worker crashed is tried again, from its last checkpoint."""
+    """How often a trial is restarted from its last checkpoint after its worker crashed."""
 
     @model_validator(mode="after")
     def _whole_gpus_from_one(self) -> "ResourcesSpec":
@@ -156,7 +156,7 @@ class ResourcesSpec(Section):
 
 
 class StudySpec(Section):
-    """A whole study, as asked for. A section that is left out or empty has its defaults."""
+    """The specification of a study. A section that is left out or empty has its defaults."""
 
     backbone: BackboneSpec = BackboneSpec()
     task: TaskSpec = TaskSpec()
@@ -164,11 +164,11 @@ class StudySpec(Section):
     training: TrainingSpec = TrainingSpec()
     search: SearchSpec = SearchSpec()
     objectives: Annotated[tuple[ObjectiveText, ...], Field(strict=False)] = ()
-    """Several goals at once: the first is the search metric, on which trials are stopped and
-    the winner is chosen. Empty: that one alone."""
+    """Several objectives: the first is the search metric, by which trials are stopped and the
+    winner is chosen. Empty: only the search metric."""
     constraints: ConstraintsSpec = ConstraintsSpec()
     points: Annotated[tuple[dict[str, PlainChoice], ...], Field(strict=False)] = ()
-    """Known good configurations, tried first: values of leaves, by name."""
+    """Known good configurations that are tried first: values of leaves, by name."""
     scheduler: SchedulerSpec = SchedulerSpec()
     finalists: FinalistsSpec = FinalistsSpec()
     seeds: SeedsSpec = SeedsSpec()
@@ -176,7 +176,7 @@ class StudySpec(Section):
 
     @property
     def objective(self) -> str:
-        """The name of the metric that decides, as trials report it: `dev_mcc`."""
+        """The metric of the first objective, as trials report it: `dev_mcc`."""
         return f"dev_{self.search.metric}"
 
     @property
@@ -191,7 +191,7 @@ class StudySpec(Section):
 
     @property
     def compared(self) -> str:
-        """The name of the metric that rungs compare: the objective, or it with `_at_bT`."""
+        """The metric that rungs compare: the objective, or the objective with `_at_bT`."""
         return self.objective + ("_at_bT" if self.scheduler.score == "at_bT" else "")
 
     @property
@@ -202,7 +202,7 @@ class StudySpec(Section):
 
     @property
     def point_params(self) -> list[dict[str, Choice]]:
-        """The points by the sampler's names; what a point leaves out is missing."""
+        """The points by Optuna's parameter names; a point may lack parameters."""
         return [self._read_point(place) for place in range(len(self.points))]
 
     def _read_point(self, place: int) -> dict[str, Choice]:
@@ -221,15 +221,15 @@ class StudySpec(Section):
     def _objectives_fit_the_search(self) -> "StudySpec":
         check_objectives(read_objectives(self.objectives), self._score)
         if len(self.objectives) > 1 and self.search.sampler.name == "cmaes":
-            text = "cmaes knows one objective, but got several; take tpe, gp, nsgaii or random"
+            text = "must be tpe, gp, nsgaii or random for several objectives, but got cmaes"
             refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
         return self
 
     @model_validator(mode="after")
     def _points_lie_in_the_space(self) -> "StudySpec":
         if self.points and self.search.sampler.name == "grid":
-            text = "must be left out with the grid sampler, which tries every combination"
-            refuse(("points",), text, self.points)
+            rule = "must be left out with the grid sampler, which tries every combination"
+            refuse(("points",), f"{rule}, but got {len(self.points)}; remove them", self.points)
         for place in range(len(self.points)):
             self._read_point(place)
         return self
@@ -238,7 +238,7 @@ class StudySpec(Section):
     def _one_half_precision(self) -> "StudySpec":
         precision, dtype = self.training.precision, self.backbone.dtype
         if (precision, dtype) in (("fp16", "bfloat16"), ("bf16", "float16")):
-            text = f"must be fp32 or that of the backbone, whose dtype is {dtype}"
+            text = f"must be fp32 or fit backbone.dtype {dtype}, but got {precision}"
             refuse(("training", "precision"), f"{text}; change one of the two", precision)
         return self
 
@@ -257,6 +257,7 @@ class StudySpec(Section):
             if not domain.is_finite:
                 section = "training" if hasattr(self.training, leaf) else "adapter"
                 tag = (self.adapter.method,) if section == "adapter" else ()
-                text = "must be categorical or have a step for the grid sampler"
-                refuse((section, *tag, leaf), f"{text}; add a step or choices")
+                rule = "must be categorical or have a step for the grid sampler"
+                text = f"{rule}, but got a continuous domain; add a step or choices"
+                refuse((section, *tag, leaf), text)
         return self

@@ -1,6 +1,6 @@
-"""The searched leaves as a space: Optuna's distributions, its corners, its grid.
+"""The search space of a study: Optuna's distributions, corners, the grid, the spec of a trial.
 
-Keys are Optuna's parameter names (`resolve` takes them back): a leaf's own name, or `bT_ratio`.
+Keys are Optuna's parameter names, which `resolve` expects: a leaf's own name, or `bT_ratio`.
 """
 
 import math
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 
 def distributions(spec: StudySpec) -> "dict[str, BaseDistribution]":
-    """One Optuna distribution for every domain, in order."""
+    """Returns an Optuna distribution for every domain, in order."""
     return {name: _distribution(domain) for name, domain in _named(spec).items()}
 
 
 def corners(spec: StudySpec) -> list[dict[str, Choice]]:
-    """Parameters at the edges: all low, all high, and each domain's ends with the rest midway.
+    """Returns parameters at the edges of the space, each once.
 
-    Without domains, the single empty set of parameters.
+    All low, all high, and each domain's ends with the others at their middle. Without domains,
+    one empty set of parameters.
     """
     ends = {name: _ends(domain) for name, domain in _named(spec).items()}
     middle = {name: mid for name, (_, mid, _) in ends.items()}
@@ -38,7 +39,7 @@ def corners(spec: StudySpec) -> list[dict[str, Choice]]:
 
 
 def grid(spec: StudySpec) -> dict[str, list[Choice]]:
-    """Every value of every domain, for the grid sampler.
+    """Returns every value of every domain, for the grid sampler.
 
     Raises:
         InputError: a domain is continuous.
@@ -47,14 +48,14 @@ def grid(spec: StudySpec) -> dict[str, list[Choice]]:
 
 
 def grid_size(spec: StudySpec) -> int:
-    """How many trials the whole grid takes."""
+    """Returns the number of points of the grid."""
     return math.prod(len(values) for values in grid(spec).values())
 
 
 def trials_wanted(spec: StudySpec) -> int:
-    """Returns how many trials a study has: as asked for, or the size of the grid if smaller.
+    """Returns the number of trials of a study: as given, or the size of the grid if smaller.
 
-    A space without domains has one configuration, which is run once.
+    A space without domains has one configuration, which is trained once.
     """
     if not spec.domains:
         return 1
@@ -63,12 +64,52 @@ def trials_wanted(spec: StudySpec) -> int:
     return spec.search.trials
 
 
+def resolve(
+    spec: StudySpec, params: Mapping[str, Choice], seeds: Mapping[str, int] | None = None
+) -> StudySpec:
+    """Returns the spec of one trial: without domains and points, validated again.
+
+    Args:
+        spec: a study, searched or not.
+        params: a value for each domain, by `parameter_name`. `bT_ratio` becomes the whole
+            number max(1, round(ratio * b0)).
+        seeds: of the trial, if they differ from the study's.
+
+    Raises:
+        ValueError: a parameter is missing or unknown.
+        pydantic.ValidationError: a value that the leaf does not allow.
+    """
+    domains = spec.domains
+    wanted = {parameter_name(leaf, domain) for leaf, domain in domains.items()}
+    if wanted != set(params):
+        raise ValueError(f"parameters must be {sorted(wanted)}, but got {sorted(params)}")
+    values = spec.model_dump()
+    for leaf, domain in domains.items():
+        section = values["adapter" if leaf in values["adapter"] else "training"]
+        section[leaf] = params[parameter_name(leaf, domain)]
+    ratio: Any = params.get("bT_ratio")
+    if ratio is not None:
+        values["adapter"]["bT"] = max(1, round(ratio * values["adapter"]["b0"]))
+    if seeds is not None:
+        values["seeds"] = dict(seeds)
+    values["points"] = ()
+    return StudySpec.model_validate(values)
+
+
+def alone(spec: StudySpec) -> StudySpec:
+    """Returns a resolved spec as a study of one trial, without scheduler and objectives."""
+    search = spec.search.model_copy(update={"trials": 1})
+    scheduler = spec.scheduler.model_copy(update={"name": "none"})
+    choice = {"objectives": (), "constraints": ConstraintsSpec()}
+    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
+
+
 def _named(spec: StudySpec) -> dict[str, Domain]:
     return {parameter_name(leaf, domain): domain for leaf, domain in spec.domains.items()}
 
 
 def _distribution(domain: Domain) -> "BaseDistribution":
-    # Imported here: optuna takes longer to import than a bad YAML may take to be refused.
+    # Imported here: a bad YAML is reported in less time than the import of optuna takes.
     from optuna import distributions as optuna
 
     if isinstance(domain, CategoricalDomain):
@@ -95,47 +136,7 @@ def _grid_values(name: str, domain: Domain) -> list[Choice]:
         return list(domain.choices)
     step = domain.step or (1 if isinstance(domain, IntDomain) else None)
     if step is None or domain.log:
-        text = "must be categorical or stepped for the grid sampler, but is continuous"
-        raise InputError(f"{name}: {text}; give it a step or choices")
+        rule = "must be categorical or have a step for the grid sampler"
+        raise InputError(f"{name}: {rule}, but got a continuous domain; add a step or choices")
     count = round((domain.high - domain.low) / step) + 1
     return [round(domain.low + step * place, 12) for place in range(count)]
-
-
-def resolve(
-    spec: StudySpec, params: Mapping[str, Choice], seeds: Mapping[str, int] | None = None
-) -> StudySpec:
-    """The spec of one trial: no domains left and no points, checked again.
-
-    Args:
-        spec: a study, searched or not.
-        params: a value for each domain, by `parameter_name`. `bT_ratio` becomes the whole
-            number max(1, round(ratio * b0)).
-        seeds: the trial's own, where they are not the study's.
-
-    Raises:
-        ValueError: a parameter is missing or unknown.
-        pydantic.ValidationError: a value that the leaf does not allow.
-    """
-    domains = spec.domains
-    wanted = {parameter_name(leaf, domain) for leaf, domain in domains.items()}
-    if wanted != set(params):
-        raise ValueError(f"parameters must be {sorted(wanted)}, but got {sorted(params)}")
-    values = spec.model_dump()
-    for leaf, domain in domains.items():
-        section = values["adapter" if leaf in values["adapter"] else "training"]
-        section[leaf] = params[parameter_name(leaf, domain)]
-    ratio: Any = params.get("bT_ratio")
-    if ratio is not None:
-        values["adapter"]["bT"] = max(1, round(ratio * values["adapter"]["b0"]))
-    if seeds is not None:
-        values["seeds"] = dict(seeds)
-    values["points"] = ()
-    return StudySpec.model_validate(values)
-
-
-def alone(spec: StudySpec) -> StudySpec:
-    """Returns a resolved spec as a study of one trial, with no choice."""
-    search = spec.search.model_copy(update={"trials": 1})
-    scheduler = spec.scheduler.model_copy(update={"name": "none"})
-    choice = {"objectives": (), "constraints": ConstraintsSpec()}
-    return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})

@@ -1,4 +1,4 @@
-"""The labelled sequences that a YAML asks for: the `task` section."""
+"""The `task` section: which labelled sequences a study trains on; the names of known tasks."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ PUBLISHED = (
     *(f"prom_core/{subset}" for subset in SUBSETS),
     *(f"nt/{name}" for name in (*HISTONES, *NT_PROMOTERS)),
 )
-"""From the hub or a local copy; the facts of each are in study/tasks/published.py."""
+"""Tasks from the hub or a local copy; the facts of each are in study/tasks/published/."""
 _SUMMARY = (
     f"{GENERATED}, emp/MARK and nt/MARK for {', '.join(HISTONES)},"
     f" prom/ and prom_core/ {'|'.join(SUBSETS)}, nt/{'|'.join(NT_PROMOTERS)}"
@@ -42,11 +42,11 @@ TaskName = Annotated[
 ]
 
 STRANDLESS = ("emp/", "nt/H")
-"""What the names of tasks on histone marks begin with."""
+"""Prefixes of the names of tasks on histone marks."""
 
 
 class TaskSpec(Section):
-    """The labelled sequences: generated or published (`name`), or your own (`path`)."""
+    """The labelled sequences: generated or published (`name`), or a user's own (`path`)."""
 
     name: TaskName | None = None
     """`promoters` (generated), or a published task, from the hub or from a copy at `path`."""
@@ -54,33 +54,32 @@ class TaskSpec(Section):
     """A folder with train/dev/test csv, or one csv with a split column; with the name of a
     published task also a folder of the whole collection. Absolute once read."""
     revision: Text | None = None
-    """Of the hub's data set; None: its newest, or the one in the cache."""
+    """Of the hub's data set; None: the newest, or the one in the cache."""
     train: Count = 3000
-    """Sequences to generate; train, dev and test concern the generated task alone."""
+    """Sequences to generate; train, dev and test are only for the generated task."""
     dev: Count = 750
     test: Count = 750
     seed: Seed = 0
-    """Of the generated sequences, and of the dev split that is cut from train in nt/ tasks."""
+    """Of the generated sequences, and of the dev split cut from train in nt/ tasks."""
     max_length: Count | None = None
-    """Tokens; longer sequences are cut. None: the longest sequence of the task."""
+    """In tokens; longer sequences are truncated. None: the longest sequence of the task."""
     sequence_column: Text = "sequence"
     label_column: Text = "label"
     split_column: Text = "split"
     dedup: Literal["none", "drop_from_train"] = "none"
-    """drop_from_train: rows of train that stand in dev or test on either strand, that have
-    different labels, or that repeat a row of train go. Dev and test stay as they are."""
+    """drop_from_train: removes rows of train that are in dev or test on either strand, that have
+    conflicting labels, or that repeat a row of train. Dev and test are unchanged."""
     rc_augment: bool | None = None
-    """Whether training reads a row from either strand, by a fair coin. None: see `strandless`."""
+    """Whether training draws one of the two strands of a row at random. None: `strandless`."""
     rc_average: bool | None = None
-    """Whether an evaluation averages the class probabilities of both strands. None: likewise."""
+    """Whether evaluation averages the class probabilities of both strands. None: `strandless`."""
 
     @property
     def strandless(self) -> bool:
-        """Whether the labels hold for both strands, as far as the task's name tells.
+        """Whether a sequence and its reverse complement have the same label, by the task's name.
 
-        A histone mark sits on both strands, so a window and its reverse complement have the
-        same label. A promoter's window is cut around its start site in the direction of
-        transcription: read backwards, its elements stand at other places.
+        A histone mark covers both strands of its window. A promoter's window is cut around its
+        start site in the direction of transcription, and its elements have positions on it.
         """
         return str(self.name).startswith(STRANDLESS)
 
@@ -103,7 +102,10 @@ class TaskSpec(Section):
         if name is None and path is None:
             given = given | {"name": GENERATED}
         if path is not None and name == GENERATED:
-            refuse(("path",), f"{GENERATED} are generated, not read; remove name or path")
-        if given.get("revision") is not None and (path is not None or given["name"] == GENERATED):
-            refuse(("revision",), "concerns tasks that come from the hub alone; remove it")
+            rule = f"must be left out with the name {GENERATED}, a generated task"
+            refuse(("path",), f"{rule}, but got {shown(path)}; remove name or path", path)
+        revision = given.get("revision")
+        if revision is not None and (path is not None or given["name"] == GENERATED):
+            rule = "must be left out for a task that is not from the hub"
+            refuse(("revision",), f"{rule}, but got {shown(revision)}; remove it", revision)
         return given

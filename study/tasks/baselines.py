@@ -1,6 +1,6 @@
-"""The floors a backbone must clear: the commonest class, GC content, counts of k-mers.
+"""Classifiers without a backbone: the most frequent class, GC content, k-mer counts.
 
-Each scores dev and test by the metrics of a trial, under the same names: `dev_mcc`, `test_auc`, …
+Each returns the metrics of a trial on dev and test, with the same names: `dev_mcc`, `test_auc`, …
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Logits = Float[np.ndarray, "rows classes"]
 
 
 def majority_class(task: Task) -> dict[str, float]:
-    """Always answers train's commonest class (of equals the first), at train's class shares."""
+    """Predicts the most frequent class of train, the first of equals, with the shares of train."""
     shares = np.bincount(task.train.labels, minlength=task.num_labels) / len(task.train)
     return _scores(task, lambda split: np.tile(np.log(shares), (len(split), 1)))
 
 
 def gc_logistic_regression(task: Task) -> dict[str, float]:
-    """L2 logistic regression (C = 1) on the GC content alone, in standard deviations of train.
+    """L2 logistic regression (C = 1) on the GC content, standardized by train.
 
-    A sequence of N alone counts as train's mean.
+    A sequence of only N has the mean of train.
     """
     train = gc_content(task.train.sequences)
     mean, sd = np.nanmean(train), np.nanstd(train)
@@ -47,7 +47,7 @@ def gc_logistic_regression(task: Task) -> dict[str, float]:
 def kmer_logistic_regression(task: Task, k: int = 5) -> dict[str, float]:
     """L2 logistic regression (C = 1) on the counts of all overlapping `k`-mers.
 
-    A count is divided by the largest one of its word in train.
+    A count is divided by the largest count of its word in train.
     """
     scale = np.maximum(kmer_counts(task.train.sequences, k).max(axis=0), 1)
 
@@ -67,7 +67,7 @@ BASELINES: dict[str, Callable[[Task], dict[str, float]]] = {
 
 
 def kmer_counts(sequences: list[str], k: int) -> Float[np.ndarray, "rows words"]:
-    """How often each of the 4**k words occurs in each sequence; words with N count nowhere."""
+    """Returns the counts of the 4**k words in each sequence; words with N are not counted."""
     counts = np.zeros((len(sequences), 4**k), np.float32)
     weights = 4 ** np.arange(k)[::-1]
     for row, sequence in enumerate(sequences):

@@ -1,4 +1,4 @@
-"""Checks over the splits: which classes must exist, and what is suspicious but allowed."""
+"""Checks of the splits: which classes must exist, and warnings for what is allowed."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from study.tasks.quality import Quality
 from study.tasks.split import Split
 
 SKEW = 0.2
-"""A class with less than this share of its even part (1 / classes) of train is worth a word."""
+"""A class with less than this fraction of an even share of train (1 / classes) is reported."""
 
 
 def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
-    """The number of classes k >= 2; they are 0..k-1, all in train, two or more in dev and test.
+    """Returns the number of classes k >= 2: 0..k-1, all in train, two or more in dev and test.
 
     Raises:
-        InputError: a number is left out, train lacks a class, or a split has a single one.
+        InputError: a class is missing in train, or a split has only one class.
     """
     classes = sorted(set(train.labels))
     if len(classes) < 2:
-        rows = f"every label is {classes[0]}" if classes else "it has no row"
-        raise InputError(f"{where}: train must hold two classes or more, but {rows}")
+        only = f"only label {classes[0]}" if classes else "no row"
+        raise InputError(f"{where}: train must have two classes or more, but got {only}")
     if classes != list(range(len(classes))):
         gap = next(i for i, label in enumerate(classes) if i != label)
         raise InputError(
-            f"{where}: the labels of train must be 0..k-1 without a gap, but {gap} is missing"
+            f"{where}: the labels of train must be 0..k-1 without a gap, but got none of {gap}"
             f" (largest label {classes[-1]}); number the classes from 0"
         )
     for name, split in (("dev", dev), ("test", test)):
-        found = sorted(set(split.labels))
-        if found[-1] >= len(classes):
+        labels = sorted(set(split.labels))
+        if labels[-1] >= len(classes):
             raise InputError(
-                f"{where}: {name} has label {found[-1]}, which train lacks"
-                f" (its classes: 0..{len(classes) - 1}); add rows of it to train or remove it"
+                f"{where}: {name} must have only labels of train, 0..{len(classes) - 1}, but got"
+                f" {labels[-1]}; add rows of it to train or remove it"
             )
-        if len(found) < 2:
+        if len(labels) < 2:
             raise InputError(
-                f"{where}: {name} must hold two classes or more, but every label is {found[0]}:"
-                " its scores would mean nothing; draw the splits anew"
+                f"{where}: {name} must have two classes or more for scores to mean anything, but"
+                f" got only label {labels[0]}; draw the splits again"
             )
     return len(classes)
 
 
 def data_warnings(quality: Quality) -> list[str]:
-    """One line for each suspicious finding: leaks, conflicting labels, absent or rare classes."""
+    """Returns a line for each leak, conflicting label, absent or rare class."""
     return [*_leaks(quality), *_conflicts(quality), *_class_shares(quality)]
 
 

@@ -1,6 +1,6 @@
-"""Dropping from train what would make its scores look better than they are, or cannot be learnt.
+"""Removes leaked, conflicting and repeated rows from train; cuts a dev split from train.
 
-Dev and test are never touched: their scores stay comparable with those of others.
+`drop_from_train` never changes dev and test, so that their scores stay comparable.
 """
 
 from __future__ import annotations
@@ -11,31 +11,32 @@ from study.tasks.quality import conflicting
 from study.tasks.split import Split, reverse_complement
 
 SHARE = 0.1
+"""The fraction of each class of train that becomes the dev split."""
 
 
 def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[str, int]]:
-    """Train without the rows that should not be trained on, and how many went, by reason.
+    """Returns train without unsuitable rows, and the number of removed rows by reason.
 
-    Each row goes for the first reason that holds:
+    A row is removed for the first reason that holds:
 
-    - `in dev or test`: its sequence, or the reverse complement of it, stands there;
-    - `with different labels`: its sequence stands in train with another label too, and nothing
-      says which is right, so that all of them go;
-    - `copies`: an earlier row of train has the sequence; the first stays.
+    - `in dev or test`: its sequence or the reverse complement is there;
+    - `with different labels`: its sequence is in train with another label too; as the right
+      one is not known, all of these rows are removed;
+    - `copies`: an earlier row of train has the same sequence.
 
-    Within train the strands are not compared: the other strand is no copy where labels depend
-    on it, and a second view of the same row where they do not.
+    Strands are not compared within train: the reverse complement is not a copy where labels
+    depend on the strand, and an augmentation where they do not.
     """
     held_out = {*dev.sequences, *test.sequences}
     held_out |= set(map(reverse_complement, held_out))
-    doubtful = conflicting(train)
+    conflicts = conflicting(train)
     dropped = {"in dev or test": 0, "with different labels": 0, "copies": 0}
     seen: set[str] = set()
     kept = Split([], [])
     for sequence, label in zip(train.sequences, train.labels, strict=True):
         if sequence in held_out:
             dropped["in dev or test"] += 1
-        elif sequence in doubtful:
+        elif sequence in conflicts:
             dropped["with different labels"] += 1
         elif sequence in seen:
             dropped["copies"] += 1
@@ -47,9 +48,9 @@ def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[
 
 
 def cut_dev(train: Split, seed: int) -> tuple[Split, Split]:
-    """What is left of `train`, and the dev split: a tenth of each class, at least one row.
+    """Returns the rest of `train`, and a dev split: a tenth of each class, at least one row.
 
-    Rows keep their order; which ones are drawn depends on the labels and `seed` alone.
+    Rows keep their order; which ones are drawn depends only on the labels and `seed`.
     """
     rng = np.random.default_rng(seed)
     labels = np.asarray(train.labels)

@@ -1,4 +1,4 @@
-"""Scores of a split: MCC, AUC, F1, accuracy and cross-entropy from its logits."""
+"""Scores of a split from its logits: MCC, AUC, F1, accuracy, cross-entropy."""
 
 import math
 
@@ -14,9 +14,9 @@ def classification_metrics(
 ) -> dict[str, float]:
     """Returns every metric of `METRICS`, in natural units (MCC in [-1, 1], loss in nats).
 
-    F1 is that of class 1 with two classes and the unweighted mean over classes with more. AUC is
-    one against the rest, unweighted, with more than two classes, and NaN when a class is absent.
-    Predictions are the largest logit. All are NaN when a logit is not finite.
+    F1 is that of class 1 with two classes, and the unweighted mean over classes with more. With
+    more than two classes, AUC is one-vs-rest, unweighted; it is NaN if a class is absent. The
+    prediction is the class of the largest logit. All are NaN if a logit is not finite.
     """
     if not np.isfinite(logits).all():
         return dict.fromkeys(METRICS, float("nan"))
@@ -42,7 +42,7 @@ def _mcc(
 ) -> float:
     """Returns Matthews' coefficient (Gorodkin 2004, R_K), 0 where it is undefined.
 
-    scikit-learn's, which this equals, warns where labels and predictions are all one class.
+    Equals scikit-learn's, which warns if labels and predictions are all of one class.
     """
     rows, right = len(labels), int((labels == predicted).sum())
     true = np.bincount(labels, minlength=classes)
@@ -58,6 +58,6 @@ def _auc(
     if len(np.unique(labels)) < classes:
         return float("nan")
     if classes == 2:
-        # The log-odds rank like the probability of class 1, and do not saturate where it is 1.
+        # The log-odds have the order of the probability of class 1 and do not saturate at 1.
         return float(sk.roc_auc_score(labels, log_probabilities[:, 1] - log_probabilities[:, 0]))
     return float(sk.roc_auc_score(labels, np.exp(log_probabilities), multi_class="ovr"))

@@ -1,6 +1,6 @@
-"""What the data is like: sizes, classes, GC content, copies within and between the splits.
+"""Measurements of the data: sizes, classes, GC content, copies within and between splits.
 
-A copy on the other strand is a copy too: a backbone that has learnt the one half knows the other.
+A reverse complement counts as a copy, since a backbone may predict it from the other strand.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from study.tasks.split import SPLITS, Split, reverse_complement
 
 @dataclass(frozen=True)
 class SplitQuality:
-    """One split. The tuples have one entry a class; a class without rows has GC content NaN."""
+    """One split. Tuples have an entry per class; the GC content of a class without rows is NaN."""
 
     rows: int
     class_rows: tuple[int, ...]
     gc_mean: tuple[float, ...]
-    """Share of G and C among A, C, G and T, the mean over sequences."""
+    """Mean over sequences of the fraction of G and C among A, C, G and T."""
     gc_sd: tuple[float, ...]
     bases: tuple[int, float, int]
     """The shortest length, the median, the longest."""
@@ -36,27 +36,27 @@ class SplitQuality:
 
 
 @dataclass(frozen=True)
-class Shared:
-    """What two splits have in common, counted in sequences of the second, each once."""
+class SharedRows:
+    """Distinct sequences of one split that are also in an earlier one."""
 
     same: int
     reverse: int
-    """Not `same`, but on the other strand."""
+    """Not there as they are, but as their reverse complement."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """The splits by name, and what each pair of them shares."""
+    """The splits by name, and the sequences that each pair of them shares."""
 
     splits: dict[str, SplitQuality]
-    shared: dict[tuple[str, str], Shared]
+    shared: dict[tuple[str, str], SharedRows]
     conflicts: int
     """Sequences with different labels, in all splits together."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Rows left out of train, by reason; empty where nothing was to be dropped."""
+    """Rows removed from train, by reason; empty without `task.dedup`."""
 
     def lines(self) -> list[str]:
-        """The report for people, a line a split and one for what concerns several."""
+        """Returns a line of text for each split, and one for all of them."""
         lines = [_line(name, split) for name, split in self.splits.items()]
         lines.append("shared: " + ("; ".join(self._common()) or "nothing"))
         return [*lines, *([dropped_line(self.dropped)] if self.dropped else [])]
@@ -70,7 +70,7 @@ class Quality:
             yield f"with different labels: {self.conflicts} in all"
 
     def record(self) -> dict[str, Any]:
-        """The report for the journal: the fields by name, a pair of splits as `train, dev`."""
+        """Returns the fields by name, for the journal; a pair of splits is `train, dev`."""
         return {
             "splits": {name: vars(split) for name, split in self.splits.items()},
             "shared": {", ".join(pair): vars(shared) for pair, shared in self.shared.items()},
@@ -82,7 +82,7 @@ class Quality:
 def measure(
     train: Split, dev: Split, test: Split, num_labels: int, dropped: dict[str, int] | None = None
 ) -> Quality:
-    """Measures the splits of a task with classes 0..`num_labels` - 1, none of them empty."""
+    """Measures the splits, none of them empty, of a task with classes 0..`num_labels` - 1."""
     splits = dict(zip(SPLITS, (train, dev, test), strict=True))
     known = {name: set(split.sequences) for name, split in splits.items()}
     other = {name: set(map(reverse_complement, known[name])) for name in SPLITS}
@@ -112,12 +112,12 @@ def _measure(split: Split, num_labels: int, known: set[str], other: set[str]) ->
     )
 
 
-def _share(one: set[str], one_reversed: set[str], other: set[str]) -> Shared:
-    return Shared(len(one & other), len((one_reversed & other) - one))
+def _share(one: set[str], one_reversed: set[str], other: set[str]) -> SharedRows:
+    return SharedRows(len(one & other), len((one_reversed & other) - one))
 
 
 def conflicting(*splits: Split) -> set[str]:
-    """The sequences with different labels, as they are written: strands are not compared."""
+    """Returns the sequences with different labels; strands are not compared."""
     labels: dict[str, int] = {}
     return {
         sequence
@@ -128,7 +128,7 @@ def conflicting(*splits: Split) -> set[str]:
 
 
 def gc_content(sequences: Sequence[str]) -> Float[np.ndarray, " rows"]:
-    """The share of G and C among the A, C, G and T of each sequence; NaN where it is all N."""
+    """Returns the fraction of G and C among A, C, G and T of each sequence; NaN if all are N."""
     strong = np.array([s.count("G") + s.count("C") for s in sequences], float)
     weak = np.array([s.count("A") + s.count("T") for s in sequences], float)
     known = np.where(strong + weak > 0, strong + weak, np.nan)
@@ -147,7 +147,7 @@ def _finite_sd(values: Float[np.ndarray, " rows"]) -> float:
 
 
 def dropped_line(dropped: dict[str, int]) -> str:
-    """How many rows were left out of train, and why."""
+    """Returns a line with the number of rows removed from train, by reason."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
     return f"dropped from train: {sum(dropped.values())} rows ({reasons})"
 
@@ -160,10 +160,9 @@ def _line(name: str, split: SplitQuality) -> str:
         "on both strands": split.reverse_copies,
         "with different labels": split.conflicts,
     }
-    found = "".join(f", {what}: {count}" for what, count in counts.items() if count)
-    return (
-        f"{name}: {split.rows:,} sequences of {bases} bases, {', '.join(_classes(split))}{found}"
-    )
+    problems = "".join(f", {what}: {count}" for what, count in counts.items() if count)
+    classes = ", ".join(_classes(split))
+    return f"{name}: {split.rows:,} sequences of {bases} bases, {classes}{problems}"
 
 
 def _classes(split: SplitQuality) -> Iterator[str]:

@@ -11,13 +11,13 @@ _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
 def reverse_complement(sequence: str) -> str:
-    """The other strand of an upper-case sequence over A, C, G, T, N, read 5' to 3'."""
+    """Returns the reverse complement of an upper-case sequence over A, C, G, T, N."""
     return sequence.translate(_COMPLEMENT)[::-1]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Sequences over A, C, G, T, N in upper case, and their classes 0..k-1, row by row."""
+    """Sequences over A, C, G, T, N in upper case, and the class 0..k-1 of each."""
 
     sequences: list[str]
     labels: list[int]
@@ -26,6 +26,6 @@ class Split:
         return len(self.labels)
 
     def where(self, chosen: Iterable[bool]) -> Split:
-        """The rows that are chosen, in their order; `chosen` has one entry a row."""
+        """Returns the chosen rows in their order; `chosen` has one entry per row."""
         chosen = list(chosen)
         return Split(list(compress(self.sequences, chosen)), list(compress(self.labels, chosen)))

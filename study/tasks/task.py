@@ -1,4 +1,4 @@
-"""Task: what every source of labelled sequences returns."""
+"""Task: the splits of a classification problem, as every source returns them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """Three splits of one classification problem; every class stands in `train`.
+    """Three splits of one classification problem; `train` has every class.
 
-    `warnings` are one-line findings about the data that deserve a look but stop nothing;
-    `quality` is what was measured of it.
+    `warnings` has a line for each suspicious property of the data; `quality` the measurements.
     """
 
     name: str

@@ -45,7 +45,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "no-such-space"], "must be an existing YAML file or one of"),
         (["--space", "smoke", "--set", "adapter.betta1=.5"], "did you mean `beta1`?"),
         (["--space", "smoke", "--trials", "0"], "search.trials: trials >= 1 must hold"),
-        (["--space", "smoke", "--set", "task.path=nowhere"], "nothing is at"),
+        (["--space", "smoke", "--set", "task.path=nowhere"], "which does not exist"),
         (["--space", "smoke", "--set", "backbone.name=./nowhere"], "backbone"),
         (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),

@@ -1,7 +1,7 @@
-"""A benchmark's cells: the settings of each backbone x task x method, brought together.
+"""The cells of a benchmark: the settings of each backbone x task x method.
 
-From the weakest to the strongest: the schema's defaults (the paper's), the task's row of the
-paper's Table S1, the backbone's, the task's and the method's own settings, the rules in order.
+Later settings override earlier ones: the schema's defaults (the paper's), the task's row of the
+paper's Table S1, the settings of the backbone, the task and the method, then the rules in order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,24 +18,23 @@ from study.paper.reference import hyperparameters
 from study.spec.benchmark.schema import BenchmarkSpec, Entry, Rule, Settings
 from study.spec.loading import load_spec
 from study.spec.methods import is_foreign
-from study.spec.rules import suggestion
+from study.spec.rules import shown, suggestion
 from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document, KeyPath, Place
 
 SECTIONS = ("backbone", "task", "adapter", "training", "resources")
-"""Sections of a study that a benchmark sets: it has no search and no rungs, and its own seeds."""
+"""Sections that a benchmark may set: it has no search and no rungs, and seeds of its own."""
 _BUDGET = ("b0", "bT", "deltaT", "beta1", "beta2", "final_fraction", "matrices")
-_SAID = {"adalora_rs": (*_BUDGET, "p"), "adalora": _BUDGET, "lora": ("matrices",)}
-"""What Table S1 says of each method."""
+_PUBLISHED = {"adalora_rs": (*_BUDGET, "p"), "adalora": _BUDGET, "lora": ("matrices",)}
+"""The settings of each method that Table S1 gives."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One backbone, task and method by their labels, and their study of one trial.
+    """One backbone, task and method by their labels, and the spec of one trial.
 
-    A baseline's backbone is "", its method the baseline's name, and of its spec the task alone
-    means anything.
+    A baseline's backbone is "", its method the baseline's name; only the task of its spec is used.
     """
 
     backbone: str
@@ -45,24 +44,24 @@ class Cell:
 
     @property
     def named(self) -> str:
-        """The labels, for messages."""
+        """The labels, joined for messages."""
         return ", ".join(filter(None, (self.backbone, self.task, self.method)))
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the cell needs no backbone, and one run."""
+        """Whether the cell is a baseline, which needs no backbone and only one run."""
         return not self.backbone
 
 
 def make_cells(spec: BenchmarkSpec, document: Document) -> list[Cell]:
-    """The cells in the order in which they run: baselines, then one backbone after the other.
+    """Returns the cells in the order in which they run: baselines, then backbone by backbone.
 
     Args:
         spec: a benchmark.
-        document: what it was read from, for the places in messages.
+        document: the YAML from which it was read, for places in messages.
 
     Raises:
-        InputError: the settings of some cell make no study; names the place of the setting.
+        InputError: the settings of a cell are invalid; names the place of the setting.
     """
     composer = _Composer(spec, document)
     cells = [
@@ -82,7 +81,7 @@ def _places(entries: Sequence[object]) -> range:
 
 
 class _Composer:
-    """Brings the settings of cells together, each with the place from which it comes."""
+    """Collects the settings of cells, each with its place in the YAML."""
 
     def __init__(self, spec: BenchmarkSpec, document: Document) -> None:
         self.spec = spec
@@ -90,7 +89,7 @@ class _Composer:
         self.best = [None if rule.best is None else _best(rule.best) for rule in spec.rules]
 
     def settings(self, at: tuple[int, int, int]) -> Document:
-        """Everything that is said of the cell of a backbone, a task and a method."""
+        """Returns all settings of the cell of a backbone, a task and a method."""
         entries = {
             ("backbones", at[0]): self.spec.backbones[at[0]],
             ("tasks", at[1]): self.spec.tasks[at[1]],
@@ -101,7 +100,7 @@ class _Composer:
             self._assign(composed, owner, entry.set)
         labels = [entry.label for entry in entries.values()]
         for place, rule in self._rules_of(*labels):
-            _take_over(
+            _replace_by_best(
                 composed, self.best[place], self.document.place(("rules", place, "best")), labels
             )
             self._assign(composed, ("rules", place), rule.set)
@@ -109,7 +108,7 @@ class _Composer:
         return composed
 
     def task_settings(self, place: int, task: str, baseline: str) -> Document:
-        """What is said of a task where a baseline is measured on it."""
+        """Returns the task's settings for a baseline."""
         composed = self._empty()
         self._assign(composed, ("tasks", place), self.spec.tasks[place].set)
         for number, rule in self._rules_of("", task, baseline):
@@ -118,7 +117,7 @@ class _Composer:
         return composed
 
     def cell(self, backbone: str, task: Entry, method: str, composed: Document) -> Cell:
-        """The cell of settings that make a study of one trial."""
+        """Returns the cell with these settings, validated as a study of one trial."""
         of = f"of {', '.join(filter(None, (backbone, task.label, method)))}"
         try:
             spec = StudySpec.model_validate(composed.values)
@@ -127,8 +126,8 @@ class _Composer:
         for name in spec.domains:
             section = "training" if hasattr(spec.training, name) else "adapter"
             raise InputError(
-                f"{composed.place((section, name))}: {section}.{name} must have one value, but is "
-                f"a domain ({of}); search it with python -m study.run and give the study's "
+                f"{composed.place((section, name))}: {section}.{name} must have one value, but "
+                f"got a domain ({of}); search it with python -m study.run and give the study's "
                 "best.yaml to a rule"
             )
         return Cell(backbone, task.label, method, spec)
@@ -150,8 +149,8 @@ class _Composer:
             section, _, leaf = dotted.partition(".")
             if section not in SECTIONS or not leaf:
                 raise InputError(
-                    f"{place}: {dotted}: a setting must begin with one of {', '.join(SECTIONS)}, "
-                    f"as in training.lr{suggestion(section, SECTIONS)}"
+                    f"{place}: {dotted}: must begin with one of {', '.join(SECTIONS)}, as in "
+                    f"training.lr, but got {shown(section)}{suggestion(section, SECTIONS)}"
                 )
             values = composed.values.setdefault(section, {})
             option = owner[0] == "rules" and not place.line
@@ -168,23 +167,23 @@ def _best(path: Path) -> StudySpec:
     spec = load_spec(str(path))
     if spec.domains:
         raise InputError(
-            f"{path}: must be a study's best.yaml, whose settings have one value each, but "
-            f"{next(iter(spec.domains))} is a domain; run the study and give the file it writes"
+            f"{path}: must be a study's best.yaml, whose settings have one value each, but got a "
+            f"domain for {next(iter(spec.domains))}; run the study and give the file it writes"
         )
     return spec
 
 
-def _take_over(
+def _replace_by_best(
     composed: Document, best: StudySpec | None, place: Place, labels: Sequence[str]
 ) -> None:
-    """The adapter and training sections of a best.yaml in place of what came before."""
+    """Replaces the adapter and training sections by those of a best.yaml."""
     if best is None:
         return
     wanted = composed.values["adapter"]["method"]
     if best.adapter.method != wanted:
         raise InputError(
             f"{place}: best must be of the method of its runs, {wanted} of {', '.join(labels)}, "
-            f"but is of {best.adapter.method}; narrow the rule with where.method"
+            f"but got one of {best.adapter.method}; narrow the rule with where.method"
         )
     for section in ("adapter", "training"):
         taken = getattr(best, section).model_dump(mode="json", exclude_none=True)
@@ -192,9 +191,9 @@ def _take_over(
 
 
 def _add_published(values: dict[str, Any]) -> None:
-    """Table S1's settings of the task, where the settings so far say nothing else."""
+    """Adds the task's settings of Table S1 that are not set yet."""
     adapter = values["adapter"]
     published = hyperparameters(str(values.get("task", {}).get("name"))) or {}
     for name, value in published.items():
-        if name in _SAID.get(adapter["method"], ()):
+        if name in _PUBLISHED.get(adapter["method"], ()):
             adapter.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""A benchmark's YAML and overrides -> its spec and cells, and back."""
+"""YAML and overrides -> BenchmarkSpec and cells, and back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,27 +25,27 @@ _PATHS = ("task.path", "backbone.name")
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was asked for, and the cells that it means."""
+    """The specification of a benchmark, and its cells."""
 
     spec: BenchmarkSpec
     cells: list[Cell]
 
 
 def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmark:
-    """The benchmark that a YAML file, or a shipped one by name, asks for.
+    """Returns the benchmark of a YAML file, or a shipped one by its name.
 
-    `overrides` are texts `a.b=c`: of a study's setting for all runs (`training.steps=100`), a rule
-    that comes last; or of a key of the file (`seeds=[0,1]`).
+    `overrides` are texts `a.b=c`: a study's setting for all runs (`training.steps=100`), which is
+    a last rule; or a key of the file (`seeds=[0,1]`).
 
     Raises:
-        InputError: one line: place, key, the rule that must hold, what was found, the fix.
+        InputError: the file is not a valid benchmark.
     """
     path, source = find_space(path_or_name, "benchmarks")
     document = read_document(path, source)
     if not _AXES & set(document.values):
         raise InputError(
             f"{source}: must be a benchmark, with tasks and with backbones and methods or "
-            "baselines, but is none; run a study with python -m study.run"
+            "baselines, but got none of them; run a study with python -m study.run"
         )
     for setting in overrides:
         _override(document, setting)
@@ -59,16 +59,16 @@ def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmar
 
 
 def is_benchmark(file: Path) -> bool:
-    """Whether a YAML file is there and asks for a benchmark.
+    """Returns whether a YAML file exists and specifies a benchmark.
 
     Raises:
-        InputError: the file is no mapping.
+        InputError: the file is not a mapping.
     """
     return file.is_file() and bool(_AXES & set(read_document(file, str(file)).values))
 
 
 def _check_rules(spec: BenchmarkSpec, document: Document) -> None:
-    """Refuses a rule that concerns nothing, unless an option changed the axis under it."""
+    """Refuses a rule that matches no run, unless an override changed the axis."""
     for place, rule in enumerate(spec.rules):
         unmatched = spec.unmatched(rule)
         if unmatched is None or document.place((f"{unmatched[0]}s",)).line == 0:
@@ -82,9 +82,9 @@ def _check_rules(spec: BenchmarkSpec, document: Document) -> None:
 
 
 def dump_benchmark(spec: BenchmarkSpec) -> str:
-    """YAML text from which `load_benchmark` reads an equal benchmark; without idle rules."""
-    busy = tuple(rule for rule in spec.rules if spec.unmatched(rule) is None)
-    spec = spec.model_copy(update={"rules": busy})
+    """Returns YAML text of an equal benchmark, without rules that match no run."""
+    rules = tuple(rule for rule in spec.rules if spec.unmatched(rule) is None)
+    spec = spec.model_copy(update={"rules": rules})
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
@@ -107,7 +107,7 @@ def _override(document: Document, setting: str) -> None:
 
 
 def _make_paths_absolute(document: Document, beside: Path) -> None:
-    """Paths in the file are looked for beside it, then in the working directory."""
+    """Makes paths absolute: relative to the file's folder, else to the working directory."""
     for axis in ("backbones", "tasks", "methods", "rules"):
         entries = document.values.get(axis)
         for place, entry in enumerate(entries if isinstance(entries, list) else []):

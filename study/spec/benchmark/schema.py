@@ -1,7 +1,7 @@
-"""The benchmark that a YAML asks for: backbones x tasks x methods x seeds, and their settings.
+"""The specification of a benchmark: backbones x tasks x methods x seeds, and their settings.
 
-Settings are written as `--set` writes them, `training.lr: 3e-5`, and say everything that a study's
-sections say. Each run is a study of one trial; how its settings come together is in cells.py.
+Settings have the form of `--set`, `training.lr: 3e-5`, and may be any of a study's sections. Each
+run is a study of one trial; cells.py collects its settings.
 """
 
 from collections.abc import Collection
@@ -24,14 +24,14 @@ Settings = dict[str, Any]
 
 
 class Entry(Section):
-    """One backbone, task or method: what tables call it, and the settings that make it."""
+    """One backbone, task or method: its label in tables, and its settings."""
 
     label: Text
     set: Settings
 
 
 def _entry(setting: str) -> BeforeValidator:
-    """A plain name stands for an entry of that label with one setting."""
+    """Expands a plain name to an entry with that label and one setting."""
 
     def expand(given: Any) -> Any:
         return {"label": given, "set": {setting: given}} if isinstance(given, str) else given
@@ -51,11 +51,11 @@ OWNED = {
     "task.path": "tasks",
     "adapter.method": "methods",
 }
-"""Settings that make a label mean what it says, and the axis whose entries alone have them."""
+"""Settings that identify an entry, and the axis whose entries may have them."""
 
 
 class Where(Section):
-    """Which runs a rule concerns: shell patterns on the labels, as in `prom/*`."""
+    """The runs to which a rule applies: shell patterns on the labels, as in `prom/*`."""
 
     backbone: Text = "*"
     task: Text = "*"
@@ -63,34 +63,35 @@ class Where(Section):
 
 
 class Rule(Section):
-    """Settings for the runs that `where` matches; later rules win."""
+    """Settings for the runs that `where` matches; later rules override earlier ones."""
 
     where: Where = Where()
     set: Settings = Field(default_factory=dict)
     best: Annotated[Path, Field(strict=False)] | None = None
-    """A study's best.yaml, whose adapter and training sections come before `set`."""
+    """A study's best.yaml, whose adapter and training sections are applied before `set`."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> "Rule":
+    def _not_empty(self) -> "Rule":
         if not self.set and self.best is None:
-            refuse((), "a rule must have set or best, but has neither; add one or remove the rule")
+            refuse((), "must have set or best, but got neither; add one or remove the rule")
         for setting, axis in OWNED.items():
             if setting in self.set:
-                text = f"{setting} belongs to an entry of {axis}, whose label says what it is"
-                refuse(("set", setting), f"{text}; set it there", self.set[setting])
+                value = self.set[setting]
+                text = f"must be set by an entry of {axis}, but got {shown(value)} in a rule"
+                refuse(("set", setting), f"{text}; set it there", value)
         return self
 
 
 class BenchmarkSpec(Section):
-    """A whole benchmark, as asked for."""
+    """The specification of a benchmark."""
 
     backbones: Annotated[tuple[Backbone, ...], Field(strict=False)] = ()
     tasks: Annotated[tuple[Task, ...], Field(strict=False, min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(strict=False)] = ()
     baselines: Annotated[tuple[Baseline, ...], Field(strict=False)] = ()
-    """Floors that need no backbone: the commonest class, GC content, 5-mers."""
+    """Classifiers without a backbone: the most frequent class, GC content, 5-mer counts."""
     seeds: Seeds = (0, 1, 2, 3, 4)
-    """Each run's init, data and mask seed."""
+    """The init, data and mask seed of each run."""
     rules: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
@@ -99,8 +100,8 @@ class BenchmarkSpec(Section):
             labels = [entry.label for entry in getattr(self, axis)]
             for place, label in enumerate(labels):
                 if label in labels[:place]:
-                    text = f"labels must differ, but {label!r} is given twice"
-                    refuse((axis, str(place)), f"{text}; give one a label of its own", label)
+                    text = f"labels must differ, but got {label!r} twice"
+                    refuse((axis, str(place)), f"{text}; choose another label for one", label)
         for axis, values in (("seeds", self.seeds), ("baselines", self.baselines)):
             if len(set(values)) < len(values):
                 refuse((axis,), f"must differ, but got {', '.join(map(str, values))}", values)
@@ -110,14 +111,16 @@ class BenchmarkSpec(Section):
     def _something_to_run(self) -> "BenchmarkSpec":
         if bool(self.backbones) != bool(self.methods):
             lacking = "methods" if self.backbones else "backbones"
-            refuse((lacking,), "must be given: backbones and methods go together", ())
+            present = "backbones" if self.backbones else "methods"
+            refuse((lacking,), f"must be given with {present}, but got none; add some", ())
         if not self.backbones and not self.baselines:
-            refuse(("backbones",), "must be given, with methods; or baselines", ())
+            rule = "must be given with methods where there are no baselines"
+            refuse(("backbones",), f"{rule}, but got none; add both, or baselines", ())
         return self
 
     @model_validator(mode="after")
-    def _labels_mean_what_they_say(self) -> "BenchmarkSpec":
-        """Published numbers stand beside a label, so it must not name something else."""
+    def _labels_fit_their_settings(self) -> "BenchmarkSpec":
+        """A label is compared with published numbers, so it must not name something else."""
         known: dict[str, tuple[str, Collection[str]]] = {
             "backbones": ("backbone.name", tuple(BACKBONES.values())),
             "tasks": ("task.name", PUBLISHED),
@@ -140,17 +143,19 @@ class BenchmarkSpec(Section):
     def _labels_of_baselines(self) -> "BenchmarkSpec":
         for place, method in enumerate(self.methods):
             if method.label in BASELINES:
-                text = f"{method.label} is a baseline and belongs into baselines; move it there"
+                text = (
+                    f"must be a method, but got the baseline {method.label}; move it to baselines"
+                )
                 refuse(("methods", str(place)), text, method.label)
             if method.set.get("adapter.method") not in METHODS:
-                found = method.set.get("adapter.method")
+                given = method.set.get("adapter.method")
                 known = f"one of {', '.join(METHODS)}"
-                hint = suggestion(found, METHODS)
-                refuse(("methods", str(place)), f"must be {known}, but got {shown(found)}{hint}")
+                hint = suggestion(given, METHODS)
+                refuse(("methods", str(place)), f"must be {known}, but got {shown(given)}{hint}")
         return self
 
     def unmatched(self, rule: Rule) -> tuple[str, list[str]] | None:
-        """The axis of which a rule matches no label, and its labels; None if it matches some."""
+        """Returns an axis of which a rule matches no label, and its labels; None if it matches."""
         for axis in ("backbone", "task", "method"):
             labels = [entry.label for entry in getattr(self, f"{axis}s")]
             labels += self.baselines if axis == "method" else ()

@@ -13,6 +13,7 @@ from study.errors import InputError
 from study.spec.domains import Domain, FloatDomain
 from study.spec.loading import dump_spec, load_spec, read_spec
 from study.spec.methods import is_foreign
+from study.spec.rules import shown
 from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document
@@ -91,7 +92,8 @@ def varied(first: StudySpec, text: str) -> tuple[str, StudySpec]:
     for setting in settings:
         if not setting.strip().startswith(("adapter.", "training.")):
             raise InputError(
-                f"--vary {setting}: must be a setting of adapter or training, as in adapter.p=0"
+                f"--vary {setting}: must be a setting of adapter or training, as in adapter.p=0, "
+                f"but got {shown(setting.partition('=')[0].strip())}"
             )
     spec = read_spec(dump_spec(first), "the first configuration", settings, "--vary")
     if (spec.adapter, spec.training) == (first.adapter, first.training):

@@ -1,4 +1,4 @@
-"""A validation error -> the one line that a user can act on."""
+"""pydantic's validation errors -> InputErrors of one line."""
 
 import re
 from typing import Any, get_args
@@ -32,7 +32,7 @@ _COMPARISONS = {
 
 
 def input_error(error: ValidationError, document: Document) -> InputError:
-    """The first of the errors by line, and how many more there are."""
+    """Returns the error of the first line in the file, with the number of the others."""
     lines = []
     for details in error.errors(include_url=False):
         path = _path(details)
@@ -55,35 +55,37 @@ def _path(details: ErrorDetails) -> KeyPath:
 
 
 def _text(details: ErrorDetails, path: KeyPath) -> str:
-    kind, found, ctx = details["type"], details["input"], details.get("ctx", {})
+    kind, value, ctx = details["type"], details["input"], details.get("ctx", {})
     if kind in _COMPARISONS:
         sign, key = _COMPARISONS[kind]
         inner = path[-1] in ("low", "high", "choices") or isinstance(path[-1], int)
         leaf = path[-2] if inner else path[-1]
         got = leaf if isinstance(path[-1], int) else path[-1]
         bound = f"{ctx[key]:g}" if isinstance(ctx[key], float) else ctx[key]
-        return f"{leaf} {sign} {bound} must hold, but got {got}={shown(found)}"
+        return f"{leaf} {sign} {bound} must hold, but got {got}={shown(value)}"
     if kind in _EXPECTED:
-        fix = "; this cannot be searched" if isinstance(found, dict) and "type" in found else ""
-        return f"must be {_EXPECTED[kind]}, but got {shown(found)}{fix}"
+        fix = "; this cannot be searched" if isinstance(value, dict) and "type" in value else ""
+        return f"must be {_EXPECTED[kind]}, but got {shown(value)}{fix}"
     if kind == "literal_error":
-        return _one_of(re.findall("'(.*?)'", ctx["expected"]), found)
+        return _one_of(re.findall("'(.*?)'", ctx["expected"]), value)
     if kind == "union_tag_invalid":
-        return _one_of(_KINDS[path[-2]], found[path[-1]])
+        return _one_of(_KINDS[path[-2]], value[path[-1]])
     if kind == "union_tag_not_found":
-        return f"must be given, as one of {', '.join(_KINDS[path[-2]])}"
+        return f"must be one of {', '.join(_KINDS[path[-2]])}, but got nothing; add it"
     if kind == "missing":
-        return "must be given"
+        return "must be given, but got nothing; add it"
     if kind == "finite_number":
-        return f"must be finite, but got {found!r}"
+        return f"must be finite, but got {value!r}"
     if kind in ("string_too_short", "too_short"):
-        return "must not be empty"
-    return details["msg"]
+        return f"must not be empty, but got {shown(value)}"
+    if kind == "rule":
+        return details["msg"]
+    return f"must be valid, but got {shown(value)}: {details['msg']}"
 
 
-def _one_of(known: list[str], found: Any) -> str:
+def _one_of(known: list[str], value: Any) -> str:
     expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
-    return f"must be {expected}, but got {shown(found)}{suggestion(found, known)}"
+    return f"must be {expected}, but got {shown(value)}{suggestion(value, known)}"
 
 
 def _tags(union: Any, key: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`--set a.b=c`: one leaf of a document replaced from the command line."""
+"""`--set a.b=c`: replaces one leaf of a document."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ _ALTERNATIVES = {
 
 
 def override(document: Document, setting: str, option: str = "--set") -> None:
-    """Write `a.b=c` into `document`; c is read as YAML. `option` is what messages call it.
+    """Writes `a.b=c` into `document`; c is read as YAML. Messages name `option`.
 
-    Of two keys that exclude each other, setting one removes the other if the file gave it;
-    a path and the name of a published task do not. Setting a leaf likewise removes the points of
-    the file that name it, and setting the method all of them.
+    Of two keys that exclude each other, setting one removes the other if it is from the file;
+    a path and the name of a published task do not exclude each other. Setting a leaf removes the
+    file's points that name it; setting the method removes all of them.
 
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
@@ -29,7 +29,8 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
     dotted, equals, text = setting.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path) or max(map(len, path)) > MAX_KEY:
-        raise InputError(f"{source}: must be of the form a.b=c; e.g. {option} training.steps=100")
+        rule = f"must be of the form a.b=c, but got {shown(setting)}"
+        raise InputError(f"{source}: {rule}; e.g. {option} training.steps=100")
     value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
     _forget(document, path)
@@ -54,7 +55,7 @@ def _section(document: Document, path: tuple[str, ...], source: str) -> dict[str
             document.places[here] = Place(source)
         section = section[key]
         if not isinstance(section, dict):
-            text = f"must be a mapping, but is {shown(section)}"
+            text = f"must be a mapping, but got {shown(section)}"
             raise InputError(f"{source}: {'.'.join(here)}: {text}")
     return section  # type: ignore[no-any-return]
 
@@ -72,12 +73,12 @@ def _drop_alternative(document: Document, path: tuple[str, ...], value: Any) -> 
     if path[0] == "task" and section.get("name") in PUBLISHED:
         return
     place = document.places.get((path[0], other))
-    if place is not None and place.line:  # given by the file, not by another override
+    if place is not None and place.line:  # from the file, not from another override
         section[other] = None
 
 
 def _drop_points(document: Document, leaf: tuple[str, ...]) -> None:
-    """Takes out the file's points that were made for other values of a leaf."""
+    """Removes the file's points that name a leaf; all of them for the method."""
     points, place = document.values.get("points"), document.places.get(("points",))
     if not isinstance(points, list) or place is None or not place.line:
         return
@@ -92,6 +93,6 @@ def _drop_points(document: Document, leaf: tuple[str, ...]) -> None:
         ("points", number): ("points", new) for new, number in enumerate(stay)
     }
     for path in [path for path in document.places if path[0:1] == ("points",) and path[1:]]:
-        found = document.places.pop(path)
+        place = document.places.pop(path)
         if path[:2] in moved:
-            document.places[(*moved[path[:2]], *path[2:])] = found
+            document.places[(*moved[path[:2]], *path[2:])] = place

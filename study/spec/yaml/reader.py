@@ -1,4 +1,4 @@
-"""YAML text -> plain values, with the file and line of every key."""
+"""YAML text -> plain values, with the file and line of each."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ KeyPath = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """Where a value was written: a file and its line (from 1), or an option without a line."""
+    """The source of a value: a file and its line (from 1), or an option, without a line."""
 
     source: str
     line: int = 0
@@ -34,47 +34,49 @@ class Place(NamedTuple):
 
 @dataclass
 class Document:
-    """Plain values and the place of each of them, by path."""
+    """Plain values, and the place of each by its path."""
 
     source: str
     values: Any
     places: dict[KeyPath, Place] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
-        """Where `path` was written, or else the nearest thing around it."""
+        """Returns the place of `path`, or of the nearest mapping or list around it."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(self.source))
 
 
 def read_text(path: Path, source: str) -> str:
-    """The text of a small UTF-8 file.
+    """Returns the text of a UTF-8 file of at most `MAX_BYTES`.
 
     Raises:
         InputError: `path` is a folder, too big, unreadable or not UTF-8.
     """
     try:
         if path.is_dir():
-            raise InputError(f"{source}: must be a YAML file, but is a folder")
+            raise InputError(f"{source}: must be a YAML file, but got a folder")
         if not path.is_file():
-            raise InputError(f"{source}: must be a YAML file, but is something else")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{source}: must be a YAML file of at most {MAX_BYTES // 1024} KiB")
+            raise InputError(f"{source}: must be a YAML file, but got something else")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            rule = f"must be a YAML file of at most {MAX_BYTES // 1024} KiB"
+            raise InputError(f"{source}: {rule}, but got {size / 1024:.0f} KiB")
         raw = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{source}: must be readable, but {error.strerror}") from error
+        raise InputError(f"{source}: must be readable, but got: {error.strerror}") from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = Place(source, raw.count(b"\n", 0, error.start) + 1)
-        found = f"byte 0x{raw[error.start]:02x}"
-        raise InputError(f"{place}: must be UTF-8 text, but got {found}") from error
+        byte = f"byte 0x{raw[error.start]:02x}"
+        raise InputError(f"{place}: must be UTF-8 text, but got {byte}") from error
 
 
 def parse(text: str, source: str, *, numbered: bool = True) -> Document:
-    """Read one YAML 1.2 document: `1e-4` is a number, `no` is text.
+    """Reads one YAML 1.2 document: `1e-4` is a number, `no` is text.
 
-    `numbered` says whether lines mean anything in messages: not for a value in a command line.
+    `numbered`: whether messages name lines; not for a value of a command line.
 
     Raises:
         InputError: not YAML, several documents, a duplicate key, an anchor, tag or odd key.
@@ -86,8 +88,8 @@ def parse(text: str, source: str, *, numbered: bool = True) -> Document:
     except MarkedYAMLError as error:
         raise InputError(_syntax_message(error, source, numbered)) from error
     except YAMLError as error:
-        found = str(error).splitlines()[0]
-        raise InputError(f"{source}: must be plain YAML text, but {found}") from error
+        problem = str(error).splitlines()[0]
+        raise InputError(f"{source}: must be plain YAML text, but got: {problem}") from error
     document = Document(source, None)
     if node is not None:
         document.values = _Walk(yaml, document, numbered).value(node, ())
@@ -95,7 +97,7 @@ def parse(text: str, source: str, *, numbered: bool = True) -> Document:
 
 
 class _ShallowComposer(Composer):
-    """Stops at an absurd nesting at once instead of at Python's recursion limit."""
+    """Limits the depth of nesting to `MAX_DEPTH`, below Python's recursion limit."""
 
     depth = 0
 
@@ -115,16 +117,16 @@ def _syntax_message(error: MarkedYAMLError, source: str, numbered: bool) -> str:
     place = Place(source, mark.line + 1 if mark and numbered else 0)
     problem = error.problem or "cannot be read"
     if "\\t" in problem:
-        return f"{place}: must not use tabs between values; use spaces instead"
+        return f"{place}: must not have tabs between values, but got one; use spaces instead"
     if problem == "but found another document":
-        return f"{place}: must be a single document, but another one starts here; remove `---`"
+        return f"{place}: must be a single document, but got another one; remove `---`"
     context = f" {error.context}" if error.context else ""
     fix = "; quote a text that begins with > or |" if "block scalar" in context else ""
-    return f"{place}: must be YAML, but{context}: {problem}{fix}".replace("\n", " ")
+    return f"{place}: must be YAML, but got an error{context}: {problem}{fix}".replace("\n", " ")
 
 
 class _Walk:
-    """Turns nodes into values and notes where they stand."""
+    """Converts nodes to values and records the place of each."""
 
     def __init__(self, yaml: YAML, document: Document, numbered: bool) -> None:
         self.yaml = yaml
@@ -155,7 +157,7 @@ class _Walk:
                 raise self.refuse(key_node, f"keys must be short text, but got {shown(key)}")
             if key in values:
                 first = self.document.places[(*path, key)].line
-                text = f"keys must differ, but `{key}` is already given in line {first}"
+                text = f"keys must differ, but got `{key}` in line {first} too"
                 raise self.refuse(key_node, f"{'.'.join(map(str, (*path, key)))}: {text}")
             self.document.places[(*path, key)] = self.place(key_node)
             values[key] = self.value(value_node, (*path, key))

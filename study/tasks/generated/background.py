@@ -1,7 +1,7 @@
-"""Promoter-like background: a first-order Markov chain along a GC profile.
+"""Promoter-like background sequence: a first-order Markov chain with a GC profile.
 
 P(next base | base, position) is proportional to f(next base) * rho(base, next base), where f
-follows the GC content wanted at that position and rho are dinucleotide odds ratios.
+follows the GC content of that position and rho are dinucleotide odds ratios.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ CPG_FOCUSED, CPG_ISLAND = 0.4, 0.8  # observed / expected
 GC_SD = 0.08
 GC_LIMITS = (0.25, 0.80)
 
-# What takes the place of a promoter's blocks in a negative. BLOCK_BIAS is the exponent on the
-# odds: at 0, independent bases, counting k-mers gives the substitutes away; at 1 their k-mers
-# are natural and only lost elements and the patchwork of GC contents tell.
+# Substitutes for a promoter's blocks in a negative. BLOCK_BIAS is the exponent of the odds: at 0
+# bases are independent and k-mer counts detect the substitutes; at 1 their k-mers are natural and
+# only missing elements and the changes of GC content differ.
 BLOCK_BIAS = 0.2
 GC_BLOCK, GC_BLOCK_SD = 0.55, 0.12
 
@@ -46,9 +46,9 @@ GC_BLOCK, GC_BLOCK_SD = 0.55, 0.12
 def sample_background(
     island: Bool[np.ndarray, " rows"], length: int, tss: int, rng: np.random.Generator
 ) -> Codes:
-    """One sequence a row: of a CpG-island promoter where `island`, else of a focused one.
+    """Draws one sequence per row: of a CpG-island promoter where `island`, else of a focused one.
 
-    `tss` is the column of the transcription start site, where the rise of the GC content ends.
+    `tss` is the column of the transcription start site, where the GC content stops rising.
     """
     upstream, downstream = np.where(island[:, None], GC_ISLAND, GC_FOCUSED).T[:, :, None]
     progress = np.minimum(np.arange(length) / tss, 1)
@@ -58,7 +58,7 @@ def sample_background(
 
 
 def sample_blocks(rows: int, blocks: int, width: int, rng: np.random.Generator) -> Codes:
-    """`blocks` pieces of `width` bases a row, each strange to the others: they differ in GC."""
+    """Draws `blocks` independent pieces of `width` bases per row, each with a GC content."""
     gc = np.clip(rng.normal(GC_BLOCK, GC_BLOCK_SD, rows * blocks), *GC_LIMITS)
     odds = ODDS**BLOCK_BIAS
     cpg = np.full(rows * blocks, ((CPG_FOCUSED + CPG_ISLAND) / 2) ** BLOCK_BIAS)

@@ -1,4 +1,4 @@
-"""The core-promoter elements that `promoters` plants: consensus, place, frequency, decay.
+"""The core-promoter elements of `promoters`: consensus, position, frequency, mutation.
 
 Positions follow the literature: the transcription start site (TSS) is +1, the base before it
 is -1, and there is no 0. Letters are IUPAC ambiguity codes.
@@ -19,10 +19,10 @@ IUPAC = {
 class Element:
     """One published motif of RNA polymerase II promoters.
 
-    `start` is the usual position of the first base, `jitter` how many bases it may slip to
+    `start` is the usual position of the first base, `jitter` how many bases it may shift to
     either side (uniformly), `focused` and `island` the share of promoters of each class that
-    carry it, `mutation` the probability of each base to leave the consensus. Elements with
-    `follows_tata` slip together with the TATA box, whose neighbours they are.
+    carry it, `mutation` the probability that a base differs from the consensus. Elements with
+    `follows_tata` shift with the TATA box, next to which they are.
     """
 
     name: str
@@ -36,11 +36,11 @@ class Element:
     follows_tata: bool = False
 
 
-# Genome-wide, 24 % of human promoters hold a TATA-like element and 46 % an initiator (Yang et
-# al. 2007, Gene 389:52); focused promoters, which initiate at one base, hold far more of both
+# Genome-wide, 24 % of human promoters have a TATA-like element and 46 % an initiator (Yang et
+# al. 2007, Gene 389:52); focused promoters, which initiate at one base, have far more of both
 # than CpG-island promoters do (Carninci et al. 2006, Nat. Genet. 38:626). The shares below keep
-# that contrast, but stand higher, as in sets that were selected for their elements: at the
-# genome's shares most positives would hold nothing to find and no model could tell them apart.
+# that contrast, but are higher, as in sets that were selected for their elements: with the
+# genome's shares most positives would have no element and could not be classified.
 TATA = Element(
     "TATA", "TATAWAWR", -31, 2, focused=0.90, island=0.25, mutation=0.06, follows_tata=True
 )

@@ -1,15 +1,15 @@
-"""The generated task `promoters`: 300 bp promoters against promoters taken half apart.
+"""The generated task `promoters`: 300 bp promoters against negatives made from promoters.
 
 A positive covers -249..+51 around the transcription start site +1, the window of benchmarks
 from EPDnew (which counts the site as 0 and so ends at +50): background (background.py) with
-core-promoter elements planted at their places (elements.py). A negative is made from a
+core-promoter elements at their positions (elements.py). A negative is made from a
 positive by the recipe of DeePromoter (Oubounyt, Louadi, Tayara & Chong 2019, Frontiers in
-Genetics 10:286): of 20 equal blocks, 8 random ones stay where they are and 12 are substituted
-at random, so that parts of the elements survive and no single motif, nor its absence, decides.
+Genetics 10:286): of 20 equal blocks, 8 random ones are kept and 12 are substituted at
+random, so that parts of the elements remain and no single motif separates the classes.
 
-How hard it is, at 3000/750/750 rows: logistic regression on 5-mer counts (baselines.py) reaches
-test MCC .44 to .50 over four seeds, a small convolutional network that sees places .63 to .77,
-and .79 with 24,000 rows to train on.
+Difficulty with 3000/750/750 rows: logistic regression on 5-mer counts (baselines.py) reaches
+test MCC .44 to .50 over four seeds, a small convolutional network, which sees positions, .63 to
+.77, and .79 with 24,000 training rows.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ _LETTERS = np.frombuffer(BASES.encode(), np.uint8)
 def generate(train: int, dev: int, test: int, seed: int) -> tuple[Split, Split, Split]:
     """Draws the three splits: half positives (rounded down), half negatives, in random order.
 
-    Each split has a random stream of its own, so its rows depend on its own size and `seed`
-    alone, and its negatives come from its own positives: no split shares a source promoter
-    with another.
+    Each split has its own random stream, so its rows depend only on its size and `seed`. Its
+    negatives are made from its own positives, so no two splits share a source promoter.
     """
     streams = np.random.SeedSequence(seed).spawn(3)
     train_split, dev_split, test_split = (
@@ -53,7 +52,7 @@ def generate(train: int, dev: int, test: int, seed: int) -> tuple[Split, Split, 
 def _draw_split(rows: int, rng: np.random.Generator) -> Split:
     negative_rows = rows - rows // 2
     sources = sample_promoters(negative_rows, rng)
-    negatives, _ = take_apart(sources, rng)
+    negatives, _ = make_negatives(sources, rng)
     codes = np.concatenate([sources[: rows // 2], negatives])
     labels = np.repeat([1, 0], [rows // 2, negative_rows])
     order = rng.permutation(rows)
@@ -61,15 +60,15 @@ def _draw_split(rows: int, rng: np.random.Generator) -> Split:
 
 
 def sample_promoters(rows: int, rng: np.random.Generator) -> Codes:
-    """Positives, `LENGTH` codes a row."""
+    """Draws positives, `LENGTH` codes per row."""
     island = rng.random(rows) < ISLAND_SHARE
     codes = sample_background(island, LENGTH, TSS, rng)
-    tata_slip = rng.integers(-TATA.jitter, TATA.jitter + 1, rows)
+    tata_shift = rng.integers(-TATA.jitter, TATA.jitter + 1, rows)
     for element in ELEMENTS:
         carries = rng.random(rows) < np.where(island, element.island, element.focused)
-        own_slip = rng.integers(-element.jitter, element.jitter + 1, rows)
-        slip = tata_slip if element.follows_tata else own_slip
-        plant(codes, element, np.flatnonzero(carries), slip[carries], rng)
+        own_shift = rng.integers(-element.jitter, element.jitter + 1, rows)
+        shift = tata_shift if element.follows_tata else own_shift
+        plant(codes, element, np.flatnonzero(carries), shift[carries], rng)
     return codes
 
 
@@ -77,28 +76,28 @@ def plant(
     codes: Codes,
     element: Element,
     rows: Int[np.ndarray, " carriers"],
-    slip: Int[np.ndarray, " carriers"],
+    shift: Int[np.ndarray, " carriers"],
     rng: np.random.Generator,
 ) -> None:
-    """Writes one copy of `element` into each of `rows`, `slip` bases off its usual start."""
+    """Writes one copy of `element` into each of `rows`, `shift` bases from its usual start."""
     site = np.empty((len(rows), len(element.consensus)), np.int8)
     for place, letter in enumerate(element.consensus):
         allowed = np.array([BASES.index(base) for base in IUPAC[letter]])
         others = np.setdiff1d(np.arange(4), allowed)
         site[:, place] = rng.choice(allowed, len(rows))
-        decayed = rng.random(len(rows)) < (element.mutation if len(others) else 0.0)
-        site[decayed, place] = rng.choice(others, decayed.sum()) if len(others) else 0
+        mutated = rng.random(len(rows)) < (element.mutation if len(others) else 0.0)
+        site[mutated, place] = rng.choice(others, mutated.sum()) if len(others) else 0
     if element.either_strand:
         flipped = rng.random(len(rows)) < 0.5
         site[flipped] = 3 - site[flipped, ::-1]
-    first = column(element.start) + slip
+    first = column(element.start) + shift
     codes[rows[:, None], first[:, None] + np.arange(site.shape[1])] = site
 
 
-def take_apart(
+def make_negatives(
     promoters: Codes, rng: np.random.Generator
 ) -> tuple[Codes, Bool[np.ndarray, "rows blocks"]]:
-    """Negatives, and which blocks of each source they keep (rows x `BLOCKS`)."""
+    """Returns negatives, and which blocks of each source they keep (rows x `BLOCKS`)."""
     rows, length = promoters.shape
     kept = rng.random((rows, BLOCKS)).argsort(axis=1) < KEPT_BLOCKS
     width = length // BLOCKS
@@ -107,10 +106,10 @@ def take_apart(
 
 
 def column(position: int) -> int:
-    """Column of a position relative to the TSS, which is +1; there is no position 0."""
+    """Returns the column of a position relative to the TSS, which is +1; there is no 0."""
     return TSS + position - (position > 0)
 
 
 def to_strings(codes: Codes) -> list[str]:
-    """Rows of codes as DNA strings."""
+    """Returns rows of codes as DNA strings."""
     return [row.tobytes().decode("ascii") for row in _LETTERS[codes]]

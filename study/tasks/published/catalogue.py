@@ -1,8 +1,8 @@
-"""The published tasks by name: where their files lie, and how many rows they have.
+"""The published tasks by name: repository, folders, row counts, citation.
 
-GUE (Zhou et al. 2023) holds the ten yeast histone marks (EMP) and the human promoters and core
+GUE (Zhou et al. 2023) has the ten yeast histone marks (EMP) and the human promoters and core
 promoters, each in three splits. The original Nucleotide Transformer data set (Dalla-Torre et
-al. 2023) holds the same marks and promoters without a dev split: its train is GUE's train and
+al. 2023) has the same marks and promoters without a dev split: its train is GUE's train and
 dev, its test is GUE's. (Its revised edition has other tasks under the same names.)
 """
 
@@ -25,30 +25,30 @@ _NT_CITATION = "Dalla-Torre et al. 2023, Nucleotide Transformer, bioRxiv 2023.01
 
 @dataclass(frozen=True)
 class PublishedTask:
-    """What is known of one task before any of its files is opened."""
+    """Facts of one task, known without its files."""
 
     repository: str
     """The hub's data set."""
     label: str
-    """What the data set calls the task, in its `task` column where it has one."""
+    """The name of the task in the data set, as in its `task` column if there is one."""
     places: tuple[str, ...]
-    """Folders that may hold its files, in the hub's data set or in a local copy of it."""
+    """Folders that may have its files, in the hub's data set or in a local copy of it."""
     rows: dict[str, int]
-    """By split; without dev where one has to be cut from train."""
+    """Row counts by split; without dev if it is cut from train."""
     length: int
-    """Base pairs of nearly every sequence."""
+    """Length in base pairs of nearly every sequence."""
     citation: str
 
 
 def _gue(name: str, folder: str, rows: Sequence[int], length: int) -> PublishedTask:
-    """`name` on the hub, `folder` in the authors' GUE.zip; either at the top or below GUE."""
+    """A folder `name` on the hub, or `folder` in the authors' GUE.zip; with or without GUE/."""
     places = (f"GUE/{name}", name, f"GUE/{folder}", folder)
     counts = dict(zip(("train", "dev", "test"), rows, strict=True))
     return PublishedTask(GUE, name, places, counts, length, _GUE_CITATION)
 
 
 def _nt(name: str, gue: PublishedTask) -> PublishedTask:
-    """A folder a task, or one file a split for all tasks."""
+    """In a folder per task, or one file per split for all tasks."""
     rows = {"train": gue.rows["train"] + gue.rows["dev"], "test": gue.rows["test"]}
     return PublishedTask(NT, name, (name, "data", "."), rows, gue.length, _NT_CITATION)
 
@@ -84,7 +84,7 @@ _PROM, _CORE = (
     for kind, length in (("prom_300", 300), ("prom_core", 70))
 )
 
-PUBLISHED: dict[str, PublishedTask] = {  # the names are those of study/spec/task_names.py
+PUBLISHED: dict[str, PublishedTask] = {  # the names are those of study/spec/task.py
     **{f"emp/{mark}": task for mark, task in _EMP.items()},
     **{f"prom/{subset}": task for subset, task in _PROM.items()},
     **{f"prom_core/{subset}": task for subset, task in _CORE.items()},
@@ -94,19 +94,19 @@ PUBLISHED: dict[str, PublishedTask] = {  # the names are those of study/spec/tas
 
 
 def planned_rows(task: TaskSpec) -> int | None:
-    """Training rows of a task that would come from the hub, as published; None for any other."""
+    """Returns the published number of training rows of a task from the hub; None for others."""
     if task.name not in PUBLISHED or task.path is not None:
         return None
     rows = PUBLISHED[task.name].rows
     return rows["train"] if "dev" in rows else round(rows["train"] * (1 - SHARE))
 
 
-def row_warnings(published: PublishedTask, found: dict[str, int]) -> list[str]:
-    """One line if the splits do not have the published numbers of rows, with both numbers."""
+def row_warnings(published: PublishedTask, counts: dict[str, int]) -> list[str]:
+    """Returns a line with both numbers if the splits do not have the published numbers of rows."""
     different = [
-        f"{split} {found[split]} instead of {rows}"
+        f"{split} {counts[split]} instead of {rows}"
         for split, rows in published.rows.items()
-        if found[split] != rows
+        if counts[split] != rows
     ]
     if not different:
         return []

@@ -17,9 +17,9 @@ RAY_UP = ("ray-up", "--head", "10.0.0.1", "--user", "me")
     [
         ((), "required"),
         (("slurm", *STUDY), "--time"),
-        (("slurm", "--time", "soon", *STUDY), "--time: must be like 12:00:00, found 'soon'"),
-        (("slurm", "--time", "60", "--nodes", "0", *STUDY), "must be at least 1, found 0"),
-        (("slurm", "--time", "60", "--nodes", "two", *STUDY), "must be a number, found 'two'"),
+        (("slurm", "--time", "soon", *STUDY), "--time: must be like 12:00:00, but got 'soon'"),
+        (("slurm", "--time", "60", "--nodes", "0", *STUDY), "must be at least 1, but got 0"),
+        (("slurm", "--time", "60", "--nodes", "two", *STUDY), "must be a number, but got 'two'"),
         (("slurm", "--time", "60", "--partition", "a b", *STUDY), "--partition: must be like"),
         (("slurm", "--time", "60"), "--space is required"),
         (("slurm", "--time", "60", *STUDY, "--sapce", "x"), "unrecognized arguments"),
@@ -31,9 +31,9 @@ RAY_UP = ("ray-up", "--head", "10.0.0.1", "--user", "me")
         (("slurm", "--time", "60", *STUDY, "--address", "auto"), "--address: must not be given"),
         (("slurm", "--time", "60", *STUDY, "--print-schema"), "--print-schema: must not be"),
         (("slurm", "--time", "60", "--job-name", "…", *STUDY), "must have letters or digits"),
-        ((*KUBERAY, "--mount", "/data", *STUDY), "it must lie below /data"),
+        ((*KUBERAY, "--mount", "/data", *STUDY), "must be below /data"),
         ((*KUBERAY, "--memory", "lots", *STUDY), "--memory: must be like 32Gi"),
-        ((*RAY_UP, *STUDY), "ray-up must have no study"),
+        ((*RAY_UP, *STUDY), "ray-up: must not have a study"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

@@ -49,7 +49,7 @@ FILES: dict[str, tuple[Damage, str, bool]] = {
     "spec damaged": (lambda f: f.spec.write_text("search: ["), "spec.yaml cannot be read", False),
     "spec edited": (
         lambda f: f.spec.write_text(f.spec.read_text().replace("trials: 3", "trails: 3")),
-        "unknown key; did you mean `trials`?",
+        "did you mean `trials`?",
         False,
     ),
     "spec behind": (grown, "spec.yaml is not the spec that the study has grown to", True),

@@ -52,11 +52,17 @@ def test_the_spec_of_a_trial_has_no_points(read):
 @pytest.mark.parametrize(
     ("point", "message"),
     [
-        ("bT: 6", "points.0.bT: needs b0 beside it, as it is searched as a ratio of b0; add b0"),
+        (
+            "bT: 6",
+            "points.0.bT: must be given with b0, of which it is searched as a ratio, but got noth",
+        ),
         ("b0: 8, bT: 1", "points.0.bT: bT / b0 must lie in 0.25 to 1, but got 0.125 = 1 / 8"),
         ("b0: 8, bT: 1.5", "points.0.bT: must be a whole number of triplets, but got 1.5"),
-        ("b0: 8, bT: 6, bT_ratio: 1", "points.0.bT: and bT_ratio say the same; remove one"),
-        ("b0: 6", "points.0.b0: must be 4 plus steps of 4, got 6"),
+        (
+            "b0: 8, bT: 6, bT_ratio: 1",
+            "points.0.bT: must not be given with bT_ratio, but got both",
+        ),
+        ("b0: 6", "points.0.b0: must be 4 plus steps of 4, but got 6"),
         ("b0: 8.0", "points.0.b0: must be a whole number, but got 8.0"),
         ("b0: true", "points.0.b0: must be a whole number, but got True"),
         ("p: 0.4", "points.0.p: must lie in 0 to 0.3, but got 0.4"),
@@ -64,8 +70,14 @@ def test_the_spec_of_a_trial_has_no_points(read):
         ("p: low", "points.0.p: must be a number, but got 'low'"),
         ("p: [1]", "points.0.p: must be a plain value, but got [1]"),
         ("prune_mode: zer", "points.0.prune_mode: must be one of zero, mask, but got 'zer'"),
-        ("deltaT: 6", "points.0.deltaT: is fixed at 5, but the point has 6; leave it out of the"),
-        ("gama: 0.8", "points.0.gama: unknown setting; did you mean `gamma`?"),
+        (
+            "deltaT: 6",
+            "points.0.deltaT: must be 5, its fixed value, but got 6; leave it out of the",
+        ),
+        (
+            "gama: 0.8",
+            "points.0.gama: must be a known setting, but got 'gama'; did you mean `gamma`?",
+        ),
     ],
 )
 def test_a_point_outside_the_space_is_refused_with_its_line(refused, point: str, message: str):
@@ -91,7 +103,9 @@ def test_an_override_takes_out_the_files_points_that_name_its_leaf(read, refused
     wrong = text.replace("mask}\n", "zer}\n")
     assert refused(wrong, "adapter.p=0.2").startswith("x.yaml:13: points.1.prune_mode: must be")
     given = refused(text, "points=[{p: 0.2}]", "adapter.p=0.1")
-    assert given.startswith("--set points=[{p: 0.2}]: points.0.p: is fixed at 0.1, but")
+    assert given.startswith(
+        "--set points=[{p: 0.2}]: points.0.p: must be 0.1, its fixed value, but"
+    )
 
 
 def test_the_json_schema_knows_points():

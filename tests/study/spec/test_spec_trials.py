@@ -145,7 +145,7 @@ def test_the_grid_lists_every_value(read):
 
 
 def test_a_continuous_domain_has_no_grid(read):
-    with pytest.raises(InputError, match=r"^lr: must be categorical or stepped .* give it a step"):
+    with pytest.raises(InputError, match=r"^lr: must be categorical or have a step .* add a step"):
         grid(read("training: {lr: {type: float, low: 1e-3, high: 1e-2}}"))
 
 

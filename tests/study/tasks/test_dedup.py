@@ -99,11 +99,11 @@ def test_a_task_drops_only_where_it_is_asked_to(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "found"),
     [
-        ("AAAA,0\nGGGG,1\n", "it has no row"),
-        ("AAAA,0\nGTGT,1\n", "every label is 1"),
+        ("AAAA,0\nGGGG,1\n", "got no row"),
+        ("AAAA,0\nGTGT,1\n", "got only label 1"),
     ],
 )
 def test_dropping_a_whole_class_is_refused(tmp_path, rows, found):
     folder = write_folder(tmp_path / "mine", train="sequence,label\n" + rows)
-    with pytest.raises(InputError, match=f"after task.dedup: train must hold two .* {found}"):
+    with pytest.raises(InputError, match=f"after task.dedup: train must have two .* {found}"):
         load_task(TaskSpec(path=folder, dedup="drop_from_train"))

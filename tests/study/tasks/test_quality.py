@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from study.spec import TaskSpec
 from study.tasks import Split, load_task
-from study.tasks.quality import Shared, conflicting, gc_content, measure
+from study.tasks.quality import SharedRows, conflicting, gc_content, measure
 from study.tasks.split import reverse_complement
 
 TRAIN = Split(["AACC", "AACC", "GGTT", "GCGC", "ATTT", "ATTT"], [0, 1, 0, 1, 0, 0])
@@ -36,9 +36,9 @@ def test_a_split_is_counted_by_hand():
 def test_what_splits_share_is_counted_on_both_strands():
     quality = measure(TRAIN, DEV, TEST, 2)
     assert quality.shared == {
-        ("train", "dev"): Shared(1, 0),
-        ("train", "test"): Shared(0, 1),
-        ("dev", "test"): Shared(0, 1),
+        ("train", "dev"): SharedRows(1, 0),
+        ("train", "test"): SharedRows(0, 1),
+        ("dev", "test"): SharedRows(0, 1),
     }
     assert quality.conflicts == 1
 
@@ -72,7 +72,7 @@ def test_copies_are_those_of_slow_counting(one: Split, two: Split):
     pairs = [(a, b) for a in distinct for b in distinct if a < b and a == reverse_complement(b)]
     assert split.reverse_copies == len(pairs)
     reverse = list(map(reverse_complement, sequences))
-    assert quality.shared["train", "dev"] == Shared(
+    assert quality.shared["train", "dev"] == SharedRows(
         sum(s in sequences for s in others),
         sum(s in reverse and s not in sequences for s in others),
     )

@@ -100,7 +100,9 @@ def test_an_option_for_all_runs_reaches_the_methods_that_know_it(read: Read) -> 
     benchmark = read(SMALL, "adapter.deltaT=50")
     assert cell(benchmark, "mine", "adalora").spec.adapter.deltaT == 50  # type: ignore[union-attr]
     assert not hasattr(cell(benchmark, "mine", "lora").spec.adapter, "deltaT")
-    with pytest.raises(InputError, match=r"--set adapter.delta=50: adapter.delta: unknown key"):
+    with pytest.raises(
+        InputError, match=r"--set adapter.delta=50: adapter.delta: must be a known key"
+    ):
         read(SMALL, "adapter.delta=50")
 
 
@@ -152,28 +154,36 @@ methods: [lora]
     ("old", "new", "message"),
     [
         ("lora, adalora,", "lorra, adalora,", r"yaml:5: methods.0: must be one of .*`lora`"),
-        ("lora, adalora,", "kmer, adalora,", "kmer is a baseline and belongs into baselines"),
+        ("lora, adalora,", "kmer, adalora,", "must be a method, but got the baseline kmer"),
         ("lora, adalora,", "adalora, adalora,", "methods.1: labels must differ"),
         ("seeds: [3, 4]", "seeds: [3, 3]", r"yaml:7: seeds: must differ, but got 3, 3"),
-        ("seeds: [3, 4]", "seed: [3]", "seed: unknown key; did you mean `seeds`"),
+        (
+            "seeds: [3, 4]",
+            "seed: [3]",
+            "seed: must be a known key, but got 'seed'; did you mean `seeds`",
+        ),
         ("baselines: [kmer]", "baselines: [gcc]", "must be one of majority, gc, kmer"),
         ("task: mine", "task: mien", r"yaml:10: rules.1.where.task: must match one of .*`mine`"),
-        ("adapter.b0: 4", "adapter.b9: 4", r"yaml:11: adapter.b9: unknown key.*\(of opt-dna-mini"),
-        ("adapter.b0: 4", "adaptor.b0: 4", r"yaml:11: adaptor.b0: a setting must begin with one"),
-        ("adapter.b0: 4", "search.trials: 4", r"search.trials: a setting must begin with one of"),
-        ("adapter.b0: 4", "adapter.p: 2.0", "unknown key"),
+        (
+            "adapter.b0: 4",
+            "adapter.b9: 4",
+            r"yaml:11: adapter.b9: must be a known key.*\(of opt-dna-mini",
+        ),
+        ("adapter.b0: 4", "adaptor.b0: 4", r"yaml:11: adaptor.b0: must begin with one"),
+        ("adapter.b0: 4", "search.trials: 4", r"search.trials: must begin with one of"),
+        ("adapter.b0: 4", "adapter.p: 2.0", "must be a known key"),
         (
             "training.lr: 1e-3",
             "training.lr: {type: float, low: 1e-4, high: 1e-3}",
-            r"yaml:9: training.lr must have one value, but is a domain",
+            r"yaml:9: training.lr must have one value, but got a domain",
         ),
         (
             "adapter.b0: 4",
             "seeds.init: 4",
-            r"yaml:11: seeds.init: a setting must begin with one of",
+            r"yaml:11: seeds.init: must begin with one of",
         ),
-        ("training.lr: 1e-3", "adapter.method: lora", "belongs to an entry of methods"),
-        ("training.lr: 1e-3", "backbone.name: x/y", "belongs to an entry of backbones"),
+        ("training.lr: 1e-3", "adapter.method: lora", "must be set by an entry of methods"),
+        ("training.lr: 1e-3", "backbone.name: x/y", "must be set by an entry of backbones"),
         ("- set: {training.lr: 1e-3}", "- where: {task: mine}", "must have set or best"),
         (
             "{label: mine, set: {task.name: promoters",
@@ -193,12 +203,12 @@ methods: [lora]
         (
             "training.steps: 200",
             "training.steps: 200, training.epochs: 2",
-            "epochs and steps exclude each other",
+            "must not be given with epochs",
         ),
         ("seeds: [3, 4]", "seeds: [-1]", "seeds >= 0 must hold, but got seeds=-1"),
         ("seeds: [3, 4]", "seeds: []", "seeds: must not be empty"),
-        ("backbones: [opt-dna-mini]", "backbones: []", "backbones and methods go together"),
-        ("tasks:", "tusks:", "tusks: unknown key"),
+        ("backbones: [opt-dna-mini]", "backbones: []", "must be given with methods, but got none"),
+        ("tasks:", "tusks:", "tusks: must be a known key"),
     ],
 )
 def test_a_bad_benchmark_is_refused_with_its_place(
@@ -214,5 +224,5 @@ def test_a_study_is_no_benchmark_and_a_benchmark_no_study(read: Read, tmp_path: 
     with pytest.raises(InputError, match=r"must be a benchmark.*python -m study.run"):
         read("adapter: {method: lora}\n")
     read()
-    with pytest.raises(InputError, match=r"is a benchmark: run it with .* study\.benchmark"):
+    with pytest.raises(InputError, match=r"got a benchmark; run it with .* study\.benchmark"):
         load_spec(str(tmp_path / "small.yaml"))

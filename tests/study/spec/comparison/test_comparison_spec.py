@@ -29,7 +29,7 @@ def test_a_comparison_is_read_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(dump_comparison(spec))
     assert load_comparison(file) == spec
-    with pytest.raises(InputError, match=r"is a comparison of seeds.*python -m study\.seeds"):
+    with pytest.raises(InputError, match=r"got a comparison; .*python -m study\.seeds"):
         load_spec(str(file))
 
 

@@ -105,7 +105,7 @@ def test_one_setting_is_varied_and_names_the_configuration(first: StudySpec) -> 
 @pytest.mark.parametrize(
     ("setting", "found"),
     [
-        ("adapter.q=1", "--vary adapter.q=1: adapter.q: unknown key"),
+        ("adapter.q=1", "--vary adapter.q=1: adapter.q: must be a known key"),
         ("adapter.p=2", "--vary adapter.p=2: adapter.p: p <= 1 must hold"),
         ("adapter.p", "must be of the form a.b=c"),
         ("task.train=3", "must be a setting of adapter or training"),
@@ -122,5 +122,7 @@ def test_a_setting_that_cannot_be_varied_is_refused(
 
 def test_p_is_unknown_to_a_method_without_it() -> None:
     lora = load_spec("lora", ["adapter.rank=8", "training.lr=1e-3"])
-    with pytest.raises(InputError, match=r"--vary adapter\.p=0\.1: adapter\.p: unknown key"):
+    with pytest.raises(
+        InputError, match=r"--vary adapter\.p=0\.1: adapter\.p: must be a known key"
+    ):
         varied(lora, "adapter.p=0.1")

@@ -12,16 +12,22 @@ from study.spec.yaml.reader import MAX_BYTES
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "x.yaml: must not be empty; start from a shipped space, e.g. smoke"),
-        ("# nothing but a comment\n", "x.yaml: must not be empty"),
-        ("~\n", "x.yaml: must not be empty"),
-        ("- 1\n", "x.yaml: must be a mapping of sections, but is a list"),
-        ("text\n", "x.yaml: must be a mapping of sections, but is a str"),
-        ("adapter:\n\tmethod: lora\n", "x.yaml:2: must not use tabs between values; use spaces"),
-        ("adapter:\n  method:\tlora\n", "x.yaml:2: must not use tabs between values"),
+        (
+            "",
+            "x.yaml: must have settings, but got an empty file; start from a shipped space, e.g.",
+        ),
+        ("# nothing but a comment\n", "x.yaml: must have settings"),
+        ("~\n", "x.yaml: must have settings"),
+        ("- 1\n", "x.yaml: must be a mapping of sections, but got a list"),
+        ("text\n", "x.yaml: must be a mapping of sections, but got a str"),
+        (
+            "adapter:\n\tmethod: lora\n",
+            "x.yaml:2: must not have tabs between values, but got one; use spaces",
+        ),
+        ("adapter:\n  method:\tlora\n", "x.yaml:2: must not have tabs between values"),
         (
             "training:\n  lr: 1\n  lr: 2\n",
-            "x.yaml:3: training.lr: keys must differ, but `lr` is already given in line 2",
+            "x.yaml:3: training.lr: keys must differ, but got `lr` in line 2 too",
         ),
         ("seeds: {}\nseeds: {}\n", "x.yaml:2: seeds: keys must differ"),
         ("seeds: {}\n---\nseeds: {}\n", "x.yaml:2: must be a single document"),
@@ -31,15 +37,21 @@ from study.spec.yaml.reader import MAX_BYTES
         ("training: {steps: !!int x}\n", "x.yaml:1: must be a number, but got 'x'"),
         ("training: {group_by_length: !!bool maybe}\n", "x.yaml:1: must be a number"),
         ("a: &here 1\nb: *here\n", "x.yaml:1: anchors must not be used, but got &here"),
-        ("training: {lr: 1\n", "x.yaml:2: must be YAML, but while parsing a flow mapping"),
-        ("training:\n  lr: a: b\n", "x.yaml:2: must be YAML, but: mapping values are not allowed"),
+        (
+            "training: {lr: 1\n",
+            "x.yaml:2: must be YAML, but got an error while parsing a flow mapping",
+        ),
+        (
+            "training:\n  lr: a: b\n",
+            "x.yaml:2: must be YAML, but got an error: mapping values are not allowed",
+        ),
         ("1: 2\n", "x.yaml:1: keys must be short text, but got 1"),
         (f"{'k' * 61}: 2\n", "x.yaml:1: keys must be short text"),
         ("? [1]\n: 2\n", "x.yaml:1: must be plain text, numbers, lists and mappings"),
         ('backbone: {name: "a\\0b"}\n', "x.yaml:1: must be printable text on one line"),
         (b"seeds:\n  init: \xff\n", "x.yaml:2: must be UTF-8 text, but got byte 0xff"),
-        (b"seeds: \x00\n", "x.yaml: must be plain YAML text, but unacceptable character"),
-        ("a: " + "[" * 3000, "x.yaml:1: must be YAML, but: nests too deep"),
+        (b"seeds: \x00\n", "x.yaml: must be plain YAML text, but got: unacceptable character"),
+        ("a: " + "[" * 3000, "x.yaml:1: must be YAML, but got an error: nests too deep"),
         (f"training: {{steps: {'9' * 5000}}}\n", "x.yaml:1: must be a number, but got '999"),
     ],
 )
@@ -53,12 +65,14 @@ def test_broken_yaml_is_refused_in_one_line(refused, text, message):
 def test_a_missing_file_lists_the_known_spaces_and_the_nearest():
     with pytest.raises(InputError, match=r"^adalora_r: must be an existing YAML file or one of "):
         load_spec("adalora_r")
-    with pytest.raises(InputError, match=r"adalora, .*smoke; did you mean `adalora_rs`\?$"):
+    with pytest.raises(
+        InputError, match=r"adalora, .*smoke, but got neither; did you mean `adalora_rs`\?$"
+    ):
         load_spec("adalora_r")
 
 
 def test_a_folder_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match=r"must be a YAML file, but is a folder$"):
+    with pytest.raises(InputError, match=r"must be a YAML file, but got a folder$"):
         load_spec(str(tmp_path))
 
 
@@ -72,7 +86,7 @@ def test_a_big_file_is_refused(refused):
 
 
 def test_a_name_that_no_file_system_takes_is_refused():
-    with pytest.raises(InputError, match=r"must be readable, but File name too long$"):
+    with pytest.raises(InputError, match=r"must be readable, but got: File name too long$"):
         load_spec("x" * 5000)
 
 
@@ -81,7 +95,7 @@ def test_a_file_without_read_permission_is_refused(refused, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_bytes", denied)
-    assert refused("seeds: {}") == "x.yaml: must be readable, but Permission denied"
+    assert refused("seeds: {}") == "x.yaml: must be readable, but got: Permission denied"
 
 
 def test_a_byte_order_mark_is_no_error(read):

@@ -22,9 +22,9 @@ from study.tasks.generated.promoters import (
     TSS,
     column,
     generate,
+    make_negatives,
     plant,
     sample_promoters,
-    take_apart,
     to_strings,
 )
 from study.tasks.split import reverse_complement
@@ -182,7 +182,7 @@ def test_the_background_has_the_declared_gc_profile_and_cpg_depletion(island):
 
 def test_negatives_keep_exactly_eight_of_twenty_blocks():
     promoters = sample_promoters(ROWS, stream(5))
-    negatives, kept = take_apart(promoters, stream(6))
+    negatives, kept = make_negatives(promoters, stream(6))
 
     assert (BLOCKS, KEPT_BLOCKS) == (20, 8)
     assert (kept.sum(axis=1) == 8).all()
@@ -193,7 +193,7 @@ def test_negatives_keep_exactly_eight_of_twenty_blocks():
 
 def test_every_block_is_kept_equally_often():
     promoters = np.zeros((ROWS, LENGTH), np.int8)
-    _, kept = take_apart(promoters, stream(7))
+    _, kept = make_negatives(promoters, stream(7))
     for block in range(BLOCKS):
         assert within_sampling_error(int(kept[:, block].sum()), KEPT_BLOCKS / BLOCKS, ROWS)
 

@@ -110,7 +110,7 @@ def test_published_rows_go_through_the_checks_of_own_data(tmp_path):
         name="emp/H3", path=tmp_path
     )
     (folder / "dev.csv").write_text("sequence,label\nACGT,0\nACGT,0\n")
-    assert "dev must hold two classes" in complaint(name="emp/H3", path=tmp_path)
+    assert "dev must have two classes" in complaint(name="emp/H3", path=tmp_path)
     (folder / "dev.csv").write_text("dna,label\nACGT,0\n")
     assert "task.sequence_column" in complaint(name="emp/H3", path=tmp_path)
 
