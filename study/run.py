@@ -25,7 +25,7 @@ from study.spec import StudySpec, json_schema, load_spec
 
 if TYPE_CHECKING:
     from study.models.info import BackboneInfo
-    from study.storage.warm_start import Earlier
+    from study.storage.events import WarmStart
     from study.training.encoding import EncodedTask
 
 
@@ -82,7 +82,9 @@ def resume_spec(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> S
     return spec
 
 
-def earlier_study(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> "Earlier | None":
+def earlier_study(
+    arguments: argparse.Namespace, path: Path, spec: StudySpec
+) -> "WarmStart | None":
     """Returns the results of --warm-start, None without it; warns of differences and omissions."""
     from study.engine.console.lines import warn
     from study.storage.warm_start import earlier_results
@@ -91,9 +93,9 @@ def earlier_study(arguments: argparse.Namespace, path: Path, spec: StudySpec) ->
         return None
     source = Path(arguments.warm_start).absolute()
     earlier = earlier_results(path, source, spec)
-    if earlier is not None and earlier["differs"]:
-        warn(f"--warm-start: {source} differs in {', '.join(earlier['differs'])}")
-    for reason, count in earlier["left_out"].items() if earlier else ():
+    if earlier is not None and earlier.differs:
+        warn(f"--warm-start: {source} differs in {', '.join(earlier.differs)}")
+    for reason, count in earlier.left_out.items() if earlier else ():
         warn(f"--warm-start: {count} trials of {source} are left out: {reason}")
     return earlier
 
@@ -104,7 +106,7 @@ def dry_run(
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
-    earlier: "Earlier | None",
+    earlier: "WarmStart | None",
 ) -> int:
     """Prints the plan; checks first that an existing study could be resumed with this data."""
     from study.engine.driver import check_data
@@ -123,7 +125,7 @@ def execute(
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
-    earlier: "Earlier | None",
+    earlier: "WarmStart | None",
 ) -> int:
     """Runs the study, writes its report and returns the exit status."""
     from study.analysis.study.page import write_report

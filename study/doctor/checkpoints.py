@@ -106,7 +106,7 @@ def _of_winner_to_be(subject: Subject) -> Iterator[Finding]:
     if subject.kind != "study" or subject.spec is None:
         return
     ledger = subject.ledger()
-    if ledger.crowned:
+    if ledger.winner_is_current:
         return
     without = [
         trial.number

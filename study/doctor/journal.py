@@ -4,39 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from study.doctor.finding import Finding
-from study.doctor.subject import Line, Subject
-from study.storage.journal import FROM_A_COPY, Event
+from study.doctor.subject import Subject
+from study.storage.events import StudyOpened, TrialCreated
+from study.storage.journal import FROM_A_COPY, Line
 from study.storage.opening import has_results
 
-FIELDS = {
-    "study": ("version", "name"),
-    "warm_start": ("source", "results", "left_out", "differs"),
-    "grown": ("trials", "changes", "spec", "fixed", "space"),
-    "created": (
-        *("trial", "params", "settings", "seeds"),
-        *("total_steps", "reports", "optuna"),
-    ),
-    "report": ("trial", "report", "step", "metrics"),
-    "crashed": ("trial", "attempt", "fault", "reason"),
-    "decision": ("trial", "report", "decision", "reason", "cutoff"),
-    "ended": ("trial", "state", "reason"),
-    "finalists": ("candidates", "rounds", "winner"),
-    "winner": ("trial", "dev", "test"),
-}
-"""Of the events that the record is made of; others may have what they like."""
-BOOLS = ("space", "fault")
-COUNTS = ("version", "trials", "total_steps", "reports", "report", "step")
-KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("trial", "attempt", "winner", *COUNTS), int),
-    **dict.fromkeys(
-        ("params", "settings", "seeds", "optuna", "metrics", "fixed", "left_out"), dict
-    ),
-    **dict.fromkeys(("dev", "test"), dict),
-    **dict.fromkeys(("name", "spec", "reason", "decision", "state", "source"), str),
-    **dict.fromkeys(("changes", "results", "differs", "candidates", "rounds"), list),
-    **dict.fromkeys(BOOLS, bool),
-    "cutoff": (int, float, type(None)),
-}
 MOST = 5
 """Findings of one kind that are told; a file of garbage has thousands."""
 
@@ -59,7 +31,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _unreadable(lines: list[Line]) -> Iterator[Finding]:
-    found = [line for line in lines if line.event is None]
+    found = [line for line in lines if line.name is None]
     for line in found[:MOST]:
         nul = b"\0" in line.text
         what = "holds NUL bytes" if nul else "is not a JSON object with an `event`"
@@ -85,7 +57,7 @@ def _torn(subject: Subject) -> Iterator[Finding]:
 
 
 def _beginning(subject: Subject) -> Iterator[Finding]:
-    kinds = [line.event["event"] for line in subject.lines if line.event is not None]
+    kinds = [line.name for line in subject.lines if line.name is not None]
     if not kinds:
         if not subject.lines and has_results(subject.folder):
             yield finding(
@@ -99,70 +71,38 @@ def _beginning(subject: Subject) -> Iterator[Finding]:
                 unfinished=True,
             )
         return
-    if kinds[0] != "study" or kinds.count("study") > 1:
+    opened = kinds.count(StudyOpened.event)
+    if kinds[0] != StudyOpened.event or opened > 1:
         yield finding(
-            "events.jsonl: the first event must be `study`, and no other, but "
-            f"{kinds.count('study')} are, and the first is `{kinds[0]}`",
+            f"events.jsonl: the first event must be `study`, and no other, but got {opened} of "
+            f"them, and the first event is `{kinds[0]}`",
             f"lines are missing, or two journals were joined: restore the file {FROM_A_COPY}",
         )
 
 
 def _fields(lines: list[Line]) -> Iterator[Finding]:
-    faults = [(line, fault) for line in lines if line.event for fault in _faults(line.event)]
+    faults = [(line, fault) for line in lines for fault in line.faults]
     for line, fault in faults[:MOST]:
-        assert line.event is not None
         yield finding(
-            f"events.jsonl:{line.number}: `{line.event['event']}` {fault}",
+            f"events.jsonl:{line.number}: `{line.name}`: {fault}",
             RESTORE.format(number=line.number),
         )
 
 
-def _faults(event: Event) -> Iterator[str]:
-    names = FIELDS.get(event["event"], ())
-    missing = [name for name in names if name not in event]
-    if missing:
-        yield f"lacks {', '.join(missing)}"
-    if not isinstance(event.get("time"), int | float):
-        yield "lacks its time"
-    for name in names:
-        if name in event and not _fits(name, event[name]):
-            yield f"has a {name} that cannot be: {event[name]!r:.60}"
-
-
-def _fits(name: str, value: object) -> bool:
-    if not isinstance(value, KINDS[name]) or (isinstance(value, bool) and name not in BOOLS):
-        return False
-    least = {"trial": 0, "attempt": 0, "winner": 0} | dict.fromkeys(COUNTS, 1)
-    return name not in least or (isinstance(value, int) and value >= least[name])
-
-
 def _unknown_trials(lines: list[Line]) -> Iterator[Finding]:
-    known: set[object] = set()
-    told: set[object] = set()
+    known: set[object] = {None}
     for line in lines:
-        event = line.event or {"event": ""}
-        number = event.get("trial")
-        if event["event"] == "created":
-            known.add(number)
-        elif (
-            "trial" in FIELDS.get(event["event"], ())
-            and number not in known
-            and number not in told
-        ):
-            told.add(number)
+        if line.name != TrialCreated.event and line.trial not in known:
             yield finding(
-                f"events.jsonl:{line.number}: `{event['event']}` is about trial {number}, which "
+                f"events.jsonl:{line.number}: `{line.name}` is about trial {line.trial}, which "
                 "was not created before",
                 f"the line with which it was created is missing: restore the file {FROM_A_COPY}",
             )
+        known.add(line.trial)
 
 
 def _numbers(lines: list[Line]) -> Iterator[Finding]:
-    created = [
-        (line.number, line.event.get("trial"))
-        for line in lines
-        if line.event is not None and line.event["event"] == "created"
-    ]
+    created = [(line.number, line.trial) for line in lines if line.name == TrialCreated.event]
     for place, (number, trial) in enumerate(created):
         if trial != place:
             yield finding(

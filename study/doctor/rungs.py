@@ -6,10 +6,10 @@ A study's reports go in their order through a scheduler that has seen nothing el
 import math
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 from study.doctor.finding import Finding
 from study.doctor.subject import ReadLedger, Subject
+from study.storage.events import Decision, Report, StudyGrown, TrialCreated
 from study.storage.record import StudyRecord
 
 MOST = 3
@@ -18,19 +18,19 @@ MOST = 3
 def check(subject: Subject) -> Iterator[Finding]:
     """Finds decisions that the rungs do not give."""
     recorded = {
-        (decision["trial"], decision["report"]): decision
+        (decision.trial, decision.report): decision
         for trial in subject.ledger().record.trials.values()
         for decision in trial.decisions
     }
     differing = []
     for decision in _rehearse(subject):
-        made = recorded.get((decision["trial"], decision["report"]))
+        made = recorded.get((decision.trial, decision.report))
         if made is not None and not _same(made, decision):
             differing.append((made, decision))
     for made, decision in differing[:MOST]:
         yield Finding(
             "scheduler",
-            f"trial {made['trial']}, report {made['report']}: the journal says {_words(made)}, "
+            f"trial {made.trial}, report {made.report}: the journal says {_words(made)}, "
             f"but the reports before it give {_words(decision)}"
             + (f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""),
             "if events.jsonl or spec.yaml was edited, restore it from a copy. If the rule "
@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
 
 
-def _rehearse(subject: Subject) -> list[dict[str, Any]]:
+def _rehearse(subject: Subject) -> list[Decision]:
     """Returns the decisions that a fresh scheduler makes."""
     # Imported here: Ray and torch take seconds.
     from study.engine.scheduling.asha import Scheduler
@@ -49,25 +49,24 @@ def _rehearse(subject: Subject) -> list[dict[str, Any]]:
     ledger = ReadLedger(subject.folder, spec, StudyRecord(spec.objective))
     scheduler = Scheduler(ledger)
     for event in subject.events:
-        if event["event"] not in ("created", "report", "grown"):
+        if not isinstance(event, TrialCreated | Report | StudyGrown):
             continue
         ledger.record.apply(event)
-        if event["event"] == "created":
-            scheduler.on_trial_add(None, SimpleNamespace(config={"trial": event["trial"]}))
-        elif event["event"] == "report":
-            scheduler.decide(ledger.record.trials[event["trial"]], event["report"])
+        if isinstance(event, TrialCreated):
+            scheduler.on_trial_add(None, SimpleNamespace(config={"trial": event.trial}))
+        elif isinstance(event, Report):
+            scheduler.decide(ledger.record.trials[event.trial], event.report)
     return [d for trial in ledger.record.trials.values() for d in trial.decisions]
 
 
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    if one["decision"] != other["decision"]:
+def _same(one: Decision, other: Decision) -> bool:
+    if one.decision != other.decision:
         return False
-    cutoffs = one["cutoff"], other["cutoff"]
-    if None in cutoffs:
-        return cutoffs == (None, None)
-    return math.isclose(*cutoffs, rel_tol=1e-9, abs_tol=1e-12)
+    if one.cutoff is None or other.cutoff is None:
+        return one.cutoff is other.cutoff
+    return math.isclose(one.cutoff, other.cutoff, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def _words(decision: dict[str, Any]) -> str:
-    cutoff = decision["cutoff"]
-    return str(decision["decision"]) + ("" if cutoff is None else f" at a cutoff of {cutoff:.4f}")
+def _words(decision: Decision) -> str:
+    cutoff = decision.cutoff
+    return decision.decision + ("" if cutoff is None else f" at a cutoff of {cutoff:.4f}")

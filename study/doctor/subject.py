@@ -3,7 +3,6 @@
 Whatever can be read is read: a damaged line or spec is left out, and said where it is missed.
 """
 
-import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ from study.errors import InputError
 from study.spec import StudySpec, load_spec, read_spec
 from study.spec.benchmark.loading import is_benchmark
 from study.spec.comparison.schema import is_comparison
+from study.storage.events import Event, StudyGrown
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event, Journal, check_version
+from study.storage.journal import Append, Journal, Line, parse_lines
 from study.storage.ledger import StudyLedger
 from study.storage.opening import is_locked
 from study.storage.record import StudyRecord
@@ -29,15 +29,6 @@ METRIC_OF_OTHERS = "dev_mcc"
 """What the record of a folder without a study's spec is read by."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of the journal, numbered from 1, and its event; None if it holds none."""
-
-    number: int
-    text: bytes
-    event: Event | None
-
-
 class ReadLedger(StudyLedger):
     """A ledger of a record that is already made: it notes in memory alone."""
 
@@ -45,16 +36,16 @@ class ReadLedger(StudyLedger):
         self.folder, self.spec, self.metric = folder, spec, spec.objective
         self.journal = _Nowhere(folder.journal)
         self.opened, self.broken, self.listeners = True, None, []
-        self._append, self._untold = None, []
+        self._append, self._pending = None, []
         self.record = record
 
 
 class _Nowhere(Journal):
     @contextmanager
     @override
-    def open(self) -> Iterator[Callable[..., Event]]:
-        """Gives what returns an event, and writes nothing."""
-        yield lambda event, **fields: {"event": event, "time": 0.0, **fields}
+    def open(self) -> Iterator[Append]:
+        """Yields a function that returns an event and writes nothing."""
+        yield lambda event: event
 
 
 @dataclass(frozen=True)
@@ -149,8 +140,8 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
         )
     running = is_locked(folder)
     lines, torn = _read_lines(folder.journal)
-    check_version(folder.journal)
-    kind, spec, spec_error = _read_spec(folder, [line.event for line in lines if line.event])
+    events = [line.event for line in lines if line.event is not None]
+    kind, spec, spec_error = _read_spec(folder, events)
     metric = METRIC_OF_OTHERS if spec is None else spec.objective
     record, trouble = _fold(lines, metric)
     return Subject(
@@ -160,21 +151,12 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
 
 def _read_lines(journal: Path) -> tuple[list[Line], bytes]:
     data = journal.read_bytes() if journal.is_file() else b""
-    *texts, torn = data.split(b"\n")
-    return [Line(n, text, _event(text)) for n, text in enumerate(texts, start=1)], torn
-
-
-def _event(text: bytes) -> Event | None:
-    try:
-        event = json.loads(text)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+    return parse_lines(journal, data)
 
 
 def _read_spec(folder: StudyFolder, events: Iterable[Event]) -> tuple[Kind, StudySpec | None, str]:
     """What the folder is of; the spec as it was last grown; why there is none."""
-    grown = [event["spec"] for event in events if event["event"] == "grown" and "spec" in event]
+    grown = [event.spec for event in events if isinstance(event, StudyGrown)]
     read: Callable[[], StudySpec]
     if grown:
         read = lambda: read_spec(grown[-1], "events.jsonl (its last event `grown`)")  # noqa: E731
@@ -197,6 +179,6 @@ def _fold(lines: list[Line], metric: str) -> tuple[StudyRecord | None, str]:
             return None, f"line {line.number} cannot be read"
         try:
             record.apply(line.event)
-        except (KeyError, TypeError, AttributeError, ValueError):
+        except KeyError:
             return None, f"line {line.number} does not fit"
     return record, ""

@@ -19,6 +19,7 @@ from study.engine.tracking.runs import STATUS, server_errors, study_key
 from study.engine.tracking.tracker import apply_settings
 from study.engine.tracking.view import TrackedRun, tracked_runs
 from study.errors import InputError
+from study.storage.events import ABSENT, tracking_of
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
 
@@ -48,7 +49,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 f"rm {subject.folder.mlflow}; then it is made anew by {subject.resume}",
             )
             return
-    elif not any("tracking" in event for event in subject.events):
+    elif tracking_of(subject.events) is ABSENT:
         raise NotCheckedError("there is no mlflow.db; say where with --tracking-uri")
     else:
         runs = [[] for _ in keys]
@@ -168,6 +169,6 @@ def _behind(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator
     for words, numbers in left.items():
         yield late(f"the runs of {some(numbers)} {asked.of}{words}")
     if parent is not None and record.winner is not None:
-        winner = str(record.winner["trial"])
+        winner = str(record.winner.trial)
         if parent.winner != winner:
             yield late(f"the study's run names trial {parent.winner} the winner, not {winner}")

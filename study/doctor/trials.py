@@ -6,7 +6,15 @@ from functools import partial
 from study.doctor.finding import Finding, some
 from study.doctor.subject import ReadLedger, Subject
 from study.spec.space import trials_wanted
-from study.storage.journal import FROM_A_COPY, Event
+from study.storage.events import (
+    Decision,
+    Event,
+    Report,
+    TrialCrashed,
+    TrialEnded,
+    WinnerEvaluated,
+)
+from study.storage.journal import FROM_A_COPY
 from study.storage.race import finalists_of, ranked
 from study.storage.record import STATE_AFTER, StudyRecord, TrialRecord
 from study.training.steps import report_step
@@ -19,7 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Finds trials whose events do not fit each other, and a winner that is none."""
     record = subject.sound_record()
     for trial in record.trials.values():
-        about = [e for e in subject.events if e.get("trial") == trial.number]
+        about = [e for e in subject.events if getattr(e, "trial", None) == trial.number]
         yield from _reports(trial)
         yield from _end(trial, about)
         if subject.kind == "study":
@@ -32,10 +40,10 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _reports(trial: TrialRecord) -> Iterator[Finding]:
     """Reports come as 1, 2, 3 and so on, at the steps of the plan."""
     for place, report in enumerate(trial.reports, start=1):
-        if report["report"] != place:
+        if report.report != place:
             yield finding(
                 f"trial {trial.number}: reports must come as 1, 2, 3 and so on, but report "
-                f"{report['report']} is number {place}",
+                f"{report.report} is number {place}",
                 EDITED,
             )
             return
@@ -46,42 +54,40 @@ def _reports(trial: TrialRecord) -> Iterator[Finding]:
         )
         return
     for report in trial.reports:
-        step = report_step(report["report"], planned, trial.total_steps)
-        if report["step"] != step and not _diverged_before(trial, report, step):
+        step = report_step(report.report, planned, trial.total_steps)
+        if report.step != step and not _diverged_before(trial, report, step):
             yield finding(
-                f"trial {trial.number}: report {report['report']} of {planned} must come at step "
-                f"{step} of {trial.total_steps}, but came at step {report['step']}",
+                f"trial {trial.number}: report {report.report} of {planned} must come at step "
+                f"{step} of {trial.total_steps}, but came at step {report.step}",
                 EDITED,
             )
             return
 
 
-def _diverged_before(trial: TrialRecord, report: Event, step: int) -> bool:
+def _diverged_before(trial: TrialRecord, report: Report, step: int) -> bool:
     """Whether it is a trial's last report, made early because the loss was not finite."""
-    last = report is trial.reports[-1] and report["metrics"].get("train_loss") is None
-    earlier = trial.reports[-2]["step"] if len(trial.reports) > 1 else 0
-    return last and earlier < int(report["step"]) < step
+    last = report is trial.reports[-1] and report.metrics.get("train_loss") is None
+    earlier = trial.reports[-2].step if len(trial.reports) > 1 else 0
+    return last and earlier < report.step < step
 
 
 def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:
     """A trial ends once, and then it is over."""
-    kinds = [event["event"] for event in about]
-    if kinds.count("ended") > 1:
-        yield finding(f"trial {trial.number}: ended {kinds.count('ended')} times", EDITED)
-    elif "ended" in kinds:
-        after = set(kinds[kinds.index("ended") + 1 :]) & {"report", "decision", "crashed"}
-        if after:
+    ends = [place for place, event in enumerate(about) if isinstance(event, TrialEnded)]
+    if len(ends) > 1:
+        yield finding(f"trial {trial.number}: ended {len(ends)} times", EDITED)
+    elif ends:
+        late = [e for e in about[ends[0] :] if isinstance(e, Report | Decision | TrialCrashed)]
+        if late:
             yield finding(
-                f"trial {trial.number}: goes on after its end, with `{min(after)}`", EDITED
+                f"trial {trial.number}: continues after its end, with `{late[0].event}`", EDITED
             )
-    if trial.state not in ("running", *STATE_AFTER.values()):
-        yield finding(f"trial {trial.number}: has the unknown state {trial.state!r}", EDITED)
 
 
 def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iterator[Finding]:
     """Every report has one decision, and the trial's end is that of the last."""
-    decided = [decision["report"] for decision in trial.decisions]
-    reports = [report["report"] for report in trial.reports]
+    decided = [decision.report for decision in trial.decisions]
+    reports = [report.report for report in trial.reports]
     if decided != reports[: len(decided)]:
         yield finding(
             f"trial {trial.number}: every report must have its decision, but reports {reports} "
@@ -89,7 +95,7 @@ def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iter
             EDITED,
         )
         return
-    last = trial.decisions[-1]["decision"] if trial.decisions else None
+    last = trial.decisions[-1].decision if trial.decisions else None
     open_ = reports[len(decided) :]
     if len(open_) > 1 or (open_ and (trial.state != "running" or last in STATE_AFTER)):
         yield finding(f"trial {trial.number}: nothing was decided about reports {open_}", EDITED)
@@ -134,13 +140,18 @@ def _winner(subject: Subject) -> Iterator[Finding]:
     ledger = ReadLedger(subject.folder, subject.spec, StudyRecord(subject.spec.objective))
     for event in subject.events:
         ledger.record.apply(event)
-        if event["event"] == "winner":
+        if isinstance(event, WinnerEvaluated):
             raced = finalists_of(event)
             first = [t.number for t in ranked(ledger.record, subject.spec.goals)[: len(raced)]]
-            if event["trial"] not in raced or set(raced) != set(first):
+            if event.trial not in raced or set(raced) != set(first):
                 best = f"{some(first)} came first" if first else "none was complete"
-                yield finding(f"trial {event['trial']} was made the winner when {best}", EDITED)
-    if subject.running or not ledger.complete or not ledger.finalists() or ledger.crowned:
+                yield finding(f"trial {event.trial} was made the winner when {best}", EDITED)
+    if (
+        subject.running
+        or not ledger.complete
+        or not ledger.finalists()
+        or ledger.winner_is_current
+    ):
         return
     yield finding(
         "all trials have ended, but the winner was not chosen from "

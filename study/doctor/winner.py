@@ -5,12 +5,12 @@ import shlex
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from study.doctor.finding import Finding, NotCheckedError
 from study.doctor.subject import ReadLedger, Subject
 from study.errors import InputError
 from study.spec import alone, load_spec, resolve
+from study.storage.events import WinnerEvaluated
 
 finding = partial(Finding, "winner")
 
@@ -29,7 +29,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 unfinished=True,
             )
         return
-    if ledger.complete and ledger.finalists() and not ledger.crowned:
+    if ledger.complete and ledger.finalists() and not ledger.winner_is_current:
         raise NotCheckedError("another winner is due; see trials")
     command = shlex.join(["rm", "-r", str(folder.best)])
     anew = f"{command}, and then {subject.resume}: best/ is made again"
@@ -56,7 +56,7 @@ def _weights(subject: Subject, ledger: ReadLedger) -> Iterator[str]:
             yield f"best/{file.name} is damaged: {error}"
 
 
-def _scores(file: Path, winner: dict[str, Any]) -> Iterator[str]:
+def _scores(file: Path, winner: WinnerEvaluated) -> Iterator[str]:
     try:
         scores = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -68,10 +68,10 @@ def _scores(file: Path, winner: dict[str, Any]) -> Iterator[str]:
     if not isinstance(scores, dict):
         yield "best/scores.json is not a JSON object"
         return
-    for name in ("trial", "dev", "test"):
-        if scores.get(name) != winner[name]:
+    for name, value in {"trial": winner.trial, "dev": winner.dev, "test": winner.test}.items():
+        if scores.get(name) != value:
             yield (
-                f"best/scores.json: {name} must be as in the journal, {winner[name]}, but is "
+                f"best/scores.json: {name} must be as in the journal, {value}, but is "
                 f"{scores.get(name)}"
             )
 
@@ -87,10 +87,8 @@ def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
         text = "there is no best.yaml" if missing else f"best.yaml cannot be read: {error}"
         yield finding(text, mend, unfinished=missing)
         return
-    trial = ledger.record.trials[winner["trial"]]
+    trial = ledger.record.trials[winner.trial]
     wanted = alone(resolve(ledger.spec, trial.params, trial.seeds))
     left_out = {"resources"}
     if found.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
-        yield finding(
-            f"best.yaml is not the winner's: it differs from trial {winner['trial']}", mend
-        )
+        yield finding(f"best.yaml is not the winner's: it differs from trial {winner.trial}", mend)

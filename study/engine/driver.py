@@ -11,8 +11,9 @@ from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import end_elsewhere
 from study.errors import InputError
 from study.models.info import BackboneInfo
+from study.storage.events import VERSION, StudyOpened, StudyResumed, opened_by
 from study.storage.folder import StudyFolder
-from study.storage.journal import VERSION, parse_events
+from study.storage.journal import parse_events
 from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord
 from study.storage.runs import Run, key_of, standing
@@ -44,10 +45,11 @@ def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any
         before = tracking_address(ledger.folder, None)
         if before != tracking_uri:
             end_elsewhere(ledger.folder, before, ledger.record)
-        ledger.note("resumed", version=VERSION, **made)
+        ledger.append(StudyResumed(version=VERSION, **made))
     else:
-        names = {"name": ledger.folder.path.name, "spec": ledger.folder.spec.name}
-        ledger.note("study", version=VERSION, **names, **known, **made)
+        folder = ledger.folder
+        opened = StudyOpened(name=folder.path.name, spec=folder.spec.name, **known, **made)
+        ledger.append(opened)
 
 
 def note_move(ledger: Ledger, tracking_uri: str | None) -> None:
@@ -58,8 +60,9 @@ def note_move(ledger: Ledger, tracking_uri: str | None) -> None:
 
 def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
     """Warns if what is in the folder was begun with other versions than it goes on with."""
-    begun = next((e for e in ledger.journal.read() if e["event"] == "study"), {})
-    before = {name: v for name, v in begun.get("created_with", {}).items() if v != now.get(name)}
+    opened = opened_by(ledger.journal.read())
+    versions = (opened.created_with or {}) if opened else {}
+    before = {name: v for name, v in versions.items() if v != now.get(name)}
     if before:
         old, new = (", ".join(f"{n} {v.get(n)}" for n in before) for v in (before, now))
         warn(
@@ -77,8 +80,8 @@ def check_data(folder: StudyFolder, data: EncodedTask) -> None:
     if not folder.journal.exists():
         return
     events = parse_events(folder.journal, folder.journal.read_bytes())
-    before = next((e.get("data") for e in events if e["event"] == "study"), None)
-    if before is not None and before != data.fingerprint():
+    opened = opened_by(events)
+    if opened is not None and opened.data and opened.data != data.fingerprint():
         raise InputError(
             f"{folder.path}: --resume needs the data that the study was started with, but "
             f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "

@@ -25,12 +25,12 @@ from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import distributions, trials_wanted
+from study.storage.events import WarmStart
 from study.storage.folder import StudyFolder
 from study.storage.growth import contained, grow, growth, standing_spec
 from study.storage.ledger import StudyLedger
 from study.storage.opening import locked, open_folder
 from study.storage.tables import write_trials
-from study.storage.warm_start import Earlier
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast, forecast
 
@@ -51,7 +51,7 @@ def preview(
     info: BackboneInfo,
     data: EncodedTask,
     address: str | None,
-    earlier: Earlier | None = None,
+    earlier: WarmStart | None = None,
 ) -> None:
     """Prints the plan of a study; trains and writes nothing."""
     points = check_space(spec, info, data)
@@ -76,7 +76,7 @@ def run_study(
     data: EncodedTask,
     address: str | None,
     tracking_uri: str | None,
-    earlier: Earlier | None = None,
+    earlier: WarmStart | None = None,
 ) -> Ended:
     """Runs a study, or what is left of it, in `path`.
 
@@ -105,7 +105,7 @@ def run_study(
             open_folder(path, dump_spec(spec))
             ledger = _open_ledger(folder, spec, info, data, tracking_uri)
             if earlier is not None:
-                ledger.note("warm_start", **earlier)
+                ledger.append(earlier)
                 print_earlier(console, ledger.record.began_with)
             tracker = Tracker(folder, tracking_uri, path.name)
             with tracker.ending(ledger.record):
@@ -117,7 +117,7 @@ def run_study(
 
 def _measured(ledger: StudyLedger) -> bool:
     """Whether the winner in the journal is the present finalists', and its files are there."""
-    return ledger.crowned and ledger.folder.scores.exists()
+    return ledger.winner_is_current and ledger.folder.scores.exists()
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
@@ -128,7 +128,7 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     discard_unneeded(ledger)
     write_trials(ledger)
     assert ledger.record.winner is not None
-    winner = ledger.record.trials[ledger.record.winner["trial"]]
+    winner = ledger.record.trials[ledger.record.winner.trial]
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
     tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)

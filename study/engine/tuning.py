@@ -21,7 +21,7 @@ from study.engine.worker import TrialWorker
 from study.models.info import BackboneInfo
 from study.spec import StudySpec
 from study.spec.space import trials_wanted
-from study.storage.journal import Event
+from study.storage.events import Event, TrialEnded
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
 from study.training.encoding import EncodedTask
@@ -40,7 +40,7 @@ def run_trials(
 
     After an interruption some trials of the record are still running.
     """
-    tracker(OPENED, ledger.record)
+    tracker.update(ledger.record)
     scheduler = Scheduler(ledger)
     spec = ledger.spec
     capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
@@ -107,10 +107,6 @@ def fit(
         raise ledger.broken
 
 
-OPENED: Event = {"event": "opened"}
-"""What a tracker is told first, before anything happens."""
-
-
 @dataclass(frozen=True)
 class _Planner:
     """Resolved spec -> (optimizer steps, reports); picklable, as Ray wants."""
@@ -143,10 +139,10 @@ class _Checkpoints:
         discard_unneeded(ledger)  # A driver may have died before it came to that.
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
-        if event["event"] != "ended":
+        if not isinstance(event, TrialEnded):
             return
         before, self._finalists = self._finalists, _numbers(self.ledger.finalists())
-        for number in (before | {event["trial"]}) - self._finalists:
+        for number in (before | {event.trial}) - self._finalists:
             discard(self.ledger.folder, number)
 
 

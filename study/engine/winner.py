@@ -4,7 +4,6 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
@@ -17,6 +16,7 @@ from study.models import load_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, alone, dump_spec, resolve
 from study.storage.durable import replacing, sync, sync_names
+from study.storage.events import RaceResult, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
@@ -32,7 +32,7 @@ def crown(
     info: BackboneInfo,
     data: EncodedTask,
     wanted: Resources,
-    race: dict[str, Any] | None = None,
+    race: RaceResult | None = None,
 ) -> None:
     """Evaluates the winner's weights on the test split, once, and writes best.yaml and best/.
 
@@ -58,7 +58,7 @@ def crown(
     for written in (ledger.folder.best_spec, *ledger.folder.best.iterdir()):
         sync(written)
     sync_names(ledger.folder.best)
-    ledger.note("winner", trial=winner.number, **scores, race=race)
+    ledger.append(WinnerEvaluated(trial=winner.number, **scores, race=race))
 
 
 def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:

@@ -14,6 +14,7 @@ from study.errors import InputError
 from study.spec import StudySpec, dump_spec, load_spec, read_spec
 from study.spec.domains import Domain, contains
 from study.spec.space import grid_size, trials_wanted
+from study.storage.events import StudyGrown
 from study.storage.folder import StudyFolder
 from study.storage.journal import parse_events
 from study.storage.ledger import StudyLedger
@@ -64,7 +65,7 @@ def standing_spec(folder: StudyFolder) -> StudySpec:
     """
     data = folder.journal.read_bytes() if folder.journal.is_file() else b""
     events = parse_events(folder.journal, data)
-    texts = [event["spec"] for event in events if event["event"] == "grown" and "spec" in event]
+    texts = [event.spec for event in events if isinstance(event, StudyGrown)]
     if texts:
         return read_spec(texts[-1], f"{folder.journal} (its last event `grown`)")
     return load_spec(str(folder.spec))
@@ -76,13 +77,14 @@ def grow(ledger: StudyLedger) -> None:
     grown = growth(standing_spec(ledger.folder), spec)
     text = dump_spec(spec)
     if grown.changes:
-        ledger.note(
-            "grown",
-            trials=spec.search.trials,
-            changes=grown.changes,
-            spec=text,
-            fixed=grown.fixed,
-            space=grown.space,
+        ledger.append(
+            StudyGrown(
+                trials=spec.search.trials,
+                changes=grown.changes,
+                spec=text,
+                fixed=grown.fixed,
+                space=grown.space,
+            )
         )
     open_folder(ledger.folder.path, text, replace=True)
 

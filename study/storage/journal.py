@@ -1,58 +1,31 @@
-"""events.jsonl: one line an event, appended and flushed by the driver alone.
+"""events.jsonl: one line an event, appended and flushed by the driver only.
 
 The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trials.csv and the
-report are derived from it. Events and their fields:
-
-    study     version, name, spec (file name), data (its fingerprint), quality and tokens (reports
-              on the data), commit (of a backbone of the hub), tracking (MLflow's address;
-              null: in the study folder), created_with
-    resumed   version, tracking, created_with
-    grown     trials, changes (texts), spec (the YAML as it is from now on), fixed (values of the
-              earlier trials in leaves that are searched only now), space (whether domains grew)
-    warm_start  source (the folder of an earlier study), results (of each: trial, params, state,
-              values of the objectives, steps ([step, score] pairs), violations), left_out
-              (reason -> how many), differs (settings that are not as they were there)
-    created   trial, params, point (the place of the spec's point that it tries, or null),
-              settings, seeds, total_steps, reports, optuna (sampler attributes)
-    report    trial, report, step, metrics
-    crashed   trial, attempt (from 1; a node that died is none), fault (whether it was an error of
-              the trial's own), reason; it is tried again unless `ended` follows
-    warning   trial, text: what went wrong without consequences for results
-    decision  trial, report, decision (continue | stop | complete | fail), reason, cutoff
-    ended     trial, state (complete | pruned | failed), reason, value
-    finalists candidates (trials, the best in the search first), rounds, winner: what a race has
-              chosen, before the winner's scores are measured
-    winner    trial, dev, test (of the weights in best/), race (null without one: candidates, with
-              their scores in the search and with fresh seeds; rounds; of the replicates that
-              report the winner's scores: seeds, dev, test, failed)
-    data      of a benchmark: tasks (of each as a backbone reads it: fingerprint, reports,
-              commit), unavailable (cells, and why)
-
-Every event also has `event` and `time` (seconds since the epoch). `trial` counts from 0, `report`
-and `step` from 1. Numbers that are not finite are written as null.
+report are derived from it. `study.storage.events` lists the events and their fields.
 """
 
 import json
-import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from study.errors import InputError
 from study.storage.durable import sync_names
+from study.storage.events import VERSION, Event
+from study.storage.parsing import FieldError, as_json, event_of, faults, name_of
 
-Event = dict[str, Any]
-VERSION = 1
-"""Of the events and their meaning; a journal of a later one is refused."""
 FROM_A_COPY = "from a copy (what came after the copy is lost, and --resume trains it again)"
-"""Where a damaged journal is to be had from. Checkpoints may be ahead of it."""
+"""How a damaged journal is repaired. Checkpoints may be ahead of it."""
+Append = Callable[[Event], Event]
+"""Writes an event; returns it as a reader will see it, with its time."""
 
 
 class Journal:
-    """Appends events to a file; holds no open file, so that it can be pickled.
+    """Appends events to a file; keeps no file open, so that it can be pickled.
 
     A line is on disk when `append` returns, or at the end of `open`.
     """
@@ -60,23 +33,23 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, event: str, **fields: Any) -> Event:
-        """Writes one event and returns it as a reader will see it."""
+    def append(self, event: Event) -> Event:
+        """Writes one event and returns it as a reader will see it, with its time."""
         with self.open() as append:
-            return append(event, **fields)
+            return append(event)
 
     @contextmanager
-    def open(self) -> Iterator[Callable[..., Event]]:
-        """Gives what appends an event as `append` does; at the end it waits for the disk, once."""
+    def open(self) -> Iterator[Append]:
+        """Yields a function that appends an event; at the end it waits for the disk, once."""
         with self.path.open("ab") as file:
             is_new = file.tell() == 0
 
-            def append(event: str, **fields: Any) -> Event:
-                line = json.dumps({"event": event, "time": time.time()} | _finite(fields)) + "\n"
+            def append(event: Event) -> Event:
+                line = line_of(event, time.time())
+                written = event_of(json.loads(line))
                 file.write(line.encode())
                 file.flush()
-                parsed: Event = json.loads(line)
-                return parsed
+                return written
 
             yield append
             os.fsync(file.fileno())
@@ -87,7 +60,7 @@ class Journal:
         """Returns all events; a last line torn by a crash is cut off the file first.
 
         Raises:
-            InputError: a line before the last is not a JSON object.
+            InputError: a line before the last is not an event.
         """
         if not self.path.exists():
             return []
@@ -99,72 +72,129 @@ class Journal:
         return parse_events(self.path, complete)
 
 
-def parse_events(path: Path, data: bytes) -> list[Event]:
-    """Returns the events of a journal's complete lines; what follows the last newline is left out.
+def line_of(event: Event, now: float) -> str:
+    """Returns the line of an event that happens at `now`, in seconds since the epoch."""
+    return json.dumps(as_json(event) | {"time": now}) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A complete line of a journal, and its event."""
+
+    number: int
+    """From 1."""
+    text: bytes
+    event: Event | None
+    """None if the line is damaged."""
+    data: Mapping[str, Any] | None = None
+    """The JSON object of a damaged line, None if it is none with an `event`."""
+
+    @property
+    def name(self) -> str | None:
+        """The name of the event, if the line has one."""
+        if self.event is not None:
+            return name_of(self.event)
+        return None if self.data is None else str(self.data["event"])
+
+    @property
+    def trial(self) -> object:
+        """The number of the event's trial, as far as it can be read."""
+        if self.data is not None:
+            return self.data.get("trial")
+        return getattr(self.event, "trial", None)
+
+    @property
+    def faults(self) -> list[str]:
+        """The rules that fields of a damaged line break, and what was found."""
+        return [] if self.data is None else list(faults(self.data))
+
+
+def parse_lines(path: Path, data: bytes) -> tuple[list[Line], bytes]:
+    """Returns the complete lines of a journal, damaged ones included, and a torn last line.
 
     Raises:
-        InputError: a line is not a JSON object with an `event`, or a newer version of this
-            package wrote the journal.
+        InputError: a newer version of this package wrote the journal.
     """
-    complete = data[: data.rfind(b"\n") + 1]
-    lines = complete.decode("utf-8", errors="replace").splitlines()
-    events = [_parse(path, line, number) for number, line in enumerate(lines, start=1)]
-    for event in events:
-        _check_version(path, event)
+    *texts, torn = data.split(b"\n")
+    return [_parsed(path, text, number) for number, text in enumerate(texts, start=1)], torn
+
+
+def _parsed(path: Path, text: bytes, number: int) -> Line:
+    data = _object_of(text)
+    if data is None:
+        return Line(number, text, None)
+    _check_version(path, data)
+    try:
+        return Line(number, text, event_of(data))
+    except FieldError:
+        return Line(number, text, None, data)
+
+
+def events_of(path: Path, lines: Iterable[Line]) -> list[Event]:
+    """Returns the events of a journal's lines.
+
+    Raises:
+        InputError: a line is not a JSON object with `event`, or a field of it is missing or
+            cannot have its value.
+    """
+    events = []
+    for line in lines:
+        if line.event is None:
+            raise InputError(_damage(path, line))
+        events.append(line.event)
     return events
+
+
+def _damage(path: Path, line: Line) -> str:
+    where, doctor = f"{path}:{line.number}", f"`python -m study.doctor {path.parent}`"
+    if line.data is None:
+        return (
+            f"{where}: every line must be a JSON object with an `event`, but got "
+            f"{line.text[:40].decode(errors='replace')!r}; {doctor} says how to repair it"
+        )
+    return f"{where}: `{line.name}`: {line.faults[0]}; {doctor} says how to repair it"
+
+
+def parse_events(path: Path, data: bytes) -> list[Event]:
+    """Returns the events of a journal's complete lines; a torn last line is left out.
+
+    Raises:
+        InputError: as `parse_lines` and `events_of`.
+    """
+    return events_of(path, parse_lines(path, data)[0])
 
 
 def check_version(path: Path) -> None:
     """Checks that this version of the package knows a journal's events; the file may be missing.
 
-    Lines that cannot be read are passed over.
+    Lines that cannot be read are skipped.
 
     Raises:
-        InputError: a newer version wrote it, or went on with it.
+        InputError: a newer version wrote or continued it.
     """
     if path.is_file():
         with path.open("rb") as file:
-            for event in (_event(line) for line in file if b'"version"' in line):
-                if event is not None:
-                    _check_version(path, event)
+            for data in (_object_of(line) for line in file if b'"version"' in line):
+                if data is not None:
+                    _check_version(path, data)
 
 
-def _check_version(path: Path, event: Event) -> None:
-    version = event.get("version", VERSION)
-    if event["event"] in ("study", "resumed") and isinstance(version, int) and version > VERSION:
-        written = dict(event.get("created_with") or {}).get("adalora-rs-study", "unknown")
+def _object_of(line: bytes) -> dict[str, Any] | None:
+    """Returns the JSON object of a line, None if it is none with the name of an event."""
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return None
+    is_event = isinstance(data, dict) and isinstance(data.get("event"), str)
+    return data if is_event else None
+
+
+def _check_version(path: Path, data: Mapping[str, Any]) -> None:
+    version = data.get("version", VERSION)
+    if data["event"] in ("study", "resumed") and isinstance(version, int) and version > VERSION:
+        written = dict(data.get("created_with") or {}).get("adalora-rs-study", "unknown")
         raise InputError(
             f"{path.parent}: the study must be of a version that this one knows, but was written "
             f"by a newer version of this package (adalora-rs-study {written}, journal {version}; "
             f"here: journal {VERSION}); upgrade adalora-rs-study, or use another --name"
         )
-
-
-def _parse(path: Path, line: str, number: int) -> Event:
-    event = _event(line)
-    if event is None:
-        raise InputError(
-            f"{path}:{number}: every line must be a JSON object with an `event`, but found "
-            f"{line[:40]!r}; `python -m study.doctor {path.parent}` says how to mend it"
-        )
-    return event
-
-
-def _event(line: str | bytes) -> Event | None:
-    """Returns the event of a line, None if it holds none."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
-
-
-def _finite(value: Any) -> Any:
-    """Replaces numbers that JSON does not know by None, at any depth."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

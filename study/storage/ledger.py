@@ -1,7 +1,7 @@
-"""The one place through which a running study records what happens.
+"""Journal and record of a running study, updated together.
 
 Searcher, scheduler and callbacks share one ledger: an event is on disk first, then in the record,
-then with those who listen (MLflow, the live table).
+then passed to the listeners (MLflow, the live table).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +13,9 @@ from typing_extensions import override
 from study.spec import StudySpec
 from study.spec.goals import Goals
 from study.spec.space import trials_wanted
+from study.storage.events import EndState, Event, TrialEnded
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event, Journal
+from study.storage.journal import Append, Journal
 from study.storage.race import candidates, finalists_of
 from study.storage.record import StudyRecord, TrialRecord
 
@@ -22,9 +23,9 @@ Listener = Callable[[Event, StudyRecord], None]
 
 
 class Ledger:
-    """A journal and its fold, kept in step.
+    """A journal and the record that is computed from it.
 
-    `metric` is the report's metric that decides, e.g. dev_mcc.
+    `metric` is the metric of the reports that decides, e.g. dev_mcc.
     """
 
     def __init__(self, folder: StudyFolder, metric: str) -> None:
@@ -36,34 +37,38 @@ class Ledger:
         """Whether the folder had been opened before, by an earlier run of the driver."""
         self.record = StudyRecord.of(events, metric)
         self.listeners: list[Listener] = []
-        self._append: Callable[..., Event] | None = None
-        self._untold: list[Event] = []
+        self._append: Append | None = None
+        self._pending: list[Event] = []
         self.broken: OSError | None = None
         """Why the folder could not be written; from then on nothing is recorded."""
 
-    def note(self, event: str, **fields: Any) -> Event:
-        """Records one event and tells the listeners.
+    def append(self, event: Event) -> Event:
+        """Journals one event, applies it to the record and notifies the listeners.
+
+        Returns:
+            The event as it was written, with its time.
 
         Raises:
-            OSError: the journal cannot be written, now or at an earlier event. What cannot be
-                recorded must not happen: the line may be torn, and a later one would not follow.
+            OSError: the journal cannot be written, now or at an earlier event. An event that
+                cannot be journalled must not happen: the line may be torn, and no later one could
+                follow it.
         """
         if self._append is None:
-            with self.together():
-                return self.note(event, **fields)
-        written = self._append(event, **fields)
+            with self.batch():
+                return self.append(event)
+        written = self._append(event)
         self.record.apply(written)
-        self._untold.append(written)
+        self._pending.append(written)
         return written
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Has what is noted within wait for the disk once, at the end; then the listeners hear it.
+    def batch(self) -> Iterator[None]:
+        """Events appended within wait for the disk once, at the end; then listeners are notified.
 
-        So a report and what is decided on it cost no more than one of them.
+        A report and the decision on it so cost no more than one of them.
 
         Raises:
-            OSError: as `note`.
+            OSError: as `append`.
         """
         if self.broken is not None:
             raise self.broken
@@ -74,11 +79,11 @@ class Ledger:
             self.broken = error
             raise
         finally:
-            self._append, untold, self._untold = None, self._untold, []
-        for event in untold:
-            self._tell(event)
+            self._append, pending, self._pending = None, self._pending, []
+        for event in pending:
+            self._notify(event)
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         try:
             for listener in self.listeners:
                 listener(event, self.record)
@@ -86,10 +91,12 @@ class Ledger:
             self.broken = error
             raise
 
-    def end(self, trial: TrialRecord, state: str, reason: str) -> None:
-        """Records that a trial has ended; a trial ends once."""
+    def end(self, trial: TrialRecord, state: EndState, reason: str) -> None:
+        """Journals that a trial has ended; does nothing if it has already."""
         if trial.state == "running":
-            self.note("ended", trial=trial.number, state=state, reason=reason, value=trial.value)
+            self.append(
+                TrialEnded(trial=trial.number, state=state, reason=reason, value=trial.value)
+            )
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
@@ -99,7 +106,7 @@ class Ledger:
 
 
 class StudyLedger(Ledger):
-    """The ledger of a study: what was asked for, what is left, what is best."""
+    """The ledger of a study, with its spec: whether it is complete, and its best trials."""
 
     def __init__(self, folder: StudyFolder, spec: StudySpec) -> None:
         super().__init__(folder, spec.objective)
@@ -107,7 +114,7 @@ class StudyLedger(Ledger):
 
     @property
     def goals(self) -> Goals:
-        """What decides over the trials."""
+        """Objectives and constraints."""
         return self.spec.goals
 
     @property
@@ -117,21 +124,21 @@ class StudyLedger(Ledger):
 
     @property
     def complete(self) -> bool:
-        """Whether every trial that was asked for has ended."""
+        """Whether every trial that the spec asks for has ended."""
         ended = self.record.in_state("complete", "pruned", "failed")
         return len(ended) >= trials_wanted(self.spec)
 
     def best(self) -> TrialRecord | None:
-        """Returns the best complete trial so far that keeps the constraints."""
+        """Returns the best complete trial so far that meets the constraints."""
         return self.record.best(self.maximize, self.goals.constraints)
 
     def finalists(self) -> list[TrialRecord]:
-        """Returns the trials of which one will be the winner, the best first; see `race`."""
+        """Returns the candidates for the winner, the best first; see `study.storage.race`."""
         best = self.best()
         return candidates(self.record, self.spec) or ([] if best is None else [best])
 
     @property
-    def crowned(self) -> bool:
+    def winner_is_current(self) -> bool:
         """Whether the winner in the journal was chosen among the present finalists."""
         winner = self.record.winner
         finalists = {trial.number for trial in self.finalists()}

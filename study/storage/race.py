@@ -22,7 +22,7 @@ from study.spec import StudySpec
 from study.spec.goals import Goals
 from study.spec.metrics import limits_of
 from study.spec.space import trials_wanted
-from study.storage.journal import Event
+from study.storage.events import RaceDecided, WinnerEvaluated
 from study.storage.record import StudyRecord, TrialRecord
 
 TRIALS_A_CANDIDATE = 4
@@ -71,10 +71,9 @@ def ranked(record: StudyRecord, goals: Goals) -> list[TrialRecord]:
     return sorted(eligible, key=lambda trial: (sign * float(trial.value or 0), trial.number))
 
 
-def finalists_of(winner: Event) -> list[int]:
+def finalists_of(winner: WinnerEvaluated) -> list[int]:
     """Returns the trials that a winner was chosen among: the race's, or itself without a race."""
-    race = winner.get("race")
-    return [one["trial"] for one in race["candidates"]] if race else [winner["trial"]]
+    return [one.trial for one in winner.race.candidates] if winner.race else [winner.trial]
 
 
 def rounds(field: int) -> list[tuple[int, int]]:
@@ -135,15 +134,15 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
     return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 
-def standing_by(choice: Event, confirm: int) -> Race:
+def standing_by(choice: RaceDecided, confirm: int) -> Race:
     """Returns the race whose winner has been chosen, whatever runs say that ended since."""
-    past, wanted, had = choice["rounds"], [], 0
-    for field, (_, more) in zip(past, rounds(len(choice["candidates"])), strict=True):
+    past, wanted, had = [list(trials) for trials in choice.rounds], [], 0
+    for field, (_, more) in zip(past, rounds(len(choice.candidates)), strict=True):
         wanted += [(trial, replicate) for replicate in range(had, had + more) for trial in field]
         had += more
     confirming = tuple(range(had, had + confirm))
-    wanted += [(choice["winner"], replicate) for replicate in confirming]
-    return Race(wanted, past, choice["winner"], confirming)
+    wanted += [(choice.winner, replicate) for replicate in confirming]
+    return Race(wanted, past, choice.winner, confirming)
 
 
 def fresh_seeds(seeds: Mapping[str, int], replicate: int) -> dict[str, int]:

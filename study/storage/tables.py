@@ -25,7 +25,7 @@ def outcome(trial: TrialRecord) -> dict[str, Any]:
     """How far a trial came, how long it took, and the metrics of its last report."""
     return {
         "reports": len(trial.reports),
-        "steps": trial.reports[-1]["step"] if trial.reports else 0,
+        "steps": trial.reports[-1].step if trial.reports else 0,
         "total_steps": trial.total_steps,
         "seconds": "" if trial.seconds is None else round(trial.seconds, 1),
         **trial.metrics,

@@ -15,16 +15,14 @@ from study.spec import StudySpec, parameter_name
 from study.spec.benchmark.loading import is_benchmark
 from study.spec.domains import Choice, Domain, fit
 from study.spec.samplers import LEARNING
+from study.storage.events import EarlierTrial, WarmStart
 from study.storage.folder import StudyFolder
 from study.storage.growth import standing_spec
 from study.storage.journal import parse_events
 from study.storage.record import StudyRecord, TrialRecord
 
-Earlier = dict[str, Any]
-"""The fields of the event `warm_start`: source, results, left_out (reason -> trials), differs."""
 
-
-def earlier_results(path: Path, source: Path, spec: StudySpec) -> Earlier | None:
+def earlier_results(path: Path, source: Path, spec: StudySpec) -> WarmStart | None:
     """Returns what the study in `path` takes over from `source`; None if it has done so already.
 
     Raises:
@@ -32,10 +30,10 @@ def earlier_results(path: Path, source: Path, spec: StudySpec) -> Earlier | None
             another metric, or no result in this space; the sampler would not learn from it.
     """
     record = _record_of(StudyFolder(path), spec.objective)
-    if record.warm_start is not None and record.warm_start["source"] == str(source):
+    if record.warm_start is not None and record.warm_start.source == str(source):
         return None
     if record.warm_start is not None or record.trials:
-        began = "without" if record.warm_start is None else f"with {record.warm_start['source']}"
+        began = "without" if record.warm_start is None else f"with {record.warm_start.source}"
         raise InputError(
             f"--warm-start {source}: a study takes over results before its first trial, but the "
             f"one in {path} began {began}; leave the option out, or choose another --name"
@@ -48,7 +46,7 @@ def earlier_results(path: Path, source: Path, spec: StudySpec) -> Earlier | None
     return _read(source, spec)
 
 
-def _read(source: Path, spec: StudySpec) -> Earlier:
+def _read(source: Path, spec: StudySpec) -> WarmStart:
     folder = StudyFolder(source)
     try:
         folder.journal.exists()
@@ -81,12 +79,12 @@ def _read(source: Path, spec: StudySpec) -> Earlier:
             f"--warm-start {source}: must have results in this space, but has none"
             f"{f' ({why})' if why else ''}; widen the space, or leave the option out"
         )
-    return {
-        "source": str(source),
-        "results": results,
-        "left_out": dict(left_out),
-        "differs": _differences(before, spec),
-    }
+    return WarmStart(
+        source=str(source),
+        results=results,
+        left_out=dict(left_out),
+        differs=_differences(before, spec),
+    )
 
 
 def _record_of(folder: StudyFolder, metric: str) -> StudyRecord:
@@ -95,7 +93,7 @@ def _record_of(folder: StudyFolder, metric: str) -> StudyRecord:
     return StudyRecord.of(parse_events(folder.journal, data), metric)
 
 
-def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str, Any]:
+def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> EarlierTrial:
     """One trial as the present study sees it.
 
     Raises:
@@ -105,14 +103,14 @@ def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[
     values = goals.values(trial.metrics) if complete else None
     if trial.value is None or (complete and values is None):
         raise ValueError("without a value of every objective")
-    return {
-        "trial": trial.number,
-        "params": _params(trial, before, spec),
-        "state": trial.state,
-        "values": values,
-        "steps": [[step, value] for step, value in trial.values.items()],
-        "violations": trial.violations(goals.constraints),
-    }
+    return EarlierTrial(
+        trial=trial.number,
+        params=_params(trial, before, spec),
+        state="complete" if complete else "pruned",
+        values=values,
+        steps=[[step, value] for step, value in trial.values.items()],
+        violations=trial.violations(goals.constraints),
+    )
 
 
 def _params(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str, Choice]:

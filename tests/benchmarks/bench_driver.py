@@ -31,8 +31,9 @@ from study.engine.console.progress import Progress
 from study.engine.scheduling.asha import Scheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
-from study.engine.tuning import OPENED, _Checkpoints
+from study.engine.tuning import _Checkpoints
 from study.spec.space import trials_wanted
+from study.storage.events import TrialEnded
 from study.storage.ledger import StudyLedger
 from tests.benchmarks import trivial_trials
 from tests.benchmarks.simulated_driver import Driver, driver_spec, open_ledger
@@ -64,8 +65,7 @@ def cost(path: Path, arguments: argparse.Namespace) -> None:
         if len(ledger.record.in_state("complete", "pruned")) >= HISTORY:
             break
     with listening(ledger) as tracker:
-        for trial in ledger.record.in_state("running"):
-            tracker({"event": "report", "trial": trial.number}, ledger.record)
+        tracker.update(ledger.record)
         wait_until_quiet()
         parts = Parts(ledger, driver.searcher, driver.scheduler)
         driver.pace(EVERY)
@@ -130,7 +130,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     while True:  # Until MLflow has all, as after a study at its own pace.
         started = time.monotonic()
         tracker = Tracker(ledger.folder, None, "study")
-        tracker(OPENED, ledger.record)
+        tracker.update(ledger.record)
         tracker.close(ledger.record, "KILLED")
         if time.monotonic() - started < CLOSE_SECONDS:
             break
@@ -141,7 +141,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     timed("scheduler", lambda: Scheduler(ledger))
     timed("searcher, Optuna's journal", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
     tracker = timed("MLflow, opened", lambda: Tracker(ledger.folder, None, "study"))
-    tracker(OPENED, ledger.record)
+    tracker.update(ledger.record)
     print(f"{'all that a resume waits for':<28} {time.perf_counter() - started:.2f} s")
     timed("MLflow, compared and ended", lambda: tracker.close(ledger.record, "KILLED"))
 
@@ -153,8 +153,8 @@ def through_ray(path: Path, arguments: argparse.Namespace) -> None:
 
     def count(event: Any, record: Any) -> None:
         nonlocal ended
-        ended += event["event"] == "ended"
-        if event["event"] == "ended" and ended % 100 == 0:
+        ended += isinstance(event, TrialEnded)
+        if isinstance(event, TrialEnded) and ended % 100 == 0:
             marks.append(mark(ended))
 
     ledger.listeners.append(count)

@@ -23,6 +23,7 @@ from study.analysis.drawing import STYLE
 from study.engine.scheduling.asha import Scheduler
 from study.engine.scheduling.rungs import rungs
 from study.spec import StudySpec
+from study.storage.events import TrialCreated
 from tests.benchmarks.curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
 from tests.benchmarks.early_stopping import (
     TOP_SHARE,
@@ -107,15 +108,16 @@ def feed(table: CurveTable, spec: StudySpec, rng: np.random.Generator) -> np.nda
     with ledger_in_memory(spec) as ledger:
         scheduler = Scheduler(ledger)
         for number, configuration in enumerate(rng.permutation(len(made))):
-            ledger.note(
-                "created",
-                trial=number,
-                params=table.params[configuration],
-                settings={},
-                seeds={},
-                total_steps=table.steps[-1],
-                reports=len(table.steps),
-                optuna={},
+            ledger.append(
+                TrialCreated(
+                    trial=number,
+                    params=table.params[configuration],
+                    settings={},
+                    seeds={},
+                    total_steps=table.steps[-1],
+                    reports=len(table.steps),
+                    optuna={},
+                )
             )
             scheduler.on_trial_add(None, ray_trial(number))
             action = TrialScheduler.CONTINUE

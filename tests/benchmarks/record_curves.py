@@ -47,9 +47,9 @@ def record_curves(folder: StudyFolder, out: Path) -> None:
     rows = [
         {"trial": trial.number}
         | {name: _short(value) for name, value in trial.params.items()}
-        | {"report": report["report"], "step": report["step"]}
-        | {name: round(report["metrics"][name], 6) for name in (SCORE, SCORE_AT_BT)}
-        | {SECONDS: round(report["metrics"][SECONDS], 2)}
+        | {"report": report.report, "step": report.step}
+        | {name: round(report.metrics[name], 6) for name in (SCORE, SCORE_AT_BT)}
+        | {SECONDS: round(report.metrics[SECONDS], 2)}
         for trial in record.in_state("complete")
         for report in trial.reports
     ]

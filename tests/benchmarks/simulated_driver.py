@@ -19,6 +19,7 @@ from ray.tune.schedulers import TrialScheduler
 from study.engine.scheduling.asha import Scheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec import StudySpec, dump_spec, load_spec
+from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
@@ -44,7 +45,7 @@ def open_ledger(path: Path, spec: StudySpec) -> StudyLedger:
     folder = StudyFolder(path) if path.exists() else open_folder(path, dump_spec(spec))
     ledger = StudyLedger(folder, spec)
     if not ledger.opened:
-        ledger.note("study", version=1, name=path.name, spec="spec.yaml")
+        ledger.append(StudyOpened(version=1, name=path.name, spec="spec.yaml"))
     return ledger
 
 

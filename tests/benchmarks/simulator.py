@@ -25,6 +25,7 @@ from ray.tune.search import Searcher
 from study.engine.scheduling.asha import Scheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec import StudySpec, dump_spec
+from study.storage.events import StudyOpened
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
 from tests.benchmarks.curve_tables import CurveTable
@@ -75,7 +76,7 @@ def ledger_in_memory(spec: StudySpec) -> Iterator[StudyLedger]:
     """Opens a study folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         ledger = StudyLedger(open_folder(Path(folder) / "simulated", dump_spec(spec)), spec)
-        ledger.note("study", version=1, name="simulated", spec="spec.yaml")
+        ledger.append(StudyOpened(version=1, name="simulated", spec="spec.yaml"))
         yield ledger
 
 

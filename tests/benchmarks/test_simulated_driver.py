@@ -14,7 +14,7 @@ def test_every_trial_ends_and_every_report_is_journalled_once(tmp_path: Path) ->
     assert max(running) == 5
     assert running[-1] == 0
     assert len(ledger.record.trials) == driver.suggestions == 12
-    kinds = Counter(event["event"] for event in ledger.journal.read())
+    kinds = Counter(event.event for event in ledger.journal.read())
     assert kinds["report"] == kinds["decision"] == driver.reports
     assert kinds["created"] == kinds["ended"] == 12
 

@@ -8,6 +8,7 @@ import pytest
 
 from study.engine.scheduling.rungs import first_rung
 from study.spec import StudySpec, dump_spec
+from study.storage.events import Report, TrialCreated, TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from tests.benchmarks.bench_search import SCHEDULERS, WORKERS, median, print_table
@@ -52,9 +53,16 @@ def made_study(folder: Path, table: CurveTable) -> StudyFolder:
     journal = Journal(study.journal)
     for trial, params in enumerate([*table.params, table.params[0]]):
         journal.append(
-            "created", trial=trial, params=params, settings={}, seeds={}, total_steps=400,
-            reports=4, optuna={},
-        )  # fmt: skip
+            TrialCreated(
+                trial=trial,
+                params=params,
+                settings={},
+                seeds={},
+                total_steps=400,
+                reports=4,
+                optuna={},
+            )
+        )
         if trial == len(table.params):
             break
         for report, step in enumerate(table.steps, start=1):
@@ -63,8 +71,8 @@ def made_study(folder: Path, table: CurveTable) -> StudyFolder:
                 "dev_mcc_at_bT": table.at_bT[trial, report - 1],
                 "train_seconds": table.seconds[trial, report - 1],
             }
-            journal.append("report", trial=trial, report=report, step=step, metrics=metrics)
-        journal.append("ended", trial=trial, state="complete", reason="", value=0.0)
+            journal.append(Report(trial=trial, report=report, step=step, metrics=metrics))
+        journal.append(TrialEnded(trial=trial, state="complete", reason="", value=0.0))
     return study
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from study.spec import StudySpec, dump_spec, load_spec
+from study.storage.events import Report, StudyOpened, TrialCreated
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
 
@@ -52,7 +53,7 @@ def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
         spec = read_spec(*overrides)
         ledger = StudyLedger(open_folder(tmp_path / "runs" / "a study", dump_spec(spec)), spec)
         if not ledger.opened:
-            ledger.note("study", version=1, name="a study", spec="spec.yaml")
+            ledger.append(StudyOpened(version=1, name="a study", spec="spec.yaml"))
         return ledger
 
     return open_
@@ -60,19 +61,20 @@ def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
 
 def create(ledger: StudyLedger, number: int, reports: int = 4) -> None:
     """Journals a created trial with parameters in the middle of the space."""
-    ledger.note(
-        "created",
-        trial=number,
-        params={"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3},
-        settings={"b0": 6, "bT": 3, "p": 0.1, "lr": 1e-3},
-        seeds={"init": 0, "data": 0, "mask": 0},
-        total_steps=40,
-        reports=reports,
-        optuna={"trial": {}, "study": {}},
+    ledger.append(
+        TrialCreated(
+            trial=number,
+            params={"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3},
+            settings={"b0": 6, "bT": 3, "p": 0.1, "lr": 1e-3},
+            seeds={"init": 0, "data": 0, "mask": 0},
+            total_steps=40,
+            reports=reports,
+            optuna={"trial": {}, "study": {}},
+        )
     )
 
 
 def report(ledger: StudyLedger, number: int, index: int, value: float | None) -> None:
     """Journals a report with a dev MCC."""
     metrics = {ledger.spec.objective: value, "train_loss": 0.5}
-    ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)
+    ledger.append(Report(trial=number, report=index, step=10 * index, metrics=metrics))

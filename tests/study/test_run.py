@@ -19,6 +19,7 @@ from study.engine import preparation
 from study.models.info import EMBEDDED
 from study.run import main
 from study.spec import dump_spec, load_spec
+from study.storage.events import StudyOpened
 from study.storage.journal import Journal
 from study.storage.opening import open_folder
 
@@ -88,7 +89,7 @@ def test_a_resumed_study_goes_on_without_the_server_that_it_was_tracked_on(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = open_folder(tmp_path / "runs" / "smoke", dump_spec(load_spec("smoke")))
-    Journal(folder.journal).append("study", version=1, tracking="http://127.0.0.1:9")
+    Journal(folder.journal).append(StudyOpened(version=1, tracking="http://127.0.0.1:9"))
     monkeypatch.setattr(command, "execute", lambda *arguments: command.DONE)
     assert main(["--space", "smoke", "--resume"]) == command.DONE
     said = capsys.readouterr().err
@@ -270,7 +271,7 @@ def test_the_plan_of_a_study_that_could_not_go_on_is_refused(
     finished_study(tmp_path)
     assert "differs in: adapter.p" in refuse(capsys, *plan, "--set", "adapter.p=0.123")
     journal = Journal(tmp_path / "runs" / "smoke" / "events.jsonl")
-    journal.append("study", version=1, data="of other sequences")
+    journal.append(StudyOpened(version=1, data="of other sequences"))
     before = journal.path.read_bytes()
     assert "labels or tokens of" in refuse(capsys, *plan)
     assert journal.path.read_bytes() == before

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.study.reading import StudyData
-from study.storage.record import State, TrialRecord
+from study.storage.events import State
+from study.storage.record import TrialRecord
 
 Points = list[tuple[float, float]]
 
@@ -68,10 +69,10 @@ def learning_curves(study: StudyData) -> LearningCurves:
 def rungs(trials: Sequence[TrialRecord], in_steps: bool = True) -> list[Rung]:
     """Returns the reports at which, by the journal, the scheduler compared scores or stopped."""
     compared = {
-        decision["report"]
+        decision.report
         for trial in trials
         for decision in trial.decisions
-        if decision["cutoff"] is not None or decision["decision"] == "stop"
+        if decision.cutoff is not None or decision.decision == "stop"
     }
     return [_rung(trials, report, in_steps) for report in sorted(compared)]
 
@@ -108,18 +109,18 @@ def _rung(trials: Sequence[TrialRecord], report: int, in_steps: bool) -> Rung:
         (trial, decision)
         for trial in trials
         for decision in trial.decisions
-        if decision["report"] == report
+        if decision.report == report
     ]
     x = 0.0
     for trial, decision in made:
-        step = trial.reports[decision["report"] - 1]["step"]
+        step = trial.reports[decision.report - 1].step
         x = step if in_steps else step / trial.total_steps
-    in_time = sorted(made, key=lambda pair: pair[1]["time"])
-    cutoffs = [d["cutoff"] for _, d in in_time if d["cutoff"] is not None]
+    in_time = sorted(made, key=lambda pair: pair[1].time)
+    cutoffs = [d.cutoff for _, d in in_time if d.cutoff is not None]
     return Rung(
         report=report,
         x=x,
         reached=len(made),
-        stopped=sum(decision["decision"] == "stop" for _, decision in made),
+        stopped=sum(decision.decision == "stop" for _, decision in made),
         cutoff=cutoffs[-1] if cutoffs else None,
     )

@@ -1,10 +1,12 @@
 """The data of a study: one table row for each split, and remarks on shared sequences."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from study.analysis.study.reading import StudyData
 from study.analysis.text import NOTHING
+from study.storage.events import StudyOpened
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class DataTable:
 
 def data_table(study: StudyData) -> DataTable | None:
     """Returns the table; None for a study whose journal has no report on the data."""
-    quality, tokens = (study.opened.get(name) or {} for name in ("quality", "tokens"))
+    opened = study.opened or StudyOpened()
+    quality, tokens = opened.quality or {}, opened.tokens or {}
     sequences, counts = quality.get("splits", {}), tokens.get("splits", {})
     rows = {
         name: _sequences(sequences.get(name, {})) | _tokens(counts.get(name, {}))
@@ -31,7 +34,7 @@ def data_table(study: StudyData) -> DataTable | None:
     return DataTable(columns, cells, [*_shared(quality), *_limit(tokens)])
 
 
-def _sequences(split: dict[str, Any]) -> dict[str, str]:
+def _sequences(split: Mapping[str, Any]) -> dict[str, str]:
     if not split:
         return {}
     rows, (shortest, _, longest) = split["rows"], split["bases"]
@@ -51,7 +54,7 @@ def _gc(mean: float | None, sd: float | None) -> str:
     return NOTHING if mean is None or sd is None else f"{mean:.2f} ({sd:.2f})"
 
 
-def _tokens(split: dict[str, Any]) -> dict[str, str]:
+def _tokens(split: Mapping[str, Any]) -> dict[str, str]:
     if not split:
         return {}
     return {
@@ -62,7 +65,7 @@ def _tokens(split: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _shared(quality: dict[str, Any]) -> list[str]:
+def _shared(quality: Mapping[str, Any]) -> list[str]:
     remarks = [
         f"sequences shared by {pair.replace(', ', ' and ')}: {found['same']}, and "
         f"{found['reverse']} more as reverse complements"
@@ -77,7 +80,7 @@ def _shared(quality: dict[str, Any]) -> list[str]:
     return remarks
 
 
-def _limit(tokens: dict[str, Any]) -> list[str]:
+def _limit(tokens: Mapping[str, Any]) -> list[str]:
     if not tokens:
         return []
     source = "the longest sequence" if tokens["measured"] else "task.max_length"

@@ -1,10 +1,11 @@
 """The race of the finalists on the page: scores with fresh seeds, and the search's optimism."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from study.analysis.study.reading import StudyData
 from study.analysis.text import shown
+from study.storage.events import RaceResult
 from study.storage.race import reported
 
 
@@ -45,41 +46,39 @@ class Finalists:
 def finalists(study: StudyData) -> Finalists | None:
     """Returns the results of the race; None if there was none."""
     event = study.record.winner
-    race = event.get("race") if event else None
-    if event is None or race is None:
+    race = event.race if event else None
+    if event is None or not race:
         return None
-    rounds: list[list[int]] = race["rounds"]
     candidates = [
         Candidate(
-            trial=one["trial"],
-            search=one["search"],
-            fresh=[score for score in one["fresh"] if score is not None],
-            failed=sum(score is None for score in one["fresh"]),
-            rounds=sum(one["trial"] in field for field in rounds),
-            won=one["trial"] == event["trial"],
+            trial=one.trial,
+            search=one.search,
+            fresh=[score for score in one.fresh if score is not None],
+            failed=sum(score is None for score in one.fresh),
+            rounds=sum(one.trial in trials for trials in race.rounds),
+            won=one.trial == event.trial,
         )
-        for one in race["candidates"]
+        for one in race.candidates
     ]
     return Finalists(
         candidates=candidates,
         scores=_scores(study, race),
-        seeds=len(race["seeds"]),
-        failed=race["failed"],
-        optimism=_optimism(study, candidates, len(race["seeds"]) - race["failed"]),
+        seeds=len(race.seeds),
+        failed=race.failed,
+        optimism=_optimism(study, candidates, len(race.seeds) - race.failed),
     )
 
 
-def _scores(study: StudyData, race: dict[str, Any]) -> list[tuple[str, ...]]:
-    names = [name.removeprefix("dev_") for name in race["dev"]]
+def _scores(study: StudyData, race: RaceResult) -> list[tuple[str, ...]]:
+    names = [name.removeprefix("dev_") for name in race.dev]
     first = study.spec.search.metric
     names = sorted(names, key=lambda name: name != first)
     return [
-        (name, *(_mean(f"{split}_{name}", race[split]) for split in ("dev", "test")))
-        for name in names
+        (name, _mean(f"dev_{name}", race.dev), _mean(f"test_{name}", race.test)) for name in names
     ]
 
 
-def _mean(metric: str, scores: dict[str, list[float | None]]) -> str:
+def _mean(metric: str, scores: Mapping[str, Sequence[float | None]]) -> str:
     one = reported(metric, scores.get(metric, []))
     return "" if one is None else f"{shown(one.mean)} ({shown(one.low)} to {shown(one.high)})"
 

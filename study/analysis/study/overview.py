@@ -11,7 +11,7 @@ from study.spec import StudySpec
 from study.spec.domains import domain_text
 from study.spec.space import trials_wanted
 from study.spec.task import GENERATED
-from study.storage.record import State
+from study.storage.events import State
 
 Rows = list[tuple[str, str]]
 
@@ -56,10 +56,10 @@ def warm_start(study: StudyData) -> Rows:
     event = study.record.warm_start
     if event is None:
         return []
-    reasons = [f"{count} left out: {why}" for why, count in event["left_out"].items()]
-    differs = [f"settings that differ: {', '.join(event['differs'])}"] if event["differs"] else []
-    count = len(event["results"])
-    text = [f"{count} results of {event['source']}, used only by the sampler", *reasons, *differs]
+    reasons = [f"{count} left out: {why}" for why, count in event.left_out.items()]
+    differs = [f"settings that differ: {', '.join(event.differs)}"] if event.differs else []
+    count = len(event.results)
+    text = [f"{count} results of {event.source}, used only by the sampler", *reasons, *differs]
     return [("warm start", "; ".join(text))]
 
 
@@ -107,7 +107,7 @@ def times(study: StudyData) -> Rows:
     """Returns the times at which the study was opened, of its last event, and of this page."""
     rows = [("page made", _utc(time.time()))]
     if study.events:
-        first, last = study.events[0]["time"], study.events[-1]["time"]
+        first, last = study.events[0].time, study.events[-1].time
         rows = [("study opened", _utc(first)), ("last event", _utc(last)), *rows]
     return rows
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from study.analysis.study.reading import StudyData
 from study.spec import CategoricalDomain, Domain, IntDomain, parameter_name
-from study.storage.record import State, TrialRecord
+from study.storage.events import State
+from study.storage.record import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 from study.errors import InputError
 from study.spec import StudySpec, load_spec
+from study.storage.events import Event, StudyOpened, opened_by
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event, parse_events
+from study.storage.journal import parse_events
 from study.storage.record import StudyRecord, TrialRecord
 
 
@@ -24,19 +25,19 @@ class StudyData:
     """The winner's mask events in order; empty if there is no winner or the method has none."""
 
     @property
-    def opened(self) -> Event:
-        """The event that opened the study; empty if the journal lacks it."""
-        return next((e for e in self.events if e["event"] == "study"), {})
+    def opened(self) -> StudyOpened | None:
+        """The event that opened the study; None if the journal lacks it."""
+        return opened_by(self.events)
 
     @property
     def name(self) -> str:
         """The study's name."""
-        return str(self.opened.get("name") or self.folder.path.name)
+        return (self.opened and self.opened.name) or self.folder.path.name
 
     @property
     def created_with(self) -> dict[str, Any]:
         """Software versions recorded when the study was opened; empty if not recorded."""
-        return dict(self.opened.get("created_with") or {})
+        return dict((self.opened and self.opened.created_with) or {})
 
     @property
     def maximize(self) -> bool:
@@ -52,7 +53,7 @@ class StudyData:
     def leader(self) -> TrialRecord | None:
         """The winner, else the best complete trial that meets the constraints, else None."""
         if self.record.winner is not None:
-            return self.record.trials[self.record.winner["trial"]]
+            return self.record.trials[self.record.winner.trial]
         return self.record.best(self.maximize, self.spec.goals.constraints)
 
 

@@ -44,7 +44,7 @@ def trial_table(study: StudyData) -> TrialTable:
         cells += [shown(trial.metrics.get(name)) for name in metrics]
         cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
         cells += [FEASIBLE[trial.feasible(constraints)]] if constraints else []
-        won = winner is not None and winner["trial"] == trial.number
+        won = winner is not None and winner.trial == trial.number
         rows.append(Row(trial.number, trial.state, won, cells))
     columns = [*parameters, *metrics, "steps", "trainable_parameters", "seconds"]
     columns += ["feasible"] if constraints else []
@@ -83,7 +83,7 @@ def _order(study: StudyData, trial: TrialRecord) -> tuple[float, ...]:
 
 
 def _steps(trial: TrialRecord) -> str:
-    done = trial.reports[-1]["step"] if trial.reports else 0
+    done = trial.reports[-1].step if trial.reports else 0
     return str(done) if done == trial.total_steps else f"{done} of {trial.total_steps}"
 
 

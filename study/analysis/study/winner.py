@@ -1,5 +1,6 @@
 """The winner on the page: settings, scores, parameters; budget, kept and rank of its triplets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +41,8 @@ def winner(study: StudyData) -> Winner | None:
     if trial is None:
         return None
     event = study.record.winner
-    dev = event["dev"] if event else trial.metrics
-    test = event["test"] if event else {}
+    dev = event.dev if event else trial.metrics
+    test = event.test if event else {}
     values = {**trial.settings, **trial.params}
     return Winner(
         trial=trial.number,
@@ -92,7 +93,7 @@ def _expectation(study: StudyData, trial: TrialRecord) -> str:
 
 
 def _scores(
-    study: StudyData, dev: dict[str, Any], test: dict[str, Any]
+    study: StudyData, dev: Mapping[str, Any], test: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
     names = [name.removeprefix("dev_") for name in dev if name.startswith("dev_")]
     first = study.spec.search.metric

@@ -3,7 +3,6 @@
 What the hub cannot give is no error here: the runs that need it are left out, and why is said.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from study.models import load_backbone
 from study.models.info import BackboneInfo, inspect_backbone
 from study.models.portable import portable
 from study.spec import BackboneSpec, StudySpec, TaskSpec
+from study.storage.events import DataFacts
 from study.tasks import Task, load_task
 from study.training.encoding import EncodedTask, encode_task
 
@@ -27,25 +27,6 @@ Reading = tuple[str, str | None, TaskSpec]
 """A backbone's name and revision, by which its tokenizer is known, and what it reads."""
 Part = TypeVar("Part", BackboneSpec, TaskSpec)
 Got = TypeVar("Got")
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """What the journal keeps of one task as one backbone reads it."""
-
-    backbone: str
-    task: str
-    settings: dict[str, Any]
-    commit: str | None
-    """Of the hub's model; None for a local one."""
-    fingerprint: str
-    reports: dict[str, Any]
-    """Its quality, and its tokens."""
-
-    @property
-    def key(self) -> str:
-        """By which the same data is known again."""
-        return json.dumps([self.backbone, self.task, self.settings], sort_keys=True)
 
 
 @dataclass
@@ -144,12 +125,12 @@ def _encode(material: Material, run: BenchmarkRun, task: Task, say: Say) -> None
         say(f"  {line}")
     warn_of_cuts(cell.task, encoded)
     material.facts[key] = DataFacts(
-        cell.backbone,
-        cell.task,
-        cell.spec.task.model_dump(mode="json", exclude_defaults=True),
-        material.infos[cell.spec.backbone].commit,
-        encoded.fingerprint(),
-        encoded.reports(),
+        backbone=cell.backbone,
+        task=cell.task,
+        settings=cell.spec.task.model_dump(mode="json", exclude_defaults=True),
+        commit=material.infos[cell.spec.backbone].commit,
+        fingerprint=encoded.fingerprint(),
+        reports=encoded.reports(),
     )
     material.data[key] = ray.put(encoded)
 

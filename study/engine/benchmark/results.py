@@ -5,6 +5,7 @@ from typing import Any
 
 from study.engine.benchmark.runs import BenchmarkRun, runs_of
 from study.spec.benchmark.loading import load_benchmark
+from study.storage.events import DataRead
 from study.storage.folder import StudyFolder
 from study.storage.journal import parse_events
 from study.storage.record import StudyRecord, TrialRecord
@@ -48,7 +49,8 @@ def result_rows(folder: StudyFolder) -> list[dict[str, Any]]:
     runs = runs_of(load_benchmark(str(folder.spec)))
     lacking: dict[str, str] = {}
     for event in events:
-        lacking = event.get("unavailable", lacking)
+        if isinstance(event, DataRead):
+            lacking = dict(event.unavailable)
     record = StudyRecord.of(events, OBJECTIVE)
     return _rows(runs, record, lambda run: lacking.get(run.cell.named))
 

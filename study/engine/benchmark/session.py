@@ -1,7 +1,7 @@
 """One run of the driver over a benchmark: from the checked input to results.csv."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import ray
 from ray import tune
 from rich.console import Console
 
-from study.engine.benchmark.material import DataFacts, Material, gather
+from study.engine.benchmark.material import Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
 from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, runs_of
 from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
@@ -23,11 +23,11 @@ from study.engine.resources import Resources, resources
 from study.engine.scheduling.runs import RunRecorder
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
-from study.engine.tuning import OPENED, fit
+from study.engine.tuning import fit
 from study.errors import InputError
 from study.spec.benchmark.loading import Benchmark, dump_benchmark
+from study.storage.events import DataRead, Event, TrialEnded
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event
 from study.storage.ledger import Ledger
 from study.storage.opening import locked, open_folder, refuse_changes
 from study.storage.record import StudyRecord
@@ -84,10 +84,11 @@ def _open_ledger(
     note_start(ledger, tracking_uri, {})
     _check_data(ledger, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
-    ledger.note(
-        "data",
-        tasks=[asdict(facts) for facts in material.facts.values()],
-        unavailable={name: reason for name, reason in lacking.items() if reason is not None},
+    ledger.append(
+        DataRead(
+            tasks=list(material.facts.values()),
+            unavailable={name: reason for name, reason in lacking.items() if reason is not None},
+        )
     )
     return ledger
 
@@ -96,7 +97,7 @@ def _check_data(ledger: Ledger, material: Material) -> None:
     """Refuses to go on with other data than earlier runs had."""
     now = {facts.key: facts.fingerprint for facts in material.facts.values()}
     for event in ledger.journal.read():
-        for before in (DataFacts(**facts) for facts in event.get("tasks", ())):
+        for before in event.tasks if isinstance(event, DataRead) else ():
             if now.get(before.key, before.fingerprint) != before.fingerprint:
                 raise InputError(
                     f"{ledger.folder.path}: --resume needs the data that the benchmark was "
@@ -120,7 +121,7 @@ class _Driver:
 
     def run(self) -> Ended:
         """Runs what is left, and writes results.csv however that ends."""
-        self.tracker(OPENED, self.ledger.record)
+        self.tracker.update(self.ledger.record)
         self._write()
         gave_up = self._fit() if left_to_do(self.available, self.ledger.record) else ""
         self._write()
@@ -133,8 +134,8 @@ class _Driver:
 
     def _tidy(self, event: Event, record: StudyRecord) -> None:
         """Once a run has ended its scores are what is wanted: on disk, and not its checkpoint."""
-        if event["event"] == "ended":
-            discard(self.ledger.folder, event["trial"])
+        if isinstance(event, TrialEnded):
+            discard(self.ledger.folder, event.trial)
             self._write()
 
     def _write(self) -> None:

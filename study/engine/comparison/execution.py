@@ -18,11 +18,11 @@ from study.engine.driver import check_data, known_of, note_start
 from study.engine.resources import Resources
 from study.engine.scheduling.runs import RunRecorder
 from study.engine.tracking.tracker import Tracker
-from study.engine.tuning import OPENED, fit
+from study.engine.tuning import fit
 from study.models.info import BackboneInfo
 from study.spec.comparison.schema import FACTORS
+from study.storage.events import Event, TrialEnded
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
 from study.storage.record import StudyRecord
@@ -81,7 +81,7 @@ def execute_runs(
     crashed are tried again. Results and outputs are on disk before the end of a run is journalled
     as such, or follow from the journal. `runs` is how many there will be, for the live table.
     """
-    tracker(OPENED, ledger.record)
+    tracker.update(ledger.record)
     tidy = _Tidy(ledger, source, len(shared.data.train))
     gave_up = ""
     if left_to_do(source(ledger.record), ledger.record):
@@ -137,8 +137,8 @@ class _Tidy:
         self.write()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
-        if event["event"] == "ended":
-            discard(self.ledger.folder, event["trial"])
+        if isinstance(event, TrialEnded):
+            discard(self.ledger.folder, event.trial)
             self.write()
 
     def write(self) -> None:

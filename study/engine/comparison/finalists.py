@@ -1,6 +1,6 @@
 """The race of the finalists, run: replicates in `finalists/`, a comparison folder of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.models.info import BackboneInfo
 from study.spec import resolve
+from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event, Journal
+from study.storage.journal import Journal
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.race import Race, Scores, fresh_seeds, rounds, stand, standing_by
 from study.storage.record import StudyRecord, TrialRecord
@@ -30,7 +31,7 @@ REPORTS = 2
 class Finish:
     """How a race ended, or why it did not."""
 
-    race: dict[str, Any] | None
+    race: RaceResult | None
     """As the journal keeps it with the winner; None if the race is not over."""
     winner: int | None
     gave_up: str = ""
@@ -96,10 +97,10 @@ class Field:
         return 2 * len(self.search) + self.ledger.spec.finalists.confirm
 
     @property
-    def choice(self) -> Event | None:
+    def choice(self) -> RaceDecided | None:
         """The winner that has been chosen among these candidates, if one has been."""
         choice = self.ledger.record.finalists
-        return choice if choice and set(choice["candidates"]) == set(self.search) else None
+        return choice if choice and set(choice.candidates) == set(self.search) else None
 
     def stand(self, record: StudyRecord) -> Race:
         """How the race stands; what has been chosen stays so."""
@@ -123,12 +124,13 @@ class Field:
         if self.choice is None:
             return []
         race = standing_by(self.choice, self.ledger.spec.finalists.confirm)
-        return [self.replicate(self.choice["winner"], k) for k in race.confirming]
+        return [self.replicate(self.choice.winner, k) for k in race.confirming]
 
     def choose(self, race: Race) -> None:
         """Journals the choice: it is fixed before anything of the winner meets the test split."""
-        self.ledger.note(
-            "finalists", candidates=list(self.search), rounds=race.rounds, winner=race.winner
+        assert race.winner is not None
+        self.ledger.append(
+            RaceDecided(candidates=list(self.search), rounds=race.rounds, winner=race.winner)
         )
 
 
@@ -212,27 +214,30 @@ def _splits(field: Field, run: ComparisonRun) -> tuple[str, ...]:
     return ("dev", "test") if run in field.reporting() else ("dev",)
 
 
-def _told(field: Field, race: Race, record: StudyRecord) -> dict[str, Any]:
+def _told(field: Field, race: Race, record: StudyRecord) -> RaceResult:
     """The race as the journal keeps it."""
     assert race.winner is not None
     scores, stands = field.scores(record), standing(record)
     reporting = [field.replicate(race.winner, k) for k in race.confirming]
-    found = [stands[key_of(one)].metrics for one in reporting]
-    names = dict.fromkeys(name for metrics in found for name in metrics)
-    return {
-        "candidates": [
-            {"trial": trial, "search": score, "fresh": list(scores[trial].values())}
+    metrics = [stands[key_of(one)].metrics for one in reporting]
+    return RaceResult(
+        candidates=[
+            CandidateScores(trial=trial, search=score, fresh=list(scores[trial].values()))
             for trial, score in field.search.items()
         ],
-        "rounds": race.rounds,
-        "seeds": [one.seeds for one in reporting],
-        "failed": sum(scores[race.winner][k] is None for k in race.confirming),
-        **{
-            split: {
-                name: [metrics.get(name) for metrics in found]
-                for name in names
-                if name.startswith(f"{split}_")
-            }
-            for split in ("dev", "test")
-        },
+        rounds=race.rounds,
+        seeds=[one.seeds for one in reporting],
+        failed=sum(scores[race.winner][k] is None for k in race.confirming),
+        dev=_by_metric("dev", metrics),
+        test=_by_metric("test", metrics),
+    )
+
+
+def _by_metric(split: str, metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    """Returns the values of a split's metrics, one a run."""
+    names = dict.fromkeys(name for values in metrics for name in values)
+    return {
+        name: [values.get(name) for values in metrics]
+        for name in names
+        if name.startswith(f"{split}_")
     }

@@ -19,9 +19,9 @@ from study.spec import StudySpec
 from study.spec.domains import domain_text
 from study.spec.samplers import LEARNING
 from study.spec.space import trials_wanted
+from study.storage.events import WarmStart
 from study.storage.race import candidates_wanted, rounds
 from study.storage.record import in_words
-from study.storage.warm_start import Earlier
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast
 
@@ -41,7 +41,7 @@ def print_plan(
     points: Sequence[Forecast],
     rungs: Sequence[int],
     resources: Resources,
-    earlier: Earlier | None = None,
+    earlier: WarmStart | None = None,
 ) -> None:
     """Prints the plan: data, space, schedules at the corners of the space, rungs, resources."""
     print_lines(console, _overview(spec, info, data, resources))

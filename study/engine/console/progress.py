@@ -13,7 +13,7 @@ from rich.text import Text
 
 from study.engine.console.lines import format_value, print_lines
 from study.spec.goals import Constraint
-from study.storage.journal import Event
+from study.storage.events import Event, TrialEnded
 from study.storage.record import StudyRecord, TrialRecord
 
 ROWS = 12
@@ -66,8 +66,8 @@ class Progress:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         """Updates the table after an event."""
         self._record = record
-        if event["event"] == "ended" and not self.console.is_terminal:
-            trial = record.trials[event["trial"]]
+        if isinstance(event, TrialEnded) and not self.console.is_terminal:
+            trial = record.trials[event.trial]
             print_lines(self.console, [f"{self._line(trial)}  [{self._headline()}]"])
 
     def _line(self, trial: TrialRecord) -> str:

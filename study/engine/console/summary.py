@@ -1,12 +1,13 @@
 """What the terminal prints at the end of a study."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from study.engine.console.lines import format_value, print_lines
-from study.storage.journal import Event
+from study.storage.events import Scores, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from study.storage.race import reported
 from study.storage.record import StudyRecord
@@ -17,7 +18,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
     record, folder = ledger.record, ledger.folder
     winner = record.winner
     assert winner is not None
-    trial = record.trials[winner["trial"]]
+    trial = record.trials[winner.trial]
     settings = "  ".join(f"{k}={format_value(v)}" for k, v in trial.settings.items())
     lines = [
         "",
@@ -108,30 +109,31 @@ def _failure_lines(ledger: StudyLedger) -> list[str]:
     return lines
 
 
-def _score_lines(ledger: StudyLedger, winner: Event) -> list[str]:
+def _score_lines(ledger: StudyLedger, winner: WinnerEvaluated) -> list[str]:
     """Returns the lines on the winner's scores: of fresh seeds after a race, of its weights."""
-    race = winner.get("race")
-    if race is None:
+    race = winner.race
+    if not race:
         return [
-            f"dev        {_scores(winner['dev'])}   (it was chosen by this score: optimistic)",
-            f"test       {_scores(winner['test'])}   (evaluated once, for the winner)",
+            f"dev        {_scores(winner.dev)}   (it was chosen by this score: optimistic)",
+            f"test       {_scores(winner.test)}   (evaluated once, for the winner)",
         ]
     objective, asked = ledger.metric, ledger.spec.search.metric
-    lines = [f"{split:<10} {_reported(race[split], asked)}" for split in ("dev", "test")]
-    failed = f", {race['failed']} of them failed" if race["failed"] else ""
-    lines.append(f"           ({len(race['seeds'])} fresh seeds{failed}; mean and 95 % interval)")
-    single = next(c["search"] for c in race["candidates"] if c["trial"] == winner["trial"])
-    fresh = reported(objective, race["dev"].get(objective, ()))
+    splits = {"dev": race.dev, "test": race.test}
+    lines = [f"{split:<10} {_reported(values, asked)}" for split, values in splits.items()]
+    failed = f", {race.failed} of them failed" if race.failed else ""
+    lines.append(f"           ({len(race.seeds)} fresh seeds{failed}; mean and 95 % interval)")
+    single = next(one.search for one in race.candidates if one.trial == winner.trial)
+    fresh = reported(objective, race.dev.get(objective, ()))
     if fresh is not None:
         lines.append(
-            f"race       of {len(race['candidates'])} candidates; its score in the search, "
+            f"race       of {len(race.candidates)} candidates; its score in the search, "
             f"{single:.4f}, was off by {single - fresh.mean:+.4f}"
         )
-    test = _scores(winner["test"])
-    return [*lines, f"best/      the weights of trial {winner['trial']} itself: test {test}"]
+    test = _scores(winner.test)
+    return [*lines, f"best/      the weights of trial {winner.trial} itself: test {test}"]
 
 
-def _reported(values: dict[str, list[float | None]], asked: str) -> str:
+def _reported(values: Mapping[str, Sequence[float | None]], asked: str) -> str:
     found = {name: reported(name, scores) for name, scores in values.items()}
     return "  ".join(
         f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(asked)
@@ -140,5 +142,5 @@ def _reported(values: dict[str, list[float | None]], asked: str) -> str:
     )
 
 
-def _scores(scores: dict[str, float]) -> str:
+def _scores(scores: Scores) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)

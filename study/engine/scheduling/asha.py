@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from study.engine.scheduling.outcomes import note_crash, take, verdict
 from study.engine.scheduling.rungs import first_rung
+from study.storage.events import Decision, Report, Verdict
 from study.storage.ledger import StudyLedger
 from study.storage.record import STATE_AFTER, TrialRecord
 
@@ -40,7 +41,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
         for trial in ledger.record.trials.values():
             super().on_trial_add(None, _stand_in(trial.number))
         for report in list(ledger.record.reports):
-            self._replay(ledger.record.trials[report["trial"]], report)
+            self._replay(ledger.record.trials[report.trial], report)
 
     @override
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
@@ -56,7 +57,7 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, decides, journals the decision."""
         record = self.ledger.record.trials[trial.config["trial"]]
-        with self.ledger.together():
+        with self.ledger.batch():
             if take(self.ledger, record, result):
                 self.decide(record, len(record.reports))
         running = record.state == "running"
@@ -76,26 +77,24 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
                 f"against {cutoff:.4f}"
             )
             return self._end(trial, "stop", reason, cutoff)
-        self.ledger.note(
-            "decision",
-            trial=trial.number,
-            report=report,
-            decision="continue",
-            reason="",
-            cutoff=cutoff,
+        self.ledger.append(
+            Decision(
+                trial=trial.number, report=report, decision="continue", reason="", cutoff=cutoff
+            )
         )
         return "continue"
 
     def _end(
-        self, trial: TrialRecord, decision: str, reason: str, cutoff: float | None = None
+        self, trial: TrialRecord, decision: Verdict, reason: str, cutoff: float | None = None
     ) -> str:
-        self.ledger.note(
-            "decision",
-            trial=trial.number,
-            report=len(trial.reports),
-            decision=decision,
-            reason=reason,
-            cutoff=cutoff,
+        self.ledger.append(
+            Decision(
+                trial=trial.number,
+                report=len(trial.reports),
+                decision=decision,
+                reason=reason,
+                cutoff=cutoff,
+            )
         )
         self.ledger.end(trial, STATE_AFTER[decision], reason)
         return decision
@@ -113,15 +112,15 @@ class Scheduler(AsyncHyperBandScheduler):  # type: ignore[misc]
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """Nothing to do: the rungs keep what a removed trial has reported."""
 
-    def _replay(self, trial: TrialRecord, report: dict[str, Any]) -> None:
+    def _replay(self, trial: TrialRecord, report: Report) -> None:
         """Feeds ASHA a recorded report, and makes up for what a crash left unsaid after it."""
-        made = [d for d in trial.decisions if d["report"] == report["report"]]
+        made = [d for d in trial.decisions if d.report == report.report]
         if not made:
-            self.decide(trial, report["report"])
+            self.decide(trial, report.report)
             return
-        self._ask_asha(trial.number, report["report"], report["metrics"].get(self.compared))
-        if made[-1]["decision"] in STATE_AFTER:
-            self.ledger.end(trial, STATE_AFTER[made[-1]["decision"]], made[-1]["reason"])
+        self._ask_asha(trial.number, report.report, report.metrics.get(self.compared))
+        if made[-1].decision in STATE_AFTER:
+            self.ledger.end(trial, STATE_AFTER[made[-1].decision], made[-1].reason)
 
     def _ask_asha(self, number: int, report: int, value: float | None) -> str:
         if value is None or not math.isfinite(value):

@@ -7,7 +7,6 @@ a constraint they rank behind all that did not, and so turn away from what does 
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -17,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from study.spec.goals import Goals
+from study.storage.events import EarlierTrial
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
@@ -45,22 +45,24 @@ def rebuild_study(record: StudyRecord, space: Space, goals: Goals) -> optuna.Stu
     return study
 
 
-def earlier_trials(record: StudyRecord) -> list[dict[str, Any]]:
+def earlier_trials(record: StudyRecord) -> list[EarlierTrial]:
     """Returns the trials that the record took over from an earlier study."""
-    return list(record.warm_start["results"]) if record.warm_start else []
+    return list(record.warm_start.results) if record.warm_start else []
 
 
-def _frozen_earlier(earlier: dict[str, Any], space: Space, goals: Goals) -> FrozenTrial:
-    steps = dict(earlier["steps"]) if len(goals.objectives) == 1 else {}
+def _frozen_earlier(earlier: EarlierTrial, space: Space, goals: Goals) -> FrozenTrial:
+    steps = (
+        {int(step): value for step, value in earlier.steps} if len(goals.objectives) == 1 else {}
+    )
     return optuna.trial.create_trial(
-        state=STATES[earlier["state"]],
-        values=earlier["values"],
-        params=earlier["params"],
-        distributions={name: space[name] for name in earlier["params"]},
+        state=STATES[earlier.state],
+        values=earlier.values,
+        params=dict(earlier.params),
+        distributions={name: space[name] for name in earlier.params},
         # The genetic algorithm breeds from what belongs to a generation.
         system_attrs={NSGAIISampler._get_generation_key(): 0},
-        intermediate_values=steps,
-        constraints=earlier["violations"],
+        intermediate_values=steps if len(goals.objectives) == 1 else {},
+        constraints=dict(earlier.violations),
     )
 
 

@@ -2,12 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 
 from study.engine.reporting import metrics_of
+from study.storage.events import Report, TrialCrashed, TrialWarning
 from study.storage.ledger import Ledger
 from study.storage.record import CRASHED, OUT_OF_MEMORY, TrialRecord
 
@@ -27,7 +28,7 @@ def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     reason = describe(error)
     attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
     fault = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
-    ledger.note(CRASHED, trial=trial.number, attempt=attempt, fault=fault, reason=reason)
+    ledger.append(TrialCrashed(trial=trial.number, attempt=attempt, fault=fault, reason=reason))
     if trial.crashes > max_failures:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
         what = OUT_OF_MEMORY if isinstance(error, OutOfMemoryError) else f"{CRASHED}{times}"
@@ -42,7 +43,8 @@ def _keep_traceback(ledger: Ledger, trial: int, source: Path) -> None:
         with ledger.folder.failure(trial).open("ab") as kept, source.open("rb") as file:
             shutil.copyfileobj(file, kept)
     except OSError as error:
-        ledger.note("warning", trial=trial, text=f"its traceback could not be kept: {error}")
+        text = f"its traceback could not be kept: {error}"
+        ledger.append(TrialWarning(trial=trial, text=text))
 
 
 def _is_loss_of_a_node(error: BaseException | None) -> bool:
@@ -82,7 +84,7 @@ def describe(error: BaseException | None) -> str:
 def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
     """Journals a result of a worker; returns whether it is a report that was not there yet."""
     for text in result.get("warnings", ()):
-        ledger.note("warning", trial=trial.number, text=text)
+        ledger.append(TrialWarning(trial=trial.number, text=text))
     if "failure" in result:
         ledger.end(trial, "failed", result["failure"])
         return False
@@ -92,17 +94,18 @@ def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
         return False
     if report != len(trial.reports) + 1:
         raise RuntimeError(f"report {report} of trial {trial.number} has no report before it")
-    ledger.note(
-        "report",
-        trial=trial.number,
-        report=report,
-        step=int(result["step"]),
-        metrics=metrics_of(result),
+    ledger.append(
+        Report(
+            trial=trial.number,
+            report=report,
+            step=int(result["step"]),
+            metrics=metrics_of(result),
+        )
     )
     return True
 
 
-def verdict(trial: TrialRecord) -> tuple[str, str] | None:
+def verdict(trial: TrialRecord) -> tuple[Literal["fail", "complete"], str] | None:
     """Returns fail or complete, and why, if a trial's newest report ends it whatever ASHA says.
 
     A report that leaves the metric out did not look for it.

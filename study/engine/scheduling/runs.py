@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.scheduling.outcomes import note_crash, take, verdict
+from study.storage.events import TrialCreated
 from study.storage.ledger import Ledger
 from study.storage.record import STATE_AFTER, TrialRecord
 from study.storage.runs import Asked, Source, is_open, key_of, standing
@@ -66,15 +67,16 @@ class RunSearcher(Dispatcher, Generic[Asked]):
     def _create(self, run: Asked) -> int:
         number = len(self.ledger.record.trials)
         steps, reports = self.planner(run)
-        self.ledger.note(
-            "created",
-            trial=number,
-            params=run.labels,
-            settings=run.settings,
-            seeds=run.seeds,
-            total_steps=steps,
-            reports=reports,
-            optuna={},
+        self.ledger.append(
+            TrialCreated(
+                trial=number,
+                params=run.labels,
+                settings=run.settings,
+                seeds=run.seeds,
+                total_steps=steps,
+                reports=reports,
+                optuna={},
+            )
         )
         return number
 
@@ -102,7 +104,7 @@ class RunRecorder(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Journals the report, and the end if it is the last."""
         record = self.ledger.record.trials[trial.config["trial"]]
-        with self.ledger.together():
+        with self.ledger.batch():
             take(self.ledger, record, result)
             self._decide(record)
         running = record.state == "running"

@@ -19,6 +19,7 @@ from study.engine.scheduling.optuna_study import Mirror, earlier_trials, rebuild
 from study.engine.scheduling.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, trials_wanted
+from study.storage.events import TrialCreated, TrialWarning
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
 from study.training.plan import make_budget
@@ -84,19 +85,20 @@ class OptunaSearcher(Dispatcher):
         steps, reports = self.planner(resolved)
         effective = effective_settings(spec, resolved, steps)
         storage = self._study._storage
-        self.ledger.note(
-            "created",
-            trial=number,
-            params=asked.params,
-            point=point if point < len(spec.points) else None,
-            settings=searched_settings(spec, resolved),
-            seeds=self._seeds(effective),
-            total_steps=steps,
-            reports=reports,
-            optuna={
-                "trial": storage.get_trial_system_attrs(asked._trial_id),
-                "study": storage.get_study_system_attrs(self._study._study_id),
-            },
+        self.ledger.append(
+            TrialCreated(
+                trial=number,
+                params=asked.params,
+                point=point if point < len(spec.points) else None,
+                settings=searched_settings(spec, resolved),
+                seeds=self._seeds(effective),
+                total_steps=steps,
+                reports=reports,
+                optuna={
+                    "trial": storage.get_trial_system_attrs(asked._trial_id),
+                    "study": storage.get_study_system_attrs(self._study._study_id),
+                },
+            )
         )
         self._tried.append(effective)
         return number
@@ -125,7 +127,7 @@ class OptunaSearcher(Dispatcher):
         except OSError as error:
             self._mirror = None
             text = f"optuna.journal lacks trials from now on ({error}); --resume writes it anew"
-            self.ledger.note("warning", trial=trial.number, text=text)
+            self.ledger.append(TrialWarning(trial=trial.number, text=text))
 
 
 def effective_settings(spec: StudySpec, resolved: StudySpec, total_steps: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from study.deadline import within
 from study.errors import InputError
+from study.storage.events import tracking_of
 from study.storage.folder import StudyFolder
 from study.storage.journal import parse_events
 
@@ -143,8 +144,7 @@ def _address_so_far(folder: StudyFolder) -> str | None:
     if not folder.journal.exists():
         return None
     events = parse_events(folder.journal, folder.journal.read_bytes())
-    told: list[str | None] = [event["tracking"] for event in events if "tracking" in event]
-    return told[-1] if told else None
+    return tracking_of(events) or None
 
 
 def _ask(question: urllib.request.Request) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from study.engine.tracking.address import database
+from study.storage.events import Report, WinnerEvaluated
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event, parse_events
+from study.storage.journal import parse_events
 from study.storage.record import TrialRecord
 
 EXPERIMENT = "adalora-rs-study"
@@ -107,20 +108,20 @@ class StudyRuns:
             self._log(trial, child, over)
             self._set_status(trial, child, over)
 
-    def end(self, status: str, winner: Event | None, artifacts: Path | None) -> None:
+    def end(self, status: str, winner: WinnerEvaluated | None, artifacts: Path | None) -> None:
         """Ends the parent run, with the winner's scores and, in the winner's run, its files."""
         from mlflow.entities import RunTag
 
         if winner is not None:
-            if (self._parent_status, self._winner) == (status, str(winner["trial"])):
+            if (self._parent_status, self._winner) == (status, str(winner.trial)):
                 return
             if artifacts is not None:
-                child = self._children[winner["trial"]]
+                child = self._children[winner.trial]
                 self._client.log_artifacts(child.run_id, str(artifacts), artifact_path="best")
             self._client.log_batch(
                 self._parent,
-                metrics=_metrics(winner["dev"] | winner["test"], 0, winner),
-                tags=[RunTag("winner", str(winner["trial"]))],
+                metrics=_metrics({**winner.dev, **winner.test}, 0, winner.time),
+                tags=[RunTag("winner", str(winner.trial))],
             )
         self._client.set_terminated(self._parent, status)
 
@@ -261,19 +262,17 @@ def study_key(folder: StudyFolder) -> str:
     """Identifies a study on a server that many share: its folder's name and when it began."""
     with folder.journal.open("rb") as journal:
         [first] = parse_events(folder.journal, journal.readline())
-    return f"{folder.path.name}-{first['time']:.3f}"
+    return f"{folder.path.name}-{first.time:.3f}"
 
 
-def _batches(reports: Iterable[Event]) -> Iterator[list[Any]]:
+def _batches(reports: Iterable[Report]) -> Iterator[list[Any]]:
     """Yields the metrics of all reports, in as few requests as MLflow takes; at least one list.
 
     A report is never divided: its index, logged with it, says that it is all there.
     """
     batch: list[Any] = []
     for report in reports:
-        metrics = _metrics(
-            report["metrics"] | {"report": report["report"]}, report["step"], report
-        )
+        metrics = _metrics({**report.metrics, "report": report.report}, report.step, report.time)
         if batch and len(batch) + len(metrics) > METRICS_A_BATCH:
             yield batch
             batch = []
@@ -281,10 +280,10 @@ def _batches(reports: Iterable[Event]) -> Iterator[list[Any]]:
     yield batch
 
 
-def _metrics(values: dict[str, Any], step: int, event: Event) -> list[Any]:
+def _metrics(values: dict[str, Any], step: int, time: float) -> list[Any]:
     from mlflow.entities import Metric
 
-    timestamp = int(event["time"] * 1000)
+    timestamp = int(time * 1000)
     return [
         Metric(name, float(value), timestamp, step)
         for name, value in values.items()

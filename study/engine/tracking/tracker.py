@@ -16,8 +16,8 @@ from pathlib import Path
 
 from study.engine.tracking.address import database
 from study.engine.tracking.runs import StudyRuns, server_errors, study_key
+from study.storage.events import Decision, Event, WinnerEvaluated
 from study.storage.folder import StudyFolder
-from study.storage.journal import Event
 from study.storage.record import StudyRecord, TrialRecord
 
 RETRY_SECONDS = 30.0
@@ -45,7 +45,7 @@ class _Ending:
     """How the study's run is to end."""
 
     status: str
-    winner: Event | None
+    winner: WinnerEvaluated | None
     artifacts: Path | None
 
 
@@ -69,11 +69,15 @@ class Tracker:
         self._thread.start()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
-        """Takes in an event; one of no trial, such as the start, is about all of them."""
-        if event["event"] == "decision":  # MLflow is not told; an end comes as `ended`.
+        """Leaves the trial of an event to the thread; all trials if the event is of none."""
+        if isinstance(event, Decision):  # Not in MLflow; the end of a trial is its own event.
             return
-        trial = record.trials.get(event.get("trial", -1))
+        trial = record.trials.get(getattr(event, "trial", -1))
         self._leave(record.trials.values() if trial is None else [trial])
+
+    def update(self, record: StudyRecord) -> None:
+        """Leaves all trials of a record to the thread."""
+        self._leave(record.trials.values())
 
     def close(self, record: StudyRecord, status: str, artifacts: Path | None = None) -> None:
         """Ends the parent run as FINISHED, FAILED or KILLED (interrupted), and unfinished trials'.

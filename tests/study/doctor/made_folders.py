@@ -19,6 +19,7 @@ from study.engine.tracking.tracker import Tracker
 from study.engine.winner import write_best_spec
 from study.spec import dump_spec, load_spec, resolve
 from study.spec.space import distributions
+from study.storage.events import Report, StudyOpened, TrialCreated, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
@@ -35,7 +36,7 @@ def open_study(path: Path, trials: int) -> Study:
     (path.parent / "space.yaml").write_text(SPACE)
     spec = load_spec(str(path.parent / "space.yaml"), [f"search.trials={trials}"])
     ledger = StudyLedger(open_folder(path, dump_spec(spec)), spec)
-    ledger.note("study", version=1, name=path.name, spec="spec.yaml", tracking=None)
+    ledger.append(StudyOpened(version=1, name=path.name, spec="spec.yaml", tracking=None))
     return ledger, Scheduler(ledger)
 
 
@@ -43,21 +44,22 @@ def run(study: Study, number: int, reports: int = 4) -> None:
     """A trial, as far as it goes; with its checkpoint, if that is needed afterwards."""
     ledger, scheduler = study
     p = 0.05 * number
-    ledger.note(
-        "created",
-        trial=number,
-        params={"b0": 6, "bT_ratio": 0.5, "p": p, "lr": 1e-3},
-        settings={"b0": 6, "bT": 3, "p": p, "lr": 1e-3},
-        seeds={"init": 0, "data": 0, "mask": 0},
-        total_steps=40,
-        reports=4,
-        optuna={"trial": {}, "study": {}},
+    ledger.append(
+        TrialCreated(
+            trial=number,
+            params={"b0": 6, "bT_ratio": 0.5, "p": p, "lr": 1e-3},
+            settings={"b0": 6, "bT": 3, "p": p, "lr": 1e-3},
+            seeds={"init": 0, "data": 0, "mask": 0},
+            total_steps=40,
+            reports=4,
+            optuna={"trial": {}, "study": {}},
+        )
     )
     scheduler.on_trial_add(None, SimpleNamespace(config={"trial": number}))
     trial = ledger.record.trials[number]
     for index, score in enumerate(SCORES[number][:reports], start=1):
         metrics = {"dev_mcc": score, "train_loss": 0.5, "trainable_parameters": 1000}
-        ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)
+        ledger.append(Report(trial=number, report=index, step=10 * index, metrics=metrics))
         save_checkpoint(ledger.folder, number, index, trial.params)
         if scheduler.decide(trial, index) != "continue":
             break
@@ -84,7 +86,7 @@ def crown(study: Study) -> None:
     scores = {"dev": {"dev_mcc": best.value}, "test": {"test_mcc": 0.5}}
     write_best_spec(folder, resolve(ledger.spec, best.params))
     folder.scores.write_text(json.dumps({"trial": best.number, **scores}))
-    ledger.note("winner", trial=best.number, **scores)
+    ledger.append(WinnerEvaluated(trial=best.number, **scores))
 
 
 def close(study: Study, status: str) -> None:

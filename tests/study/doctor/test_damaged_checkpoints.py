@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from study.spec import dump_spec, load_spec
+from study.storage.events import StudyGrown
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from tests.study.doctor.made_folders import ask, edit, save_checkpoint
@@ -107,7 +108,7 @@ def test_a_checkpoint_from_before_the_study_grew_serves(interrupted: Path) -> No
     spec = load_spec(str(StudyFolder(interrupted).spec), [searched])
     journal = Journal(StudyFolder(interrupted).journal)
     fields = {"trials": 4, "changes": ["adapter.beta1"], "spec": dump_spec(spec)}
-    journal.append("grown", **fields, fixed={"beta1": 0.85}, space=True)
+    journal.append(StudyGrown(**fields, fixed={"beta1": 0.85}, space=True))
     assert ask(interrupted, "checkpoints") == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from study.doctor import files
 from study.spec import dump_spec, load_spec
+from study.storage.events import StudyGrown
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from tests.study.doctor.made_folders import ask
@@ -24,7 +25,7 @@ def more_rows(folder: StudyFolder) -> None:
 def grown(folder: StudyFolder) -> None:
     spec = dump_spec(load_spec(str(folder.spec), ["search.trials=9"]))
     fields = {"trials": 9, "changes": ["search.trials: 3 -> 9"], "spec": spec}
-    Journal(folder.journal).append("grown", **fields, fixed={}, space=False)
+    Journal(folder.journal).append(StudyGrown(**fields, fixed={}, space=False))
 
 
 FILES: dict[str, tuple[Damage, str, bool]] = {

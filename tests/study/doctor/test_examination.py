@@ -11,6 +11,16 @@ from study.engine.benchmark.runs import runs_of
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.spec.benchmark.loading import Benchmark, load_benchmark
+from study.storage.events import (
+    DataRead,
+    RaceDecided,
+    Report,
+    StudyOpened,
+    StudyResumed,
+    TrialCreated,
+    TrialWarning,
+    WarmStart,
+)
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.ledger import Ledger
@@ -58,10 +68,10 @@ def test_the_examination_leaves_every_file_as_it_was(interrupted: Path) -> None:
 
 def test_what_the_journal_says_besides_is_no_finding(finished: Path) -> None:
     journal = Journal(StudyFolder(finished).journal)
-    journal.append("warning", trial=0, text="a checkpoint was late")
-    journal.append("warm_start", source="elsewhere", results=[], left_out={}, differs=[])
-    journal.append("resumed", created_with={})
-    journal.append("finalists", candidates=[0, 2], rounds=[[0, 2]], winner=0)
+    journal.append(TrialWarning(trial=0, text="a checkpoint was late"))
+    journal.append(WarmStart(source="elsewhere", results=[], left_out={}, differs=[]))
+    journal.append(StudyResumed(created_with={}))
+    journal.append(RaceDecided(candidates=[0, 2], rounds=[[0, 2]], winner=0))
     assert examine(finished) == []
 
 
@@ -119,16 +129,16 @@ def test_a_benchmark_is_examined_too(tmp_path: Path) -> None:
     runs = runs_of(read_benchmark(tmp_path))
     folder = open_folder(tmp_path / "runs" / "bench", BENCHMARK)
     ledger = Ledger(folder, "dev_mcc")
-    ledger.note("study", version=1, name="bench", spec="spec.yaml", tracking=None)
-    ledger.note("data", tasks=[], unavailable={})
+    ledger.append(StudyOpened(version=1, name="bench", spec="spec.yaml", tracking=None))
+    ledger.append(DataRead(tasks=[], unavailable={}))
     for number, run in enumerate(runs):
         steps, reports = (1, 1) if run.seed is None else (8, 2)
         numbers = {"trial": number, "total_steps": steps, "reports": reports}
         about = {"params": run.labels, "settings": run.settings, "seeds": {}, "optuna": {}}
-        ledger.note("created", **numbers, **about)
+        ledger.append(TrialCreated(**numbers, **about))
         for report in range(1, reports + 1):
             step = {"report": report, "step": report * steps // reports}
-            ledger.note("report", trial=number, **step, metrics={"dev_mcc": 0.5, "train_loss": 1})
+            ledger.append(Report(trial=number, **step, metrics={"dev_mcc": 0.5, "train_loss": 1}))
         ledger.end(ledger.record.trials[number], "complete", "")
     write_results(folder, runs, ledger.record, lambda run: None)
     Tracker(folder, None, "bench").close(ledger.record, "FINISHED")

@@ -7,6 +7,7 @@ import pytest
 from study.engine.driver import created_with, note_start, warn_of_versions
 from study.engine.tracking.runs import StudyRuns, study_key
 from study.engine.tracking.view import tracked_runs
+from study.storage.events import StudyOpened, StudyResumed, tracking_of
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from tests.study.ledgers import OpenLedger, create, report
@@ -16,8 +17,10 @@ def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger, now = Ledger(StudyFolder(tmp_path), "dev_mcc"), created_with()
-    ledger.note("study", version=1, name="a", created_with=now | {"torch": "2.0", "ray": "2.9"})
-    ledger.note("resumed", version=1, created_with=now)
+    ledger.append(
+        StudyOpened(version=1, name="a", created_with=now | {"torch": "2.0", "ray": "2.9"})
+    )
+    ledger.append(StudyResumed(version=1, created_with=now))
     warn_of_versions(ledger, now)
     [line] = capsys.readouterr().err.splitlines()
     assert f"was begun with torch 2.0, ray 2.9, goes on with torch {now['torch']}, ray" in line
@@ -28,7 +31,7 @@ def test_the_versions_that_a_study_was_begun_with_need_no_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: dict[str, dict[str, str]]
 ) -> None:
     ledger = Ledger(StudyFolder(tmp_path), "dev_mcc")
-    ledger.note("study", version=1, name="a", **begun)
+    ledger.append(StudyOpened(version=1, name="a", **begun))
     warn_of_versions(ledger, created_with())
     assert capsys.readouterr().err == ""
 
@@ -38,7 +41,7 @@ def test_where_a_study_is_tracked_no_more_nothing_stays_running(
 ) -> None:
     old, new = (f"sqlite:///{tmp_path / name}.db" for name in ("old", "new"))
     ledger = open_ledger()
-    ledger.note("resumed", version=1, tracking=old, created_with=created_with())
+    ledger.append(StudyResumed(version=1, tracking=old, created_with=created_with()))
     create(ledger, 0)
     key = study_key(ledger.folder)
     runs = StudyRuns(old, key, "a study")
@@ -56,9 +59,9 @@ def test_a_tracking_server_that_is_left_may_be_gone(
 ) -> None:
     ledger = open_ledger()
     gone = "http://127.0.0.1:1"
-    ledger.note("resumed", version=1, tracking=gone, created_with=created_with())
+    ledger.append(StudyResumed(version=1, tracking=gone, created_with=created_with()))
     note_start(open_ledger(), None, {})
-    assert ledger.journal.read()[-1]["tracking"] is None
+    assert tracking_of(ledger.journal.read()) is None
     [record] = caplog.records
     assert record.getMessage().startswith(f"MLflow at {gone} does not answer (")
     assert record.getMessage().endswith("runs that are RUNNING there stay so")

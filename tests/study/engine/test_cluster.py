@@ -28,6 +28,7 @@ from study.errors import InputError
 from study.models.info import EMBEDDED, inspect_backbone
 from study.models.portable import portable
 from study.spec import load_spec
+from study.storage.events import TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.record import StudyRecord
@@ -169,9 +170,9 @@ def run(nodes: Nodes, path: Path, trials: int, happens: Callable[[], None]) -> S
     events = Journal(StudyFolder(path).journal).read()
     record = StudyRecord.of(events, spec.objective)
     assert [trial.state for trial in record.trials.values()] == ["complete"] * trials
-    assert Counter(e["trial"] for e in events if e["event"] == "ended") == Counter(range(trials))
+    assert Counter(e.trial for e in events if isinstance(e, TrialEnded)) == Counter(range(trials))
     for trial in record.trials.values():
-        assert [report["report"] for report in trial.reports] == [1, 2, 3]
+        assert [report.report for report in trial.reports] == [1, 2, 3]
     assert record.winner is not None
     return record
 

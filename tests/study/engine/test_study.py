@@ -25,6 +25,7 @@ from study.engine.session import run_study
 from study.engine.worker import TrialWorker
 from study.errors import InputError
 from study.spec import load_spec
+from study.storage.events import StudyOpened, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.record import StudyRecord
@@ -75,8 +76,11 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert set(states) <= {"complete", "pruned"}
 
     opened = Journal(folder.journal).read()[0]
-    assert opened["quality"]["splits"]["train"]["class_rows"] == [16, 16]
-    assert opened["tokens"]["splits"]["test"]["unknown"] == 0
+    assert isinstance(opened, StudyOpened)
+    assert opened.quality
+    assert opened.tokens
+    assert opened.quality["splits"]["train"]["class_rows"] == [16, 16]
+    assert opened.tokens["splits"]["test"]["unknown"] == 0
 
     rows = list(csv.DictReader(folder.trials.open()))
     assert [row["state"] for row in rows] == states
@@ -103,15 +107,16 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert sorted(r.info.status for r in runs) == wanted
 
     assert record.winner is not None
-    race, won = record.winner["race"], record.winner["trial"]
+    race, won = record.winner.race, record.winner.trial
+    assert race
     first = sorted(record.trials.values(), key=lambda t: (-(t.value or 0), t.number))[:2]
-    assert [one["trial"] for one in race["candidates"]] == [t.number for t in first]
-    fresh = {one["trial"]: one["fresh"] for one in race["candidates"]}
+    assert [one.trial for one in race.candidates] == [t.number for t in first]
+    fresh = {one.trial: one.fresh for one in race.candidates}
     means = {t.number: (t.value + fresh[t.number][0]) / 2 for t in first}
     assert won == max(means, key=means.__getitem__)
-    assert race["seeds"] == [dict.fromkeys(("init", "data", "mask"), s) for s in (1001, 1002)]
-    assert race["dev"]["dev_mcc"] == fresh[won][1:]
-    assert len(race["test"]["test_mcc"]) == 2
+    assert race.seeds == [dict.fromkeys(("init", "data", "mask"), s) for s in (1001, 1002)]
+    assert race.dev["dev_mcc"] == fresh[won][1:]
+    assert len(race.test["test_mcc"]) == 2
     rows_of_race = list(csv.DictReader(StudyFolder(folder.finalists).results.open()))
     assert [row["configuration"] for row in rows_of_race[2:]] == [f"trial-{won}"] * 2
     assert [bool(row["test_mcc"]) for row in rows_of_race] == [False, False, True, True]
@@ -121,7 +126,7 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
         assert file.metadata()["method"] == "adalora_rs"
     again = load_spec(str(folder.best_spec))
     assert again.domains == {}
-    assert again.adapter.b0 == record.trials[record.winner["trial"]].settings["b0"]
+    assert again.adapter.b0 == record.trials[record.winner.trial].settings["b0"]
     kept = {path.name.split(".")[0] for path in folder.checkpoints.iterdir()}
     assert kept == {f"trial-{trial.number:05d}" for trial in first}
     assert not any(folder.failures.iterdir())
@@ -155,9 +160,9 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     shutil.rmtree(folder.checkpoints)
     _, _, retrained = run(tmp_path / "study", *racing)
     assert retrained.winner is not None
-    assert retrained.winner["dev"] == record.winner["dev"]
-    assert retrained.winner["test"] == record.winner["test"]
-    assert retrained.winner["race"] == record.winner["race"] | {}
+    assert retrained.winner.dev == record.winner.dev
+    assert retrained.winner.test == record.winner.test
+    assert retrained.winner.race == record.winner.race
 
 
 def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
@@ -175,7 +180,7 @@ def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
     assert winner is not None
     assert winner.number > 0, "a better one than that with hardly any learning rate"
     events = Journal(folder.journal).read()
-    assert [e["trial"] for e in events if e["event"] == "winner"] == [0, winner.number]
+    assert [e.trial for e in events if isinstance(e, WinnerEvaluated)] == [0, winner.number]
     assert load_spec(str(folder.best_spec)).training.lr == winner.settings["lr"]
     assert json.loads((folder.best / "scores.json").read_text())["trial"] == winner.number
     assert next(row["lr"] for row in csv.DictReader(folder.trials.open())) == "1e-07"

@@ -10,6 +10,7 @@ from study.engine import session
 from study.engine.scheduling.search import OptunaSearcher
 from study.errors import InputError
 from study.spec import dump_spec, load_spec, resolve
+from study.storage.events import EarlierTrial, StudyGrown, WarmStart
 from study.storage.folder import StudyFolder
 from study.storage.growth import (
     changes_of_study,
@@ -166,13 +167,13 @@ def test_growth_is_in_the_journal_and_in_spec_yaml(open_ledger: OpenLedger) -> N
     open_ledger()
     ledger = open_ledger("search.trials=9", WIDE_P)
     grow(ledger)
-    [event] = [e for e in ledger.journal.read() if e["event"] == "grown"]
-    assert event["trials"] == 9
-    assert event["changes"][1] == "search.trials: 6 -> 9"
-    assert event["space"]
+    [event] = [e for e in ledger.journal.read() if isinstance(e, StudyGrown)]
+    assert event.trials == 9
+    assert event.changes[1] == "search.trials: 6 -> 9"
+    assert event.space
     assert load_spec(str(ledger.folder.spec)) == ledger.spec == standing_spec(ledger.folder)
     grow(ledger)
-    assert sum(e["event"] == "grown" for e in ledger.journal.read()) == 1
+    assert sum(isinstance(e, StudyGrown) for e in ledger.journal.read()) == 1
 
 
 def test_a_study_has_grown_even_if_its_driver_died_before_spec_yaml_was_written(
@@ -208,10 +209,11 @@ def test_of_an_earlier_study_only_values_that_it_had_are_known_in_a_leaf_searche
     open_ledger: OpenLedger, differs: list[str], known: list[float]
 ) -> None:
     params = {"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
-    one = {"trial": 0, "params": params, "state": "complete", "values": [0.5]}
-    results = [one | {"steps": [[10, 0.5]], "violations": {}}]
+    one = EarlierTrial(
+        trial=0, params=params, state="complete", values=[0.5], steps=[[10, 0.5]], violations={}
+    )
     ledger = open_ledger()
-    ledger.note("warm_start", source="a", results=results, left_out={}, differs=differs)
+    ledger.append(WarmStart(source="a", results=[one], left_out={}, differs=differs))
     ledger = open_ledger(SEARCHED_BETA)
     grow(ledger)
     searcher = OptunaSearcher(ledger, planner)
@@ -256,8 +258,8 @@ def test_points_that_are_added_are_tried_next(open_ledger: OpenLedger, sampler: 
     more = (setting, "search.trials=8", "points=[{p: 0.01}, {p: 0.02}, {p: 0.03}]")
     ledger = open_ledger(*more)
     grow(ledger)
-    [event] = [e for e in ledger.journal.read() if e["event"] == "grown"]
-    assert "points: 1 -> 3" in event["changes"]
+    [event] = [e for e in ledger.journal.read() if isinstance(e, StudyGrown)]
+    assert "points: 1 -> 3" in event.changes
     run_to(ledger, 4)
     params = run_to(open_ledger(*more), 6)
     assert [p["p"] for p in params if p["p"] in (0.01, 0.02, 0.03)] == [0.01, 0.02, 0.03]
@@ -300,5 +302,5 @@ def test_a_study_that_lost_its_journal_at_the_start_goes_on_and_may_have_grown(
     data = SimpleNamespace(fingerprint=lambda: "a", reports=dict)
     info = SimpleNamespace(commit=None)
     opened = session._open_ledger(folder, contained(folder, now), info, data, None)  # type: ignore[arg-type]
-    assert [event["event"] for event in opened.journal.read()] == ["study"]
+    assert [event.event for event in opened.journal.read()] == ["study"]
     assert standing_spec(folder) == now

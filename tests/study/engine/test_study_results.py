@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from study.engine.resources import Resources
 from study.engine.winner import crown, write_best_spec
 from study.spec import load_spec, resolve
+from study.storage.events import Report
 from study.storage.ledger import StudyLedger
 from study.storage.record import OUT_OF_MEMORY
 from study.storage.tables import write_trials
@@ -26,7 +27,7 @@ def ended(ledger: StudyLedger, value: float, size: int, state: str, reason: str 
     number = len(ledger.record.trials)
     create(ledger, number)
     metrics = {"dev_mcc": value, "trainable_parameters": size}
-    ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+    ledger.append(Report(trial=number, report=4, step=40, metrics=metrics))
     ledger.end(ledger.record.trials[number], state, reason)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.engine.checkpoints import save
+from study.storage.events import StudyResumed
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.opening import open_folder
@@ -32,7 +33,7 @@ def test_the_folder_of_a_journal_is_synced_with_its_first_event_only(
 ) -> None:
     journal = Journal(tmp_path / "events.jsonl")
     for _ in range(3):
-        journal.append("resumed")
+        journal.append(StudyResumed())
     assert synced == [tmp_path]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from study.errors import InputError
 from study.spec import dump_spec, load_spec
+from study.storage.events import StudyOpened, StudyResumed
 from study.storage.folder import StudyFolder
 from study.storage.growth import changes_of_study
 from study.storage.journal import Journal
@@ -188,7 +189,7 @@ def test_a_study_of_a_newer_version_is_refused_before_its_spec_is_read(
     folder = StudyFolder(tmp_path)
     folder.spec.write_text("key_of_the_future: 1\n")
     written = {"adalora-rs-study": "7.1.0"}
-    Journal(folder.journal).append("study", version=version, name="a", created_with=written)
+    Journal(folder.journal).append(StudyOpened(version=version, name="a", created_with=written))
     with pytest.raises(InputError, match=r"newer version of this package \(adalora-rs-study 7"):
         check_folder(tmp_path, changes_of_study(read_spec()), resume=True)
 
@@ -198,10 +199,10 @@ def test_a_study_that_a_newer_version_went_on_with_is_refused(
 ) -> None:
     folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
     journal = Journal(folder.journal)
-    journal.append("study", version=1, name="a")
+    journal.append(StudyOpened(version=1, name="a"))
     for version in (1, 2):
         check_folder(folder.path, changes_of_study(read_spec()), resume=True)
-        journal.append("resumed", version=version, created_with={"adalora-rs-study": "7.1.0"})
+        journal.append(StudyResumed(version=version, created_with={"adalora-rs-study": "7.1.0"}))
     with pytest.raises(InputError, match=r"newer version of this package \(adalora-rs-study 7"):
         check_folder(folder.path, changes_of_study(read_spec()), resume=True)
     with pytest.raises(InputError, match="newer version of this package"):

@@ -7,25 +7,30 @@ from pathlib import Path
 import pytest
 
 from study.errors import InputError
-from study.storage.journal import Journal
+from study.storage.events import Report, TrialEnded, TrialWarning, UnknownEvent
+from study.storage.journal import Journal, parse_events
+
+WARNING = TrialWarning(trial=0, text="slow")
+ENDED = TrialEnded(trial=0, state="complete", reason="", value=0.5)
 
 
 def test_events_come_back_in_order_with_their_fields(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "events.jsonl")
-    written = [journal.append("created", trial=0), journal.append("report", trial=0, step=3)]
+    written = [journal.append(WARNING), journal.append(ENDED)]
     assert journal.read() == written
-    assert [event["event"] for event in written] == ["created", "report"]
+    assert [type(event) for event in written] == [TrialWarning, TrialEnded]
+    assert written[0].time > 0
 
 
 def test_a_torn_last_line_is_dropped_and_later_events_stay_readable(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     journal = Journal(path)
-    journal.append("created", trial=0)
+    first = journal.append(WARNING)
     with path.open("a") as file:
         file.write('{"event": "report", "tri')
-    assert [event["event"] for event in journal.read()] == ["created"]
-    journal.append("ended", trial=0)
-    assert [event["event"] for event in journal.read()] == ["created", "ended"]
+    assert journal.read() == [first]
+    second = journal.append(ENDED)
+    assert journal.read() == [first, second]
 
 
 def test_a_journal_that_is_one_torn_line_is_empty(tmp_path: Path) -> None:
@@ -35,22 +40,62 @@ def test_a_journal_that_is_one_torn_line_is_empty(tmp_path: Path) -> None:
     assert path.read_text() == ""
 
 
-@pytest.mark.parametrize("line", ["not json", "[1, 2]", '{"no": "event"}'])
+@pytest.mark.parametrize("line", ["not json", "[1, 2]", '{"no": "event"}', '{"event": 3}'])
 def test_a_broken_line_before_the_last_is_refused_with_its_number(
     tmp_path: Path, line: str
 ) -> None:
     path = tmp_path / "events.jsonl"
-    path.write_text('{"event": "study"}\n' + line + '\n{"event": "created"}\n')
+    path.write_text('{"event": "study", "time": 1}\n' + line + '\n{"event": "study"}\n')
     with pytest.raises(InputError, match=r"events\.jsonl:2: every line must be a JSON object"):
         Journal(path).read()
 
 
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"step": "3"}, "step must be an integer of at least 1, but got '3'"),
+        ({"step": True}, "step must be an integer of at least 1, but got True"),
+        ({"step": 0}, "step must be an integer of at least 1, but got 0"),
+        ({"metrics": []}, r"metrics must be an object, but got \[\]"),
+        ({"time": None}, "time must be a number, but got None"),
+    ],
+)
+def test_a_field_that_cannot_have_its_value_is_refused_with_its_line(
+    tmp_path: Path, fields: dict[str, object], rule: str
+) -> None:
+    report = {"event": "report", "time": 1.0, "trial": 0, "report": 1, "step": 3, "metrics": {}}
+    path = tmp_path / "events.jsonl"
+    path.write_text(json.dumps(report) + "\n" + json.dumps(report | fields) + "\n")
+    with pytest.raises(InputError, match=rf"events\.jsonl:2: `report`: {rule}; "):
+        Journal(path).read()
+
+
+@pytest.mark.parametrize("field", ["time", "trial", "report", "step", "metrics"])
+def test_a_missing_field_is_refused_by_its_name(tmp_path: Path, field: str) -> None:
+    report = {"event": "report", "time": 1.0, "trial": 0, "report": 1, "step": 3, "metrics": {}}
+    del report[field]
+    with pytest.raises(InputError, match=rf"x:1: `report`: {field} must be .*, but is missing; "):
+        parse_events(tmp_path / "x", json.dumps(report).encode() + b"\n")
+
+
+def test_fields_of_a_later_release_are_ignored_and_unknown_events_are_kept(tmp_path: Path) -> None:
+    ended = b'{"event": "ended", "time": 2, "trial": 0, "state": "failed", "reason": "", "y": 1}'
+    moved = b'{"event": "moved", "time": 3.0, "to": "elsewhere"}'
+    events = parse_events(tmp_path / "x", ended + b"\n" + moved + b"\n")
+    assert events == [
+        TrialEnded(time=2.0, trial=0, state="failed", reason=""),
+        UnknownEvent(time=3.0, name="moved", fields={"to": "elsewhere"}),
+    ]
+
+
 def test_numbers_that_are_not_finite_are_written_as_null(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "events.jsonl")
-    journal.append("report", metrics={"dev_mcc": float("nan"), "loss": [float("inf"), 1.0]})
+    metrics = {"dev_mcc": float("nan"), "loss": [float("inf"), 1.0]}
+    written = journal.append(Report(trial=0, report=1, step=1, metrics=metrics))
     text = (tmp_path / "events.jsonl").read_text()
     assert json.loads(text)["metrics"] == {"dev_mcc": None, "loss": [None, 1.0]}
-    assert "NaN" not in text
+    assert isinstance(written, Report)
+    assert written.metrics == {"dev_mcc": None, "loss": [None, 1.0]}
 
 
 def test_a_journal_without_a_file_is_empty(tmp_path: Path) -> None:
@@ -59,7 +104,7 @@ def test_a_journal_without_a_file_is_empty(tmp_path: Path) -> None:
 
 def test_a_journal_can_be_pickled_between_events(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "events.jsonl")
-    journal.append("created", trial=0)
+    journal.append(WARNING)
     copy = pickle.loads(pickle.dumps(journal))
-    copy.append("ended", trial=0)
+    copy.append(ENDED)
     assert len(journal.read()) == 2

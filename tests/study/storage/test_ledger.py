@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.storage.journal import Event, Journal
+from study.storage.events import Event, Report, TrialWarning
+from study.storage.journal import Journal
 from study.storage.record import StudyRecord
 from tests.study.ledgers import OpenLedger, create
 
@@ -20,13 +21,13 @@ def test_a_full_disk_stops_the_record_at_the_last_event_that_was_written(
     told = []
     ledger.listeners = [lambda event, record: told.append(event)]
     ledger.journal = Journal(Path("/dev/full"))
-    with pytest.raises(OSError, match="No space left") as first, ledger.together():
-        ledger.note("report", trial=0, report=1, step=1, metrics={})
+    with pytest.raises(OSError, match="No space left") as first, ledger.batch():
+        ledger.append(Report(trial=0, report=1, step=1, metrics={}))
     assert first.value.errno == errno.ENOSPC
     # Room comes back, but a torn line may stand in the way: nothing is written any more.
     ledger.journal = Journal(ledger.folder.journal)
-    with pytest.raises(OSError, match="No space left"), ledger.together():
-        ledger.note("report", trial=0, report=2, step=2, metrics={})
+    with pytest.raises(OSError, match="No space left"), ledger.batch():
+        ledger.append(Report(trial=0, report=2, step=2, metrics={}))
     assert ledger.broken is first.value
     assert told == []
     assert ledger.record.trials[0].reports == []
@@ -43,16 +44,16 @@ def test_what_is_noted_together_waits_for_the_disk_once_and_only_then_is_told(
     monkeypatch.setattr(os, "fsync", lambda file: (sync(file), happened.append("sync")))
 
     def listen(event: Event, record: StudyRecord) -> None:
-        happened.append(event["event"])
+        happened.append(event.event)
 
     ledger.listeners = [listen]
-    with ledger.together():
-        ledger.note("report", trial=0, report=1, step=1, metrics={})
+    with ledger.batch():
+        ledger.append(Report(trial=0, report=1, step=1, metrics={}))
         assert len(ledger.record.trials[0].reports) == 1
         ledger.end(ledger.record.trials[0], "pruned", "")
         assert happened == []
     assert happened == ["sync", "report", "ended"]
-    ledger.note("warning", trial=0, text="")
+    ledger.append(TrialWarning(trial=0, text=""))
     assert happened[3:] == ["sync", "warning"]
 
 
@@ -83,9 +84,9 @@ def test_a_disk_that_fails_at_the_end_of_it_stops_the_record_as_well(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="Input/output"), ledger.together():
-        ledger.note("report", trial=0, report=1, step=1, metrics={})
+    with pytest.raises(OSError, match="Input/output"), ledger.batch():
+        ledger.append(Report(trial=0, report=1, step=1, metrics={}))
     monkeypatch.undo()
     with pytest.raises(OSError, match="Input/output"):
-        ledger.note("report", trial=0, report=2, step=2, metrics={})
+        ledger.append(Report(trial=0, report=2, step=2, metrics={}))
     assert told == []

@@ -1,8 +1,11 @@
 """The fold of the events: states, values, the best trial."""
 
+from dataclasses import replace
+
 import pytest
 
 from study.errors import InputError
+from study.storage.events import Report, StudyOpened, StudyResumed, TrialEnded
 from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord
 from tests.study.ledgers import OpenLedger, create, report
@@ -46,7 +49,7 @@ def test_the_best_trial_follows_the_direction_of_the_metric(
     for number, value in enumerate([0.2, 0.7, 0.7, 0.9]):
         create(ledger, number)
         metrics = {f"dev_{metric}": value, "train_loss": 0.5}
-        ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+        ledger.append(Report(trial=number, report=4, step=40, metrics=metrics))
         state = "pruned" if number == 3 else "complete"
         ledger.end(ledger.record.trials[number], state, "")
     winner = ledger.best()
@@ -54,10 +57,9 @@ def test_the_best_trial_follows_the_direction_of_the_metric(
     assert winner.number == best
 
 
-@pytest.mark.parametrize("event", [{"event": "report", "trial": 77}, {"event": "created"}])
-def test_an_event_that_does_not_fit_is_refused_with_its_line(event: dict[str, object]) -> None:
-    with pytest.raises(InputError, match=r"events\.jsonl:2: every event must have its fields"):
-        StudyRecord.of([{"event": "study"}, event], "dev_mcc")
+def test_an_event_of_an_unknown_trial_is_refused_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"events\.jsonl:2: .* but trial 77 was not; restore"):
+        StudyRecord.of([StudyOpened(), Report(trial=77, report=1, step=1, metrics={})], "dev_mcc")
 
 
 def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
@@ -66,7 +68,7 @@ def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
     ledger.end(ledger.record.trials[0], "pruned", "first")
     ledger.end(ledger.record.trials[0], "failed", "second")
     assert ledger.record.trials[0].state == "pruned"
-    assert sum(event["event"] == "ended" for event in ledger.journal.read()) == 1
+    assert sum(isinstance(event, TrialEnded) for event in ledger.journal.read()) == 1
 
 
 def test_the_seconds_of_a_trial_leave_out_the_time_in_which_the_study_did_not_run(
@@ -77,12 +79,12 @@ def test_the_seconds_of_a_trial_leave_out_the_time_in_which_the_study_did_not_ru
     create(ledger, 1)
     report(ledger, 0, 1, 0.5)
     ledger.end(ledger.record.trials[1], "pruned", "")
-    ledger.note("resumed")
+    ledger.append(StudyResumed())
     ledger.end(ledger.record.trials[0], "complete", "")
     moments = {"study": 0, "created": 10, "report": 30, "resumed": 1000, "ended": 1005}
-    events = [e | {"time": moments[e["event"]]} for e in ledger.journal.read()]
-    early = next(place for place, e in enumerate(events) if e["event"] == "ended")
-    events[early]["time"] = 40
+    events = [replace(e, time=moments[e.event]) for e in ledger.journal.read()]
+    early = next(place for place, e in enumerate(events) if isinstance(e, TrialEnded))
+    events[early] = replace(events[early], time=40)
     record = StudyRecord.of(events, "dev_mcc")
     assert record.trials[0].seconds == (40 - 10) + (1005 - 1000)
     assert record.trials[1].seconds == 40 - 10
@@ -108,7 +110,7 @@ def ended(ledger: StudyLedger, value: float, kept: float, seconds: float, state:
     number = len(ledger.record.trials)
     create(ledger, number)
     metrics = {"dev_mcc": value, "kept_parameters": kept, "train_seconds": seconds}
-    ledger.note("report", trial=number, report=4, step=40, metrics=metrics)
+    ledger.append(Report(trial=number, report=4, step=40, metrics=metrics))
     ledger.end(ledger.record.trials[number], state, "")
     return number
 

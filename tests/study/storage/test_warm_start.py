@@ -12,9 +12,10 @@ from study.engine.scheduling.optuna_study import open_storage
 from study.engine.scheduling.search import OptunaSearcher
 from study.errors import InputError
 from study.spec import StudySpec, dump_spec
+from study.storage.events import Report, StudyOpened, TrialCreated, WarmStart
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
-from study.storage.warm_start import Earlier, earlier_results
+from study.storage.warm_start import earlier_results
 from tests.study.ledgers import OpenLedger, ReadSpec
 
 TPE = "search.sampler={name: tpe, n_startup_trials: 4}"
@@ -30,14 +31,13 @@ def add(ledger: StudyLedger, state: str, values: list[float | None], **params: f
     number = len(ledger.record.trials)
     suggested = PARAMS | params
     settings = {k: v for k, v in suggested.items() if k != "bT_ratio"}
-    ledger.note(
-        "created", trial=number, params=suggested, settings=settings | {"bT": 3},
+    ledger.append(TrialCreated(trial=number, params=suggested, settings=settings | {"bT": 3},
         seeds={"init": 0, "data": 0, "mask": 0}, total_steps=40, reports=4,
         optuna={"trial": {"cma:generation": 1}, "study": {}},
-    )  # fmt: skip
+    ))  # fmt: skip
     for index, value in enumerate(values, start=1):
         metrics = {"dev_mcc": value, "train_loss": 0.5, "trainable_parameters": 100 * number}
-        ledger.note("report", trial=number, report=index, step=10 * index, metrics=metrics)
+        ledger.append(Report(trial=number, report=index, step=10 * index, metrics=metrics))
     ledger.end(ledger.record.trials[number], state, "")
 
 
@@ -46,7 +46,7 @@ def before(tmp_path: Path, read_spec: ReadSpec) -> StudyLedger:
     """An earlier study with trials of every state."""
     spec = read_spec()
     ledger = StudyLedger(open_folder(tmp_path / "before", dump_spec(spec)), spec)
-    ledger.note("study", version=1, name="before", spec="spec.yaml")
+    ledger.append(StudyOpened(version=1, name="before", spec="spec.yaml"))
     add(ledger, "complete", [0.1, 0.5])
     add(ledger, "pruned", [0.2], b0=8)
     add(ledger, "failed", [0.9], p=0.2)
@@ -55,11 +55,11 @@ def before(tmp_path: Path, read_spec: ReadSpec) -> StudyLedger:
     return ledger
 
 
-def take_over(ledger: StudyLedger, source: Path) -> Earlier:
+def take_over(ledger: StudyLedger, source: Path) -> WarmStart:
     """Begins a study with the results of another."""
     earlier = earlier_results(ledger.folder.path, source, ledger.spec)
     assert earlier is not None
-    ledger.note("warm_start", **earlier)
+    ledger.append(earlier)
     return earlier
 
 
@@ -73,7 +73,7 @@ def suggestions(ledger: StudyLedger, trials: int) -> list[dict[str, Any]]:
         assert isinstance(suggestion, dict)
         assert suggestion["trial"] == number
         metrics = {"dev_mcc": number / 10, "train_loss": 0.5}
-        ledger.note("report", trial=number, report=1, step=10, metrics=metrics)
+        ledger.append(Report(trial=number, report=1, step=10, metrics=metrics))
         ledger.end(ledger.record.trials[number], "complete", "")
         searcher.on_trial_complete(f"ray-{number}", {})
         params.append(suggestion["params"])
@@ -143,9 +143,9 @@ def test_what_is_not_in_the_space_is_left_out_and_counted(
 ) -> None:
     ledger = open_ledger("adapter.p={type: float, low: 0.0, high: 0.2}", "adapter.b0=6")
     earlier = take_over(ledger, before.folder.path)
-    assert [trial["trial"] for trial in earlier["results"]] == [0]
-    assert earlier["results"][0]["params"] == {"bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
-    assert earlier["left_out"] == {
+    assert [trial.trial for trial in earlier.results] == [0]
+    assert earlier.results[0].params == {"bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
+    assert earlier.left_out == {
         "b0 is fixed here, at another value": 1,
         "p outside its domain": 1,
         "without a value of every objective": 1,
@@ -159,8 +159,8 @@ def test_a_setting_that_was_fixed_has_its_value(
 ) -> None:
     searched = "adapter.beta1={type: float, low: 0.6, high: 0.9}"
     earlier = take_over(open_ledger(searched, "training.steps=80"), before.folder.path)
-    assert earlier["results"][0]["params"]["beta1"] == 0.85
-    assert earlier["differs"] == ["steps"]
+    assert earlier.results[0].params["beta1"] == 0.85
+    assert earlier.differs == ["steps"]
     assert suggestions(open_ledger(searched, "training.steps=80"), 1)
 
 

@@ -3,6 +3,7 @@
 from study.analysis.study.data_table import data_table
 from study.analysis.study.page import render
 from study.analysis.study.reading import read_study
+from study.storage.events import StudyOpened
 from study.storage.journal import Journal
 from study.tasks import Split
 from study.tasks.quality import measure
@@ -27,7 +28,7 @@ TOKENS = TokenReport(
 def opened(study: MadeStudy, **reports: object) -> None:
     """Writes a new journal with reports on the data."""
     study.folder.journal.write_text("")
-    Journal(study.folder.journal).append("study", version=1, name="made", **reports)
+    Journal(study.folder.journal).append(StudyOpened(version=1, name="made", **reports))
 
 
 def test_a_row_a_split_with_sequences_and_tokens(study: MadeStudy) -> None:

@@ -108,11 +108,10 @@ def test_a_study_without_a_feasible_trial_names_the_nearest(tmp_path: Path) -> N
 
 
 def test_the_page_names_the_results_that_a_study_started_with(study: MadeStudy) -> None:
-    left_out = {"p outside its domain": 3}
-    study.note(
-        "warm_start", source="/runs/before", results=[{}, {}], left_out=left_out,
-        differs=["task", "steps"],
-    )  # fmt: skip
+    one = {"trial": 0, "params": {}, "state": "complete", "values": [0.5], "steps": []}
+    results = [one | {"violations": {}}] * 2
+    about = {"left_out": {"p outside its domain": 3}, "differs": ["task", "steps"]}
+    study.note("warm_start", source="/runs/before", results=results, **about)
     assert (
         "2 results of /runs/before, used only by the sampler; 3 left out: p outside its domain; "
         "settings that differ: task, steps"

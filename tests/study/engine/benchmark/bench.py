@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from study.spec.benchmark.loading import Benchmark, dump_benchmark, load_benchmark
+from study.storage.events import Report, StudyOpened
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
 
@@ -44,7 +45,7 @@ def open_bench(tmp_path: Path, read_benchmark: ReadBenchmark) -> OpenLedger:
         text = dump_benchmark(read_benchmark().spec)
         ledger = Ledger(open_folder(tmp_path / "runs" / "small", text), "dev_mcc")
         if not ledger.opened:
-            ledger.note("study", version=1, name="small", spec="spec.yaml")
+            ledger.append(StudyOpened(version=1, name="small", spec="spec.yaml"))
         return ledger
 
     return open_
@@ -53,4 +54,4 @@ def open_bench(tmp_path: Path, read_benchmark: ReadBenchmark) -> OpenLedger:
 def report(ledger: Ledger, number: int, index: int, value: float | None) -> None:
     """Journals a report with a dev MCC."""
     metrics = {"dev_mcc": value, "train_loss": 0.5}
-    ledger.note("report", trial=number, report=index, step=4 * index, metrics=metrics)
+    ledger.append(Report(trial=number, report=index, step=4 * index, metrics=metrics))

@@ -17,6 +17,7 @@ from study.engine.benchmark.session import run_benchmark
 from study.engine.benchmark.worker import RunWorker
 from study.engine.driver import Ended
 from study.errors import InputError
+from study.storage.events import DataRead
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from tests.study.engine.benchmark.bench import ReadBenchmark
@@ -69,11 +70,11 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_methods(
     assert float(rows[2]["kept_parameters"]) < float(rows[2]["adapter_parameters"])
 
     folder = StudyFolder(tmp_path / "runs" / "small")
-    [data] = [e for e in Journal(folder.journal).read() if e["event"] == "data"]
-    [facts] = data["tasks"]
-    assert (facts["backbone"], facts["task"]) == ("opt-dna-mini", "mine")
-    assert facts["reports"]["tokens"]["splits"]["test"]["truncated"] == 0
-    assert facts["reports"]["quality"]
+    [data] = [e for e in Journal(folder.journal).read() if isinstance(e, DataRead)]
+    [facts] = data.tasks
+    assert (facts.backbone, facts.task) == ("opt-dna-mini", "mine")
+    assert facts.reports["tokens"]["splits"]["test"]["truncated"] == 0
+    assert facts.reports["quality"]
     before = Journal(folder.journal).read()
     again = "{label: adalora_rs_again, set: {adapter.method: adalora_rs}}"
     ended, more = go(f"methods=[linear_probe,adalora_rs,{again}]", "baselines=[majority,kmer]")

@@ -5,6 +5,7 @@ import csv
 from study.engine.benchmark.results import rebuild_results, write_results
 from study.engine.benchmark.runs import runs_of
 from study.report import main
+from study.storage.events import DataRead, Report, TrialCreated
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
@@ -24,14 +25,21 @@ def test_the_report_command_makes_a_lost_results_csv_and_its_tables_again(
     read_benchmark: ReadBenchmark, open_bench: OpenLedger
 ) -> None:
     ledger, runs = open_bench(), runs_of(read_benchmark())
-    ledger.note("data", tasks=[], unavailable={runs[2].cell.named: "no copy in the cache"})
-    ledger.note(
-        "created", trial=0, params=runs[1].labels, settings=runs[1].settings,
-        seeds=runs[1].spec.seeds.model_dump(), total_steps=8, reports=2, optuna={},
-    )  # fmt: skip
+    ledger.append(DataRead(tasks=[], unavailable={runs[2].cell.named: "no copy in the cache"}))
+    ledger.append(
+        TrialCreated(
+            trial=0,
+            params=runs[1].labels,
+            settings=runs[1].settings,
+            seeds=runs[1].spec.seeds.model_dump(),
+            total_steps=8,
+            reports=2,
+            optuna={},
+        )
+    )
     report(ledger, 0, 1, 0.25)
     metrics = {"dev_mcc": 0.5, "test_mcc": 0.4, "test_auc": 0.7, "train_loss": 0.5}
-    ledger.note("report", trial=0, report=2, step=8, metrics=metrics)
+    ledger.append(Report(trial=0, report=2, step=8, metrics=metrics))
     ledger.end(ledger.record.trials[0], "complete", "")
     rebuild_results(ledger.folder)
     rows = list(csv.DictReader(ledger.folder.results.read_text().splitlines()))

@@ -1,6 +1,7 @@
 """Runs: their order, their seeds, and what of them is left after an interruption."""
 
 from study.engine.benchmark.runs import BenchmarkRun, runs_of
+from study.storage.events import TrialCreated
 from study.storage.ledger import Ledger
 from study.storage.runs import key_of, left_to_do, standing
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
@@ -8,10 +9,17 @@ from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 def create(ledger: Ledger, run: BenchmarkRun) -> int:
     number = len(ledger.record.trials)
-    ledger.note(
-        "created", trial=number, params=run.labels, settings=run.settings,
-        seeds=run.spec.seeds.model_dump(), total_steps=8, reports=2, optuna={},
-    )  # fmt: skip
+    ledger.append(
+        TrialCreated(
+            trial=number,
+            params=run.labels,
+            settings=run.settings,
+            seeds=run.spec.seeds.model_dump(),
+            total_steps=8,
+            reports=2,
+            optuna={},
+        )
+    )
     return number
 
 

@@ -14,6 +14,7 @@ from study.engine.benchmark.runs import runs_of
 from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
 from study.engine.resources import Resources
 from study.engine.scheduling.runs import RunRecorder
+from study.storage.events import Report, TrialCrashed, TrialCreated
 from study.storage.ledger import Ledger
 from study.storage.runs import key_of
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
@@ -88,7 +89,7 @@ def test_a_benchmark_gives_up_when_all_trained_runs_crash_whenever_a_baseline_ha
     for place in range(3):
         handing.suggest(f"trial-{place}")
         number = handing._numbers[f"trial-{place}"]
-        ledger.note("crashed", trial=number, attempt=place + 1, fault=True, reason="a bug")
+        ledger.append(TrialCrashed(trial=number, attempt=place + 1, fault=True, reason="a bug"))
         handing.on_trial_complete(f"trial-{place}", error=True)
     assert handing.suggest("trial-3") == Searcher.FINISHED
     assert handing.gave_up == "the first 3 attempts all crashed before their first report"
@@ -97,10 +98,17 @@ def test_a_benchmark_gives_up_when_all_trained_runs_crash_whenever_a_baseline_ha
 def baseline_reports(ledger: Ledger, read_benchmark: ReadBenchmark) -> None:
     """Journals a baseline with its one report."""
     baseline = runs_of(read_benchmark())[0]
-    ledger.note(
-        "created", trial=0, params=baseline.labels, settings={}, seeds={}, total_steps=1,
-        reports=1, optuna={},
-    )  # fmt: skip
+    ledger.append(
+        TrialCreated(
+            trial=0,
+            params=baseline.labels,
+            settings={},
+            seeds={},
+            total_steps=1,
+            reports=1,
+            optuna={},
+        )
+    )
     report(ledger, 0, 1, 0.5)
 
 
@@ -114,7 +122,7 @@ def test_a_benchmark_in_which_a_trained_run_has_reported_continues_after_crashes
     for place in range(1, 4):
         handing.suggest(f"trial-{place}")
         number = handing._numbers[f"trial-{place}"]
-        ledger.note("crashed", trial=number, attempt=1, fault=True, reason="a bug")
+        ledger.append(TrialCrashed(trial=number, attempt=1, fault=True, reason="a bug"))
         handing.on_trial_complete(f"trial-{place}", error=True)
     assert handing.gave_up == ""
 
@@ -147,7 +155,7 @@ def test_a_last_report_without_an_end_is_ended_when_the_benchmark_goes_on(
     searcher(ledger).suggest("trial-0")
     for index in (1, 2):
         metrics = {"dev_mcc": 0.5, "train_loss": 0.1}
-        ledger.note("report", trial=0, report=index, step=4 * index, metrics=metrics)
+        ledger.append(Report(trial=0, report=index, step=4 * index, metrics=metrics))
     reopened = open_bench()
     RunRecorder(reopened, 2)
     assert reopened.record.trials[0].state == "complete"

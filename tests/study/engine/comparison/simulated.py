@@ -8,6 +8,7 @@ from study.engine.comparison.runs import ComparisonRun
 from study.engine.comparison.scheduling import ComparisonSearcher
 from study.engine.comparison.shared_prefixes import SharedPrefixes
 from study.engine.scheduling.runs import RunRecorder
+from study.storage.events import TrialCrashed
 from study.storage.ledger import Ledger
 from study.storage.runs import Source
 from tests.study.engine.comparison.small import ROWS
@@ -60,8 +61,10 @@ class Driver:
         """The run that has waited longest crashes; returns its number."""
         ray_trial = self.running.popleft()
         trial = self.ledger.record.trials[ray_trial.config["trial"]]
-        self.ledger.note(
-            "crashed", trial=trial.number, attempt=trial.crashes + 1, fault=fault, reason="a bug"
+        self.ledger.append(
+            TrialCrashed(
+                trial=trial.number, attempt=trial.crashes + 1, fault=fault, reason="a bug"
+            )
         )
         if trial.crashes > self.recorder.max_failures:
             self.ledger.end(trial, "failed", "crashed 2 times, the last time: a bug")

@@ -19,6 +19,7 @@ from study.models import Backbone
 from study.models.info import BackboneInfo
 from study.models.tokenization import MISSING, Tokenizer
 from study.spec import StudySpec, dump_spec, load_spec
+from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
@@ -103,7 +104,7 @@ def open_ledger(tmp_path: Path) -> OpenLedger:
     def open_() -> Ledger:
         ledger = Ledger(open_folder(tmp_path / "runs" / "small", "{}"), "dev_mcc")
         if not ledger.opened:
-            ledger.note("study", version=1, name="small", spec="spec.yaml")
+            ledger.append(StudyOpened(version=1, name="small", spec="spec.yaml"))
         return ledger
 
     return open_

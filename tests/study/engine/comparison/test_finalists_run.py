@@ -13,6 +13,7 @@ from study.engine.tracking.tracker import Tracker
 from study.engine.tracking.view import tracked_runs
 from study.errors import InputError
 from study.spec import dump_spec
+from study.storage.events import RaceDecided, Report, StudyOpened, StudyResumed, TrialCreated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.opening import open_folder
@@ -32,14 +33,14 @@ def study(tmp_path: Path) -> StudyLedger:
         f"finalists.confirm={CONFIRM}",
     )
     ledger = StudyLedger(open_folder(tmp_path / "study", dump_spec(spec)), spec)
-    ledger.note("study", version=1, name="study", spec="spec.yaml")
+    ledger.append(StudyOpened(version=1, name="study", spec="spec.yaml"))
     seeds = {"init": 0, "data": 0, "mask": 0}
     for number in range(8):
         p: dict[str, Any] = {"p": 0.03 * number}
         about = {"trial": number, "params": p, "settings": p, "seeds": seeds}
-        ledger.note("created", **about, total_steps=8, reports=1, optuna={})
+        ledger.append(TrialCreated(**about, total_steps=8, reports=1, optuna={}))
         metrics = {ledger.metric: number / 10}
-        ledger.note("report", trial=number, report=1, step=8, metrics=metrics)
+        ledger.append(Report(trial=number, report=1, step=8, metrics=metrics))
         ledger.end(ledger.record.trials[number], "complete", "")
     return ledger
 
@@ -102,9 +103,9 @@ def test_a_choice_stands_whatever_runs_say_that_end_later(study: StudyLedger) ->
 
 
 def test_a_choice_among_other_candidates_does_not_count(study: StudyLedger) -> None:
-    study.note("finalists", candidates=[1, 2], rounds=[[1, 2]], winner=1)
+    study.append(RaceDecided(candidates=[1, 2], rounds=[[1, 2]], winner=1))
     assert Field(study).choice is None
-    study.note("finalists", candidates=[6, 7], rounds=[[7, 6]], winner=7)
+    study.append(RaceDecided(candidates=[6, 7], rounds=[[7, 6]], winner=7))
     choice = Field(study).choice
     assert choice is not None
     race = standing_by(choice, CONFIRM)
@@ -124,7 +125,7 @@ def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger)
 def test_what_mlflow_lacks_of_a_race_that_is_over_is_found_and_made_up_for(
     study: StudyLedger, tmp_path: Path
 ) -> None:
-    study.note("resumed", version=1, tracking=None, created_with={})
+    study.append(StudyResumed(version=1, tracking=None, created_with={}))
     race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
     Tracker(study.folder, None, "study").close(study.record, "FINISHED")
 

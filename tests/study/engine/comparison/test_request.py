@@ -10,6 +10,7 @@ from study.engine.comparison.request import ComparisonRequest, SeedsOptions, lab
 from study.engine.winner import write_best_spec
 from study.errors import InputError
 from study.spec import dump_spec, load_spec, resolve
+from study.storage.events import StudyOpened, TrialCreated
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
 from tests.study.ledgers import report
@@ -25,14 +26,19 @@ def make_study(tmp_path: Path) -> MakeStudy:
     def make(trials: Sequence[tuple[float, float]], *overrides: str, name: str = "mine") -> str:
         spec = load_spec("smoke", ("seeds.mask=5", *overrides))
         ledger = StudyLedger(open_folder(tmp_path / "runs" / name, dump_spec(spec)), spec)
-        ledger.note("study", version=1, name=name, spec="spec.yaml")
+        ledger.append(StudyOpened(version=1, name=name, spec="spec.yaml"))
         for number, (p, value) in enumerate(trials):
-            ledger.note(
-                "created", trial=number, params={"p": p, "b0": 6, "bT_ratio": 0.5, "lr": 1e-3},
-                settings={"p": p, "b0": 6, "bT": 3, "lr": 1e-3},
-                seeds={"init": 0, "data": 0, "mask": 5 + number}, total_steps=40, reports=1,
-                optuna={},
-            )  # fmt: skip
+            ledger.append(
+                TrialCreated(
+                    trial=number,
+                    params={"p": p, "b0": 6, "bT_ratio": 0.5, "lr": 1e-3},
+                    settings={"p": p, "b0": 6, "bT": 3, "lr": 1e-3},
+                    seeds={"init": 0, "data": 0, "mask": 5 + number},
+                    total_steps=40,
+                    reports=1,
+                    optuna={},
+                )
+            )
             report(ledger, number, 1, value)
             ledger.end(ledger.record.trials[number], "complete", "")
         best = ledger.best()

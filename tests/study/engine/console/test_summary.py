@@ -11,6 +11,7 @@ from study.engine.console.summary import (
     print_failures,
     print_summary,
 )
+from study.storage.events import Report, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create
 
@@ -26,9 +27,9 @@ METRICS = {
 def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0, reports=1)
-    ledger.note("report", trial=0, report=1, step=40, metrics=METRICS)
+    ledger.append(Report(trial=0, report=1, step=40, metrics=METRICS))
     ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
     console = Console(width=80, record=True, file=io.StringIO())
     print_summary(console, ledger, None)
     lines = console.export_text().splitlines()
@@ -70,9 +71,9 @@ def test_bounds_and_the_front_are_said_in_a_line_each(open_ledger: OpenLedger) -
         metrics = METRICS | {
             "dev_mcc": score, "trainable_parameters": size, "peak_memory_gib": 2.0,
         }  # fmt: skip
-        ledger.note("report", trial=number, report=1, step=40, metrics=metrics)
+        ledger.append(Report(trial=number, report=1, step=40, metrics=metrics))
         ledger.end(ledger.record.trials[number], "complete", "")
-    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
     lines = printed(ledger)
     assert (
         "bounds     trainable_parameters <= 1,300, peak_memory_gib <= 4: satisfied by 2 of 3 "
@@ -89,7 +90,7 @@ def test_a_study_without_a_feasible_trial_names_the_nearest(open_ledger: OpenLed
     ledger = open_ledger(BOUND)
     create(ledger, 0, reports=1)
     metrics = METRICS | {"trainable_parameters": 1400, "peak_memory_gib": 8.0}
-    ledger.note("report", trial=0, report=1, step=40, metrics=metrics)
+    ledger.append(Report(trial=0, report=1, step=40, metrics=metrics))
     ledger.end(ledger.record.trials[0], "complete", "")
     assert printed(ledger, failed=True)[0] == (
         "the study could not finish: no complete trial meets the constraints; nearest comes trial "

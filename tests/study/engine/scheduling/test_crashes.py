@@ -11,6 +11,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 from study.engine.scheduling import outcomes
 from study.engine.scheduling.outcomes import describe, note_crash
+from study.storage.events import TrialWarning
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create
 
@@ -66,8 +67,9 @@ def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(
     note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=0)
     assert ledger.record.trials[0].state == "failed"
     crashed, ended, warning = ledger.journal.read()[-3:]
-    assert (crashed["event"], ended["event"]) == ("crashed", "ended")
-    assert warning["text"].startswith("its traceback could not be kept: ")
+    assert (crashed.event, ended.event) == ("crashed", "ended")
+    assert isinstance(warning, TrialWarning)
+    assert warning.text.startswith("its traceback could not be kept: ")
 
 
 def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(

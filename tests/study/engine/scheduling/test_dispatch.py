@@ -10,6 +10,7 @@ from study.engine.cluster import ClusterCapacity
 from study.engine.resources import Resources
 from study.engine.scheduling.dispatch import GIVE_UP_AFTER
 from study.engine.scheduling.search import OptunaSearcher
+from study.storage.events import TrialCrashed
 from tests.study.ledgers import OpenLedger, create, report
 
 
@@ -90,8 +91,8 @@ def test_a_trial_that_has_crashed_too_often_is_told_to_optuna_and_not_repeated(
 
 def crash(searcher: OptunaSearcher, name: str, *, fault: bool) -> None:
     trial = searcher.ledger.record.trials[searcher._numbers[name]]
-    searcher.ledger.note(
-        "crashed", trial=trial.number, attempt=trial.crashes + 1, fault=fault, reason="why"
+    searcher.ledger.append(
+        TrialCrashed(trial=trial.number, attempt=trial.crashes + 1, fault=fault, reason="why")
     )
     searcher.on_trial_complete(name, None, error=True)
 

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from study.engine.scheduling.optuna_study import open_storage
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec.space import distributions
+from study.storage.events import Report
 from study.storage.ledger import StudyLedger
 from study.storage.record import CRASHED, OUT_OF_MEMORY
 from tests.study.ledgers import OpenLedger, create
@@ -35,7 +36,7 @@ def run(
     assert isinstance(suggestion, dict)
     if metrics is not None:
         said = {"train_loss": 0.5, **metrics}
-        ledger.note("report", trial=number, report=1, step=10, metrics=said)
+        ledger.append(Report(trial=number, report=1, step=10, metrics=said))
     ledger.end(ledger.record.trials[number], state, reason)
     searcher.on_trial_complete(f"ray-{number}", {})
     return dict(suggestion["params"])
@@ -114,7 +115,7 @@ def ledger_next(ledger: StudyLedger, searcher: OptunaSearcher) -> int:
         ledger.end(trial, "failed", NO_MEMORY)
     else:
         metrics = {"dev_mcc": b0 / 10, "train_loss": 0.5}
-        ledger.note("report", trial=number, report=1, step=10, metrics=metrics)
+        ledger.append(Report(trial=number, report=1, step=10, metrics=metrics))
         ledger.end(trial, "complete", "")
     searcher.on_trial_complete(f"ray-{number}", {})
     return b0

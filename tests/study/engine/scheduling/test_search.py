@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from study.engine.scheduling.optuna_study import Mirror, frozen_trial
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec.space import distributions
+from study.storage.events import TrialWarning
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
 from tests.study.ledgers import OpenLedger, create, report
@@ -236,7 +237,7 @@ def test_the_study_goes_on_without_the_file_of_the_dashboard(
         patch.setattr(Mirror, "add", fail)
         run_one_by_one(ledger, 2)
     assert [trial.state for trial in ledger.record.trials.values()] == ["complete"] * 2
-    [warning] = [e["text"] for e in ledger.journal.read() if e["event"] == "warning"]
+    [warning] = [e.text for e in ledger.journal.read() if isinstance(e, TrialWarning)]
     assert warning.startswith("optuna.journal lacks trials from now on ([Errno 28] No space left")
 
 

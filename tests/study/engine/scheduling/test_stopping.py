@@ -9,6 +9,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.scheduling.asha import Scheduler
 from study.engine.scheduling.rungs import final_budget_reports, first_rung, rungs
+from study.storage.events import Decision
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, ReadSpec, create, report
 
@@ -69,7 +70,7 @@ def test_a_rung_stops_the_worse_trial_and_says_why(open_ledger: OpenLedger) -> N
     trial = ledger.record.trials[1]
     assert trial.state == "pruned"
     assert trial.reason == "below the rung at report 1: dev_mcc 0.2000 against 0.9000"
-    assert trial.decisions[-1]["decision"] == "stop"
+    assert trial.decisions[-1].decision == "stop"
 
 
 def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLedger) -> None:
@@ -125,7 +126,7 @@ def test_a_loss_is_stopped_above_the_rung(open_ledger: OpenLedger) -> None:
         scheduler.on_trial_result(None, ray_trial(number), told)
     trial = ledger.record.trials[1]
     assert trial.reason == "above the rung at report 1: dev_loss 0.9000 against 0.5000"
-    assert trial.decisions[-1]["reason"] == trial.reason
+    assert trial.decisions[-1].reason == trial.reason
 
 
 def test_reaching_the_last_report_completes_the_trial(open_ledger: OpenLedger) -> None:
@@ -178,7 +179,7 @@ def test_a_repeated_report_is_taken_once(open_ledger: OpenLedger) -> None:
     for value in (0.5, 0.1):
         action = scheduler.on_trial_result(None, ray_trial(0), result(1, value))
         assert action == TrialScheduler.CONTINUE
-    assert [r["metrics"]["dev_mcc"] for r in ledger.record.trials[0].reports] == [0.5]
+    assert [r.metrics["dev_mcc"] for r in ledger.record.trials[0].reports] == [0.5]
 
 
 def test_a_resumed_scheduler_has_the_rungs_of_the_old_one(open_ledger: OpenLedger) -> None:
@@ -212,7 +213,7 @@ def test_a_decision_that_a_crash_left_unsaid_is_made_on_resume(open_ledger: Open
         report(ledger, number, 1, value)
     resumed = open_ledger()
     Scheduler(resumed)
-    decisions = [t.decisions[-1]["decision"] for t in resumed.record.trials.values()]
+    decisions = [t.decisions[-1].decision for t in resumed.record.trials.values()]
     assert decisions == ["continue", "stop"]
     assert resumed.record.trials[1].state == "pruned"
 
@@ -221,7 +222,7 @@ def test_an_end_that_a_crash_left_unsaid_is_said_on_resume(open_ledger: OpenLedg
     ledger = open_ledger()
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)
-    ledger.note("decision", trial=0, report=4, decision="complete", reason="", cutoff=None)
+    ledger.append(Decision(trial=0, report=4, decision="complete", reason="", cutoff=None))
     resumed = open_ledger()
     Scheduler(resumed)
     assert resumed.record.trials[0].state == "complete"

@@ -10,6 +10,7 @@ import pytest
 
 from study.engine.tracking.address import check_tracking, check_tracking_uri, tracking_address
 from study.errors import InputError
+from study.storage.events import StudyResumed
 from tests.study.ledgers import OpenLedger
 
 
@@ -109,7 +110,7 @@ def test_a_bracket_that_is_not_closed_is_refused_and_of_a_study_so_far_warned_of
     ledger = open_ledger()
     with pytest.raises(InputError, match=r"must answer at /health, .* but: Invalid IPv6 URL;"):
         check_tracking(ledger.folder, "http://[::1")
-    ledger.note("resumed", tracking="http://[::1")
+    ledger.append(StudyResumed(tracking="http://[::1"))
     warning = check_tracking(ledger.folder, None)
     assert warning is not None
     assert warning.startswith("MLflow at http://[::1 does not answer (Invalid IPv6 URL)")
@@ -144,11 +145,11 @@ def test_a_database_must_lie_in_a_folder_that_is_there(tmp_path: Path) -> None:
 def test_a_study_goes_on_where_it_was_tracked(open_ledger: OpenLedger, server: str) -> None:
     ledger = open_ledger()
     assert tracking_address(ledger.folder, None) is None  # The journal of an older version.
-    ledger.note("resumed", tracking=server)
+    ledger.append(StudyResumed(tracking=server))
     assert tracking_address(ledger.folder, None) == server
     assert tracking_address(ledger.folder, "http://moved:5000") == "http://moved:5000"
     assert check_tracking(ledger.folder, None) is None
-    ledger.note("resumed", tracking=None)
+    ledger.append(StudyResumed(tracking=None))
     assert tracking_address(ledger.folder, None) is None
 
 
@@ -165,7 +166,7 @@ def test_a_study_goes_on_while_its_server_is_away_unless_it_is_asked_for(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
-    ledger.note("resumed", tracking="http://127.0.0.1:9")
+    ledger.append(StudyResumed(tracking="http://127.0.0.1:9"))
     warning = check_tracking(ledger.folder, None)
     assert warning is not None
     assert warning.startswith("MLflow at http://127.0.0.1:9 does not answer (")
@@ -178,7 +179,7 @@ def test_a_study_whose_database_is_gone_is_told_how_to_go_on(
     open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     ledger = open_ledger()
-    ledger.note("resumed", tracking=f"sqlite:///{tmp_path}/nowhere/mlflow.db")
+    ledger.append(StudyResumed(tracking=f"sqlite:///{tmp_path}/nowhere/mlflow.db"))
     with pytest.raises(InputError, match=r"so far.*can be written") as refused:
         check_tracking(ledger.folder, None)
     own = f"sqlite:///{ledger.folder.mlflow}"

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from study.engine.tracking import runs as tracking_runs
 from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, StudyRuns, study_key
+from study.storage.events import StudyOpened, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create, report
 
@@ -143,7 +144,6 @@ def test_reports_that_have_piled_up_are_joined_as_far_as_mlflow_takes_them(
 ) -> None:
     client.requests.clear()
     create(ledger, 0, reports=700)
-    ledger.journal.append = lambda event, **fields: {"event": event, "time": 1.0, **fields}
     for index in range(1, 601):
         report(ledger, 0, index, 0.25)
     ledger.end(ledger.record.trials[0], "failed", "crashed")
@@ -202,7 +202,7 @@ def test_adopting_what_is_complete_writes_nothing(
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)
     ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
     write(runs, ledger, over=True)
     runs.end("FINISHED", ledger.record.winner, None)
     ended = found(runs)[0][0].info.end_time
@@ -312,7 +312,7 @@ def test_two_studies_of_one_name_on_one_server_stay_apart(
     runs: StudyRuns, ledger: StudyLedger, database: str
 ) -> None:
     ledger.journal.path.unlink()
-    ledger.note("study", version=1, name="a study", spec="spec.yaml")
+    ledger.append(StudyOpened(version=1, name="a study", spec="spec.yaml"))
     second = adopted(ledger, database)
     assert found(runs)[0][0].info.run_id != found(second)[0][0].info.run_id
 
@@ -332,7 +332,7 @@ def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)
     ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.note("winner", trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4})
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
     ledger.folder.best.mkdir()
     (ledger.folder.best / "budget_trace.json").write_text("[]")
     write(runs, ledger, over=True)

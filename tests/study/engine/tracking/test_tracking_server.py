@@ -17,8 +17,8 @@ from mlflow import MlflowClient
 from study.engine.tracking import tracker as tracking
 from study.engine.tracking.runs import EXPERIMENT, STUDY_TAG, TRIAL_TAG, study_key
 from study.engine.tracking.tracker import Tracker
-from study.engine.tuning import OPENED
 from study.spec import dump_spec
+from study.storage.events import StudyOpened
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
 from tests.study.ledgers import OpenLedger, create, report
@@ -122,7 +122,7 @@ def follow(ledger: StudyLedger, uri: str) -> Tracker:
     """Starts tracking, as a driver does."""
     tracker = Tracker(ledger.folder, uri, ledger.folder.path.name)
     ledger.listeners = [tracker]
-    tracker(OPENED, ledger.record)
+    tracker.update(ledger.record)
     return tracker
 
 
@@ -131,7 +131,7 @@ def other_ledger(tmp_path: Path, open_ledger: OpenLedger) -> StudyLedger:
     """A second study."""
     spec = open_ledger().spec
     ledger = StudyLedger(open_folder(tmp_path / "runs" / "other", dump_spec(spec)), spec)
-    ledger.note("study", version=1, name="other", spec="spec.yaml")
+    ledger.append(StudyOpened(version=1, name="other", spec="spec.yaml"))
     return ledger
 
 

@@ -1,0 +1,308 @@
+"""The events of a journal: a frozen class each, whose fields are those of a line of events.jsonl.
+
+A line is a JSON object with `event`, `time` and the fields below, in this order. Fields that are
+`ABSENT` are not in the line. `trial` counts from 0; `report`, `step` and `attempt` from 1, `step`
+in optimizer steps. Numbers that are not finite are null. All events are of journal version 1.
+"""
+
+import enum
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+VERSION = 1
+"""The journal version that is written; a journal of a later one is refused."""
+
+State = Literal["running", "complete", "pruned", "failed"]
+"""The state of a trial; `pruned` by ASHA. A trial is `running` until its event `ended`."""
+EndState = Literal["complete", "pruned", "failed"]
+Verdict = Literal["continue", "stop", "complete", "fail"]
+
+# The annotation names the least value; see `study.storage.parsing`.
+Index = Annotated[int, 0]
+Count = Annotated[int, 1]
+Scores = Mapping[str, float | None]
+"""Metric -> value; None if it is not finite."""
+
+
+class Absent(enum.Enum):
+    """The value of a field that a line does not have; false, as an empty value is."""
+
+    ABSENT = "absent"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+ABSENT = Absent.ABSENT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """What all events have."""
+
+    event: ClassVar[str]
+    """The event's name in the journal."""
+    time: float = 0.0
+    """Seconds since the epoch, set by the journal when it writes the event."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownEvent(Event):
+    """An event of a name that this version does not know; it changes nothing."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyOpened(Event):
+    """The first event of a journal, also of a benchmark's and a comparison's."""
+
+    event: ClassVar[str] = "study"
+    version: Count = VERSION
+    name: str | Absent = ABSENT
+    spec: str | Absent = ABSENT
+    """The name of the spec's file."""
+    data: str | Absent = ABSENT
+    """The fingerprint of the tokenised data; not of a benchmark, which has `DataRead`."""
+    commit: str | Absent | None = ABSENT
+    """Of a backbone of the hub; None for a local one."""
+    tokens: Mapping[str, Any] | Absent = ABSENT
+    """The token report of the data."""
+    quality: Mapping[str, Any] | Absent = ABSENT
+    """The quality report of the data."""
+    tracking: str | Absent | None = ABSENT
+    """MLflow's address; None for a database in the study folder."""
+    created_with: Mapping[str, str] | Absent = ABSENT
+    """Distribution -> version, of this package and those that results depend on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyResumed(Event):
+    """A later run of the driver begins."""
+
+    event: ClassVar[str] = "resumed"
+    version: Count | Absent = ABSENT
+    tracking: str | Absent | None = ABSENT
+    created_with: Mapping[str, str] | Absent = ABSENT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyGrown(Event):
+    """The study has more trials, points or a wider space from now on."""
+
+    event: ClassVar[str] = "grown"
+    trials: Count
+    changes: Sequence[str]
+    """For people, as `search.trials: 6 -> 9`."""
+    spec: str
+    """The YAML as it is from now on."""
+    fixed: Mapping[str, Any]
+    """Parameter -> the value that earlier trials had of what is searched only now."""
+    space: bool
+    """Whether a domain has grown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EarlierTrial:
+    """A trial of an earlier study, in terms of this study's space and goals."""
+
+    trial: Index
+    """Its number there."""
+    params: Mapping[str, Any]
+    state: Literal["complete", "pruned"]
+    values: Sequence[float] | None
+    """Of the objectives; None if it was pruned."""
+    steps: Sequence[Sequence[float]]
+    """[step, score] of its reports."""
+    violations: Mapping[str, float]
+    """Metric -> by how much its constraint is broken, as a share of the bound."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WarmStart(Event):
+    """The sampler begins with the results of an earlier study."""
+
+    event: ClassVar[str] = "warm_start"
+    source: str
+    """The earlier study's folder."""
+    results: Sequence[EarlierTrial]
+    left_out: Mapping[str, int]
+    """Reason -> number of trials that are not among the results."""
+    differs: Sequence[str]
+    """Settings with another value there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialCreated(Event):
+    """A trial, or a run of a benchmark or comparison, exists."""
+
+    event: ClassVar[str] = "created"
+    trial: Index
+    params: Mapping[str, Any]
+    """The sampler's values by parameter name; of a run its labels."""
+    point: Index | Absent | None = ABSENT
+    """The index of the spec's point that it tries; None without one, absent of a run."""
+    settings: Mapping[str, Any]
+    """The resolved values by leaf name."""
+    seeds: Mapping[str, int]
+    """Seed by stream: init, data, mask."""
+    total_steps: Count
+    reports: Count
+    """The number of reports that are planned."""
+    optuna: Mapping[str, Any]
+    """The sampler's own attributes: of the `trial` and of the `study`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report(Event):
+    """The metrics of a trial after an interval of steps."""
+
+    event: ClassVar[str] = "report"
+    trial: Index
+    report: Count
+    step: Count
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialCrashed(Event):
+    """A trial's worker crashed; the trial is tried again unless `TrialEnded` follows."""
+
+    event: ClassVar[str] = "crashed"
+    trial: Index
+    attempt: Index
+    """How many attempts have failed so far; a lost node is not counted."""
+    fault: bool
+    """Whether the trial raised an error, in contrast to the end of its process."""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialWarning(Event):
+    """Something went wrong that does not change results."""
+
+    event: ClassVar[str] = "warning"
+    trial: Index
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision(Event):
+    """The scheduler's decision after a report."""
+
+    event: ClassVar[str] = "decision"
+    trial: Index
+    report: Count
+    decision: Verdict
+    reason: str
+    cutoff: float | None
+    """The score that the report was compared with, None if with none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialEnded(Event):
+    """A trial is over."""
+
+    event: ClassVar[str] = "ended"
+    trial: Index
+    state: EndState
+    reason: str
+    value: float | Absent | None = ABSENT
+    """The objective at the last report."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RaceDecided(Event):
+    """The race has chosen the winner, whose scores are not yet measured."""
+
+    event: ClassVar[str] = "finalists"
+    candidates: Sequence[Index]
+    """Trials, the best in the search first."""
+    rounds: Sequence[Sequence[Index]]
+    """The trials of each round, the best first."""
+    winner: Index
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CandidateScores:
+    """The scores of a trial in the race."""
+
+    trial: Index
+    search: float
+    """Its score in the search."""
+    fresh: Sequence[float | None]
+    """Its scores with fresh seeds, None for a run that failed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RaceResult:
+    """A race that is over, and the scores that are reported of its winner."""
+
+    candidates: Sequence[CandidateScores]
+    rounds: Sequence[Sequence[Index]]
+    seeds: Sequence[Mapping[str, int]]
+    """Of the runs that report the winner's scores, seed by stream."""
+    failed: Index
+    """How many of these runs failed."""
+    dev: Mapping[str, Sequence[float | None]]
+    """Metric -> a value a run that reports the winner's scores."""
+    test: Mapping[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WinnerEvaluated(Event):
+    """The winner's weights, in best/, have been evaluated on dev and test."""
+
+    event: ClassVar[str] = "winner"
+    trial: Index
+    dev: Scores
+    test: Scores
+    race: RaceResult | Absent | None = ABSENT
+    """How it was chosen; None without a race."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataFacts:
+    """One task as one backbone reads it."""
+
+    backbone: str
+    task: str
+    settings: Mapping[str, Any]
+    """Of the task."""
+    commit: str | None
+    """Of a backbone of the hub; None for a local one."""
+    fingerprint: str
+    reports: Mapping[str, Any]
+    """The reports on its quality and tokens."""
+
+    @property
+    def key(self) -> str:
+        """Identifies backbone and task with its settings."""
+        return json.dumps([self.backbone, self.task, self.settings], sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataRead(Event):
+    """A benchmark's driver has read the data."""
+
+    event: ClassVar[str] = "data"
+    tasks: Sequence[DataFacts]
+    unavailable: Mapping[str, str]
+    """Cell -> why it cannot be run."""
+
+
+def tracking_of(events: Iterable[Event]) -> str | Absent | None:
+    """Returns MLflow's address as it was last journalled; None for the study folder."""
+    found: str | Absent | None = ABSENT
+    for event in events:
+        if isinstance(event, StudyOpened | StudyResumed) and event.tracking is not ABSENT:
+            found = event.tracking
+    return found
+
+
+def opened_by(events: Iterable[Event]) -> StudyOpened | None:
+    """Returns the event that opened a study, None if the journal lacks it."""
+    return next((event for event in events if isinstance(event, StudyOpened)), None)
