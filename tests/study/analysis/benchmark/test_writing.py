@@ -2,11 +2,12 @@ import base64
 import csv
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from study.analysis.benchmark import write_tables
+from study.analysis.benchmark import plots, write_tables
 from study.analysis.benchmark.sections import STEMS
 from study.errors import InputError
 from study.report import main
@@ -27,6 +28,13 @@ def stems(paths: list[Path]) -> list[str]:
 
 def page_of(folder: Path) -> Balanced:
     return Balanced((folder / "report.html").read_text())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_pictures() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "DPI", 30)
+        yield
 
 
 @pytest.fixture(scope="module")
