@@ -9,7 +9,7 @@ from pathlib import Path
 from study.doctor.finding import Finding, NotCheckedError
 from study.doctor.subject import ReadLedger, Subject
 from study.errors import InputError
-from study.spec import alone, load_spec, resolve
+from study.spec import load_spec, resolve, single_trial
 from study.storage.events import WinnerEvaluated
 
 finding = partial(Finding, "winner")
@@ -88,7 +88,7 @@ def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
         yield finding(text, mend, unfinished=missing)
         return
     trial = ledger.record.trials[winner.trial]
-    wanted = alone(resolve(ledger.spec, trial.params, trial.seeds))
+    wanted = single_trial(resolve(ledger.spec, trial.params, trial.seeds))
     left_out = {"resources"}
     if found.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
         yield finding(f"best.yaml is not the winner's: it differs from trial {winner.trial}", mend)

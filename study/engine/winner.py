@@ -14,7 +14,7 @@ from study.engine.resources import Resources
 from study.engine.scheduling.outcomes import describe
 from study.models import load_backbone
 from study.models.info import BackboneInfo
-from study.spec import StudySpec, alone, dump_spec, resolve
+from study.spec import StudySpec, dump_spec, resolve, single_trial
 from study.storage.durable import replacing, sync, sync_names
 from study.storage.events import RaceResult, WinnerEvaluated
 from study.storage.folder import StudyFolder
@@ -79,7 +79,7 @@ def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
     """Writes the winner's resolved spec: a space of its own, with one trial."""
-    folder.best_spec.write_text(dump_spec(alone(spec)), encoding="utf-8")
+    folder.best_spec.write_text(dump_spec(single_trial(spec)), encoding="utf-8")
 
 
 def _measure(

@@ -46,7 +46,7 @@ from study.spec.schema import (
     StudySpec,
     TrainingSpec,
 )
-from study.spec.space import alone, resolve
+from study.spec.space import resolve, single_trial
 from study.spec.task import TaskSpec
 
 __all__ = [
@@ -68,7 +68,6 @@ __all__ = [
     "StudySpec",
     "TaskSpec",
     "TrainingSpec",
-    "alone",
     "dump_spec",
     "json_schema",
     "late_setting",
@@ -76,4 +75,5 @@ __all__ = [
     "parameter_name",
     "read_spec",
     "resolve",
+    "single_trial",
 ]

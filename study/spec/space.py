@@ -96,7 +96,7 @@ def resolve(
     return StudySpec.model_validate(values)
 
 
-def alone(spec: StudySpec) -> StudySpec:
+def single_trial(spec: StudySpec) -> StudySpec:
     """Returns a resolved spec as a study of one trial, without scheduler and objectives."""
     search = spec.search.model_copy(update={"trials": 1})
     scheduler = spec.scheduler.model_copy(update={"name": "none"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import InputError
-from study.spec import StudySpec, alone, dump_spec, load_spec, read_spec, resolve
+from study.spec import StudySpec, dump_spec, load_spec, read_spec, resolve, single_trial
 from study.spec.comparison.opponents import opponent, varied
 from study.spec.comparison.schema import (
     ComparisonSpec,
@@ -106,7 +106,7 @@ def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
             f"{'is a domain' if len(spec.domains) == 1 else 'are domains'}; run it with study.run "
             "and give the best.yaml that it writes, or fix each with --set"
         )
-    return alone(spec)
+    return single_trial(spec)
 
 
 def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
@@ -134,7 +134,7 @@ def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, St
         (
             f"trial-{trial.number}",
             read_spec(
-                dump_spec(alone(resolve(spec, trial.params, trial.seeds))),
+                dump_spec(single_trial(resolve(spec, trial.params, trial.seeds))),
                 f"{study}, trial {trial.number}",
                 overrides,
             ),

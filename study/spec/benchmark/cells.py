@@ -24,7 +24,7 @@ from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document, KeyPath, Place
 
 SECTIONS = ("backbone", "task", "adapter", "training", "resources")
-"""Sections that a benchmark may set: it has no search and no rungs, and seeds of its own."""
+"""Sections that a benchmark may set: it has no search and no rungs, and its own seeds."""
 _BUDGET = ("b0", "bT", "deltaT", "beta1", "beta2", "final_fraction", "matrices")
 _PUBLISHED = {"adalora_rs": (*_BUDGET, "p"), "adalora": _BUDGET, "lora": ("matrices",)}
 """The settings of each method that Table S1 gives."""
@@ -133,8 +133,8 @@ class _Composer:
         return Cell(backbone, task.label, method, spec)
 
     def _empty(self) -> Document:
-        alone = {"search": {"trials": 1}, "scheduler": {"name": "none"}}
-        return Document(self.document.source, alone)
+        one_trial = {"search": {"trials": 1}, "scheduler": {"name": "none"}}
+        return Document(self.document.source, one_trial)
 
     def _rules_of(self, backbone: str, task: str, method: str) -> Iterator[tuple[int, Rule]]:
         for place, rule in enumerate(self.spec.rules):

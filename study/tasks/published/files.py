@@ -62,7 +62,7 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     in_cache = _first_complete(published.places, published, cached)
     if in_cache is not None:
         return in_cache
-    instead = "set task.path to a local folder that holds it"
+    instead = "set task.path to a local folder that has it"
     hub = Repository(name, "dataset", revision, f"task.name: {task.name}", instead)
     hub.check_connection()
     files = hub.call(lambda: HfApi().list_repo_files(name, revision=revision, repo_type="dataset"))

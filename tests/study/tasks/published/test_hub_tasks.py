@@ -125,4 +125,4 @@ def test_without_hub_and_cache_the_error_names_both_ways_out(ask: Ask) -> None:
     assert gone["error"].startswith(f"task.name: emp/H3: {GUE} must be on the Hugging Face hub")
     assert "but got no connection" in gone["error"]
     assert f"(hf download {GUE} --repo-type dataset) and set HF_HOME to it" in gone["error"]
-    assert gone["error"].endswith("or set task.path to a local folder that holds it")
+    assert gone["error"].endswith("or set task.path to a local folder that has it")
