@@ -1,10 +1,10 @@
-"""Compare seeds: `python -m study.seeds --study runs/adalora_rs`.
+"""Compare configurations over many seeds: `python -m study.seeds --study runs/adalora_rs`.
 
-Runs a study's best configuration, others of it, or those of YAML files, with every mask seed, init
-seed and data seed crossed, beside other methods on the same seeds; then says how much each kind of
-luck matters, and what still stands. It lives in one folder, `<storage>/<name>/`, and grows with
---resume. `--analyse DIR …` only reads such folders. Exit status: 0 done, 1 some run crashed, 2 bad
-input, 130 interrupted (go on with --resume).
+Runs the best configurations of a study, or those of YAML files, and other methods, with crossed
+mask, init and data seeds. Then reports differences with intervals and p-values, and how much of
+the variance is due to each kind of seed. A comparison has its own folder, `<storage>/<name>/`;
+--resume continues it, also with more seeds. `--analyse DIR …` only analyses such folders. Exit
+status: 0 done, 1 a run crashed, 2 bad input, 130 interrupted (continue with --resume).
 """
 
 import argparse
@@ -30,7 +30,7 @@ from study.spec.rules import shown, suggestion
 from study.spec.schema import Metric
 
 MOST, MOST_RUNS = 1000, 100_000
-"""Seeds of a stream, and runs of a configuration: beyond it lie neither use nor patience."""
+"""Largest number of seeds of a factor, and of runs of a configuration."""
 
 if TYPE_CHECKING:
     from study.models.info import BackboneInfo
@@ -49,44 +49,56 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m study.seeds",
-        description="Run configurations with many seeds, and say what luck has to do with it.",
+        description="Run configurations with many seeds; report which differences remain.",
     )
     add = parser.add_argument
-    add("--study", metavar="DIR", help="a study's folder: its best trial (best.yaml)")
-    add("--top", type=_count, metavar="K", help="of --study: its K best complete trials")
-    add("--config", nargs="+", metavar="YAML", default=[], help="configurations, as best.yaml")
+    add("--study", metavar="DIR", help="folder of a study; its winner (best.yaml) is run")
+    add("--top", type=_count, metavar="K", help="with --study: its K best complete trials")
+    add(
+        "--config",
+        nargs="+",
+        metavar="YAML",
+        default=[],
+        help="files with one value per setting, such as best.yaml",
+    )
     for factor, count, of in (
         ("mask", 5, "the random mask"),
-        ("init", 3, "new weights"),
+        ("init", 3, "the initial adapter weights"),
         ("data", 3, "the order of the data"),
     ):
-        option, text = f"--{factor}-seeds", f"how many seeds of {of} ({count})"
+        option, text = f"--{factor}-seeds", f"number of seeds of {of} ({count})"
         add(option, type=_count, default=count, metavar="N", help=text)
-    against = "other methods; what they search or leave out is as in the first configuration"
+    against = "other methods; settings without a value are those of the first configuration"
     add("--against", nargs="+", default=[], metavar="YAML|NAME|DIR", help=against)
-    vary = "the first configuration with a setting changed (several: a.b=c,d.e=f), each"
+    vary = "the first configuration with a changed setting (or several: a.b=c,d.e=f), each"
     add("--vary", nargs="+", default=[], metavar="a.b=c", help=vary)
-    add("--metric", help="what is analysed; default: test_<search metric>")
-    add("--name", help="the comparison's name; default: the study's, with -seeds")
-    add("--storage", default="runs", metavar="DIR", help="where its folder lives (runs)")
-    add("--set", action="append", default=[], metavar="a.b=c", help="a setting of all")
+    add("--metric", help="metric to analyse; default: test_<search metric>")
+    add("--name", help="name of the comparison; default: <study>-seeds")
+    add("--storage", default="runs", metavar="DIR", help="parent of its folder (runs)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="a.b=c",
+        help="a setting of every one",
+    )
     add_services(parser)
-    add("--resume", action="store_true", help="go on, also with more seeds or configurations")
-    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    add("--analyse", nargs="+", metavar="DIR", help="only analyse comparison folders, a task each")
+    add("--resume", action="store_true", help="continue, also with more seeds or configurations")
+    add("--dry-run", action="store_true", help="print the plan only")
+    add("--analyse", nargs="+", metavar="DIR", help="only analyse folders, one per task")
     arguments = parser.parse_args(argv)
     if arguments.analyse:
         _check_alone(parser, arguments)
     given = arguments.study or arguments.config or arguments.analyse
     if not given:
-        parser.error("--study, --config or --analyse is required: what is to be compared")
+        parser.error("--study, --config or --analyse must be given")
     if arguments.top is not None and (arguments.study is None or arguments.config):
-        parser.error("--top chooses among the trials of --study, and leaves no room for --config")
+        parser.error("--top must be given with --study and without --config")
     seeds = (arguments.mask_seeds, arguments.init_seeds, arguments.data_seeds)
     if math.prod(seeds) > MOST_RUNS:
         parser.error(
-            f"mask, init and data seeds are crossed, in at most {MOST_RUNS} runs of a "
-            f"configuration, but {' x '.join(map(str, seeds))} are {math.prod(seeds)}"
+            f"mask, init and data seeds must give at most {MOST_RUNS} runs of a configuration, "
+            f"but {' x '.join(map(str, seeds))} are {math.prod(seeds)}"
         )
     if arguments.name is None:
         arguments.name = f"{label_of(arguments.study or given[0])}-seeds"
@@ -94,26 +106,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _check_alone(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Refuses what --analyse, which only reads, would not heed."""
+    """Refuses options that have no effect with --analyse."""
     given = [
         "--" + name.replace("_", "-")
         for name, value in vars(arguments).items()
         if name not in ("analyse", "metric") and value != parser.get_default(name)
     ]
     if given:
-        parser.error(f"--analyse only reads what is there: leave out {', '.join(given)}")
+        parser.error(f"--analyse only reads existing folders: leave out {', '.join(given)}")
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(
-            f"must be a whole number from 1 to {MOST}, but is {shown(text)}"
+            f"must be a whole number from 1 to {MOST}, but got {shown(text)}"
         )
     return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Checks everything that can be wrong, then runs the comparison and analyses it."""
+    """Checks the input, then runs the comparison and analyses it."""
     _check_metric(arguments.metric)
     comparison = read_request(
         SeedsOptions(
@@ -129,10 +141,10 @@ def run(arguments: argparse.Namespace) -> int:
     path = study_path(arguments)
     if arguments.resume and not (path / "spec.yaml").exists():
         raise InputError(
-            f"{path}: --resume needs a comparison's folder, but there is no spec.yaml here; leave "
-            "--resume out to start it, or give the --storage and --name it was started with"
+            f"{path}: --resume needs the folder of a comparison, but got one without spec.yaml; "
+            "leave --resume out to start it, or give the --storage and --name it was started with"
         )
-    # Heavy imports come after the YAML has been read, so that bad input is answered at once.
+    # Heavy imports come after the YAML has been read, so that errors in it are reported at once.
     from study.engine.comparison.design import changes_of_comparison
     from study.engine.comparison.preview import check_runs, preview
     from study.engine.preparation import check_services, prepare_data
@@ -171,7 +183,7 @@ def execute(
     info: "BackboneInfo",
     data: "EncodedTask",
 ) -> int:
-    """Runs the comparison, analyses it and says how it ended."""
+    """Runs the comparison, analyses it and returns the exit status."""
     from study.engine.comparison.session import run_comparison
     from study.engine.driver import Ended
 
@@ -189,19 +201,19 @@ def run_analysis(arguments: argparse.Namespace) -> int:
 
 
 def analyse(folders: Sequence[Path], metric: str | None) -> None:
-    """Analyses comparison folders together; needs neither Ray nor torch.
+    """Analyses comparison folders and prints the results; needs neither Ray nor torch.
 
     Raises:
-        InputError: one of them is none, or has nothing to analyse.
+        InputError: a folder is not a comparison folder, or has nothing to analyse.
     """
     from study.analysis.comparison import analyse, write_analysis
     from study.analysis.comparison.sentences.answers import report_lines
 
-    found = analyse(folders, metric)
-    for warning in found.warnings:
+    analysis = analyse(folders, metric)
+    for warning in analysis.warnings:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
-    files = write_analysis(found)  # What long runs have found is on disk before it is said.
-    print(*report_lines(found), "", *files, sep="\n")  # noqa: T201
+    files = write_analysis(analysis)  # Files are written before anything is printed.
+    print(*report_lines(analysis), "", *files, sep="\n")  # noqa: T201
 
 
 if __name__ == "__main__":

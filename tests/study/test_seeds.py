@@ -55,11 +55,11 @@ def test_the_plan_tells_configurations_runs_steps_and_what_cannot_be_estimated(
     lines = [" ".join(line.split()) for line in said.out.splitlines()]
     # 5 mask x 1 init x 3 data of the first, 3 of each other; 3 steps before the first mask event.
     assert lines[0].startswith("runs 24: 4 configurations with 5 mask x 1 init x 3 data seeds")
-    assert lines[1].startswith("steps 288, of which 45 (16%) need no training")
+    assert lines[1].startswith("steps 288, of which 45 (16%) are shared")
     assert "fixed adalora_rs 15 12" in "\n".join(lines)
     assert "lora: rank 2 is b0 of the first configuration" in lines
-    assert "fmft: not tuned for it: lr 0.001 (the nearest to 0.01 that it" in "\n".join(lines)
-    assert "a single init seed: how much the new weights add to the spread cannot" in said.err
+    assert "fmft: not tuned for this method: lr 0.001 (the value in its range" in "\n".join(lines)
+    assert "only one init seed: the variance due to the initial weights cannot" in said.err
     assert not (tmp_path / "runs").exists()
 
 
@@ -76,8 +76,8 @@ def test_mask_seeds_without_a_random_mask_are_warned_of(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--study", "nowhere"), "--study nowhere: must be a study's folder"),
-        (("--config", "smoke"), "b0, bT, p, lr are domains"),
+        (("--study", "nowhere"), "--study nowhere: must be the folder of a study"),
+        (("--config", "smoke"), "domains for b0, bT, p, lr"),
         (("--config", "nothing.yaml"), "nothing.yaml: must be an existing YAML file"),
         (("--config", "FIXED", "--against", "adalor"), "did you mean `adalora`"),
         (("--config", "FIXED", "--vary", "adapter.q=1"), "adapter.q: must be a known key, but"),
@@ -85,7 +85,7 @@ def test_mask_seeds_without_a_random_mask_are_warned_of(
         (("--config", "FIXED", "--vary", "training.epochs=1", "adapter.warmup_steps=5",
           "--metric", "test_mc"), "did you mean `test_mcc`"),
         (("--config", "FIXED", "--name", "a/b"), "--name: must be the name of a folder"),
-        (("--config", "FIXED", "--resume"), "--resume needs a comparison's folder, but there is"),
+        (("--config", "FIXED", "--resume"), "--resume needs the folder of a comparison, but got"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -137,7 +137,7 @@ def test_analysis_takes_no_option_that_it_would_not_heed(
     with pytest.raises(SystemExit) as ended:
         main(["--analyse", "folder", *arguments])
     assert ended.value.code == 2
-    assert f"--analyse only reads what is there: leave out {named}\n" in capsys.readouterr().err
+    assert f"--analyse only reads existing folders: leave out {named}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "1001", "5000000", "9" * 5000, "1.5"])
@@ -146,7 +146,7 @@ def test_a_number_of_seeds_has_bounds(text: str, capsys: pytest.CaptureFixture[s
         main(["--config", "a", f"--mask-seeds={text}"])
     assert ended.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "--mask-seeds: must be a whole number from 1 to 1000, but is '" in said
+    assert "--mask-seeds: must be a whole number from 1 to 1000, but got '" in said
     assert len(said) < 200
 
 

@@ -1,14 +1,15 @@
-"""Replicates: the same settings with other seeds, one Ray Tune run, resumable.
+"""Runs comparisons: configurations with crossed seeds, as one resumable Ray Tune run.
 
-asked.py          the command line -> configurations with labels, and seeds
-replicate.py      a configuration and its replicates; what they are known by
-design.py         all of them, crossed, and how a comparison may grow
-preview.py        the plan, for --dry-run
-prefixes.py       runs that are alike until their first mask event train that beginning once
-scheduling.py     Ray's Searcher: what a source wants, in its order
-worker.py         a Ray process in which replicates train, one by one
-outputs.py        labels.npz and outputs/: what runs answer, for whoever compares them
-results.py        results.csv, one row a run
-running.py        all of these in one folder, inside a Ray that is there
-session.py        one run of the driver
+request.py           command line -> configurations with labels, and seeds
+runs.py              a configuration, and one run of it with its seeds
+design.py            the crossed design, and how a comparison may be extended
+preview.py           the plan that --dry-run prints
+shared_prefixes.py   runs that are identical until their first mask event train these steps once
+scheduling.py        Ray's Searcher, which hands out the runs
+worker.py            Ray's Trainable, which trains them
+outputs.py           labels.npz and outputs/: probabilities and kept triplets of every run
+results.py           results.csv, one row per run
+execution.py         executes runs in a folder, in a Ray that has been started
+session.py           one invocation of study.seeds
+finalists.py         the race of a study's finalists, a comparison without fixed seeds
 """

@@ -1,4 +1,4 @@
-"""The crossed design: every configuration with every seed of each stream, and how it may grow."""
+"""The crossed design of a comparison, and the changes with which it may be resumed."""
 
 from itertools import product
 from pathlib import Path
@@ -11,57 +11,58 @@ from study.storage.opening import Changes
 
 
 def runs_of(spec: ComparisonSpec) -> list[ComparisonRun]:
-    """All replicates, block by block: one init and one data seed with every configuration.
+    """Returns all runs, in blocks: every configuration with one init and one data seed.
 
-    An interrupted comparison then has whole blocks, in which configurations are compared on equal
-    seeds. Where no mask draws, one replicate stands for all mask seeds.
+    An interrupted comparison has complete blocks, in which configurations have equal seeds. A
+    configuration without a random mask has one run per block.
     """
     seeds = spec.seeds
     configurations = [Configuration(label, one) for label, one in spec.configurations.items()]
-    found = [
+    runs = [
         ComparisonRun.of(configuration, mask, init, data)
         for data, init, configuration, mask in product(
             seeds.data, seeds.init, configurations, seeds.mask
         )
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(runs))
 
 
 def changes_of_comparison(now: ComparisonSpec) -> Changes:
-    """Refuses what is missing or set otherwise than before; more of everything is welcome.
+    """Returns a check of the spec.yaml of a comparison that is resumed as `now`.
 
-    How many resources are used may change.
+    Configurations and seeds may be added, and resources may change. Everything else must be equal.
     """
 
     def changes(file: Path) -> list[str]:
-        found = _changes(load_comparison(file), now)
-        if found:
+        differences = _changes(load_comparison(file), now)
+        if differences:
             raise InputError(
                 f"{file.parent}: --resume needs the configurations and seeds that the comparison "
-                f"was started with (spec.yaml), or more of them, but: {'; '.join(found)}; undo "
-                "the change, or start a comparison of another --name"
+                f"was started with (spec.yaml), or more of them, but got "
+                f"{'; '.join(differences)}; undo the change, or start a comparison with "
+                "another --name"
             )
-        return found
+        return differences
 
     return changes
 
 
 def _changes(before: ComparisonSpec, now: ComparisonSpec) -> list[str]:
-    found = []
+    differences = []
     for label, spec in before.configurations.items():
         if label not in now.configurations:
-            found.append(f"configuration {label} (left out)")
-        elif _decides(now.configurations[label]) != _decides(spec):
-            found.append(f"configuration {label} (set otherwise)")
+            differences.append(f"configuration {label} (left out)")
+        elif _fixed(now.configurations[label]) != _fixed(spec):
+            differences.append(f"configuration {label} (changed settings)")
     for factor in FACTORS:
         earlier, seeds = getattr(before.seeds, factor), getattr(now.seeds, factor)
         if seeds[: len(earlier)] != earlier:
             text = f"{len(earlier)} before, {len(seeds)} now"
             if seeds[0] != earlier[0]:
                 text = f"from {earlier[0]} before, from {seeds[0]} now"
-            found.append(f"{factor} seeds ({text})")
-    return found
+            differences.append(f"{factor} seeds ({text})")
+    return differences
 
 
-def _decides(spec: StudySpec) -> tuple[object, ...]:
+def _fixed(spec: StudySpec) -> tuple[object, ...]:
     return spec.backbone, spec.task, spec.adapter, spec.training, spec.search.metric

@@ -1,4 +1,4 @@
-"""Replicates in a folder, run inside a Ray that has been started: whatever a source wants."""
+"""Executes the runs of a comparison folder in a Ray that has been started."""
 
 from dataclasses import dataclass
 
@@ -34,13 +34,13 @@ COLUMNS = ("configuration", *FACTORS)
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all replicates of a folder have in common."""
+    """What all runs of a folder share."""
 
     info: BackboneInfo
-    """Portable, where there are other nodes."""
+    """Usable on every node of the cluster."""
     data: EncodedTask
     wanted: Resources
-    """What one run gets."""
+    """Resources of one run."""
     splits: Splits
 
 
@@ -52,12 +52,20 @@ def open_comparison(
     data: EncodedTask,
     tracking_uri: str | None,
 ) -> Ledger:
-    """Opens or takes up a comparison folder, which the caller holds, and journals that.
+    """Creates or resumes a comparison folder, and records the start in the journal.
 
-    `spec` is the text of spec.yaml, `metric` what decides, as dev_mcc.
+    The caller must have locked the folder.
+
+    Args:
+        folder: of the comparison.
+        spec: text of spec.yaml.
+        metric: the objective, e.g. dev_mcc.
+        info: the backbone.
+        data: the tokenised task.
+        tracking_uri: of MLflow.
 
     Raises:
-        InputError: it was begun with other data.
+        InputError: the folder was created with other data.
     """
     check_data(folder, data)
     open_folder(folder.path, spec, replace=True)
@@ -75,11 +83,21 @@ def execute_runs(
     console: Console,
     runs: int,
 ) -> str:
-    """Runs what `source` wants until it wants no more; returns why it gave up, "" if it did not.
+    """Executes the runs of `source` until it has no more.
 
-    After an interruption some replicates of the record are still running: they go on; those that
-    crashed are tried again. Results and outputs are on disk before the end of a run is journalled
-    as such, or follow from the journal. `runs` is how many there will be, for the live table.
+    Interrupted runs continue from their checkpoints, crashed ones are tried again. Outputs are
+    written before the end of a run is journalled; results.csv can be rebuilt from the journal.
+
+    Args:
+        ledger: of the folder.
+        source: returns the runs that should exist by now.
+        shared: what all runs share.
+        tracker: writes to MLflow.
+        console: shows the live table.
+        runs: expected number of runs, for the live table.
+
+    Returns:
+        Why the searcher gave up; empty if it did not.
     """
     tracker.update(ledger.record)
     tidy = _Tidy(ledger, source, len(shared.data.train))
@@ -126,12 +144,14 @@ def _fit(
 
 
 class _Tidy:
-    """After every end: results.csv, and what no run needs any more."""
+    """After the end of every run: writes results.csv, deletes checkpoints and unused prefixes."""
 
     def __init__(self, ledger: Ledger, source: Source[ComparisonRun], train_rows: int) -> None:
         self.ledger, self.source = ledger, source
         self.prefixes = SharedPrefixes(ledger.folder, train_rows)
-        for trial in ledger.record.trials.values():  # A driver may have died before it came to it.
+        for (
+            trial
+        ) in ledger.record.trials.values():  # A driver may have been killed before it did this.
             if trial.state != "running":
                 discard(ledger.folder, trial.number)
         self.write()
@@ -142,7 +162,7 @@ class _Tidy:
             self.write()
 
     def write(self) -> None:
-        """Writes results.csv; deletes the beginnings that no run will go on from."""
+        """Writes results.csv; deletes the prefixes that no run will continue from."""
         record = self.ledger.record
         wanted = self.source(record)
         self.prefixes.discard_unneeded(wanted, record)
@@ -150,7 +170,7 @@ class _Tidy:
 
 
 def savings(record: StudyRecord) -> dict[str, float]:
-    """Returns the steps and seconds of training that shared beginnings have saved so far."""
+    """Returns the steps and seconds of training that shared prefixes have saved so far."""
     trials = record.trials.values()
     return {
         name: sum(trial.metrics.get(f"shared_{name}") or 0 for trial in trials)

@@ -7,13 +7,14 @@ from typing import Any
 from rich.console import Console
 
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
-from study.engine.comparison.runs import ComparisonRun, Configuration, spec_text
+from study.engine.comparison.runs import ComparisonRun, Configuration
 from study.engine.driver import note_move
 from study.engine.resources import Resources
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.models.info import BackboneInfo
 from study.spec import resolve
+from study.spec.comparison.schema import ConfigurationsSpec, dump_comparison
 from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
@@ -154,7 +155,9 @@ def run_race(
         return Finish(None, next(iter(field.search), None))
     folder = StudyFolder(ledger.folder.finalists)
     field.check(StudyRecord.of(Journal(folder.journal).read(), ledger.metric))
-    text, uri = spec_text(field.configurations), _address(ledger, tracking_uri)
+    spec = {one.label: one.spec for one in field.configurations}
+    text = dump_comparison(ConfigurationsSpec(configurations=spec))
+    uri = _address(ledger, tracking_uri)
     runs = open_comparison(folder, text, ledger.metric, info, data, uri)
     tracker = _tracker(ledger, uri)
     with tracker.ending(runs.record):

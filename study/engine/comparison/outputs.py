@@ -1,4 +1,4 @@
-"""What a run answers, for whoever compares runs: probabilities and kept triplets, as npz."""
+"""Writes labels.npz and outputs/: true classes, probabilities and kept triplets of runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,27 +15,29 @@ from study.training.trial import Trial
 
 
 def write_labels(folder: StudyFolder, data: EncodedTask) -> None:
-    """Writes labels.npz: `dev` and `test`, the true class of every row."""
+    """Writes labels.npz with the arrays `dev` and `test`, the true class of every row."""
     with replacing(folder.labels) as file:
         np.savez(file, dev=data.dev.labels, test=data.test.labels)
 
 
-def answer(folder: StudyFolder, run: int, trial: Trial, splits: Sequence[str]) -> dict[str, float]:
-    """Has a trained run answer `splits`, writes what it says, and returns its metrics.
+def evaluate_run(
+    folder: StudyFolder, run: int, trial: Trial, splits: Sequence[str]
+) -> dict[str, float]:
+    """Evaluates a trained run on `splits`, writes its outputs and returns its metrics.
 
-    What is not finite is not written, and its metrics are NaN.
+    If logits are not finite, no outputs are written and the metrics are NaN.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
-    found = {split: trial.logits(getattr(trial.data, split)) for split in splits}
-    if all(np.isfinite(logits).all() for logits in found.values()):
-        _write(folder, run, trial, found)
+    logits = {split: trial.logits(getattr(trial.data, split)) for split in splits}
+    if all(np.isfinite(rows).all() for rows in logits.values()):
+        _write(folder, run, trial, logits)
     labels = {split: getattr(trial.data, split).labels for split in splits}
     return {
         f"{split}_{name}": value
-        for split, logits in found.items()
-        for name, value in classification_metrics(logits, labels[split]).items()
+        for split, rows in logits.items()
+        for name, value in classification_metrics(rows, labels[split]).items()
     }
 
 
@@ -45,14 +47,14 @@ def _write(
     trial: Trial,
     logits: Mapping[str, Float[np.ndarray, "rows classes"]],
 ) -> None:
-    """Writes `outputs/run-00012.npz`, whole or not at all.
+    """Writes outputs/run-NNNNN.npz atomically.
 
-    By split the float32 probabilities (rows, classes); of a method with a rank allocator also
-    `kept`, bool (matrices, b0), the triplets that the last mask event kept, and `modules`, the
-    names of the matrices in that order.
+    One array per split: probabilities, float32 (rows, classes). For methods with a rank allocator
+    also `kept`, bool (matrices, b0), the triplets kept at the last mask event, and `modules`, the
+    names of the matrices in the same order.
     """
     arrays: dict[str, Any] = {
-        split: torch.from_numpy(found).softmax(dim=1).numpy() for split, found in logits.items()
+        split: torch.from_numpy(rows).softmax(dim=1).numpy() for split, rows in logits.items()
     }
     if trial.allocator is not None:
         modules = list(trial.prepared.adapters)

@@ -1,4 +1,4 @@
-"""The plan of a comparison (`--dry-run`): configurations, runs, steps; and what to warn of."""
+"""The plan of a comparison (--dry-run): configurations, runs and steps, with warnings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,15 +19,15 @@ from study.training.plan import make_plan
 from study.training.steps import check_schedules
 
 UNKNOWN = {
-    "mask": "how much the random mask adds to the spread",
-    "init": "how much the new weights add to the spread",
-    "data": "how much the order of the data adds to the spread",
+    "mask": "the variance due to the random mask",
+    "init": "the variance due to the initial weights",
+    "data": "the variance due to the order of the data",
 }
-"""What a single seed of a stream leaves open."""
+"""What cannot be estimated with a single seed of a factor."""
 
 
 def check_runs(spec: ComparisonSpec, train_rows: int) -> None:
-    """Refuses schedules that cannot be; warns of what the design cannot tell.
+    """Checks the training schedules; warns of variance components that cannot be estimated.
 
     Raises:
         InputError: a configuration has no mask event before T, or fewer steps than reports.
@@ -40,12 +40,12 @@ def check_runs(spec: ComparisonSpec, train_rows: int) -> None:
     masked = any(Configuration(label, one).is_masked for label, one in spec.configurations.items())
     if not masked:
         warn(
-            "no configuration has a random mask (p > 0): every one is run once per init and data "
-            "seed, and mask seeds change nothing"
+            "no configuration has a random mask (p > 0): each is run once per init and data seed, "
+            "and mask seeds have no effect"
         )
     for factor in FACTORS:
         if len(getattr(spec.seeds, factor)) == 1 and (masked or factor != "mask"):
-            warn(f"a single {factor} seed: {UNKNOWN[factor]} cannot be estimated, the rest can")
+            warn(f"only one {factor} seed: {UNKNOWN[factor]} cannot be estimated")
 
 
 def preview(comparison: ComparisonRequest, rows: int) -> None:
@@ -59,10 +59,10 @@ def preview(comparison: ComparisonRequest, rows: int) -> None:
     seeds = ", ".join(f"{f} from {getattr(spec.seeds, f)[0]}" for f in FACTORS)
     lines = [
         f"runs       {len(runs)}: {len(spec.configurations)} configurations with {counts} seeds "
-        f"({seeds}); once per init and data seed where no mask draws",
-        f"steps      {total:,}, of which {saved:,} ({saved / total:.0%}) need no training: runs "
-        "that differ in their mask alone share what comes before the first mask event",
-        f"resources  {describe(spec.first.resources)} a run",
+        f"({seeds}); without a random mask one run per init and data seed",
+        f"steps      {total:,}, of which {saved:,} ({saved / total:.0%}) are shared: runs that "
+        "differ only in their mask share the steps before the first mask event",
+        f"resources  {describe(spec.first.resources)} per run",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -73,22 +73,22 @@ def preview(comparison: ComparisonRequest, rows: int) -> None:
 
 
 def _print_table(console: Console, runs: Sequence[ComparisonRun], steps: dict[str, int]) -> None:
-    found = _by_label(runs)
-    first = next(iter(found.values())).configuration
+    by_label = _by_label(runs)
+    first = next(iter(by_label.values())).configuration
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in ("configuration", "method", "runs", "steps", "settings"):
         table.add_column(column, overflow="fold")
-    for label, run in found.items():
+    for label, run in by_label.items():
         own = run.configuration
         count = sum(other.configuration.label == label for other in runs)
-        said = own.settings if own is first else _differences(first, own)
-        shown = "  ".join(f"{k}={_short(v)}" for k, v in said.items() if k != "method")
+        settings = own.settings if own is first else _differences(first, own)
+        shown = "  ".join(f"{k}={_short(v)}" for k, v in settings.items() if k != "method")
         table.add_row(label, own.settings["method"], str(count), str(steps[label]), shown)
     console.print(table, highlight=False)
 
 
 def _differences(first: Configuration, other: Configuration) -> dict[str, Any]:
-    """The settings that `other` has otherwise than `first`."""
+    """Returns the settings of `other` that differ from those of `first`."""
     return {k: v for k, v in other.settings.items() if first.settings.get(k) != v}
 
 
@@ -97,10 +97,11 @@ def _short(value: object) -> str:
 
 
 def _by_label(runs: Sequence[ComparisonRun]) -> dict[str, ComparisonRun]:
-    found: dict[str, ComparisonRun] = {}
+    """Returns the first run of each configuration."""
+    first: dict[str, ComparisonRun] = {}
     for run in runs:
-        found.setdefault(run.configuration.label, run)
-    return found
+        first.setdefault(run.configuration.label, run)
+    return first
 
 
 def _steps(run: ComparisonRun, train_rows: int) -> int:

@@ -1,4 +1,4 @@
-"""results.csv of a comparison: one row a run, those that are not done included."""
+"""results.csv of a comparison: one row per run, planned runs included."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,26 +18,27 @@ def write_results(
 ) -> None:
     """Writes labels, state, settings, progress and scores of every run, in the order of `runs`.
 
-    A run that has not begun is `planned`. The settings stand between `reason` and `reports`.
+    The state of a run that has not started is `planned`. The columns of settings are those between
+    `reason` and `reports`.
     """
     write_rows(folder.results, result_rows(runs, record), always=("reports", objective))
 
 
 def rebuild_results(folder: StudyFolder) -> None:
-    """Writes results.csv from spec.yaml and the journal alone.
+    """Writes results.csv again from spec.yaml and the journal.
 
     Raises:
-        InputError: one of them is damaged.
+        InputError: one of these is damaged.
     """
     runs, record = _read(folder)
     write_results(folder, runs, record, record.metric)
 
 
 def rows_of(folder: StudyFolder) -> list[dict[str, Any]]:
-    """Returns the rows of results.csv from spec.yaml and the journal alone.
+    """Returns the rows of results.csv, computed from spec.yaml and the journal.
 
     Raises:
-        InputError: one of them is damaged.
+        InputError: one of these is damaged.
     """
     return result_rows(*_read(folder))
 
@@ -52,7 +53,7 @@ def result_rows(runs: Sequence[ComparisonRun], record: StudyRecord) -> list[dict
     """Returns the rows of results.csv."""
     stands = standing(record)
     measured = {name for trial in stands.values() for name in trial.metrics}
-    # LoRA's setting `rank` bears the name of a metric of others, and stands in its column.
+    # LoRA's setting `rank` has the name of a metric, and is written to the column of that metric.
     names = dict.fromkeys(name for run in runs for name in run.settings)
     settings = [name for name in names if name not in measured | {"method", "rank"}]
     rows = []

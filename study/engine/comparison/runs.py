@@ -1,36 +1,33 @@
-"""Configurations, and their replicates: the same settings with other seeds."""
+"""Configurations, and runs of them with given seeds."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from textwrap import indent
 from typing import Any
 
-from study.spec import SeedsSpec, StudySpec, dump_spec
+from study.spec import SeedsSpec, StudySpec
+from study.spec.comparison.schema import FACTORS
 from study.storage.runs import Label
 
-FACTORS = ("mask", "init", "data")
-"""The three streams, in the order of labels and columns."""
 _COUNTED = {"steps", "epochs", "reports", "eval_batch_size"}
-"""Training settings that results tell elsewhere, or that decide no result."""
+"""Training settings that have their own columns in results.csv, or do not affect the scores."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Settings with one value each, and what tables call them."""
+    """Settings with one value each, and their label in tables."""
 
     label: str
     spec: StudySpec
 
     @property
     def is_masked(self) -> bool:
-        """Whether chance has a say in its mask, so that a mask seed means anything."""
+        """Whether its mask is random, so that the mask seed has an effect."""
         adapter = self.spec.adapter
         p, back = getattr(adapter, "p", 0.0), getattr(adapter, "p_reintroduce", None)
         return bool(p or back)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the results, by leaf name, the method first."""
+        """The settings that affect the scores, by leaf name, the method first."""
         adapter = self.spec.adapter.model_dump(mode="json", exclude_none=True)
         training = self.spec.training.model_dump(mode="json", exclude=_COUNTED, exclude_none=True)
         values = {"method": adapter.pop("method"), **adapter, **training}
@@ -39,7 +36,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class ComparisonRun:
-    """One training of a configuration; without a mask seed where no mask draws."""
+    """One training of a configuration; `mask` is None if its mask is not random."""
 
     configuration: Configuration
     mask: int | None
@@ -48,32 +45,26 @@ class ComparisonRun:
 
     @classmethod
     def of(cls, configuration: Configuration, mask: int, init: int, data: int) -> "ComparisonRun":
-        """The replicate with these seeds; all mask seeds are one where no mask draws."""
+        """Returns the run with these seeds; the mask seed is dropped if the mask is not random."""
         return cls(configuration, mask if configuration.is_masked else None, init, data)
 
     @property
     def labels(self) -> dict[str, Label]:
-        """What it is known by."""
+        """Configuration and seeds, which identify the run."""
         seeds = {name: getattr(self, name) for name in FACTORS}
         return {"configuration": self.configuration.label, **seeds}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The configuration's."""
+        """Those of the configuration."""
         return self.configuration.settings
 
     @property
     def seeds(self) -> dict[str, int]:
-        """By stream; a mask that draws nothing has seed 0."""
+        """By factor; mask 0 if the mask is not random."""
         return {"init": self.init, "data": self.data, "mask": self.mask or 0}
 
     @property
     def spec(self) -> StudySpec:
-        """The configuration's, with these seeds."""
+        """The spec of the configuration with these seeds."""
         return self.configuration.spec.model_copy(update={"seeds": SeedsSpec(**self.seeds)})
-
-
-def spec_text(configurations: Iterable[Configuration]) -> str:
-    """Returns configurations as YAML: a mapping of labels to specs, without seeds."""
-    parts = [f"{one.label}:\n{indent(dump_spec(one.spec), '  ')}" for one in configurations]
-    return "configurations:\n" + indent("\n".join(parts), "  ")

@@ -1,4 +1,4 @@
-"""One run of the driver over a comparison: from the checked input to results.csv."""
+"""One invocation of study.seeds: from the checked input to results.csv."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,10 +30,12 @@ def run_comparison(
     address: str | None,
     tracking_uri: str | None,
 ) -> Ended:
-    """Runs a comparison, or what is left of it, in `path`; the test split is evaluated at the end.
+    """Runs the comparison in the folder `path`, or the runs that are left of it.
+
+    Every run is evaluated on dev and test when it ends.
 
     Raises:
-        InputError: the comparison there is another, or weights, data or cluster cannot be used.
+        InputError: the folder has another comparison, or weights, data or cluster are not usable.
     """
     console, folder = Console(), StudyFolder(path)
     runs, metric = runs_of(spec), spec.first.objective
@@ -48,7 +50,7 @@ def run_comparison(
         study_cluster(path, spec.first, info, data, address, console) as (info, wanted),
         locked(folder),
     ):
-        if folder.spec.exists():  # Another driver may have come first.
+        if folder.spec.exists():  # Another driver may have started meanwhile.
             changes_of_comparison(spec)(folder.spec)
         text = dump_comparison(spec)
         ledger = open_comparison(folder, text, metric, info, data, tracking_uri)
@@ -68,7 +70,7 @@ def _finish(
     console: Console,
     gave_up: str = "",
 ) -> Ended:
-    """Writes the results, brings MLflow up to date, and says how the runs stand."""
+    """Writes results.csv, completes MLflow and prints the number of runs by state."""
     write_results(ledger.folder, runs, ledger.record, ledger.metric)
     ended = Ended.FAILED if gave_up else ended_as(runs, ledger.record)
     tracker.close(ledger.record, STATUS[ended])
@@ -95,5 +97,5 @@ def _summary(ledger: Ledger, runs: Sequence[ComparisonRun], gave_up: str) -> lis
 def _shared(saved: Mapping[str, float]) -> str:
     return (
         f"shared     {saved['steps']:,.0f} steps ({saved['seconds']:,.0f} s of training) were not "
-        "trained again: runs that differ in their mask alone share their beginning"
+        "repeated: runs that differ only in their mask share the steps before the first mask event"
     )

@@ -1,8 +1,9 @@
-"""Runs that are the same until their first mask event train that beginning once.
+"""Prefix sharing: runs that are identical until their first mask event train these steps once.
 
-They differ in nothing but the mask seed and in how the mask is drawn. The first of them leaves
-its state before that event in `prefixes/`; the others wait for it, go on from there, and say again
-what it reported so far. None of their numbers differs from those of a run that trained alone.
+The prefix of a run is its training up to the step before the first mask event. Runs that differ
+only in the mask seed, or in how the mask is drawn, have the same prefix. The first of them saves
+its state at the end of the prefix in `prefixes/`; the others wait for it, continue from this state
+and repeat the reports made so far. Their numbers are bit for bit those of runs that train alone.
 """
 
 import hashlib
@@ -18,13 +19,13 @@ from study.storage.runs import key_of, standing
 from study.training.plan import TrainingPlan, make_plan
 
 _DRAWING = {"method", "p", "p_reintroduce", "final_mask"}
-"""Settings that decide how a mask is drawn, and nothing before that. Plain AdaLoRA is p = 0."""
+"""Settings that only affect how masks are drawn; the method adalora is adalora_rs with p = 0."""
 SHARED = ("shared_steps", "shared_seconds")
-"""Metrics of a run that went on from another's beginning: what it did not train itself."""
+"""Metrics of a run that continued from a saved prefix: the training that it took over."""
 
 
 def prefix_key(spec: StudySpec) -> str:
-    """Names all that decides a run before its first mask event."""
+    """Returns a hash of everything that affects a run before its first mask event."""
     decides = {
         "backbone": spec.backbone.model_dump(mode="json"),
         "task": spec.task.model_dump(mode="json"),
@@ -35,49 +36,49 @@ def prefix_key(spec: StudySpec) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def fork(plan: TrainingPlan) -> int:
-    """Returns the last step before the first mask event's; 0 where there is none."""
+def prefix_steps(plan: TrainingPlan) -> int:
+    """Returns the last step before the first mask event; 0 if there is no mask event."""
     return 0 if plan.budget is None else plan.budget.events()[0][0] - 1
 
 
 class Prefixes:
-    """The beginnings of runs, by name."""
+    """The prefixes of runs: their keys, and the steps that sharing saves."""
 
     def __init__(self, train_rows: int) -> None:
         self.train_rows = train_rows
         self._known: dict[tuple[object, ...], tuple[str, int]] = {}
 
     def key(self, run: ComparisonRun) -> str | None:
-        """Names the beginning of a run; None where no mask event ends it."""
+        """Returns the key of a run's prefix; None without a mask event."""
         key, steps = self._of(run)
         return key if steps else None
 
     def saving(self, runs: Iterable[ComparisonRun]) -> int:
-        """Returns the steps that need no training if `runs` share what they can."""
-        found = [self._of(run) for run in runs]
-        return sum(steps for _, steps in found) - sum(dict(found).values())
+        """Returns the number of steps that need no training if `runs` share their prefixes."""
+        prefixes = [self._of(run) for run in runs]
+        return sum(steps for _, steps in prefixes) - sum(dict(prefixes).values())
 
     def _of(self, run: ComparisonRun) -> tuple[str, int]:
-        """The name of a run's beginning, and its steps."""
+        """The key of a run's prefix, and its number of steps."""
         place = (run.configuration.label, run.init, run.data)
         if place not in self._known:
             spec = run.spec
-            steps = fork(make_plan(spec, self.train_rows, matrices=1))
+            steps = prefix_steps(make_plan(spec, self.train_rows, matrices=1))
             self._known[place] = (prefix_key(spec), steps)
         return self._known[place]
 
 
 class SharedPrefixes(Prefixes):
-    """Which runs of a folder are to share, and which of them must wait."""
+    """The prefixes of a folder: which runs share them, and which runs have to wait for one."""
 
     def __init__(self, folder: StudyFolder, train_rows: int) -> None:
         super().__init__(train_rows)
         self.folder = folder
 
     def ready(self, runs: Sequence[ComparisonRun], record: StudyRecord) -> list[ComparisonRun]:
-        """Leaves out the runs whose beginning another is at work on, or about to be."""
+        """Returns the runs that can start: all but those whose prefix another run is training."""
         stands = standing(record)
-        begun = {
+        training = {
             self.key(run)
             for run in runs
             if key_of(run) in stands and stands[key_of(run)].state == "running"
@@ -85,26 +86,26 @@ class SharedPrefixes(Prefixes):
         ready = []
         for run in runs:
             key = self.key(run)
-            if key is None or key_of(run) in stands or self._is_there(key):
+            if key is None or key_of(run) in stands or self._exists(key):
                 ready.append(run)
-            elif key not in begun:
-                begun.add(key)
+            elif key not in training:
+                training.add(key)
                 ready.append(run)
         return ready
 
     def shared(
         self, run: ComparisonRun, runs: Iterable[ComparisonRun], record: StudyRecord
     ) -> str | None:
-        """Names the beginning that a run shares with others; None if it trains it alone."""
+        """Returns the key of the prefix that a run shares with others; None if it shares none."""
         key = self.key(run)
-        if key is None or self._is_there(key):
+        if key is None or self._exists(key):
             return key
         return key if self._needed(runs, record)[key] > 1 else None
 
     def discard_unneeded(self, runs: Iterable[ComparisonRun], record: StudyRecord) -> None:
-        """Deletes the beginnings that no run will go on from, damaged ones too.
+        """Deletes the prefixes that no run will continue from, damaged ones included.
 
-        What cannot be deleted stays: it takes room, no more.
+        Files that cannot be deleted are kept; they only take space.
         """
         needed = self._needed(runs, record)
         for file in self.folder.prefixes.glob("*"):
@@ -114,11 +115,11 @@ class SharedPrefixes(Prefixes):
                 except OSError:
                     continue
 
-    def _is_there(self, key: str) -> bool:
+    def _exists(self, key: str) -> bool:
         return self.folder.prefix(key).exists()
 
     def _needed(self, runs: Iterable[ComparisonRun], record: StudyRecord) -> Counter[str]:
-        """How many runs that have not ended begin alike, by the name of that beginning."""
+        """Returns the number of runs that have not ended, by the key of their prefix."""
         stands = standing(record)
         return Counter(
             key

@@ -1,4 +1,4 @@
-"""Ray's Trainable around the replicates of a folder: one backbone, one task, settings of each."""
+"""Ray's Trainable of a comparison: trains its runs with one backbone and one task."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 from typing_extensions import override
 
 from study.engine.checkpoints import DAMAGED, read, set_aside, write
-from study.engine.comparison.outputs import answer
-from study.engine.comparison.shared_prefixes import SHARED, fork
+from study.engine.comparison.outputs import evaluate_run
+from study.engine.comparison.shared_prefixes import SHARED, prefix_steps
 from study.engine.reporting import metrics_of
 from study.engine.worker import TrialWorker
 from study.spec import read_spec
@@ -16,7 +16,7 @@ from study.training.trial import Trial
 
 
 class ComparisonWorker(TrialWorker):
-    """Trains the replicates that Ray assigns to this process, one after the other."""
+    """Trains the runs that Ray assigns to this process, one after another."""
 
     @override
     def _begin(self, config: dict[str, Any]) -> None:
@@ -24,7 +24,7 @@ class ComparisonWorker(TrialWorker):
         key = config["prefix"]
         self._prefix: Path | None = None if key is None else self.folder.prefix(key)
         self._shared: dict[str, float] = {}
-        self._said: list[dict[str, Any]] = []
+        self._results: list[dict[str, Any]] = []
         self._part = (0.0, 0)
         super()._begin(config)
 
@@ -35,10 +35,10 @@ class ComparisonWorker(TrialWorker):
 
     @override
     def _scores(self, trial: Trial) -> dict[str, float]:
-        """None before the last report: nothing is stopped early, and an evaluation takes time."""
+        """Returns scores at the last report only, as no run is stopped early."""
         if self.report < len(trial.plan.report_steps):
             return {}
-        return answer(self.folder, self.number, trial, self._splits)
+        return evaluate_run(self.folder, self.number, trial, self._splits)
 
     @override
     def _facts(self, trial: Trial) -> dict[str, float]:
@@ -46,22 +46,23 @@ class ComparisonWorker(TrialWorker):
 
     @override
     def _save(self, trial: Trial, result: dict[str, Any]) -> None:
-        self._said.append(result)
+        self._results.append(result)
         super()._save(trial, result)
 
-    # The beginning that other runs share
+    # The prefix that runs share
 
     @override
     def _train_until(self, trial: Trial, step: int) -> float:
-        """Trains up to a report, in two parts where the first mask event comes before it.
+        """Trains up to a report; in two parts if the prefix ends before it.
 
-        Every run does so, whether it shares its beginning or not: their losses are summed alike.
+        Every run does so, whether it shares its prefix or not, so that losses are summed in the
+        same order.
         """
-        before, end = trial.step, fork(trial.plan)
+        before, end = trial.step, prefix_steps(trial.plan)
         if before < end < step:
             self._part = (trial.train_until(end), end - before)
         if trial.step == end:
-            self._leave_prefix(trial)
+            self._save_prefix(trial)
         (earlier, steps), self._part = self._part, (0.0, 0)
         before = trial.step
         loss = trial.train_until(step)
@@ -69,12 +70,12 @@ class ComparisonWorker(TrialWorker):
             return loss
         return (earlier * steps + loss * (trial.step - before)) / (steps + trial.step - before)
 
-    def _leave_prefix(self, trial: Trial) -> None:
-        """Leaves the state before the first mask event to the runs that begin like this one."""
-        # After an interruption not all reports of this run are known here.
-        complete = len(self._said) == self.report - 1
+    def _save_prefix(self, trial: Trial) -> None:
+        """Saves the state at the end of the prefix for the runs that share it."""
+        # After an interruption not all reports of this run are known in this process.
+        complete = len(self._results) == self.report - 1
         if self._prefix is not None and complete and not self._prefix.exists():
-            state = {"trial": trial.state_dict(), "part": self._part, "results": self._said}
+            state = {"trial": trial.state_dict(), "part": self._part, "results": self._results}
             self._prefix.parent.mkdir(exist_ok=True)
             self._warn(write(self._prefix, state))
 
@@ -82,14 +83,14 @@ class ComparisonWorker(TrialWorker):
     def _restore(self) -> None:
         super()._restore()
         if self._repeated:
-            self._said = list(self._repeated)
-            said = metrics_of(self._repeated[0])
-            self._shared = {name: said[name] for name in SHARED if name in said}
+            self._results = list(self._repeated)
+            metrics = metrics_of(self._repeated[0])
+            self._shared = {name: metrics[name] for name in SHARED if name in metrics}
         elif self.trial is not None and self._prefix is not None:
-            self._take_over(self.trial, self._prefix)
+            self._continue_from(self.trial, self._prefix)
 
-    def _take_over(self, trial: Trial, prefix: Path) -> None:
-        """Goes on from a beginning that another run has left, if there is one."""
+    def _continue_from(self, trial: Trial, prefix: Path) -> None:
+        """Continues from the prefix that another run has saved, if it exists."""
         try:
             saved = read(prefix)
         except FileNotFoundError:
@@ -102,5 +103,5 @@ class ComparisonWorker(TrialWorker):
         self._shared = dict(zip(SHARED, (trial.step, trial.seconds), strict=True))
         shared = {f"metrics/{name}": value for name, value in self._shared.items()}
         self._repeated = [result | shared for result in saved["results"]]
-        self._said = list(self._repeated)
+        self._results = list(self._repeated)
         self.report = len(self._repeated)

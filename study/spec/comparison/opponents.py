@@ -1,5 +1,5 @@
-"""What a configuration is compared with: another method at equal everything else, or itself with
-one setting varied.
+"""The configurations that --against and --vary add: another method with all else equal, or the
+first configuration with one setting changed.
 """
 
 import re
@@ -19,43 +19,43 @@ from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document
 
 SAME = {"rank": "b0", "b0": "rank"}
-"""Leaves that mean the same in another method: what every matrix has at the start."""
+"""Leaves with the same meaning in another method: triplets of every matrix at the start."""
 OPTIMIZER = ("lr", "head_lr", "weight_decay", "warmup_ratio", "max_grad_norm")
-"""Training leaves that a method needs its own values of; the others say how long it trains."""
+"""Training leaves that are tuned for each method; the others are the length of the training."""
 _MISSING = object()
 _MAX_LABEL = 60
 
 
 @dataclass(frozen=True)
 class Opponent:
-    """A configuration that another was made into, and what is to be said of that."""
+    """A configuration of another method, and remarks on its settings."""
 
     spec: StudySpec
     notes: tuple[str, ...] = ()
 
 
 def opponent(path_or_name: str, first: StudySpec, overrides: Sequence[str] = ()) -> Opponent:
-    """The method of a YAML file, with the rest as in `first`, a configuration.
+    """Returns the method of a YAML file with all other settings of `first`, a configuration.
 
-    The file's one-valued leaves of `adapter` and of the optimizer (`OPTIMIZER`) are its own; those
-    that it searches or leaves out have the values of `first`, LoRA's rank that of b0. Where
-    `first` has no such leaf, what the file leaves out has its default. An optimizer leaf that the
-    file searches elsewhere has the nearest value there. All else is that of `first`.
+    From the file are the leaves of `adapter` and of the optimizer (`OPTIMIZER`) with one value.
+    Leaves that it searches or leaves out have the value of `first`; LoRA's rank has that of b0. A
+    leaf that the file leaves out and `first` lacks has its default. An optimizer leaf that the
+    file searches over a range without the value of `first` has the nearest value in the range.
 
     Raises:
-        InputError: the file is no study's space, or searches a leaf that `first` does not have.
+        InputError: the file is not a study's space, or searches a leaf that `first` lacks.
     """
     theirs = load_spec(path_or_name, _known(path_or_name, overrides))
     notes: list[str] = []
     adapter: dict[str, Any] = {"method": theirs.adapter.method}
     for leaf, given in _leaves(theirs.adapter):
-        value = _MISSING if _is_said(theirs.adapter, leaf) else _value_in(first, leaf, notes)
+        value = _MISSING if _has_value(theirs.adapter, leaf) else _value_in(first, leaf, notes)
         if value is not _MISSING:
             adapter[leaf] = value
         elif isinstance(given, Domain):
             raise InputError(
-                f"{path_or_name}: adapter.{leaf}: a setting that is searched must have a value in "
-                f"the first configuration, but {first.adapter.method} has none; give it one value"
+                f"{path_or_name}: adapter.{leaf}: a searched setting must have a value in the "
+                f"first configuration, but got none for {first.adapter.method}; give it one value"
             )
         else:
             adapter[leaf] = given
@@ -63,16 +63,16 @@ def opponent(path_or_name: str, first: StudySpec, overrides: Sequence[str] = ())
     untuned = []
     for leaf in OPTIMIZER:
         given, mine = getattr(theirs.training, leaf), values["training"][leaf]
-        if _is_said(theirs.training, leaf):
+        if _has_value(theirs.training, leaf):
             values["training"][leaf] = given
         elif isinstance(given, Domain):
             values["training"][leaf] = nearest = _nearest(given, mine)
-            why = "" if nearest == mine else f" (the nearest to {mine:g} that it searches)"
+            why = "" if nearest == mine else f" (the value in its range nearest to {mine:g})"
             untuned.append(f"{leaf} {'none' if nearest is None else f'{nearest:g}'}{why}")
     if untuned:
         notes.append(
-            f"not tuned for it: {', '.join(untuned)}; the best.yaml of a study of its own, given "
-            "in its place, would be fairer"
+            f"not tuned for this method: {', '.join(untuned)}; for a fair comparison give the "
+            "best.yaml of a study of this method"
         )
     try:
         return Opponent(StudySpec.model_validate(values), tuple(notes))
@@ -81,24 +81,24 @@ def opponent(path_or_name: str, first: StudySpec, overrides: Sequence[str] = ())
 
 
 def varied(first: StudySpec, text: str) -> tuple[str, StudySpec]:
-    """`first` with one setting changed, and its label: `adapter.p=0` is `p=0`.
+    """Returns `first` with changed settings, and its label: `p=0` for `adapter.p=0`.
 
-    Settings that belong together are joined by commas: `adapter.p=0,adapter.prune_mode=mask`.
+    Several settings are joined by commas: `adapter.p=0,adapter.prune_mode=mask`.
 
     Raises:
-        InputError: a setting is not known, is not of adapter or training, or changes nothing.
+        InputError: a setting is unknown, not in adapter or training, or already has this value.
     """
     settings = re.split(r",(?=\s*[a-z]+\.\w+\s*=)", text)
     for setting in settings:
         if not setting.strip().startswith(("adapter.", "training.")):
             raise InputError(
-                f"--vary {setting}: must be a setting of adapter or training, as in adapter.p=0, "
-                f"but got {shown(setting.partition('=')[0].strip())}"
+                f"--vary {setting}: must be a setting of adapter or training, but got "
+                f"{shown(setting.partition('=')[0].strip())}; give, for example, adapter.p=0"
             )
     spec = read_spec(dump_spec(first), "the first configuration", settings, "--vary")
     if (spec.adapter, spec.training) == (first.adapter, first.training):
         raise InputError(
-            f"--vary {text}: must change the first configuration, but it has this value already; "
+            f"--vary {text}: must change the first configuration, but got the value that it has; "
             "leave it out"
         )
     label = ",".join(setting.strip().partition(".")[2].replace(" ", "") for setting in settings)
@@ -106,7 +106,7 @@ def varied(first: StudySpec, text: str) -> tuple[str, StudySpec]:
 
 
 def _known(path_or_name: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides of leaves that are not taken from another configuration anyway."""
+    """Returns the overrides of leaves that are taken from the file."""
     method, known = load_spec(path_or_name).adapter.method, []
     for setting in overrides:
         section, _, leaf = setting.partition("=")[0].strip().partition(".")
@@ -120,8 +120,8 @@ def _leaves(section: Any) -> list[tuple[str, Any]]:
     return [(leaf, value) for leaf, value in section if leaf != "method"]
 
 
-def _is_said(section: Any, leaf: str) -> bool:
-    """Whether a file gives a leaf one value."""
+def _has_value(section: Any, leaf: str) -> bool:
+    """Whether the file sets a leaf to one value."""
     return leaf in section.model_fields_set and not isinstance(getattr(section, leaf), Domain)
 
 

@@ -17,7 +17,8 @@ def verdict(pair: Pair) -> str:
         return f"{head}: {why_not_compared(pair)}."
     wins, of = pair.wins
     numbers = (
-        f"difference {_difference(pair)}; {pair.best} is better on {wins} of {of} equal seeds"
+        f"difference (first - second) {_difference(pair)}; {pair.best} is better on {wins} of "
+        f"{of} equal seeds"
     )
     if pair.unmasked:
         runs = count(len({key[1:] for key in pair.imputed_differences}), "run")
@@ -34,8 +35,10 @@ def verdict(pair: Pair) -> str:
 
 
 def versus(pair: Pair, leader: str) -> str:
-    """Returns the other configuration with the leader's difference to it and two-sided p-value."""
-    text = f"{other(pair, leader)} ({signed(pair.relative_to(leader))}, {_p_two_sided(pair)}"
+    """Returns `b (a - b = +0.0123 [+0.0010, +0.0236], p = 0.03)`; the p-value is two-sided."""
+    rest = other(pair, leader)
+    difference = f"{leader} - {rest} = {signed(pair.relative_to(leader))}"
+    text = f"{rest} ({difference}, {_p_two_sided(pair)}"
     if pair.imputed_difference is not None:
         imputed = pair.relative_to(leader, imputed=True)
         text += f"; if failed runs score as guessing {signed(imputed)}"

@@ -38,8 +38,8 @@ def runs_for_mask_share(task: TaskAnalysis) -> list[str]:
         if needed and one.estimable:
             text = runs_needed(needed) if needed.reason or needed.further else _if_no_runs(one)
             sentences.append(
-                f"To estimate the mask's share of the variance within 15 percentage points, "
-                f"{one.configuration}: {text}."
+                f"{one.configuration}, mask's share of the variance within 15 percentage points: "
+                f"{text}."
             )
     return sentences
 

@@ -57,15 +57,18 @@ def said(found: Analysis) -> str:
 def test_a_clear_winner_survives(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed(CLEAR)))
     assert "Yes: it is significantly better than every other configuration on equal seeds." in text
-    assert "p = 0.1 against p = 0: yes, adalora_rs is better; difference +0.0" in text
+    assert (
+        "p = 0.1 against p = 0: yes, adalora_rs is better; difference (first - second) +0.0"
+        in text
+    )
     assert "is better on 45 of 45 equal seeds" in text
     assert "best of 3 configurations on 45 of 45 equal seeds" in text
 
 
 def test_a_clear_loser_is_named_as_such(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([replace(RS, level=0.5), ADALORA])))
-    assert "p = 0.1 against p = 0: no, adalora is better; difference -0.1" in text
-    assert "No: significantly better is adalora (-0.1" in text
+    assert "p = 0.1 against p = 0: no, adalora is better; difference (first - second) -0.1" in text
+    assert "No: significantly better is adalora (adalora_rs - adalora = -0.1" in text
 
 
 def test_what_does_not_differ_is_undecided(tmp_path: Path) -> None:

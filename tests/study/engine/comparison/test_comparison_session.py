@@ -56,7 +56,7 @@ def test_a_comparison_of_which_nothing_is_left_needs_no_ray_and_says_what_was_sa
     assert go(folder.path, prepared) is Ended.DONE
     said = capsys.readouterr().out
     assert "runs       2 complete, 0 failed, 0 left of 2" in said
-    assert "shared     2 steps (2 s of training) were not trained again" in said
+    assert "shared     2 steps (2 s of training) were not repeated" in said
     assert folder.results.exists()
 
 

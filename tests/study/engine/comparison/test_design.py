@@ -71,7 +71,7 @@ def test_a_comparison_goes_on_with_more_than_before(now: ComparisonSpec, tmp_pat
     [
         (comparison(1, 2, 2), r"mask seeds \(2 before, 1 now\)"),
         (comparison(best=BEST.spec), r"configuration never \(left out\)"),
-        (comparison(best=NEVER.spec, never=BEST.spec), r"best \(set otherwise\); .* never"),
+        (comparison(best=NEVER.spec, never=BEST.spec), r"best \(changed settings\); .* never"),
         (
             ComparisonSpec(
                 configurations=comparison().configurations,

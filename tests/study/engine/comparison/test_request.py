@@ -83,7 +83,7 @@ def test_the_top_trials_are_the_best_by_the_journal_each_setting_once(
     study = make_study([(0.1, 0.3), (0.2, 0.5), (0.3, 0.1), (0.2, 0.4)])
     found = read_request(SeedsOptions(study=study, top=3))
     assert labels(found) == ["trial-1", "trial-0", "trial-2"]
-    with pytest.raises(InputError, match=r"--top 4: .* has 3; ask for at most that many"):
+    with pytest.raises(InputError, match=r"--top 4: .* got 3 in .*; ask for at most that many"):
         read_request(SeedsOptions(study=study, top=4))
 
 
@@ -125,7 +125,7 @@ def test_more_configurations_than_can_be_read_again_are_refused(
     file.write_text(FIXED)
     monkeypatch.setattr("study.engine.comparison.request.MAX_BYTES", 2048)
     assert labels(read_request(SeedsOptions(configs=[str(file)]))) == ["fixed"]
-    with pytest.raises(InputError, match=r"2 configurations must fit a spec\.yaml of 2 KiB, but"):
+    with pytest.raises(InputError, match=r"must fit a spec\.yaml of 2 KiB, but got 2 of"):
         read_request(SeedsOptions(configs=[str(file)], vary=["adapter.p=0"]))
 
 
@@ -137,7 +137,7 @@ def test_the_name_of_a_study_or_file_names_the_comparison(make_study: MakeStudy)
 
 
 def test_a_file_with_domains_is_refused_with_the_fix(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"smoke: .* one value .* b0, bT, p, lr are domains"):
+    with pytest.raises(InputError, match=r"smoke: .* one value .* domains for b0, bT, p, lr"):
         read_request(SeedsOptions(configs=["smoke"]))
     file = tmp_path / "fixed.yaml"
     file.write_text(FIXED)
@@ -148,10 +148,10 @@ def test_a_file_with_domains_is_refused_with_the_fix(tmp_path: Path) -> None:
 def test_what_is_no_study_or_has_no_finished_trial_is_refused(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"must be a study's folder, with spec\.yaml"):
+    with pytest.raises(InputError, match=r"the folder of a study, but got one without spec\.yaml"):
         read_request(SeedsOptions(study=str(tmp_path)))
     empty = make_study([], name="empty")
-    with pytest.raises(InputError, match=r"has no best\.yaml; finish it"):
+    with pytest.raises(InputError, match=r"without best\.yaml; finish it"):
         read_request(SeedsOptions(study=empty))
     with pytest.raises(InputError, match="no trial was completed with a score"):
         read_request(SeedsOptions(study=empty, top=1))
@@ -170,8 +170,8 @@ def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("mine/finalists", "is the race of its finalists; give .*mine, or read the race"),
-        ("seeds", "is a comparison of seeds; read it with --analyse .*seeds"),
+        ("mine/finalists", "got the race of its finalists; give .*mine, or analyse the race"),
+        ("seeds", "got a comparison; analyse it with --analyse .*seeds"),
     ],
 )
 def test_the_folder_of_a_race_or_a_comparison_is_said_to_be_one(

@@ -35,7 +35,7 @@ def test_adalora_has_the_first_configurations_values_of_what_it_searches_or_leav
     assert {name: theirs[name] for name in same} == {name: mine[name] for name in same}
     assert theirs["alpha"] == 32  # Which its file gives.
     assert made.spec.training == first.training
-    assert made.notes[0].startswith("not tuned for it: lr 0.006; the best.yaml of a study of its")
+    assert made.notes[0].startswith("not tuned for this method: lr 0.006; for a fair comparison")
 
 
 def test_loras_rank_is_the_first_configurations_b0(first: StudySpec) -> None:
@@ -51,7 +51,7 @@ def test_a_learning_rate_outside_of_what_a_method_searches_is_the_nearest_inside
     made = opponent("fmft", first)
     assert made.spec.training.lr == 1e-3
     assert made.spec.training.steps == 50
-    assert "lr 0.001 (the nearest to 0.006 that it searches), weight_decay" in made.notes[0]
+    assert "lr 0.001 (the value in its range nearest to 0.006), weight_decay" in made.notes[0]
 
 
 def test_what_a_file_fixes_is_its_own_but_not_how_long_it_trains(
@@ -79,7 +79,7 @@ def test_overrides_reach_the_settings_that_a_method_has(first: StudySpec) -> Non
 
 def test_a_searched_setting_that_the_first_configuration_lacks_is_named() -> None:
     lora = load_spec("lora", ["adapter.rank=8", "training.lr=1e-3"])
-    with pytest.raises(InputError, match=r"adalora: adapter\.bT: .* lora has none; give it one"):
+    with pytest.raises(InputError, match=r"adalora: adapter\.bT: .* got none for lora"):
         opponent("adalora", lora)
 
 

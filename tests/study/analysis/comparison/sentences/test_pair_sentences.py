@@ -208,7 +208,7 @@ def test_what_is_planned_comes_before_further_runs(tmp_path: Path) -> None:
     text = words(tmp_path, rows)
     assert "5 planned runs not finished yet: finish these first." in text
     assert "further runs," not in text
-    assert "independent runs" not in text
+    assert "their own seeds" not in text
 
 
 def test_a_difference_that_failures_turn_round_has_no_number_of_runs(tmp_path: Path) -> None:
