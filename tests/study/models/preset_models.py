@@ -1,4 +1,4 @@
-"""The presets' models without weights, built from the sizes of their entries."""
+"""Models of the presets on the meta device, built from the sizes of their entries."""
 
 from importlib import import_module
 from typing import Any
@@ -15,12 +15,12 @@ _ESM = {
     "tie_word_embeddings": False,
     "emb_layer_norm_before": False,
 }
-# ESM's contact head has a weight for each; elsewhere their number changes no shape.
+# Only the shape of ESM's contact head depends on the number of attention heads.
 _HEADS = {"esm": 20, "gated_esm": 16}
 
 
 def _settings(sizes: Sizes) -> dict[str, Any]:
-    """What a config of the family needs beyond the sizes that all share."""
+    """Returns the settings of the family's config that not all families have."""
     if sizes.family == "opt":
         return {
             "ffn_dim": sizes.feed_forward_size,
@@ -40,7 +40,7 @@ def _settings(sizes: Sizes) -> dict[str, Any]:
 
 
 def model_of(sizes: Sizes, num_labels: int) -> transformers.PreTrainedModel:
-    """The sequence classifier of these sizes on the meta device."""
+    """Returns the sequence classifier of these sizes on the meta device."""
     module, name = FAMILIES[sizes.family].classifier.split(":")
     kind = getattr(import_module(module), name)
     config = kind.config_class(

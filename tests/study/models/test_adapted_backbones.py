@@ -1,4 +1,4 @@
-"""Every family's trained classifier leaves as plain weights and as PEFT's folders."""
+"""Adapted models of every family are saved as plain weights and in PEFT's format."""
 
 import peft
 import pytest

@@ -73,19 +73,19 @@ def test_a_hub_checkpoint_saved_again_is_of_its_family(checkpoint, family, tmp_p
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_half_precision_checkpoint_loads_in_the_dtype_asked_for(checkpoint, family):
+def test_a_half_precision_checkpoint_loads_in_the_given_dtype(checkpoint, family):
     folder = checkpoint(family, dtype=torch.float16)
     assert {p.dtype for p in _load(folder).model.parameters()} == {torch.float32}
     assert {p.dtype for p in _load(folder, "bfloat16").model.parameters()} == {torch.bfloat16}
 
 
-def test_a_head_for_another_number_of_classes_is_no_obstacle(checkpoint):
+def test_a_head_for_another_number_of_classes_is_ignored(checkpoint):
     folder = checkpoint("opt")
     _edit(folder, lambda state: state.update({"score.weight": torch.zeros(7, 16)}))
     assert _load(folder).model.score.weight.shape == (2, 16)
 
 
-def test_a_bin_checkpoint_that_holds_objects_is_refused(checkpoint):
+def test_a_bin_checkpoint_with_pickled_objects_is_refused(checkpoint):
     folder = checkpoint("opt")
     (folder / "model.safetensors").unlink()
     torch.save({"weights": pytest.approx}, folder / "pytorch_model.bin")
@@ -114,7 +114,7 @@ def test_a_config_from_which_no_model_can_be_built_is_refused(checkpoint, change
         empty_backbone(inspect_backbone(str(folder)), num_labels=2)
 
 
-def test_loading_leaves_the_global_random_stream_alone(checkpoint):
+def test_loading_does_not_change_the_global_random_stream(checkpoint):
     folder = checkpoint("bert")
     before = torch.get_rng_state()
     _load(folder)

@@ -1,4 +1,4 @@
-"""What a name means, of presets against what the model itself has."""
+"""Descriptions of presets against the modules of their models; descriptions of folders."""
 
 import re
 from collections.abc import Callable
@@ -19,40 +19,44 @@ CHOSEN += ["nt-v2-50m-multi-species"]
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_the_patterns_are_of_the_layers_and_of_nothing_else(name: str) -> None:
-    told = describe(name)
-    model = model_of(told.sizes, num_labels=2)
-    assert type(model).__name__ == told.classifier.split(":")[1]
+def test_the_patterns_match_the_layers_and_nothing_else(name: str) -> None:
+    description = describe(name)
+    model = model_of(description.sizes, num_labels=2)
+    assert type(model).__name__ == description.classifier.split(":")[1]
     linear = {n for n, module in model.named_modules() if isinstance(module, nn.Linear)}
     adapted = set()
     for matrix in MATRICES:
-        found = {n for n in linear if re.fullmatch(told.targets[matrix], n)}
-        assert len(found) == told.sizes.layers
-        assert all(n.endswith(f".{told.layer_names[matrix]}") for n in found)
+        found = {n for n in linear if re.fullmatch(description.targets[matrix], n)}
+        assert len(found) == description.sizes.layers
+        assert all(n.endswith(f".{description.layer_names[matrix]}") for n in found)
         assert not found & adapted
         adapted |= found
-    head = {n for n, _ in model.named_parameters() if re.fullmatch(told.head, n)}
+    head = {n for n, _ in model.named_parameters() if re.fullmatch(description.head, n)}
     of_head = {n.rpartition(".")[0] for n in head}
     rest = {"opt-350m": {"model.decoder.project_in", "model.decoder.project_out"}}
     contacts = {"esm.contact_head.regression"} if name.startswith("nt-") else set()
     assert linear - adapted - of_head == rest.get(name, contacts)
 
 
-def test_a_preset_tells_its_source_licence_and_tokenizer_without_a_network() -> None:
-    told = describe("dnabert-6", "abc")
-    assert (told.source, told.revision) == ("zhihan1996/DNA_bert_6", "abc")
-    assert (told.tokenizer, told.pooling) == ("overlapping 6-mers", "first token")
-    assert told.licence == "Apache-2.0"
+def test_a_preset_is_described_without_a_network() -> None:
+    description = describe("dnabert-6", "abc")
+    assert (description.source, description.revision) == ("zhihan1996/DNA_bert_6", "abc")
+    assert (description.tokenizer, description.pooling) == ("overlapping 6-mers", "first token")
+    assert description.licence == "Apache-2.0"
     assert {describe(name).licence for name in PRESETS if "nt-" in name} == {
         "CC-BY-NC-SA-4.0: not commercial"
     }
 
 
-def test_a_folder_tells_what_its_files_say(checkpoint: Callable[..., Path]) -> None:
+def test_a_folder_is_described_by_its_files(checkpoint: Callable[..., Path]) -> None:
     folder = checkpoint("esm")
-    told = describe(str(folder))
-    assert (told.source, told.revision, told.licence) == (str(folder), None, None)
-    assert (told.tokenizer, told.pooling) == ("3-mers side by side", "first token")
+    description = describe(str(folder))
+    assert (description.source, description.revision, description.licence) == (
+        str(folder),
+        None,
+        None,
+    )
+    assert (description.tokenizer, description.pooling) == ("3-mers side by side", "first token")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_a_folder_tells_what_its_files_say(checkpoint: Callable[..., Path]) -> N
     [("opt", "BPE"), ("bert", "overlapping 3-mers"), ("mosaicbert", "BPE"),
      ("gated_esm", "3-mers side by side")],
 )  # fmt: skip
-def test_the_scheme_of_the_tokens_is_found_in_the_files(
+def test_the_files_determine_the_scheme_of_the_tokens(
     checkpoint: Callable[..., Path], family: str, scheme: str
 ) -> None:
     assert load_tokenizer(inspect_backbone(str(checkpoint(family)))).scheme == scheme

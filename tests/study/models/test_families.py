@@ -1,4 +1,4 @@
-"""A model family is complete, and a new one is one entry and the names of its layers."""
+"""Entries of model families are complete; a new family is an entry and its layer names."""
 
 from importlib import import_module
 from itertools import product
@@ -18,7 +18,7 @@ from study.spec import StudySpec
 from study.training.methods import count, prepare, release
 
 
-def test_the_families_are_those_whose_layers_adapters_knows() -> None:
+def test_adapters_has_the_layer_names_of_every_family() -> None:
     assert set(FAMILIES) == set(ADAPTED)
 
 

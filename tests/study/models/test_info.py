@@ -13,7 +13,7 @@ from study.models.info import inspect_backbone
     ("family", "positions"),
     [("opt", 64), ("bert", 64), ("esm", 64), ("mosaicbert", None), ("gated_esm", 64)],
 )
-def test_a_folder_tells_its_family_and_sizes(checkpoint, family, positions):
+def test_family_and_sizes_of_a_folder(checkpoint, family, positions):
     info = inspect_backbone(str(checkpoint(family)))
     assert info.family == family
     assert (info.layers, info.hidden_size, info.feed_forward_size) == (2, 16, 24)
@@ -26,7 +26,7 @@ def test_the_embedded_backbone_is_found_by_its_name():
     assert (info.family, info.has_tokenizer_json) == ("opt", True)
 
 
-def test_a_config_without_model_type_is_known_by_its_architecture(checkpoint):
+def test_a_config_without_model_type_is_recognised_by_its_architecture(checkpoint):
     folder = checkpoint("bert")
     config = json.loads((folder / "config.json").read_text())
     del config["model_type"]
@@ -84,7 +84,7 @@ def test_a_config_without_a_size_is_refused(checkpoint):
 @pytest.mark.parametrize(
     ("family", "change", "got"),
     [
-        ("esm", {"pad_token_id": None}, "but got None"),  # it would count positions from nowhere
+        ("esm", {"pad_token_id": None}, "but got None"),  # positions start at pad_id + 1
         ("gated_esm", {"pad_token_id": None}, "but got None"),
         ("bert", {"pad_token_id": 69}, "below vocab_size 69, but got 69"),
         ("opt", {"pad_token_id": -1}, "but got -1"),
@@ -101,30 +101,30 @@ def test_a_special_token_without_an_embedding_is_refused(checkpoint, family, cha
 
 
 @pytest.mark.parametrize("name", ["opt-dna-maxi", "./nowhere", "../a", "a/b/c"])
-def test_a_name_that_is_nothing_is_refused(name):
+def test_an_unknown_name_is_refused(name):
     with pytest.raises(InputError, match="an existing folder or a hub id"):
         inspect_backbone(name)
 
 
-def test_a_hub_id_without_network_or_cache_names_both_ways_out(monkeypatch):
+def test_a_hub_id_without_network_or_cache_names_both_remedies(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match=r"hf download some/model.* or give a local folder"):
         inspect_backbone("some/model")
 
 
-def test_a_connection_lost_during_the_download_leaves_no_half_model_in_the_cache(monkeypatch):
-    asked = []
+def test_an_interrupted_download_leaves_no_config_in_the_cache(monkeypatch):
+    requested = []
 
     def lose_connection(name, file, revision):
-        asked.append(file)
+        requested.append(file)
         raise LocalEntryNotFoundError("no connection")
 
     monkeypatch.setattr("study.hub.Repository.check_connection", lambda self: None)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lose_connection)
-    with pytest.raises(InputError, match=r"found no connection .*hf download some/model\)"):
+    with pytest.raises(InputError, match=r"but got no connection .*hf download some/model\)"):
         inspect_backbone("some/model")
-    assert len(asked) == 1
-    assert "config.json" not in asked  # The file by which a model counts as cached.
+    assert len(requested) == 1
+    assert "config.json" not in requested  # The file by which a model counts as cached.
 
 
 def test_inspecting_and_tokenising_load_neither_torch_nor_transformers():

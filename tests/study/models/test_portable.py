@@ -1,4 +1,4 @@
-"""Backbones in another process: what travels with them, what must be found there."""
+"""Backbones in another process: files sent along, folders and caches of the other machine."""
 
 import json
 import pickle
@@ -17,30 +17,28 @@ from study.models.portable import check_available, local_copy, portable
 COMMIT = "c0ffee" * 6 + "c0ff"
 
 
-def arrived(info: BackboneInfo) -> BackboneInfo:
+def sent(info: BackboneInfo) -> BackboneInfo:
     found: BackboneInfo = pickle.loads(pickle.dumps(portable(info)))
     return found
 
 
-def test_the_embedded_backbone_loads_where_its_folder_is_not(
+def test_the_embedded_backbone_loads_on_a_machine_without_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     info = inspect_backbone("opt-dna-mini")
-    elsewhere = replace(arrived(info), source="/nowhere", folder=Path("/nowhere"))
-    check_available(elsewhere, with_weights=True)
-    here, there = (
-        load_backbone(i, num_labels=2, dtype="float32").model for i in (info, elsewhere)
-    )
+    remote = replace(sent(info), source="/nowhere", folder=Path("/nowhere"))
+    check_available(remote, with_weights=True)
+    here, there = (load_backbone(i, num_labels=2, dtype="float32").model for i in (info, remote))
     weights = dict(there.named_parameters())
     for name, weight in here.named_parameters():
         assert torch.equal(weight, weights[name]) or name.startswith("score"), name
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_must_be_there_with_the_same_files(checkpoint: Callable[..., Path]) -> None:
+def test_a_folder_must_exist_with_the_same_files(checkpoint: Callable[..., Path]) -> None:
     folder = checkpoint("opt")
-    info = arrived(inspect_backbone(str(folder)))
+    info = sent(inspect_backbone(str(folder)))
     check_available(info, with_weights=True)
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:-1] + b"!")
@@ -53,14 +51,14 @@ def test_a_folder_must_be_there_with_the_same_files(checkpoint: Callable[..., Pa
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the hub's client, which may not ask the hub."""
+    """An empty cache of the hub's client, which is offline."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     return tmp_path / "cache"
 
 
 def fill(cache: Path, source: Path, *names: str, commit: str = COMMIT) -> Path:
-    """Puts files of a folder into a cache as those of facebook/opt-125m."""
+    """Copies files of a folder into a cache as those of facebook/opt-125m."""
     model = cache / "models--facebook--opt-125m"
     snapshot = model / "snapshots" / commit
     snapshot.mkdir(parents=True, exist_ok=True)
@@ -71,12 +69,12 @@ def fill(cache: Path, source: Path, *names: str, commit: str = COMMIT) -> Path:
     return snapshot
 
 
-def test_a_hub_model_is_found_in_the_cache_there_at_the_commit_seen_here(
+def test_a_hub_model_must_be_in_the_cache_at_the_inspected_commit(
     checkpoint: Callable[..., Path], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = checkpoint("opt")
     fill(cache, folder)
-    info = arrived(inspect_backbone("facebook/opt-125m"))
+    info = sent(inspect_backbone("facebook/opt-125m"))
     assert info.commit == COMMIT
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache / "other"))
     with pytest.raises(UnavailableError, match="no copy in the cache"):
@@ -90,7 +88,7 @@ def test_a_hub_model_is_found_in_the_cache_there_at_the_commit_seen_here(
         assert found.folder == snapshot
 
 
-def test_weights_of_a_hub_model_must_be_in_the_cache_with_every_part(
+def test_all_shards_of_a_hub_model_must_be_in_the_cache(
     checkpoint: Callable[..., Path], cache: Path
 ) -> None:
     folder = checkpoint("opt", max_shard_size="8KB")

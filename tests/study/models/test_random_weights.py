@@ -1,4 +1,4 @@
-"""A backbone of random weights: the baseline that says what pre-training is worth."""
+"""Backbones with random weights, the baseline for the effect of pre-training."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def _without_weights(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_weights_follow_from_the_seed_alone_and_no_file_of_weights_is_read(
+def test_weights_depend_on_the_seed_only_and_no_weights_are_read(
     checkpoint: Checkpoint, family: str
 ) -> None:
     folder = _without_weights(checkpoint(family))
@@ -42,7 +42,9 @@ def test_weights_follow_from_the_seed_alone_and_no_file_of_weights_is_read(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_weights_are_drawn_as_before_pre_training(checkpoint: Checkpoint, family: str) -> None:
+def test_weights_have_the_distribution_of_the_initialisation(
+    checkpoint: Checkpoint, family: str
+) -> None:
     for name, parameter in _drawn(checkpoint(family)).model.named_parameters():
         if parameter.ndim == 2:
             spread = parameter.count_nonzero().clamp(min=2) ** -0.5
@@ -53,7 +55,7 @@ def test_weights_are_drawn_as_before_pre_training(checkpoint: Checkpoint, family
             assert torch.equal(parameter, torch.full_like(parameter, float(norm))), name
 
 
-def test_weights_are_not_the_checkpoints() -> None:
+def test_random_weights_differ_from_those_of_the_checkpoint() -> None:
     info = inspect_backbone("opt-dna-mini")
     trained = load_backbone(info, num_labels=2, dtype="float32").model.state_dict()
     drawn = load_backbone(info, num_labels=2, dtype="float32", random_seed=0).model.state_dict()
@@ -62,7 +64,7 @@ def test_weights_are_not_the_checkpoints() -> None:
     assert trained[name].std() > 2 * drawn[name].std()
 
 
-def test_the_global_random_stream_neither_decides_nor_changes(checkpoint: Checkpoint) -> None:
+def test_the_global_random_stream_has_no_effect_and_is_unchanged(checkpoint: Checkpoint) -> None:
     folder = checkpoint("bert")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
@@ -114,7 +116,9 @@ def test_the_spec_names_the_seed_only_for_random_weights() -> None:
     assert BackboneSpec(weights="random", weights_seed=7).random_seed == 7
 
 
-def test_a_folder_without_weights_is_enough_only_for_random_ones(checkpoint: Checkpoint) -> None:
+def test_a_folder_without_weights_is_accepted_only_for_random_weights(
+    checkpoint: Checkpoint,
+) -> None:
     folder = _without_weights(checkpoint("opt"))
     with pytest.raises(InputError, match="the folder must contain weights"):
         inspect_backbone(str(folder))

@@ -47,7 +47,7 @@ def _counted(adapter: dict[str, Any], backbone: Backbone) -> ParameterCount:
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_a_presets_numbers_are_those_counted_in_the_model(name: str) -> None:
+def test_the_counts_of_a_preset_are_those_of_its_model(name: str) -> None:
     sizes = sizes_of(name)
     backbone = _backbone(sizes, 2)
     for method, matrices in (("adalora_rs", MATRICES), ("adalora", PAPER_EMP)):
@@ -68,7 +68,7 @@ def test_a_presets_adapters_have_the_published_size(name: str, parameters: int) 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_folders_numbers_follow_from_its_config(
+def test_the_counts_of_a_folder_are_those_of_its_model(
     checkpoint: Callable[..., Path], family: str
 ) -> None:
     folder = str(checkpoint(family))

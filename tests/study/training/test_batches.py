@@ -1,4 +1,4 @@
-"""Tokenised splits, their batches, and the order in which rows are trained on."""
+"""Tokenised splits, their batches and the order of the rows."""
 
 from itertools import chain, pairwise
 
@@ -91,7 +91,7 @@ def test_epochs_and_seeds_differ(grouped: bool) -> None:
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_step_s_rows_depend_on_seed_and_step_alone(grouped: bool) -> None:
+def test_the_rows_of_a_step_depend_on_seed_and_step_only(grouped: bool) -> None:
     split = tiny_split(21, seed=0)
     straight = BatchOrder(split, 4, 7, grouped)
     expected = [straight[step].tolist() for step in range(1, 31)]
@@ -100,7 +100,7 @@ def test_a_step_s_rows_depend_on_seed_and_step_alone(grouped: bool) -> None:
         assert straight[step].tolist() == expected[step - 1]
 
 
-def test_grouping_by_length_wastes_less_padding() -> None:
+def test_grouping_by_length_needs_less_padding() -> None:
     split = tiny_split(200, seed=0)
 
     def padding(grouped: bool) -> int:
@@ -111,7 +111,7 @@ def test_grouping_by_length_wastes_less_padding() -> None:
     assert padding(grouped=True) < padding(grouped=False) / 4
 
 
-def test_grouped_batches_do_not_come_in_the_order_of_length() -> None:
+def test_grouped_batches_are_not_in_the_order_of_length() -> None:
     split = tiny_split(200, seed=0)
     longest = [max(split.lengths[batch]) for batch in _epoch(BatchOrder(split, 8, 0, True), 0)]
     assert longest != sorted(longest)

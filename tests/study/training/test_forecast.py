@@ -1,4 +1,4 @@
-"""What a space would do, and which spaces are refused."""
+"""Forecasts of a space, and the checks of its schedules."""
 
 import pytest
 
@@ -27,13 +27,13 @@ def test_the_paper_s_row_for_prom_all_is_accepted() -> None:
     check_schedules(_epochs(deltaT=5000, final_fraction=0.15), 47_356)
 
 
-def test_a_budget_warm_up_that_swallows_every_event_is_refused() -> None:
+def test_a_budget_warm_up_without_a_later_event_is_refused() -> None:
     check_schedules(_epochs(deltaT=60, warmup_steps=59), 200)  # T = 94
     with pytest.raises(InputError, match="step 120 with deltaT = 60 and warmup_steps = 70"):
         check_schedules(_epochs(deltaT=60, warmup_steps=70), 200)
 
 
-def test_a_whole_number_between_the_ends_is_checked_too() -> None:
+def test_the_values_between_the_ends_are_checked_too() -> None:
     searched = {"type": "int", "low": 40, "high": 93}
     check_schedules(_epochs(deltaT=searched), 200)
     # 40 meets T = 94 at step 80, 93 at step 93; 60 and more in between would be at 120.
@@ -60,7 +60,7 @@ def test_methods_without_a_budget_have_no_schedule_to_check(method: str) -> None
     check_schedules(tiny_spec(method, steps=None, epochs=1), 12)
 
 
-def test_a_forecast_without_domains_is_the_trial_itself() -> None:
+def test_the_forecast_of_a_space_without_domains_is_that_of_the_trial() -> None:
     spec = tiny_spec()
     (point,) = forecast(spec, 22, tiny_backbone(device="meta"))
     trial = tiny_trial()
@@ -81,7 +81,7 @@ def test_forecast_counts_equal_those_of_the_trial(family: str, method: str) -> N
     assert matrices(point.spec, tiny_backbone(family)) == (12 if method == "lora" else 0)
 
 
-def test_corners_with_one_plan_are_shown_once() -> None:
+def test_corners_with_the_same_plan_are_listed_once() -> None:
     spec = tiny_spec(
         b0={"type": "int", "low": 4, "high": 8}, p={"type": "float", "low": 0.0, "high": 0.5}
     )

@@ -1,4 +1,4 @@
-"""What is taken for a want of memory, by the error that torch, CUDA or the system raises."""
+"""Recognition of out-of-memory errors of torch, CUDA and the system."""
 
 import errno
 
@@ -7,7 +7,7 @@ import torch
 from study.training.memory import is_out_of_memory
 
 CUDA = "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"
-SHORT_OF_MEMORY = [
+OUT_OF_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     MemoryError(),
     RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate"),
@@ -26,6 +26,6 @@ OTHERS = [
 ]
 
 
-def test_an_allocation_that_failed_is_told_from_other_errors() -> None:
-    assert [error for error in SHORT_OF_MEMORY if not is_out_of_memory(error)] == []
+def test_failed_allocations_are_distinguished_from_other_errors() -> None:
+    assert [error for error in OUT_OF_MEMORY if not is_out_of_memory(error)] == []
     assert [error for error in OTHERS if is_out_of_memory(error)] == []

@@ -1,4 +1,4 @@
-"""Steps, learning rates and mask events known before training."""
+"""Steps, reports, learning rates and mask events of a plan."""
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_without_warm_up_the_learning_rate_only_falls() -> None:
     assert factors == pytest.approx([4 / 5, 3 / 5, 2 / 5, 1 / 5])
 
 
-def test_the_optimizer_gets_the_planned_rates_and_the_head_its_own() -> None:
+def test_the_optimizer_uses_the_planned_rates_and_that_of_the_head() -> None:
     trial = tiny_trial(lr=1e-3, head_lr=5e-2, warmup_ratio=0.25)
     rates = []
     for step in range(1, 13):

@@ -1,4 +1,4 @@
-"""Both strands: which one training reads, what evaluation makes of the two."""
+"""Both strands: the one that training reads, and the average of both in evaluation."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,7 +28,7 @@ OTHER = encode_split([[15, 16], [17, 18, 19], [20]], [0, 1, 1])
 
 
 def both(split: EncodedSplit, other: EncodedSplit | None = None) -> EncodedSplit:
-    """The split with `other`, or with its rows read backwards, as its other strand."""
+    """Returns the split with `other`, or its reversed rows, as the other strand."""
     backwards = [split.row(i)[::-1].tolist() for i in range(len(split))]
     return replace(split, reverse_complement=other or encode_split(backwards, split.labels))
 
@@ -62,7 +62,7 @@ def test_flipped_rows_of_a_batch_come_from_the_other_strand() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), batch=st.integers(1, 7), grouped=st.booleans())
-def test_the_coin_of_a_row_depends_on_seed_epoch_and_row_alone(
+def test_the_strand_of_a_row_depends_on_seed_epoch_and_row_only(
     seed: int, batch: int, grouped: bool
 ) -> None:
     split = tiny_split(30, seed=0)
@@ -76,20 +76,23 @@ def test_the_coin_of_a_row_depends_on_seed_epoch_and_row_alone(
         assert {row: coins[row] for row in range(11)} == flips(small, epoch)
 
 
-def test_the_coins_are_fair_and_independent() -> None:
+def test_the_strands_are_equally_frequent_and_independent() -> None:
     rows, epochs = 80, 60
     order = BatchOrder(both(tiny_split(rows, seed=0)), 20, 7, group_by_length=False)
     coins = [flips(order, epoch) for epoch in range(epochs)]
-    tosses = np.array([[epoch[row] for row in range(rows)] for epoch in coins])
+    draws_of_rows = np.array([[epoch[row] for row in range(rows)] for epoch in coins])
     five_sd = 5 * 0.5
-    assert abs(tosses.sum() - rows * epochs / 2) < five_sd * (rows * epochs) ** 0.5
-    assert (abs(tosses.sum(axis=0) - epochs / 2) < five_sd * epochs**0.5).all()
-    assert (abs(tosses.sum(axis=1) - rows / 2) < five_sd * rows**0.5).all()
-    agree = (tosses[1:] == tosses[:-1]).mean(), (tosses[:, 1:] == tosses[:, :-1]).mean()
+    assert abs(draws_of_rows.sum() - rows * epochs / 2) < five_sd * (rows * epochs) ** 0.5
+    assert (abs(draws_of_rows.sum(axis=0) - epochs / 2) < five_sd * epochs**0.5).all()
+    assert (abs(draws_of_rows.sum(axis=1) - rows / 2) < five_sd * rows**0.5).all()
+    agree = (
+        (draws_of_rows[1:] == draws_of_rows[:-1]).mean(),
+        (draws_of_rows[:, 1:] == draws_of_rows[:, :-1]).mean(),
+    )
     assert np.allclose(agree, 0.5, atol=five_sd / (rows * (epochs - 1)) ** 0.5)
 
 
-def test_the_coins_of_other_seeds_are_others() -> None:
+def test_the_strands_of_two_seeds_differ() -> None:
     split = both(tiny_split(60, seed=0))
     first, second = (flips(BatchOrder(split, 4, seed, False), 0) for seed in (0, 1))
     assert 10 < sum(first[row] != second[row] for row in range(60)) < 50
@@ -101,7 +104,7 @@ def test_a_split_of_one_strand_is_never_flipped() -> None:
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_the_other_strand_moves_no_batch(grouped: bool) -> None:
+def test_the_other_strand_does_not_change_the_order_of_rows(grouped: bool) -> None:
     split = tiny_split(50, seed=0)
     plain, augmented = (BatchOrder(s, 4, 3, grouped) for s in (split, both(split)))
     steps = range(1, 40)
@@ -111,7 +114,7 @@ def test_the_other_strand_moves_no_batch(grouped: bool) -> None:
 # Training
 
 
-def test_training_with_a_palindromic_train_split_is_training_without_the_other_strand() -> None:
+def test_training_on_equal_strands_equals_training_on_one() -> None:
     task = tiny_task()
     same = replace(task, train=both(task.train, task.train))
     plain, augmented = tiny_trial(task=task, dropout=0.2), tiny_trial(task=same, dropout=0.2)
@@ -148,7 +151,7 @@ def test_the_other_strand_is_trained_on() -> None:
 
 
 def test_the_masks_of_a_mask_seed_do_not_depend_on_the_strands() -> None:
-    # With a budget of all triplets every one is top: the draws alone decide which are dropped.
+    # With a budget of all triplets only the random draws decide which ones are dropped.
     draws = {"p": 0.5, "b0": 4, "bT": 4}
     plain, augmented = (tiny_trial(task=t, **draws) for t in (tiny_task(), both_task("train")))
     plain.train_until(12), augmented.train_until(12)
@@ -160,7 +163,7 @@ def test_the_masks_of_a_mask_seed_do_not_depend_on_the_strands() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_average_of_two_equal_strands_is_the_one(family: str) -> None:
+def test_the_average_of_two_equal_strands_is_that_of_one(family: str) -> None:
     task = tiny_task()
     same = replace(task, dev=both(task.dev, task.dev))
     trial = tiny_trial("linear_probe", on=tiny_backbone(family), task=same)
@@ -181,7 +184,7 @@ def test_the_logits_of_two_strands_are_the_mean_of_their_probabilities() -> None
     torch.testing.assert_close(found.sum(dim=-1), torch.ones(len(one)))
 
 
-def test_flipping_every_row_of_dev_changes_no_score() -> None:
+def test_exchanging_the_strands_of_dev_changes_no_score() -> None:
     task = both_task("dev")
     turned = replace(task.dev.reverse_complement, reverse_complement=replace(
         task.dev, reverse_complement=None))  # fmt: skip
@@ -192,17 +195,17 @@ def test_flipping_every_row_of_dev_changes_no_score() -> None:
     assert trial.evaluate(one)["loss"] != pytest.approx(trial.evaluate(other)["loss"], rel=1e-3)
 
 
-def test_logits_that_are_not_finite_stay_so() -> None:
+def test_the_average_of_infinite_logits_is_not_finite() -> None:
     trial = tiny_trial("linear_probe", task=both_task("dev"))
     with torch.no_grad():
         trial.model.score.weight.fill_(float("inf"))
     assert np.isnan(trial.evaluate(trial.data.dev)["loss"])
 
 
-# What tells data apart
+# Fingerprint
 
 
-def test_the_fingerprint_sees_the_other_strand() -> None:
+def test_the_fingerprint_depends_on_the_other_strand() -> None:
     plain, dev, train = tiny_task(), both_task("dev"), both_task("train")
     prints = {task.fingerprint() for task in (plain, dev, train, both_task("dev", "train"))}
     assert len(prints) == 4

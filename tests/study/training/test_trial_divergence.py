@@ -1,4 +1,4 @@
-"""A loss that is not finite ends the trial; a step that a loss scaler skips leaves no trace."""
+"""A loss that is not finite ends the trial; a step skipped by the loss scaler has no effect."""
 
 import math
 
@@ -19,7 +19,7 @@ def test_a_loss_of_nan_ends_the_trial_at_that_step() -> None:
     assert caught.value.step == trial.step == 3
 
 
-def test_an_absurd_learning_rate_ends_the_trial() -> None:
+def test_divergence_by_a_huge_learning_rate_ends_the_trial() -> None:
     trial = tiny_trial("fmft", lr=1e30)
     with pytest.raises(DivergedError) as caught:
         trial.train_until(12)
@@ -42,7 +42,7 @@ def _assert_skipped(trial: Trial, before: dict[str, torch.Tensor]) -> None:
     assert trial.scaler.get_scale() < 1e38
 
 
-def test_a_step_that_the_loss_scaler_skips_is_not_observed() -> None:
+def test_a_step_skipped_by_the_loss_scaler_is_not_observed() -> None:
     trial = tiny_trial(precision="fp16", deltaT=5)
     trial.scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
     before = trained(trial)
@@ -50,7 +50,7 @@ def test_a_step_that_the_loss_scaler_skips_is_not_observed() -> None:
     _assert_skipped(trial, before)
 
 
-def test_nor_is_a_step_whose_overflow_is_in_the_head_alone() -> None:
+def test_a_step_with_an_overflow_in_the_head_only_is_not_observed() -> None:
     trial = tiny_trial(precision="fp16", deltaT=5)
     trial.prepared.head["score.weight"].register_hook(lambda gradient: gradient * math.inf)
     before = trained(trial)
@@ -58,7 +58,7 @@ def test_nor_is_a_step_whose_overflow_is_in_the_head_alone() -> None:
     _assert_skipped(trial, before)
 
 
-def test_training_goes_on_after_a_skipped_step() -> None:
+def test_training_continues_after_a_skipped_step() -> None:
     trial = tiny_trial(precision="fp16", deltaT=5)
     trial.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**24, backoff_factor=2.0**-12)
     before = trained(trial)

@@ -1,4 +1,4 @@
-"""The gradient of a step: accumulated, unscaled, with the orthogonality term, clipped once."""
+"""The gradient of a step: accumulated, unscaled, with the orthogonality penalty, clipped once."""
 
 import math
 from typing import Any
@@ -16,13 +16,13 @@ from tests.study.training.tiny_trials import tiny_backbone, tiny_trial, trained
 OPEN = {"max_grad_norm": 1e9}  # never clips
 
 
-def _still(**changes: Any) -> Trial:
+def _without_dropout(**changes: Any) -> Trial:
     """A trial without dropout: its gradient is a function of its weights and rows."""
     return tiny_trial(on=tiny_backbone(dropout=0.0), **changes)
 
 
 def _gradients(trial: Trial) -> dict[str, torch.Tensor]:
-    """What the optimizer gets at the trial's next step."""
+    """Returns the gradients at the next step of the optimizer."""
     seen: dict[str, torch.Tensor] = {}
 
     def look(*_: object) -> None:
@@ -40,7 +40,7 @@ def _norm(gradients: dict[str, torch.Tensor]) -> float:
 
 
 def test_the_gradient_is_that_of_the_mean_loss_over_the_step_s_rows() -> None:
-    trial, other = _still(gamma=0.0, **OPEN), _still(gamma=0.0)
+    trial, other = _without_dropout(gamma=0.0, **OPEN), _without_dropout(gamma=0.0)
     logits, labels = other._forward(other.data.train, other.order[1])
     nn.functional.cross_entropy(logits, labels).backward()
     for name, gradient in _gradients(trial).items():
@@ -49,7 +49,7 @@ def test_the_gradient_is_that_of_the_mean_loss_over_the_step_s_rows() -> None:
 
 def test_accumulated_batches_equal_one_large_batch() -> None:
     """22 rows: the last step of an epoch has 6 rows, in batches of 4 and 2."""
-    large, small = _still(batch_size=8), _still(batch_size=4, accumulation=2)
+    large, small = _without_dropout(batch_size=8), _without_dropout(batch_size=4, accumulation=2)
     assert large.train_until(6) == pytest.approx(small.train_until(6), rel=1e-5)
     for name, value in trained(large).items():
         torch.testing.assert_close(trained(small)[name], value, rtol=1e-3, atol=1e-5)
@@ -62,43 +62,46 @@ def test_accumulation_takes_the_same_rows_as_the_large_batch() -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"batch_size": 2, "accumulation": 2}])
 def test_clipping_bounds_the_norm_of_the_accumulated_gradient(changes: dict) -> None:
-    free = _gradients(_still(**OPEN, **changes))
-    clipped = _gradients(_still(max_grad_norm=0.01, **changes))
+    free = _gradients(_without_dropout(**OPEN, **changes))
+    clipped = _gradients(_without_dropout(max_grad_norm=0.01, **changes))
     assert _norm(free) > 0.02
     assert _norm(clipped) == pytest.approx(0.01, rel=1e-3)
     for name, gradient in free.items():
         torch.testing.assert_close(clipped[name], gradient * 0.01 / _norm(free))
 
 
-def test_a_gradient_below_the_bound_is_left_alone() -> None:
+def test_a_gradient_below_the_bound_is_unchanged() -> None:
     parameter = nn.Parameter(torch.zeros(2))
     parameter.grad = torch.tensor([0.3, 0.4])
     clip_gradients([parameter], 1.0)
     assert parameter.grad.tolist() == pytest.approx([0.3, 0.4])
 
 
-@pytest.mark.parametrize("poison", [math.inf, math.nan])
-def test_an_overflow_anywhere_voids_every_gradient(poison: float) -> None:
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_an_overflow_makes_every_gradient_nan(bad: float) -> None:
     fine, broken = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))
-    fine.grad, broken.grad = torch.ones(2), torch.tensor([poison])
+    fine.grad, broken.grad = torch.ones(2), torch.tensor([bad])
     clip_gradients([fine, broken, nn.Parameter(torch.zeros(1))], 1.0)
     assert fine.grad.isnan().all()
     assert broken.grad.isnan().all()
 
 
-def test_the_loss_scale_is_taken_out_before_clipping() -> None:
-    half = _gradients(_still(precision="fp16", max_grad_norm=0.01))
-    full = _gradients(_still(max_grad_norm=0.01))
+def test_gradients_are_unscaled_before_clipping() -> None:
+    half = _gradients(_without_dropout(precision="fp16", max_grad_norm=0.01))
+    full = _gradients(_without_dropout(max_grad_norm=0.01))
     assert _norm(half) == pytest.approx(0.01, rel=1e-3)
     for name, gradient in full.items():
         torch.testing.assert_close(half[name], gradient, rtol=0.1, atol=1e-5)
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_orthogonality_is_in_the_gradient_once_a_step(accumulation: int) -> None:
+def test_the_penalty_is_in_the_gradient_once_per_step(accumulation: int) -> None:
     settings = OPEN | {"batch_size": 4, "accumulation": accumulation}
-    with_term, without = _still(gamma=0.5, **settings), _still(gamma=0.0, **settings)
-    reference = _still()
+    with_term, without = (
+        _without_dropout(gamma=0.5, **settings),
+        _without_dropout(gamma=0.0, **settings),
+    )
+    reference = _without_dropout()
     (0.5 * orthogonality(reference.prepared.adapters)).backward()
     task, both = _gradients(without), _gradients(with_term)
     for name in both:
@@ -108,10 +111,10 @@ def test_orthogonality_is_in_the_gradient_once_a_step(accumulation: int) -> None
     assert any(name.endswith(".P") and task[name].norm() < both[name].norm() for name in both)
 
 
-def test_orthogonality_is_in_no_reported_loss() -> None:
-    heavy, none = _still(gamma=100.0), _still(gamma=0.0)
+def test_the_penalty_is_in_no_reported_loss() -> None:
+    heavy, none = _without_dropout(gamma=100.0), _without_dropout(gamma=0.0)
     assert heavy.train_until(1) == none.train_until(1)
-    fresh = _still(gamma=100.0)
+    fresh = _without_dropout(gamma=100.0)
     logits = torch.from_numpy(fresh.logits(fresh.data.dev))
     labels = torch.from_numpy(fresh.data.dev.labels)
     expected = float(nn.functional.cross_entropy(logits, labels))
@@ -125,7 +128,7 @@ def test_the_reported_training_loss_is_the_mean_over_the_steps() -> None:
 
 
 def test_training_lowers_the_loss() -> None:
-    trial = _still(steps=30, lr=2e-2, batch_size=8)
+    trial = _without_dropout(steps=30, lr=2e-2, batch_size=8)
     first = trial.train_until(3)
     trial.train_until(27)
     assert trial.train_until(30) < 0.8 * first

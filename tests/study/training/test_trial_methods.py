@@ -40,8 +40,10 @@ Parameters = dict[str, torch.Tensor]
 
 
 @cache
-def _life(family: str, method: str) -> tuple[Parameters, Parameters, Parameters, Parameters]:
-    """The backbone's parameters, the trial's before and after 3 steps, the backbone's at last."""
+def _parameters_of_a_trial(
+    family: str, method: str
+) -> tuple[Parameters, Parameters, Parameters, Parameters]:
+    """Parameters of the backbone, of the trial before and after 3 steps, of the closed trial."""
     backbone = tiny_backbone(family)
     loaded = _parameters(backbone.model)
     trial = tiny_trial(method, on=backbone)
@@ -62,7 +64,7 @@ def _expected_to_change(names: set[str], family: str, method: str) -> set[str]:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_exactly_the_parameters_of_the_method_change(family: str, method: str) -> None:
-    _, before, after, _ = _life(family, method)
+    _, before, after, _ = _parameters_of_a_trial(family, method)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == _expected_to_change(set(before), family, method)
     assert any(_is_head(name, family) for name in changed)
@@ -70,8 +72,8 @@ def test_exactly_the_parameters_of_the_method_change(family: str, method: str) -
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_closed_trial_leaves_the_backbone_bit_for_bit(family: str, method: str) -> None:
-    loaded, _, _, closed = _life(family, method)
+def test_closing_a_trial_restores_the_backbone_bit_for_bit(family: str, method: str) -> None:
+    loaded, _, _, closed = _parameters_of_a_trial(family, method)
     assert list(closed) == list(loaded)
     for name in loaded:
         assert _is_head(name, family) or torch.equal(loaded[name], closed[name]), name
@@ -118,7 +120,7 @@ def test_adalora_is_adalora_rs_with_p_0() -> None:
     [("bfloat16", "fp32"), ("bfloat16", "bf16"), ("float16", "fp32"), ("float16", "fp16")],
 )
 @pytest.mark.parametrize("method", ["adalora_rs", "fmft", "linear_probe"])
-def test_what_trains_is_float32_on_a_backbone_in_half_precision(
+def test_trained_parameters_of_a_half_precision_backbone_are_float32(
     method: str, dtype: str, precision: str
 ) -> None:
     backbone = tiny_backbone("bert", dtype=getattr(torch, dtype))
@@ -129,7 +131,7 @@ def test_what_trains_is_float32_on_a_backbone_in_half_precision(
     assert not torch.equal(before["classifier.weight"], trained(trial)["classifier.weight"])
 
 
-def test_facts_count_what_trains() -> None:
+def test_facts_count_the_trained_parameters() -> None:
     facts = tiny_trial("adalora_rs", task=tiny_task(labels=2)).facts()
     per_layer = 4 * (4 * (16 + 16) + (16 + 32) + (32 + 16)) + 6 * 4  # P and Q, then lam
     assert facts["adapter_parameters"] == 2 * per_layer

@@ -58,7 +58,7 @@ def _assert_resumes(make, folder: Path, stops: Sequence[int] = (3,)) -> None:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_resumed_trial_equals_one_that_never_stopped(setting: str, tmp_path: Path) -> None:
+def test_a_resumed_trial_equals_an_uninterrupted_one(setting: str, tmp_path: Path) -> None:
     stops = STOPS if setting in EVERY_STOP else (3,)
     _assert_resumes(lambda: tiny_trial(steps=END, **SETTINGS[setting]), tmp_path, stops)
 

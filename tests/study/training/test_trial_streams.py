@@ -1,4 +1,4 @@
-"""The seeds init, data and mask feed three streams, and nothing else is random."""
+"""The seeds init, data and mask give three independent streams; nothing else is random."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def _differ(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bo
     return any(not torch.equal(left[name], right[name]) for name in left)
 
 
-def test_the_same_seeds_give_the_same_trial_whatever_torch_s_global_stream() -> None:
+def test_the_global_random_stream_has_no_effect() -> None:
     torch.manual_seed(1)
     first = _after(12, dropout=0.2)
     torch.manual_seed(2)
@@ -41,7 +41,7 @@ def test_the_mask_seed_changes_nothing_before_the_first_mask_event() -> None:
 
 
 @pytest.mark.parametrize("change", [{"p": 0.5}, {"seeds": {"mask": 9}}, {"beta1": 0.1}])
-def test_neither_the_mask_s_seed_nor_its_rates_shift_init_or_data(change: dict) -> None:
+def test_mask_seed_and_rates_do_not_affect_init_and_data(change: dict) -> None:
     assert_same(_start(p=0.1) | _start(**change), _start(p=0.1))
     assert _rows(tiny_trial(**change)) == _rows(tiny_trial(p=0.1))
     assert_same(_after(2, **change), _after(2, **{"p": 0.1} | change))
@@ -52,20 +52,20 @@ def test_changing_p_changes_nothing_before_the_first_mask_event() -> None:
     assert _differ(_after(3, p=0.0), _after(3, p=0.9))
 
 
-def test_the_data_seed_moves_batches_and_dropout_but_not_the_start() -> None:
+def test_the_data_seed_changes_the_batches_but_not_the_initial_weights() -> None:
     here, there = {"seeds": {"data": 0}}, {"seeds": {"data": 1}}
     assert_same(_start(**here), _start(**there))
     assert _rows(tiny_trial(**here)) != _rows(tiny_trial(**there))
 
 
-def test_the_init_seed_moves_the_start_but_not_the_batches() -> None:
+def test_the_init_seed_changes_the_initial_weights_but_not_the_batches() -> None:
     here, there = {"seeds": {"init": 0}}, {"seeds": {"init": 1}}
     left, right = _start(**here), _start(**there)
     assert all("lam" in name or not torch.equal(left[name], right[name]) for name in left)
     assert _rows(tiny_trial(**here)) == _rows(tiny_trial(**there))
 
 
-def test_dropout_draws_anew_at_every_step() -> None:
+def test_dropout_differs_at_every_step() -> None:
     trial = tiny_trial("linear_probe", lr=1e-9, batch_size=22)
     losses = {trial.train_until(step) for step in range(1, 5)}
     assert len(losses) == 4

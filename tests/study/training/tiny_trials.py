@@ -1,4 +1,4 @@
-"""Tiny random backbones of the three families, data for them, and specs of a few quick steps."""
+"""Random backbones with two layers of width 16, data for them, and specs of a few steps."""
 
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def tiny_backbone(
     dtype: torch.dtype = torch.float32,
     device: str = "cpu",
 ) -> Backbone:
-    """A backbone as it comes from a checkpoint: the same weights every time."""
+    """Returns a backbone, always with the same weights."""
     kind = {
         "opt": transformers.OPTForSequenceClassification,
         "bert": transformers.BertForSequenceClassification,
@@ -101,7 +101,7 @@ def tiny_backbone(
 
 
 def tiny_split(rows: int, seed: int, labels: int = 2) -> EncodedSplit:
-    """Rows of 5 to 14 tokens; the label is how often token 7 occurs, at most labels - 1."""
+    """Returns rows of 5 to 14 tokens; the label is the count of token 7, at most labels - 1."""
     generator = np.random.default_rng(seed)
     lengths = generator.integers(5, 15, size=rows)
     tokens = [generator.integers(5, VOCABULARY, size=length).tolist() for length in lengths]
@@ -109,15 +109,15 @@ def tiny_split(rows: int, seed: int, labels: int = 2) -> EncodedSplit:
 
 
 def tiny_task(rows: int = 22, labels: int = 2) -> EncodedTask:
-    """A task with `rows` training rows, 14 dev and 9 test rows."""
+    """Returns a task with `rows` training, 14 dev and 9 test rows."""
     splits = (tiny_split(n, seed, labels) for seed, n in enumerate((rows, 14, 9)))
     return EncodedTask("tiny", labels, PAD, *splits)
 
 
 def tiny_spec(method: str = "adalora_rs", **changes: Any) -> StudySpec:
-    """12 steps of batch 4, T = 9, mask events at 2, 4, 6, 8 and 9; `changes` by leaf or section.
+    """Returns a spec: 12 steps of batch 4, T = 9, mask events at 2, 4, 6, 8 and 9.
 
-    A leaf goes to the section that has it: `lr=1`, `p=0`, `seeds={"mask": 3}`.
+    `changes` are leaves or sections: `lr=1`, `p=0`, `seeds={"mask": 3}`.
     """
     values: dict[str, Any] = {
         "adapter": {"method": method},
@@ -145,18 +145,18 @@ def tiny_trial(
     task: EncodedTask | None = None,
     **changes: Any,
 ) -> Trial:
-    """A trial of `tiny_spec(method, **changes)`, on a fresh OPT backbone unless one is given."""
+    """Returns a trial of `tiny_spec(method, **changes)`, by default on a new OPT backbone."""
     spec = tiny_spec(method, **changes)
     return Trial(spec, on or tiny_backbone(), task or tiny_task(), CPU)
 
 
 def trained(trial: Trial) -> dict[str, torch.Tensor]:
-    """Copies of what the trial trains, by name."""
+    """Returns copies of the trained parameters, by name."""
     return {name: p.clone() for name, p in trial.state_dict()["parameters"].items()}
 
 
 def assert_same(left: Any, right: Any, place: str = "") -> None:
-    """Asserts that two states are equal bit for bit, however nested."""
+    """Asserts that two nested states are equal bit for bit."""
     assert type(left) is type(right), place
     if isinstance(left, torch.Tensor):
         assert left.dtype == right.dtype, place

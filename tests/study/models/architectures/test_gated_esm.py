@@ -52,12 +52,12 @@ def test_the_published_sizes_have_the_published_number_of_parameters(size: str) 
 # The reference: one sequence, float64, a loop over heads and positions.
 
 
-def _rotated(vector: np.ndarray, place: int) -> np.ndarray:
-    """Turns each pair (x_i, x_{i+h}) by the angle place / 10000^(i/h) (Su et al. 2021)."""
+def _rotated(vector: np.ndarray, position: int) -> np.ndarray:
+    """Rotates each pair (x_i, x_{i+h}) by the angle position / 10000^(i/h) (Su et al. 2021)."""
     half = len(vector) // 2
     result = np.empty_like(vector)
     for i in range(half):
-        angle = place / 10000 ** (i / half)
+        angle = position / 10000 ** (i / half)
         first, second = vector[i], vector[i + half]
         result[i] = first * math.cos(angle) - second * math.sin(angle)
         result[i + half] = second * math.cos(angle) + first * math.sin(angle)

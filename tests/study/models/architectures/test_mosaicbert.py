@@ -78,7 +78,7 @@ def _reference(
 
 
 def hub_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A state under the hub's names: queries, keys and values in one matrix."""
+    """Returns a state with the names of the hub: queries, keys and values in one matrix."""
     hub = {}
     for name, tensor in state.items():
         if ".query." in name:
@@ -103,7 +103,7 @@ def model() -> MosaicBertForSequenceClassification:
     return made
 
 
-def test_logits_equal_a_slow_reference_on_the_hubs_names(
+def test_logits_equal_a_slow_reference_with_the_names_of_the_hub(
     model: MosaicBertForSequenceClassification,
 ) -> None:
     state = {k: v.double().numpy() for k, v in hub_names(model.state_dict()).items()}

@@ -35,13 +35,13 @@ def test_the_tokenizer_has_the_special_ids_of_opt(tokenizer):
     assert tokenizer.encode("ACXGT").ids.count(tokenizer.token_to_id("<unk>")) == 1
 
 
-def test_tokens_put_together_are_the_sequence(tokenizer, lines):
+def test_the_tokens_of_a_sequence_concatenate_to_it(tokenizer, lines):
     for line in lines[:5]:
         ids = tokenizer.encode(line).ids[1:]
         assert "".join(tokenizer.id_to_token(i) for i in ids) == line
 
 
-def test_rows_hold_the_text_of_either_strand_once(tokenizer, lines):
+def test_rows_contain_every_sequence_once_on_either_strand(tokenizer, lines):
     rows = packed_rows(lines, tokenizer, 24, seed=0, number=0)
     assert rows.shape[1] == 24
     assert (rows[:, 0] == BOS_ID).all()
@@ -63,7 +63,7 @@ def test_a_pass_is_a_function_of_seed_and_number(tokenizer, lines):
     assert rows(0, 1) != rows(1, 1)
 
 
-def test_initial_weights_come_from_the_seed_alone():
+def test_initial_weights_depend_on_the_seed_only():
     states = []
     for seed in (0, 0, 1):
         torch.manual_seed(len(states))
@@ -73,7 +73,7 @@ def test_initial_weights_come_from_the_seed_alone():
     assert not torch.equal(states[0][name], states[2][name])
 
 
-def test_a_model_that_knows_nothing_needs_the_bits_of_its_vocabulary(tokenizer, lines):
+def test_a_model_of_zeros_needs_the_bits_of_its_vocabulary(tokenizer, lines):
     model = build_decoder(SHAPE, 0)
     for parameter in model.parameters():
         parameter.data.zero_()
@@ -96,12 +96,12 @@ def test_padding_and_separators_are_never_predicted():
         torch.testing.assert_close(alone, next_token_loss(model, torch.tensor([[BOS_ID, 5]])))
 
 
-def test_random_sequence_costs_two_bits_a_base(random_dna):
+def test_random_sequences_need_two_bits_per_base(random_dna):
     train, held_out = random_dna(400, 500), random_dna(20, 500, seed=1)
     assert markov_bits_per_base(train, held_out) == pytest.approx(2.0, abs=0.02)
 
 
-def test_the_markov_model_equals_counting_by_hand(random_dna):
+def test_the_markov_model_equals_a_slow_count(random_dna):
     train, held_out = random_dna(3, 40), random_dna(2, 12, seed=2)
     both = [s for line in train for s in (line, reverse_complement(line))]
     bits = 0.0
@@ -116,7 +116,7 @@ def test_the_markov_model_equals_counting_by_hand(random_dna):
     assert markov_bits_per_base(train, held_out) == pytest.approx(bits / 24)
 
 
-def test_the_learning_rate_rises_holds_and_falls():
+def test_the_learning_rate_rises_is_constant_and_falls():
     settings = Settings(steps=100, lr=1.0, warmup=10, decay=0.4)
     rates = np.array([learning_rate(settings, step) for step in range(1, 101)])
     assert rates[:10] == pytest.approx(np.arange(1, 11) / 10)

@@ -27,7 +27,7 @@ def test_plain_and_gzipped_files_read_alike(tmp_path):
     assert sorted(texts[0].train + texts[0].held_out) == ["ACGT", "GGNN", "TTTT"]
 
 
-def test_every_file_gives_its_share_to_the_held_out_lines(tmp_path):
+def test_the_same_fraction_of_every_file_is_held_out(tmp_path):
     for name, letter in (("a.txt", "A"), ("b.txt", "C")):
         (tmp_path / name).write_text("\n".join(letter * (i + 1) for i in range(100)))
     text = load_text(data_files([tmp_path]), 0.1, seed=3)
@@ -37,7 +37,7 @@ def test_every_file_gives_its_share_to_the_held_out_lines(tmp_path):
     assert text != load_text(data_files([tmp_path]), 0.1, seed=4)
 
 
-def test_a_letter_that_is_no_base_is_refused_with_its_line(tmp_path):
+def test_a_letter_other_than_acgtn_is_refused_with_its_line(tmp_path):
     (tmp_path / "a.txt").write_text("ACGT\n>chr1\n")
     with pytest.raises(InputError, match=r"a\.txt:2: letters must be A, C, G, T or N"):
         load_text([tmp_path / "a.txt"], 0.5, seed=0)
@@ -50,14 +50,14 @@ def test_folders_without_text_and_absent_paths_are_refused(tmp_path):
         data_files([tmp_path / "absent"])
 
 
-def test_pieces_hold_no_n_and_are_neither_long_nor_short():
+def test_pieces_have_no_n_and_lengths_within_the_limits():
     line = "A" * 120 + "N" + "C" * 49 + "NN" + "G" * 50
     assert pieces([line], length=100, shortest=20) == ["A" * 100, "A" * 20, "C" * 49, "G" * 50]
     assert pieces([line]) == ["A" * 120, "G" * 50]
 
 
 @pytest.mark.parametrize("strand", ["same", "other"])
-def test_a_shared_window_is_found_wherever_it_lies(strand):
+def test_a_shared_window_is_found_at_every_position(strand):
     known = _dna(300, 0)
     for start in (0, 117, 300 - WINDOW):
         shared = known[start : start + WINDOW]
