@@ -8,8 +8,9 @@ import torch
 from adapters import CubicBudget
 from tests.adapters.tiny_models import Run
 
-BUDGET = CubicBudget(20, 4, 2, 6, final_fraction=0.3, deltaT=4)  # events 4, 8, 12, 14
-STOPS = [0, 2, 4, 6, 13, 14, 15, 19]
+STEPS = 12
+BUDGET = CubicBudget(STEPS, 4, 2, 6, final_fraction=0.3, deltaT=3)  # events 3, 6, 8
+STOPS = [0, 2, 3, 5, 7, 8, 9, 11]
 
 
 def run_of(budget=BUDGET, **rates):
@@ -28,7 +29,7 @@ def load(run, checkpoint):
 
 @pytest.fixture(scope="module", params=["zero", "mask"])
 def uninterrupted(request):
-    """The prune mode, a run of 20 steps, and its checkpoints at the stops."""
+    """The prune mode, an uninterrupted run, and its checkpoints at the stops."""
     run, checkpoints = run_of(prune_mode=request.param), {}
     for stop in STOPS:
         run.steps(stop - run.allocator.t)
@@ -41,8 +42,8 @@ def test_a_resumed_run_is_bit_equal(uninterrupted, stop):
     mode, expected, checkpoints = uninterrupted
     resumed = run_of(prune_mode=mode)
     load(resumed, checkpoints[stop])
-    resumed.steps(20 - stop)
-    assert resumed.allocator.t == expected.allocator.t == 20
+    resumed.steps(STEPS - stop)
+    assert resumed.allocator.t == expected.allocator.t == STEPS
     for name, module in expected.adapters.items():
         other = resumed.adapters[name]
         for key in ("P", "lam", "Q"):
@@ -74,8 +75,8 @@ def test_the_count_of_missing_gradients_is_part_of_the_state():
 @pytest.mark.parametrize(
     "budget",
     [
-        CubicBudget(20, 3, 2, 6, final_fraction=0.3, deltaT=4),
-        CubicBudget(40, 4, 2, 6, final_fraction=0.3, deltaT=4),
+        CubicBudget(STEPS, 3, 2, 6, final_fraction=0.3, deltaT=3),
+        CubicBudget(24, 4, 2, 6, final_fraction=0.3, deltaT=3),
     ],
     ids=["rank", "events"],
 )

@@ -171,7 +171,7 @@ def test_reported_losses_do_not_contain_the_penalty(tmp_path):
     data = DATA[:BATCH]
     callback = callback_of(gamma=10.0)
     trainer = make_trainer(
-        tmp_path, callback, data=data, learning_rate=0.0, logging_steps=5, eval_steps=5,
+        tmp_path, callback, data=data, learning_rate=0.0, logging_steps=3, eval_steps=3,
         eval_strategy="steps",
     )  # fmt: skip
     trainer.train()
@@ -201,7 +201,7 @@ def test_mask_events_are_in_the_log_history(tmp_path):
     assert [entry["step"] for entry in history] == sorted(entry["step"] for entry in history)
     assert "train_loss" in history[-1]
     trainer.evaluate()
-    assert len([entry for entry in trainer.state.log_history if "budget" in entry]) == 4
+    assert len([entry for entry in trainer.state.log_history if "budget" in entry]) == 3
 
 
 def test_every_event_method_of_the_callback_overrides_one_of_transformers():

@@ -36,8 +36,8 @@ def test_a_model_with_adapters_of_another_kind_is_refused(tmp_path):
     ("changes", "message"),
     [
         ({"b0": 5}, r"rank b0=5, but got ranks \[4\]"),
-        ({"deltaT": 14}, r"event must come before T=14 \(of 20 steps\).* deltaT=14"),
-        ({"deltaT": 0.9, "warmup_steps": 13}, "none with deltaT=13 and warmup_steps=13"),
+        ({"deltaT": 8}, r"event must come before T=8 \(of 12 steps\).* deltaT=8"),
+        ({"deltaT": 0.9, "warmup_steps": 7}, "none with deltaT=7 and warmup_steps=7"),
         ({"bT": 6}, "1 <= bT <= b0 must hold"),
         ({"p": 2}, "0 <= p <= 1 must hold"),
     ],
@@ -65,7 +65,7 @@ def test_invalid_settings_are_refused_by_the_constructor(changes, message):
 def test_a_fractional_interval_is_relative_to_the_last_event(tmp_path):
     callback = callback_of(deltaT=0.5)
     make_trainer(tmp_path, callback).train()
-    assert [event["t"] for event in callback.allocator.trace()] == [7, 14]
+    assert [event["t"] for event in callback.allocator.trace()] == [4, 8]
 
 
 def test_adapters_that_are_not_in_the_optimizer_are_refused(tmp_path):
@@ -102,7 +102,7 @@ def test_a_training_that_ends_before_the_last_event_warns(tmp_path):
         control.should_training_stop = state.global_step == 6
 
     trainer = make_trainer(tmp_path, callback_of(), extra=[calling("on_step_end", stop)])
-    with pytest.warns(UserWarning, match=r"step 6, .* T=14: it is not pruned to bT=2"):
+    with pytest.warns(UserWarning, match=r"step 6, .* T=8: it is not pruned to bT=2"):
         trainer.train()
 
 

@@ -7,10 +7,10 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from adapters import CubicBudget, RankAllocator, RankAllocatorCallback, orthogonality
 from tests.adapters.tiny_models import svd_adapters, tiny_batch, tiny_opt
 
-STEPS, BATCH, LR, DECAY, CLIP = 20, 4, 5e-3, 0.1, 0.25
-BUDGET = {"b0": 4, "bT": 2, "deltaT": 4, "final_fraction": 0.3}  # events 4, 8, 12, 14
+STEPS, BATCH, LR, DECAY, CLIP = 12, 4, 5e-3, 0.1, 0.25
+BUDGET = {"b0": 4, "bT": 2, "deltaT": 3, "final_fraction": 0.3}  # events 3, 6, 8
 RATES = {"beta1": 0.85, "beta2": 0.85, "p": 0.2, "mask_seed": 5}
-EVENTS = [4, 8, 12, 14]
+EVENTS = [3, 6, 8]
 
 
 def rows(count):
