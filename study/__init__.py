@@ -7,7 +7,7 @@ Map:
     cluster/                      the command that writes job files for Slurm, KubeRay and `ray up`
     pretrain, card                commands that train and measure the embedded backbone
     cli                           what commands share: exit statuses, options, how to resume
-    csv_table                     csv files read and checked by a schema of columns
+    csv_table                     csv files of tasks and results, read and checked by a schema
     spec/                         the specification: YAML -> typed, validated settings
     tasks/                        labelled sequences: generated, published, csv files
     models/                       backbones, tokenizers, heads; the embedded opt-dna-mini

@@ -6,7 +6,8 @@ the same rule.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -32,17 +33,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Column:
-    """A column that a table must have."""
+    """A column of a table."""
 
     name: str
-    rules: tuple[Rule, ...]
-    fix: str
+    rules: tuple[Rule, ...] = ()
+    fix: str = ""
     """What a user can do if the column is missing."""
+    required: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a schema, cell by cell; row i ends on line `lines[i]` of the file."""
+    """All columns, cell by cell; row i ends on line `lines[i]` of the file."""
 
     path: Path
     lines: list[int]
@@ -50,11 +52,18 @@ class Table:
     unit: str = "line"
     """What `lines` count: "row" where the file has no lines."""
 
+    def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yields the place of every row, `file:line`, and its cells by column."""
+        for row, line in enumerate(self.lines):
+            cells = {name: column[row] for name, column in self.cells.items()}
+            yield f"{self.path}:{line}", cells
+
 
 def read_csv(path: Path, schema: Sequence[Column]) -> Table:
-    """Reads the columns of `schema` from a comma-separated UTF-8 file with a header.
+    """Reads a comma-separated UTF-8 file with a header, and checks the columns of `schema`.
 
-    A byte-order mark, blank lines, spaces around cells and other columns are ignored.
+    A byte-order mark, blank lines and spaces around cells are ignored. Of other columns with the
+    same name the table has the first.
 
     Raises:
         InputError: the file is unreadable, not UTF-8, not csv, empty, has rows of different
@@ -68,7 +77,8 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
         raise InputError(f"{path}: must be UTF-8 text, but got byte {byte:#04x}") from error
     except OSError as error:
         raise InputError(f"{path}: must be a readable file, but got: {error.strerror}") from error
-    places = {column.name: _place(path, header, column) for column in schema}
+    for column in schema:
+        _check_header(path, header, column)
     uneven = [line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)]
     if uneven:
         raise InputError(
@@ -77,6 +87,7 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
         )
     if not rows:
         raise InputError(f"{path}: must have rows below the header, but got none; add some")
+    places = {name: header.index(name) for name in header}
     cells = {name: [row[place].strip() for row in rows] for name, place in places.items()}
     table = Table(path, lines, cells)
     check(table, schema)
@@ -84,14 +95,14 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
 
 
 def check(table: Table, schema: Iterable[Column]) -> None:
-    """Checks the cells of every column, rule by rule.
+    """Checks the cells of every column, rule by rule; optional columns may be missing.
 
     Raises:
         InputError: the first rule that is broken; names the first cell and all lines.
     """
     for column in schema:
         for rule in column.rules:
-            faults = [rule.fault(cell) for cell in table.cells[column.name]]
+            faults = [rule.fault(cell) for cell in table.cells.get(column.name, ())]
             rows = [row for row, fault in enumerate(faults) if fault is not None]
             if rows:
                 first = str(faults[rows[0]])
@@ -125,18 +136,70 @@ def _parse(path: Path, file: TextIO) -> tuple[list[str], list[int], list[list[st
     return header, lines, rows
 
 
-def _place(path: Path, header: Sequence[str], column: Column) -> int:
-    name, fix = column.name, column.fix
-    if header.count(name) == 1:
-        return header.index(name)
-    if name in header:
-        text = f"column {name!r} must be in the header once, but got it {header.count(name)} times"
+def _check_header(path: Path, header: Sequence[str], column: Column) -> None:
+    name, fix, times = column.name, column.fix, header.count(column.name)
+    if times == 1 or (times == 0 and not column.required):
+        return
+    if times > 1:
+        text = f"column {name!r} must be in the header once, but got it {times} times"
         raise InputError(f"{path}:1: {text}; rename one")
     if len(header) == 1 and any(mark in header[0] for mark in "\t;"):
         fix = "separate the columns by commas"
     raise InputError(
         f"{path}:1: the header must have a column {name!r}, but got {listed(header)}; {fix}"
     )
+
+
+def not_empty(name: str) -> Rule:
+    """Returns the rule that a cell has text."""
+    return Rule(f"{name} must not be empty", lambda cell: None if cell else "", "fill it in")
+
+
+def one_of(name: str, values: Sequence[str]) -> Rule:
+    """Returns the rule that a cell has one of these texts."""
+    text = f"{name} must be one of {', '.join(values)}"
+    return Rule(text, lambda cell: None if cell in values else cell, "correct it")
+
+
+def number(name: str, low: float = -math.inf, high: float = math.inf) -> Rule:
+    """Returns the rule that a cell is empty, not finite, or a number in [low, high].
+
+    Numbers outside by less than 1e-6 are allowed, for scores rounded in float32.
+    """
+
+    def fault(cell: str) -> str | None:
+        try:
+            value = finite(cell)
+        except ValueError:
+            return cell
+        return None if value is None or low - 1e-6 <= value <= high + 1e-6 else cell
+
+    limits = f" from {low:g} to {high:g}" if high < math.inf else f" >= {low:g}"
+    text = f"{name} must be a number{limits if low > -math.inf else ''} or empty"
+    return Rule(text, fault, "correct it")
+
+
+def whole_number(name: str, highest: int) -> Rule:
+    """Returns the rule that a cell is empty or a whole number from 0 to `highest`."""
+    digits = len(str(highest))  # int() is slow for thousands of digits
+
+    def fault(cell: str) -> str | None:
+        if not cell or (cell.isdecimal() and len(cell) <= digits and int(cell) <= highest):
+            return None
+        return cell
+
+    text = f"{name} must be a whole number from 0 to {highest} or empty"
+    return Rule(text, fault, "correct it")
+
+
+def finite(cell: str) -> float | None:
+    """Returns the number of a cell; None if it is empty or not finite.
+
+    Raises:
+        ValueError: it is not a number.
+    """
+    value = float(cell or "nan")
+    return value if math.isfinite(value) else None
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,13 +1,12 @@
 """Reads results.csv of a benchmark folder."""
 
-import csv
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from study.csv_table import Column, finite, not_empty, number, one_of, read_csv
 from study.errors import InputError
 from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS
 
@@ -15,11 +14,25 @@ RESULTS = "results.csv"
 Metric = Literal["mcc", "auc"]
 State = Literal["complete", "failed", "running", "planned", "unavailable"]
 STATES: tuple[State, ...] = get_args(State)
-COLUMNS = ("backbone", "task", "method", "seed", "state", "test_mcc", "test_auc")
-"""Columns that results.csv must have; reason, *_parameters and test_rows are optional."""
 COLLAPSED = 0.01
 """A run has collapsed if its |MCC| on the test split is below this: no better than chance."""
 BASELINES = ("majority", "gc", "kmer")
+_FIX = "write the file with study.benchmark"
+_SCHEMA = (
+    Column("backbone", (), _FIX),
+    Column("task", (not_empty("task"),), _FIX),
+    Column("method", (not_empty("method"),), _FIX),
+    Column("seed", (), _FIX),
+    Column("state", (one_of("state", STATES),), _FIX),
+    Column("test_mcc", (number("test_mcc", -1, 1),), _FIX),
+    Column("test_auc", (number("test_auc", 0, 1),), _FIX),
+    *(
+        Column(name, (number(name),), required=False)
+        for name in (
+            "trainable_parameters", "adapter_parameters", "kept_parameters", "test_rows",
+        )
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,32 +106,9 @@ def read_benchmark(folder: Path) -> Benchmark:
             f"{folder}: a benchmark folder must contain {RESULTS}, but got a folder without it; "
             "give the folder that study.benchmark wrote, <storage>/<name>"
         )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="", strict=True)
-            _check_header(path, reader.fieldnames or ())
-            results = [_result(path, reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path}: must be a readable csv file, but got an error ({error}); run the benchmark "
-            "again with --resume to write it again"
-        ) from error
-    if not results:
-        raise InputError(
-            f"{path}: must have a row for every run, but got none below the header; run the "
-            "benchmark again with --resume to write it again"
-        )
+    results = [_result(row) for _, row in read_csv(path, _SCHEMA).rows()]
     _check_unique(path, results)
     return Benchmark(folder, results)
-
-
-def _check_header(path: Path, names: Iterable[str]) -> None:
-    missing = [name for name in COLUMNS if name not in set(names)]
-    if missing:
-        raise InputError(
-            f"{path}:1: must have the columns {', '.join(COLUMNS)}, but got none named "
-            f"{', '.join(missing)}; write the file with study.benchmark"
-        )
 
 
 def _check_unique(path: Path, results: list[BenchmarkResult]) -> None:
@@ -132,21 +122,12 @@ def _check_unique(path: Path, results: list[BenchmarkResult]) -> None:
         )
 
 
-def _result(path: Path, line: int, row: dict[str, str]) -> BenchmarkResult:
-    where = f"{path}:{line}"
-    state = row["state"]
-    if state not in STATES:
-        raise InputError(
-            f"{where}: state must be one of {', '.join(STATES)}, but got {state!r}; correct "
-            "the row"
-        )
-    for name in ("task", "method"):
-        if not row[name]:
-            raise InputError(f"{where}: {name} must not be empty, but got ''; correct the row")
-    mcc, auc = (_number(where, row, f"test_{metric}") for metric in ("mcc", "auc"))
-    _check_range(where, "test_mcc", mcc, -1.0)
-    _check_range(where, "test_auc", auc, 0.0)
-    scores: dict[Metric, float | None] = {"mcc": mcc, "auc": auc}
+def _result(row: dict[str, str]) -> BenchmarkResult:
+    state: State = row["state"]  # type: ignore[assignment]
+    scores: dict[Metric, float | None] = {
+        "mcc": finite(row["test_mcc"]),
+        "auc": finite(row["test_auc"]),
+    }
     return BenchmarkResult(
         backbone=row["backbone"],
         task=row["task"],
@@ -155,40 +136,20 @@ def _result(path: Path, line: int, row: dict[str, str]) -> BenchmarkResult:
         state=state,
         reason=row.get("reason", ""),
         scores={m: s for m, s in scores.items() if s is not None and state == "complete"},
-        trainable_parameters=_number(where, row, "trainable_parameters"),
-        kept_parameters=_kept_parameters(where, row),
-        test_rows=_number(where, row, "test_rows"),
+        trainable_parameters=finite(row.get("trainable_parameters", "")),
+        kept_parameters=_kept_parameters(row),
+        test_rows=finite(row.get("test_rows", "")),
     )
 
 
-def _number(where: str, row: dict[str, str], name: str) -> float | None:
-    """Returns the number in a column; None if it is absent, empty or not finite."""
-    text = row.get(name, "")
-    try:
-        value = float(text) if text else math.nan
-    except ValueError:
-        raise InputError(
-            f"{where}: {name} must be a number or empty, but got {text!r}; correct the row"
-        ) from None
-    return value if math.isfinite(value) else None
-
-
-def _kept_parameters(where: str, row: dict[str, str]) -> float | None:
+def _kept_parameters(row: dict[str, str]) -> float | None:
     """Returns trainable parameters with the adapter's replaced by those kept after pruning."""
     trainable, adapter, kept = (
-        _number(where, row, f"{name}_parameters") for name in ("trainable", "adapter", "kept")
+        finite(row.get(f"{name}_parameters", "")) for name in ("trainable", "adapter", "kept")
     )
     if trainable is None or adapter is None or kept is None:
         return None
     return trainable - adapter + kept
-
-
-def _check_range(where: str, name: str, value: float | None, low: float) -> None:
-    # Tolerance for scores rounded in float32.
-    if value is not None and not low - 1e-6 <= value <= 1 + 1e-6:
-        raise InputError(
-            f"{where}: {name} must lie in [{low:g}, 1], but got {value:g}; correct the row"
-        )
 
 
 def _ordered(names: Iterable[str], first: tuple[str, ...]) -> list[str]:

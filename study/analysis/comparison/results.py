@@ -1,6 +1,5 @@
 """Reads results.csv and spec.yaml of a comparison folder. Writes nothing."""
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +9,16 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from study.analysis.comparison.design import NO_MASK
+from study.csv_table import (
+    Column,
+    check,
+    finite,
+    not_empty,
+    number,
+    one_of,
+    read_csv,
+    whole_number,
+)
 from study.errors import InputError
 from study.spec.comparison.schema import (
     FACTORS,
@@ -19,7 +28,6 @@ from study.spec.comparison.schema import (
 )
 from study.spec.methods import AdaLoraRSSpec, AdaLoraSpec, LoraSpec
 from study.spec.metrics import LIMITS
-from study.spec.rules import shown
 from study.spec.schema import TrainingSpec
 from study.storage.folder import StudyFolder
 
@@ -27,8 +35,6 @@ FINALISTS = "finalists"
 """Name of the folder of a race."""
 State = Literal["planned", "running", "complete", "failed"]
 STATES: tuple[State, ...] = get_args(State)
-COLUMNS = ("run", "configuration", "method", *FACTORS, "state")
-"""Columns that results.csv must have."""
 _PROGRESS = ("reason", "reports", "steps", "total_steps", "seconds")
 _SPLITS = ("dev_", "test_")
 _FACTS = (
@@ -44,9 +50,19 @@ _SETTINGS = tuple(
     if name not in ("method", "rank", "steps", "reports", "eval_batch_size")
 )
 _LARGEST_SEED = 2**32 - 1
-_DIGITS = len(str(_LARGEST_SEED))
-_ROUNDING = 1e-6
-"""How far rounding may put a score outside its limits."""
+_FIX = "write it with study.seeds, or read a benchmark with study.report"
+_SCHEMA = (
+    Column("run", (whole_number("run", _LARGEST_SEED),), _FIX),
+    Column("configuration", (not_empty("configuration"),), _FIX),
+    Column("method", (not_empty("method"),), _FIX),
+    Column("mask", (whole_number("mask", _LARGEST_SEED),), _FIX),
+    *(
+        Column(name, (not_empty(name), whole_number(name, _LARGEST_SEED)), _FIX)
+        for name in ("init", "data")
+    ),
+    Column("state", (one_of("state", STATES),), _FIX),
+)
+_COLUMNS = tuple(column.name for column in _SCHEMA)
 
 Key = tuple[int, int, int]
 """Mask seed (or NO_MASK), init seed, data seed."""
@@ -122,7 +138,7 @@ def read_results(folder: Path, metric: str | None = None) -> ComparisonResults:
         metric: a column that must be present.
 
     Raises:
-        InputError: results.csv is missing or unreadable, lacks one of `COLUMNS` or the metric,
+        InputError: results.csv is missing or unreadable, lacks a required column or the metric,
             repeats a column, a run or a run number, has an invalid row or no complete run; or
             spec.yaml is invalid.
     """
@@ -132,7 +148,12 @@ def read_results(folder: Path, metric: str | None = None) -> ComparisonResults:
             f"{folder}: must be a comparison folder with {path.name}, but got a folder without "
             "it; give a folder of study.seeds, or finalists/ of a study"
         )
-    rows, names = _read_rows(path, metric)
+    table = read_csv(path, _SCHEMA)
+    names = list(table.cells)
+    _check_metric(path, names, metric)
+    check(table, [_score(name) for name in names if name.startswith(_SPLITS)])
+    settings = _settings(names)
+    rows = [(where, _run(where, row, settings)) for where, row in table.rows()]
     runs = [run for _, run in rows]
     _check_rows(rows)
     _check_complete(path, runs)
@@ -145,47 +166,7 @@ def read_results(folder: Path, metric: str | None = None) -> ComparisonResults:
     )
 
 
-def _read_rows(path: Path, metric: str | None) -> tuple[list[tuple[str, RunResult]], list[str]]:
-    """Returns every row with its place (`file:line`), and the names of the columns."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            names = list(reader.fieldnames or ())
-            _check_header(path, names, metric)
-            settings = _settings(names)
-            rows = []
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in row or None in row.values():
-                    raise InputError(
-                        f"{where}: a row must have as many cells as there are columns, "
-                        f"{len(names)}, but got {'more' if None in row else 'fewer'}; correct "
-                        "the row"
-                    )
-                rows.append((where, _run(where, row, settings)))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path}: must be a readable csv file, but got: {error}; let study.seeds write it "
-            "again (--resume)"
-        ) from error
-    return rows, names
-
-
-def _check_header(path: Path, names: list[str], metric: str | None) -> None:
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        is_benchmark = {"backbone", "task", "seed"} <= set(names)
-        benchmark = "read the results of a benchmark with study.report"
-        raise InputError(
-            f"{path}:1: must have the columns {', '.join(COLUMNS)}, but lacks "
-            f"{', '.join(missing)}; {benchmark if is_benchmark else 'write it with study.seeds'}"
-        )
-    repeated = [name for name, times in Counter(names).items() if times > 1]
-    if repeated:
-        raise InputError(
-            f"{path}:1: every column must have its own name, but got {', '.join(repeated)} more "
-            "than once; remove all but one"
-        )
+def _check_metric(path: Path, names: list[str], metric: str | None) -> None:
     if metric is not None and metric not in names:
         known = [name for name in names if name.startswith(_SPLITS)]
         raise InputError(
@@ -194,12 +175,18 @@ def _check_header(path: Path, names: list[str], metric: str | None) -> None:
         )
 
 
+def _score(name: str) -> Column:
+    """Returns the column of a score of a split, e.g. test_mcc."""
+    low, high = LIMITS.get(name.partition("_")[2], (-math.inf, math.inf))
+    return Column(name, (number(name, low, high),))
+
+
 def _settings(names: list[str]) -> list[str]:
     """The columns of settings: known ones, and all between `reason` and `reports`."""
     between: list[str] = []
     if "reason" in names and "reports" in names:
         between = names[names.index("reason") + 1 : names.index("reports")]
-    others = {*COLUMNS, *_PROGRESS}
+    others = {*_COLUMNS, *_PROGRESS}
     return [
         name
         for name in names
@@ -209,37 +196,24 @@ def _settings(names: list[str]) -> list[str]:
 
 
 def _unknown_columns(path: Path, names: list[str]) -> list[str]:
-    known = {*COLUMNS, *_PROGRESS, *_FACTS, *_settings(names)}
+    known = {*_COLUMNS, *_PROGRESS, *_FACTS, *_settings(names)}
     unknown = [n for n in names if n not in known and not n.startswith((*_SPLITS, "seed_"))]
     return [f"{path}: ignored the unknown columns {', '.join(unknown)}"] if unknown else []
 
 
 def _run(where: str, row: dict[str, str], settings: list[str]) -> RunResult:
-    state = row["state"]
-    if state not in STATES:
-        raise InputError(
-            f"{where}: state must be one of {', '.join(STATES)}, but got {state!r}; correct it"
-        )
-    for name in ("configuration", "method"):
-        if not row[name]:
-            raise InputError(f"{where}: {name} must not be empty, but got ''; fill it in")
-    number = _whole_number(where, row, "run", None)
-    seeds = [_whole_number(where, row, n, NO_MASK if n == "mask" else None) for n in FACTORS]
-    for name, seed in zip(FACTORS, seeds, strict=True):
-        if seed is None:
-            raise InputError(f"{where}: {name} must be a seed, but got ''; fill it in")
-    if number is None and state in ("complete", "failed"):
+    state: State = row["state"]  # type: ignore[assignment]
+    if not row["run"] and state in ("complete", "failed"):
         raise InputError(
             f"{where}: run must be the number of a run that ended, but got ''; fill it in"
         )
-    mask, init, data = (seed or 0 for seed in seeds)
-    others = [n for n in row if n and n not in {*COLUMNS, *settings, "reason"}]
-    values = {n: x for n in others if (x := _number(where, row, n)) is not None}
+    others = [n for n in row if n not in {*_COLUMNS, *settings, "reason"}]
+    values = {n: x for n in others if (x := _number(row[n])) is not None}
     return RunResult(
-        number=number,
+        number=int(row["run"]) if row["run"] else None,
         configuration=row["configuration"],
         method=row["method"],
-        key=(mask, init, data),
+        key=(int(row["mask"]) if row["mask"] else NO_MASK, int(row["init"]), int(row["data"])),
         state=state,
         reason=row.get("reason", ""),
         settings={name: row[name] for name in settings},
@@ -247,35 +221,12 @@ def _run(where: str, row: dict[str, str], settings: list[str]) -> RunResult:
     )
 
 
-def _whole_number(where: str, row: dict[str, str], name: str, empty: int | None) -> int | None:
-    text = row[name]
-    if not text:
-        return empty
-    if not text.isdecimal() or len(text) > _DIGITS or int(text) > _LARGEST_SEED:
-        raise InputError(
-            f"{where}: {name} must be a whole number from 0 to {_LARGEST_SEED} or empty, but got "
-            f"{shown(text)}; correct it"
-        )
-    return int(text)
-
-
-def _number(where: str, row: dict[str, str], name: str) -> float | None:
-    """The number in a column; None if it is empty, not finite, or in an unknown text column."""
+def _number(cell: str) -> float | None:
+    """The number in a cell; None if it is empty, not finite, or text in an unknown column."""
     try:
-        value = float(row[name] or "nan")
+        return finite(cell)
     except ValueError:
-        if name.startswith(_SPLITS):
-            raise InputError(
-                f"{where}: {name} must be a number or empty, but got {row[name]!r}; correct it"
-            ) from None
         return None
-    if not math.isfinite(value):
-        return None
-    low, high = LIMITS.get(name.partition("_")[2], (-math.inf, math.inf))
-    if name.startswith(_SPLITS) and not low - _ROUNDING <= value <= high + _ROUNDING:
-        limits = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-        raise InputError(f"{where}: {name} must be {limits}, but got {value:g}; correct it")
-    return value
 
 
 def _check_rows(rows: Iterable[tuple[str, RunResult]]) -> None:

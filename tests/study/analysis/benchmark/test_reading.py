@@ -82,22 +82,24 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 
 
 def test_results_without_rows_are_refused(tmp_path: Path) -> None:
-    assert "but got none below the header" in refusal(write(tmp_path, []))
+    assert "must have rows below the header, but got none" in refusal(write(tmp_path, []))
 
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("backbone,task,method,test_mcc\na,b,c,0.1\n")
-    assert "but got none named seed, state, test_auc" in refusal(tmp_path)
+    assert "must have a column 'seed', but got backbone, task, method, test_mcc; write" in refusal(
+        tmp_path
+    )
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("")
-    assert "but got none named backbone" in refusal(tmp_path)
+    assert "must have a header and rows, but got an empty file" in refusal(tmp_path)
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_bytes(b"\xff\xfe\x00\x01")
-    assert "must be a readable csv file" in refusal(tmp_path)
+    assert "must be UTF-8 text" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +111,9 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         ),
         ({"task": ""}, "task must not be empty"),
         ({"method": ""}, "method must not be empty"),
-        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but got 'good'"),
-        ({"test_mcc": 57.1}, "test_mcc must lie in [-1, 1], but got 57.1"),
-        ({"test_auc": -0.2}, "test_auc must lie in [0, 1], but got -0.2"),
+        ({"test_mcc": "good"}, "test_mcc must be a number from -1 to 1 or empty, but got 'good'"),
+        ({"test_mcc": 57.1}, "test_mcc must be a number from -1 to 1 or empty, but got '57.1'"),
+        ({"test_auc": -0.2}, "test_auc must be a number from 0 to 1 or empty, but got '-0.2'"),
         ({"test_rows": "many"}, "test_rows must be a number"),
         ({"trainable_parameters": "1.1M"}, "trainable_parameters must be a number"),
     ],

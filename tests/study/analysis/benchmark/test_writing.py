@@ -212,7 +212,7 @@ def test_bad_results_leave_what_is_there(tmp_path: Path) -> None:
     write_tables(write(tmp_path, tiny()))
     before = (tmp_path / "report.html").read_bytes()
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="but got none named backbone"):
+    with pytest.raises(InputError, match="must have a column 'backbone', but got a, b"):
         write_tables(tmp_path)
     assert (tmp_path / "report.html").read_bytes() == before
 

@@ -92,7 +92,10 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("run,configuration,method,init,state\n")
-    assert "but lacks mask, data; write it with study.seeds" in refusal(tmp_path)
+    assert (
+        "must have a column 'mask', but got run, configuration, method, init, state; "
+        in refusal(tmp_path)
+    )
 
 
 def test_the_results_of_a_benchmark_are_told_apart(tmp_path: Path) -> None:
@@ -125,17 +128,17 @@ def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
     [
         ({"state": "done"}, "state must be one of planned, running, complete, failed"),
         ({"configuration": ""}, "configuration must not be empty"),
-        ({"init": ""}, "init must be a seed, but got ''"),
+        ({"init": ""}, "init must not be empty, but got ''"),
         (
             {"mask": "-3"},
             "mask must be a whole number from 0 to 4294967295 or empty, but got '-3'",
         ),
         ({"run": ""}, "run must be the number of a run that ended"),
-        ({"test_mcc": "good"}, "test_mcc must be a number or empty, but got 'good'"),
-        ({"test_mcc": 5}, "test_mcc must be from -1 to 1, but got 5"),
-        ({"test_mcc": -1.5}, "test_mcc must be from -1 to 1, but got -1.5"),
-        ({"dev_auc": -0.1}, "dev_auc must be from 0 to 1, but got -0.1"),
-        ({"test_loss": -2}, "test_loss must be at least 0, but got -2"),
+        ({"test_mcc": "good"}, "test_mcc must be a number from -1 to 1 or empty, but got 'good'"),
+        ({"test_mcc": 5}, "test_mcc must be a number from -1 to 1 or empty, but got '5'"),
+        ({"test_mcc": -1.5}, "test_mcc must be a number from -1 to 1 or empty, but got '-1.5'"),
+        ({"dev_auc": -0.1}, "dev_auc must be a number from 0 to 1 or empty, but got '-0.1'"),
+        ({"test_loss": -2}, "test_loss must be a number >= 0 or empty, but got '-2'"),
         ({"data": 2**32}, "data must be a whole number from 0 to 4294967295 or empty, but got"),
         ({"init": 10**30}, "init must be a whole number from 0 to 4294967295 or empty, but got"),
         ({"mask": "9" * 5000}, "mask must be a whole number from 0 to 4294967295 or empty"),
@@ -157,10 +160,10 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said:
         (
             1,
             lambda cells: [*cells[:-1], "data"],
-            "every column must have its own name, but got data",
+            "column 'data' must be in the header once, but got it 2 times",
         ),
-        (3, lambda cells: [*cells, "0.7"], "as many cells as there are columns, 19, but got more"),
-        (3, lambda cells: cells[:-2], "as many cells as there are columns, 19, but got fewer"),
+        (3, lambda cells: [*cells, "0.7"], "every row must have the header's 19 fields"),
+        (3, lambda cells: cells[:-2], "every row must have the header's 19 fields"),
     ],
 )
 def test_a_table_that_is_none_is_refused_with_its_line(
@@ -182,7 +185,7 @@ def test_a_score_beyond_its_range_by_rounding_alone_is_one(tmp_path: Path) -> No
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_bytes(b"\xff\xfe\x00\x01")
-    assert "must be a readable csv file" in refusal(tmp_path)
+    assert "must be UTF-8 text" in refusal(tmp_path)
 
 
 def test_losses_times_and_sizes_are_better_when_small() -> None:
