@@ -10,7 +10,16 @@ from study.errors import InputError
 
 PATTERN = re.compile(r"\S.*?: .*\bmust\b.*, but .*\S")
 """One line: a place, a rule with `must`, and what was found in its stead."""
-CHECKED = ("study.spec", "study.tasks", "study.cluster", "study.csv_table", "study.hub")
+CHECKED = (
+    "study.spec",
+    "study.tasks",
+    "study.cluster",
+    "study.csv_table",
+    "study.hub",
+    "study.analysis.study",
+    "study.analysis.benchmark",
+    "study.analysis.html",
+)
 """The packages whose messages are checked."""
 
 

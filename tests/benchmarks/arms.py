@@ -1,7 +1,7 @@
-"""One training step of every method that is compared, on models of the same shape.
+"""One training step of each compared method, on models of the same shape.
 
-Every arm is forward, backward, clipping, AdamW (fused, for all arms alike) and, where the method
-has one, the allocation; dropout inside the adapters is off, the backbone's is as configured.
+A step is forward, backward, clipping, fused AdamW and, for AdaLoRA and AdaLoRA+RS, the allocation.
+Dropout in the adapters is off; dropout in the backbone is as configured.
 """
 
 import time
@@ -34,7 +34,7 @@ BRIEF = ("opt-dna-mini", "OPT-125M, 4 layers")
 
 @dataclass
 class Arm:
-    """A method's training step; `allocate` is the part of it that the allocator takes."""
+    """A method's training step; `allocate` is the step of its rank allocator."""
 
     loss: Callable[[dict[str, Tensor]], Tensor]
     parameters: list[nn.Parameter]
@@ -45,7 +45,7 @@ class Arm:
         self.allocation_seconds: list[float] = []
 
     def step(self, batch: dict[str, Tensor]) -> None:
-        """One step; the allocation's seconds are noted."""
+        """Runs one step and records the seconds of the allocation."""
         self.loss(batch).backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
@@ -57,13 +57,13 @@ class Arm:
 
 
 def backbone(shape: str) -> OPTForSequenceClassification:
-    """Random weights: time does not depend on them."""
+    """Returns a model with random weights, on which times do not depend."""
     torch.manual_seed(0)
     return OPTForSequenceClassification(SHAPES[shape])
 
 
 def batch(shape: str) -> dict[str, Tensor]:
-    """8 sequences of 128 tokens."""
+    """Returns 8 random sequences of 128 tokens."""
     generator = torch.Generator().manual_seed(0)
     return {
         "input_ids": torch.randint(
@@ -74,12 +74,12 @@ def batch(shape: str) -> dict[str, Tensor]:
     }
 
 
-def _trained(model: nn.Module) -> list[nn.Parameter]:
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def adalora_rs(shape: str, deltaT: int = DELTA_T) -> Arm:
-    """Scores at every step, a mask every `deltaT`, orthogonality on."""
+    """Returns AdaLoRA+RS: scores at every step, a mask event every `deltaT`, orthogonality on."""
     model = backbone(shape)
     adapters = inject(
         model, target_patterns("opt"), RANK, alpha=ALPHA, generator=torch.Generator()
@@ -89,13 +89,13 @@ def adalora_rs(shape: str, deltaT: int = DELTA_T) -> Arm:
     allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0.1, mask_seed=0)
     return Arm(
         lambda batch: model(**batch).loss + GAMMA * orthogonality(adapters),
-        _trained(model),
+        _trainable(model),
         allocator.step,
     )
 
 
 def lora(shape: str) -> Arm:
-    """This project's LoRA."""
+    """Returns this project's LoRA."""
     model = backbone(shape)
     inject(
         model,
@@ -106,18 +106,18 @@ def lora(shape: str) -> Arm:
         generator=torch.Generator(),
     )
     model.score.requires_grad_(True)
-    return Arm(lambda batch: model(**batch).loss, _trained(model))
+    return Arm(lambda batch: model(**batch).loss, _trainable(model))
 
 
 def peft_lora(shape: str) -> Arm:
-    """PEFT's LoRA at the same rank."""
+    """Returns PEFT's LoRA at the same rank."""
     config = peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=PATTERN, task_type="SEQ_CLS")
     model = peft.get_peft_model(backbone(shape), config)
-    return Arm(lambda batch: model(**batch).loss, _trained(model))
+    return Arm(lambda batch: model(**batch).loss, _trainable(model))
 
 
 def peft_adalora(shape: str, deltaT: int = DELTA_T) -> Arm:
-    """PEFT's AdaLoRA with the same schedule; its forward pass adds the orthogonality."""
+    """Returns PEFT's AdaLoRA with the same schedule; its loss includes the orthogonality."""
     config = peft.AdaLoraConfig(
         init_r=RANK,
         target_r=RANK // 2,
@@ -132,7 +132,7 @@ def peft_adalora(shape: str, deltaT: int = DELTA_T) -> Arm:
     steps = iter(range(1, TOTAL_STEPS))
     return Arm(
         lambda batch: model(**batch).loss,
-        _trained(model),
+        _trainable(model),
         lambda: model.base_model.update_and_allocate(next(steps)),
     )
 

@@ -1,4 +1,4 @@
-"""What a study itself costs: while many trials run, over a thousand trials, at a resume.
+"""The cost of the driver of a study: with many trials, over a thousand trials, at a resume.
 
     python -m tests.benchmarks.bench_driver cost      # 64 trials that report every 10 s
     python -m tests.benchmarks.bench_driver thousand  # per trial and in memory, first to last
@@ -6,8 +6,8 @@
     python -m tests.benchmarks.bench_driver ray       # trivial trials through Ray Tune itself
 
 Trials are simulated (simulated_driver.py), with MLflow in a sqlite database and the live table of
-a terminal; only those of `ray` run in processes, which do nothing, and nobody listens. Bounds: 1 %
-of a core; at most twice the memory and the time per trial at the end; 10 s.
+a terminal. Only `ray` runs trials in processes, which do no work, and without MLflow and table.
+Targets: 1 % of a core; memory and time per trial at most double by the end; a resume within 10 s.
 """
 
 # ruff: noqa: T201
@@ -40,7 +40,7 @@ from tests.benchmarks.simulated_driver import Driver, driver_spec, open_ledger
 
 CONCURRENT, EVERY = 64, 10.0
 HISTORY = 150
-"""Trials that have ended before the cost is measured."""
+"""Number of trials that end before the cost is measured."""
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def cost(path: Path, arguments: argparse.Namespace) -> None:
-    """CPU time per second of a study with 64 trials that report every 10 s."""
+    """Prints the CPU time per second of a study with 64 trials that report every 10 s."""
     ledger = open_ledger(path, driver_spec(10_000, arguments.reports))
     driver = Driver(ledger, CONCURRENT)
     for _ in driver.run():  # A history, and trials at every stage.
@@ -93,7 +93,7 @@ def wait_until_quiet() -> None:
 
 
 def thread_seconds() -> dict[str, float]:
-    """CPU seconds of the driver's other threads, by name; Linux counts them in hundredths."""
+    """Returns CPU seconds of the other threads by name (Linux, in steps of 0.01 s)."""
     ticks = os.sysconf("SC_CLK_TCK")
     found = {}
     for thread in threading.enumerate():
@@ -106,7 +106,7 @@ def thread_seconds() -> dict[str, float]:
 
 
 def thousand(path: Path, arguments: argparse.Namespace) -> None:
-    """CPU time and memory of trivial trials from the first hundred to the last."""
+    """Prints CPU time and memory of trivial trials, from the first hundred to the last."""
     ledger = open_ledger(path, driver_spec(arguments.trials, 4))
     driver, marks = Driver(ledger, 8), [mark(0)]
     with listening(ledger):
@@ -118,7 +118,7 @@ def thousand(path: Path, arguments: argparse.Namespace) -> None:
 
 
 def resume(path: Path, arguments: argparse.Namespace) -> None:
-    """Seconds to take up a study of 500 trials."""
+    """Prints the seconds to resume a study of 500 trials."""
     spec = driver_spec(500, 10)
     ledger = open_ledger(path, spec)
     tracker = Tracker(ledger.folder, None, "study")
@@ -142,12 +142,12 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     timed("searcher, Optuna's journal", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
     tracker = timed("MLflow, opened", lambda: Tracker(ledger.folder, None, "study"))
     tracker.update(ledger.record)
-    print(f"{'all that a resume waits for':<28} {time.perf_counter() - started:.2f} s")
+    print(f"{'everything before a resume':<28} {time.perf_counter() - started:.2f} s")
     timed("MLflow, compared and ended", lambda: tracker.close(ledger.record, "KILLED"))
 
 
 def through_ray(path: Path, arguments: argparse.Namespace) -> None:
-    """Wall and CPU time of trivial trials that Ray Tune runs in processes; nobody listens."""
+    """Prints wall and CPU time of trivial trials in Ray Tune's processes, without listeners."""
     ledger = open_ledger(path, driver_spec(arguments.trials, 4))
     marks, ended = [mark(0)], 0
 
@@ -165,7 +165,7 @@ def through_ray(path: Path, arguments: argparse.Namespace) -> None:
     reports, rate = len(ledger.record.reports), CONCURRENT / EVERY
     rest = marks[-1]["cpu"] - marks[1]["cpu"]  # The first hundred wait for Ray to start.
     rest = rest / (ended - 100) - sum(parts.seconds.values()) / ended
-    print(f"Ray Tune's own part: {1000 * rest:.1f} ms a trial of {reports / ended:.1f} reports")
+    print(f"Ray Tune: {1000 * rest:.1f} ms a trial of {reports / ended:.1f} reports")
     print(f"at {rate} reports a second {rest * ended / reports * rate:.1%} of a core")
 
 
@@ -179,7 +179,7 @@ BENCHMARKS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
 
 @contextmanager
 def listening(ledger: StudyLedger) -> Iterator[Tracker]:
-    """MLflow and the live table of a terminal listen, and the checkpoints are looked after."""
+    """Adds MLflow, the live table and the checkpoints as listeners of the ledger."""
     spec, screen = ledger.spec, io.StringIO()
     progress = Progress(
         Console(file=screen, force_terminal=True, width=160, height=50),
@@ -197,7 +197,7 @@ def listening(ledger: StudyLedger) -> Iterator[Tracker]:
 
 
 class Parts:
-    """CPU seconds of the driver's own thread, by who spends them."""
+    """CPU seconds of the driver's main thread, by part."""
 
     def __init__(
         self, ledger: StudyLedger, searcher: OptunaSearcher, scheduler: Scheduler
@@ -214,7 +214,7 @@ class Parts:
         setattr(owner, method, self._timed(getattr(owner, method), part))
 
     def _timed(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
-        """A part's seconds are without those of the parts that it calls."""
+        """Wraps a call; its seconds exclude those of the parts that it calls."""
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             outer, self._inner = self._inner, 0.0
@@ -230,7 +230,7 @@ class Parts:
 
 
 def timed(name: str, make: Callable[[], Any]) -> Any:
-    """Prints how long something takes, and returns it."""
+    """Prints how long `make` takes, and returns its result."""
     started = time.perf_counter()
     made = make()
     print(f"{name:<28} {time.perf_counter() - started:.2f} s", flush=True)
@@ -238,7 +238,7 @@ def timed(name: str, make: Callable[[], Any]) -> Any:
 
 
 def mark(trials: int) -> dict[str, float]:
-    """Where the process stands after so many trials."""
+    """Returns time, CPU time and resident memory after a number of trials."""
     resident = next(
         int(line.split()[1]) / 1024
         for line in Path("/proc/self/status").read_text().splitlines()
@@ -249,7 +249,7 @@ def mark(trials: int) -> dict[str, float]:
 
 
 def print_growth(marks: list[dict[str, float]]) -> None:
-    """Prints what each hundred trials took."""
+    """Prints time and memory for each hundred trials."""
     print("| trials | wall, ms a trial | CPU, ms a trial | resident MiB |")
     print("|---|---|---|---|")
     costs = []

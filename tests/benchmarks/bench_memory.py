@@ -1,16 +1,16 @@
-"""Memory of a training step against PEFT's: counted, then measured; prints two tables.
+"""Memory of a training step against PEFT, counted and measured; prints two tables.
 
     python -m tests.benchmarks.bench_memory
 
-Counted are the bytes that a rank allocator needs beyond LoRA of equal rank. LoRA needs its
-weights, their gradients and AdamW's two moments. What AdaLoRA adds to that: two averages of the
-sensitivity, one number each per adapter weight (PEFT also keeps the sensitivity itself), and the
-singular values with their gradients and moments, the mask and the trace.
+Counted: the bytes that a rank allocator needs beyond LoRA of equal rank. LoRA needs its weights,
+their gradients and AdamW's two moments. AdaLoRA adds two averages of the sensitivity, each with
+one number per adapter weight (PEFT also keeps the sensitivity itself), and the singular values
+with their gradients and moments, the mask and the trace.
 
-Measured is the peak of 3 whole steps in float32, a mask event among them, on a model of
-OPT-125M's shape, its 12 layers included: the resident set's high-water mark, less what was
-resident before the first step. That mark never falls, so every method has a process of its own.
-Linux alone tells it apart from that of the process's parent.
+Measured: the peak of 3 steps in float32, including a mask event, on a model of the shape of
+OPT-125M with all 12 layers. The peak is the high-water mark of the resident set less the resident
+set before the first step. The mark never falls, so each method runs in a separate process. Only
+Linux separates the mark of a process from that of its parent.
 """
 # ruff: noqa: T201
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def peak(name: str, shape: str = "OPT-125M", steps: int = 3) -> float:
-    """MiB at the peak of some steps of a method, beyond what its model takes."""
+    """Returns the peak MiB of a method's steps beyond the memory of its model."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     arm, data = MEASURED[name](shape), batch(shape)
@@ -66,17 +66,15 @@ def peak(name: str, shape: str = "OPT-125M", steps: int = 3) -> float:
 
 
 def resident(what: str) -> float:
-    """MiB of this process's resident set: `VmRSS` now, `VmHWM` at its peak."""
+    """Returns the MiB of this process's resident set: `VmRSS` now, `VmHWM` at its peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
 
 
 def count() -> None:
-    """Prints one table row per model shape and method."""
+    """Prints one row for each model shape and method."""
     print(f"{TOTAL_STEPS} steps in the schedule, one mask event every 100\n")
-    print(
-        "| model | method | LoRA, KiB | averages, KiB | all else, KiB | beyond LoRA / averages |"
-    )
+    print("| model | method | LoRA, KiB | averages, KiB | other, KiB | beyond LoRA / averages |")
     print("|---|---|---|---|---|---|")
     for shape in BRIEF:
         bare = COPIES * size(peft_lora(shape).parameters)
@@ -94,21 +92,21 @@ def count() -> None:
 
 
 def ours(step) -> tuple[int, int]:
-    """Bytes of the averages, and of the allocator's other tensors."""
+    """Returns the bytes of the averages and of the other tensors of our allocator."""
     state = step.__self__.state_dict()
     averages = size(state["sensitivity"]) + size(state["uncertainty"])
     return averages, size(state[key] for key in ("keep", "stored", "trace"))
 
 
 def pefts(step) -> tuple[int, int]:
-    """The same of PEFT's allocator."""
+    """Returns the bytes of the averages and of the other tensors of PEFT's allocator."""
     allocator = step.__closure__[0].cell_contents.base_model.rankallocator
     averages = size(allocator.exp_avg_ipt.values()) + size(allocator.exp_avg_unc.values())
     return averages, size(allocator.ipt.values())
 
 
 def size(tensors: Iterable[Tensor]) -> int:
-    """Bytes."""
+    """Returns the bytes of all tensors."""
     return sum(tensor.nbytes for tensor in tensors)
 
 

@@ -1,11 +1,11 @@
-"""How soon random search, TPE and a Gaussian process find the best, with and without ASHA.
+"""How fast random search, TPE and a Gaussian process find the best, with and without ASHA.
 
     python -m tests.benchmarks.bench_search [--studies N] [--processes N] [--out PICTURE.png]
 
-Simulated studies (simulator.py) on the recorded curves of tests/data. Every study has 4 workers
-and the time in which they train 16 configurations to the end. Printed are medians
-over studies with 95 % bootstrap intervals: the simulated seconds until a complete trial is the
-table's best, or within its best 5 %, and the best final score after half and all of the time.
+Studies are simulated (simulator.py) on the recorded curves of tests/data. Each study has 4 workers
+and the time in which they train 16 configurations to the end. The tables have medians over studies
+with 95 % bootstrap intervals: the simulated seconds until a complete trial is the best of the
+table, or among its best 5 %, and the best final score after half of the time and all of it.
 """
 
 # ruff: noqa: T201
@@ -48,7 +48,7 @@ Arm = tuple[str, str]
 
 
 def main() -> None:
-    """Prints one table a task."""
+    """Prints one table for each task."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=100, help="of every arm")
     parser.add_argument("--processes", type=int, default=1)
@@ -56,33 +56,33 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument("--out", type=Path, help="a png of the best score over time")
     arguments = parser.parse_args()
-    tables, found = recorded_tables(), {}
+    tables, results = recorded_tables(), {}
     if not tables:
         sys.exit(NOTHING_RECORDED)
     arms = list(product(arguments.samplers, SCHEDULERS))
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         for task, table in tables.items():
             print(f"\n{task}: {arguments.studies} studies each, {horizon(table):.0f} s\n")
-            found[task] = {
+            results[task] = {
                 arm: list(
                     pool.map(partial(study, task, arm, arguments.score), range(arguments.studies))
                 )
                 for arm in arms
             }
-            print_table(table, found[task])
+            print_table(table, results[task])
     if arguments.out is not None:
-        draw(found, tables, arguments.out)
+        draw(results, tables, arguments.out)
 
 
 def horizon(table: CurveTable) -> float:
-    """The simulated seconds of a study."""
+    """Returns the simulated seconds of a study."""
     return FULL_TRIALS * float(table.pace[-1]) / WORKERS
 
 
 def study(task: str, arm: Arm, score: str, seed: int) -> Simulated:
     """Simulates one study."""
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")  # Optuna's samplers are new, and say so.
+    warnings.simplefilter("ignore")  # Optuna's experimental samplers.
     logging.getLogger("optuna").setLevel(logging.ERROR)
     table = recorded_tables()[task]
     sampler, scheduler = arm
@@ -90,15 +90,15 @@ def study(task: str, arm: Arm, score: str, seed: int) -> Simulated:
     return simulate(table, spec, WORKERS, horizon(table))
 
 
-def print_table(table: CurveTable, found: dict[Arm, list[Simulated]]) -> None:
-    """One row an arm."""
+def print_table(table: CurveTable, results: dict[Arm, list[Simulated]]) -> None:
+    """Prints one row for each arm."""
     end, best, top = horizon(table), float(table.final.max()), table.level(TOP)
     print(
-        f"| sampler | scheduler | trials (stopped) | s to the best ({best:.3f}) | found it "
-        f"| s to the best 5 % ({top:.3f}) | found it | best at {end / 2:.0f} s | at {end:.0f} s |"
+        f"| sampler | scheduler | trials (stopped) | s to the best ({best:.3f}) | reached "
+        f"| s to the best 5 % ({top:.3f}) | reached | best at {end / 2:.0f} s | at {end:.0f} s |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for (sampler, scheduler), studies in found.items():
+    for (sampler, scheduler), studies in results.items():
         to_best = [one.reaches(best) for one in studies]
         to_top = [one.reaches(top) for one in studies]
         trials, stopped = (
@@ -115,7 +115,7 @@ def print_table(table: CurveTable, found: dict[Arm, list[Simulated]]) -> None:
 
 
 def median(values: list[float], form: str, never: str) -> str:
-    """The median of the studies with its interval; `never` stands for what did not happen."""
+    """Formats the median with its bootstrap interval; infinite values as `never`."""
     rng = np.random.default_rng(0)
     drawn = np.array(values)[rng.integers(len(values), size=(2000, len(values)))]
     middles = np.sort(np.quantile(drawn, 0.5, axis=1, method="lower"))
@@ -126,13 +126,13 @@ def median(values: list[float], form: str, never: str) -> str:
 
 
 def draw(
-    found: dict[str, dict[Arm, list[Simulated]]], tables: dict[str, CurveTable], out: Path
+    results: dict[str, dict[Arm, list[Simulated]]], tables: dict[str, CurveTable], out: Path
 ) -> None:
-    """Draws the median of the best final score over time."""
+    """Draws the median best final score against simulated time."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.8 * len(found), 3.2), layout="constrained")
+        figure = Figure(figsize=(4.8 * len(results), 3.2), layout="constrained")
         for axes, (task, arms) in zip(
-            figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
+            figure.subplots(1, len(results), squeeze=False)[0], results.items(), strict=True
         ):
             times = np.linspace(0, horizon(tables[task]), 200)
             for (sampler, scheduler), studies in arms.items():
@@ -146,7 +146,7 @@ def draw(
                     label=f"{sampler}, {'ASHA' if scheduler == 'asha' else 'no stopping'}",
                 )
             axes.axhline(tables[task].final.max(), color="#c9ced4", linewidth=1, zorder=0)
-            axes.set(title=task, xlabel="simulated seconds", ylabel="best dev_mcc, median")
+            axes.set(title=task, xlabel="simulated seconds", ylabel="best dev_mcc (median)")
         axes.legend(fontsize=7.5)
         FigureCanvasAgg(figure).print_png(out)
 

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_step [--rounds N] [--threads N] [--model NAME]
 
-Every round runs one step of every arm, in a new random order; ratios are taken within a round,
-so that other load on the machine falls on all arms alike, and their median is reported.
+Each round runs one step of every arm in random order. Ratios are computed within a round, so that
+other load on the machine affects all arms equally; the table has their median.
 """
 
 # ruff: noqa: T201
@@ -22,7 +22,7 @@ WARM_UP_ROUNDS = 3
 
 
 def main() -> None:
-    """Prints one table row per model shape and arm."""
+    """Prints one row for each model shape and arm."""
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     warnings.simplefilter("ignore")
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
@@ -67,7 +67,7 @@ def run_rounds(arms: dict[str, Arm], data: dict, rounds: int) -> tuple[Times, Ti
 
 
 def row(shape: str, name: str, arm: Arm, wall: Times, cpu: Times) -> str:
-    """One line of the table."""
+    """Returns one row of the table."""
     allocation = "-"
     if arm.allocation_seconds:
         parts = arm.allocation_seconds[WARM_UP_ROUNDS:]
@@ -79,7 +79,7 @@ def row(shape: str, name: str, arm: Arm, wall: Times, cpu: Times) -> str:
 
 
 def ratio(name: str, times: Times) -> str:
-    """The median and quartiles of a round's ratio to the baseline."""
+    """Formats the median and quartiles of the ratios to the baseline."""
     ratios = [a / b for a, b in zip(times[name], times[BASELINE], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     return f"{middle:.3f} ({low:.3f}-{high:.3f})"

@@ -1,11 +1,12 @@
-"""Whom early stopping stops wrongly, by the plain score and by that at the final budget.
+"""Which trials early stopping stops wrongly, by plain score and by score at the final budget.
 
     python -m tests.benchmarks.bench_stopping [--factor F] [--grace G] [--out PICTURE.png]
 
-From the recorded curves of tests/data, for each task: of a single rung at every report, Kendall's
-tau with the final score, and the share of the truly best 10 % that it would stop, over orders in
-which the trials may arrive; then the same share, and the cost, for all rungs of the scheduler
-itself, fed one trial after the other. Intervals are 95 % bootstrap intervals over configurations.
+For each recorded task of tests/data two tables are printed. The first has, for a single rung at
+each report, Kendall's tau with the final score and the share of the best 10 % that it would stop,
+averaged over random orders of arrival. The second has the same share, and the cost, for all rungs
+of the real scheduler, which receives one trial after the other. Intervals are 95 % bootstrap
+intervals over configurations.
 """
 
 # ruff: noqa: T201
@@ -37,9 +38,10 @@ from tests.benchmarks.simulator import ledger_in_memory, ray_trial, result_of, s
 SCORES = ("plain", "at_bT")
 COLORS = {"plain": "#2b6ca3", "at_bT": "#d9730d"}
 ORDERS = 60
-"""In which the whole ladder is fed."""
+"""Number of random orders in which the scheduler receives the configurations."""
 
-Found = dict[str, list[RungQuality]]
+Qualities = dict[str, list[RungQuality]]
+"""By score: the quality of a rung at each report."""
 
 
 def main() -> None:
@@ -49,23 +51,23 @@ def main() -> None:
     parser.add_argument("--grace", type=float, default=0.5, help="scheduler.grace_fraction")
     parser.add_argument("--out", type=Path, help="a png of both figures")
     arguments = parser.parse_args()
-    tables, found = recorded_tables(), {}
+    tables, qualities = recorded_tables(), {}
     if not tables:
         sys.exit(NOTHING_RECORDED)
     for task, table in tables.items():
         print(
             f"\n{task}: {len(table.params)} configurations, reduction factor {arguments.factor}\n"
         )
-        found[task] = print_rungs(table, arguments.factor)
+        qualities[task] = print_rungs(table, arguments.factor)
         print()
-        print_ladder(table, arguments.factor, arguments.grace)
+        print_scheduler(table, arguments.factor, arguments.grace)
     if arguments.out is not None:
-        draw(found, tables, arguments.out)
+        draw(qualities, tables, arguments.out)
 
 
-def print_rungs(table: CurveTable, factor: float) -> Found:
-    """Prints and returns what a rung at each report is worth."""
-    found = {
+def print_rungs(table: CurveTable, factor: float) -> Qualities:
+    """Prints and returns the quality of a rung at each report."""
+    qualities = {
         score: rung_quality(getattr(table, score), table.final, factor, np.random.default_rng(0))
         for score in SCORES
     }
@@ -75,15 +77,15 @@ def print_rungs(table: CurveTable, factor: float) -> Found:
         "| best 10 % stopped, plain | at_bT |"
     )
     print("|---|---|---|---|---|---|---|")
-    for plain, at_bT, gain, step in zip(*found.values(), gains, table.steps, strict=True):
+    for plain, at_bT, gain, step in zip(*qualities.values(), gains, table.steps, strict=True):
         cells = [shown(plain.tau), shown(at_bT.tau), shown(gain, sign="+")]
         cells += [shown(plain.wrongly_stopped), shown(at_bT.wrongly_stopped)]
         print(f"| {plain.report} | {step} | " + " | ".join(cells) + " |")
-    return found
+    return qualities
 
 
-def print_ladder(table: CurveTable, factor: float, grace: float) -> None:
-    """Prints what all rungs together do."""
+def print_scheduler(table: CurveTable, factor: float, grace: float) -> None:
+    """Prints which trials all rungs of the scheduler stop together."""
     print("| ASHA on | rungs at reports | best 10 % stopped | the best stopped | reports made |")
     print("|---|---|---|---|---|")
     for score in SCORES:
@@ -103,7 +105,10 @@ def print_ladder(table: CurveTable, factor: float, grace: float) -> None:
 
 
 def feed(table: CurveTable, spec: StudySpec, rng: np.random.Generator) -> np.ndarray:
-    """Feeds a fresh scheduler all configurations in random order; returns their reports, (n)."""
+    """Returns the number of reports made by each configuration, (n), in a new scheduler.
+
+    The scheduler receives the configurations one after the other in random order.
+    """
     made = np.zeros(len(table.params), dtype=int)
     with ledger_in_memory(spec) as ledger:
         scheduler = Scheduler(ledger)
@@ -129,17 +134,17 @@ def feed(table: CurveTable, spec: StudySpec, rng: np.random.Generator) -> np.nda
 
 
 def shown(estimate: Estimate, sign: str = "") -> str:
-    """A value with its interval."""
+    """Formats a value with its interval."""
     numbers = (estimate.value, estimate.low, estimate.high)
     return "{} ({} to {})".format(*(f"{number:{sign}.2f}" for number in numbers))
 
 
-def draw(found: dict[str, Found], tables: dict[str, CurveTable], out: Path) -> None:
-    """Draws tau and the share wrongly stopped against the fraction of the schedule."""
+def draw(qualities: dict[str, Qualities], tables: dict[str, CurveTable], out: Path) -> None:
+    """Draws tau and the share wrongly stopped against the fraction of the training steps."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.8 * len(found)), layout="constrained")
-        grid = figure.subplots(len(found), 2, sharex=True, squeeze=False)
-        for (tau, wrong), (task, scores) in zip(grid, found.items(), strict=True):
+        figure = Figure(figsize=(9, 2.8 * len(qualities)), layout="constrained")
+        grid = figure.subplots(len(qualities), 2, sharex=True, squeeze=False)
+        for (tau, wrong), (task, scores) in zip(grid, qualities.items(), strict=True):
             steps = tables[task].steps
             for score, qualities in scores.items():
                 at = [step / steps[-1] for step in steps]
@@ -149,7 +154,7 @@ def draw(found: dict[str, Found], tables: dict[str, CurveTable], out: Path) -> N
             wrong.set(title=task, ylabel="share of the best 10 % stopped", ylim=(-0.02, 1.0))
             wrong.legend()
         for axes in grid[-1]:
-            axes.set_xlabel("fraction of the schedule at which the rung stands")
+            axes.set_xlabel("rung at this fraction of the training steps")
         FigureCanvasAgg(figure).print_png(out)
 
 

@@ -1,4 +1,4 @@
-"""The recorded learning curves of tests/data, and the nearest of them to any configuration."""
+"""The recorded learning curves of tests/data, and the nearest recorded configuration."""
 
 import math
 from collections.abc import Mapping
@@ -16,8 +16,11 @@ from tests.benchmarks.record_curves import SCORE, SCORE_AT_BT, SECONDS, space_of
 
 DATA = Path(__file__).parents[1] / "data"
 TASKS = {"promoters": "curves_promoters", "prom/tata": "curves_tata"}
-"""The recorded tables by the names of their tasks."""
-NOTHING_RECORDED = "tests/data: has no recorded curves; make them with record_curves.py"
+"""File name of the recorded table by task."""
+NOTHING_RECORDED = (
+    "tests/data: must contain curves_*.csv, but got none; make them with "
+    "python -m tests.benchmarks.record_curves"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,48 +28,48 @@ class CurveTable:
     """The curves of n configurations at r reports each."""
 
     spec: StudySpec
-    """The space that the configurations were drawn from."""
+    """The space from which the configurations were drawn."""
     params: list[dict[str, Any]]
     plain: np.ndarray
     """Dev score, (n, r)."""
     at_bT: np.ndarray
-    """Dev score with the model cut to its final budget, (n, r)."""
+    """Dev score with the model pruned to its final budget, (n, r)."""
     seconds: np.ndarray
-    """Of training, from the start of the trial, (n, r)."""
+    """Training time since the start of the trial, (n, r)."""
     steps: list[int]
     """The optimizer steps of the reports."""
 
     @property
     def final(self) -> np.ndarray:
-        """The score that a trial ends with, (n)."""
+        """Final scores, (n)."""
         return self.plain[:, -1]
 
     @cached_property
     def pace(self) -> np.ndarray:
-        """The median seconds to each report, (r)."""
+        """Median seconds to each report, (r)."""
         return np.median(self.seconds, axis=0)
 
     def level(self, share: float) -> float:
-        """Returns the final score of the worst within the best `share` of the configurations."""
+        """Returns the lowest final score among the best `share` of the configurations."""
         return float(np.sort(self.final)[-max(1, round(share * len(self.final)))])
 
     def nearest(self, params: Mapping[str, float]) -> int:
-        """Returns the configuration nearest to `params`: Euclid's distance in the unit cube.
+        """Returns the configuration nearest to `params` by Euclidean distance in the unit cube.
 
-        Each domain fills one side of the cube, on a logarithmic scale if that is its own.
+        Each domain is scaled to [0, 1], logarithmically if the domain is logarithmic.
         """
-        distances = np.square(self._cube - self._place(params)).sum(axis=1)
+        distances = np.square(self._cube - self._scaled(params)).sum(axis=1)
         return int(distances.argmin())
 
     @cached_property
     def _cube(self) -> np.ndarray:
-        return np.array([self._place(params) for params in self.params])
+        return np.array([self._scaled(params) for params in self.params])
 
     @cached_property
     def _distributions(self) -> dict[str, Any]:
         return distributions(self.spec)
 
-    def _place(self, params: Mapping[str, float]) -> np.ndarray:
+    def _scaled(self, params: Mapping[str, float]) -> np.ndarray:
         place = []
         for name, domain in self._distributions.items():
             ends = (domain.low, domain.high, params[name])
@@ -76,7 +79,7 @@ class CurveTable:
 
 
 def read_table(file: Path) -> CurveTable:
-    """Reads what record_curves.py wrote."""
+    """Reads a table written by record_curves.py."""
     rows = pd.read_csv(file)
     spec = load_spec(str(space_of(file)), [])
     configurations = [trial for _, trial in rows.groupby("trial")]
@@ -92,6 +95,6 @@ def read_table(file: Path) -> CurveTable:
 
 
 def recorded_tables() -> dict[str, CurveTable]:
-    """The tables by task, as far as they have been recorded."""
+    """Returns the recorded tables by task."""
     files = {task: DATA / f"{name}.csv" for task, name in TASKS.items()}
     return {task: read_table(file) for task, file in files.items() if file.exists()}

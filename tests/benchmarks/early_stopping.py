@@ -1,9 +1,8 @@
-"""How well an early score tells the final one, and whom a rung would stop wrongly.
+"""How well early scores predict final ones, and which trials a rung would stop wrongly.
 
     n  trials that all ran to their end        r  reports of each        m  resamples of the trials
 
-Scores are such that larger is better. Intervals are bootstrap intervals over the trials: they say
-how far another sample of configurations might lead elsewhere.
+Larger scores are better. Intervals are bootstrap intervals over the trials.
 """
 
 from dataclasses import dataclass
@@ -12,14 +11,14 @@ import numpy as np
 
 CONFIDENCE = 0.95
 ORDERS = 20
-"""In which the trials of a resample may arrive."""
+"""Number of random orders of arrival for each resample."""
 TOP_SHARE = 0.1
-"""Who should not be stopped: this share of the trials, by their final scores."""
+"""The share of trials, best by final score, that should not be stopped."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with the ends of its 95 % interval."""
+    """A value and its 95 % interval."""
 
     value: float
     low: float
@@ -28,13 +27,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RungQuality:
-    """What a rung at one report would be worth."""
+    """How well a rung at one report selects trials."""
 
     report: int
     tau: Estimate
-    """Kendall's tau-b between the score there and the final score, in [-1, 1]."""
+    """Kendall's tau-b between the score at the report and the final score, in [-1, 1]."""
     wrongly_stopped: Estimate
-    """The share of the truly best that the rung stops, over orders in which trials may arrive."""
+    """The share of the best `TOP_SHARE` that the rung stops, a mean over orders of arrival."""
 
 
 def rung_quality(
@@ -44,27 +43,27 @@ def rung_quality(
     rng: np.random.Generator,
     resamples: int = 300,
 ) -> list[RungQuality]:
-    """Returns what a single rung at each report would be worth.
+    """Returns the quality of a single rung at each report.
 
     Args:
-        scores: what a rung at a report compares, (n, r).
-        final: what a trial ends with, (n).
-        reduction_factor: one in this many goes on.
+        scores: the scores that a rung compares, (n, r).
+        final: the final scores, (n).
+        reduction_factor: one trial in this many continues.
         rng: draws resamples and orders of arrival.
-        resamples: of the trials, for the intervals.
+        resamples: number of resamples for the intervals.
     """
-    everyone = np.arange(len(final))[None]
+    all_trials = np.arange(len(final))[None]
     drawn = resampled(len(final), resamples, rng)
-    often = np.repeat(everyone, resamples, axis=0)
+    repeated = np.repeat(all_trials, resamples, axis=0)
     return [
         RungQuality(
             report,
             estimate(
-                float(kendall_tau(early[everyone], final[everyone])[0]),
+                float(kendall_tau(early[all_trials], final[all_trials])[0]),
                 kendall_tau(early[drawn], final[drawn]),
             ),
             estimate(
-                float(_in_any_order(early, final, often, reduction_factor, rng).mean()),
+                float(_in_any_order(early, final, repeated, reduction_factor, rng).mean()),
                 _in_any_order(early, final, drawn, reduction_factor, rng),
             ),
         )
@@ -79,9 +78,9 @@ def tau_gain(
     rng: np.random.Generator,
     resamples: int = 300,
 ) -> list[Estimate]:
-    """Returns by how much tau is larger for `scores` than for `others` at each report.
+    """Returns the difference in tau between `scores` and `others` at each report.
 
-    Both, (n, r), are scores of the same trials, and are compared in the same resamples.
+    Both are (n, r), belong to the same trials, and are compared in the same resamples.
     """
     drawn = np.vstack([np.arange(len(final))[None], resampled(len(final), resamples, rng)])
     gains = [
@@ -92,7 +91,7 @@ def tau_gain(
 
 
 def resampled(trials: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns the trials of every bootstrap resample, (m, n)."""
+    """Returns the trial numbers of every bootstrap resample, (m, n)."""
     return rng.integers(trials, size=(resamples, trials))
 
 
@@ -104,7 +103,7 @@ def estimate(value: float, resamples: np.ndarray) -> Estimate:
 
 
 def kendall_tau(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns Kendall's tau-b of every row, (m, n) and (m, n) -> (m); NaN where all are equal."""
+    """Returns Kendall's tau-b of each row, (m, n), (m, n) -> (m); NaN if all values are equal."""
     upper = np.triu_indices(a.shape[1], k=1)
     agreement, pairs_a, pairs_b = (np.zeros(len(a)) for _ in range(3))
     for i, j in zip(*upper, strict=True):
@@ -118,16 +117,16 @@ def kendall_tau(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def stopped(arriving: np.ndarray, reduction_factor: float) -> np.ndarray:
-    """Returns whom one rung stops, (m, n), of scores in their order of arrival, (m, n).
+    """Returns which trials one rung stops, (m, n), by scores in order of arrival, (m, n).
 
-    The rule is the scheduler's: an arrival is stopped if it lies below the
-    (1 - 1 / reduction_factor) quantile of those before it.
+    The rule is the scheduler's: a trial is stopped if its score lies below the
+    (1 - 1 / reduction_factor) quantile of the scores before it.
     """
-    found = np.zeros(arriving.shape, dtype=bool)
+    stops = np.zeros(arriving.shape, dtype=bool)
     for place in range(1, arriving.shape[1]):
         cutoff = np.percentile(arriving[:, :place], (1 - 1 / reduction_factor) * 100, axis=1)
-        found[:, place] = arriving[:, place] < cutoff
-    return found
+        stops[:, place] = arriving[:, place] < cutoff
+    return stops
 
 
 def _in_any_order(
@@ -137,7 +136,7 @@ def _in_any_order(
     reduction_factor: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Returns the share wrongly stopped of each row of trials, (m), a mean over random orders."""
+    """Returns the share wrongly stopped in each row of trials, (m), a mean over random orders."""
     repeated = np.repeat(drawn, ORDERS, axis=0)
     arriving = rng.permuted(repeated, axis=1)
     shares = wrongly_stopped(early[arriving], final[arriving], reduction_factor)
@@ -148,7 +147,7 @@ def _in_any_order(
 def wrongly_stopped(
     arriving: np.ndarray, final: np.ndarray, reduction_factor: float
 ) -> np.ndarray:
-    """Returns the share of the truly best that a rung stops, (m), rows in order of arrival."""
+    """Returns the share of the best trials that a rung stops, (m); rows in order of arrival."""
     best = max(1, round(TOP_SHARE * final.shape[1]))
     top = np.argsort(-final, axis=1, kind="stable")[:, :best]
     share: np.ndarray = np.take_along_axis(stopped(arriving, reduction_factor), top, axis=1).mean(

@@ -1,17 +1,17 @@
-"""Makes the table of learning curves that lie in tests/data out of a recorded study's journal.
+"""Makes a table of learning curves in tests/data from the journal of a study.
 
     python -m tests.benchmarks.record_curves RUNS/promoters --out tests/data/curves_promoters.csv
     python -m tests.benchmarks.record_curves RUNS/tata --out tests/data/curves_tata.csv
 
-The studies are random configurations of a space, each trained to its end, with the score at the
-final budget at every report:
+The studies train random configurations of a space to the end, with the score at the final budget
+at every report:
 
     python -m study.run --space adalora_rs.yaml --storage RUNS --name promoters --trials 60
         --set scheduler.name=none --set scheduler.score=at_bT --set 'search.sampler={name: random}'
     python -m study.run ... --name tata --set task.path=GUE_PROM_300_TATA
 
-Of every complete trial the table has one row a report. Beside the csv a yaml of the same name
-keeps the space. Seconds are those of training, on whatever machine it was, evaluations apart.
+The table has one row for each report of every complete trial. The space is written to a YAML file
+of the same name. Seconds are training time on the recording machine, without evaluation.
 """
 
 # ruff: noqa: T201
@@ -29,7 +29,7 @@ SCORE, SCORE_AT_BT, SECONDS = "dev_mcc", "dev_mcc_at_bT", "train_seconds"
 
 
 def main() -> None:
-    """Writes the csv and the yaml."""
+    """Writes the csv and the YAML file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", type=Path, help="the folder of the recorded study")
     parser.add_argument("--out", type=Path, required=True, help="the csv to write")
@@ -41,12 +41,12 @@ def main() -> None:
 
 
 def record_curves(folder: StudyFolder, out: Path) -> None:
-    """Writes the table of a study's complete trials, and its space beside it."""
+    """Writes the table of a study's complete trials, and its space."""
     spec = load_spec(str(folder.spec), [])
     record = StudyRecord.of(Journal(folder.journal).read(), spec.objective)
     rows = [
         {"trial": trial.number}
-        | {name: _short(value) for name, value in trial.params.items()}
+        | {name: _rounded(value) for name, value in trial.params.items()}
         | {"report": report.report, "step": report.step}
         | {name: round(report.metrics[name], 6) for name in (SCORE, SCORE_AT_BT)}
         | {SECONDS: round(report.metrics[SECONDS], 2)}
@@ -58,16 +58,16 @@ def record_curves(folder: StudyFolder, out: Path) -> None:
 
 
 def space_of(table: Path) -> Path:
-    """The yaml beside a table."""
+    """Returns the path of a table's space."""
     return table.with_suffix(".yaml")
 
 
 def _space(spec: StudySpec) -> StudySpec:
-    """What a simulated study needs: no data, no backbone, no path."""
+    """Returns the parts of a spec that a simulated study needs: no data, backbone or paths."""
     return StudySpec(adapter=spec.adapter, training=spec.training)
 
 
-def _short(value: float) -> float:
+def _rounded(value: float) -> float:
     return value if isinstance(value, int) else float(f"{value:.6g}")
 
 

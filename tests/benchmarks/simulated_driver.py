@@ -1,8 +1,8 @@
-"""The driver of a study without Ray and without training: what is left is the study itself.
+"""The driver of a study without Ray and without training, to measure its own cost.
 
-Searcher, scheduler, ledger and listeners are the real ones; reports are made up and handed over as
-Ray would do it, one after the other or at their time. Trials are at all stages, as in a study that
-has run for a while: the first ones start one after the other, and some are slower than others.
+Searcher, scheduler, ledger and listeners are the real ones. Reports are made up and passed on as
+Ray does, one after the other or in real time. Trials are at different stages, as in a study that
+has run for a while: the first ones start at different times, and some are slower than others.
 """
 
 import heapq
@@ -30,18 +30,18 @@ METRICS = (
     *("head_parameters", "trainable_parameters", "train_seconds", "peak_memory_gib", "budget"),
     *("kept", "reintroduced", "dropped", "rank", "missing_gradients", "start_seconds"),
 )
-"""What a report says beside the deciding metric and the training loss."""
+"""Metrics of a report besides the objective and the training loss."""
 
 
 def driver_spec(trials: int, reports: int, *overrides: str) -> StudySpec:
-    """The main space with `trials` trials of `reports` reports."""
+    """Returns the main space with `trials` trials of `reports` reports."""
     steps = f"training.steps={STEPS_A_REPORT * reports}"
     settings = (f"search.trials={trials}", f"training.reports={reports}", steps, *overrides)
     return load_spec("adalora_rs", settings)
 
 
 def open_ledger(path: Path, spec: StudySpec) -> StudyLedger:
-    """A new study's ledger, or that of the study in the folder."""
+    """Returns the ledger of the study in the folder, or of a new one."""
     folder = StudyFolder(path) if path.exists() else open_folder(path, dump_spec(spec))
     ledger = StudyLedger(folder, spec)
     if not ledger.opened:
@@ -50,12 +50,12 @@ def open_ledger(path: Path, spec: StudySpec) -> StudyLedger:
 
 
 def plan(resolved: StudySpec) -> tuple[int, int]:
-    """Steps and reports of a trial."""
+    """Returns the numbers of steps and reports of a trial."""
     return int(resolved.training.steps or 0), int(resolved.training.reports)
 
 
 def report_of(spec: StudySpec, report: int, quality: float, noise: float) -> dict[str, Any]:
-    """A report as a worker sends it: a score that rises to `quality`, and all the rest."""
+    """Returns a report as a worker sends it, with a score that rises to `quality`."""
     score = quality * report / spec.training.reports + 0.05 * noise
     values = dict.fromkeys(METRICS, score) | {spec.objective: score, "train_loss": 0.5}
     result = {f"metrics/{name}": value for name, value in values.items()}
@@ -77,7 +77,7 @@ class _Running:
 
 
 class Driver:
-    """Ray Tune's part. A trial reports every 0.7 to 1.3 units of its own time, 1 on average."""
+    """Replaces Ray Tune. A trial reports every 0.7 to 1.3 units of time, 1 on average."""
 
     def __init__(self, ledger: StudyLedger, concurrent: int) -> None:
         self.ledger = ledger
@@ -91,12 +91,12 @@ class Driver:
         self._draw = np.random.default_rng(0)
 
     def pace(self, every: float) -> None:
-        """From now on a unit of time is so many seconds; until then none passes."""
+        """Sets the seconds of a unit of time from now on; before, no time passes."""
         self._unit = every
         self._origin = time.monotonic() - every * self._now
 
     def run(self) -> Iterator[int]:
-        """Yields the number of a trial whenever one has reported."""
+        """Yields the number of each trial that has reported."""
         while self._fill():
             one = heapq.heappop(self._running)
             self._now = one.due

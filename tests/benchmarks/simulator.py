@@ -1,12 +1,11 @@
-"""A study in event time: what the real searcher and scheduler do with recorded learning curves.
+"""Simulates studies in event time, with the real searcher and scheduler on recorded curves.
 
-Nothing trains and no Ray runs, but a suggestion comes from the study's own `OptunaSearcher`, a
-decision from its own `Scheduler`, and both work on a ledger on disk, as in a real study. Workers
-are simulated: a report comes after the seconds it took when the curves were recorded, the median
-over configurations. (No setting changes the cost of a step much; the rest is what else the
-recording machine had to do.) A suggested configuration is answered with the nearest recorded one
-(`CurveTable.nearest`), so a study can find nothing better than the table's best, and two
-suggestions near each other get the same scores.
+Nothing trains and Ray does not run. Suggestions come from `OptunaSearcher`, decisions from
+`Scheduler`, and both use a ledger on disk, as in a real study. Workers are simulated: a report is
+due after the seconds that it took in the recording, the median over configurations (settings
+hardly change the cost of a step; most variation came from other load on the recording machine).
+A suggested configuration gets the curve of the nearest recorded one (`CurveTable.nearest`). So no
+score exceeds the best of the table, and suggestions close to each other get the same scores.
 """
 
 import heapq
@@ -31,14 +30,14 @@ from study.storage.opening import open_folder
 from tests.benchmarks.curve_tables import CurveTable
 
 MEMORY = Path("/dev/shm")
-"""A file system in memory, where there is one: a line is on disk at once."""
+"""A file system in memory, if there is one: syncing a line to disk takes no time."""
 TRIALS = 1000
-"""More than a simulated study comes to."""
+"""More trials than a simulated study starts."""
 
 
 @dataclass
 class Simulated:
-    """What a simulated study found, and when."""
+    """The results of a simulated study."""
 
     finishes: list[tuple[float, float]] = field(default_factory=list)
     """(seconds, final score) of every complete trial."""
@@ -50,7 +49,7 @@ class Simulated:
         return next((time for time, score in self.finishes if score >= level), np.inf)
 
     def best_at(self, seconds: float) -> float:
-        """Returns the best final score by then; NaN before the first."""
+        """Returns the best final score up to `seconds`; NaN before the first."""
         scores = [score for time, score in self.finishes if time <= seconds]
         return max(scores, default=np.nan)
 
@@ -58,7 +57,7 @@ class Simulated:
 def simulated_spec(
     table: CurveTable, sampler: dict[str, Any], scheduler: dict[str, Any], seed: int
 ) -> StudySpec:
-    """Returns the spec of a study of the table's space."""
+    """Returns the spec of a study on the table's space."""
     values = table.spec.model_dump()
     values["search"] = {"trials": TRIALS, "seed": seed, "sampler": sampler}
     values["scheduler"] = scheduler
@@ -66,14 +65,14 @@ def simulated_spec(
 
 
 def simulate(table: CurveTable, spec: StudySpec, workers: int, seconds: float) -> Simulated:
-    """Runs a study of `spec` on `workers` simulated workers until `seconds` have passed."""
+    """Returns the results of a study on `workers` simulated workers after `seconds`."""
     with ledger_in_memory(spec) as ledger:
         return _Simulation(table, ledger).run(workers, seconds)
 
 
 @contextmanager
 def ledger_in_memory(spec: StudySpec) -> Iterator[StudyLedger]:
-    """Opens a study folder that is gone afterwards."""
+    """Yields the ledger of a temporary study folder."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         ledger = StudyLedger(open_folder(Path(folder) / "simulated", dump_spec(spec)), spec)
         ledger.append(StudyOpened(version=1, name="simulated", spec="spec.yaml"))
@@ -82,7 +81,7 @@ def ledger_in_memory(spec: StudySpec) -> Iterator[StudyLedger]:
 
 @dataclass(order=True)
 class _Due:
-    """A report that a worker will make."""
+    """A report that a worker will make at `time`."""
 
     time: float
     trial: int
@@ -92,7 +91,7 @@ class _Due:
 
 
 class _Simulation:
-    """Ray Tune's part: asks for trials, passes reports on, ends trials."""
+    """Replaces Ray Tune: asks for trials, passes reports on, ends trials."""
 
     def __init__(self, table: CurveTable, ledger: StudyLedger) -> None:
         self.table, self.ledger = table, ledger
@@ -105,12 +104,12 @@ class _Simulation:
         return self.table.steps[-1], len(self.table.steps)
 
     def run(self, workers: int, seconds: float) -> Simulated:
-        """Goes from report to report until the time is over."""
+        """Handles reports in order of time until `seconds` have passed."""
         for _ in range(workers):
             self._start(0.0)
         while self.due and self.due[0].time <= seconds:
             due = heapq.heappop(self.due)
-            if self._goes_on(due):
+            if self._continues(due):
                 self._expect(due.trial, due.report + 1, due.configuration, due.started)
             else:
                 self._end(due)
@@ -130,7 +129,7 @@ class _Simulation:
         time = started + float(self.table.pace[report - 1])
         heapq.heappush(self.due, _Due(time, trial, report, configuration, started))
 
-    def _goes_on(self, due: _Due) -> bool:
+    def _continues(self, due: _Due) -> bool:
         metric = self.ledger.spec.objective
         result = result_of(self.table, due.configuration, due.report, metric)
         action = self.scheduler.on_trial_result(None, ray_trial(due.trial), result)
@@ -145,12 +144,12 @@ class _Simulation:
 
 
 def ray_trial(number: int) -> Any:
-    """What the scheduler asks of Ray's trial."""
+    """Returns an object with the attributes of Ray's trial that the scheduler uses."""
     return SimpleNamespace(config={"trial": number}, trial_id=f"simulated-{number}")
 
 
 def result_of(table: CurveTable, configuration: int, report: int, metric: str) -> dict[str, Any]:
-    """A report of a recorded configuration as a worker would send it."""
+    """Returns a report of a recorded configuration as a worker would send it."""
     place = configuration, report - 1
     plain, at_bT = float(table.plain[place]), float(table.at_bT[place])
     return {

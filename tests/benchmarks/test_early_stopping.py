@@ -1,4 +1,4 @@
-"""What a rung is worth: Kendall's tau, whom it stops, and the intervals of both."""
+"""The quality of a rung: Kendall's tau, which trials it stops, and intervals of both."""
 
 from types import SimpleNamespace
 
@@ -25,12 +25,12 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def curves(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """30 trials whose three scores tell ever more of the final one; scores with ties."""
+    """30 trials whose three scores predict the final one better and better; with ties."""
     final = rng.normal(size=30).round(1)
     return np.stack([final + noise * rng.normal(size=30) for noise in NOISE], axis=1), final
 
 
-def test_tau_is_scipys(rng: np.random.Generator) -> None:
+def test_tau_equals_scipys(rng: np.random.Generator) -> None:
     a, b = rng.integers(0, 6, size=(2, 20, 25)).astype(float)
     theirs = [kendalltau(x, y).statistic for x, y in zip(a, b, strict=True)]
     assert kendall_tau(a, b) == pytest.approx(theirs)
@@ -41,22 +41,24 @@ def test_tau_of_scores_that_are_all_equal_is_not_a_number(rng: np.random.Generat
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0, 3.0])
-def test_whom_a_rung_stops_is_what_asha_says(rng: np.random.Generator, factor: float) -> None:
+def test_a_rung_stops_the_same_trials_as_rays_asha(
+    rng: np.random.Generator, factor: float
+) -> None:
     arriving = rng.normal(size=(10, 30)).round(1)
     theirs = []
     for row in arriving:
         asha = AsyncHyperBandScheduler("report", "score", "max", 9, 1, factor)
-        said = []
+        stops = []
         for number, score in enumerate(row):
             trial = SimpleNamespace(trial_id=str(number))
             asha.on_trial_add(None, trial)
             action = asha.on_trial_result(None, trial, {"report": 1, "score": score})
-            said.append(action == TrialScheduler.STOP)
-        theirs.append(said)
+            stops.append(action == TrialScheduler.STOP)
+        theirs.append(stops)
     assert stopped(arriving, factor).tolist() == theirs
 
 
-def test_of_ten_trials_the_one_that_is_best_at_the_end_counts() -> None:
+def test_of_ten_trials_only_the_best_by_final_score_counts() -> None:
     final = np.arange(10.0)[None]
     early = final.copy()
     assert wrongly_stopped(early, final, 2.0).tolist() == [0.0]
@@ -66,7 +68,7 @@ def test_of_ten_trials_the_one_that_is_best_at_the_end_counts() -> None:
     assert wrongly_stopped(early[:, ::-1], final[:, ::-1], 2.0).tolist() == [0.0], "it came first"
 
 
-def test_a_later_rung_is_worth_more(
+def test_a_later_rung_is_better(
     curves: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
 ) -> None:
     found = rung_quality(*curves, reduction_factor=2.0, rng=rng, resamples=40)

@@ -1,4 +1,4 @@
-"""The driver of a study fed by hand: what the benchmark of its cost measures."""
+"""The simulated driver and the measurement of its cost."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,7 +7,7 @@ from tests.benchmarks.bench_driver import Parts
 from tests.benchmarks.simulated_driver import Driver, driver_spec, open_ledger
 
 
-def test_every_trial_ends_and_every_report_is_journalled_once(tmp_path: Path) -> None:
+def test_each_trial_ends_and_each_report_is_journalled_once(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "study", driver_spec(12, 4, "search.sampler={name: random}"))
     driver = Driver(ledger, concurrent=5)
     running = [len(ledger.record.in_state("running")) for _ in driver.run()]
@@ -19,7 +19,7 @@ def test_every_trial_ends_and_every_report_is_journalled_once(tmp_path: Path) ->
     assert kinds["created"] == kinds["ended"] == 12
 
 
-def test_a_journal_is_taken_up_where_it_ends(tmp_path: Path) -> None:
+def test_a_journal_is_resumed_where_it_ends(tmp_path: Path) -> None:
     spec = driver_spec(6, 4, "search.sampler={name: random}")
     for _ in Driver(open_ledger(tmp_path / "study", spec), concurrent=2).run():
         break

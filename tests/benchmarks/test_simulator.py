@@ -1,4 +1,4 @@
-"""Recorded curves as a table, and studies simulated on them."""
+"""Tables of recorded curves, and studies simulated on them."""
 
 import math
 from pathlib import Path
@@ -76,7 +76,7 @@ def made_study(folder: Path, table: CurveTable) -> StudyFolder:
     return study
 
 
-def test_a_recorded_study_becomes_the_table_that_it_came_from(tmp_path: Path) -> None:
+def test_a_recorded_study_gives_back_the_table_it_was_made_from(tmp_path: Path) -> None:
     made = made_table(5, noise=0.1)
     record_curves(made_study(tmp_path / "study", made), tmp_path / "curves.csv")
     read = read_table(tmp_path / "curves.csv")
@@ -89,7 +89,7 @@ def test_a_recorded_study_becomes_the_table_that_it_came_from(tmp_path: Path) ->
     assert read.spec == made.spec
 
 
-def test_the_nearest_configuration_is_that_on_the_domains_own_scales() -> None:
+def test_the_nearest_configuration_is_found_on_the_scales_of_the_domains() -> None:
     table = made_table()
     for number, params in enumerate(table.params):
         assert table.nearest({**params, "lr": params["lr"] * 1.001}) == number
@@ -100,7 +100,7 @@ def test_the_nearest_configuration_is_that_on_the_domains_own_scales() -> None:
     assert corners.nearest({"p": 0.0, "lr": 0.011}) == 1
 
 
-def test_without_stopping_every_worker_trains_one_trial_after_the_other() -> None:
+def test_without_stopping_each_worker_trains_one_trial_after_the_other() -> None:
     table = made_table()
     spec = simulated_spec(table, RANDOM, SCHEDULERS["none"], seed=0)
     found = simulate(table, spec, workers=3, seconds=90.0)
@@ -134,7 +134,7 @@ def test_a_simulated_study_is_a_function_of_its_seed(sampler: str) -> None:
     assert first != other
 
 
-def test_the_scheduler_gets_every_configuration_once_and_spares_the_best() -> None:
+def test_the_scheduler_receives_each_configuration_once_and_keeps_the_best() -> None:
     table = made_table()
     spec = simulated_spec(table, RANDOM, SCHEDULERS["asha"], seed=0)
     made = feed(table, spec, np.random.default_rng(0))
@@ -143,7 +143,7 @@ def test_the_scheduler_gets_every_configuration_once_and_spares_the_best() -> No
     assert made[table.final.argmax()] == 4
 
 
-def test_a_median_of_studies_that_did_not_get_there_says_so() -> None:
+def test_a_median_of_unreached_levels_is_marked() -> None:
     assert median([1.0] * 9, "{:.0f}", "never") == "1 (1 to 1)"
     assert median([1.0, *[math.inf] * 8], "{:.0f}", "never").startswith("never (")
 
@@ -161,7 +161,7 @@ def test_the_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_recorded_tables_are_whole_and_small(task: str) -> None:
+def test_the_recorded_tables_are_complete_and_small(task: str) -> None:
     table = recorded_tables()[task]
     assert len(table.params) >= 30
     assert not np.isnan([table.plain, table.at_bT, table.seconds]).any()

@@ -1,4 +1,4 @@
-"""A study through Ray Tune whose workers do nothing but report."""
+"""A study through Ray Tune whose workers only report."""
 
 import random
 from typing import Any
@@ -16,7 +16,7 @@ from tests.benchmarks.simulated_driver import plan, report_of
 
 
 class TrivialWorker(tune.Trainable):
-    """Reports a score that rises to the trial's own."""
+    """Reports a score that rises to the trial's quality."""
 
     def setup(self, config: dict[str, Any], spec: StudySpec) -> None:
         """Starts the first trial."""
@@ -30,20 +30,20 @@ class TrivialWorker(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Reports at once."""
+        """Reports immediately."""
         self.report += 1
         return report_of(self.spec, self.report, self.quality, self.draw.random())
 
 
 def made_for(ledger: StudyLedger, concurrent: int) -> tuple[OptunaSearcher, Scheduler]:
-    """The searcher and the scheduler of a study."""
+    """Returns the searcher and the scheduler of a study."""
     return OptunaSearcher(ledger, plan, lambda: concurrent), Scheduler(ledger)
 
 
 def run(
     ledger: StudyLedger, searcher: OptunaSearcher, scheduler: Scheduler, concurrent: int
 ) -> None:
-    """Runs a study's trials on a local Ray, `concurrent` at once."""
+    """Runs the trials of a study on a local Ray cluster, `concurrent` at a time."""
     start_ray(None)
     try:
         worker = tune.with_parameters(TrivialWorker, spec=ledger.spec)
