@@ -18,6 +18,7 @@ from study.spec.benchmark.schema import BenchmarkSpec
 from study.spec.domains import DOMAINS
 from study.spec.loading import shipped_spaces
 from study.spec.schema import StudySpec
+from study.storage.parsing import CLASSES
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("adapters", "study", "search_spaces", "tests")
@@ -127,7 +128,8 @@ def test_every_recorded_picture_is_shown_by_a_guide() -> None:
 def test_paths_that_a_guide_names_exist(guide: str) -> None:
     prose = re.sub(r"```.*?```", "", TEXTS[guide], flags=re.DOTALL)
     for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./*-]*)`", prose):
-        assert list(ROOT.glob(path.rstrip("/"))), path
+        places = (ROOT, (ROOT / guide).parent)
+        assert any(list(place.glob(path.rstrip("/"))) for place in places), path
 
 
 @pytest.mark.parametrize(("command", "arguments"), COMMANDS)
@@ -171,6 +173,11 @@ def test_benchmarks_and_environments_that_guides_run_exist() -> None:
             if command[:2] == ["tox", "-e"]:
                 assert f"[testenv:{command[2]}]" in environments
     assert len(benchmarks) >= 7
+
+
+def test_every_event_is_in_the_guide_to_the_study_folder() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", TEXTS["study/storage/README.md"], flags=re.MULTILINE)
+    assert set(CLASSES) <= set(rows)
 
 
 @pytest.mark.parametrize("model", [StudySpec, BenchmarkSpec, *DOMAINS.values()])
