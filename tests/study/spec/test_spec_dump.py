@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from study.spec import dump_spec, json_schema, load_spec, resolve
+from study.spec import StudySpec, dump_spec, json_schema, load_spec, resolve
 from study.spec.loading import shipped_folder, shipped_spaces
 from study.spec.space import corners
 
@@ -56,10 +56,8 @@ numbers = st.floats(min_value=1e-300, max_value=1e300)
 @given(lr=numbers, head_lr=st.none() | numbers, low=numbers, high=numbers, seed=st.integers(0, 99))
 def test_numbers_survive_dumping_exactly(read, lr, head_lr, low, high, seed):
     domain = {"type": "float", "low": min(low, high), "high": max(low, high), "log": True}
-    spec = read(
-        f"training: {{lr: {lr!r}, weight_decay: {domain}, head_lr: {head_lr or 'null'}}}\n"
-        f"seeds: {{mask: {seed}}}\n".replace("'", "").replace("True", "true")
-    )
+    training = {"lr": lr, "weight_decay": domain, "head_lr": head_lr}
+    spec = StudySpec.model_validate({"training": training, "seeds": {"mask": seed}})
     assert spec.training.lr == lr
     assert read(dump_spec(spec)) == spec
 
