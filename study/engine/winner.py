@@ -20,7 +20,7 @@ from study.storage.events import RaceResult, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
-from study.training.artifacts import export
+from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
 from study.training.memory import is_out_of_memory
 from study.training.trial import Trial
@@ -102,7 +102,7 @@ def _measure(
         trial.load_state_dict(saved["trial"])
     # Lost, or deleted to save space: the same seeds give the same weights again.
     trial.train_until(trial.plan.total_steps)
-    export(trial, folder.best)
+    save_artifacts(trial, folder.best)
     return {
         split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
         for split in ("dev", "test")

@@ -10,6 +10,7 @@ Map, in the order in which a trial uses them:
     methods.py       the trained parameters of adalora_rs, adalora, lora, fmft, linear_probe
     optimizer.py     AdamW over these parameters; gradient clipping
     trial.py         Trial: training loop, evaluation, checkpoint
+    facts.py         parameter counts and ranks, reported with the scores
     memory.py        peak memory, out-of-memory errors
     artifacts.py     writes a trained trial to files
     forecast.py      plans and parameter counts of a space, before anything is trained

@@ -9,7 +9,7 @@ from adapters import save_adapters
 from study.training.trial import Trial
 
 
-def export(trial: Trial, folder: Path) -> None:
+def save_artifacts(trial: Trial, folder: Path) -> None:
     """Writes adapters.safetensors, head.safetensors and budget_trace.json into `folder`.
 
     Full fine-tuning, which has no adapters, writes model.safetensors instead. The trace has one

@@ -7,7 +7,7 @@ from adapters import ParameterCount
 from study.models import Backbone
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec, resolve
 from study.spec.space import corners
-from study.training.methods import count
+from study.training.methods import count_trained
 from study.training.plan import TrainingPlan, make_plan
 
 
@@ -29,13 +29,13 @@ def forecast(spec: StudySpec, train_rows: int, empty: Backbone) -> list[Forecast
     forecasts: dict[Any, Forecast] = {}
     for params in corners(spec):
         resolved = resolve(spec, params)
-        plan = make_plan(resolved, train_rows, matrices(resolved, empty))
-        point = Forecast(params, resolved, plan, count(resolved, empty))
+        plan = make_plan(resolved, train_rows, adapted_matrices(resolved, empty))
+        point = Forecast(params, resolved, plan, count_trained(resolved, empty))
         forecasts.setdefault((plan, point.parameters), point)
     return list(forecasts.values())
 
 
-def matrices(spec: StudySpec, backbone: Backbone) -> int:
+def adapted_matrices(spec: StudySpec, backbone: Backbone) -> int:
     """Returns the number of adapted weight matrices; 0 for methods without adapters."""
     adapter = spec.adapter
     if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):

@@ -97,7 +97,7 @@ def release(prepared: PreparedModel) -> None:
         eject(prepared.model)
 
 
-def count(spec: StudySpec, backbone: Backbone) -> ParameterCount:
+def count_trained(spec: StudySpec, backbone: Backbone) -> ParameterCount:
     """Returns the parameter counts at the start of a trial; works on the meta device."""
     prepared = prepare(spec, backbone, next(backbone.model.parameters()).device)
     try:

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from adapters import count_parameters, orthogonality
+from adapters import orthogonality
 from study.models import Backbone
 from study.spec import StudySpec
 from study.tasks.metrics import classification_metrics
 from study.training.batches import BatchOrder, collate, evaluation_batches
 from study.training.encoding import EncodedSplit, EncodedTask
+from study.training.facts import parameter_facts, rank_facts
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import PreparedModel, make_allocator, prepare, release
 from study.training.optimizer import clip_gradients, make_optimizer
@@ -212,51 +213,14 @@ class Trial:
         logits[np.concatenate(order)] = torch.cat(parts).cpu()
         return logits
 
-    # Reported values besides the scores
-
     def facts(self) -> dict[str, float]:
         """Returns parameter counts, ranks, training time in seconds and peak memory in GiB."""
-        adapter = sum(p.numel() for p in self.prepared.adapter_parameters)
-        head = sum(p.numel() for p in self.prepared.head.values())
-        backbone = sum(p.numel() for p in self.prepared.backbone.values())
-        facts: dict[str, float] = {
-            "adapter_parameters": adapter,
-            "kept_parameters": self._kept_parameters(),
-            "head_parameters": head,
-            "trainable_parameters": adapter + head + backbone,
+        return {
+            **parameter_facts(self.prepared, self.allocator),
             "train_seconds": self.seconds,
             "peak_memory_gib": peak_memory_gib(self.device),
+            **rank_facts(self.allocator),
         }
-        return facts | self._rank_facts()
-
-    def _kept_parameters(self) -> int:
-        """Returns the adapter parameters of the kept triplets; all before the first mask event.
-
-        In mode `zero` pruned singular values may regrow until the next event: until T the ranks
-        after the last event count. From T on the mask is permanent.
-        """
-        ranks = None
-        if self.allocator is not None and self.allocator.t >= self.allocator.budget.T:
-            ranks = self.allocator.ranks()
-        elif self.allocator is not None and (trace := self.allocator.trace()):
-            ranks = trace[-1]["ranks"]
-        return count_parameters(self.model, self.prepared.adapters, ranks=ranks).adapter
-
-    def _rank_facts(self) -> dict[str, float]:
-        if self.allocator is None or self.plan.budget is None:
-            return {}
-        facts: dict[str, float] = {
-            "budget": self.plan.budget.triplets,
-            "kept": self.plan.budget.triplets,
-            "reintroduced": 0,
-            "dropped": 0,
-        }
-        trace = self.allocator.trace()
-        if trace:
-            facts = {name: trace[-1][name] for name in facts}
-        facts["rank"] = self.allocator.rank()
-        facts["missing_gradients"] = self.allocator.missing_gradients
-        return facts
 
     # State
 

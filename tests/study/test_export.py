@@ -19,7 +19,7 @@ from study.export import main
 from study.models import inspect_backbone, load_backbone
 from study.spec import StudySpec, dump_spec
 from study.storage.folder import StudyFolder
-from study.training.artifacts import export
+from study.training.artifacts import save_artifacts
 from study.training.trial import Trial
 from tests.study.models.checkpoints import write_checkpoint
 
@@ -69,7 +69,7 @@ def train(folder: Path, backbone: Path, method: str, random_seed: int | None = N
     for module in adapted_layers(trial.model).values():
         if isinstance(module, SVDLinear):
             module.lam.data *= 100  # After a few steps lam is still small.
-    export(trial, StudyFolder(folder).best)
+    save_artifacts(trial, StudyFolder(folder).best)
     StudyFolder(folder).best_spec.write_text(dump_spec(spec))
     return trial
 

@@ -15,7 +15,7 @@ from study.analysis.layers import layer_and_matrix
 from study.models import head_pattern, inspect_backbone, load_backbone, sizes_of
 from study.models.families import FAMILIES, HEADS, Family, recognise
 from study.spec import StudySpec
-from study.training.methods import count, prepare, release
+from study.training.methods import count_trained, prepare, release
 
 
 def test_adapters_has_the_layer_names_of_every_family() -> None:
@@ -63,7 +63,7 @@ def test_a_new_family_of_a_known_kin_is_one_entry_and_its_layer_names(
     ids = torch.tensor(backbone.tokenizer(["ACGTACGTTTGA"]))
     assert backbone.model(input_ids=ids).logits.shape == (1, 2)
     spec = StudySpec.model_validate({"adapter": {"method": "adalora_rs", "b0": 3, "bT": 2}})
-    counted, sizes = count(spec, backbone), sizes_of(str(tmp_path))
+    counted, sizes = count_trained(spec, backbone), sizes_of(str(tmp_path))
     assert counted.adapter == sizes.adapter_parameters(MATRICES, 3, svd=True)
     assert counted.head == sizes.head_parameters(2)
     prepared = prepare(spec, backbone, torch.device("cpu"))

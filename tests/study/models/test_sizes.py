@@ -13,7 +13,7 @@ from study.errors import InputError
 from study.models import Backbone, Sizes, empty_backbone, inspect_backbone, sizes_of
 from study.models.families import FAMILIES
 from study.spec import StudySpec
-from study.training.methods import count
+from study.training.methods import count_trained
 from tests.study.models.preset_models import model_of
 
 PAPER_EMP = ("q", "k", "v", "f1", "f2")
@@ -43,7 +43,7 @@ def _backbone(sizes: Sizes, num_labels: int) -> Any:
 
 
 def _counted(adapter: dict[str, Any], backbone: Backbone) -> ParameterCount:
-    return count(StudySpec.model_validate({"adapter": adapter}), backbone)
+    return count_trained(StudySpec.model_validate({"adapter": adapter}), backbone)
 
 
 @pytest.mark.parametrize("name", CHOSEN)

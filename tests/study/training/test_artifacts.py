@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from adapters import load_adapters
-from study.training.artifacts import export
+from study.training.artifacts import save_artifacts
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import METHODS, tiny_backbone, tiny_trial
 
@@ -41,7 +41,7 @@ def test_the_files_give_a_fresh_model_the_same_logits(
     settings = {"prune_mode": "mask"} if method == "adalora_rs" else {}
     trial = tiny_trial(method, on=tiny_backbone(family), **settings)
     trial.train_until(5)
-    export(trial, tmp_path / "best")
+    save_artifacts(trial, tmp_path / "best")
     assert {path.name for path in (tmp_path / "best").iterdir()} == FILES[method]
     other_start = {"seeds": {"init": 5}}
     fresh = tiny_trial(method, on=tiny_backbone(family), **settings, **other_start)
@@ -53,7 +53,7 @@ def test_the_files_give_a_fresh_model_the_same_logits(
 def test_the_trace_has_every_mask_event(tmp_path: Path) -> None:
     trial = tiny_trial()
     trial.train_until(12)
-    export(trial, tmp_path)
+    save_artifacts(trial, tmp_path)
     trace = json.loads((tmp_path / "budget_trace.json").read_text())
     assert [entry["step"] for entry in trace] == [2, 4, 6, 8, 9]
     assert [entry["budget"] for entry in trace] == [b for _, b in trial.plan.budget.events()]
@@ -65,7 +65,7 @@ def test_the_trace_has_every_mask_event(tmp_path: Path) -> None:
 
 def test_the_metadata_name_backbone_method_and_task(tmp_path: Path) -> None:
     trial = tiny_trial("lora", backbone={"name": "some/model"})
-    export(trial, tmp_path)
+    save_artifacts(trial, tmp_path)
     for name in FILES["lora"]:
         with safe_open(tmp_path / name, framework="pt") as file:
             metadata = file.metadata()

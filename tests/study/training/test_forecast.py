@@ -3,7 +3,7 @@
 import pytest
 
 from study.errors import InputError
-from study.training.forecast import forecast, matrices
+from study.training.forecast import adapted_matrices, forecast
 from study.training.steps import check_schedules
 from tests.study.training.tiny_trials import FAMILIES, tiny_backbone, tiny_spec, tiny_trial
 
@@ -78,7 +78,7 @@ def test_forecast_counts_equal_those_of_the_trial(family: str, method: str) -> N
     (point,) = forecast(tiny_spec(method), 22, tiny_backbone(family, device="meta"))
     facts = tiny_trial(method, on=tiny_backbone(family)).facts()
     assert point.parameters.total == facts["trainable_parameters"]
-    assert matrices(point.spec, tiny_backbone(family)) == (12 if method == "lora" else 0)
+    assert adapted_matrices(point.spec, tiny_backbone(family)) == (12 if method == "lora" else 0)
 
 
 def test_corners_with_the_same_plan_are_listed_once() -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from study.models import head_pattern
+from study.training.facts import rank_facts
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import (
     FAMILIES,
@@ -112,7 +113,7 @@ def test_adalora_is_adalora_rs_with_p_0() -> None:
     plain.train_until(12)
     random.train_until(12)
     assert_same(trained(plain), trained(random))
-    assert plain._rank_facts() == random._rank_facts()
+    assert rank_facts(plain.allocator) == rank_facts(random.allocator)
 
 
 @pytest.mark.parametrize(

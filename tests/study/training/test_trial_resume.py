@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from study.training.facts import rank_facts
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import (
     assert_same,
@@ -35,7 +36,11 @@ EVERY_STOP = ("default", "accumulation, grouped", "prune_mode mask")
 def _outcome(trial: Trial) -> dict[str, Any]:
     state = trial.state_dict()
     del state["seconds"]
-    return {"state": state, "dev": trial.evaluate(trial.data.dev), "ranks": trial._rank_facts()}
+    return {
+        "state": state,
+        "dev": trial.evaluate(trial.data.dev),
+        "ranks": rank_facts(trial.allocator),
+    }
 
 
 def _uninterrupted(make, folder: Path, stops: Sequence[int]) -> dict[str, Any]:
