@@ -73,9 +73,9 @@ def our_run(peft_run):
     assert list(adapters) == list(peft_run.layers)
     with torch.no_grad():
         for name, module in adapters.items():
-            theirs = peft_run.layers[name]
-            module.P.copy_(theirs.lora_B["default"])
-            module.Q.copy_(theirs.lora_A["default"])
+            layer = peft_run.layers[name]
+            module.P.copy_(layer.lora_B["default"])
+            module.Q.copy_(layer.lora_A["default"])
             module.scale = 16 / (RANK + 1e-5)
     model.score.requires_grad_(True)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
@@ -86,19 +86,19 @@ def our_run(peft_run):
 
 @pytest.mark.filterwarnings("ignore")
 def test_with_p_0_all_200_steps_equal_those_of_peft():
-    theirs = PeftRun()
-    model, adapters, optimizer, allocator = our_run(theirs)
+    peft_run = PeftRun()
+    model, adapters, optimizer, allocator = our_run(peft_run)
     events = 0
     for t in range(1, STEPS + 1):
-        averages = theirs.tuner.rankallocator
-        pattern = theirs.step(t)
+        averages = peft_run.tuner.rankallocator
+        pattern = peft_run.step(t)
         loss = model(**tiny_batch(t)).loss + GAMMA * orthogonality(adapters)
         loss.backward()
         optimizer.step()
         allocator.step()
         optimizer.zero_grad()
         if t < STEPS - FINAL:
-            expected = theirs.scores(averages.exp_avg_ipt, averages.exp_avg_unc)
+            expected = peft_run.scores(averages.exp_avg_ipt, averages.exp_avg_unc)
             # PEFT's uncertainty is taken around the updated sensitivity: the factor beta1.
             torch.testing.assert_close(BETA1 * allocator.scores(), expected, rtol=1e-4, atol=0)
         if pattern is not None:
@@ -106,12 +106,12 @@ def test_with_p_0_all_200_steps_equal_those_of_peft():
             assert allocator.kept().tolist() == pattern, t
     assert events == len(allocator.trace()) == 25
     for name, module in adapters.items():
-        layer = theirs.layers[name]
+        layer = peft_run.layers[name]
         pairs = [
             (module.P, layer.lora_B["default"]),
             (module.Q, layer.lora_A["default"]),
             (module.lam, layer.lora_E["default"][:, 0]),
         ]
-        for mine, peer in pairs:
-            torch.testing.assert_close(mine, peer, rtol=0, atol=1e-5)
+        for weight, expected_weight in pairs:
+            torch.testing.assert_close(weight, expected_weight, rtol=0, atol=1e-5)
     assert allocator.rank() == TARGET * len(adapters)

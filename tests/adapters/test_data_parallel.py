@@ -33,10 +33,10 @@ def processes(tmp_path_factory):
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(WORLD)]
 
 
-def assert_equal(mine, theirs, atol):
-    assert mine.keys() == theirs.keys()
-    for key in mine:
-        torch.testing.assert_close(mine[key], theirs[key], rtol=0, atol=atol, msg=key)
+def assert_equal(actual, expected, atol):
+    assert actual.keys() == expected.keys()
+    for key in actual:
+        torch.testing.assert_close(actual[key], expected[key], rtol=0, atol=atol, msg=key)
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)

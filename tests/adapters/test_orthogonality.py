@@ -26,8 +26,8 @@ def test_value_and_gradient_equal_the_formula():
     torch.testing.assert_close(orthogonality(adapters), naive(adapters))
     got = gradients(0.3 * orthogonality(adapters), adapters)
     expected = gradients(0.3 * naive(adapters), adapters)
-    for mine, theirs in zip(got, expected, strict=True):
-        torch.testing.assert_close(mine, theirs)
+    for actual, reference in zip(got, expected, strict=True):
+        torch.testing.assert_close(actual, reference)
 
 
 def test_singular_values_get_no_gradient():
@@ -106,5 +106,5 @@ def test_lanes_are_separate_matrices(lanes):
     expected = torch.autograd.grad(sum(norms), packed)
     total = _GramGaps.apply(*packed)
     torch.testing.assert_close(total, sum(norms))
-    for mine, theirs in zip(torch.autograd.grad(total, packed), expected, strict=True):
-        torch.testing.assert_close(mine, theirs)
+    for actual, reference in zip(torch.autograd.grad(total, packed), expected, strict=True):
+        torch.testing.assert_close(actual, reference)

@@ -136,9 +136,9 @@ def test_a_name_that_is_the_end_of_another_selects_its_own_layer_only(layers, sa
     loaded = peft.PeftModel.from_pretrained(nested(), tmp_path)
     assert_same(loaded(x), model(x))
     assert sum("lora_A" in name for name, _ in loaded.named_parameters()) == len(layers)
-    mine = nested()
-    load_peft(mine, tmp_path)
-    assert_same(mine(x), model(x))
+    imported = nested()
+    load_peft(imported, tmp_path)
+    assert_same(imported(x), model(x))
 
 
 def test_layers_of_different_scales_share_one_alpha(tmp_path):
@@ -152,14 +152,14 @@ def test_layers_of_different_scales_share_one_alpha(tmp_path):
 
 def test_the_export_compensates_for_what_peft_adds_to_the_rank(tmp_path):
     model = tiny_opt()
-    ours = svd_adapters(model, 1)[Q_PROJ]  # Rank 1, where 1e-5 has the largest effect.
+    layer = svd_adapters(model, 1)[Q_PROJ]  # Rank 1, where 1e-5 has the largest effect.
     perturb(model)
     save_peft_adalora(model, tmp_path)
-    theirs = peft.PeftModel.from_pretrained(tiny_opt(), tmp_path)
-    theirs = theirs.get_submodule(f"base_model.model.{Q_PROJ}").get_delta_weight("default")
-    torch.testing.assert_close(theirs, ours.delta(), rtol=1e-6, atol=0)
+    by_peft = peft.PeftModel.from_pretrained(tiny_opt(), tmp_path)
+    by_peft = by_peft.get_submodule(f"base_model.model.{Q_PROJ}").get_delta_weight("default")
+    torch.testing.assert_close(by_peft, layer.delta(), rtol=1e-6, atol=0)
     again = load_peft(tiny_opt(), tmp_path)[Q_PROJ].delta()
-    torch.testing.assert_close(again, theirs, rtol=1e-6, atol=0)
+    torch.testing.assert_close(again, by_peft, rtol=1e-6, atol=0)
 
 
 @SAVED

@@ -105,23 +105,23 @@ def test_pefts_adalora_after_its_last_event_gives_the_same_logits(tmp_path):
         target_modules=r".*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)",
         task_type="SEQ_CLS",
     )
-    theirs = peft.get_peft_model(tiny_opt(), config)
-    weights = [p for p in theirs.parameters() if p.requires_grad]
+    peft_model = peft.get_peft_model(tiny_opt(), config)
+    weights = [p for p in peft_model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # About tensors of size zero, of layers without triplets.
         for step in range(1, 17):
-            theirs(**tiny_batch(step)).loss.backward()
+            peft_model(**tiny_batch(step)).loss.backward()
             optimizer.step()
-            theirs.base_model.update_and_allocate(step)
+            peft_model.base_model.update_and_allocate(step)
             optimizer.zero_grad()
-        theirs.save_pretrained(tmp_path)
+        peft_model.save_pretrained(tmp_path)
     ranks = {t.shape[0] for n, t in load_file(tmp_path / WEIGHTS).items() if "lora_A" in n}
     assert {0, 4} & ranks
     assert len(ranks) > 1
     model = tiny_opt()
     load_peft(model, tmp_path)
-    assert_same(logits(model), logits(theirs))
+    assert_same(logits(model), logits(peft_model))
 
 
 def test_imported_adalora_can_be_trained_with_an_allocator(tmp_path):

@@ -49,8 +49,8 @@ def test_gradients_equal_those_of_the_formula():
     got = torch.autograd.grad(module(x).square().sum(), inputs)
     plain = module.base(x) + x @ (module.P @ torch.diag(module.lam) @ module.Q * 4).T
     expected = torch.autograd.grad(plain.square().sum(), inputs)
-    for mine, theirs in zip(got, expected, strict=True):
-        torch.testing.assert_close(mine, theirs)
+    for actual, expected_gradient in zip(got, expected, strict=True):
+        torch.testing.assert_close(actual, expected_gradient)
 
 
 def test_p_and_q_are_normal_and_lam_is_zero_initially():

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.usefixtures("fast_garbage_collection")
 def assert_same_training(trainer, recorder, loop, atol=1e-6):
     assert all(map(torch.equal, recorder.kept, loop.kept))
     assert recorder.callback.allocator.trace() == loop.allocator.trace()
-    mine, theirs = trained(trainer.model), trained(loop.model)
-    for name in mine:
-        torch.testing.assert_close(mine[name], theirs[name], rtol=0, atol=atol, msg=name)
+    actual, expected = trained(trainer.model), trained(loop.model)
+    for name in actual:
+        torch.testing.assert_close(actual[name], expected[name], rtol=0, atol=atol, msg=name)
 
 
 def smoothed(logits, labels):
@@ -159,9 +159,9 @@ def test_the_penalty_is_multiplied_by_the_loss_scale(tmp_path):
     scaled.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
     plain.train()
     scaled.train()
-    mine, theirs = trained(plain.model), trained(scaled.model)
-    for name in mine:
-        torch.testing.assert_close(mine[name], theirs[name], rtol=0, atol=1e-6, msg=name)
+    actual, expected = trained(plain.model), trained(scaled.model)
+    for name in actual:
+        torch.testing.assert_close(actual[name], expected[name], rtol=0, atol=1e-6, msg=name)
 
 
 # Losses and logs
