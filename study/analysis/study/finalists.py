@@ -101,14 +101,14 @@ def _optimism(study: StudyData, candidates: list[Candidate], confirming: int) ->
         seeds = f"{count} fresh seed{'s' * (count > 1)}"
         text = (
             f"The best score of the search, {shown(search)} of trial {first}, was "
-            f"{_too_high(sign * (search - mean))}: the mean of this trial over {seeds} is "
+            f"{_gap_text(sign * (search - mean))}: the mean of this trial over {seeds} is "
             f"{shown(mean)}."
         )
     if len(gaps) > 1:
         mean = sum(sign * (search - mean) for search, mean, _ in gaps.values()) / len(gaps)
-        text += f" Over {len(gaps)} candidates the search was {_too_high(mean)} on average."
+        text += f" Over {len(gaps)} candidates the search was {_gap_text(mean)} on average."
     return text.strip()
 
 
-def _too_high(gap: float) -> str:
+def _gap_text(gap: float) -> str:
     return f"{abs(gap):.4f} too {'optimistic' if gap >= 0 else 'pessimistic'}"

@@ -1,4 +1,4 @@
-"""A page of HTML, checked and taken apart."""
+"""Checks and parses a page of HTML."""
 
 import re
 from html.parser import HTMLParser

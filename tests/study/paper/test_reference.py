@@ -24,7 +24,7 @@ def test_hyperparameters_are_table_s1s() -> None:
     assert promoters["matrices"] == ["q", "k", "v", "f1", "f2", "o"]
 
 
-def test_a_caller_may_change_the_hyperparameters_it_got() -> None:
+def test_a_caller_may_change_the_returned_hyperparameters() -> None:
     first = reference.hyperparameters("emp/H4")
     assert first is not None
     first["matrices"].append("o")
@@ -76,7 +76,7 @@ def test_an_anchor_is_a_fraction_with_its_method() -> None:
     assert reference.anchor("dnabert-2", "own") is None
 
 
-def test_dnabert_2s_row_in_the_paper_is_the_published_one_rounded() -> None:
+def test_the_papers_row_of_dnabert_2_is_the_published_one_rounded() -> None:
     for task in EMP_TASKS:
         printed, published = (
             reference.mcc("dnabert-2", "fmft", task),

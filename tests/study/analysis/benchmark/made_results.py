@@ -1,4 +1,4 @@
-"""Made-up benchmark folders: rows of results.csv, written with the columns they have."""
+"""Made-up results.csv files of benchmarks."""
 
 import csv
 from pathlib import Path
@@ -28,7 +28,7 @@ SIX = {
     "linear_probe": (0.7, 258),
     "lora_random_weights": (0.5, 83_000),
 }
-"""Methods and controls: their part of the level, their parameters."""
+"""Share of the task's level and trainable parameters, by method or control."""
 BASE = ("backbone", "task", "method", "seed", "state", "reason", "test_mcc", "test_auc")
 
 
@@ -41,7 +41,7 @@ def run(
     auc: Any = "",
     **more: Any,
 ) -> Row:
-    """A row; complete unless `state` is given."""
+    """Returns a row; complete unless `state` is given."""
     row = {"backbone": backbone, "task": task, "method": method, "seed": seed, "test_mcc": mcc}
     return row | {"state": "complete", "reason": "", "test_auc": auc} | more
 
@@ -58,7 +58,7 @@ def write(folder: Path, rows: list[Row]) -> Path:
 
 
 def full_grid(seeds: int = 5) -> list[Row]:
-    """13 tasks x 8 backbones x 4 methods, baselines; failed, collapsed and missing runs too."""
+    """Returns 13 tasks x 8 backbones x 4 methods and baselines; some runs failed or collapsed."""
     rng = np.random.default_rng(0)
     rows = []
     for task in (*EMP_TASKS, *PD_TASKS):
@@ -97,7 +97,7 @@ def _made(
 
 
 def small_benchmark() -> list[Row]:
-    """One small backbone on three tasks of the user's own, all methods, controls and baselines."""
+    """Returns one backbone on three tasks outside the paper, with all methods and baselines."""
     rng = np.random.default_rng(1)
     rows = []
     for task, level in (

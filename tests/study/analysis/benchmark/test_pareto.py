@@ -57,7 +57,7 @@ def test_the_paper_has_a_point_where_it_has_an_mcc(tmp_path: Path) -> None:
     assert (second["paper"], second["paper_trainable_parameters"]) == (None, None)
 
 
-def test_points_lie_at_the_start_and_the_long_form_has_what_is_kept(tmp_path: Path) -> None:
+def test_points_have_parameters_at_the_start_and_csv_rows_those_kept(tmp_path: Path) -> None:
     pruned = {"trainable_parameters": 1100, "adapter_parameters": 1000, "head_parameters": 100}
     whole = {"trainable_parameters": 9100, "adapter_parameters": 0, "head_parameters": 100}
     rows = [
@@ -79,13 +79,13 @@ def test_points_lie_at_the_start_and_the_long_form_has_what_is_kept(tmp_path: Pa
     assert parameters == {"fmft": (9100, 9100), "lora": (700, None), "adalora": (1100, 450 + 100)}
 
 
-def test_baselines_are_no_points_but_have_their_mcc(tmp_path: Path) -> None:
+def test_baselines_are_not_points_but_have_an_mcc(tmp_path: Path) -> None:
     rows = [run("", "own", "kmer", "", 0.4), run("", "own", "gc", "", "")]
     (panel,) = pareto_panels(read_benchmark(write(tmp_path, rows)))
     assert (panel.points, panel.baselines) == ([], [("kmer", 0.4)])
 
 
-def test_every_cell_of_the_full_grid_is_in_the_long_form(tmp_path: Path) -> None:
+def test_every_cell_of_the_full_grid_has_a_csv_row(tmp_path: Path) -> None:
     found = records(pareto_panels(read_benchmark(write(tmp_path, full_grid(seeds=1)))))
     assert len(found) == 13 * 8 * 4
     assert sum(record["front"] or 0 for record in found) >= 13

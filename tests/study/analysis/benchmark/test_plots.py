@@ -207,7 +207,7 @@ def test_the_legend_of_points_fits_a_narrow_picture(tmp_path: Path) -> None:
         ("Supercalifragilistic", "Supercalifr…"),
     ],
 )
-def test_a_long_title_is_broken_where_it_may_be(title: str, expected: str) -> None:
+def test_a_long_title_is_broken_at_separators(title: str, expected: str) -> None:
     assert "\n".join(plots._wrapped(title, 11)) == expected
 
 

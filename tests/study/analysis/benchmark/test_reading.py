@@ -14,7 +14,7 @@ def refusal(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_row_becomes_a_run(tmp_path: Path) -> None:
+def test_a_row_becomes_a_result(tmp_path: Path) -> None:
     row = run("opt-125m", "emp/H3", "lora", 3, 0.5, 0.75, trainable_parameters=1e6, test_rows=1497)
     (found,) = read_benchmark(write(tmp_path, [row])).results
     assert (found.backbone, found.task, found.method, found.seed) == (
@@ -27,7 +27,7 @@ def test_a_row_becomes_a_run(tmp_path: Path) -> None:
     assert (found.trainable_parameters, found.test_rows, found.collapsed) == (1e6, 1497, False)
 
 
-def test_columns_that_are_not_needed_may_be_absent_or_empty(tmp_path: Path) -> None:
+def test_optional_columns_may_be_absent_or_empty(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text(
         "backbone,task,method,seed,state,test_mcc,test_auc\na,own,lora,0,complete,.5,\n"
@@ -51,7 +51,7 @@ def test_only_a_complete_run_has_scores_and_nan_is_none(tmp_path: Path) -> None:
     [("lora", 0.0, True), ("lora", -0.0099, True), ("lora", 0.0101, False), ("lora", -0.5, False),
      ("majority", 0.0, False), ("lora", "", False)],
 )  # fmt: skip
-def test_a_run_without_any_correlation_has_collapsed(
+def test_a_run_without_correlation_has_collapsed(
     tmp_path: Path, method: str, mcc: float | str, collapsed: bool
 ) -> None:
     (found,) = read_benchmark(write(tmp_path, [run("a", "own", method, 0, mcc, 0.5)])).results
@@ -71,7 +71,7 @@ def test_the_papers_tasks_and_methods_come_first_in_its_order(tmp_path: Path) ->
     assert EMP_TASKS[0] == "emp/H3"
 
 
-def test_a_folder_is_called_by_the_end_of_its_path() -> None:
+def test_a_local_backbone_is_labelled_by_the_end_of_its_path() -> None:
     assert label("/data/models/mine") == "models/mine"
     assert label("facebook/opt-125m") == "facebook/opt-125m"
     assert label("opt-125m") == "opt-125m"
@@ -97,13 +97,13 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     assert "must have a header and rows, but got an empty file" in refusal(tmp_path)
 
 
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_bytes(b"\xff\xfe\x00\x01")
     assert "must be UTF-8 text" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (
             {"state": "done"},
@@ -118,14 +118,14 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         ({"trainable_parameters": "1.1M"}, "trainable_parameters must be a number"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said: str) -> None:
+def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, expected: str) -> None:
     good = run("a", "own", "lora", 0, 0.5, 0.7)
     message = refusal(write(tmp_path, [good, {**good, "seed": 1, **change}]))
     assert "results.csv:3: " in message
-    assert said in message
+    assert expected in message
     assert "\n" not in message
 
 
-def test_a_run_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_duplicate_run_is_refused(tmp_path: Path) -> None:
     row = run("a", "own", "lora", 7, 0.5, 0.7)
     assert "got 2 rows for a, own, lora, seed 7" in refusal(write(tmp_path, [row, row]))

@@ -41,12 +41,12 @@ def test_collapsed_runs_are_in_the_mean_and_counted(tmp_path: Path) -> None:
     assert (found.mean, found.n, found.collapsed) == (0.3, 2, 1)
 
 
-def test_a_collapse_is_seen_by_the_mcc_in_the_cell_of_the_auc_too(tmp_path: Path) -> None:
+def test_the_mcc_shows_a_collapse_also_in_the_cell_of_the_auc(tmp_path: Path) -> None:
     found = cell(tmp_path, [run(*KEY, 0, 0.6, 0.8), run(*KEY, 1, 0.0, 0.7)], "auc")
     assert (found.mean, found.collapsed) == (0.75, 1)
 
 
-def test_failed_runs_and_scores_that_are_no_numbers_count_as_failed(tmp_path: Path) -> None:
+def test_failed_runs_and_nan_scores_count_as_failed(tmp_path: Path) -> None:
     rows = [run(*KEY, 0, 0.6), run(*KEY, 1, "nan"), run(*KEY, 2, state="failed")]
     found = cell(tmp_path, [*rows, run(*KEY, 3, state="unavailable")])
     assert (found.mean, found.n, found.failed) == (0.6, 1, 2)
@@ -80,7 +80,7 @@ def test_a_cell_without_runs_has_only_the_published_number(tmp_path: Path) -> No
     assert (missing.n, missing.mean, missing.paper) == (0, None, 0.725)
 
 
-def test_baselines_come_first_and_the_long_form_has_every_cell(tmp_path: Path) -> None:
+def test_baselines_come_first_and_every_cell_has_a_csv_row(tmp_path: Path) -> None:
     rows = [run("opt-125m", "own", "lora", 0, 0.5), run("", "own", "kmer", "", 0.4)]
     benchmark = read_benchmark(write(tmp_path, rows))
     found = records(score_table(benchmark, "mcc", ["own"]))
@@ -100,13 +100,13 @@ def test_parameters_are_the_median_of_those_known(tmp_path: Path) -> None:
     ("metric", "score", "rows", "expected"),
     [("mcc", 0.78, 1497, 0.032), ("mcc", 0.72, 613, 0.055), ("auc", 0.90, 613, 0.025)],
 )
-def test_sampling_errors_are_the_known_ones(
+def test_sampling_errors_match_known_values(
     metric: Metric, score: float, rows: int, expected: float
 ) -> None:
     assert half_width(metric, score, rows) == pytest.approx(expected, abs=0.0006)
 
 
-def test_the_sampling_error_is_that_of_drawing_test_rows() -> None:
+def test_the_sampling_error_matches_a_simulation_of_test_rows() -> None:
     import numpy as np
 
     rng, rows, accuracy = np.random.default_rng(0), 1000, 0.9

@@ -122,7 +122,7 @@ def test_the_markdown_of_the_full_grid_parses(tmp_path: Path) -> None:
         (None, None, ""),
     ],
 )
-def test_counts_have_denominators_and_the_papers_below(
+def test_counts_have_denominators_and_the_papers_counts(
     printed: Top2 | None, recounted: Top2 | None, small: str
 ) -> None:
     count = TopTwoCount("a", "lora", "pd", "methods", 3, 4, Top2(2, 3), printed, recounted)

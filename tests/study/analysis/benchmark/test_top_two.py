@@ -68,7 +68,7 @@ def test_a_method_without_any_value_is_not_compared() -> None:
     assert count_of("z", found, 2) == (3, None)
 
 
-def test_of_two_there_is_no_count_nor_without_a_shared_task() -> None:
+def test_two_peers_or_no_shared_task_give_no_count() -> None:
     assert count_of("w", scores(w=[0.4], x=[0.3]), 1) == (2, None)
     apart = scores(w=[0.4, None], x=[None, 0.4], y=[0.2, 0.2])
     assert count_of("w", apart, 2) == (3, None)
@@ -109,7 +109,7 @@ def test_core_promoters_are_not_among_the_papers(tmp_path: Path) -> None:
     assert found == {"pd": ["prom/all"], "emp": ["emp/H4"], "other": ["prom/core_all", "own"]}
 
 
-def test_the_full_grid_is_counted_as_by_sorting(tmp_path: Path) -> None:
+def test_the_counts_of_the_full_grid_equal_those_by_sorting(tmp_path: Path) -> None:
     rows = [r for r in full_grid() if r["state"] == "complete"]
     random.Random(0).shuffle(rows)
     found = counted(rows, tmp_path)
@@ -149,7 +149,7 @@ def test_the_papers_printed_and_recounted_counts_are_given(tmp_path: Path) -> No
         (("opt-350m", "lora"), "emp", Top2(0, 10), Top2(3, 10)),
     ],
 )
-def test_a_recount_is_that_of_the_papers_tables(
+def test_a_recount_uses_the_papers_tables(
     row: tuple[str, str], group: str, methods: Top2, backbones: Top2
 ) -> None:
     assert paper_recount(row, group, "methods") == methods  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ def test_the_full_grid_has_every_file_and_the_page_last(written: tuple[Path, lis
     assert sorted(p.name for p in (folder / "tables").iterdir()) == sorted(names)
 
 
-def test_the_long_form_has_every_cell_once(grid: Path) -> None:
+def test_the_csv_files_have_every_cell_once(grid: Path) -> None:
     rows = rows_of(grid / "tables" / "all_mcc.csv")
     assert len(rows) == 13 * (8 * 4 + 3)
     assert len({(r["task"], r["backbone"], r["method"]) for r in rows}) == len(rows)
@@ -81,14 +81,14 @@ def test_runs_are_counted_and_none_is_lost(grid: Path) -> None:
     assert total == len(rows_of(grid / "results.csv"))
 
 
-def test_what_cannot_be_had_is_empty_but_for_published_numbers(grid: Path) -> None:
+def test_unavailable_cells_have_only_published_numbers(grid: Path) -> None:
     rows = rows_of(grid / "tables" / "all_mcc.csv")
     unavailable = [r for r in rows if r["backbone"] == "nt-2.5b-multi-species"]
     assert {(r["mean"], r["sd"], r["n"]) for r in unavailable} == {("", "", "0")}
     assert all(r["gue_anchor"] and r["gue_anchor_method"] == "lora" for r in unavailable)
 
 
-def test_the_page_is_whole_and_fetches_nothing(grid: Path) -> None:
+def test_the_page_is_complete_and_fetches_nothing(grid: Path) -> None:
     text = (grid / "report.html").read_text()
     page = Balanced(text)
     assert len(page.sources) == 6
@@ -134,7 +134,7 @@ def test_the_users_own_tasks_have_the_tables_of_every_task(tmp_path: Path) -> No
     assert "is not finished" not in page_of(folder).text
 
 
-def test_baselines_alone_have_scores_and_no_figure(tmp_path: Path) -> None:
+def test_only_baselines_give_scores_and_no_figure(tmp_path: Path) -> None:
     rows = [run("", "own", "kmer", "", 0.4, 0.7), run("", "own", "majority", "", 0.0, 0.5)]
     assert stems(write_tables(write(tmp_path, rows))) == ["all_mcc", "all_auc"]
     assert [r["mean"] for r in rows_of(tmp_path / "tables" / "all_mcc.csv")] == ["0.0", "0.4"]
@@ -181,7 +181,7 @@ def test_writing_twice_gives_the_same_files(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in write_tables(folder)] == first
 
 
-def test_what_a_run_says_cannot_become_markup(tmp_path: Path) -> None:
+def test_text_of_a_run_is_escaped(tmp_path: Path) -> None:
     name = "<script>alert(1)</script>"
     rows = [
         run(name, name, "lora", 0, state="failed", reason=name),
@@ -192,15 +192,15 @@ def test_what_a_run_says_cannot_become_markup(tmp_path: Path) -> None:
     assert name in page_of(tmp_path).text
 
 
-def test_the_figure_says_whose_parameters_are_those_at_the_start(tmp_path: Path) -> None:
+def test_the_figure_explains_parameters_at_the_start_and_kept(tmp_path: Path) -> None:
     counts = {"trainable_parameters": 110, "adapter_parameters": 100, "head_parameters": 10}
     rows = [run("a", "own", "adalora", 0, 0.4, 0.6, kept_parameters=40, **counts)]
     write_tables(write(tmp_path, rows))
     (row,) = rows_of(tmp_path / "tables" / "figure1_pareto.csv")
     assert (row["trainable_parameters"], row["kept_parameters"]) == ("110.0", "50.0")
-    said = "AdaLoRA and AdaLoRA+RS prune their adapters and end with fewer"
-    assert said in page_of(tmp_path).text
-    assert said in (tmp_path / "tables" / "figure1_pareto.md").read_text()
+    expected = "AdaLoRA and AdaLoRA+RS prune their adapters and end with fewer"
+    assert expected in page_of(tmp_path).text
+    assert expected in (tmp_path / "tables" / "figure1_pareto.md").read_text()
 
 
 def test_names_with_dollar_signs_are_drawn_as_they_are(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_names_with_dollar_signs_are_drawn_as_they_are(tmp_path: Path) -> None:
     assert write_tables(write(tmp_path, rows))
 
 
-def test_bad_results_leave_what_is_there(tmp_path: Path) -> None:
+def test_bad_results_leave_existing_files(tmp_path: Path) -> None:
     write_tables(write(tmp_path, tiny()))
     before = (tmp_path / "report.html").read_bytes()
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")

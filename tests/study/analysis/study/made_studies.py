@@ -45,9 +45,9 @@ class MadeStudy:
         self.steps, self.reports = steps, reports
         self._time = 1_700_000_000.0
         self.folder.spec.write_text(spec)
-        self.note("study", version=1, name=path.name, spec="spec.yaml")
+        self.append("study", version=1, name=path.name, spec="spec.yaml")
 
-    def note(self, event: str, **fields: Any) -> None:
+    def append(self, event: str, **fields: Any) -> None:
         """Appends one event."""
         self._time += 1
         with self.folder.journal.open("a") as file:
@@ -60,7 +60,7 @@ class MadeStudy:
         if "bT_ratio" in params:
             settings["bT"] = max(1, round(params["bT_ratio"] * params["b0"]))
         seeds = {"init": 0, "data": 0, "mask": 0}
-        self.note(
+        self.append(
             "created", trial=trial, params=params, settings=settings, seeds=seeds,
             total_steps=self.steps, reports=self.reports, optuna={"trial": {}, "study": {}},
         )  # fmt: skip
@@ -68,30 +68,30 @@ class MadeStudy:
     def report(
         self, trial: int, report: int, score: float | None, metric: str = "dev_mcc"
     ) -> None:
-        """Reports a score, and what a trial of AdaLoRA+RS reports besides."""
+        """Reports a score and the other metrics of a trial of AdaLoRA+RS."""
         metrics = {
             metric: score, "dev_auc": 0.75, "train_loss": 0.5, "adapter_parameters": 92400,
             "kept_parameters": 47880, "head_parameters": 256, "trainable_parameters": 92656,
             "budget": 120, "kept": 118, "rank": 117, "reintroduced": 10, "dropped": 12,
         }  # fmt: skip
         step = report * self.steps // self.reports
-        self.note("report", trial=trial, report=report, step=step, metrics=metrics)
+        self.append("report", trial=trial, report=report, step=step, metrics=metrics)
 
     def decide(
         self, trial: int, report: int, decision: str, cutoff: float | None = None, reason: str = ""
     ) -> None:
-        """Notes the scheduler's decision."""
+        """Records the decision of the scheduler."""
         fields = {"decision": decision, "reason": reason, "cutoff": cutoff}
-        self.note("decision", trial=trial, report=report, **fields)
+        self.append("decision", trial=trial, report=report, **fields)
 
     def end(self, trial: int, state: str, reason: str = "") -> None:
         """Ends a trial."""
-        self.note("ended", trial=trial, state=state, reason=reason, value=None)
+        self.append("ended", trial=trial, state=state, reason=reason, value=None)
 
     def run(
         self, trial: int, scores: list[float | None], params: dict[str, Any] | None = None
     ) -> None:
-        """A whole trial: complete if it has all reports, else stopped at its last."""
+        """Runs a trial: complete if it has all reports, else stopped at its last one."""
         self.create(trial, params)
         for report, score in enumerate(scores, start=1):
             self.report(trial, report, score)
@@ -101,17 +101,17 @@ class MadeStudy:
             self.decide(trial, report, decision, 0.3 if stopped else None)
         self.end(trial, "complete" if len(scores) == self.reports else "pruned")
 
-    def crown(self, trial: int, trace: list[dict[str, Any]] | None = None) -> None:
-        """Notes the winner and writes its budget trace."""
+    def set_winner(self, trial: int, trace: list[dict[str, Any]] | None = None) -> None:
+        """Records the winner and writes its budget trace."""
         self.folder.best.mkdir()
         if trace is not None:
             (self.folder.best / "budget_trace.json").write_text(json.dumps(trace))
         dev, test = {"dev_mcc": 0.5, "dev_auc": 0.75}, {"test_mcc": 0.4, "test_auc": 0.7}
-        self.note("winner", trial=trial, dev=dev, test=test)
+        self.append("winner", trial=trial, dev=dev, test=test)
 
 
 def finish(study: MadeStudy) -> None:
-    """Two complete trials, one stopped early, one failed, a winner."""
+    """Adds two complete trials, one stopped early, one failed, and a winner."""
     study.run(0, [0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.48, 0.5])
     study.run(1, [0.1, 0.25], {"p": 0.3, "b0": 8, "bT_ratio": 0.25, "lr": 2e-4})
     study.run(2, [0.1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.6, 0.41])
@@ -119,11 +119,11 @@ def finish(study: MadeStudy) -> None:
     study.report(3, 1, None)
     study.decide(3, 1, "fail", reason="diverged: the loss is not finite")
     study.end(3, "failed", "diverged: the loss is not finite")
-    study.crown(0, made_trace())
+    study.set_winner(0, made_trace())
 
 
 def opt_modules(layers: int) -> list[str]:
-    """Adapted modules of an OPT model, in an order of their own."""
+    """The adapted modules of an OPT model, not in the order of the report."""
     names = ("self_attn.k_proj", "self_attn.v_proj", "self_attn.q_proj", "self_attn.out_proj")
     parts = (*names, "fc1", "fc2")
     return [f"model.decoder.layers.{layer}.{part}" for layer in range(layers) for part in parts]

@@ -26,7 +26,7 @@ def series(made: MadeStudy) -> Allocation:
 
 
 @pytest.mark.parametrize("warmup_steps", [0, 30])
-def test_the_schedule_is_the_budget_that_was_trained_with(warmup_steps: int) -> None:
+def test_the_schedule_equals_the_budget_of_training(warmup_steps: int) -> None:
     budget = CubicBudget(
         total_steps=500, b0=12, bT=4, matrices=24, final_fraction=0.25,
         warmup_steps=warmup_steps, deltaT=10,
@@ -60,7 +60,7 @@ def test_a_deterministic_last_mask_keeps_the_budget(finished: MadeStudy) -> None
     assert data.expected[0] != data.budget[0]
 
 
-def test_without_mask_events_there_is_nothing_to_show(finished: MadeStudy) -> None:
+def test_a_trial_without_mask_events_has_no_series(finished: MadeStudy) -> None:
     data = read_study(finished.folder)
     assert data.leader is not None
     assert allocation(data.spec, data.leader, []) is None
@@ -77,7 +77,7 @@ def test_every_matrix_of_every_family_gets_its_name() -> None:
                 assert layer_and_matrix(module) == ((number, str(number)), matrix)
 
 
-def test_a_module_of_another_architecture_keeps_the_end_of_its_name() -> None:
+def test_a_matrix_of_another_architecture_has_the_end_of_the_modules_name() -> None:
     assert layer_and_matrix("model.layers.3.mlp.up_proj") == ((3, "3"), "up_proj")
     assert layer_and_matrix("lm_head") == ((-1, ""), "lm_head")
 
@@ -92,7 +92,7 @@ def test_the_map_is_ordered_by_layer_then_q_to_f2() -> None:
     assert rows["q"] == [ranks["model.decoder.layers.10.self_attn.q_proj"]]
 
 
-def test_of_many_events_evenly_spread_ones_are_shown_and_the_last() -> None:
+def test_of_many_events_evenly_spaced_ones_are_shown_with_the_last() -> None:
     trace = [{"step": t, "ranks": {"decoder.layers.0.fc1": t}} for t in range(1, 1001)]
     found = rank_map(trace)
     assert found is not None

@@ -54,7 +54,7 @@ def test_without_comparisons_there_are_no_rungs(study: MadeStudy) -> None:
     assert learning_curves(read_study(study.folder)).rungs == []
 
 
-def test_the_best_so_far_counts_complete_trials_and_goes_on_to_the_last(
+def test_the_best_so_far_uses_complete_trials_and_extends_to_the_last(
     finished: MadeStudy,
 ) -> None:
     data = best_so_far(read_study(finished.folder))

@@ -31,7 +31,7 @@ def opened(study: MadeStudy, **reports: object) -> None:
     Journal(study.folder.journal).append(StudyOpened(version=1, name="made", **reports))
 
 
-def test_a_row_a_split_with_sequences_and_tokens(study: MadeStudy) -> None:
+def test_the_table_has_sequences_and_tokens_of_each_split(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
     table = data_table(read_study(study.folder))
     rows = dict(table.rows)
@@ -67,7 +67,7 @@ def test_a_study_from_before_the_reports_has_no_table(study: MadeStudy) -> None:
     assert "<h3>Data</h3>" not in render(read)
 
 
-def test_one_report_alone_has_a_table(study: MadeStudy) -> None:
+def test_one_of_the_two_reports_is_enough_for_a_table(study: MadeStudy) -> None:
     opened(study, tokens=TOKENS.record())
     table = data_table(read_study(study.folder))
     assert table.columns == ["tokens (mean)", "tokens (max)", "truncated", "unknown tokens"]

@@ -26,14 +26,14 @@ def raced(path: Path, **changes: Any) -> MadeStudy:
         "test": {"test_mcc": [None, 0.39, 0.41], "test_auc": [None, 0.98, 0.99]},
     }
     dev, test = {"dev_mcc": 0.45}, {"test_mcc": 0.4}
-    study.note("winner", trial=5, dev=dev, test=test, race=race | changes)
+    study.append("winner", trial=5, dev=dev, test=test, race=race | changes)
     return study
 
 
-def test_without_a_race_there_is_nothing_to_show(tmp_path: Path) -> None:
+def test_a_study_without_a_race_has_no_finalists(tmp_path: Path) -> None:
     study = MadeStudy(tmp_path / "study")
     study.run(0, [0.1] * 8)
-    study.note("winner", trial=0, dev={}, test={})
+    study.append("winner", trial=0, dev={}, test={})
     assert finalists(read_study(study.folder)) is None
 
 
@@ -61,7 +61,7 @@ def test_the_reported_scores_are_those_of_the_confirming_seeds(tmp_path: Path) -
     assert auc.endswith("to 1.0000)")  # The interval ends where the metric does.
 
 
-def test_the_page_says_how_optimistic_the_search_was(tmp_path: Path) -> None:
+def test_the_page_gives_the_optimism_of_the_search(tmp_path: Path) -> None:
     study = raced(tmp_path / "study")
     page = write_report(study.folder).read_text()
     assert "0.2000 too optimistic" in page

@@ -37,12 +37,12 @@ def made(tmp_path: Path) -> MadeStudy:
         made.create(number)
         metrics = {"dev_mcc": score, "kept_parameters": kept, "peak_memory_gib": memory,
                    "trainable_parameters": 300, "train_loss": 0.5}  # fmt: skip
-        made.note("report", trial=number, report=8, step=80, metrics=metrics)
+        made.append("report", trial=number, report=8, step=80, metrics=metrics)
         made.end(number, state)
     return made
 
 
-def test_the_front_has_a_row_a_trial_the_best_score_on_top(made: MadeStudy) -> None:
+def test_the_front_has_one_row_per_trial_best_score_first(made: MadeStudy) -> None:
     found = pareto_front(read_study(made.folder))
     assert found is not None
     assert found.columns[:2] == ["dev_mcc", "kept_parameters"]
@@ -99,7 +99,7 @@ def test_a_study_without_a_feasible_trial_names_the_nearest(tmp_path: Path) -> N
     for number, memory in enumerate([4.0, 2.0, 3.0, 8.0]):
         made.create(number)
         metrics = {"dev_mcc": 0.5, "peak_memory_gib": memory, "train_loss": 0.5}
-        made.note("report", trial=number, report=8, step=80, metrics=metrics)
+        made.append("report", trial=number, report=8, step=80, metrics=metrics)
         made.end(number, "complete")
     text = Balanced(render(read_study(made.folder))).text
     why = "o complete trial meets the constraints; nearest comes trial 1, with peak_memory_gib 2"
@@ -111,7 +111,7 @@ def test_the_page_names_the_results_that_a_study_started_with(study: MadeStudy) 
     one = {"trial": 0, "params": {}, "state": "complete", "values": [0.5], "steps": []}
     results = [one | {"violations": {}}] * 2
     about = {"left_out": {"p outside its domain": 3}, "differs": ["task", "steps"]}
-    study.note("warm_start", source="/runs/before", results=results, **about)
+    study.append("warm_start", source="/runs/before", results=results, **about)
     assert (
         "2 results of /runs/before, used only by the sampler; 3 left out: p outside its domain; "
         "settings that differ: task, steps"

@@ -38,17 +38,17 @@ def test_too_few_complete_trials_give_no_estimate(study: MadeStudy) -> None:
     assert "at least 10 complete trials are needed" in importances(read_study(study.folder))
 
 
-def test_equal_scores_leave_nothing_to_explain(study: MadeStudy) -> None:
+def test_equal_scores_give_no_estimate(study: MadeStudy) -> None:
     made_trials(study, NEEDED, constant=True)
     assert "differ too little" in importances(read_study(study.folder))
 
 
-def test_equal_parameters_explain_nothing(study: MadeStudy) -> None:
+def test_equal_parameters_give_no_estimate(study: MadeStudy) -> None:
     for trial in range(NEEDED):
         study.run(trial, [0.01 * trial] * study.reports)
     assert "differ too little" in importances(read_study(study.folder))
 
 
-def test_nothing_is_compared_where_nothing_is_searched(tmp_path: Path) -> None:
+def test_a_study_without_searched_parameters_gives_no_estimate(tmp_path: Path) -> None:
     made = MadeStudy(tmp_path / "fixed", FIXED)
     assert "fewer than two" in importances(read_study(made.folder))

@@ -71,7 +71,7 @@ def test_the_command_that_trains_the_winner_again_names_a_new_study(finished: Ma
     assert f"To train this configuration again: {command}" in page_of(finished).text
 
 
-def test_the_counts_name_every_state(page: str) -> None:
+def test_the_counts_include_every_state(page: str) -> None:
     assert "2complete 1stopped early 1failed 0unfinished" in Balanced(page).text
 
 
@@ -102,7 +102,7 @@ def test_an_interrupted_study_shows_its_best_trial_so_far(study: MadeStudy) -> N
     assert "Budget and ranks" not in text
 
 
-def test_a_study_without_its_evaluation_says_so(study: MadeStudy) -> None:
+def test_a_study_without_the_final_evaluation_says_so(study: MadeStudy) -> None:
     for trial in range(4):
         study.run(trial, [0.5] * 8)
     assert "the winner is not yet evaluated on the test split" in page_of(study).text
@@ -120,7 +120,7 @@ def test_a_study_with_an_empty_journal_has_a_page(study: MadeStudy) -> None:
     assert "0 of 4 trials were started" in page_of(study).text
 
 
-def test_a_study_of_failures_alone_has_a_page(study: MadeStudy) -> None:
+def test_a_study_with_only_failures_has_a_page(study: MadeStudy) -> None:
     for trial in range(4):
         study.create(trial)
         study.report(trial, 1, None)
@@ -138,7 +138,7 @@ def test_a_study_without_domains_and_with_a_loss_has_a_page(tmp_path: Path) -> N
         made.report(trial, 8, loss, "dev_loss")
         made.end(trial, "complete")
     made.folder.best.mkdir()
-    made.note("winner", trial=1, dev={"dev_loss": 0.5}, test={"test_loss": None})
+    made.append("winner", trial=1, dev={"dev_loss": 0.5}, test={"test_loss": None})
     text = page_of(made).text
     assert "No parameter was searched" in text
     assert "smaller is better" in text
@@ -151,7 +151,7 @@ def test_a_complete_trial_without_a_score_does_not_win(study: MadeStudy) -> None
     assert "No trial was completed with a score" in page_of(study).text
 
 
-def test_versions_are_the_studys_own_where_the_journal_has_them(study: MadeStudy) -> None:
+def test_versions_are_those_recorded_in_the_journal(study: MadeStudy) -> None:
     event = '{"event": "study", "time": 1, "name": "made", "created_with": {"torch": "0.0.7"}}\n'
     study.folder.journal.write_text(event)
     text = page_of(study).text
@@ -159,7 +159,7 @@ def test_versions_are_the_studys_own_where_the_journal_has_them(study: MadeStudy
     assert "installed where this page was made" not in text
 
 
-def test_enough_trials_bring_a_picture_of_importance(study: MadeStudy) -> None:
+def test_enough_trials_add_a_picture_of_importance(study: MadeStudy) -> None:
     for trial in range(12):
         params = {"p": 0.02 * trial, "b0": 6 + trial % 8, "bT_ratio": 0.5, "lr": 1e-3}
         study.run(trial, [0.5 - 0.02 * trial] * 8, params)
@@ -169,7 +169,7 @@ def test_enough_trials_bring_a_picture_of_importance(study: MadeStudy) -> None:
 def test_many_trials_and_layers_have_a_page(study: MadeStudy) -> None:
     for trial in range(60):
         study.run(trial, [0.01 * trial] * (8 if trial % 3 else 2))
-    study.crown(59, made_trace(layers=24))
+    study.set_winner(59, made_trace(layers=24))
     page = page_of(study)
     assert page.tags.count("tr") > 60
     assert "after each mask event" in page.text

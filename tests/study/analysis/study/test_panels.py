@@ -9,12 +9,12 @@ def panel_of(made: MadeStudy, name: str) -> Panel:
     return next(panel for panel in panels(read_study(made.folder)) if panel.name == name)
 
 
-def test_every_searched_parameter_has_a_panel_by_the_samplers_name(finished: MadeStudy) -> None:
+def test_every_searched_parameter_has_a_panel_with_its_name_in_optuna(finished: MadeStudy) -> None:
     names = {panel.name for panel in panels(read_study(finished.folder))}
     assert names == {"b0", "bT_ratio", "p", "lr"}
 
 
-def test_a_panel_knows_scale_role_and_ends_of_its_domain(finished: MadeStudy) -> None:
+def test_a_panel_has_scale_role_and_bounds_of_its_domain(finished: MadeStudy) -> None:
     lr, b0 = panel_of(finished, "lr"), panel_of(finished, "b0")
     assert (lr.log, lr.nuisance, lr.whole, lr.bounds) == (True, True, False, (1e-4, 1e-2))
     assert (b0.log, b0.nuisance, b0.whole, b0.bounds) == (False, False, True, (6, 14))
@@ -26,13 +26,13 @@ def test_a_point_is_a_value_and_the_last_score(finished: MadeStudy) -> None:
     assert (points[2].x, points[2].y, points[2].state) == (0.1, 0.41, "complete")
 
 
-def test_failed_trials_are_marked_by_their_value_alone(finished: MadeStudy) -> None:
+def test_failed_trials_have_only_their_value(finished: MadeStudy) -> None:
     panel = panel_of(finished, "p")
     assert panel.failed == [0.1]
     assert 3 not in {point.trial for point in panel.points}
 
 
-def test_choices_are_placed_in_their_order_none_among_them(tmp_path: Path) -> None:
+def test_choices_including_none_are_placed_in_their_order(tmp_path: Path) -> None:
     domain = "{type: categorical, choices: [null, 1e-3, 1e-2]}"
     spec = SPEC.replace("  steps: 80", f"  head_lr: {domain}\n  steps: 80")
     made = MadeStudy(tmp_path / "choices", spec)

@@ -53,7 +53,7 @@ def _width(line: Any) -> float:
     return float(line.get_linewidth())
 
 
-def test_parameters_have_the_scale_of_their_domain_and_say_what_is_nuisance(
+def test_parameters_have_the_scale_of_their_domain_and_mark_nuisance(
     finished: MadeStudy,
 ) -> None:
     data = panels(read_study(finished.folder))
@@ -105,7 +105,7 @@ def test_the_allocation_shows_all_its_series(finished: MadeStudy) -> None:
     assert list(lines["dropped"].get_ydata()) == data.dropped
 
 
-def test_ranks_are_drawn_a_row_a_matrix_in_columns_of_up_to_eight_layers() -> None:
+def test_ranks_are_drawn_in_columns_of_up_to_eight_layers() -> None:
     data = rank_map(made_trace(layers=12, T=60))
     assert data is not None
     first, second, bar = figure(allocation_plots.ranks, data).axes

@@ -16,7 +16,7 @@ def test_the_command_writes_the_report_and_names_it(
     assert capsys.readouterr().out.strip() == str(study.folder.report)
 
 
-def test_a_folder_that_is_no_study_is_one_line_and_status_2(
+def test_a_folder_without_a_study_gives_one_line_and_status_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(tmp_path)]) == 2

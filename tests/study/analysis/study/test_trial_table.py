@@ -15,7 +15,7 @@ def test_the_best_trial_comes_first_and_failures_last(finished: MadeStudy) -> No
     assert [row.winner for row in rows] == [True, False, False, False, False]
 
 
-def test_stopped_trials_are_ordered_by_how_far_they_came(study: MadeStudy) -> None:
+def test_stopped_trials_are_ordered_by_their_number_of_reports(study: MadeStudy) -> None:
     study.run(0, [0.9])
     study.run(1, [0.1, 0.2])
     study.run(2, [0.1, 0.3])
@@ -31,7 +31,7 @@ def test_the_smallest_loss_comes_first_and_a_missing_one_last(tmp_path: Path) ->
     assert [row.trial for row in trial_table(read_study(made.folder)).rows] == [2, 0, 1]
 
 
-def test_columns_are_the_journals_names_the_ratio_beside_the_number(finished: MadeStudy) -> None:
+def test_columns_have_the_journals_names_and_ratio_and_number(finished: MadeStudy) -> None:
     columns = trial_table(read_study(finished.folder)).columns
     assert columns == [
         "b0", "bT_ratio", "bT", "p", "lr", "dev_mcc", "dev_auc", "steps", "trainable_parameters",
@@ -39,7 +39,7 @@ def test_columns_are_the_journals_names_the_ratio_beside_the_number(finished: Ma
     ]  # fmt: skip
 
 
-def test_a_row_holds_settings_scores_steps_and_seconds(finished: MadeStudy) -> None:
+def test_a_row_has_settings_scores_steps_and_seconds(finished: MadeStudy) -> None:
     rows = {row.trial: row.cells for row in trial_table(read_study(finished.folder)).rows}
     assert rows[1] == [
         "8", "0.250", "2", "0.300", "0.000200", "0.2500", "0.7500", "20 of 80", "92,656", "5",
@@ -61,5 +61,5 @@ def test_a_trial_without_reports_has_no_scores(study: MadeStudy) -> None:
         (0.0, "0"),
     ],
 )  # fmt: skip
-def test_values_are_shown_for_people(value: object, text: str) -> None:
+def test_values_are_shown_with_four_digits(value: object, text: str) -> None:
     assert shown(value) == text

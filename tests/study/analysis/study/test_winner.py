@@ -58,7 +58,7 @@ def test_budget_kept_and_rank_are_three_numbers(finished: MadeStudy) -> None:
         ),
     ],
 )
-def test_the_expectation_is_that_of_the_settings(
+def test_the_expected_number_kept_follows_the_settings(
     finished: MadeStudy, setting: str, words: str
 ) -> None:
     finished.folder.spec.write_text(SPEC.replace("deltaT: 10", f"deltaT: 10\n  {setting}"))
@@ -70,11 +70,11 @@ def test_without_a_mask_the_whole_budget_is_kept(study: MadeStudy) -> None:
     spec = SPEC.replace("adalora_rs", "adalora").replace(domain, "")
     study.folder.spec.write_text(spec)
     study.run(0, [0.5] * 8, {"b0": 10, "bT_ratio": 0.5, "lr": 1e-3})
-    study.crown(0, made_trace())
+    study.set_winner(0, made_trace())
     assert "With p = 0 the number kept equals the budget" in winner_of(study).triplets
 
 
-def test_a_method_without_a_budget_says_nothing_of_triplets(finished: MadeStudy) -> None:
+def test_a_method_without_a_budget_has_no_sentences_on_triplets(finished: MadeStudy) -> None:
     text = finished.folder.journal.read_text().replace('"budget": 120, "kept": 118, ', "")
     finished.folder.journal.write_text(text)
     (finished.folder.best / "budget_trace.json").unlink()
