@@ -141,8 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = study_path(arguments)
     if arguments.resume and not (path / "spec.yaml").exists():
         raise InputError(
-            f"{path}: --resume needs the folder of a comparison, but got one without spec.yaml; "
-            "leave --resume out to start it, or give the --storage and --name it was started with"
+            f"{path}: --resume must name the folder of a comparison, but got one without "
+            "spec.yaml; leave --resume out to start it, or give the --storage and --name it was "
+            "started with"
         )
     # Heavy imports come after the YAML has been read, so that errors in it are reported at once.
     from study.engine.comparison.design import changes_of_comparison

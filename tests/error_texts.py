@@ -16,9 +16,9 @@ CHECKED = (
     "study.cluster",
     "study.csv_table",
     "study.hub",
-    "study.analysis.study",
-    "study.analysis.benchmark",
-    "study.analysis.html",
+    "study.seeds",
+    "study.engine.comparison",
+    "study.analysis",
 )
 """The packages whose messages are checked."""
 

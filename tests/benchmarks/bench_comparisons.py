@@ -1,15 +1,15 @@
-"""How often intervals hold the truth and tests call a false alarm where runs share seeds.
+"""Coverage of intervals and false positives of tests for runs that share seeds.
 
     python -m tests.benchmarks.bench_comparisons [--sets N] [--draws N]
 
-Simulated differences of 45 runs against 9, 5 x 3 x 3 seeds, whose true mean is zero. A row each
-kind of luck (in sds of one run); all are percentages. "better": one-sided false alarms at 5 %, by
-which "p > 0 is better" is decided; "differ": two-sided ones; at 1 % too. "mean": how often its
-95 % interval holds the truth; "half": the interval's median half-width. "IQM": the same for the
-interquartile mean, by the stratified bootstrap over seeds. For comparison the two-sided false
-alarms of a t-test, and of sign flips of whole (init, data) cells. Last, P(improvement) of one of
-two equal configurations with effects of their own: how often its interval holds 0.5. Then the
-time of an analysis of about a thousand runs.
+Simulated differences of 45 runs against 9, 5 x 3 x 3 seeds, whose true mean is zero. One row for
+each set of variance components (standard deviations relative to that of one run); percentages.
+"better": one-sided false positives at 5 %, the test of "p > 0 is better"; "differ": two-sided
+ones, also at 1 %. "mean": coverage of its 95 % interval; "half": median half-width. "IQM":
+coverage of the bootstrap interval of the interquartile mean. For comparison the two-sided false
+positives of a t-test, and of sign flips of whole (init, data) cells. "P(imp.)": coverage of the
+interval of P(improvement) for two equal configurations. Then the CPU time of an analysis of about
+a thousand runs.
 """
 
 # ruff: noqa: T201

@@ -1,12 +1,12 @@
-"""Whether the intervals of variance components cover, and what designs tell of the mask's share.
+"""Coverage of the intervals of variance components; precision of designs for the mask's share.
 
     python -m tests.benchmarks.bench_seeds [--simulations N]
 
-Scores are simulated from components that are known, in the default design of 5 mask, 3 init and 3
-data seeds, for one configuration and pooled over four. Printed are, for every component: its true
-value, the mean estimate of the analysis of variance (unbiased) and of REML (cut at zero), and how
-often the 95 % intervals of the component and of its share hold the truth. Then the same with
-missing scores; the designs of a share of 44 %; and the time that 1,000 runs take.
+Scores are simulated from known components in the default design of 5 mask, 3 init and 3 data
+seeds, for one configuration and pooled over four. Printed for every component: its true value, the
+mean ANOVA estimate (unbiased) and REML estimate (truncated at zero), and how often the 95 %
+intervals of the component and of its share contain the true value. Then the same with missing
+scores, the precision of designs for a share of 44 %, and the time of an analysis of 1,000 runs.
 """
 
 # ruff: noqa: T201
@@ -30,7 +30,7 @@ from study.analysis.comparison.components.terms import TERMS, incidence
 from study.analysis.comparison.design import Design, read_design
 
 Truth = Mapping[str, float]
-"""Components by term; those that are not there are zero."""
+"""Components by term; absent ones are zero."""
 
 DEFAULT = (5, 3, 3)
 ALL_KINDS = {
@@ -44,14 +44,14 @@ POOLED = {
     "configuration:init:data": 0.1,
 }
 SCENARIOS: dict[str, tuple[int, Truth]] = {
-    "every kind of luck": (1, ALL_KINDS),
-    "no luck of the mask": (1, {**ALL_KINDS, "mask": 0.0}),
-    "no luck of init": (1, {**ALL_KINDS, "init": 0.0}),
-    "little but the residual": (1, {"mask": 0.1, "init": 0.1, "data": 0.1, "residual": 1.0}),
+    "all components": (1, ALL_KINDS),
+    "no mask component": (1, {**ALL_KINDS, "mask": 0.0}),
+    "no init component": (1, {**ALL_KINDS, "init": 0.0}),
+    "mostly residual": (1, {"mask": 0.1, "init": 0.1, "data": 0.1, "residual": 1.0}),
     "pooled": (4, POOLED),
-    "pooled, no luck of the mask": (4, {**POOLED, "mask": 0.0}),
-    "pooled, no luck of init": (4, {**POOLED, "init": 0.0}),
-    "pooled, little but the residual": (
+    "pooled, no mask component": (4, {**POOLED, "mask": 0.0}),
+    "pooled, no init component": (4, {**POOLED, "init": 0.0}),
+    "pooled, mostly residual": (
         4,
         {"mask": 0.1, "init": 0.1, "data": 0.1, "residual": 1.0},
     ),
@@ -62,7 +62,7 @@ DESIGNS = [(1, 5), (3, 3), (4, 3), (6, 3), (8, 3), (6, 4), (8, 5)]
 
 @dataclass(frozen=True)
 class Coverage:
-    """By term (t): the truth, mean estimates, and how often intervals held the truth."""
+    """By term (t): true values, mean estimates, and coverage of the intervals."""
 
     terms: list[str]
     truth: np.ndarray
@@ -94,7 +94,7 @@ def coverage(
     draws: int = 1000,
     shares: bool = True,
 ) -> Coverage:
-    """Simulates complete designs, as mean squares; `shares` take nine tenths of the time."""
+    """Simulates mean squares of complete designs; `shares` takes nine tenths of the time."""
     strata = default_strata(configurations)
     sigma = np.array([truth.get(name, 0.0) for name in strata.terms])
     expected = strata.weights @ sigma
@@ -123,7 +123,7 @@ def coverage(
 def incomplete_coverage(
     configurations: int, truth: Truth, missing: float, simulations: int, rng: np.random.Generator
 ) -> Coverage:
-    """Simulates default designs in which every score is missing with a chance of `missing`."""
+    """Simulates default designs in which every score is missing with probability `missing`."""
     terms = terms_of(configurations)
     sigma = np.array([truth.get(name, 0.0) for name in terms])
     reml, covered, share_covered = [], [], []
@@ -165,12 +165,12 @@ def estimated_shares(
     rng: np.random.Generator,
     own_init: bool = True,
 ) -> np.ndarray:
-    """Returns what designs of seeds x seeds runs a configuration estimate of the mask's share.
+    """Returns estimates of the mask's share from designs of seeds x seeds runs a configuration.
 
-    The standard deviations are .010 for the mask, .010 for init and .005 for the rest: a share of
-    .44. Init effects are each configuration's own, or, without `own_init`, common to all. The
-    estimate is the mask's component over the sum of all, of the analysis of variance, with the
-    mask's and init's cut at zero.
+    The standard deviations are .010 for the mask, .010 for init and .005 for the residual: a share
+    of .44. Init effects differ between configurations or, without `own_init`, are common to all.
+    The estimate is the ANOVA component of the mask over the sum of all, with the mask and init
+    components truncated at zero.
     """
     terms = ["mask", "init", "residual"]
     if configurations > 1:
@@ -189,13 +189,13 @@ def estimated_shares(
 
 
 def holds(limits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Whether intervals (2, t) hold the truth (t)."""
+    """Returns whether intervals (2, t) contain the true values (t,)."""
     found: np.ndarray = (limits[0] - 1e-9 <= truth) & (truth <= limits[1] + 1e-9)
     return found
 
 
 def timed(design: Design) -> tuple[Components, float]:
-    """The components of a design, and the seconds of one core that they took."""
+    """Returns the components of a design, and the CPU seconds that they took."""
     start = time.process_time()
     return variance_components(design, np.random.default_rng(0)), time.process_time() - start
 
@@ -203,7 +203,7 @@ def timed(design: Design) -> tuple[Components, float]:
 def print_coverage(title: str, found: Coverage) -> None:
     """Prints a table."""
     print(f"\n{title}\n")
-    print("| component | truth | ANOVA | REML | interval holds it | share's interval |")
+    print("| component | truth | ANOVA | REML | coverage | coverage, share |")
     print("|---|---|---|---|---|---|")
     columns = (found.truth, found.anova, found.reml, found.covered, found.share_covered)
     for name, true, anova, reml, covered, share in zip(found.terms, *columns, strict=True):

@@ -45,7 +45,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return captured.err
 
 
-def test_the_plan_tells_configurations_runs_steps_and_what_cannot_be_estimated(
+def test_the_plan_has_configurations_runs_steps_and_warnings(
     fixed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = ("--config", fixed, "--against", "lora", "fmft", "--vary", "adapter.p=0", "--dry-run",
@@ -85,7 +85,7 @@ def test_mask_seeds_without_a_random_mask_are_warned_of(
         (("--config", "FIXED", "--vary", "training.epochs=1", "adapter.warmup_steps=5",
           "--metric", "test_mc"), "did you mean `test_mcc`"),
         (("--config", "FIXED", "--name", "a/b"), "--name: must be the name of a folder"),
-        (("--config", "FIXED", "--resume"), "--resume needs the folder of a comparison, but got"),
+        (("--config", "FIXED", "--resume"), "--resume must name the folder of a comparison"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
@@ -131,7 +131,7 @@ def test_options_that_do_not_go_together_end_in_the_usage(
         (["--max-concurrent", "2"], "--max-concurrent"),
     ],
 )
-def test_analysis_takes_no_option_that_it_would_not_heed(
+def test_analysis_refuses_options_that_have_no_effect(
     arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -157,7 +157,7 @@ def test_the_runs_of_a_configuration_have_a_bound(capsys: pytest.CaptureFixture[
     assert "at most 100000 runs of a configuration, but 1000 x 1000 x 3" in capsys.readouterr().err
 
 
-def test_analysis_alone_is_given_the_folders_and_the_metric(
+def test_analysis_gets_the_folders_and_the_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
@@ -174,7 +174,7 @@ def test_analysis_alone_is_given_the_folders_and_the_metric(
         (OSError(errno.ENOSPC, "No space left", "x"), 1, "error: x cannot be used: No space left"),
     ],
 )
-def test_an_analysis_that_cannot_end_says_why_in_a_line(
+def test_an_analysis_that_cannot_finish_prints_one_line(
     fault: BaseException,
     status: int,
     said: str,
@@ -190,7 +190,7 @@ def test_an_analysis_that_cannot_end_says_why_in_a_line(
     assert capsys.readouterr().err.strip() == said
 
 
-# Run, interrupted, and gone on with
+# Interrupted and resumed
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -215,7 +215,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.ray
-def test_a_comparison_interrupted_goes_on_with_more_seeds_and_does_nothing_twice(
+def test_an_interrupted_comparison_continues_with_more_seeds_and_repeats_nothing(
     fixed: str, tmp_path: Path
 ) -> None:
     process = start(tmp_path, "--data-seeds", "1", "--max-concurrent", "1")

@@ -37,10 +37,9 @@ def changes_of_comparison(now: ComparisonSpec) -> Changes:
         differences = _changes(load_comparison(file), now)
         if differences:
             raise InputError(
-                f"{file.parent}: --resume needs the configurations and seeds that the comparison "
-                f"was started with (spec.yaml), or more of them, but got "
-                f"{'; '.join(differences)}; undo the change, or start a comparison with "
-                "another --name"
+                f"{file.parent}: --resume must have the configurations and seeds of the started "
+                f"comparison (spec.yaml), or more of them, but got {'; '.join(differences)}; undo "
+                "the change, or start a comparison with another --name"
             )
         return differences
 

@@ -23,7 +23,7 @@ MODULES = [
 
 @dataclass(frozen=True)
 class Made:
-    """A configuration: its level, and the sd of each kind of luck: mask, init:data, rest."""
+    """A configuration: its mean score, and the sd of each effect, e.g. mask, init:data, rest."""
 
     label: str
     method: str = "lora"
@@ -77,7 +77,7 @@ def row(
 
 
 def finalists(candidates: int = 8, rng: np.random.Generator | None = None) -> list[Row]:
-    """A race: fewer candidates every round, three fresh seeds for every replicate."""
+    """A race: fewer candidates every round, three fresh seeds for every run."""
     rng = rng or np.random.default_rng(0)
     rows: list[Row] = []
     made = [
@@ -91,14 +91,14 @@ def finalists(candidates: int = 8, rng: np.random.Generator | None = None) -> li
         )
         for n in range(candidates)
     ]
-    replicate = 0
+    repeat = 0
     while made:
         for _ in range(2):
-            replicate += 1
-            seed = 1000 + replicate
-            luck = 0.004 * rng.standard_normal()
+            repeat += 1
+            seed = 1000 + repeat
+            common = 0.004 * rng.standard_normal()
             for one in made:
-                score = one.level + luck + 0.01 * rng.standard_normal()
+                score = one.level + common + 0.01 * rng.standard_normal()
                 rows.append(row(one, seed, seed + 100, seed + 200, len(rows), score, "dev_mcc"))
         made = sorted(made, key=lambda one: -one.level)[: len(made) // 2]
     return rows

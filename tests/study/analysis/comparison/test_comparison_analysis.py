@@ -1,4 +1,4 @@
-"""A comparison folder, or several, from results.csv to words, tables and page."""
+"""Comparison folders from results.csv to sentences, tables and page."""
 
 import csv
 import html
@@ -54,7 +54,7 @@ def said(found: Analysis) -> str:
     return "\n".join(report_lines(found))
 
 
-def test_a_clear_winner_survives(tmp_path: Path) -> None:
+def test_a_clear_winner_is_still_best(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed(CLEAR)))
     assert "Yes: it is significantly better than every other configuration on equal seeds." in text
     assert (
@@ -65,13 +65,13 @@ def test_a_clear_winner_survives(tmp_path: Path) -> None:
     assert "best of 3 configurations on 45 of 45 equal seeds" in text
 
 
-def test_a_clear_loser_is_named_as_such(tmp_path: Path) -> None:
+def test_a_clear_loser_is_named(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([replace(RS, level=0.5), ADALORA])))
     assert "p = 0.1 against p = 0: no, adalora is better; difference (first - second) -0.1" in text
     assert "No: significantly better is adalora (adalora_rs - adalora = -0.1" in text
 
 
-def test_what_does_not_differ_is_undecided(tmp_path: Path) -> None:
+def test_equal_configurations_are_undecided(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, replace(ADALORA, level=RS.level)])))
     assert "p = 0.1 against p = 0: undecided" in text
     assert "Undecided: no significant difference from adalora" in text
@@ -88,26 +88,26 @@ def test_failed_collapsed_planned_and_missing_runs_are_named(said: str) -> None:
     assert "6 pairs with a failed run: if failed runs score as guessing" in said
 
 
-def test_luck_ranks_and_disagreement_have_their_sentences(said: str) -> None:
+def test_variance_ranks_and_disagreement_have_their_sentences(said: str) -> None:
     assert "adalora_rs: of the variance between runs, mask " in said
     assert "Which source is the largest is undecided" in said
     assert "two runs that differ only in the mask seed share" in said
     assert "the predicted class changes for mask 1" in said
 
 
-def test_a_single_seed_is_named_with_what_it_hides(tmp_path: Path) -> None:
+def test_a_single_seed_is_named_with_the_unknown_component(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, ADALORA], (5, 1, 3))))
     assert "Only one init seed has scores: the variance due to init seeds is unknown" in text
     assert "The init component cannot be estimated: " in text
     assert "mask " in text
 
 
-def test_one_run_of_one_configuration_says_what_it_can(tmp_path: Path) -> None:
+def test_one_run_of_one_configuration_has_a_mean_without_interval(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS], (1, 1, 1))))
     assert "(no interval from 1 run)" in text
 
 
-def test_finalists_are_unbalanced_and_their_luck_cannot_be_told_apart(tmp_path: Path) -> None:
+def test_variance_components_of_finalists_cannot_be_separated(tmp_path: Path) -> None:
     folder = write(tmp_path / "study" / "finalists", finalists())
     analysis = analyse([folder])
     text = "\n".join(report_lines(analysis))
@@ -119,7 +119,7 @@ def test_finalists_are_unbalanced_and_their_luck_cannot_be_told_apart(tmp_path: 
     write_analysis(analysis)
 
 
-def test_several_tasks_are_ranked_and_told_how_little_they_show(tmp_path: Path) -> None:
+def test_several_tasks_are_ranked_with_a_warning_that_they_are_few(tmp_path: Path) -> None:
     folders = [
         write(tmp_path / f"task{n}", crossed(CLEAR, (2, 2, 2), np.random.default_rng(n)))
         for n in range(3)
@@ -140,7 +140,7 @@ def test_several_tasks_are_ranked_and_told_how_little_they_show(tmp_path: Path) 
     assert "critical difference" in (folders[1] / "report.html").read_text().lower()
 
 
-def test_the_same_folder_and_seed_give_the_same_words(mixed: Path, said: str) -> None:
+def test_the_same_folder_and_seed_give_the_same_sentences(mixed: Path, said: str) -> None:
     assert words(mixed) == said
 
 
@@ -178,7 +178,7 @@ def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
         ("tables/tasks.csv", True, "tasks.csv: must be "),
     ],
 )
-def test_what_is_in_the_way_of_a_table_or_page_is_refused(
+def test_a_file_in_place_of_a_folder_or_the_reverse_is_refused(
     tmp_path: Path, name: str, is_folder: bool, said: str
 ) -> None:
     found = analyse([write(tmp_path, crossed([LORA], (1, 2, 1)))])
@@ -253,7 +253,7 @@ def test_neither_ray_nor_torch_is_needed(tmp_path: Path) -> None:
     assert (folder / "report.html").is_file()
 
 
-def test_sentences_on_many_configurations_are_left_to_the_tables(tmp_path: Path) -> None:
+def test_of_many_sentences_the_rest_is_left_to_the_tables(tmp_path: Path) -> None:
     many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(13)]
     text = words(write(tmp_path, crossed(many, (2, 1, 1))))
     assert "3 more sentences of this kind are left out; the tables have all numbers." in text

@@ -98,7 +98,7 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
     )
 
 
-def test_the_results_of_a_benchmark_are_told_apart(tmp_path: Path) -> None:
+def test_the_results_of_a_benchmark_are_refused_with_the_command(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("backbone,task,method,seed,state,test_mcc\n")
     assert "with study.report" in refusal(tmp_path)
 
@@ -116,7 +116,7 @@ def test_results_without_a_complete_run_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_run_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_run_is_refused(tmp_path: Path) -> None:
     rows = crossed()
     message = refusal(write(tmp_path, [*rows, rows[7] | {"run": 99}]))
     assert f"results.csv:{len(rows) + 2}: " in message
@@ -166,7 +166,7 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said:
         (3, lambda cells: cells[:-2], "every row must have the header's 19 fields"),
     ],
 )
-def test_a_table_that_is_none_is_refused_with_its_line(
+def test_a_malformed_table_is_refused_with_its_line(
     tmp_path: Path, line: int, change: Callable[[list[str]], list[str]], said: str
 ) -> None:
     path = write(tmp_path, crossed([RS])) / "results.csv"
@@ -178,12 +178,12 @@ def test_a_table_that_is_none_is_refused_with_its_line(
     assert said in message
 
 
-def test_a_score_beyond_its_range_by_rounding_alone_is_one(tmp_path: Path) -> None:
+def test_a_score_outside_its_limits_by_rounding_is_accepted(tmp_path: Path) -> None:
     rows = [row | {"test_mcc": 1 + 1e-9} for row in crossed([RS])]
     assert read_results(write(tmp_path, rows)).runs[0].values["test_mcc"] == 1 + 1e-9
 
 
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_bytes(b"\xff\xfe\x00\x01")
     assert "must be UTF-8 text" in refusal(tmp_path)
 

@@ -53,7 +53,7 @@ def test_a_score_that_is_missing_stays_so() -> None:
         ("test_auc", [np.nan], "raw"),
     ],
 )
-def test_the_scale_is_used_near_the_limits_alone(
+def test_the_scale_is_used_only_near_the_limits(
     metric: str, scores: list[float], name: str
 ) -> None:
     assert scale_of(metric, scores, rows=500).name == name

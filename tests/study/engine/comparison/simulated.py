@@ -1,4 +1,4 @@
-"""Ray Tune's part for replicates, without Ray and without training: reports are made up."""
+"""A simulated Ray Tune for comparisons: no Ray, no training, invented reports."""
 
 from collections import deque
 from types import SimpleNamespace

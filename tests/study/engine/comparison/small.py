@@ -51,7 +51,7 @@ def configuration(label: str = "best", *overrides: str) -> Configuration:
 def crossed(
     *configurations: Configuration, masks: int = 2, blocks: int = 1
 ) -> list[ComparisonRun]:
-    """Every mask seed with every of `blocks` init and data seeds, each replicate once."""
+    """Every mask seed with each of `blocks` (init, data) seeds, each run once."""
     seeds = product(range(blocks), configurations, range(masks))
     found = [ComparisonRun.of(c, mask=100 + m, init=200 + b, data=300 + b) for b, c, m in seeds]
     return list(dict.fromkeys(found))

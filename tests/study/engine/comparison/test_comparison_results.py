@@ -31,7 +31,7 @@ def test_runs_that_have_not_begun_are_planned_with_all_columns(open_ledger: Open
     assert (found[0]["p"], found[0]["b0"], found[2]["p"]) == ("0.3", "4", "")
 
 
-def test_settings_stand_between_reason_and_reports_and_scores_after_them(
+def test_settings_are_between_reason_and_reports_and_scores_after_them(
     open_ledger: OpenLedger,
 ) -> None:
     driver = Driver(open_ledger(), lambda record: RUNS, concurrent=3)

@@ -1,4 +1,4 @@
-"""Handing out replicates as a source wants them, without Ray."""
+"""The searcher hands out the runs of a source, without Ray."""
 
 import pickle
 import threading
@@ -23,7 +23,7 @@ def constant(runs: Sequence[ComparisonRun]) -> Source[ComparisonRun]:
     return lambda record: runs
 
 
-def test_every_replicate_that_is_wanted_runs_once_in_order_and_then_it_is_finished(
+def test_every_run_of_the_source_is_handed_out_once_in_order(
     open_ledger: OpenLedger,
 ) -> None:
     runs = crossed(configuration("lone", "adapter.deltaT=1"), masks=3, blocks=2)
@@ -37,7 +37,7 @@ def test_every_replicate_that_is_wanted_runs_once_in_order_and_then_it_is_finish
 def test_a_source_that_looks_at_results_is_asked_again_when_a_round_is_over(
     open_ledger: OpenLedger,
 ) -> None:
-    """As a race has it: the better half of each round gets another replicate."""
+    """As in a race: the better half of each round is run again."""
     all_ = [configuration(f"c{n}", f"training.lr=1e-{n}") for n in (2, 3, 4, 5)]
 
     def race(record: StudyRecord) -> list[ComparisonRun]:
@@ -66,7 +66,7 @@ def test_a_source_that_looks_at_results_is_asked_again_when_a_round_is_over(
     assert driver.answers[-1] == Searcher.FINISHED
 
 
-def test_a_run_waits_for_the_beginning_that_another_is_at_work_on(
+def test_a_run_waits_for_the_prefix_that_another_is_training(
     open_ledger: OpenLedger,
 ) -> None:
     runs = crossed(BEST, NEVER, masks=2, blocks=2)
@@ -87,7 +87,9 @@ def test_a_run_waits_for_the_beginning_that_another_is_at_work_on(
     assert len(driver.handed) == len(runs)
 
 
-def test_when_a_leader_has_failed_the_next_of_its_group_leads(open_ledger: OpenLedger) -> None:
+def test_after_a_failure_the_next_run_trains_the_prefix(
+    open_ledger: OpenLedger,
+) -> None:
     driver = Driver(open_ledger(), constant(crossed(BEST, masks=3)), concurrent=3)
     driver.fill()
     assert len(driver.handed) == 1
@@ -97,7 +99,7 @@ def test_when_a_leader_has_failed_the_next_of_its_group_leads(open_ledger: OpenL
     assert driver.handed[1]["prefix"] is not None
 
 
-def test_a_run_that_shares_its_beginning_with_none_leaves_none(open_ledger: OpenLedger) -> None:
+def test_a_run_that_shares_no_prefix_saves_none(open_ledger: OpenLedger) -> None:
     driver = Driver(open_ledger(), constant(crossed(BEST, masks=1, blocks=2)))
     driver.fill()
     assert [config["prefix"] for config in driver.handed] == [None, None]
@@ -112,7 +114,7 @@ def test_more_seeds_add_only_what_is_missing(open_ledger: OpenLedger) -> None:
     assert len(driver.ledger.record.trials) == len(more)
 
 
-def test_an_interrupted_run_goes_on_with_its_number_and_a_crashed_one_gets_a_new(
+def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new_one(
     open_ledger: OpenLedger,
 ) -> None:
     lone = configuration("lone", "adapter.deltaT=1")
@@ -155,7 +157,7 @@ def test_runs_that_all_crash_before_a_report_end_the_comparison(open_ledger: Ope
     assert driver.searcher.gave_up == "the first 3 attempts all crashed before their first report"
 
 
-def test_beginnings_are_deleted_when_no_run_needs_them(open_ledger: OpenLedger) -> None:
+def test_prefixes_are_deleted_when_no_run_needs_them(open_ledger: OpenLedger) -> None:
     runs = crossed(BEST, masks=2, blocks=2)
     driver = Driver(open_ledger(), constant(runs), concurrent=1)
     folder, keys = driver.ledger.folder, [Prefixes(ROWS).key(run) for run in runs]
@@ -191,7 +193,7 @@ def test_searcher_and_recorder_can_be_pickled_while_the_driver_listens(
     ("masks", "blocks", "expected"),
     [(5, 1, 4 * 2), (5, 9, 9 * 4 * 2), (1, 9, 0)],
 )
-def test_the_saving_is_what_all_but_the_first_of_a_group_need_not_train(
+def test_all_but_the_first_run_of_a_group_save_the_prefix(
     masks: int, blocks: int, expected: int
 ) -> None:
     assert Prefixes(ROWS).saving(crossed(BEST, masks=masks, blocks=blocks)) == expected

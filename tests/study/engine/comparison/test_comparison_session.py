@@ -44,7 +44,7 @@ def go(path: Path, prepared: Prepared) -> Ended:
     return session.run_comparison(path, SPEC, *prepared, address=None, tracking_uri=None)
 
 
-def test_a_comparison_of_which_nothing_is_left_needs_no_ray_and_says_what_was_saved(
+def test_a_finished_comparison_needs_no_ray_and_prints_the_shared_steps(
     open_ledger: OpenLedger, prepared: Prepared, capsys: pytest.CaptureFixture[str]
 ) -> None:
     driver = Driver(open_ledger(), lambda record: runs_of(SPEC), concurrent=1)
@@ -60,7 +60,7 @@ def test_a_comparison_of_which_nothing_is_left_needs_no_ray_and_says_what_was_sa
     assert folder.results.exists()
 
 
-def test_what_is_left_is_for_ray(open_ledger: OpenLedger, prepared: Prepared) -> None:
+def test_an_unfinished_comparison_starts_ray(open_ledger: OpenLedger, prepared: Prepared) -> None:
     with pytest.raises(AssertionError, match="Ray was to be started"):
         go(open_ledger().folder.path, prepared)
 

@@ -61,7 +61,7 @@ def test_a_mask_seed_means_something_where_p_or_p_reintroduce_is_above_0(
         comparison(best=configuration("b", "resources.max_concurrent=1").spec, never=NEVER.spec),
     ],
 )
-def test_a_comparison_goes_on_with_more_than_before(now: ComparisonSpec, tmp_path: Path) -> None:
+def test_a_comparison_may_be_extended(now: ComparisonSpec, tmp_path: Path) -> None:
     open_folder(tmp_path / "a", dump_comparison(comparison()))
     check_folder(tmp_path / "a", changes_of_comparison(now), resume=True)
 
@@ -81,7 +81,7 @@ def test_a_comparison_goes_on_with_more_than_before(now: ComparisonSpec, tmp_pat
         ),
     ],
 )
-def test_a_comparison_does_not_go_on_with_less_or_something_else(
+def test_a_comparison_may_not_be_reduced_or_changed(
     now: ComparisonSpec, found: str, tmp_path: Path
 ) -> None:
     open_folder(tmp_path / "a", dump_comparison(comparison()))

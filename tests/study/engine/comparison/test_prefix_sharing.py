@@ -63,7 +63,7 @@ def assert_same_as_alone(
         ("zero", 1, ["adapter.p_reintroduce=0", "adapter.final_mask=deterministic"]),
     ],
 )
-def test_a_run_that_goes_on_from_anothers_beginning_is_the_run_that_trained_alone(
+def test_a_run_with_a_shared_prefix_equals_the_run_that_trained_alone(
     mode: str,
     mask: int,
     own: list[str],
@@ -80,7 +80,7 @@ def test_a_run_that_goes_on_from_anothers_beginning_is_the_run_that_trained_alon
     assert_same_as_alone(prepared, folders, runs)
 
 
-def test_plain_adalora_goes_on_from_the_beginning_of_one_with_random_sampling(
+def test_adalora_continues_from_the_prefix_of_a_run_with_random_masks(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder], tmp_path: Path
 ) -> None:
     plain = configuration("adalora").spec
@@ -100,7 +100,7 @@ def test_plain_adalora_goes_on_from_the_beginning_of_one_with_random_sampling(
         (("training.reports=2", "adapter.deltaT=5"), 1),
     ],
 )
-def test_reports_before_the_first_mask_event_are_said_again(
+def test_reports_before_the_first_mask_event_are_repeated(
     settings: tuple[str, ...],
     before: int,
     prepared: Prepared,
@@ -137,7 +137,7 @@ def test_a_run_without_steps_before_its_first_event_shares_nothing() -> None:
     assert Prefixes(ROWS).key(at_once) is None
 
 
-def test_what_was_not_trained_is_told_with_every_report_and_after_a_restart(
+def test_shared_steps_are_in_every_report_also_after_a_restart(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
     follower = ComparisonRun.of(configuration(), mask=9, init=2, data=3)

@@ -53,7 +53,7 @@ def labels(found: ComparisonRequest) -> list[str]:
     return list(found.spec.configurations)
 
 
-def test_a_study_stands_for_its_best_trial_with_seeds_beside_the_studys_own(
+def test_a_study_gives_its_best_trial_with_seeds_distinct_from_its_own(
     make_study: MakeStudy,
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5)])
@@ -145,7 +145,7 @@ def test_a_file_with_domains_is_refused_with_the_fix(tmp_path: Path) -> None:
     assert labels(fixed) == ["fixed"]
 
 
-def test_what_is_no_study_or_has_no_finished_trial_is_refused(
+def test_a_folder_without_a_study_or_a_finished_trial_is_refused(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"the folder of a study, but got one without spec\.yaml"):
@@ -174,7 +174,7 @@ def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
         ("seeds", "got a comparison; analyse it with --analyse .*seeds"),
     ],
 )
-def test_the_folder_of_a_race_or_a_comparison_is_said_to_be_one(
+def test_the_folder_of_a_race_or_a_comparison_is_named_as_such(
     make_study: MakeStudy, option: str, name: str, said: str
 ) -> None:
     study = make_study([(0.1, 0.3)])

@@ -26,7 +26,7 @@ def write(tmp_path: Path, text: str) -> str:
     return str(file)
 
 
-def test_adalora_has_the_first_configurations_values_of_what_it_searches_or_leaves_out(
+def test_adalora_has_the_first_configurations_values_of_settings_without_a_value(
     first: StudySpec,
 ) -> None:
     made = opponent("adalora", first)
@@ -45,7 +45,7 @@ def test_loras_rank_is_the_first_configurations_b0(first: StudySpec) -> None:
     assert made.notes[0] == "rank 10 is b0 of the first configuration"
 
 
-def test_a_learning_rate_outside_of_what_a_method_searches_is_the_nearest_inside(
+def test_a_learning_rate_outside_the_range_of_a_method_is_replaced_by_the_nearest(
     first: StudySpec,
 ) -> None:
     made = opponent("fmft", first)
@@ -54,7 +54,7 @@ def test_a_learning_rate_outside_of_what_a_method_searches_is_the_nearest_inside
     assert "lr 0.001 (the value in its range nearest to 0.006), weight_decay" in made.notes[0]
 
 
-def test_what_a_file_fixes_is_its_own_but_not_how_long_it_trains(
+def test_settings_with_a_value_are_the_files_own_except_the_training_length(
     first: StudySpec, tmp_path: Path
 ) -> None:
     file = write(

@@ -50,7 +50,7 @@ def predicted(*classes: int) -> dict[str, Any]:
     return {"test": np.eye(2, dtype=np.float32)[list(classes)]}
 
 
-def test_overlap_is_what_both_kept_over_what_either_kept(tmp_path: Path) -> None:
+def test_overlap_is_the_jaccard_index_of_kept_triplets(tmp_path: Path) -> None:
     rows = crossed([RS], (2, 1, 1))
     found = overlaps(
         *with_outputs(
@@ -64,7 +64,7 @@ def test_overlap_is_what_both_kept_over_what_either_kept(tmp_path: Path) -> None
     assert overlap.by_ranks == pytest.approx(1 / 5)
 
 
-def test_chance_is_what_random_triplets_give(tmp_path: Path) -> None:
+def test_the_expected_overlap_is_that_of_random_triplets(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = crossed([RS], (40, 1, 1))
     arrays = [{"kept": rng.random((24, 8)) < 0.5, "modules": np.array(MODULES)} for _ in rows]
@@ -142,7 +142,7 @@ def test_equal_runs_agree_and_are_settled(tmp_path: Path) -> None:
     assert (found.mean, found.unsettled, found.least) == (0, 0, 0)
 
 
-def test_what_has_no_outputs_is_left_out(tmp_path: Path) -> None:
+def test_runs_without_outputs_are_left_out(tmp_path: Path) -> None:
     comparison = read_results(write(tmp_path, crossed([RS, ADALORA])))
     outputs = read_outputs(comparison, "test")
     assert outputs.labels is None
@@ -194,7 +194,7 @@ def test_labels_that_are_no_list_of_classes_are_refused(
         read_outputs(read_results(tmp_path), "test")
 
 
-def test_a_bare_array_is_no_file_of_arrays(tmp_path: Path) -> None:
+def test_an_npy_file_is_refused(tmp_path: Path) -> None:
     rows = crossed([RS])
     write_outputs(write(tmp_path, rows), rows)
     with (tmp_path / "outputs" / "run-00003.npz").open("wb") as file:

@@ -10,10 +10,10 @@ DEFAULT = (5, 3, 3)
 SEEDS = np.array(list(product(*map(range, DEFAULT))))
 
 RUNS = {"init:data": 1.0, "mask:init:data": 1.0}
-"""The difference of exchangeable runs: each of p = 0 is met by the five masks of its cell."""
+"""Exchangeable runs: each run with p = 0 is paired with the five masks of its cell."""
 SCENARIOS: dict[str, Mapping[str, float]] = {
     "exchangeable": RUNS,
-    "a run's luck alone": {"mask:init:data": 1.0},
+    "single runs only": {"mask:init:data": 1.0},
     "mask effect 0.5": {**RUNS, "mask": 0.5},
     "mask effect 1": {**RUNS, "mask": 1.0},
     "mask effect 2": {**RUNS, "mask": 2.0},
@@ -25,7 +25,7 @@ SCENARIOS: dict[str, Mapping[str, float]] = {
     "mask, init, data 0.5": {**RUNS, "mask": 0.5, "init": 0.5, "data": 0.5},
     "mask, init, data 1": {**RUNS, "mask": 1, "init": 1, "data": 1},
 }
-"""Standard deviations of what a difference is made of, in those of one run."""
+"""Standard deviations of the effects on a difference, relative to that of one run."""
 
 
 def simulated(

@@ -66,7 +66,7 @@ def test_an_interval_of_the_planned_design_excludes_zero_as_often_as_asked() -> 
     assert excluded == pytest.approx(0.8, abs=0.02)
 
 
-def test_what_is_settled_needs_no_runs() -> None:
+def test_a_decided_question_needs_no_runs() -> None:
     assert runs_for_difference(given(SIZES), -0.5, 0.4) == RunsNeeded(5, 3, 3, 54)
     assert runs_for_difference(given(SIZES), 0.5, 0.4, max_runs=10) == RunsNeeded(5, 3, 3, 54)
     assert runs_for_share(given({"residual": 1.0}, (1, 9, 4, 4))) == RunsNeeded(9, 4, 4, 144)

@@ -22,7 +22,7 @@ def test_a_failed_run_and_one_that_was_never_made_are_both_missing() -> None:
     assert design.scores.tolist() == [0.5, 0.7, 0.8, 0.6, 0.7, 0.4]
 
 
-def test_a_configuration_without_a_mask_is_crossed_over_init_and_data_alone() -> None:
+def test_a_configuration_without_a_mask_is_crossed_over_init_and_data_only() -> None:
     design = read_design(
         ["rs"] * 8 + ["lora"] * 3, [0, 1] * 4 + [-1] * 3, [0, 0, 1, 1] * 2 + [0, 0, 1],
         [0] * 4 + [1] * 4 + [0, 1, 0], np.arange(11.0),
@@ -33,7 +33,7 @@ def test_a_configuration_without_a_mask_is_crossed_over_init_and_data_alone() ->
     assert design.of("lora").counts == {"configuration": 1, "mask": 0, "init": 2, "data": 2}
 
 
-def test_replicates_with_seeds_of_their_own_miss_only_what_failed() -> None:
+def test_runs_with_their_own_seeds_lack_only_those_that_failed() -> None:
     seeds = np.arange(8)
     scores = np.where(seeds == 3, np.nan, 0.5)
     design = read_design(["a"] * 4 + ["b"] * 4, seeds, seeds, seeds, scores)
@@ -55,7 +55,7 @@ def test_a_configuration_whose_runs_all_failed_is_missing_and_not_counted() -> N
         ([0, 1], [0.1], "one finite score or NaN per run"),
     ],
 )
-def test_what_is_no_design_is_refused(seeds: list[int], scores: list[float], message: str) -> None:
+def test_an_invalid_design_is_refused(seeds: list[int], scores: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_design(["a", "a"], seeds, seeds, seeds, scores)
 

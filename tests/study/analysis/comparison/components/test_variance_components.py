@@ -51,7 +51,7 @@ def test_every_component_has_an_estimate_and_a_share_within_its_limits(
         assert found.runs == 45 - len(without) == 45 - len(found.missing)
 
 
-def test_pooled_components_tell_what_configurations_share() -> None:
+def test_pooled_components_separate_common_from_own_effects() -> None:
     rng = np.random.default_rng(1)
     design = made_design(
         rng, (10, 2, 12, 2), {"init": 1.0, "configuration:init": 0.5, "residual": 0.1}
@@ -69,7 +69,7 @@ def test_the_same_generator_gives_the_same_limits() -> None:
     assert components(design) == components(design)
 
 
-def test_one_init_seed_leaves_its_luck_unknown_and_gives_the_rest() -> None:
+def test_with_one_init_seed_its_component_is_unknown_and_the_others_are_estimated() -> None:
     found = components(made_design(np.random.default_rng(0), (1, 5, 1, 3)))
     assert known(found) == ["mask", "data", "residual"]
     assert reasons(found) == {
@@ -80,14 +80,14 @@ def test_one_init_seed_leaves_its_luck_unknown_and_gives_the_rest() -> None:
     }
 
 
-def test_one_mask_seed_of_several_configurations_is_counted_in_theirs() -> None:
+def test_one_mask_seed_of_several_configurations_is_included_in_other_components() -> None:
     found = components(made_design(np.random.default_rng(0), (3, 1, 3, 3)))
     assert reasons(found)["mask"] == "one mask seed: the same in every score"
     assert reasons(found)["mask:init"] == "one mask seed: included in configuration:init"
     assert {"init", "data", "configuration:init", "init:data"} <= set(known(found))
 
 
-def test_a_configuration_without_a_mask_has_no_luck_of_it() -> None:
+def test_a_configuration_without_a_mask_has_no_mask_component() -> None:
     masked = made_design(np.random.default_rng(0), (1, 1, 4, 4))
     design = Design([cell._replace(mask=-1) for cell in masked.cells], masked.score)
     found = components(design)
@@ -103,7 +103,7 @@ def test_configurations_with_and_without_a_mask_are_not_pooled() -> None:
     assert known(components(design.masked())) == ["residual"]
 
 
-def test_replicates_whose_seeds_never_meet_give_their_spread_alone() -> None:
+def test_runs_that_share_no_seed_have_a_residual_component_only() -> None:
     seeds = np.arange(40)
     scores = np.random.default_rng(0).normal(size=40)
     found = components(read_design(["a"] * 40, seeds, seeds, seeds, scores), draws=4000)
@@ -130,7 +130,7 @@ def test_scores_that_are_all_equal_have_components_of_zero_and_no_shares() -> No
     assert found["mask"] == Component("mask", 0.0, 0.0, 0.0, reason="the scores do not vary")
 
 
-def test_a_grid_with_too_many_gaps_has_estimates_and_says_why_no_interval() -> None:
+def test_a_grid_with_too_many_gaps_has_estimates_without_intervals() -> None:
     rng = np.random.default_rng(0)
     seeds = rng.integers(0, 12, size=(3, 400))
     seeds = np.unique(seeds, axis=1)[:, :300]
@@ -191,7 +191,7 @@ def test_mask_seeds_that_change_nothing_have_components_of_zero(without: tuple[i
     assert found["init:data"].estimate > 0
 
 
-def test_components_do_not_depend_on_how_far_apart_configurations_are() -> None:
+def test_components_do_not_depend_on_the_means_of_configurations() -> None:
     design = made_design(np.random.default_rng(0), (2, 3, 3, 3))
     far = design.score + 1e6 * np.array([cell.configuration == "c1" for cell in design.cells])
     near, moved = components(design), components(changed(design, far))

@@ -62,7 +62,7 @@ def test_the_difference_is_the_mean_over_equal_seeds(tmp_path: Path) -> None:
     )
 
 
-def test_what_seeds_do_to_both_cancels(tmp_path: Path) -> None:
+def test_effects_of_seeds_on_both_configurations_cancel(tmp_path: Path) -> None:
     shaken = {"mask": 0.0, "rest": 0.001}
     rows = crossed([replace(RS, level=0.61, sd=shaken), replace(LORA, level=0.6, sd=shaken)])
     for row in rows:
@@ -181,14 +181,14 @@ def test_p_0_first_still_asks_for_p_above_0(tmp_path: Path) -> None:
     assert (question.a, question.b, question.kind) == ("adalora_rs", "adalora", "p")
 
 
-def test_re_introduction_alone_is_a_question_of_its_own(tmp_path: Path) -> None:
+def test_re_introduction_only_is_a_separate_question(tmp_path: Path) -> None:
     alone = with_settings("back", p=0.0, p_reintroduce=0.1)
     assert asked(tmp_path, alone, ADALORA) == [
         ("setting", "re-introduction only (p_reintroduce = 0.1) against p = 0")
     ]
 
 
-def test_a_deterministic_last_mask_is_told_apart_where_p_is_asked_about(tmp_path: Path) -> None:
+def test_a_deterministic_last_mask_is_named_in_a_question_about_p(tmp_path: Path) -> None:
     final = with_settings("final", final_mask="deterministic")
     assert asked(tmp_path, final, ADALORA) == [
         ("p", "p = 0.1 (final_mask = deterministic) against p = 0")

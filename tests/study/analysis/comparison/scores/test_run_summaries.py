@@ -86,7 +86,7 @@ def test_without_labels_a_run_has_collapsed_below_a_hundredth(
 
 
 @pytest.mark.parametrize(("mcc", "collapsed"), [(0.079, 1), (0.081, 0)])
-def test_with_labels_it_has_collapsed_within_what_guessing_gives(
+def test_with_labels_a_run_has_collapsed_within_the_range_of_guessing(
     tmp_path: Path, mcc: float, collapsed: int
 ) -> None:
     np.savez(tmp_path / "labels.npz", dev=np.arange(10) % 2, test=np.arange(600) % 2)
@@ -104,7 +104,7 @@ def test_a_run_that_answers_one_class_has_collapsed_whatever_its_score(tmp_path:
     assert [run.number for run in found.collapsed] == [4]
 
 
-def test_a_configuration_without_scores_has_counts_alone(tmp_path: Path) -> None:
+def test_a_configuration_without_scores_has_only_counts(tmp_path: Path) -> None:
     rows = crossed([RS, replace(LORA, label="other")], (1, 1, 1))
     found = summary(tmp_path, [failed(rows[0]), rows[1]])
     assert (found.n, found.failed, found.iqm, found.iqm_limits, found.sd) == (
@@ -118,7 +118,7 @@ def test_a_configuration_without_scores_has_counts_alone(tmp_path: Path) -> None
 
 
 def test_the_interval_allows_for_runs_that_share_a_seed(tmp_path: Path) -> None:
-    """45 runs whose luck is that of three init seeds say as much as three runs."""
+    """45 runs that vary only between three init seeds are as informative as three runs."""
     shaken = replace(RS, sd={"init": 0.02, "rest": 0.0001})
     found = summary(tmp_path, crossed([shaken], rng=np.random.default_rng(2)))
     assert found.sd is not None

@@ -68,7 +68,7 @@ def test_independent_runs_have_students_interval() -> None:
     assert found.p_value == pytest.approx(ttest_1samp(y, 0).pvalue, abs=0.03)
 
 
-def test_flips_of_independent_runs_are_the_exact_test() -> None:
+def test_sign_flips_of_independent_runs_are_the_exact_test() -> None:
     y = np.array([0.3, 0.1, 0.45, 0.2])
     found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(4)])), rng(), 20_000)
     assert found.p_value == pytest.approx(2 / 16, abs=0.01)
@@ -101,8 +101,8 @@ def test_scores_that_never_differ_have_no_interval_and_no_p_value_unless_they_ar
 
 
 @pytest.mark.parametrize("scenario", ["exchangeable", "mask effect 1"])
-def test_better_is_a_false_alarm_in_5_percent_where_nothing_differs(scenario: str) -> None:
-    # tests/benchmarks/bench_comparisons.py: the same with more data sets, and other kinds of luck.
+def test_five_percent_of_tests_are_false_positives_without_a_difference(scenario: str) -> None:
+    # tests/benchmarks/bench_comparisons.py: more data sets and other variance components.
     sets, generator, layout = simulated(rng(11), SCENARIOS[scenario], 600), rng(12), Layout(SEEDS)
     found = [estimate_mean(y, layout, generator, 199) for y in sets]
     assert np.mean([(one.p_greater or 0) <= 0.05 for one in found]) == pytest.approx(
@@ -113,8 +113,8 @@ def test_better_is_a_false_alarm_in_5_percent_where_nothing_differs(scenario: st
     assert np.mean(held) == pytest.approx(0.95, abs=0.03)
 
 
-def test_flipping_cells_alone_would_call_far_more_false_alarms() -> None:
-    """Why the mask's effect has signs of its own: it is shared by all (init, data) cells."""
+def test_flipping_only_cells_would_give_far_more_false_positives() -> None:
+    """Why mask effects are flipped separately: they are shared by all (init, data) cells."""
     generator = rng(5)
     sets = simulated(generator, SCENARIOS["mask effect 2"], 300).reshape(300, 5, 9).mean(axis=1)
     flips = generator.choice([-1.0, 1.0], (199, 9))

@@ -1,4 +1,4 @@
-"""What is said of pairs: never more than the finished runs carry, and failures are losses."""
+"""Sentences on pairs: few seeds and failed runs leave them undecided."""
 
 import re
 from dataclasses import replace
@@ -44,7 +44,7 @@ def words(folder: Path, rows: list[Row]) -> str:
     return "\n".join(report_lines(analyse([write(folder, rows)])))
 
 
-def test_who_fails_on_half_of_the_seeds_does_not_win(tmp_path: Path) -> None:
+def test_a_configuration_that_fails_on_half_of_the_seeds_does_not_win(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA])
     for at in range(0, 44, 2):
         rows[at] = failed(rows[at])
@@ -62,7 +62,7 @@ def test_who_fails_on_half_of_the_seeds_does_not_win(tmp_path: Path) -> None:
     assert "yes," not in text
 
 
-def test_failures_of_the_other_alone_do_not_make_a_winner(tmp_path: Path) -> None:
+def test_failures_of_only_the_other_configuration_do_not_make_a_winner(tmp_path: Path) -> None:
     rows = crossed([replace(RS, level=ADALORA.level), ADALORA])
     for at in (45, 47, 49, 51):
         rows[at] = failed(rows[at])
@@ -78,7 +78,7 @@ def test_a_clear_winner_stays_one_where_the_other_fails(tmp_path: Path) -> None:
     assert pair_of(tmp_path, rows).winner == "adalora_rs"
 
 
-def test_a_rival_that_failed_altogether_is_named_as_such(tmp_path: Path) -> None:
+def test_a_configuration_without_any_score_is_named(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA, LORA], (2, 2, 2))
     rows[8:12] = map(failed, rows[8:12])
     text = words(tmp_path, rows)
@@ -88,7 +88,7 @@ def test_a_rival_that_failed_altogether_is_named_as_such(tmp_path: Path) -> None
     assert "Yes" not in text
 
 
-def test_a_leader_that_failed_altogether_is_not_said_to_be_pending(tmp_path: Path) -> None:
+def test_a_leader_without_any_score_is_not_called_pending(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA], (2, 2, 2))
     rows[:8] = map(failed, rows[:8])
     assert "adalora_rs has no score: 8 runs failed." in words(tmp_path, rows)
@@ -104,7 +104,7 @@ def test_a_single_seed_of_a_factor_decides_nothing(
     assert "no p-value" in verdict(pair)
 
 
-def test_seeds_that_are_planned_alone_do_not_count(tmp_path: Path) -> None:
+def test_seeds_that_are_only_planned_do_not_count(tmp_path: Path) -> None:
     rows = [row if row["init"] == 0 else planned(row) for row in crossed([BEST, ADALORA])]
     assert "undecided, as only one init seed has finished pairs" in verdict(
         pair_of(tmp_path, rows)
@@ -118,7 +118,7 @@ def test_configurations_without_mask_need_no_mask_seeds(tmp_path: Path) -> None:
     assert pair.p_two_sided is not None
 
 
-def test_a_verdict_from_two_seeds_of_a_factor_says_how_often_it_is_false(tmp_path: Path) -> None:
+def test_a_verdict_from_two_seeds_of_a_factor_has_a_warning(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, crossed([replace(RS, level=0.9), ADALORA], (5, 3, 2)))
     decided = replace(pair, p_corrected=0.02)
     assert decided.winner == "adalora_rs"
@@ -142,7 +142,7 @@ def test_a_one_sided_p_value_has_a_one_sided_bound_beside_it(tmp_path: Path) -> 
     )
 
 
-def test_whether_the_winner_survives_is_two_sided(tmp_path: Path) -> None:
+def test_whether_the_winner_is_still_best_is_tested_two_sided(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, crossed([BEST, ADALORA]))
     one = replace(pair, p_corrected=0.03, p_corrected_two_sided=0.06)
     assert (one.winner, one.two_sided_winner) == ("adalora_rs", None)
@@ -151,7 +151,7 @@ def test_whether_the_winner_survives_is_two_sided(tmp_path: Path) -> None:
     assert replace(pair, difference=replace(pair.difference, one_sided_reach=0.9)).winner is None
 
 
-def test_repeated_runs_without_mask_are_said_to_be_repeated(tmp_path: Path) -> None:
+def test_runs_paired_with_every_mask_seed_are_counted(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA, LORA], (5, 2, 2))
     assert (
         "better on 20 of 20 equal seeds (4 runs of adalora, each paired with every mask seed)"
@@ -163,7 +163,7 @@ def test_repeated_runs_without_mask_are_said_to_be_repeated(tmp_path: Path) -> N
     )
 
 
-def test_a_difference_that_never_varies_is_undecided_for_want_of_spread(tmp_path: Path) -> None:
+def test_a_constant_difference_is_undecided(tmp_path: Path) -> None:
     rows = crossed([RS, ADALORA])
     for at, row in enumerate(rows):
         row["test_mcc"] = 0.6 if at < 45 else 0.5
@@ -178,7 +178,7 @@ def known(pair: Pair, mean: float, half: float, p: float, tests: int = 1) -> Pai
     return replace(pair, difference=found, tests=tests)
 
 
-def test_a_difference_that_its_p_value_alone_leaves_open_gets_a_number_of_runs(
+def test_a_difference_that_only_its_p_value_leaves_undecided_needs_runs(
     tmp_path: Path,
 ) -> None:
     pair = known(pair_of(tmp_path, crossed([RS, ADALORA])), 0.02, 0.018, 0.1)
@@ -191,7 +191,7 @@ def test_a_difference_that_its_p_value_alone_leaves_open_gets_a_number_of_runs(
     assert surer.independent < plan.independent
 
 
-def test_a_plan_is_made_for_the_corrected_level(tmp_path: Path) -> None:
+def test_the_number_of_runs_is_for_the_corrected_level(tmp_path: Path) -> None:
     pair = pair_of(tmp_path, crossed([RS, ADALORA]))
     plans = [
         runs_to_decide(known(pair, 0.02, 0.021, 0.06, tests), np.random.default_rng(0))
@@ -202,7 +202,7 @@ def test_a_plan_is_made_for_the_corrected_level(tmp_path: Path) -> None:
     assert corrected_for / alone == pytest.approx((3.480 / 2.802) ** 2, rel=0.05)
 
 
-def test_what_is_planned_comes_before_further_runs(tmp_path: Path) -> None:
+def test_planned_runs_come_before_further_runs(tmp_path: Path) -> None:
     rows = crossed([RS, replace(ADALORA, level=RS.level)])
     rows[40:45] = map(planned, rows[40:45])
     text = words(tmp_path, rows)
@@ -211,7 +211,7 @@ def test_what_is_planned_comes_before_further_runs(tmp_path: Path) -> None:
     assert "their own seeds" not in text
 
 
-def test_a_difference_that_failures_turn_round_has_no_number_of_runs(tmp_path: Path) -> None:
+def test_a_difference_whose_sign_failures_reverse_has_no_number_of_runs(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA])
     rows[:30:2] = map(failed, rows[:30:2])
     plan = runs_to_decide(pair_of(tmp_path, rows), np.random.default_rng(0))

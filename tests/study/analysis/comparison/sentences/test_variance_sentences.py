@@ -1,4 +1,4 @@
-"""What is said of luck where it cannot be told, or there is none."""
+"""Sentences on variance components that are zero or cannot be estimated."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_scores_that_do_not_vary_have_sentences_tables_and_a_page(tmp_path: Path
     assert (tmp_path / "report.html") in write_analysis(analysis)
 
 
-def test_pooled_scores_that_do_not_vary_are_no_bug_either(tmp_path: Path) -> None:
+def test_pooled_scores_that_do_not_vary_have_a_sentence(tmp_path: Path) -> None:
     other = replace(RS, label="other", settings={**RS.settings, "p": 0.2})
     rows = [row | {"test_mcc": 0.5} for row in crossed([RS, other])]
     assert "all configurations with a mask: the scores do not vary" in "\n".join(
@@ -33,7 +33,7 @@ def test_pooled_scores_that_do_not_vary_are_no_bug_either(tmp_path: Path) -> Non
     )
 
 
-def test_an_interrupted_crossed_design_is_not_said_to_change_all_seeds_at_once(
+def test_an_interrupted_crossed_design_is_still_a_crossed_design(
     tmp_path: Path,
 ) -> None:
     rows = crossed([RS, LORA])
@@ -43,7 +43,7 @@ def test_an_interrupted_crossed_design_is_not_said_to_change_all_seeds_at_once(
     assert "adalora_rs: only 20 of 45 runs have a score, too few to separate" in text
 
 
-def test_failures_that_leave_too_little_are_told_as_such(tmp_path: Path) -> None:
+def test_too_few_scores_after_failures_are_reported(tmp_path: Path) -> None:
     rows = crossed([RS])
     rows[15:] = map(failed, rows[15:])
     text = "\n".join(report_lines(analyse([write(tmp_path, rows)])))
@@ -51,7 +51,7 @@ def test_failures_that_leave_too_little_are_told_as_such(tmp_path: Path) -> None
     assert "adalora_rs: only 15 of 45 runs have a score" in text
 
 
-def test_runs_of_single_seeds_have_no_luck_to_tell(tmp_path: Path) -> None:
+def test_runs_of_single_seeds_have_no_variance_components(tmp_path: Path) -> None:
     other = replace(RS, label="other", settings={**RS.settings, "p": 0.2})
     text = "\n".join(report_lines(analyse([write(tmp_path, crossed([RS, other], (1, 1, 1)))])))
     assert "all change together" not in text
