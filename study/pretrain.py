@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m study.pretrain",
-        description="Pre-train a small OPT decoder on DNA: one sequence a line, plain or .gz.",
+        description="Pre-train a small OPT decoder on DNA: one sequence per line, plain or .gz.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
