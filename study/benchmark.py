@@ -61,14 +61,14 @@ def execute(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> 
     """Runs the benchmark, writes its tables and returns the exit status."""
     from study.analysis.benchmark import write_tables
     from study.engine.benchmark.session import run_benchmark
-    from study.engine.driver import Ended
+    from study.engine.driver import SessionStatus
 
     ended = run_benchmark(path, benchmark, arguments.address, arguments.tracking_uri)
     for file in write_tables(path):
         print(file)  # noqa: T201
-    if ended is Ended.INTERRUPTED:
+    if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "study.benchmark")
-    return DONE if ended is Ended.DONE else COULD_NOT_FINISH
+    return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
 
 if __name__ == "__main__":

@@ -129,15 +129,15 @@ def execute(
 ) -> int:
     """Runs the study, writes its report and returns the exit status."""
     from study.analysis.study.page import write_report
-    from study.engine.driver import Ended
+    from study.engine.driver import SessionStatus
     from study.engine.session import run_study
     from study.storage.folder import StudyFolder
 
     ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
     write_report(StudyFolder(path))
-    if ended is Ended.INTERRUPTED:
+    if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "study.run")
-    return DONE if ended is Ended.DONE else COULD_NOT_FINISH
+    return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
 
 if __name__ == "__main__":

@@ -186,13 +186,13 @@ def execute(
 ) -> int:
     """Runs the comparison, analyses it and returns the exit status."""
     from study.engine.comparison.session import run_comparison
-    from study.engine.driver import Ended
+    from study.engine.driver import SessionStatus
 
     ended = run_comparison(path, spec, info, data, arguments.address, arguments.tracking_uri)
-    if ended is Ended.INTERRUPTED:
+    if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "study.seeds")
     analyse([path], arguments.metric or f"test_{spec.first.search.metric}")
-    return DONE if ended is Ended.DONE else COULD_NOT_FINISH
+    return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
 
 def run_analysis(arguments: argparse.Namespace) -> int:

@@ -43,11 +43,11 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _rehearse(subject: Subject) -> list[Decision]:
     """Returns the decisions that a fresh scheduler makes."""
     # Imported here: Ray and torch take seconds.
-    from study.engine.scheduling.asha import Scheduler
+    from study.engine.scheduling.asha import AshaScheduler
 
     spec = subject.ledger().spec
     ledger = ReadLedger(subject.folder, spec, StudyRecord(spec.objective))
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for event in subject.events:
         if not isinstance(event, TrialCreated | Report | StudyGrown):
             continue

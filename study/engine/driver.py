@@ -1,4 +1,4 @@
-"""How every run of the driver begins: Ray for what is to be run, and a line in the journal."""
+"""What sessions of studies, benchmarks and comparisons have in common: start, data, status."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from study import __version__
 from study.engine.console.lines import warn
 from study.engine.tracking.address import tracking_address
-from study.engine.tracking.tracker import end_elsewhere
+from study.engine.tracking.tracker import end_previous_runs
 from study.errors import InputError
 from study.models.info import BackboneInfo
 from study.storage.events import VERSION, StudyOpened, StudyResumed, opened_by
@@ -20,59 +20,59 @@ from study.storage.runs import Run, key_of, standing
 from study.training.encoding import EncodedTask
 
 CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
-"""Distributions whose versions the journal keeps."""
+"""Distributions whose versions are recorded in the journal."""
 
 
 def created_with() -> dict[str, str]:
-    """Returns the versions of this package and of what its results depend on."""
+    """Returns the versions of this package and of those that its results depend on."""
     return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
 
 
-def known_of(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
-    """Returns what a journal keeps of the backbone and the data."""
+def input_facts(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
+    """Returns the facts of backbone and data that the first event of a study contains."""
     return {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
 
 
-def note_start(ledger: Ledger, tracking_uri: str | None, known: Mapping[str, Any]) -> None:
-    """Journals that what is in the folder begins, with what is `known` of it; or that it goes on.
+def record_start(ledger: Ledger, tracking_uri: str | None, facts: Mapping[str, Any]) -> None:
+    """Journals that a study starts, with the `facts` of its inputs, or that it is resumed.
 
-    Warns if it goes on with other versions. What an earlier driver left running where it was
-    tracked before, if that is elsewhere, is ended there.
+    A resumed study is compared with the versions it was started with; a difference is a warning.
+    If its tracking address has changed, the runs at the previous one are ended.
     """
-    made: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
+    session: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
-        warn_of_versions(ledger, made["created_with"])
+        warn_of_versions(ledger, session["created_with"])
         before = tracking_address(ledger.folder, None)
         if before != tracking_uri:
-            end_elsewhere(ledger.folder, before, ledger.record)
-        ledger.append(StudyResumed(version=VERSION, **made))
+            end_previous_runs(ledger.folder, before, ledger.record)
+        ledger.append(StudyResumed(version=VERSION, **session))
     else:
         folder = ledger.folder
-        opened = StudyOpened(name=folder.path.name, spec=folder.spec.name, **known, **made)
+        opened = StudyOpened(name=folder.path.name, spec=folder.spec.name, **facts, **session)
         ledger.append(opened)
 
 
-def note_move(ledger: Ledger, tracking_uri: str | None) -> None:
-    """Journals that what is over is tracked elsewhere from now on, if that is so."""
+def record_new_address(ledger: Ledger, tracking_uri: str | None) -> None:
+    """Journals the tracking address of a complete study if it has changed."""
     if tracking_address(ledger.folder, None) != tracking_uri:
-        note_start(ledger, tracking_uri, {})
+        record_start(ledger, tracking_uri, {})
 
 
 def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
-    """Warns if what is in the folder was begun with other versions than it goes on with."""
+    """Warns if the study was started with other versions than the present ones."""
     opened = opened_by(ledger.journal.read())
     versions = (opened.created_with or {}) if opened else {}
     before = {name: v for name, v in versions.items() if v != now.get(name)}
     if before:
         old, new = (", ".join(f"{n} {v.get(n)}" for n in before) for v in (before, now))
         warn(
-            f"{ledger.folder.path}: was begun with {old}, goes on with {new}: results may differ "
-            "in the last digits"
+            f"{ledger.folder.path}: started with {old}, resumed with {new}: results may differ in "
+            "the last digits"
         )
 
 
 def check_data(folder: StudyFolder, data: EncodedTask) -> None:
-    """Refuses to go on with other data than the study began with; writes nothing.
+    """Checks that the data are those that the study was started with; writes nothing.
 
     Raises:
         InputError: the data have changed, or the journal is damaged.
@@ -83,32 +83,36 @@ def check_data(folder: StudyFolder, data: EncodedTask) -> None:
     opened = opened_by(events)
     if opened is not None and opened.data and opened.data != data.fingerprint():
         raise InputError(
-            f"{folder.path}: --resume needs the data that the study was started with, but "
-            f"the sequences, labels or tokens of {data.name} have changed; restore them, or start "
-            "a study of another --name"
+            f"{folder.path}: must be resumed with the data that the study was started with, "
+            f"but got other sequences, labels or tokens of {data.name}; restore them, or start a "
+            "study with another --name"
         )
 
 
-class Ended(enum.Enum):
-    """How a run of the driver ended."""
+class SessionStatus(enum.Enum):
+    """How a session of the driver ended."""
 
     DONE = enum.auto()
     FAILED = enum.auto()
     INTERRUPTED = enum.auto()
 
 
-STATUS = {Ended.DONE: "FINISHED", Ended.FAILED: "FAILED", Ended.INTERRUPTED: "KILLED"}
-"""MLflow's word for how it ended."""
+MLFLOW_STATUS = {
+    SessionStatus.DONE: "FINISHED",
+    SessionStatus.FAILED: "FAILED",
+    SessionStatus.INTERRUPTED: "KILLED",
+}
+"""The status of the parent run in MLflow."""
 
 
-def ended_as(runs: Sequence[Run], record: StudyRecord) -> Ended:
-    """Returns how runs stand when no more are started; warns of those that crashed."""
+def session_status(runs: Sequence[Run], record: StudyRecord) -> SessionStatus:
+    """Returns the status of a session when no more runs are started; warns of crashed runs."""
     stands = standing(record)
     trials = [stands.get(key_of(run)) for run in runs]
     if any(trial is None or trial.state == "running" for trial in trials):
-        return Ended.INTERRUPTED
+        return SessionStatus.INTERRUPTED
     broken = [trial for trial in trials if trial is not None and trial.crashed]
     for trial in broken:
         labels = ", ".join(str(label) for label in trial.params.values())
         warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
-    return Ended.FAILED if broken else Ended.DONE
+    return SessionStatus.FAILED if broken else SessionStatus.DONE

@@ -1,4 +1,4 @@
-"""One run of the driver over a study: from the checked input to the last file."""
+"""One session of the driver over a study: from the checked input to the last file."""
 
 import os
 from pathlib import Path
@@ -11,15 +11,21 @@ from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.lines import warn
 from study.engine.console.plan import print_earlier, print_plan
 from study.engine.console.summary import print_failures, print_summary
-from study.engine.driver import Ended, check_data, known_of, note_move, note_start
+from study.engine.driver import (
+    SessionStatus,
+    check_data,
+    input_facts,
+    record_new_address,
+    record_start,
+)
 from study.engine.nodes import alive
 from study.engine.resources import Resources, resources
-from study.engine.scheduling.optuna_study import Mirror
+from study.engine.scheduling.optuna_study import OptunaJournal
 from study.engine.scheduling.rungs import check_first_rung, rungs
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
 from study.engine.tuning import discard_unneeded, run_trials
-from study.engine.winner import crown, write_best_spec
+from study.engine.winner import evaluate_winner, write_best_spec
 from study.errors import InputError
 from study.models import empty_backbone
 from study.models.info import BackboneInfo
@@ -36,12 +42,18 @@ from study.training.forecast import Forecast, forecast
 
 
 def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[Forecast]:
-    """Forecasts the space's corners; refuses a rung before the first mask event."""
+    """Returns forecasts of the corners of the space.
+
+    Warns of points that will not be tried.
+
+    Raises:
+        InputError: some trial would reach a rung before its first mask event.
+    """
     check_first_rung(spec, len(data.train))
     if len(spec.points) > trials_wanted(spec):
         warn(
-            f"points: there are {len(spec.points)}, but {trials_wanted(spec)} trials, so the last "
-            "ones will not be tried; raise search.trials"
+            f"points: {len(spec.points)} points, but only {trials_wanted(spec)} trials, so the "
+            "last points will not be tried; raise search.trials"
         )
     return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
 
@@ -62,7 +74,7 @@ def preview(
         nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     try:
         wanted = resources(spec, nodes)
-    except InputError as error:  # A plan for GPUs may be made where there are none.
+    except InputError as error:  # A plan for GPUs may be made on a machine without.
         warn(f"no trial would fit here: {error}")
         asked = spec.resources
         wanted = Resources(asked.cpus_per_trial or 1, asked.gpus_per_trial or 0.0, concurrent=0)
@@ -77,11 +89,11 @@ def run_study(
     address: str | None,
     tracking_uri: str | None,
     earlier: WarmStart | None = None,
-) -> Ended:
-    """Runs a study, or what is left of it, in `path`.
+) -> SessionStatus:
+    """Runs or resumes the study in `path`.
 
-    A study there has been found to be contained in `spec`; see `study.storage.growth`. One that
-    has no trial yet begins with the results of an `earlier` one.
+    An existing study must be contained in `spec`; see `study.storage.growth`. The sampler of a
+    new one starts with the results of the `earlier` study.
     """
     console = Console()
     tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
@@ -91,12 +103,12 @@ def run_study(
             ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
             check_data(ledger.folder, data)
             enough = trials_wanted(spec) <= trials_wanted(ledger.spec)
-            if enough and ledger.complete and _measured(ledger):
+            if enough and ledger.complete and _is_evaluated(ledger):
                 if growth(ledger.spec, spec).space:
                     warn("the space has grown, but no trial is left for it; see --extend")
                 _bring_up_to_date(ledger, tracking_uri)
                 print_summary(console, ledger, tracking_uri)
-                return Ended.DONE
+                return SessionStatus.DONE
     check_space(spec, info, data)
     with study_cluster(path, spec, info, data, address, console) as (info, wanted):
         folder = StudyFolder(path)
@@ -110,21 +122,21 @@ def run_study(
             tracker = Tracker(folder, tracking_uri, path.name)
             with tracker.ending(ledger.record):
                 ended = _run(ledger, tracker, info, data, wanted, tracking_uri, console)
-            if ended is Ended.DONE:
+            if ended is SessionStatus.DONE:
                 print_summary(console, ledger, tracking_uri)
             return ended
 
 
-def _measured(ledger: StudyLedger) -> bool:
-    """Whether the winner in the journal is the present finalists', and its files are there."""
+def _is_evaluated(ledger: StudyLedger) -> bool:
+    """Whether the winner was chosen among the present finalists, and its scores are stored."""
     return ledger.winner_is_current and ledger.folder.scores.exists()
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
-    """Writes what a complete study may lack: a server was away, or the driver died at the end."""
-    note_move(ledger, tracking_uri)
+    """Completes the files and the tracking of a study whose last driver died or had no server."""
+    record_new_address(ledger, tracking_uri)
     bring_race_up_to_date(ledger, tracking_uri)
-    Mirror(ledger, distributions(ledger.spec))
+    OptunaJournal(ledger, distributions(ledger.spec))
     discard_unneeded(ledger)
     write_trials(ledger)
     assert ledger.record.winner is not None
@@ -143,9 +155,9 @@ def _open_ledger(
 ) -> StudyLedger:
     ledger = StudyLedger(folder, spec)
     if not ledger.opened:
-        # An earlier driver may have died right after it had written a smaller spec.
+        # An earlier driver may have died right after writing a smaller spec.
         open_folder(folder.path, dump_spec(spec), replace=True)
-    note_start(ledger, tracking_uri, known_of(info, data))
+    record_start(ledger, tracking_uri, input_facts(info, data))
     if ledger.opened:
         grow(ledger)
     return ledger
@@ -159,10 +171,12 @@ def _run(
     wanted: Resources,
     tracking_uri: str | None,
     console: Console,
-) -> Ended:
+) -> SessionStatus:
     gave_up = ""
     if ledger.complete:
-        Mirror(ledger, distributions(ledger.spec))  # The last trial may be missing there.
+        OptunaJournal(
+            ledger, distributions(ledger.spec)
+        )  # The last trial may be missing in the file.
         discard_unneeded(ledger)
     else:
         gave_up = run_trials(ledger, info, data, tracker, console, wanted)
@@ -173,17 +187,17 @@ def _run(
     if winner is None or not ledger.complete:
         tracker.close(record, "KILLED" if interrupted else "FAILED")
         if interrupted:
-            return Ended.INTERRUPTED
+            return SessionStatus.INTERRUPTED
         print_failures(console, ledger, gave_up)
-        return Ended.FAILED
-    if not _measured(ledger):
+        return SessionStatus.FAILED
+    if not _is_evaluated(ledger):
         finish = run_race(ledger, info, data, wanted, tracking_uri, console)
         if finish.winner is None:
             tracker.close(record, "FAILED" if finish.gave_up else "KILLED")
             if not finish.gave_up:
-                return Ended.INTERRUPTED
+                return SessionStatus.INTERRUPTED
             print_failures(console, ledger, f"the race of the finalists: {finish.gave_up}")
-            return Ended.FAILED
-        crown(ledger, record.trials[finish.winner], info, data, wanted, finish.race)
+            return SessionStatus.FAILED
+        evaluate_winner(ledger, record.trials[finish.winner], info, data, wanted, finish.race)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
-    return Ended.DONE
+    return SessionStatus.DONE

@@ -1,4 +1,4 @@
-"""The Tuner that ties searcher, scheduler, workers and tracking together."""
+"""Runs Ray's Tuner with searcher, scheduler, workers, tracking and the live table."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from study.engine.checkpoints import discard, discard_partial
 from study.engine.cluster import ClusterCapacity
 from study.engine.console.progress import Progress
 from study.engine.resources import Resources
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.rungs import final_budget_reports
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.tracker import Tracker
@@ -36,12 +36,12 @@ def run_trials(
     console: Console,
     wanted: Resources,
 ) -> str:
-    """Runs what is left of a study's trials; returns why it gave up, "" if it did not.
+    """Runs the remaining trials of a study; returns why it gave up, "" if it did not.
 
-    After an interruption some trials of the record are still running.
+    After an interruption some trials of the record are still `running`.
     """
     tracker.update(ledger.record)
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     spec = ledger.spec
     capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
     searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
@@ -76,7 +76,7 @@ def fit(
     scheduler: TrialScheduler,
     ledger: Ledger,
 ) -> None:
-    """Lets Ray Tune run what `searcher` suggests until it has no more.
+    """Runs the suggestions of `searcher` with Ray Tune until there are no more.
 
     Raises:
         OSError: the study folder could not be written.
@@ -103,13 +103,13 @@ def fit(
     except Exception:
         if ledger.broken is None:
             raise
-    if ledger.broken is not None:  # Ray wraps or swallows what its callbacks raise.
+    if ledger.broken is not None:  # Ray wraps or swallows exceptions of callbacks.
         raise ledger.broken
 
 
 @dataclass(frozen=True)
 class _Planner:
-    """Resolved spec -> (optimizer steps, reports); picklable, as Ray wants."""
+    """Resolved spec -> (optimizer steps, reports); a class, as Ray pickles it."""
 
     train_rows: int
 
@@ -119,9 +119,9 @@ class _Planner:
 
 
 def discard_unneeded(ledger: StudyLedger) -> None:
-    """Deletes the checkpoints of all trials that have ended, but the finalists'.
+    """Deletes partial files, and the checkpoints of ended trials that are no finalists.
 
-    No worker is at work, so what is half written stays so, and goes as well.
+    Must not be called while workers are running.
     """
     discard_partial(ledger.folder)
     finalists = _numbers(ledger.finalists())
@@ -131,12 +131,12 @@ def discard_unneeded(ledger: StudyLedger) -> None:
 
 
 class _Checkpoints:
-    """Deletes the checkpoints that nothing needs: ended trials' that are no finalists."""
+    """A listener that deletes the checkpoints of ended trials that are no finalists."""
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
         self._finalists = _numbers(ledger.finalists())
-        discard_unneeded(ledger)  # A driver may have died before it came to that.
+        discard_unneeded(ledger)  # An earlier driver may have died before it did.
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if not isinstance(event, TrialEnded):

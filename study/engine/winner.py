@@ -1,4 +1,4 @@
-"""What is left when a study is done: trials.csv, pareto.csv, best.yaml, best/."""
+"""Evaluates the winner of a study on the test split; writes best.yaml and best/."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from study.engine.checkpoints import load
 from study.engine.resources import Resources
-from study.engine.scheduling.outcomes import describe
+from study.engine.scheduling.outcomes import error_summary
 from study.models import load_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve, single_trial
@@ -26,7 +26,7 @@ from study.training.memory import is_out_of_memory
 from study.training.trial import Trial
 
 
-def crown(
+def evaluate_winner(
     ledger: StudyLedger,
     winner: TrialRecord,
     info: BackboneInfo,
@@ -36,21 +36,21 @@ def crown(
 ) -> None:
     """Evaluates the winner's weights on the test split, once, and writes best.yaml and best/.
 
-    The evaluation runs where the trials ran, so that it finds the GPU that they had. `race` says
-    how the winner was chosen among several; the journal keeps it.
+    The evaluation runs in a Ray worker with the resources of a trial. `race`, the result of the
+    race of finalists, is journalled with the scores.
 
     Raises:
-        OSError: the files cannot be written, here or there.
-        MemoryError: there is too little memory, at present, or so it seems: Ray has tried several
-            processes, and all were killed.
+        OSError: the files cannot be written, by the driver or the worker.
+        MemoryError: there is too little memory, or Ray has tried several workers and all were
+            killed.
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
-    measure = ray.remote(_measure).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    asked = measure.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
+    remote = ray.remote(_evaluate).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
+    result = remote.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
     try:
-        scores = ray.get(asked)
+        scores = ray.get(result)
     except (RayTaskError, OutOfMemoryError, WorkerCrashedError) as error:
-        raise _as_if_here(error, winner.number, ledger.folder.best) from error
+        raise _cause(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
     summary = {"trial": winner.number, **scores}
     with replacing(ledger.folder.scores) as file:
@@ -61,28 +61,28 @@ def crown(
     ledger.append(WinnerEvaluated(trial=winner.number, **scores, race=race))
 
 
-def _as_if_here(error: BaseException, winner: int, best: Path) -> BaseException:
-    """What the evaluation would have raised in the driver; a bug stays as it is."""
+def _cause(error: BaseException, winner: int, best: Path) -> BaseException:
+    """Returns the error as the evaluation would raise it in the driver; a bug is unchanged."""
     cause: BaseException = (error.cause or error) if isinstance(error, RayTaskError) else error
-    # First, as the system's own want of memory is an OSError too.
+    # First, as ENOMEM is an OSError too.
     if isinstance(cause, OutOfMemoryError | WorkerCrashedError) or is_out_of_memory(cause):
         return MemoryError(
-            f"the winner (trial {winner}) could not be evaluated: {describe(error)}"
+            f"the winner (trial {winner}) could not be evaluated: {error_summary(error)}"
         )
     if isinstance(cause, OSError):
         return cause
-    if isinstance(cause, SafetensorError) and (told := re.search(r"os error (\d+)", str(cause))):
-        code = int(told[1])
-        return OSError(code, os.strerror(code), str(best))
+    if isinstance(cause, SafetensorError) and (code := re.search(r"os error (\d+)", str(cause))):
+        number = int(code[1])
+        return OSError(number, os.strerror(number), str(best))
     return error
 
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
-    """Writes the winner's resolved spec: a space of its own, with one trial."""
+    """Writes the winner's resolved spec, a space with a single trial."""
     folder.best_spec.write_text(dump_spec(single_trial(spec)), encoding="utf-8")
 
 
-def _measure(
+def _evaluate(
     spec: StudySpec,
     info: BackboneInfo,
     data: EncodedTask,
@@ -100,7 +100,7 @@ def _measure(
     saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])
-    # Lost, or deleted to save space: the same seeds give the same weights again.
+    # Without a checkpoint the same seeds give the same weights again.
     trial.train_until(trial.plan.total_steps)
     save_artifacts(trial, folder.best)
     return {

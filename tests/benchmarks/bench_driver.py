@@ -28,7 +28,7 @@ from typing import Any
 from rich.console import Console
 
 from study.engine.console.progress import Progress
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
 from study.engine.tuning import _Checkpoints
@@ -138,7 +138,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     print(f"{len(ledger.record.reports)} reports, {size:.1f} MiB of journal")
     started = time.perf_counter()
     ledger = timed("journal, record", lambda: open_ledger(path, spec))
-    timed("scheduler", lambda: Scheduler(ledger))
+    timed("scheduler", lambda: AshaScheduler(ledger))
     timed("searcher, Optuna's journal", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
     tracker = timed("MLflow, opened", lambda: Tracker(ledger.folder, None, "study"))
     tracker.update(ledger.record)
@@ -200,7 +200,7 @@ class Parts:
     """CPU seconds of the driver's main thread, by part."""
 
     def __init__(
-        self, ledger: StudyLedger, searcher: OptunaSearcher, scheduler: Scheduler
+        self, ledger: StudyLedger, searcher: OptunaSearcher, scheduler: AshaScheduler
     ) -> None:
         names = ("sampler (Optuna)", "scheduler, journal", "listeners")
         self.seconds = dict.fromkeys(names, 0.0)

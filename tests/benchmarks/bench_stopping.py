@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from ray.tune.schedulers import TrialScheduler
 
 from study.analysis.drawing import STYLE
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.rungs import rungs
 from study.spec import StudySpec
 from study.storage.events import TrialCreated
@@ -111,7 +111,7 @@ def feed(table: CurveTable, spec: StudySpec, rng: np.random.Generator) -> np.nda
     """
     made = np.zeros(len(table.params), dtype=int)
     with ledger_in_memory(spec) as ledger:
-        scheduler = Scheduler(ledger)
+        scheduler = AshaScheduler(ledger)
         for number, configuration in enumerate(rng.permutation(len(made))):
             ledger.append(
                 TrialCreated(

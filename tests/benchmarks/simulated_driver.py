@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from ray.tune.schedulers import TrialScheduler
 
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec import StudySpec, dump_spec, load_spec
 from study.storage.events import StudyOpened
@@ -82,7 +82,7 @@ class Driver:
     def __init__(self, ledger: StudyLedger, concurrent: int) -> None:
         self.ledger = ledger
         self.searcher = OptunaSearcher(ledger, plan)
-        self.scheduler = Scheduler(ledger)
+        self.scheduler = AshaScheduler(ledger)
         self.concurrent = concurrent
         self.reports = 0
         self.suggestions = 0

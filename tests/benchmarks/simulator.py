@@ -1,10 +1,10 @@
 """Simulates studies in event time, with the real searcher and scheduler on recorded curves.
 
 Nothing trains and Ray does not run. Suggestions come from `OptunaSearcher`, decisions from
-`Scheduler`, and both use a ledger on disk, as in a real study. Workers are simulated: a report is
-due after the seconds that it took in the recording, the median over configurations (settings
-hardly change the cost of a step; most variation came from other load on the recording machine).
-A suggested configuration gets the curve of the nearest recorded one (`CurveTable.nearest`). So no
+`AshaScheduler`, and both use a ledger on disk, as in a real study. Workers are simulated: a report
+is due after the seconds that it took in the recording, the median over configurations (settings
+hardly change the cost of a step; most variation came from other load on the recording machine). A
+suggested configuration gets the curve of the nearest recorded one (`CurveTable.nearest`). So no
 score exceeds the best of the table, and suggestions close to each other get the same scores.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec import StudySpec, dump_spec
 from study.storage.events import StudyOpened
@@ -96,7 +96,7 @@ class _Simulation:
     def __init__(self, table: CurveTable, ledger: StudyLedger) -> None:
         self.table, self.ledger = table, ledger
         self.searcher = OptunaSearcher(ledger, self._plan)
-        self.scheduler = Scheduler(ledger)
+        self.scheduler = AshaScheduler(ledger)
         self.due: list[_Due] = []
         self.found = Simulated()
 

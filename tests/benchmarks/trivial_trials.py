@@ -7,7 +7,7 @@ import ray
 from ray import tune
 
 from study.engine.cluster import start_ray
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tuning import fit
 from study.spec import StudySpec
@@ -35,13 +35,13 @@ class TrivialWorker(tune.Trainable):
         return report_of(self.spec, self.report, self.quality, self.draw.random())
 
 
-def made_for(ledger: StudyLedger, concurrent: int) -> tuple[OptunaSearcher, Scheduler]:
+def made_for(ledger: StudyLedger, concurrent: int) -> tuple[OptunaSearcher, AshaScheduler]:
     """Returns the searcher and the scheduler of a study."""
-    return OptunaSearcher(ledger, plan, lambda: concurrent), Scheduler(ledger)
+    return OptunaSearcher(ledger, plan, lambda: concurrent), AshaScheduler(ledger)
 
 
 def run(
-    ledger: StudyLedger, searcher: OptunaSearcher, scheduler: Scheduler, concurrent: int
+    ledger: StudyLedger, searcher: OptunaSearcher, scheduler: AshaScheduler, concurrent: int
 ) -> None:
     """Runs the trials of a study on a local Ray cluster, `concurrent` at a time."""
     start_ray(None)

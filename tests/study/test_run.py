@@ -48,7 +48,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--trials", "0"], "search.trials: trials >= 1 must hold"),
         (["--space", "smoke", "--set", "task.path=nowhere"], "which does not exist"),
         (["--space", "smoke", "--set", "backbone.name=./nowhere"], "backbone"),
-        (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer at /health"),
+        (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must respond to /health"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
         (["--space", "adalora_rs", "--warm-start", "nowhere"], "must be the folder of a study"),
@@ -69,7 +69,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ["--space", "smoke", "--set", "training.epochs=1", "--set", "adapter.deltaT=5000"],
             "a mask event must come before T",
         ),
-        (["--space", "smoke", "--set", "adapter.deltaT=20"], "no rung may come before"),
+        (["--space", "smoke", "--set", "adapter.deltaT=20"], "the first rung must not precede"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
@@ -93,10 +93,10 @@ def test_a_resumed_study_goes_on_without_the_server_that_it_was_tracked_on(
     monkeypatch.setattr(command, "execute", lambda *arguments: command.DONE)
     assert main(["--space", "smoke", "--resume"]) == command.DONE
     said = capsys.readouterr().err
-    assert "warning: MLflow at http://127.0.0.1:9 does not answer" in said
+    assert "warning: MLflow at http://127.0.0.1:9 does not respond" in said
     assert "by a later --resume" in said
     given = refuse(capsys, "--space", "smoke", "--resume", "--tracking-uri", "http://127.0.0.1:9")
-    assert "a tracking server must answer" in given
+    assert "a tracking server must respond" in given
 
 
 def test_bad_labels_are_refused_with_their_file(

@@ -1,6 +1,6 @@
 """The backbones and tokenised tasks of a benchmark's runs, each prepared once.
 
-What the hub cannot give is no error here: the runs that need it are left out, and why is said.
+If the hub does not provide one of them, the runs that need it are skipped with a warning.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,88 +22,88 @@ from study.storage.events import DataFacts
 from study.tasks import Task, load_task
 from study.training.encoding import EncodedTask, encode_task
 
-Say = Callable[[str], None]
-Reading = tuple[str, str | None, TaskSpec]
-"""A backbone's name and revision, by which its tokenizer is known, and what it reads."""
+Print = Callable[[str], None]
+DataKey = tuple[str, str | None, TaskSpec]
+"""Name and revision of a backbone, which identify its tokenizer, and the task."""
 Part = TypeVar("Part", BackboneSpec, TaskSpec)
-Got = TypeVar("Got")
+Loaded = TypeVar("Loaded")
 
 
 @dataclass
 class Material:
-    """What runs are made of: small facts here, data in Ray's object store."""
+    """Backbones, tasks and tokenised data of the runs; the data is in Ray's object store."""
 
     infos: dict[BackboneSpec, BackboneInfo] = field(default_factory=dict)
     tasks: dict[TaskSpec, "ray.ObjectRef[Task]"] = field(default_factory=dict)
-    data: dict[Reading, "ray.ObjectRef[EncodedTask]"] = field(default_factory=dict)
+    data: dict[DataKey, "ray.ObjectRef[EncodedTask]"] = field(default_factory=dict)
     train_rows: dict[TaskSpec, int] = field(default_factory=dict)
-    facts: dict[Reading, DataFacts] = field(default_factory=dict)
+    facts: dict[DataKey, DataFacts] = field(default_factory=dict)
     unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
-    """What cannot be had, and why."""
+    """Unavailable backbones and tasks, with the reason."""
 
     def of(self, run: BenchmarkRun) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
-        """The backbone and the data of a run."""
+        """Returns the backbone and the data of a run."""
         spec = run.cell.spec
-        return self.infos[spec.backbone], self.data[_reading(spec)]
+        return self.infos[spec.backbone], self.data[_data_key(spec)]
 
     def backbones(self) -> list[tuple[BackboneInfo, bool]]:
-        """The backbones, and whether their weights are read."""
+        """Returns the backbones, each with whether its weights are read."""
         return [(info, spec.random_seed is None) for spec, info in self.infos.items()]
 
     def task_of(self, run: BenchmarkRun) -> "ray.ObjectRef[Task]":
-        """The sequences of a run, for a baseline."""
+        """Returns the task of a baseline, whose sequences are not tokenised."""
         return self.tasks[run.cell.spec.task]
 
     def lacking(self, run: BenchmarkRun) -> str | None:
-        """Why a run cannot be made, None if it can."""
+        """Returns why a run is unavailable, None if it is available."""
         parts: tuple[Any, ...] = (run.cell.spec.task,)
         parts += () if run.cell.is_baseline else (run.cell.spec.backbone,)
         return next((self.unavailable[part] for part in parts if part in self.unavailable), None)
 
 
-def gather(runs: Iterable[BenchmarkRun], say: Say) -> Material:
-    """Loads and tokenises everything the runs need; Ray must be running.
+def gather(runs: Iterable[BenchmarkRun], print_line: Print) -> Material:
+    """Loads and tokenises what the runs need; Ray must be running.
 
     Raises:
         InputError: backbone, data and settings of some run do not fit each other.
     """
     runs, material = list(runs), Material()
     trained = [run for run in runs if not run.cell.is_baseline]
-    loaded = _load_tasks(material, runs, say)
+    loaded = _load_tasks(material, runs, print_line)
     for run in trained:
         if run.cell.spec.task in loaded:
             check_cell(run.cell, len(loaded[run.cell.spec.task].train))
     for run in trained:
         backbone = run.cell.spec.backbone
         if backbone not in material.infos and backbone not in material.unavailable:
-            say(f"checking the weights of {run.cell.backbone}, {backbone.weights}")
+            print_line(f"checking the weights of {run.cell.backbone}, {backbone.weights}")
             info = _attempt(material, backbone, _checked_info)
             material.infos |= {} if info is None else {backbone: info}
     for run in trained:
         if material.lacking(run) is None:
-            _encode(material, run, loaded[run.cell.spec.task], say)
+            _encode(material, run, loaded[run.cell.spec.task], print_line)
     return material
 
 
-def _reading(spec: StudySpec) -> Reading:
+def _data_key(spec: StudySpec) -> DataKey:
     return spec.backbone.name, spec.backbone.revision, spec.task
 
 
 def _load_tasks(
-    material: Material, runs: Iterable[BenchmarkRun], say: Say
+    material: Material, runs: Iterable[BenchmarkRun], print_line: Print
 ) -> dict[TaskSpec, Task]:
     loaded: dict[TaskSpec, Task] = {}
     for run in runs:
         task = run.cell.spec.task
         if task not in loaded and task not in material.unavailable:
-            say(f"reading {run.cell.task}")
+            print_line(f"reading {run.cell.task}")
             sequences = _attempt(material, task, _read)
             if sequences is not None:
                 loaded[task] = sequences
                 material.tasks[task] = ray.put(sequences)
                 material.train_rows[task] = len(sequences.train)
                 for line in [] if sequences.quality is None else sequences.quality.lines():
-                    say(f"  {line}")
+                    print_line(f"  {line}")
     return loaded
 
 
@@ -114,15 +114,15 @@ def _read(spec: TaskSpec) -> Task:
     return task
 
 
-def _encode(material: Material, run: BenchmarkRun, task: Task, say: Say) -> None:
-    cell, key = run.cell, _reading(run.cell.spec)
+def _encode(material: Material, run: BenchmarkRun, task: Task, print_line: Print) -> None:
+    cell, key = run.cell, _data_key(run.cell.spec)
     if key in material.data:
         return
     encoded = encode_task(cell.spec.task, material.infos[cell.spec.backbone], task)
     assert encoded.tokens is not None
-    say(f"{cell.backbone} reads {cell.task}:")
+    print_line(f"{cell.backbone} reads {cell.task}:")
     for line in encoded.tokens.lines():
-        say(f"  {line}")
+        print_line(f"  {line}")
     warn_of_cuts(cell.task, encoded)
     material.facts[key] = DataFacts(
         backbone=cell.backbone,
@@ -135,19 +135,19 @@ def _encode(material: Material, run: BenchmarkRun, task: Task, say: Say) -> None
     material.data[key] = ray.put(encoded)
 
 
-def _attempt(material: Material, part: Part, get: Callable[[Part], Got]) -> Got | None:
+def _attempt(material: Material, part: Part, get: Callable[[Part], Loaded]) -> Loaded | None:
     try:
         return get(part)
     except UnavailableError as error:
         material.unavailable[part] = str(error)
-        warn(f"{error}; the runs that need it are left out")
+        warn(f"{error}; the runs that need it are skipped")
         return None
 
 
 def _checked_info(spec: BackboneSpec) -> BackboneInfo:
-    """The backbone, once a process of its own has loaded the weights.
+    """Returns the backbone after a separate process has loaded its weights once.
 
-    Whatever is wrong with them is said once, and not by every worker; the memory is free again.
+    An error in them is then not repeated by every worker, and the memory is free again.
     """
     info = portable(
         inspect_backbone(spec.name, spec.revision, with_weights=spec.weights != "random")

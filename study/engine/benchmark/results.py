@@ -1,4 +1,4 @@
-"""results.csv: one row a run, those that are not done included."""
+"""results.csv: one row a run, including planned and unavailable ones."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from study.storage.runs import key_of, standing
 from study.storage.tables import outcome, write_rows
 
 OBJECTIVE = "dev_mcc"
-"""What the live table shows and a diverged run lacks; nothing is chosen by it."""
+"""The metric of the live table; nothing is selected by it."""
 ALWAYS = ("test_mcc", "test_auc", "trainable_parameters", "test_rows")
-"""Columns that are there before any run has ended."""
+"""Columns that exist before any run has ended."""
 Lacking = Callable[[BenchmarkRun], str | None]
 """Returns why a run is unavailable, None if it is available."""
 
@@ -23,15 +23,15 @@ Lacking = Callable[[BenchmarkRun], str | None]
 def write_results(
     folder: StudyFolder, runs: Sequence[BenchmarkRun], record: StudyRecord, lacking: Lacking
 ) -> None:
-    """Writes the long form of a benchmark: labels, state, settings, scores and counts of a run.
+    """Writes one row a run: labels, state, settings, scores and counts.
 
-    A run that has not begun is `planned`, or `unavailable` where weights or data cannot be had.
+    A run that has not started is `planned`, or `unavailable` without its weights or data.
     """
     write_rows(folder.results, _rows(runs, record, lacking), ALWAYS)
 
 
 def rebuild_results(folder: StudyFolder) -> None:
-    """Writes results.csv from spec.yaml and the journal alone.
+    """Rewrites results.csv from spec.yaml and the journal.
 
     Raises:
         InputError: one of them is damaged.
@@ -40,7 +40,7 @@ def rebuild_results(folder: StudyFolder) -> None:
 
 
 def result_rows(folder: StudyFolder) -> list[dict[str, Any]]:
-    """Returns the rows of results.csv from spec.yaml and the journal alone.
+    """Returns the rows of results.csv from spec.yaml and the journal.
 
     Raises:
         InputError: one of them is damaged.

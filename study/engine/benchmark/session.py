@@ -1,8 +1,7 @@
-"""One run of the driver over a benchmark: from the checked input to results.csv."""
+"""One session of the driver over a benchmark: from the checked input to results.csv."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import ray
@@ -16,8 +15,9 @@ from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
 from study.engine.cluster import ClusterCapacity, start_ray
+from study.engine.console.lines import print_lines
 from study.engine.console.progress import Progress
-from study.engine.driver import STATUS, Ended, ended_as, note_start
+from study.engine.driver import MLFLOW_STATUS, SessionStatus, record_start, session_status
 from study.engine.nodes import alive, check_nodes
 from study.engine.resources import Resources, resources
 from study.engine.scheduling.runs import RunRecorder
@@ -39,28 +39,29 @@ COLUMNS = ("backbone", "task", "method", "seed")
 
 def run_benchmark(
     path: Path, benchmark: Benchmark, address: str | None, tracking_uri: str | None
-) -> Ended:
-    """Runs a benchmark, or what is left of it, in `path`.
+) -> SessionStatus:
+    """Runs or resumes the benchmark in `path`.
 
     Raises:
-        InputError: nothing of it can be run, or its settings and data do not fit each other.
+        InputError: no run is available, or settings and data do not fit each other.
     """
     console = Console()
     tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
     runs = runs_of(benchmark)
-    start_ray(address, store_bytes=None)  # Many tasks, each as many tokenizers see it.
+    start_ray(address, store_bytes=None)  # There are many tokenised tasks.
     try:
         if address is not None:
             check_nodes(path)
-        # Whatever asks for more than there is is refused before anything is read.
+        # Resources that no node has are reported before anything is read.
         nodes = alive()
         wanted = {key_of(run): resources(run.spec, nodes) for run in runs}
-        material = gather(
-            runs, partial(console.print, markup=False, highlight=False, soft_wrap=True)
-        )
+        material = gather(runs, lambda line: print_lines(console, [line]))
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
-            raise InputError(f"nothing can be run: {material.lacking(runs[0])}")
+            raise InputError(
+                f"{path}: weights and data of one run at least must be available, but got "
+                f"{material.lacking(runs[0])}"
+            )
         if address is not None:
             check_nodes(path, material.backbones())
         folder = StudyFolder(path)
@@ -81,7 +82,7 @@ def _open_ledger(
     folder: StudyFolder, material: Material, runs: Sequence[BenchmarkRun], tracking_uri: str | None
 ) -> Ledger:
     ledger = Ledger(folder, OBJECTIVE)
-    note_start(ledger, tracking_uri, {})
+    record_start(ledger, tracking_uri, {})
     _check_data(ledger, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
     ledger.append(
@@ -94,22 +95,26 @@ def _open_ledger(
 
 
 def _check_data(ledger: Ledger, material: Material) -> None:
-    """Refuses to go on with other data than earlier runs had."""
+    """Checks that the data are those of earlier sessions.
+
+    Raises:
+        InputError: they have changed.
+    """
     now = {facts.key: facts.fingerprint for facts in material.facts.values()}
     for event in ledger.journal.read():
         for before in event.tasks if isinstance(event, DataRead) else ():
             if now.get(before.key, before.fingerprint) != before.fingerprint:
                 raise InputError(
-                    f"{ledger.folder.path}: --resume needs the data that the benchmark was "
-                    f"started with, but the sequences, labels or tokens of {before.task} for "
-                    f"{before.backbone} have changed; restore them, or start a benchmark of "
-                    "another --name"
+                    f"{ledger.folder.path}: must be resumed with the data that the benchmark was "
+                    f"started with, but got other sequences, labels or tokens of {before.task} "
+                    f"for {before.backbone}; restore them, or start a benchmark with another "
+                    "--name"
                 )
 
 
 @dataclass
 class _Driver:
-    """What one run of the driver works with."""
+    """The objects of one session of the driver."""
 
     ledger: Ledger
     tracker: Tracker
@@ -119,21 +124,22 @@ class _Driver:
     wanted: Shares
     console: Console
 
-    def run(self) -> Ended:
-        """Runs what is left, and writes results.csv however that ends."""
+    def run(self) -> SessionStatus:
+        """Runs the remaining runs; writes results.csv before and after."""
         self.tracker.update(self.ledger.record)
         self._write()
         gave_up = self._fit() if left_to_do(self.available, self.ledger.record) else ""
         self._write()
-        ended = Ended.FAILED if gave_up else ended_as(self.available, self.ledger.record)
+        ended = (
+            SessionStatus.FAILED if gave_up else session_status(self.available, self.ledger.record)
+        )
         if gave_up:
-            text = f"the benchmark could not finish: {gave_up}"
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        self.tracker.close(self.ledger.record, STATUS[ended])
+            print_lines(self.console, [f"the benchmark could not finish: {gave_up}"])
+        self.tracker.close(self.ledger.record, MLFLOW_STATUS[ended])
         return ended
 
     def _tidy(self, event: Event, record: StudyRecord) -> None:
-        """Once a run has ended its scores are what is wanted: on disk, and not its checkpoint."""
+        """Deletes the checkpoint of an ended run and writes results.csv."""
         if isinstance(event, TrialEnded):
             discard(self.ledger.folder, event.trial)
             self._write()
@@ -143,7 +149,7 @@ class _Driver:
         write_results(self.ledger.folder, self.runs, self.ledger.record, lacking)
 
     def _fit(self) -> str:
-        """Lets Ray Tune work; returns why it gave up, "" if it did not."""
+        """Runs Ray Tune; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.wanted.values())
         planner = Planner(self.material.train_rows)
         shares = [

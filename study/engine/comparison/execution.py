@@ -14,7 +14,7 @@ from study.engine.comparison.scheduling import ComparisonSearcher, Splits
 from study.engine.comparison.shared_prefixes import SharedPrefixes
 from study.engine.comparison.worker import ComparisonWorker
 from study.engine.console.progress import Progress
-from study.engine.driver import check_data, known_of, note_start
+from study.engine.driver import check_data, input_facts, record_start
 from study.engine.resources import Resources
 from study.engine.scheduling.runs import RunRecorder
 from study.engine.tracking.tracker import Tracker
@@ -70,7 +70,7 @@ def open_comparison(
     check_data(folder, data)
     open_folder(folder.path, spec, replace=True)
     ledger = Ledger(folder, metric)
-    note_start(ledger, tracking_uri, known_of(info, data))
+    record_start(ledger, tracking_uri, input_facts(info, data))
     write_labels(folder, data)
     return ledger
 

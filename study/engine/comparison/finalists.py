@@ -8,7 +8,7 @@ from rich.console import Console
 
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
 from study.engine.comparison.runs import ComparisonRun, Configuration
-from study.engine.driver import note_move
+from study.engine.driver import record_new_address
 from study.engine.resources import Resources
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
@@ -172,7 +172,7 @@ def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None
     folder = StudyFolder(ledger.folder.finalists)
     if folder.journal.exists():
         uri, runs = _address(ledger, tracking_uri), Ledger(folder, ledger.metric)
-        note_move(runs, uri)
+        record_new_address(runs, uri)
         _tracker(ledger, uri).close(runs.record, "FINISHED")
 
 

@@ -10,7 +10,7 @@ from study.engine.comparison.design import changes_of_comparison, runs_of
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison, savings
 from study.engine.comparison.results import write_results
 from study.engine.comparison.runs import ComparisonRun
-from study.engine.driver import STATUS, Ended, check_data, ended_as
+from study.engine.driver import MLFLOW_STATUS, SessionStatus, check_data, session_status
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
 from study.models.info import BackboneInfo
@@ -29,7 +29,7 @@ def run_comparison(
     data: EncodedTask,
     address: str | None,
     tracking_uri: str | None,
-) -> Ended:
+) -> SessionStatus:
     """Runs the comparison in the folder `path`, or the runs that are left of it.
 
     Every run is evaluated on dev and test when it ends.
@@ -69,11 +69,11 @@ def _finish(
     tracker: Tracker,
     console: Console,
     gave_up: str = "",
-) -> Ended:
+) -> SessionStatus:
     """Writes results.csv, completes MLflow and prints the number of runs by state."""
     write_results(ledger.folder, runs, ledger.record, ledger.metric)
-    ended = Ended.FAILED if gave_up else ended_as(runs, ledger.record)
-    tracker.close(ledger.record, STATUS[ended])
+    ended = SessionStatus.FAILED if gave_up else session_status(runs, ledger.record)
+    tracker.close(ledger.record, MLFLOW_STATUS[ended])
     for line in _summary(ledger, runs, gave_up):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return ended

@@ -1,9 +1,9 @@
-"""A study's record as Optuna sees it: in memory for the samplers, in a file for its dashboard.
+"""The record of a study as an Optuna study: in memory for samplers, in a file for the dashboard.
 
-Both are made of the record alone. They differ in one thing: a trial that ran out of memory is
-FAIL in the file, as it is in the record, and PRUNED in memory. Samplers ignore failed trials
-altogether, so that they would try the same region again and again; one that was stopped and broke
-a constraint they rank behind all that did not, and so turn away from what does not fit.
+Both are computed from the record. They differ for trials that ran out of memory: these are FAIL in
+the file, as in the record, but PRUNED in memory. Samplers ignore failed trials and would suggest
+the same region again; a pruned trial that violates a constraint is ranked behind all others, so
+that samplers avoid its region.
 """
 
 from collections.abc import Mapping
@@ -33,20 +33,20 @@ Space = Mapping[str, BaseDistribution]
 def rebuild_study(record: StudyRecord, space: Space, goals: Goals) -> optuna.Study:
     """Returns an in-memory study with every trial of the record, running ones included.
 
-    Before them stand the results of an earlier study, if the record began with some.
+    The results of an earlier study that the record started with precede them.
     """
     study = optuna.create_study(directions=directions(goals))
     for earlier in earlier_trials(record):
         study.add_trial(_frozen_earlier(earlier, space, goals))
     for trial in record.trials.values():
-        study.add_trial(frozen_trial(trial, space, goals, steering=True))
+        study.add_trial(frozen_trial(trial, space, goals, for_sampler=True))
         for key, value in trial.optuna.get("study", {}).items():
             study._storage.set_study_system_attr(study._study_id, key, value)
     return study
 
 
 def earlier_trials(record: StudyRecord) -> list[EarlierTrial]:
-    """Returns the trials that the record took over from an earlier study."""
+    """Returns the trials of an earlier study that the record started with."""
     return list(record.warm_start.results) if record.warm_start else []
 
 
@@ -59,37 +59,42 @@ def _frozen_earlier(earlier: EarlierTrial, space: Space, goals: Goals) -> Frozen
         values=earlier.values,
         params=dict(earlier.params),
         distributions={name: space[name] for name in earlier.params},
-        # The genetic algorithm breeds from what belongs to a generation.
+        # The genetic algorithm selects parents among trials of a generation.
         system_attrs={NSGAIISampler._get_generation_key(): 0},
         intermediate_values=steps if len(goals.objectives) == 1 else {},
         constraints=dict(earlier.violations),
     )
 
 
-def tell(study: optuna.Study, asked: optuna.Trial, trial: TrialRecord, goals: Goals) -> None:
-    """Tells the in-memory study how a trial of it has ended.
+def tell(
+    study: optuna.Study, optuna_trial: optuna.Trial, trial: TrialRecord, goals: Goals
+) -> None:
+    """Tells the in-memory study the values and the state of a trial that has ended.
 
-    Of one taken up again by a resumed driver, what it reported before is known already.
+    The study contains the reports of earlier sessions already.
     """
-    known = study._storage.get_trial(asked._trial_id).intermediate_values
+    known = study._storage.get_trial(optuna_trial._trial_id).intermediate_values
     for step, value in intermediate_values(trial, goals).items():
         if step not in known:
-            asked.report(value, step)
+            optuna_trial.report(value, step)
     for metric, violation in trial.violations(goals.constraints).items():
-        asked.set_constraint(metric, violation)
-    study.tell(asked, final_values(trial, goals), state(trial, goals, steering=True))
+        optuna_trial.set_constraint(metric, violation)
+    study.tell(optuna_trial, final_values(trial, goals), state(trial, goals, for_sampler=True))
 
 
 def frozen_trial(
-    trial: TrialRecord, space: Space, goals: Goals, *, steering: bool = False
+    trial: TrialRecord, space: Space, goals: Goals, *, for_sampler: bool = False
 ) -> FrozenTrial:
-    """Returns Optuna's view of a recorded trial; `steering`: the view of the samplers."""
-    told, steps = state(trial, goals, steering=steering), intermediate_values(trial, goals)
+    """Returns a recorded trial for Optuna; `for_sampler`: with the state that samplers get."""
+    optuna_state, steps = (
+        state(trial, goals, for_sampler=for_sampler),
+        intermediate_values(trial, goals),
+    )
     values = final_values(trial, goals)
-    if told is TrialState.PRUNED and steps:
+    if optuna_state is TrialState.PRUNED and steps:
         values = [steps[max(steps)]]  # As `Study.tell` does.
     return optuna.trial.create_trial(
-        state=told,
+        state=optuna_state,
         values=values,
         params=trial.params,
         distributions=dict(space),
@@ -101,13 +106,13 @@ def frozen_trial(
 
 
 def directions(goals: Goals) -> list[str]:
-    """Returns the direction of every objective by Optuna's name."""
+    """Returns Optuna's name of the direction of every objective."""
     return ["maximize" if objective.maximize else "minimize" for objective in goals.objectives]
 
 
-def state(trial: TrialRecord, goals: Goals, *, steering: bool) -> TrialState:
-    """Returns Optuna's state of a trial."""
-    if trial.out_of_memory and steering:
+def state(trial: TrialRecord, goals: Goals, *, for_sampler: bool) -> TrialState:
+    """Returns the state of a trial in Optuna; see the head of this file for `for_sampler`."""
+    if trial.out_of_memory and for_sampler:
         return TrialState.PRUNED
     if trial.state == "complete" and final_values(trial, goals) is None:
         return TrialState.FAIL  # An objective other than the score is not finite.
@@ -122,22 +127,21 @@ def final_values(trial: TrialRecord, goals: Goals) -> list[float] | None:
 def intermediate_values(trial: TrialRecord, goals: Goals) -> dict[int, float]:
     """Returns the score by step, without reports that are not finite.
 
-    Optuna knows no intermediate values where there are several objectives: `Trial.report` refuses
-    them, and its TPE fails on a stopped trial that has some.
+    Empty with several objectives, for which Optuna has no intermediate values: `Trial.report`
+    raises, and TPE fails on a pruned trial with some.
     """
     return trial.values if len(goals.objectives) == 1 else {}
 
 
-class Mirror:
-    """Ended trials as an Optuna journal file, which optuna-dashboard reads while the study runs.
+class OptunaJournal:
+    """Writes ended trials into optuna.journal, which optuna-dashboard reads during a study.
 
-    Written from the record alone and rewritten at every start, so it can never hold anything
-    that the study does not. The study does not need it.
+    The file is rewritten from the record at every start; nothing else reads it.
     """
 
     def __init__(self, ledger: StudyLedger, space: Space) -> None:
         self._space, self._goals = space, ledger.goals
-        # With the locks of a driver that was killed, for which Optuna would wait half a minute.
+        # Includes locks of a killed driver, for which Optuna would wait half a minute.
         for file in ledger.folder.path.glob(f"{ledger.folder.optuna.name}*"):
             file.unlink()
         self._study = optuna.create_study(
@@ -156,5 +160,5 @@ class Mirror:
 def open_storage(folder: StudyFolder) -> JournalStorage:
     """Returns Optuna's storage on the folder's optuna.journal."""
     file = str(folder.optuna)
-    # Optuna's own choice is a symbolic link, which not every file system knows.
+    # Optuna's default lock is a symbolic link, which not every file system supports.
     return JournalStorage(JournalFileBackend(file, JournalFileOpenLock(file)))

@@ -1,4 +1,4 @@
-"""The results and crashes of workers, recorded in the journal: what each means for its trial."""
+"""Records the reports and crashes of workers, and what they mean for their trials."""
 
 import shutil
 from pathlib import Path
@@ -12,48 +12,49 @@ from study.storage.events import Report, TrialCrashed, TrialWarning
 from study.storage.ledger import Ledger
 from study.storage.record import CRASHED, OUT_OF_MEMORY, TrialRecord
 
-KILLED = "the worker process died (killed, perhaps by the kernel for want of memory)"
+KILLED = "the worker process died (killed, perhaps by the kernel for lack of memory)"
 
 
-def note_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
-    """Journals a crash with its traceback; the one after `max_failures` ends the trial.
+def record_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
+    """Journals a crash and stores its traceback; the crash after `max_failures` ends the trial.
 
-    The loss of a node is no failure of a trial's. A worker that Ray stops because its node runs
-    out of memory may not be the one to blame: only if that is how it ends, that is the reason.
+    The loss of a node does not count as a failure of its trials. A worker that Ray kills because
+    its node is out of memory need not be the cause, so this is the trial's reason only if it is
+    the last crash.
     """
     trial = ledger.record.trials[ray_trial.config["trial"]]
     if trial.state != "running":
-        return  # It had said all that was asked of it.
+        return  # The trial is complete; its worker crashed afterwards.
     error = _error(ray_trial)
-    reason = describe(error)
+    reason = error_summary(error)
     attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
     fault = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
     ledger.append(TrialCrashed(trial=trial.number, attempt=attempt, fault=fault, reason=reason))
     if trial.crashes > max_failures:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"
-        what = OUT_OF_MEMORY if isinstance(error, OutOfMemoryError) else f"{CRASHED}{times}"
-        ledger.end(trial, "failed", f"{what}: {reason}")
+        cause = OUT_OF_MEMORY if isinstance(error, OutOfMemoryError) else f"{CRASHED}{times}"
+        ledger.end(trial, "failed", f"{cause}: {reason}")
     if ray_trial.error_file:
         _keep_traceback(ledger, trial.number, Path(ray_trial.error_file))
 
 
 def _keep_traceback(ledger: Ledger, trial: int, source: Path) -> None:
-    """Copies a traceback into the study folder; results do not depend on it."""
+    """Copies a traceback into the study folder; an error is only a warning."""
     try:
         with ledger.folder.failure(trial).open("ab") as kept, source.open("rb") as file:
             shutil.copyfileobj(file, kept)
     except OSError as error:
-        text = f"its traceback could not be kept: {error}"
+        text = f"its traceback could not be stored: {error}"
         ledger.append(TrialWarning(trial=trial, text=text))
 
 
 def _is_loss_of_a_node(error: BaseException | None) -> bool:
-    """Whether a worker died with its node; Ray says so in words alone."""
+    """Whether a worker died with its node, which only Ray's message tells."""
     return isinstance(error, ActorDiedError) and "its node has died" in str(error)
 
 
 def _error(ray_trial: Any) -> BaseException | None:
-    """The exception, from where the driver has just put it; Ray's own reader looks elsewhere."""
+    """Returns the exception of a crashed trial from Ray's file on this machine."""
     file = ray_trial.pickled_error_file
     if file is None:
         return None
@@ -65,8 +66,8 @@ def _error(ray_trial: Any) -> BaseException | None:
     return error
 
 
-def describe(error: BaseException | None) -> str:
-    """Returns an error of a worker in one line."""
+def error_summary(error: BaseException | None) -> str:
+    """Returns a worker's error in one line."""
     if isinstance(error, RayTaskError):
         error = error.cause or error
     if isinstance(error, ActorDiedError) and not error.actor_init_failed:
@@ -76,13 +77,13 @@ def describe(error: BaseException | None) -> str:
     if isinstance(error, WorkerCrashedError):
         return KILLED
     if error is None:
-        return "the worker gave no reason"
+        return "the worker reported no error"
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:200]}"
 
 
-def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
-    """Journals a result of a worker; returns whether it is a report that was not there yet."""
+def record_report(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
+    """Journals a result of a worker; returns whether it contains a new report."""
     for text in result.get("warnings", ()):
         ledger.append(TrialWarning(trial=trial.number, text=text))
     if "failure" in result:
@@ -90,7 +91,7 @@ def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
         return False
     report = int(result["report"])
     if report <= len(trial.reports):
-        # A trial that was taken up again repeats what it said since its checkpoint.
+        # A resumed trial repeats the reports since its checkpoint.
         return False
     if report != len(trial.reports) + 1:
         raise RuntimeError(f"report {report} of trial {trial.number} has no report before it")
@@ -105,10 +106,10 @@ def take(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) -> bool:
     return True
 
 
-def verdict(trial: TrialRecord) -> tuple[Literal["fail", "complete"], str] | None:
-    """Returns fail or complete, and why, if a trial's newest report ends it whatever ASHA says.
+def final_decision(trial: TrialRecord) -> tuple[Literal["fail", "complete"], str] | None:
+    """Returns fail or complete, with the reason, if a trial's newest report ends it anyway.
 
-    A report that leaves the metric out did not look for it.
+    None if ASHA decides. A report may leave the metric out.
     """
     if trial.metrics.get("train_loss") is None:
         return "fail", "diverged: the loss is not finite"

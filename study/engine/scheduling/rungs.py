@@ -36,7 +36,8 @@ def check_first_rung(spec: StudySpec, train_rows: int) -> None:
     report, worst = needed
     step = report_step(first, reports, worst.total_steps)
     raise InputError(
-        "scheduler.grace_fraction: no rung may come before a trial's first mask event, but got "
+        "scheduler.grace_fraction: the first rung must not precede a trial's first mask event, "
+        "but got "
         f"the first event at step {worst.first_event} and the first rung at step {step} (report "
         f"{first} of {reports}) with deltaT = {worst.deltaT} of {worst.total_steps} steps, "
         f"warmup_steps = {worst.warmup_steps} and batch_size = {worst.batch_size}; raise "

@@ -1,4 +1,4 @@
-"""Ray's Searcher and scheduler of single runs: hand them out, journal what they report."""
+"""Ray's Searcher and scheduler of runs without early stopping, as of a benchmark."""
 
 from collections.abc import Callable
 from typing import Any, Generic
@@ -8,7 +8,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
-from study.engine.scheduling.outcomes import note_crash, take, verdict
+from study.engine.scheduling.outcomes import final_decision, record_crash, record_report
 from study.storage.events import TrialCreated
 from study.storage.ledger import Ledger
 from study.storage.record import STATE_AFTER, TrialRecord
@@ -19,10 +19,10 @@ Planner = Callable[[Asked], tuple[int, int]]
 
 
 class RunSearcher(Dispatcher, Generic[Asked]):
-    """Hands out the runs that its source wants, in that order, each once a session.
+    """Suggests the runs of a source in order, each once a session.
 
-    Those of an earlier session that are not done come as the trials that they were; those that
-    crashed then as new ones. The source is asked again whenever there is room.
+    An unfinished run of an earlier session continues as the same trial; a run that crashed there
+    becomes a new trial. The source is called for every suggestion.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class RunSearcher(Dispatcher, Generic[Asked]):
             for trial in ledger.record.trials.values()
             if trial.state != "running" and is_open(trial)
         }
-        self._handed: dict[int, Asked] = {}
+        self._suggested: dict[int, Asked] = {}
 
     @override
     def _next(self) -> int | None:
@@ -48,20 +48,20 @@ class RunSearcher(Dispatcher, Generic[Asked]):
             trial = stands.get(key_of(run))
             if trial is None or trial.number in self._crashed_before:
                 number = self._create(run)
-            elif trial.state == "running" and trial.number not in self._handed:
+            elif trial.state == "running" and trial.number not in self._suggested:
                 number = trial.number
             else:
                 continue
-            self._handed[number] = run
+            self._suggested[number] = run
             return number
         return None
 
     @override
     def _config(self, trial: TrialRecord) -> dict[str, Any]:
-        return self._share(self._handed[trial.number])
+        return self._share(self._suggested[trial.number])
 
     def _share(self, run: Asked) -> dict[str, Any]:
-        """Returns what a worker must know of a run, beside its number and labels."""
+        """Returns further entries of a run's configuration for the worker."""
         raise NotImplementedError
 
     def _create(self, run: Asked) -> int:
@@ -86,26 +86,26 @@ class RunSearcher(Dispatcher, Generic[Asked]):
 
 
 class RunRecorder(FIFOScheduler):  # type: ignore[misc]
-    """Journals every report and how a run ends; stops none that goes well."""
+    """Journals every report and the end of a run; stops only runs that fail."""
 
     def __init__(self, ledger: Ledger, max_failures: int) -> None:
         super().__init__()
         self.ledger = ledger
         self.max_failures = max_failures
         for trial in ledger.record.in_state("running"):
-            self._decide(trial)  # What a crash of the driver left unsaid.
+            self._decide(trial)  # A crash of the driver may have prevented it.
 
     @override
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """The metric is the ledger's; Ray may not set another."""
+        """Does nothing: the metric is the ledger's."""
         return True
 
     @override
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Journals the report, and the end if it is the last."""
+        """Journals the report, and the end of the run after the last one."""
         record = self.ledger.record.trials[trial.config["trial"]]
         with self.ledger.batch():
-            take(self.ledger, record, result)
+            record_report(self.ledger, record, result)
             self._decide(record)
         running = record.state == "running"
         return str(TrialScheduler.CONTINUE if running else TrialScheduler.STOP)
@@ -113,10 +113,10 @@ class RunRecorder(FIFOScheduler):  # type: ignore[misc]
     @override
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Journals the crash of a worker."""
-        note_crash(self.ledger, trial, self.max_failures)
+        record_crash(self.ledger, trial, self.max_failures)
 
     def _decide(self, trial: TrialRecord) -> None:
-        ending = verdict(trial) if trial.reports else None
+        ending = final_decision(trial) if trial.reports else None
         if ending is not None:
             decision, reason = ending
             self.ledger.end(trial, STATE_AFTER[decision], reason)

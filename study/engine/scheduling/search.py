@@ -1,11 +1,11 @@
 """Optuna's ask and tell behind Ray's Searcher.
 
-Optuna is told the truth: every reported value with its step, PRUNED for a stopped trial, FAIL for
-a diverged or crashed one, and what breaks a constraint. The n-th suggestion is a function of
-(study seed, n, history): each has a sampler of its own (samplers.py), and whatever state a sampler
-keeps in the study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial. The spec's points
-come before all that. Results of an earlier study stand in Optuna's before the first trial, whose
-number there is then not 0.
+Optuna gets every reported value with its step, the violations of constraints, and the state PRUNED
+for a stopped trial, FAIL for a diverged or crashed one. The n-th suggestion is a function of
+(study seed, n, history): every trial has its own sampler (samplers.py), and the state that a
+sampler stores in Optuna's study (CMA-ES, NSGA-II, QMC, grid) is journalled with the trial. The
+spec's points are suggested first. Results of an earlier study precede the first trial in Optuna's
+study, so that Optuna's numbers may be offset.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import optuna
 from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
-from study.engine.scheduling.optuna_study import Mirror, earlier_trials, rebuild_study, tell
+from study.engine.scheduling.optuna_study import OptunaJournal, earlier_trials, rebuild_study, tell
 from study.engine.scheduling.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, trials_wanted
@@ -29,7 +29,7 @@ Planner = Callable[[StudySpec], tuple[int, int]]
 
 
 class OptunaSearcher(Dispatcher):
-    """Suggests the trials of a study: first those left unfinished, then new ones."""
+    """Suggests the trials of a study: unfinished ones first, then new ones."""
 
     ledger: StudyLedger
 
@@ -47,13 +47,13 @@ class OptunaSearcher(Dispatcher):
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
         self._first = len(earlier_trials(ledger.record))
         self._study.sampler = self._sampler = ReseededSampler(ledger.spec, self._first)
-        self._mirror: Mirror | None = Mirror(ledger, self._space)
+        self._optuna_journal: OptunaJournal | None = OptunaJournal(ledger, self._space)
         self._tried = [
             effective_settings(ledger.spec, resolve(ledger.spec, trial.params), trial.total_steps)
             for trial in ledger.record.trials.values()
         ]
 
-    # What is handed out
+    # Suggestions
 
     @override
     def _next(self) -> int | None:
@@ -104,9 +104,9 @@ class OptunaSearcher(Dispatcher):
         return number
 
     def _seeds(self, effective: dict[str, Any]) -> dict[str, int]:
-        """The study's seeds; the k-th replicate of settings that were tried has them plus k.
+        """Returns the study's seeds, plus k for the k-th repetition of the same settings.
 
-        With the same seeds it would be the same trial, and say nothing new.
+        With equal seeds a repetition would give equal results.
         """
         replicate = self._tried.count(effective)
         seeds = self.ledger.spec.seeds.model_dump()
@@ -114,24 +114,24 @@ class OptunaSearcher(Dispatcher):
 
     @override
     def _on_end(self, trial: TrialRecord) -> None:
-        known = self._study.get_trials(deepcopy=False)  # A copy of all of them takes its time.
+        known = self._study.get_trials(deepcopy=False)  # Copying all of them is slow.
         asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
         tell(self._study, asked, trial, self.ledger.goals)
-        self._reflect(trial)
+        self._add_to_journal(trial)
 
-    def _reflect(self, trial: TrialRecord) -> None:
-        """Adds a trial to what optuna-dashboard reads; the study goes on without it."""
+    def _add_to_journal(self, trial: TrialRecord) -> None:
+        """Adds a trial to optuna.journal; an error is only a warning."""
         try:
-            if self._mirror is not None:
-                self._mirror.add(trial)
+            if self._optuna_journal is not None:
+                self._optuna_journal.add(trial)
         except OSError as error:
-            self._mirror = None
-            text = f"optuna.journal lacks trials from now on ({error}); --resume writes it anew"
+            self._optuna_journal = None
+            text = f"optuna.journal lacks trials from now on ({error}); --resume rewrites it"
             self.ledger.append(TrialWarning(trial=trial.number, text=text))
 
 
 def effective_settings(spec: StudySpec, resolved: StudySpec, total_steps: int) -> dict[str, Any]:
-    """Returns what decides a trial's training: of deltaT the steps, not the fraction of T."""
+    """Returns the settings that decide a trial's training, with deltaT in steps."""
     budget = make_budget(resolved, total_steps, matrices=1)
     intervals = {} if budget is None else {"deltaT": budget.deltaT}
     return searched_settings(spec, resolved) | intervals

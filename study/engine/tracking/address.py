@@ -1,4 +1,4 @@
-"""Where a study is tracked, and whether something answers there; without importing MLflow."""
+"""The tracking address of a study, and checks of it that do not import MLflow."""
 
 import base64
 import functools
@@ -19,12 +19,12 @@ _EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
 def tracking_address(folder: StudyFolder, given: str | None) -> str | None:
-    """Returns where a study is tracked: at `given`, else where it has been; None: in its folder.
+    """Returns the tracking address of a study; None for the database in its folder.
 
-    A study goes on where it was tracked, even if whoever resumes it forgets to say so.
+    Without `given`, a resumed study keeps its recorded address.
     """
     if given is None:
-        return _address_so_far(folder)
+        return _recorded_address(folder)
     file = database(given)
     if file is None:
         return given
@@ -32,9 +32,9 @@ def tracking_address(folder: StudyFolder, given: str | None) -> str | None:
 
 
 def check_tracking(folder: StudyFolder, given: str | None) -> str | None:
-    """Checks the address at which a study is to be tracked; returns a warning, if there is one.
+    """Checks the tracking address of a study; returns a warning, None without one.
 
-    The server that a study has been tracked on may be away for a while: results do not depend on
+    That a resumed study's own server does not respond is only a warning: results do not depend on
     it.
 
     Raises:
@@ -45,24 +45,24 @@ def check_tracking(folder: StudyFolder, given: str | None) -> str | None:
         return None
     if given is not None:
         check_tracking_uri(uri)
-    elif not _is_of_the_web(uri):
+    elif not _is_http(uri):
         own = f"--tracking-uri sqlite:///{folder.mlflow}"
         check_tracking_uri(uri, " (the study's so far)", f"track it in its folder with {own}")
-    elif (reason := _silence(uri)) is not None:
+    elif (reason := _connection_error(uri)) is not None:
         return (
-            f"MLflow at {uri} does not answer ({reason}); the study goes on, and what it lacks is "
-            "sent when it is back or by a later --resume"
+            f"MLflow at {uri} does not respond ({reason}); the study continues, and the missing "
+            "results are sent when the server is back or by a later --resume"
         )
     return None
 
 
 def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the option out") -> None:
-    """Checks that a tracking server answers, within two seconds and without importing MLflow.
+    """Checks that a tracking server responds within two seconds, or that a database is usable.
 
-    `whose` says in a message where the address is from, `otherwise` what to do without it.
+    For messages, `whose` is the origin of the address and `otherwise` the alternative to it.
 
     Raises:
-        InputError: the address is not a server's or a sqlite database's, or nothing answers.
+        InputError: the address is neither a server's nor a sqlite database's, or cannot be used.
     """
     option = f"--tracking-uri {uri}{whose}"
     file = database(uri)
@@ -71,88 +71,87 @@ def check_tracking_uri(uri: str, whose: str = "", otherwise: str = "leave the op
             _check_database(file, option, otherwise)
         except OSError as error:
             raise InputError(
-                f"{option[:100]}: the database must be a file that can be opened, but: "
+                f"{option[:100]}: the database must be a file that can be opened, but got "
                 f"{error.strerror}; give another name, or {otherwise}"
             ) from None
         return
-    if not _is_of_the_web(uri):
+    if not _is_http(uri):
         raise InputError(
-            f"{option}: it must start with http://, https:// or sqlite:///, as MLflow "
-            "stores files no longer; leave it out for a database in the study folder"
+            f"{option}: must start with http://, https:// or sqlite:///, but got another address; "
+            "leave the option out for a database in the study folder"
         )
-    reason = _silence(uri)
+    reason = _connection_error(uri)
     if reason is not None:
         raise InputError(
-            f"{option}: a tracking server must answer at /health, and to questions "
-            f"about its experiments, but: {reason}; "
-            f"start it (mlflow server), mend the address, or {otherwise}"
+            f"{option}: a tracking server must respond to /health and to a search of its "
+            f"experiments, but got {reason}; "
+            f"start it (mlflow server), correct the address, or {otherwise}"
         )
 
 
 def _check_database(file: Path, option: str, otherwise: str) -> None:
-    """Checks that a file is a sqlite database, or that one can be made there.
+    """Checks that a file is a sqlite database or can be created as one.
 
     Raises:
-        InputError: it is something else, or there is no folder for it.
-        OSError: the system cannot say, as for a name that is too long.
+        InputError: it is another file, or its folder does not exist or cannot be written.
+        OSError: the system cannot tell, as for a name that is too long.
     """
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
         raise InputError(
-            f"{option}: the database must lie in a folder that can be written, "
-            f"but {file.parent} is none; create it, or {otherwise}"
+            f"{option}: the database must be in a folder that can be written, but got "
+            f"{file.parent}; create it, or {otherwise}"
         )
     if file.is_dir():
         raise InputError(
-            f"{option}: the database must be a file, but {file} is a folder; "
+            f"{option}: the database must be a file, but got the folder {file}; "
             f"name a file in it, or {otherwise}"
         )
-    if file.is_file() and _start_of(file) not in (b"", b"SQLite format 3"):
+    if file.is_file() and _first_bytes(file) not in (b"", b"SQLite format 3"):
         raise InputError(
-            f"{option}: the file must be a sqlite database, but {file} is "
-            "something else; give another name"
+            f"{option}: must be a sqlite database, but got another kind of file; give another name"
         )
 
 
-def _is_of_the_web(uri: str) -> bool:
-    """Whether an address is meant for a server; the rest of it need not be well formed."""
+def _is_http(uri: str) -> bool:
+    """Whether an address is one of a server, even if the rest of it is malformed."""
     return uri.strip().partition(":")[0].lower() in ("http", "https")
 
 
-def _silence(uri: str) -> str | None:
-    """Returns why no tracking server can be had at a web address, None if it answers."""
+def _connection_error(uri: str) -> str | None:
+    """Returns why the tracking server at a web address cannot be used, None if it responds."""
     base = uri.rstrip("/")
     try:
-        urlsplit(uri)  # MLflow's client reads it so, and raises for a bracket that is not closed.
-        # Something else may answer at /health too, or refuse whoever has no password.
+        urlsplit(uri)  # As MLflow's client does; raises for an unclosed bracket.
+        # Another server may respond to /health too, or refuse requests without a password.
         for path in ("/health", _EXPERIMENTS):
-            question = urllib.request.Request(base + path, headers=_credentials())
-            within(1.5, functools.partial(_ask, question))
+            request = urllib.request.Request(base + path, headers=_credentials())
+            within(1.5, functools.partial(_send, request))
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # It holds the connection.
+            error.close()  # Otherwise the connection stays open.
         return str(getattr(error, "reason", error) or type(error).__name__)
     return None
 
 
 def database(uri: str) -> Path | None:
-    """Returns the file of a sqlite address, None for any other."""
+    """Returns the file of a sqlite address, None for any other address."""
     prefix = "sqlite:///"
     return Path(uri.removeprefix(prefix)).absolute() if uri.startswith(prefix) else None
 
 
-def _address_so_far(folder: StudyFolder) -> str | None:
+def _recorded_address(folder: StudyFolder) -> str | None:
     if not folder.journal.exists():
         return None
     events = parse_events(folder.journal, folder.journal.read_bytes())
     return tracking_of(events) or None
 
 
-def _ask(question: urllib.request.Request) -> None:
-    urllib.request.urlopen(question).close()
+def _send(request: urllib.request.Request) -> None:
+    urllib.request.urlopen(request).close()
 
 
 def _credentials() -> dict[str, str]:
-    """The header that MLflow's client sends, from the variables that it reads."""
+    """Returns the header that MLflow's client sends, from its environment variables."""
     user, password, token = (
         os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD", "TOKEN")
     )
@@ -162,6 +161,6 @@ def _credentials() -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _start_of(file: Path) -> bytes:
+def _first_bytes(file: Path) -> bytes:
     with file.open("rb") as opened:
         return opened.read(15)

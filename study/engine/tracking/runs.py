@@ -1,11 +1,11 @@
-"""The runs of one study in MLflow: a parent, a child a trial, adopted or created, never doubled.
+"""The runs of one study in MLflow: a parent run with a child run for every trial.
 
-What MLflow holds is asked once (`adopt`) and from then on known; what a trial's record has and its
-child lacks is written. Saying the same thing twice does nothing. After any failure nothing is
-known for sure, as the answer may be what was lost: `forget`, and adopt again.
+`adopt` reads the runs that exist; from then on only what they lack is written, so that writing
+twice has no effect. After a failure the state of the server is unknown, as only the response may
+have been lost: `forget`, then `adopt` again.
 
-Requests: one to create a child, one a report or fewer, one to end it. Parameters go with the first
-report, the reason for the end with the last one.
+Requests: one to create a child, at most one a report, one to end it. Parameters are sent with the
+first report, the reason of the end with the last.
 """
 
 import json
@@ -27,12 +27,12 @@ STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "runni
 UNFINISHED = "KILLED"
 """The status of a trial's run while no driver works on the study."""
 METRICS_A_BATCH = 800
-"""MLflow takes 1000 things a request, parameters and tags among them."""
+"""MLflow accepts 1000 entries a request, including parameters and tags."""
 
 
 @dataclass
 class _Child:
-    """What MLflow holds of a trial."""
+    """The state of a trial's run in MLflow."""
 
     run_id: str
     params: bool = False
@@ -41,8 +41,8 @@ class _Child:
     status: str = "RUNNING"
     ended: int | None = None
     """Milliseconds since the epoch."""
-    said: dict[str, str] = field(default_factory=dict)
-    """The parameters that an earlier driver logged, until they have been compared."""
+    unchecked: dict[str, str] = field(default_factory=dict)
+    """Parameters logged by an earlier driver, until they have been compared."""
 
     @classmethod
     def of(cls, run: Any) -> "_Child":
@@ -54,17 +54,17 @@ class _Child:
             reason=data.tags.get("reason", ""),
             status=str(info.status),
             ended=info.end_time,
-            said=dict(data.params),
+            unchecked=dict(data.params),
         )
 
 
 class StudyRuns:
-    """Writes what MLflow lacks of a study; every method may raise one of `server_errors`."""
+    """Writes what MLflow lacks of a study; methods may raise one of `server_errors`."""
 
     def __init__(self, uri: str, key: str, name: str) -> None:
         self.uri = uri
         self.key = key
-        """Identifies the study on a server that many share; see `study_key`."""
+        """Identifies the study on a shared server; see `study_key`."""
         self.name = name
         self.adopted = False
         self._client: Any = None
@@ -75,7 +75,7 @@ class StudyRuns:
         self._children: dict[int, _Child] = {}
 
     def adopt(self) -> None:
-        """Finds out what MLflow holds of the study; creates the parent where there is none."""
+        """Reads the runs of the study; creates the parent run if there is none."""
         if self._client is None:
             self._client = open_client(self.uri)
         self._experiment = self._adopt_experiment()
@@ -90,7 +90,7 @@ class StudyRuns:
         return self._parent_status == "RUNNING"
 
     def forget(self) -> None:
-        """Trusts nothing that was known of MLflow; `adopt` asks again."""
+        """Discards what is known of the runs; to be followed by `adopt`."""
         self.adopted = False
         self._children.clear()
 
@@ -98,18 +98,18 @@ class StudyRuns:
         """Returns all runs of the study that are not deleted, including the parent."""
         return search_runs(self._client, self._experiment, self.key)
 
-    def write(self, trials: Iterable[TrialRecord], over: bool = False) -> None:
-        """Writes what the runs of `trials` lack; `over`: the driver ends, nothing is running."""
-        if not over and not self.running:
+    def write(self, trials: Iterable[TrialRecord], final: bool = False) -> None:
+        """Writes what the runs of `trials` lack; `final`: the driver ends, no trial is running."""
+        if not final and not self.running:
             self._client.update_run(self._parent, status="RUNNING")
             self._parent_status = "RUNNING"
         for trial in trials:
             child = self._child(trial)
-            self._log(trial, child, over)
-            self._set_status(trial, child, over)
+            self._log(trial, child, final)
+            self._set_status(trial, child, final)
 
     def end(self, status: str, winner: WinnerEvaluated | None, artifacts: Path | None) -> None:
-        """Ends the parent run, with the winner's scores and, in the winner's run, its files."""
+        """Ends the parent run; logs the winner's scores there and its files in its own run."""
         from mlflow.entities import RunTag
 
         if winner is not None:
@@ -125,37 +125,39 @@ class StudyRuns:
             )
         self._client.set_terminated(self._parent, status)
 
-    # What is there already
+    # Existing runs
 
     def _adopt_experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
             file = database(self.uri)
             location = (file.parent / "mlartifacts").as_uri() if file else None
             return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
-        if found.lifecycle_stage == "deleted":  # By hand; its name cannot be given again.
-            self._client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        if experiment.lifecycle_stage == "deleted":  # By a user; the name cannot be used again.
+            self._client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
 
     def _adopt_parent(self, parents: list[Any]) -> None:
         if not parents:
             tags = {STUDY_TAG: self.key}
             parents = [self._client.create_run(self._experiment, tags=tags, run_name=self.name)]
-        first, *doubles = sorted(parents, key=lambda r: (r.info.start_time, r.info.run_id))
-        self._delete(doubles)
+        first, *duplicates = sorted(parents, key=lambda r: (r.info.start_time, r.info.run_id))
+        self._delete(duplicates)
         self._parent, self._parent_status = str(first.info.run_id), str(first.info.status)
         self._winner = first.data.tags.get("winner")
 
     def _adopt_children(self, runs: list[Any]) -> None:
-        """Keeps the fullest run of each trial: one whose creation was not answered is doubled."""
+        """Keeps the most complete run of each trial; a lost response leaves a duplicate."""
         by_trial: dict[int, list[Any]] = {}
         for run in runs:
             by_trial.setdefault(int(run.data.tags[TRIAL_TAG]), []).append(run)
-        for number, doubled in by_trial.items():
-            doubled.sort(key=lambda r: (_Child.of(r).reports, len(r.data.params), r.info.run_id))
-            *doubles, run = doubled
-            self._delete(doubles)
-            if run.data.tags.get(PARENT_TAG) != self._parent:  # That one was deleted by hand.
+        for number, same_trial in by_trial.items():
+            same_trial.sort(
+                key=lambda r: (_Child.of(r).reports, len(r.data.params), r.info.run_id)
+            )
+            *duplicates, run = same_trial
+            self._delete(duplicates)
+            if run.data.tags.get(PARENT_TAG) != self._parent:  # A user deleted the other parent.
                 self._client.set_tag(run.info.run_id, PARENT_TAG, self._parent)
             self._children[number] = _Child.of(run)
 
@@ -163,15 +165,15 @@ class StudyRuns:
         for run in runs:
             self._client.delete_run(run.info.run_id)
 
-    # What is missing
+    # Missing entries
 
     def _child(self, trial: TrialRecord) -> _Child:
-        """The run of a trial, and not of one that was lost with the end of a journal."""
+        """Returns the run of a trial; deletes one of a trial lost with the end of a journal."""
         child = self._children.get(trial.number)
-        if child is not None and child.said:
-            now, said = {param.key: param.value for param in _params(trial)}, child.said
-            child.said = {}
-            if any(now.get(name, value) != value for name, value in said.items()):
+        if child is not None and child.unchecked:
+            now, before = {param.key: param.value for param in _params(trial)}, child.unchecked
+            child.unchecked = {}
+            if any(now.get(name, value) != value for name, value in before.items()):
                 self._client.delete_run(child.run_id)
                 child = None
         return child or self._create_child(trial)
@@ -190,38 +192,38 @@ class StudyRuns:
         self._children[trial.number] = _Child(str(run.info.run_id))
         return self._children[trial.number]
 
-    def _log(self, trial: TrialRecord, child: _Child, over: bool) -> None:
+    def _log(self, trial: TrialRecord, child: _Child, final: bool) -> None:
         """Logs parameters, reports and the reason, each once.
 
-        Parameters wait for a report to go with, as long as one may come.
+        Parameters are logged with the first report, or at the end if there is none.
         """
         from mlflow.entities import RunTag
 
-        goes_on = trial.state == "running" and not over
-        if goes_on and len(trial.reports) <= child.reports:
+        running = trial.state == "running" and not final
+        if running and len(trial.reports) <= child.reports:
             return
         params = [] if child.params else _params(trial)
         *batches, last = _batches(trial.reports[child.reports :])
         for metrics in batches:
             self._client.log_batch(child.run_id, metrics=metrics, params=params)
             params = []
-        said = trial.state == "running" or trial.reason == child.reason
-        tags = [] if said else [RunTag("reason", trial.reason)]
+        logged = trial.state == "running" or trial.reason == child.reason
+        tags = [] if logged else [RunTag("reason", trial.reason)]
         if last or params or tags:
             self._client.log_batch(child.run_id, metrics=last, params=params, tags=tags)
         child.params, child.reports = True, max(child.reports, len(trial.reports))
         child.reason = trial.reason
 
-    def _set_status(self, trial: TrialRecord, child: _Child, over: bool) -> None:
+    def _set_status(self, trial: TrialRecord, child: _Child, final: bool) -> None:
         if trial.ended is not None:
             status, ended = STATUS[trial.state], int(trial.ended * 1000)
             if (child.status, child.ended) != (status, ended):
                 self._client.set_terminated(child.run_id, status, end_time=ended)
                 child.status, child.ended = status, ended
             return
-        status = UNFINISHED if over else "RUNNING"
+        status = UNFINISHED if final else "RUNNING"
         if child.status != status:
-            set_status = self._client.set_terminated if over else self._client.update_run
+            set_status = self._client.set_terminated if final else self._client.update_run
             set_status(child.run_id, status=status)
             child.status = status
 
@@ -230,8 +232,8 @@ def open_client(uri: str) -> Any:
     """Returns MLflow's client of the database or server at `uri`."""
     from mlflow import MlflowClient
 
-    # After the import, which sets levels of its own: the set-up chatter of a new database, and
-    # the traceback of a failure of which the tracker says a line.
+    # After the import, which sets levels itself. Hides the set-up messages of a new database, and
+    # tracebacks of failures that the tracker logs in one line.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return MlflowClient(tracking_uri=uri)
@@ -251,7 +253,7 @@ def search_runs(client: Any, experiment: str, key: str) -> list[Any]:
 
 
 def server_errors() -> tuple[type[Exception], ...]:
-    """Returns what is raised when the server, the way to it or the database is at fault."""
+    """Returns the exceptions of a broken server, connection or database."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -259,16 +261,16 @@ def server_errors() -> tuple[type[Exception], ...]:
 
 
 def study_key(folder: StudyFolder) -> str:
-    """Identifies a study on a server that many share: its folder's name and when it began."""
+    """Returns the id of a study on a shared server: the name of its folder and its start time."""
     with folder.journal.open("rb") as journal:
         [first] = parse_events(folder.journal, journal.readline())
     return f"{folder.path.name}-{first.time:.3f}"
 
 
 def _batches(reports: Iterable[Report]) -> Iterator[list[Any]]:
-    """Yields the metrics of all reports, in as few requests as MLflow takes; at least one list.
+    """Yields the metrics of all reports in as few batches as MLflow accepts, at least one.
 
-    A report is never divided: its index, logged with it, says that it is all there.
+    A report is never split: its index, logged with it, marks it as complete.
     """
     batch: list[Any] = []
     for report in reports:

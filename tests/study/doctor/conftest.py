@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.doctor.made_folders import close, crown, open_study, run
+from tests.study.doctor.made_folders import close, evaluate_winner, open_study, run
 
 Copy = Callable[[], Path]
 
@@ -17,7 +17,7 @@ def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = open_study(path, trials=3)
     for number in range(3):
         run(study, number)
-    crown(study)
+    evaluate_winner(study)
     close(study, "FINISHED")
     return path
 

@@ -13,8 +13,8 @@ from study.doctor.examination import GROUPS
 from study.doctor.finding import Finding
 from study.doctor.subject import read_subject
 from study.engine import checkpoints
-from study.engine.scheduling.asha import Scheduler
-from study.engine.scheduling.optuna_study import Mirror
+from study.engine.scheduling.asha import AshaScheduler
+from study.engine.scheduling.optuna_study import OptunaJournal
 from study.engine.tracking.tracker import Tracker
 from study.engine.winner import write_best_spec
 from study.spec import dump_spec, load_spec, resolve
@@ -28,7 +28,7 @@ from tests.study.ledgers import SPACE
 
 SCORES = ((0.1, 0.2, 0.3, 0.4), (0.05, 0.3, 0.3, 0.3), (0.3, 0.4, 0.5, 0.6))
 """Of the trials at each report; the second is stopped at its first."""
-Study = tuple[StudyLedger, Scheduler]
+Study = tuple[StudyLedger, AshaScheduler]
 
 
 def open_study(path: Path, trials: int) -> Study:
@@ -37,7 +37,7 @@ def open_study(path: Path, trials: int) -> Study:
     spec = load_spec(str(path.parent / "space.yaml"), [f"search.trials={trials}"])
     ledger = StudyLedger(open_folder(path, dump_spec(spec)), spec)
     ledger.append(StudyOpened(version=1, name=path.name, spec="spec.yaml", tracking=None))
-    return ledger, Scheduler(ledger)
+    return ledger, AshaScheduler(ledger)
 
 
 def run(study: Study, number: int, reports: int = 4) -> None:
@@ -75,7 +75,7 @@ def save_checkpoint(folder: StudyFolder, trial: int, report: int, params: dict[s
     assert checkpoints.save(folder, trial, state) == ""
 
 
-def crown(study: Study) -> None:
+def evaluate_winner(study: Study) -> None:
     """The winner's files and event."""
     ledger, _ = study
     folder, best = ledger.folder, ledger.best()
@@ -92,7 +92,7 @@ def crown(study: Study) -> None:
 def close(study: Study, status: str) -> None:
     """What a driver leaves at its end."""
     ledger, _ = study
-    Mirror(ledger, distributions(ledger.spec))
+    OptunaJournal(ledger, distributions(ledger.spec))
     write_trials(ledger)
     Tracker(ledger.folder, None, ledger.folder.path.name).close(ledger.record, status)
 

@@ -179,7 +179,7 @@ def test_where_nothing_can_be_known_of_mlflow_nothing_is_said(
         ask(finished, "mlflow")
     with pytest.raises(NotCheckedError, match="there is no database at"):
         ask(finished, "mlflow", f"sqlite:///{tmp_path}/none.db")
-    with pytest.raises(NotCheckedError, match="must answer"):
+    with pytest.raises(NotCheckedError, match="must respond"):
         ask(finished, "mlflow", "http://127.0.0.1:9")
     edit(finished, lambda events: events[0].pop("tracking"))
     StudyFolder(finished).mlflow.unlink()

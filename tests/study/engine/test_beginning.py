@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.driver import created_with, note_start, warn_of_versions
+from study.engine.driver import created_with, record_start, warn_of_versions
 from study.engine.tracking.runs import StudyRuns, study_key
 from study.engine.tracking.view import tracked_runs
 from study.storage.events import StudyOpened, StudyResumed, tracking_of
@@ -23,7 +23,7 @@ def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(
     ledger.append(StudyResumed(version=1, created_with=now))
     warn_of_versions(ledger, now)
     [line] = capsys.readouterr().err.splitlines()
-    assert f"was begun with torch 2.0, ray 2.9, goes on with torch {now['torch']}, ray" in line
+    assert f"started with torch 2.0, ray 2.9, resumed with torch {now['torch']}, ray" in line
 
 
 @pytest.mark.parametrize("begun", [{}, {"created_with": created_with()}])
@@ -49,7 +49,7 @@ def test_where_a_study_is_tracked_no_more_nothing_stays_running(
     runs.write(ledger.record.trials.values())
     assert {run.status for run in tracked_runs(old, key)} == {"RUNNING"}
     report(ledger, 0, 1, 0.5)  # The driver is killed before MLflow hears of it.
-    note_start(open_ledger(), new, {})
+    record_start(open_ledger(), new, {})
     left = {run.trial: (run.status, run.reports) for run in tracked_runs(old, key)}
     assert left == {None: ("KILLED", 0), 0: ("KILLED", 1)}
 
@@ -60,8 +60,8 @@ def test_a_tracking_server_that_is_left_may_be_gone(
     ledger = open_ledger()
     gone = "http://127.0.0.1:1"
     ledger.append(StudyResumed(version=1, tracking=gone, created_with=created_with()))
-    note_start(open_ledger(), None, {})
+    record_start(open_ledger(), None, {})
     assert tracking_of(ledger.journal.read()) is None
     [record] = caplog.records
-    assert record.getMessage().startswith(f"MLflow at {gone} does not answer (")
+    assert record.getMessage().startswith(f"MLflow at {gone} does not respond (")
     assert record.getMessage().endswith("runs that are RUNNING there stay so")

@@ -19,7 +19,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from study.engine import cluster, tuning
-from study.engine.driver import Ended
+from study.engine.driver import SessionStatus
 from study.engine.nodes import check_nodes
 from study.engine.preparation import prepare_data
 from study.engine.session import run_study
@@ -166,7 +166,7 @@ def run(nodes: Nodes, path: Path, trials: int, happens: Callable[[], None]) -> S
     finally:
         thread.join()
     assert failures == []
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     events = Journal(StudyFolder(path).journal).read()
     record = StudyRecord.of(events, spec.objective)
     assert [trial.state for trial in record.trials.values()] == ["complete"] * trials

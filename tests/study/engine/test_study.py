@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from study.doctor import examine
 from study.engine import cluster, tuning
-from study.engine.driver import Ended
+from study.engine.driver import SessionStatus
 from study.engine.preparation import prepare_data
 from study.engine.session import run_study
 from study.engine.worker import TrialWorker
@@ -59,7 +59,7 @@ def one_cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def run(path: Path, *overrides: str) -> tuple[Ended, StudyFolder, StudyRecord]:
+def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyRecord]:
     spec = load_spec("smoke", [*TINY, *overrides])
     ended = run_study(path, spec, *prepare_data(spec), address=None, tracking_uri=None)
     folder = StudyFolder(path)
@@ -70,7 +70,7 @@ def run(path: Path, *overrides: str) -> tuple[Ended, StudyFolder, StudyRecord]:
 def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path) -> None:
     racing = ("search.trials=8", "scheduler.name=none", "finalists.confirm=2")
     ended, folder, record = run(tmp_path / "study", *racing)
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     states = [trial.state for trial in record.trials.values()]
     assert len(states) == 8
     assert set(states) <= {"complete", "pruned"}
@@ -133,7 +133,7 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert examine(folder.path) == []
 
     ended_again, _, after = run(tmp_path / "study", *racing)
-    assert ended_again is Ended.DONE
+    assert ended_again is SessionStatus.DONE
     assert after == record
 
     # A driver that died before the last files were written, or a server that was away then.
@@ -173,7 +173,7 @@ def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
     assert before.winner is not None
     wider = "training.lr={type: float, low: 1e-7, high: 0.02}"
     ended, _, record = run(tmp_path / "study", *quick, "search.trials=3", wider)
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     assert len(record.in_state("complete")) == 3
     assert record.trials[0].settings["lr"] == 1e-7
     winner = record.best(maximize=True)
@@ -194,7 +194,7 @@ def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
 
     # Asked for less, it stays what it is, and the test split is not looked at again.
     again, _, after = run(tmp_path / "study", *quick, "search.trials=2", wider)
-    assert (again, after) == (Ended.DONE, record)
+    assert (again, after) == (SessionStatus.DONE, record)
 
 
 def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:
         "search.trials=6",
         "search.sampler={name: random}",
     )
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     by_lr: dict[float, set[str]] = {}
     for trial in record.trials.values():
         by_lr.setdefault(trial.settings["lr"], set()).add(trial.state)
@@ -235,7 +235,7 @@ def test_a_crashed_trial_leaves_its_traceback_and_the_study_goes_on(
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(tuning, "TrialWorker", CrashingWorker)
     ended, folder, record = run(tmp_path / "study", "scheduler.name=none")
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     states = [record.trials[number].state for number in range(4)]
     assert states == ["complete", "failed", "complete", "failed"]
     text = folder.failure(1).read_text()
@@ -258,7 +258,7 @@ def test_a_study_in_which_nothing_works_is_given_up_early(
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(tuning, "TrialWorker", BrokenWorker)
     ended, _, record = run(tmp_path / "study", "search.trials=12")
-    assert ended is Ended.FAILED
+    assert ended is SessionStatus.FAILED
     assert len(record.trials) <= 5
     printed = capsys.readouterr().out
     assert "all crashed before their first report" in printed
@@ -279,7 +279,7 @@ def test_the_other_methods_run_as_studies(tmp_path: Path, method: str) -> None:
     spec = load_spec(str(file), plain)
     path = tmp_path / "study"
     ended = run_study(path, spec, *prepare_data(spec), address=None, tracking_uri=None)
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     best = StudyFolder(path).best
     assert (best / "head.safetensors").exists()
     assert (best / "adapters.safetensors").exists() == (method == "lora")

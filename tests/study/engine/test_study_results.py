@@ -12,7 +12,7 @@ from ray.exceptions import RayTaskError, WorkerCrashedError
 from safetensors import SafetensorError
 
 from study.engine.resources import Resources
-from study.engine.winner import crown, write_best_spec
+from study.engine.winner import evaluate_winner, write_best_spec
 from study.spec import load_spec, resolve
 from study.storage.events import Report
 from study.storage.ledger import StudyLedger
@@ -125,6 +125,6 @@ def test_what_goes_wrong_where_the_winner_is_evaluated_is_told_as_if_it_were_her
     monkeypatch.setattr(ray, "get", fail)
     wanted = Resources(1, 0.0, concurrent=1)
     with pytest.raises(kind, match=said) as told:
-        crown(ledger, ledger.record.trials[0], mock.Mock(), mock.Mock(), wanted)
+        evaluate_winner(ledger, ledger.record.trials[0], mock.Mock(), mock.Mock(), wanted)
     if isinstance(told.value, OSError):
         assert told.value.errno == errno.ENOSPC

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.optuna_study import open_storage
 from study.engine.scheduling.search import OptunaSearcher
 from study.errors import InputError
@@ -132,7 +132,7 @@ def test_they_are_in_no_table_no_rung_and_never_win(
     ledger = open_ledger()
     take_over(ledger, before.folder.path)
     assert (ledger.record.trials, ledger.best(), ledger.complete) == ({}, None, False)
-    assert all(not recorded for _, recorded in Scheduler(ledger)._brackets[0]._rungs)
+    assert all(not recorded for _, recorded in AshaScheduler(ledger)._brackets[0]._rungs)
     OptunaSearcher(ledger, planner)
     [study] = open_storage(ledger.folder).get_all_studies()
     assert open_storage(ledger.folder).get_n_trials(study._study_id) == 0

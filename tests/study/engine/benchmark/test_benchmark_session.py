@@ -15,7 +15,7 @@ from study.engine import cluster
 from study.engine.benchmark import session
 from study.engine.benchmark.session import run_benchmark
 from study.engine.benchmark.worker import RunWorker
-from study.engine.driver import Ended
+from study.engine.driver import SessionStatus
 from study.errors import InputError
 from study.storage.events import DataRead
 from study.storage.folder import StudyFolder
@@ -24,7 +24,7 @@ from tests.study.engine.benchmark.bench import ReadBenchmark
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
-Go = Callable[..., tuple[Ended, list[dict[str, str]]]]
+Go = Callable[..., tuple[SessionStatus, list[dict[str, str]]]]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -44,7 +44,7 @@ def one_cluster() -> Iterator[None]:
 def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
     """(*overrides) -> how the benchmark ended, and the rows of its results.csv."""
 
-    def run(*overrides: str) -> tuple[Ended, list[dict[str, str]]]:
+    def run(*overrides: str) -> tuple[SessionStatus, list[dict[str, str]]]:
         path = tmp_path / "runs" / "small"
         # The start of a worker takes longer than its runs.
         spec = read_benchmark("resources.max_concurrent=1", *overrides)
@@ -58,7 +58,7 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_methods(
     go: Go, tmp_path: Path
 ) -> None:
     ended, rows = go()
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     assert [row["state"] for row in rows] == ["complete"] * 5
     assert [(row["method"], row["seed"]) for row in rows] == [
         ("kmer", ""), ("linear_probe", "0"), ("adalora_rs", "0"),
@@ -78,7 +78,7 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_methods(
     before = Journal(folder.journal).read()
     again = "{label: adalora_rs_again, set: {adapter.method: adalora_rs}}"
     ended, more = go(f"methods=[linear_probe,adalora_rs,{again}]", "baselines=[majority,kmer]")
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     scores = {(r["method"], r["seed"]): r["test_loss"] for r in more}
     assert len(scores) == 8
     assert scores["adalora_rs_again", "0"] == scores["adalora_rs", "0"]
@@ -100,12 +100,12 @@ def test_what_the_hub_cannot_give_is_left_out_and_said(
     go: Go, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended, rows = go("backbones=[opt-125m,opt-dna-mini]", "seeds=[0]")
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     states = {(row["backbone"], row["state"]) for row in rows}
     assert states == {("", "complete"), ("opt-125m", "unavailable"), ("opt-dna-mini", "complete")}
     [reason, _] = [row["reason"] for row in rows if row["state"] == "unavailable"]
     assert "facebook/opt-125m must be on the Hugging Face hub or in its cache" in reason
-    assert "the runs that need it are left out" in capsys.readouterr().err
+    assert "the runs that need it are skipped" in capsys.readouterr().err
 
 
 def test_a_benchmark_of_which_nothing_can_be_had_is_refused(go: Go) -> None:
@@ -153,9 +153,9 @@ def test_a_crashed_run_is_an_error_and_is_tried_again_on_resume(
     monkeypatch.setattr(session, "RunWorker", CrashingWorker)
     once = "resources.max_failures=0"  # It would be tried again at once.
     ended, rows = go(once)
-    assert ended is Ended.FAILED
+    assert ended is SessionStatus.FAILED
     assert [row["state"] for row in rows] == ["complete"] * 4 + ["failed"]
     assert list(StudyFolder(tmp_path / "runs" / "small").failures.iterdir())
     ended, rows = go(once)
-    assert ended is Ended.DONE
+    assert ended is SessionStatus.DONE
     assert [row["state"] for row in rows] == ["complete"] * 5

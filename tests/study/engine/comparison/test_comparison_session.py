@@ -7,7 +7,7 @@ import pytest
 
 from study.engine.comparison import session
 from study.engine.comparison.design import runs_of
-from study.engine.driver import Ended
+from study.engine.driver import SessionStatus
 from study.errors import InputError
 from study.spec import SeedsSpec
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds
@@ -40,7 +40,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "Tracker", NoTracker)
 
 
-def go(path: Path, prepared: Prepared) -> Ended:
+def go(path: Path, prepared: Prepared) -> SessionStatus:
     return session.run_comparison(path, SPEC, *prepared, address=None, tracking_uri=None)
 
 
@@ -53,7 +53,7 @@ def test_a_finished_comparison_needs_no_ray_and_prints_the_shared_steps(
     driver.report(shared_steps=2.0, shared_seconds=1.5)
     driver.report(shared_steps=2.0, shared_seconds=1.5)
     folder = driver.ledger.folder
-    assert go(folder.path, prepared) is Ended.DONE
+    assert go(folder.path, prepared) is SessionStatus.DONE
     said = capsys.readouterr().out
     assert "runs       2 complete, 0 failed, 0 left of 2" in said
     assert "shared     2 steps (2 s of training) were not repeated" in said

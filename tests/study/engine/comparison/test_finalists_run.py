@@ -7,7 +7,7 @@ import pytest
 
 from study.doctor import examine
 from study.engine.comparison.finalists import Field, _splits, bring_race_up_to_date
-from study.engine.driver import note_start
+from study.engine.driver import record_start
 from study.engine.tracking.runs import study_key
 from study.engine.tracking.tracker import Tracker
 from study.engine.tracking.view import tracked_runs
@@ -140,7 +140,7 @@ def test_what_mlflow_lacks_of_a_race_that_is_over_is_found_and_made_up_for(
     assert {one.status for one in tracked_runs(own, key)} == {"FINISHED"}
 
     elsewhere = f"sqlite:///{tmp_path}/elsewhere.db"
-    note_start(study, elsewhere, {})
+    record_start(study, elsewhere, {})
     bring_race_up_to_date(study, elsewhere)
     for uri in (own, elsewhere):
         assert [one.status for one in tracked_runs(uri, key)] == ["FINISHED"] * 3

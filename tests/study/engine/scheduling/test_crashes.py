@@ -10,7 +10,7 @@ from ray.core.generated.common_pb2 import ActorDiedErrorContext
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 
 from study.engine.scheduling import outcomes
-from study.engine.scheduling.outcomes import describe, note_crash
+from study.engine.scheduling.outcomes import error_summary, record_crash
 from study.storage.events import TrialWarning
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create
@@ -39,7 +39,7 @@ def test_the_third_crash_ends_a_trial_that_may_fail_twice(
     trial = ledger.record.trials[0]
     for attempt in range(1, 4):
         assert (trial.state, trial.crashes) == ("running", attempt - 1)
-        note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=2)
+        record_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=2)
     assert trial.state == "failed"
     assert trial.reason.startswith("crashed 3 times, the last time: the worker process died")
     assert open_ledger().record.trials[0] == trial
@@ -48,15 +48,15 @@ def test_the_third_crash_ends_a_trial_that_may_fail_twice(
 def test_crashes_before_an_interruption_count_after_it(
     ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
 ) -> None:
-    note_crash(ledger, crashed_trial(tmp_path, None), max_failures=1)
+    record_crash(ledger, crashed_trial(tmp_path, None), max_failures=1)
     resumed = open_ledger()
-    note_crash(resumed, crashed_trial(tmp_path, None), max_failures=1)
+    record_crash(resumed, crashed_trial(tmp_path, None), max_failures=1)
     assert resumed.record.trials[0].crashed
 
 
 def test_every_traceback_is_kept(ledger: StudyLedger, tmp_path: Path) -> None:
     for text in ("the first\n", "the second\n"):
-        note_crash(ledger, crashed_trial(tmp_path, None, text), max_failures=2)
+        record_crash(ledger, crashed_trial(tmp_path, None, text), max_failures=2)
     assert ledger.folder.failure(0).read_text() == "the first\nthe second\n"
 
 
@@ -64,21 +64,21 @@ def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
     ledger.folder.failure(0).mkdir()  # Nothing can be appended to it.
-    note_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=0)
+    record_crash(ledger, crashed_trial(tmp_path, ActorDiedError()), max_failures=0)
     assert ledger.record.trials[0].state == "failed"
     crashed, ended, warning = ledger.journal.read()[-3:]
     assert (crashed.event, ended.event) == ("crashed", "ended")
     assert isinstance(warning, TrialWarning)
-    assert warning.text.startswith("its traceback could not be kept: ")
+    assert warning.text.startswith("its traceback could not be stored: ")
 
 
 def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
     full = crashed_trial(tmp_path, OutOfMemoryError("the node is full"))
-    note_crash(ledger, full, 1)
+    record_crash(ledger, full, 1)
     assert ledger.record.trials[0].state == "running"
-    note_crash(ledger, full, 1)
+    record_crash(ledger, full, 1)
     assert ledger.record.trials[0].out_of_memory
     assert not ledger.record.trials[0].crashed
 
@@ -90,7 +90,7 @@ def test_the_loss_of_a_node_is_no_failure_of_the_trial(
     lost = ActorDiedError(ActorDiedErrorContext(error_message=said, actor_id=b"1" * 16))
     monkeypatch.setattr(outcomes, "_error", lambda ray_trial: lost)
     for _ in range(5):
-        note_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
+        record_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
     trial = ledger.record.trials[0]
     assert (trial.state, trial.crashes, trial.faults) == ("running", 0, 0)
 
@@ -99,11 +99,11 @@ def test_a_worker_that_dies_after_its_trial_has_ended_changes_nothing(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
     ledger.end(ledger.record.trials[0], "complete", "")
-    note_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
+    record_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
     assert ledger.record.trials[0].state == "complete"
     assert ledger.record.trials[0].crashes == 0
 
 
 def test_an_exception_of_a_trial_is_told_by_its_own_name() -> None:
     error = RayTaskError("step", "Traceback …", ZeroDivisionError("a bug\nin two lines"))
-    assert describe(error) == "ZeroDivisionError: a bug"
+    assert error_summary(error) == "ZeroDivisionError: a bug"

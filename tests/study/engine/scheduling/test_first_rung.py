@@ -37,10 +37,10 @@ def test_a_rung_before_the_first_mask_event_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         check_first_rung(space(), ROWS)
     assert str(refused.value) == (
-        "scheduler.grace_fraction: no rung may come before a trial's first mask event, but got "
-        "the first event at step 50 and the first rung at step 40 (report 2 of 8) with deltaT = "
-        "50 of 160 steps, warmup_steps = 0 and batch_size = 8; raise grace_fraction to 0.37, the "
-        "smallest valid value for this space, or lower deltaT"
+        "scheduler.grace_fraction: the first rung must not precede a trial's first mask event, "
+        "but got the first event at step 50 and the first rung at step 40 (report 2 of 8) with "
+        "deltaT = 50 of 160 steps, warmup_steps = 0 and batch_size = 8; raise grace_fraction to "
+        "0.37, the smallest valid value for this space, or lower deltaT"
     )
 
 

@@ -10,7 +10,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from study.engine.scheduling.optuna_study import Mirror, frozen_trial
+from study.engine.scheduling.optuna_study import OptunaJournal, frozen_trial
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec.space import distributions
 from study.storage.events import TrialWarning
@@ -229,12 +229,12 @@ def test_locks_of_a_driver_that_was_killed_are_not_waited_for(open_ledger: OpenL
 def test_the_study_goes_on_without_the_file_of_the_dashboard(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(mirror: Mirror, trial: TrialRecord) -> None:
+    def fail(mirror: OptunaJournal, trial: TrialRecord) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     ledger = open_ledger()
     with monkeypatch.context() as patch:
-        patch.setattr(Mirror, "add", fail)
+        patch.setattr(OptunaJournal, "add", fail)
         run_one_by_one(ledger, 2)
     assert [trial.state for trial in ledger.record.trials.values()] == ["complete"] * 2
     [warning] = [e.text for e in ledger.journal.read() if isinstance(e, TrialWarning)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.rungs import final_budget_reports, first_rung, rungs
 from study.storage.events import Decision
 from study.storage.ledger import StudyLedger
@@ -30,14 +30,14 @@ def ray_trial(number: int, name: str | None = None) -> Any:
     return SimpleNamespace(config={"trial": number}, trial_id=name or f"ray-{number}")
 
 
-def start(ledger: StudyLedger, scheduler: Scheduler, number: int, reports: int = 4) -> None:
+def start(ledger: StudyLedger, scheduler: AshaScheduler, number: int, reports: int = 4) -> None:
     create(ledger, number, reports=reports)
     scheduler.on_trial_add(None, ray_trial(number))
 
 
 def test_the_decisions_are_those_of_rays_asha_on_the_same_results(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    ours = Scheduler(ledger)
+    ours = AshaScheduler(ledger)
     rays = AsyncHyperBandScheduler(
         time_attr="report",
         metric="dev_mcc",
@@ -63,7 +63,7 @@ def test_the_decisions_are_those_of_rays_asha_on_the_same_results(open_ledger: O
 
 def test_a_rung_stops_the_worse_trial_and_says_why(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.9, 0.2]):
         start(ledger, scheduler, number)
         scheduler.on_trial_result(None, ray_trial(number), result(1, value))
@@ -77,7 +77,7 @@ def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLe
     ledger = open_ledger(
         "training.reports=10", "scheduler.reduction_factor=2.5", "scheduler.grace_fraction=0.3"
     )
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, values in enumerate([[0.9] * 8, [0.95] * 7 + [0.1]]):
         start(ledger, scheduler, number, reports=10)
         for index, value in enumerate(values, start=1):
@@ -89,7 +89,7 @@ def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLe
 
 def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("scheduler.score=at_bT")
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, (plain, at_bT) in enumerate([(0.2, 0.9), (0.8, 0.1)]):
         start(ledger, scheduler, number)
         scores = result(1, plain) | {"metrics/dev_mcc_at_bT": at_bT}
@@ -97,7 +97,7 @@ def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: Op
     trial = ledger.record.trials[1]
     assert trial.state == "pruned"
     assert trial.reason == "below the rung at report 1: dev_mcc_at_bT 0.1000 against 0.9000"
-    assert Scheduler(ledger)._brackets[0]._rungs[-1][1] == {"0": 0.9, "1": 0.1}
+    assert AshaScheduler(ledger)._brackets[0]._rungs[-1][1] == {"0": 0.9, "1": 0.1}
 
 
 def test_the_score_at_the_final_budget_is_taken_where_it_is_compared(read_spec: ReadSpec) -> None:
@@ -109,7 +109,7 @@ def test_the_score_at_the_final_budget_is_taken_where_it_is_compared(read_spec: 
 
 def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("search.metric=loss")
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.2, 0.9, 0.1]):
         start(ledger, scheduler, number)
         told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
@@ -119,7 +119,7 @@ def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
 
 def test_a_loss_is_stopped_above_the_rung(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("search.metric=loss")
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.5, 0.9]):
         start(ledger, scheduler, number)
         told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
@@ -131,7 +131,7 @@ def test_a_loss_is_stopped_above_the_rung(open_ledger: OpenLedger) -> None:
 
 def test_reaching_the_last_report_completes_the_trial(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     start(ledger, scheduler, 0)
     actions = [
         scheduler.on_trial_result(None, ray_trial(0), result(k, 0.1 * k)) for k in range(1, 5)
@@ -145,7 +145,7 @@ def test_a_loss_that_is_not_finite_fails_the_trial_at_once(
     open_ledger: OpenLedger, value: float | None, loss: float
 ) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     start(ledger, scheduler, 0)
     action = scheduler.on_trial_result(None, ray_trial(0), result(1, value, loss))
     assert action == TrialScheduler.STOP
@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_fails_the_trial_at_once(
 
 def test_a_failed_trial_leaves_no_mark_on_the_rungs(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, value in enumerate([None, 0.1]):
         start(ledger, scheduler, number)
         scheduler.on_trial_result(None, ray_trial(number), result(1, value))
@@ -164,7 +164,7 @@ def test_a_failed_trial_leaves_no_mark_on_the_rungs(open_ledger: OpenLedger) -> 
 
 def test_without_a_scheduler_nothing_is_stopped(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("scheduler.name=none")
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.9, 0.1]):
         start(ledger, scheduler, number)
         for index in range(1, 4):
@@ -174,7 +174,7 @@ def test_without_a_scheduler_nothing_is_stopped(open_ledger: OpenLedger) -> None
 
 def test_a_repeated_report_is_taken_once(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     start(ledger, scheduler, 0)
     for value in (0.5, 0.1):
         action = scheduler.on_trial_result(None, ray_trial(0), result(1, value))
@@ -184,22 +184,22 @@ def test_a_repeated_report_is_taken_once(open_ledger: OpenLedger) -> None:
 
 def test_a_resumed_scheduler_has_the_rungs_of_the_old_one(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    before = Scheduler(ledger)
+    before = AshaScheduler(ledger)
     for number, value in enumerate([0.9, 0.2, 0.95, 0.5]):
         start(ledger, before, number)
         before.on_trial_result(None, ray_trial(number), result(1, value))
-    after = Scheduler(open_ledger())
+    after = AshaScheduler(open_ledger())
     assert after._brackets[0]._rungs == before._brackets[0]._rungs
     assert after._brackets[0]._rungs[-1][1]
 
 
 def test_a_resumed_trial_keeps_its_place_under_another_ray_id(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     for number in range(2):
         start(ledger, scheduler, number)
         scheduler.on_trial_result(None, ray_trial(number), result(1, 0.5))
-    resumed = Scheduler(open_ledger())
+    resumed = AshaScheduler(open_ledger())
     again = ray_trial(1, "another id")
     resumed.on_trial_add(None, again)
     assert resumed.on_trial_result(None, again, result(1, 0.5)) == TrialScheduler.CONTINUE
@@ -212,7 +212,7 @@ def test_a_decision_that_a_crash_left_unsaid_is_made_on_resume(open_ledger: Open
         create(ledger, number)
         report(ledger, number, 1, value)
     resumed = open_ledger()
-    Scheduler(resumed)
+    AshaScheduler(resumed)
     decisions = [t.decisions[-1].decision for t in resumed.record.trials.values()]
     assert decisions == ["continue", "stop"]
     assert resumed.record.trials[1].state == "pruned"
@@ -224,7 +224,7 @@ def test_an_end_that_a_crash_left_unsaid_is_said_on_resume(open_ledger: OpenLedg
     report(ledger, 0, 4, 0.5)
     ledger.append(Decision(trial=0, report=4, decision="complete", reason="", cutoff=None))
     resumed = open_ledger()
-    Scheduler(resumed)
+    AshaScheduler(resumed)
     assert resumed.record.trials[0].state == "complete"
 
 
@@ -241,7 +241,7 @@ def test_the_rungs_are_those_that_asha_has(open_ledger: OpenLedger) -> None:
             f"scheduler.reduction_factor={factor}",
             f"scheduler.grace_fraction={grace}",
         )
-        scheduler = Scheduler(ledger)
+        scheduler = AshaScheduler(ledger)
         # Ray decides at the first report that reaches a rung, and never at the last report.
         reached = {-(-milestone // 1) for milestone, _ in scheduler._brackets[0]._rungs}
         assert rungs(ledger.spec) == sorted(r for r in reached if r < reports)
@@ -251,7 +251,7 @@ def test_the_rungs_are_those_that_asha_has(open_ledger: OpenLedger) -> None:
 
 def test_a_scheduler_survives_the_pickling_that_ray_does(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    scheduler = Scheduler(ledger)
+    scheduler = AshaScheduler(ledger)
     start(ledger, scheduler, 0)
     scheduler.on_trial_result(None, ray_trial(0), result(1, 0.5))
     copy = pickle.loads(pickle.dumps(scheduler))

@@ -29,7 +29,7 @@ import optuna
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from study.engine.scheduling.asha import Scheduler
+from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.rungs import first_rung, rungs
 from study.spec import StudySpec
 from study.storage.ledger import StudyLedger
@@ -111,7 +111,7 @@ class Stream:
             if mine:
                 del running[number]
 
-    def _three(self) -> tuple[Scheduler, AsyncHyperBandScheduler, optuna.Study]:
+    def _three(self) -> tuple[AshaScheduler, AsyncHyperBandScheduler, optuna.Study]:
         spec, mode = self.spec, "max" if self.sign > 0 else "min"
         factor = spec.scheduler.reduction_factor
         rays = AsyncHyperBandScheduler(
@@ -126,7 +126,7 @@ class Stream:
             min_resource=first_rung(spec), reduction_factor=int(factor), min_early_stopping_rate=0
         )
         study = optuna.create_study(direction=f"{mode}imize", pruner=pruner)
-        return Scheduler(self.ledger), rays, study
+        return AshaScheduler(self.ledger), rays, study
 
     def _arrive(self, trial: int, report: int) -> Arrival:
         # Two decimals, drifting upwards: many ties within a rung.
@@ -238,7 +238,7 @@ def test_ray_and_we_agree_for_factors_that_optuna_has_not(streams: Any, factor: 
         time_attr="report", metric=metric, mode="max", max_t=12,
         grace_period=first_rung(stream.spec), reduction_factor=factor,
     )  # fmt: skip
-    ours, draw = Scheduler(stream.ledger), np.random.default_rng(5)
+    ours, draw = AshaScheduler(stream.ledger), np.random.default_rng(5)
     stopped = 0
     for number in range(40):
         create(stream.ledger, number, reports=12)

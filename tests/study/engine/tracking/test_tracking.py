@@ -38,7 +38,7 @@ class Runs:
     def forget(self) -> None:
         self.adopted = False
 
-    def write(self, trials: Iterable[TrialRecord], over: bool) -> None:
+    def write(self, trials: Iterable[TrialRecord], final: bool) -> None:
         self._ask()
         self.writes.append({t.number: (t.state, len(t.reports)) for t in trials})
         self.told |= self.writes[-1]
@@ -120,7 +120,7 @@ def test_a_server_that_hangs_at_the_end_is_waited_for_within_limits(
     assert not runs.hung, "closing waited for the server beyond the limit"
     assert [r.getMessage() for r in caplog.records] == [
         "waiting for MLflow at http://host, 0.1 s at most",
-        "MLflow at http://host is too slow; --resume sends what it lacks",
+        "MLflow at http://host is too slow; --resume sends the missing results",
     ]
     runs.answers.set()
     tracker._thread.join()
@@ -142,9 +142,9 @@ def test_an_outage_is_said_once_passes_unaided_and_everything_is_compared_after_
     until(lambda: runs.told == {0: ("running", 1), 1: ("running", 0)})
     until(lambda: len(caplog.records) > 1)
     assert [r.getMessage() for r in caplog.records] == [
-        "MLflow at http://host takes no results at present (connection refused); the study goes "
-        "on, and they are sent when it does",
-        "MLflow at http://host takes results again",
+        "MLflow at http://host does not accept results (connection refused); the study continues, "
+        "and they are sent later",
+        "MLflow at http://host accepts results again",
     ]
     tracker.close(ledger.record, "FINISHED")
 

@@ -71,8 +71,8 @@ def adopted(ledger: StudyLedger, database: str) -> StudyRuns:
     return runs
 
 
-def write(runs: StudyRuns, ledger: StudyLedger, over: bool = False) -> None:
-    runs.write(ledger.record.trials.values(), over)
+def write(runs: StudyRuns, ledger: StudyLedger, final: bool = False) -> None:
+    runs.write(ledger.record.trials.values(), final)
 
 
 def found(runs: StudyRuns) -> tuple[list, list]:
@@ -203,12 +203,12 @@ def test_adopting_what_is_complete_writes_nothing(
     report(ledger, 0, 4, 0.5)
     ledger.end(ledger.record.trials[0], "complete", "")
     ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
-    write(runs, ledger, over=True)
+    write(runs, ledger, final=True)
     runs.end("FINISHED", ledger.record.winner, None)
     ended = found(runs)[0][0].info.end_time
     client.requests.clear()
     after = adopted(ledger, database)
-    write(after, ledger, over=True)
+    write(after, ledger, final=True)
     after.end("FINISHED", ledger.record.winner, None)
     assert client.requests == {"get_experiment_by_name": 1, "search_runs": 1}
     assert found(runs)[0][0].info.end_time == ended
@@ -253,7 +253,7 @@ def test_an_interrupted_trial_is_killed_and_running_again_when_resumed(
 ) -> None:
     create(ledger, 0)
     write(runs, ledger)
-    write(runs, ledger, over=True)
+    write(runs, ledger, final=True)
     runs.end("KILLED", None, None)
     [parent], [child] = found(runs)
     assert [parent.info.status, child.info.status] == ["KILLED", "KILLED"]
@@ -263,10 +263,10 @@ def test_an_interrupted_trial_is_killed_and_running_again_when_resumed(
     [parent], [child] = found(after)
     assert [parent.info.status, child.info.status] == ["RUNNING", "RUNNING"]
     # What looks ended is not: MLflow does not say for what reason a run was killed.
-    write(after, ledger, over=True)
+    write(after, ledger, final=True)
     report(ledger, 0, 1, 0.25)
     ledger.end(ledger.record.trials[0], "pruned", "below the rung")
-    write(adopted(ledger, database), ledger, over=True)
+    write(adopted(ledger, database), ledger, final=True)
     _, [child] = found(after)
     assert history(client, child) == [(10, 0.25)]
     assert child.info.end_time == int(ledger.record.trials[0].ended * 1000)
@@ -335,7 +335,7 @@ def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
     ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
     ledger.folder.best.mkdir()
     (ledger.folder.best / "budget_trace.json").write_text("[]")
-    write(runs, ledger, over=True)
+    write(runs, ledger, final=True)
     runs.end("FINISHED", ledger.record.winner, ledger.folder.best)
     [parent], [child] = found(runs)
     assert parent.data.metrics["test_mcc"] == 0.4
@@ -351,13 +351,13 @@ def test_a_trial_that_was_lost_and_asked_for_anew_gets_a_run_of_its_own(
     for number in range(2):
         create(ledger, number)
         report(ledger, number, 1, 0.5)
-    write(runs, ledger, over=True)
+    write(runs, ledger, final=True)
     before = {r.data.tags.get(TRIAL_TAG): r.info.run_id for r in runs.search()}
     # An older copy of the journal is put back, and the second trial has another p this time.
     ledger.record.trials[1].settings["p"] = 0.25
     again = adopted(ledger, database)
-    write(again, ledger, over=True)
-    write(again, ledger, over=True)
+    write(again, ledger, final=True)
+    write(again, ledger, final=True)
     after = {r.data.tags.get(TRIAL_TAG): r for r in again.search()}
     assert {number: run.info.run_id for number, run in after.items() if number != "1"} == {
         number: run_id for number, run_id in before.items() if number != "1"

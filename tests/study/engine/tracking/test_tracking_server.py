@@ -161,7 +161,7 @@ def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
     end(ledger, 1, "complete")
     create(ledger, 2)
     report_up_to(ledger, 2, 1)
-    until(lambda: "takes no results at present" in caplog.text)
+    until(lambda: "does not accept results" in caplog.text)
     report_up_to(stopped, 0, 2)
     create(stopped, 1)
     given_up.close(stopped.record, "KILLED")
@@ -169,7 +169,7 @@ def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
     report_up_to(stopped, 0, 3)  # In the journal alone.
 
     server.start()
-    until(lambda: "takes results again" in caplog.text)
+    until(lambda: "accepts results again" in caplog.text)
     report_up_to(ledger, 2, 2)
     end(ledger, 2, "failed")
     tracker.close(ledger.record, "FINISHED")
