@@ -15,6 +15,8 @@ from tests.study.analysis.balanced import Balanced
 from tests.study.analysis.benchmark.made_results import Row, full_grid, run, small_benchmark, write
 
 ENDINGS = (".csv", ".md", ".png")
+BACKBONES = ("opt-125m", "dnabert-2", "nt-2.5b-1000g", "nt-2.5b-multi-species")
+"""Those of the grid: the last but one is unfinished, the last unavailable."""
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -39,14 +41,16 @@ def _small_pictures() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
-    """The folder of the full grid, and the files that were written there."""
-    folder = write(tmp_path_factory.mktemp("full") / "paper_tables", full_grid())
+    """The folder of the paper's tasks and methods, and the files that were written there."""
+    folder = write(
+        tmp_path_factory.mktemp("full") / "paper_tables", full_grid(backbones=BACKBONES)
+    )
     return folder, write_tables(folder)
 
 
 @pytest.fixture(scope="module")
 def grid(written: tuple[Path, list[Path]]) -> Path:
-    """The folder of the full grid, with all files."""
+    """The folder of the paper's tasks and methods, with all files."""
     return written[0]
 
 
@@ -58,7 +62,9 @@ def tiny() -> list[Row]:
     ]
 
 
-def test_the_full_grid_has_every_file_and_the_page_last(written: tuple[Path, list[Path]]) -> None:
+def test_the_papers_grid_has_every_file_and_the_page_last(
+    written: tuple[Path, list[Path]],
+) -> None:
     folder, found = written
     names = [f"{stem}{ending}" for stem in STEMS for ending in ENDINGS]
     assert found == [*(folder / "tables" / name for name in names), folder / "report.html"]
@@ -68,11 +74,11 @@ def test_the_full_grid_has_every_file_and_the_page_last(written: tuple[Path, lis
 
 def test_the_csv_files_have_every_cell_once(grid: Path) -> None:
     rows = rows_of(grid / "tables" / "all_mcc.csv")
-    assert len(rows) == 13 * (8 * 4 + 3)
+    assert len(rows) == 13 * (4 * 4 + 3)
     assert len({(r["task"], r["backbone"], r["method"]) for r in rows}) == len(rows)
     assert {r["metric"] for r in rows} == {"test_mcc"}
-    assert len(rows_of(grid / "tables" / "table2_auc.csv")) == 3 * 35
-    assert len(rows_of(grid / "tables" / "tableS2_mcc.csv")) == 10 * 35
+    assert len(rows_of(grid / "tables" / "table2_auc.csv")) == 3 * 19
+    assert len(rows_of(grid / "tables" / "tableS2_mcc.csv")) == 10 * 19
 
 
 def test_runs_are_counted_and_none_is_lost(grid: Path) -> None:
