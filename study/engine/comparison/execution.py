@@ -39,7 +39,7 @@ class RunContext:
     info: BackboneInfo
     """Usable on every node of the cluster."""
     data: EncodedTask
-    wanted: Resources
+    resources: Resources
     """Resources of one run."""
     splits: Splits
 
@@ -78,7 +78,7 @@ def open_comparison(
 def execute_runs(
     ledger: Ledger,
     source: Source[ComparisonRun],
-    shared: RunContext,
+    context: RunContext,
     tracker: Tracker,
     console: Console,
     runs: int,
@@ -91,7 +91,7 @@ def execute_runs(
     Args:
         ledger: of the folder.
         source: returns the runs that should exist by now.
-        shared: what all runs share.
+        context: what all runs share.
         tracker: writes to MLflow.
         console: shows the live table.
         runs: expected number of runs, for the live table.
@@ -100,7 +100,7 @@ def execute_runs(
         Why the searcher gave up; empty if it did not.
     """
     tracker.update(ledger.record)
-    tidy = _Tidy(ledger, source, len(shared.data.train))
+    tidy = _Tidy(ledger, source, len(context.data.train))
     gave_up = ""
     if left_to_do(source(ledger.record), ledger.record):
         progress = Progress(
@@ -108,28 +108,28 @@ def execute_runs(
             metric=ledger.metric,
             columns=COLUMNS,
             trials=runs,
-            concurrent=shared.wanted.concurrent,
+            concurrent=context.resources.concurrent,
             maximize=None,
         )
         ledger.listeners = [progress, tracker, tidy]
         with progress:
-            gave_up = _fit(ledger, source, shared, tidy.prefixes)
+            gave_up = _fit(ledger, source, context, tidy.prefixes)
         ledger.listeners = []
     tidy.write()
     return gave_up
 
 
 def _fit(
-    ledger: Ledger, source: Source[ComparisonRun], shared: RunContext, prefixes: SharedPrefixes
+    ledger: Ledger, source: Source[ComparisonRun], context: RunContext, prefixes: SharedPrefixes
 ) -> str:
-    spec, wanted = source(ledger.record)[0].spec, shared.wanted
+    spec, wanted = source(ledger.record)[0].spec, context.resources
     capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
-    searcher = ComparisonSearcher(ledger, source, prefixes, shared.splits, capacity)
+    searcher = ComparisonSearcher(ledger, source, prefixes, context.splits, capacity)
     worker = tune.with_parameters(
         ComparisonWorker,
         spec=spec,
-        info=shared.info,
-        data=shared.data,
+        info=context.info,
+        data=context.data,
         folder=ledger.folder,
         wanted=wanted,
         final_budget_reports=(),

@@ -1,4 +1,8 @@
-"""The race of the finalists, run: replicates in `finalists/`, a comparison folder of its own."""
+"""Runs the race of a study's finalists: a comparison without fixed seeds, in `finalists/`.
+
+The best trials of the search train again with fresh seeds in rounds of successive halving; the
+last one is the winner, and its score is estimated with further seeds (storage/race.py).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,21 +29,21 @@ from study.storage.runs import key_of, standing
 from study.training.encoding import EncodedTask
 
 REPORTS = 2
-"""Of a replicate: what it scores in between interests nobody, but is what a crash can lose."""
+"""Reports of a run: the last one has the score, the others only make checkpoints."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """How a race ended, or why it did not."""
+    """The outcome of a race, or why it has none."""
 
     race: RaceResult | None
-    """As the journal keeps it with the winner; None if the race is not over."""
+    """None if the race has not finished."""
     winner: int | None
     gave_up: str = ""
 
 
-class Field:
-    """The candidates of a study, and where the record of their replicates says they stand."""
+class Candidates:
+    """The candidates of a study, their runs, and the state of the race between them."""
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
@@ -56,32 +60,32 @@ class Field:
 
     @property
     def configurations(self) -> list[Configuration]:
-        """Of the candidates, the best in the search first."""
+        """Those of the candidates, the best in the search first."""
         return list(self._of.values())
 
-    def replicate(self, trial: int, replicate: int) -> ComparisonRun:
-        """A candidate with fresh seeds."""
-        seeds = fresh_seeds(self.ledger.spec.seeds.model_dump(), replicate)
+    def run(self, trial: int, repeat: int) -> ComparisonRun:
+        """Returns the run of a candidate with the `repeat`-th fresh seeds, from 0."""
+        seeds = fresh_seeds(self.ledger.spec.seeds.model_dump(), repeat)
         return ComparisonRun.of(self._of[trial], **seeds)
 
     def scores(self, record: StudyRecord) -> Scores:
-        """The scores of all replicates that have ended, whichever race they ran in."""
-        stands, found = standing(record), {}
+        """Returns the scores of all runs that have ended, also of an earlier race."""
+        trials, scores = standing(record), {}
         for trial in self.search:
-            runs = {k: stands.get(key_of(self.replicate(trial, k))) for k in range(self._most)}
-            found[trial] = {
+            runs = {k: trials.get(key_of(self.run(trial, k))) for k in range(self._most)}
+            scores[trial] = {
                 k: run.value if run.state == "complete" else None
                 for k, run in runs.items()
                 if run is not None and run.state != "running"
             }
-        return found
+        return scores
 
     def check(self, record: StudyRecord) -> None:
         """Checks that the runs of a race are of this study's trials.
 
         Raises:
-            InputError: some are of other settings. Trials that a restored copy of the journal did
-                not know have been made anew since.
+            InputError: some have other settings. This happens if an older copy of the study's
+                journal was restored and its later trials were created again.
         """
         for run in record.trials.values():
             label = str(run.params["configuration"])
@@ -98,37 +102,37 @@ class Field:
         return 2 * len(self.search) + self.ledger.spec.finalists.confirm
 
     @property
-    def choice(self) -> RaceDecided | None:
-        """The winner that has been chosen among these candidates, if one has been."""
-        choice = self.ledger.record.finalists
-        return choice if choice and set(choice.candidates) == set(self.search) else None
+    def decision(self) -> RaceDecided | None:
+        """The recorded decision between these candidates, if there is one."""
+        decision = self.ledger.record.finalists
+        return decision if decision and set(decision.candidates) == set(self.search) else None
 
-    def stand(self, record: StudyRecord) -> Race:
-        """How the race stands; what has been chosen stays so."""
+    def race(self, record: StudyRecord) -> Race:
+        """Returns the state of the race; a decision that has been recorded is kept."""
         confirm = self.ledger.spec.finalists.confirm
-        if self.choice is not None:
-            return standing_by(self.choice, confirm)
+        if self.decision is not None:
+            return standing_by(self.decision, confirm)
         return stand(self.search, self.scores(record), self.ledger.maximize, confirm)
 
-    def choosing(self, record: StudyRecord) -> list[ComparisonRun]:
-        """The source of the replicates that choose the winner."""
-        race = self.stand(record)
+    def deciding_runs(self, record: StudyRecord) -> list[ComparisonRun]:
+        """Returns the runs that decide the winner (a source)."""
+        race = self.race(record)
         chosen = len(race.wanted) - len(race.confirming)
-        return [self.replicate(*one) for one in race.wanted[:chosen]]
+        return [self.run(*one) for one in race.wanted[:chosen]]
 
-    def all(self, record: StudyRecord) -> list[ComparisonRun]:
-        """The source of all replicates, those among them that report the winner's score."""
-        return [self.replicate(*one) for one in self.stand(record).wanted]
+    def all_runs(self, record: StudyRecord) -> list[ComparisonRun]:
+        """Returns all runs, those that estimate the winner's score included (a source)."""
+        return [self.run(*one) for one in self.race(record).wanted]
 
-    def reporting(self) -> list[ComparisonRun]:
-        """The replicates that report the winner's score, once it has been chosen."""
-        if self.choice is None:
+    def reported_runs(self) -> list[ComparisonRun]:
+        """Returns the runs that estimate the winner's score; empty before the decision."""
+        if self.decision is None:
             return []
-        race = standing_by(self.choice, self.ledger.spec.finalists.confirm)
-        return [self.replicate(self.choice.winner, k) for k in race.confirming]
+        race = standing_by(self.decision, self.ledger.spec.finalists.confirm)
+        return [self.run(self.decision.winner, k) for k in race.confirming]
 
-    def choose(self, race: Race) -> None:
-        """Journals the choice: it is fixed before anything of the winner meets the test split."""
+    def record_decision(self, race: Race) -> None:
+        """Records the decision, before the winner is evaluated on the test split."""
         assert race.winner is not None
         self.ledger.append(
             RaceDecided(candidates=list(self.search), rounds=race.rounds, winner=race.winner)
@@ -143,32 +147,32 @@ def run_race(
     tracking_uri: str | None,
     console: Console,
 ) -> Finish:
-    """Runs what is left of the race of a study whose trials have all ended.
+    """Runs the race of a study whose trials have all ended, or what is left of it.
 
-    The test split is evaluated in the replicates that report the winner's score, and no others.
+    Only the runs that estimate the winner's score are evaluated on the test split.
 
     Raises:
-        InputError: what has been run of it is of other trials.
+        InputError: earlier runs of the race are of other trials.
     """
-    field = Field(ledger)
-    if len(field.search) < 2:
-        return Finish(None, next(iter(field.search), None))
+    candidates = Candidates(ledger)
+    if len(candidates.search) < 2:
+        return Finish(None, next(iter(candidates.search), None))
     folder = StudyFolder(ledger.folder.finalists)
-    field.check(StudyRecord.of(Journal(folder.journal).read(), ledger.metric))
-    spec = {one.label: one.spec for one in field.configurations}
+    candidates.check(StudyRecord.of(Journal(folder.journal).read(), ledger.metric))
+    spec = {one.label: one.spec for one in candidates.configurations}
     text = dump_comparison(ConfigurationsSpec(configurations=spec))
     uri = _address(ledger, tracking_uri)
     runs = open_comparison(folder, text, ledger.metric, info, data, uri)
     tracker = _tracker(ledger, uri)
     with tracker.ending(runs.record):
-        shared = RunContext(info, data, wanted, lambda run: _splits(field, run))
-        finish = _run(field, runs, shared, tracker, console)
+        context = RunContext(info, data, wanted, lambda run: _splits(candidates, run))
+        finish = _run(candidates, runs, context, tracker, console)
         tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
     return finish
 
 
 def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
-    """Writes what MLflow may lack of a race that is over, if there has been one."""
+    """Writes a finished race to MLflow, as far as it is missing there."""
     folder = StudyFolder(ledger.folder.finalists)
     if folder.journal.exists():
         uri, runs = _address(ledger, tracking_uri), Ledger(folder, ledger.metric)
@@ -177,7 +181,7 @@ def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None
 
 
 def _address(ledger: StudyLedger, tracking_uri: str | None) -> str:
-    """Where the race is tracked: where the study is."""
+    """Returns the MLflow address of the race, that of the study."""
     return tracking_uri or f"sqlite:///{ledger.folder.mlflow.absolute()}"
 
 
@@ -187,46 +191,46 @@ def _tracker(ledger: StudyLedger, uri: str) -> Tracker:
 
 
 def _run(
-    field: Field, runs: Ledger, shared: RunContext, tracker: Tracker, console: Console
+    candidates: Candidates, runs: Ledger, context: RunContext, tracker: Tracker, console: Console
 ) -> Finish:
-    """Lets the candidates race, then the winner confirm its score, on the test split too."""
-    choosing = sum(size * more for size, more in rounds(len(field.search)))
-    total = choosing + field.ledger.spec.finalists.confirm
-    text = f"the race: {len(field.search)} candidates, {total} runs with fresh seeds"
+    """Runs the rounds of the race, then the runs that estimate the winner's score."""
+    choosing = sum(size * more for size, more in rounds(len(candidates.search)))
+    total = choosing + candidates.ledger.spec.finalists.confirm
+    text = f"the race: {len(candidates.search)} candidates, {total} runs with fresh seeds"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     gave_up = ""
-    if field.choice is None:
-        gave_up = execute_runs(runs, field.choosing, shared, tracker, console, total)
-        race = field.stand(runs.record)
+    if candidates.decision is None:
+        gave_up = execute_runs(runs, candidates.deciding_runs, context, tracker, console, total)
+        race = candidates.race(runs.record)
         if not gave_up and race.winner is not None:
-            field.choose(race)
-    if field.choice is not None:
-        gave_up = execute_runs(runs, field.all, shared, tracker, console, total)
-    race = field.stand(runs.record)
-    if gave_up or race.winner is None or not race.over(field.scores(runs.record)):
+            candidates.record_decision(race)
+    if candidates.decision is not None:
+        gave_up = execute_runs(runs, candidates.all_runs, context, tracker, console, total)
+    race = candidates.race(runs.record)
+    if gave_up or race.winner is None or not race.over(candidates.scores(runs.record)):
         return Finish(None, None, gave_up)
-    return Finish(_told(field, race, runs.record), race.winner)
+    return Finish(_race_result(candidates, race, runs.record), race.winner)
 
 
 def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
-    """Whether settings that both know are the same; another version may know more."""
+    """Whether settings that are in both are equal; another version may have more settings."""
     return all(settings[name] == value for name, value in others.items() if name in settings)
 
 
-def _splits(field: Field, run: ComparisonRun) -> tuple[str, ...]:
-    return ("dev", "test") if run in field.reporting() else ("dev",)
+def _splits(candidates: Candidates, run: ComparisonRun) -> tuple[str, ...]:
+    return ("dev", "test") if run in candidates.reported_runs() else ("dev",)
 
 
-def _told(field: Field, race: Race, record: StudyRecord) -> RaceResult:
-    """The race as the journal keeps it."""
+def _race_result(candidates: Candidates, race: Race, record: StudyRecord) -> RaceResult:
+    """Returns the race as it is recorded in the journal."""
     assert race.winner is not None
-    scores, stands = field.scores(record), standing(record)
-    reporting = [field.replicate(race.winner, k) for k in race.confirming]
+    scores, stands = candidates.scores(record), standing(record)
+    reporting = [candidates.run(race.winner, k) for k in race.confirming]
     metrics = [stands[key_of(one)].metrics for one in reporting]
     return RaceResult(
         candidates=[
             CandidateScores(trial=trial, search=score, fresh=list(scores[trial].values()))
-            for trial, score in field.search.items()
+            for trial, score in candidates.search.items()
         ],
         rounds=race.rounds,
         seeds=[one.seeds for one in reporting],

@@ -56,9 +56,9 @@ def run_comparison(
         ledger = open_comparison(folder, text, metric, info, data, tracking_uri)
         tracker = Tracker(folder, tracking_uri, path.name)
         with tracker.ending(ledger.record):
-            shared = RunContext(info, data, wanted, lambda run: ("dev", "test"))
+            context = RunContext(info, data, wanted, lambda run: ("dev", "test"))
             gave_up = execute_runs(
-                ledger, lambda record: runs, shared, tracker, console, len(runs)
+                ledger, lambda record: runs, context, tracker, console, len(runs)
             )
             return _finish(ledger, runs, tracker, console, gave_up)
 

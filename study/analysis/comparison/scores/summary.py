@@ -6,7 +6,7 @@ has the score of guessing (MCC 0, AUC 0.5, F1 and accuracy 0), or the worst scor
 that is worse or the metric has no such value. In P(improvement) a failed run loses against every
 finished run.
 
-A run has collapsed if it predicts one class only, or if its MCC cannot be told from guessing:
+A run has collapsed if it predicts one class only, or if its MCC is within the range of guessing:
 |MCC| <= 1.96 / sqrt(rows), as n MCC^2 is chi-square with one degree of freedom for independent
 predictions. Collapsed runs are finished runs and count everywhere.
 """

@@ -29,7 +29,7 @@ def interval(estimate: MeanEstimate) -> str:
 def runs_needed(needed: RunsNeeded) -> str:
     """Returns the additional runs needed, or why no crossed design is named."""
     if needed.reason:
-        text = f"no crossed design can be named ({needed.reason})"
+        text = f"no crossed design is suggested ({needed.reason})"
     else:
         text = (
             f"about {needed.further} further runs, for a total of {needed.mask} mask x "

@@ -42,7 +42,7 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
         named = [f"{label} ({run.name})" for label, run in collapsed]
         sentences.append(
             f"Collapsed, and included in every mean: {first_few(named)}. A collapsed run predicts "
-            "one class only, or its MCC cannot be told from guessing."
+            "one class only, or its MCC is within the range of guessing."
         )
     if pending := [f"{r.configuration} ({r.name})" for r in runs if r.state in STATES[:2]]:
         sentences.append(

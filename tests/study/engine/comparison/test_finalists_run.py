@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from study.doctor import examine
-from study.engine.comparison.finalists import Field, _splits, bring_race_up_to_date
+from study.engine.comparison.finalists import Candidates, _splits, bring_race_up_to_date
 from study.engine.driver import record_start
 from study.engine.tracking.runs import study_key
 from study.engine.tracking.tracker import Tracker
@@ -55,7 +55,7 @@ def open_race(study: StudyLedger) -> Ledger:
 def run(study: StudyLedger, values: dict[str, float | None]) -> Ledger:
     """The choosing runs, one a candidate: its score by label, or None for crashes to the end."""
     race = open_race(study)
-    driver = Driver(race, Field(study).choosing, concurrent=1)
+    driver = Driver(race, Candidates(study).deciding_runs, concurrent=1)
     driver.fill()
     while driver.running:
         label = race.record.trials[driver.running[0].config["trial"]].params["configuration"]
@@ -69,44 +69,44 @@ def run(study: StudyLedger, values: dict[str, float | None]) -> Ledger:
 
 
 def test_the_two_best_of_eight_race(study: StudyLedger) -> None:
-    assert list(Field(study).search) == [7, 6]
-    labels = [one.label for one in Field(study).configurations]
+    assert list(Candidates(study).search) == [7, 6]
+    labels = [one.label for one in Candidates(study).configurations]
     assert labels == ["trial-7", "trial-6"]
 
 
-def test_nothing_meets_the_test_split_before_the_choice_is_journalled(study: StudyLedger) -> None:
+def test_no_run_uses_the_test_split_before_the_decision_is_recorded(study: StudyLedger) -> None:
     race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
-    field = Field(study)
-    standing = field.stand(race.record)
-    assert standing.winner == 6
-    assert {_splits(field, one) for one in field.all(race.record)} == {("dev",)}
-    field.choose(standing)
-    splits = [_splits(field, one) for one in field.all(race.record)]
+    candidates = Candidates(study)
+    state = candidates.race(race.record)
+    assert state.winner == 6
+    assert {_splits(candidates, one) for one in candidates.all_runs(race.record)} == {("dev",)}
+    candidates.record_decision(state)
+    splits = [_splits(candidates, one) for one in candidates.all_runs(race.record)]
     assert splits == [("dev",)] * 2 + [("dev", "test")] * CONFIRM
 
 
-def test_a_choice_stands_whatever_runs_say_that_end_later(study: StudyLedger) -> None:
+def test_a_decision_is_kept_whatever_later_runs_score(study: StudyLedger) -> None:
     race = run(study, {"trial-7": None, "trial-6": 0.1})
-    field = Field(study)
-    assert field.stand(race.record).winner == 6  # The other has failed.
-    field.choose(field.stand(race.record))
+    candidates = Candidates(study)
+    assert candidates.race(race.record).winner == 6  # The other has failed.
+    candidates.record_decision(candidates.race(race.record))
     # In a later session the crashed run is tried again, and would have won.
     again = open_race(study)
-    driver = Driver(again, Field(study).all, concurrent=1)
+    driver = Driver(again, Candidates(study).all_runs, concurrent=1)
     driver.fill()
     first = again.record.trials[driver.running[0].config["trial"]]
     assert first.params["configuration"] == "trial-7"
     driver.report(0.9), driver.report(0.9)
-    assert Field(study).stand(again.record).winner == 6
-    handed = [one.labels["configuration"] for one in Field(study).all(again.record)]
+    assert Candidates(study).race(again.record).winner == 6
+    handed = [one.labels["configuration"] for one in Candidates(study).all_runs(again.record)]
     assert handed == ["trial-7", "trial-6", "trial-6", "trial-6"]
 
 
-def test_a_choice_among_other_candidates_does_not_count(study: StudyLedger) -> None:
+def test_a_decision_between_other_candidates_does_not_count(study: StudyLedger) -> None:
     study.append(RaceDecided(candidates=[1, 2], rounds=[[1, 2]], winner=1))
-    assert Field(study).choice is None
+    assert Candidates(study).decision is None
     study.append(RaceDecided(candidates=[6, 7], rounds=[[7, 6]], winner=7))
-    choice = Field(study).choice
+    choice = Candidates(study).decision
     assert choice is not None
     race = standing_by(choice, CONFIRM)
     assert race.wanted == [(7, 0), (6, 0), (7, 1), (7, 2)]
@@ -115,16 +115,14 @@ def test_a_choice_among_other_candidates_does_not_count(study: StudyLedger) -> N
 
 def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger) -> None:
     race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
-    Field(study).check(race.record)
-    # The journal is replaced by an older copy, and trial 6 asked for anew.
+    Candidates(study).check(race.record)
+    # The journal is replaced by an older copy, and trial 6 was created again.
     study.record.trials[6].params["p"] = 0.2
     with pytest.raises(InputError, match=r"finalists: .* those of trial-6 had other settings"):
-        Field(study).check(race.record)
+        Candidates(study).check(race.record)
 
 
-def test_what_mlflow_lacks_of_a_race_that_is_over_is_found_and_made_up_for(
-    study: StudyLedger, tmp_path: Path
-) -> None:
+def test_a_finished_race_is_completed_in_mlflow(study: StudyLedger, tmp_path: Path) -> None:
     study.append(StudyResumed(version=1, tracking=None, created_with={}))
     race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
     Tracker(study.folder, None, "study").close(study.record, "FINISHED")
