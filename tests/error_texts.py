@@ -8,19 +8,10 @@ from unittest import mock
 
 from study.errors import InputError
 
-PATTERN = re.compile(r"\S.*?: .*\bmust\b.*, but .*\S")
-"""One line: a place, a rule with `must`, and what was found in its stead."""
-CHECKED = (
-    "study.spec",
-    "study.tasks",
-    "study.cluster",
-    "study.csv_table",
-    "study.hub",
-    "study.seeds",
-    "study.engine.comparison",
-    "study.analysis",
-)
-"""The packages whose messages are checked."""
+PATTERN = re.compile(r"\S.*?: .*\b(must|needs|may)\b.*, but\b.*\S")
+"""One line: a place, a rule, and what was given instead; a fix may follow."""
+CHECKED = ("study.",)
+"""Prefixes of the modules whose messages are checked."""
 
 
 @contextmanager

@@ -160,12 +160,14 @@ def _check_versions(wanted: Mapping[str, str]) -> None:
         here = _versions()
     except metadata.PackageNotFoundError as error:
         raise InputError(
-            f"{error.name} must be installed, but got no such package; install it there"
+            f"{error.name}: must be installed, but got no such package; install it there"
         ) from None
     other = {name: version for name, version in here.items() if version != wanted[name]}
     if other:
         faults = [f"{name} must be {wanted[name]}, but got {other[name]}" for name in other]
-        raise InputError(f"{', '.join(faults)}; install the same versions on all nodes")
+        raise InputError(
+            f"installed versions: {', '.join(faults)}; install the same versions on all nodes"
+        )
 
 
 def _check_storage(token: Path) -> None:

@@ -38,7 +38,7 @@ def test_all_problems_of_a_node_are_reported(tmp_path: Path) -> None:
     versions = VERSIONS | {"torch": "1.0", "transformers": "2.0"}
     info = replace(inspect_backbone("opt-dna-mini"), source="/gone", folder=Path("/gone"))
     version, storage, backbone = problems_here(tmp_path / "absent", versions, [(info, True)])
-    assert version.startswith("torch must be 1.0, but got ")
+    assert version.startswith("installed versions: torch must be 1.0, but got ")
     assert ", transformers must be 2.0, but got " in version
     assert storage.startswith(f"{tmp_path}: must be a folder that all nodes share, but got ")
     assert "/gone must be the same folder on every machine, but got none" in backbone
@@ -64,7 +64,8 @@ def test_a_folder_that_cannot_be_written_there_is_a_problem(
 def test_the_problems_of_all_nodes_become_one_line_that_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = [("node b", ["fault"]), ("node a", ["fault", "other"]), ("node c", [])]
+    torch, ray = (f"{name} must be 3.0, but got 2.0; install it" for name in ("torch", "ray"))
+    results = [("node b", [torch]), ("node a", [torch, ray]), ("node c", [])]
     seen: list[bool] = []
 
     def check_all(token: Path, *needed: object) -> list[tuple[str, list[str]]]:
@@ -72,7 +73,7 @@ def test_the_problems_of_all_nodes_become_one_line_that_names_them(
         return results
 
     monkeypatch.setattr(nodes, "_check_all", check_all)
-    with pytest.raises(InputError, match=r"^node a, node b: fault; node a: other$"):
+    with pytest.raises(InputError, match=rf"^node a, node b: {torch}; node a: {ray}$"):
         check_nodes(tmp_path / "runs" / "mine")
     results = results[2:]
     check_nodes(tmp_path / "runs" / "mine")
