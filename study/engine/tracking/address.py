@@ -129,7 +129,8 @@ def _connection_error(uri: str) -> str | None:
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()  # Otherwise the connection stays open.
-        return str(getattr(error, "reason", error) or type(error).__name__)
+        # On one line: what another service answers may end with a line break.
+        return " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
     return None
 
 
