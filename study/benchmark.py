@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from study.cli import (
     COULD_NOT_FINISH,
@@ -20,6 +21,9 @@ from study.cli import (
     study_path,
 )
 from study.spec.benchmark.loading import Benchmark, load_benchmark
+
+if TYPE_CHECKING:
+    from study.storage.stored import StoredStudy
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,21 +37,21 @@ def run(arguments: argparse.Namespace) -> int:
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     if arguments.resume or not arguments.dry_run:
-        check(arguments, path, benchmark)
+        stored = check(arguments, path, benchmark)
     if arguments.dry_run:
         from study.engine.benchmark.preview import preview
 
         preview(benchmark)
         return DONE
-    return execute(arguments, path, benchmark)
+    return execute(arguments, stored, benchmark)
 
 
-def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> None:
-    """Checks the folder, the tracking server and the cluster."""
+def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> "StoredStudy":
+    """Returns what is stored in the folder; checks it, the tracking server and the cluster."""
     from study.engine.benchmark.runs import changes_of_benchmark
     from study.engine.preparation import check_services
 
-    check_services(
+    return check_services(
         path,
         changes_of_benchmark(benchmark),
         arguments.resume,
@@ -57,14 +61,14 @@ def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> No
     )
 
 
-def execute(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> int:
+def execute(arguments: argparse.Namespace, stored: "StoredStudy", benchmark: Benchmark) -> int:
     """Runs the benchmark, writes its tables and returns the exit status."""
     from study.analysis.benchmark import write_tables
     from study.engine.benchmark.session import run_benchmark
     from study.engine.driver import SessionStatus
 
-    ended = run_benchmark(path, benchmark, arguments.address, arguments.tracking_uri)
-    for file in write_tables(path):
+    ended = run_benchmark(stored, benchmark, arguments.address, arguments.tracking_uri)
+    for file in write_tables(stored.folder.path):
         print(file)  # noqa: T201
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "study.benchmark")

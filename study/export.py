@@ -56,7 +56,7 @@ def _export(study: Path, to: str, out: Path) -> None:
     from study.models.families import FAMILIES
     from study.spec import load_spec
     from study.storage.folder import StudyFolder
-    from study.storage.journal import check_version
+    from study.storage.stored import StoredStudy
 
     folder = StudyFolder(study)
     if not folder.best_spec.is_file() or not (folder.best / "head.safetensors").is_file():
@@ -64,7 +64,7 @@ def _export(study: Path, to: str, out: Path) -> None:
             f"{study}: must be the folder of a finished study, with best.yaml and best/, but got "
             "none of them; finish the study with study.run --resume"
         )
-    check_version(folder.journal)
+    StoredStudy.read(folder)  # Refuses a folder of a newer version.
     spec = load_spec(str(folder.best_spec))
     if to != "merged" and spec.adapter.method in ("fmft", "linear_probe"):
         raise InputError(

@@ -36,18 +36,18 @@ def _write(folder: Path) -> list[Path]:
     from study.spec.benchmark.loading import is_benchmark
     from study.spec.comparison.schema import is_comparison
     from study.storage.folder import StudyFolder
-    from study.storage.journal import check_version
+    from study.storage.stored import StoredStudy
 
     found = StudyFolder(folder)
-    check_version(found.journal)
+    stored = StoredStudy.read(found)
     if found.journal.is_file() and is_benchmark(found.spec):
         from study.engine.benchmark.results import rebuild_results
 
-        rebuild_results(found)
+        rebuild_results(stored)
     if found.journal.is_file() and is_comparison(found.spec):
         from study.engine.comparison.results import rebuild_results as rebuild_comparison
 
-        rebuild_comparison(found)
+        rebuild_comparison(stored)
     if found.labels.is_file():
         from study.analysis.comparison import analyse, write_analysis
 
@@ -58,7 +58,7 @@ def _write(folder: Path) -> list[Path]:
         return write_tables(folder)
     from study.analysis.study.page import write_report
 
-    return [write_report(found)]
+    return [write_report(stored)]
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from study.spec import StudySpec, json_schema, load_spec
 if TYPE_CHECKING:
     from study.models.info import BackboneInfo
     from study.storage.events import WarmStart
+    from study.storage.stored import StoredStudy
     from study.training.encoding import EncodedTask
 
 
@@ -43,10 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     from study.engine.preparation import check_services, prepare_data
+    from study.storage.folder import StudyFolder
     from study.storage.growth import changes_of_study
+    from study.storage.stored import StoredStudy
 
+    stored = StoredStudy(StudyFolder(path), ())  # A plan needs nothing of a folder.
     if arguments.resume or not arguments.dry_run:
-        check_services(
+        stored = check_services(
             path,
             changes_of_study(spec),
             arguments.resume,
@@ -55,24 +59,25 @@ def run(arguments: argparse.Namespace) -> int:
             spec.resources.cpus_per_trial or 1,
         )
     if arguments.resume:
-        spec = resume_spec(arguments, path, spec)
-    earlier = earlier_study(arguments, path, spec)
+        spec = resume_spec(arguments, stored, spec)
+    earlier = earlier_study(arguments, stored, spec)
     info, data = prepare_data(spec)
     if arguments.dry_run:
-        return dry_run(arguments, path, spec, info, data, earlier)
-    return execute(arguments, path, spec, info, data, earlier)
+        return dry_run(arguments, stored, spec, info, data, earlier)
+    return execute(arguments, stored, spec, info, data, earlier)
 
 
-def resume_spec(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> StudySpec:
-    """Returns the spec with the trials of the study in `path`, plus those of --extend.
+def resume_spec(
+    arguments: argparse.Namespace, stored: "StoredStudy", spec: StudySpec
+) -> StudySpec:
+    """Returns the spec with the trials of the stored study, plus those of --extend.
 
     Warns on standard error if --trials asks for fewer than there are.
     """
     from study.engine.console.lines import warn
-    from study.storage.folder import StudyFolder
-    from study.storage.growth import extended, standing_spec, with_trials_of
+    from study.storage.growth import extended, with_trials_of
 
-    before = standing_spec(StudyFolder(path))
+    before = stored.spec
     if arguments.extend is None:
         if arguments.trials is not None and arguments.trials < before.search.trials:
             warn(f"--trials {arguments.trials}: the study keeps its {before.search.trials} trials")
@@ -83,7 +88,7 @@ def resume_spec(arguments: argparse.Namespace, path: Path, spec: StudySpec) -> S
 
 
 def earlier_study(
-    arguments: argparse.Namespace, path: Path, spec: StudySpec
+    arguments: argparse.Namespace, stored: "StoredStudy", spec: StudySpec
 ) -> "WarmStart | None":
     """Returns the results of --warm-start, None without it; warns of differences and omissions."""
     from study.engine.console.lines import warn
@@ -92,7 +97,7 @@ def earlier_study(
     if arguments.warm_start is None:
         return None
     source = Path(arguments.warm_start).absolute()
-    earlier = earlier_results(path, source, spec)
+    earlier = earlier_results(stored, source, spec)
     if earlier is not None and earlier.differs:
         warn(f"--warm-start: {source} differs in {', '.join(earlier.differs)}")
     for reason, count in earlier.left_out.items() if earlier else ():
@@ -102,7 +107,7 @@ def earlier_study(
 
 def dry_run(
     arguments: argparse.Namespace,
-    path: Path,
+    stored: "StoredStudy",
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
@@ -111,17 +116,16 @@ def dry_run(
     """Prints the plan; checks first that an existing study could be resumed with this data."""
     from study.engine.driver import check_data
     from study.engine.session import preview
-    from study.storage.folder import StudyFolder
 
     if arguments.resume:
-        check_data(StudyFolder(path), data)
+        check_data(stored, data)
     preview(spec, info, data, arguments.address, earlier)
     return DONE
 
 
 def execute(
     arguments: argparse.Namespace,
-    path: Path,
+    stored: "StoredStudy",
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
@@ -131,10 +135,9 @@ def execute(
     from study.analysis.study.page import write_report
     from study.engine.driver import SessionStatus
     from study.engine.session import run_study
-    from study.storage.folder import StudyFolder
 
-    ended = run_study(path, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
-    write_report(StudyFolder(path))
+    ended = run_study(stored, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
+    write_report(stored.current())
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "study.run")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH

@@ -34,6 +34,7 @@ MOST, MOST_RUNS = 1000, 100_000
 
 if TYPE_CHECKING:
     from study.models.info import BackboneInfo
+    from study.storage.stored import StoredStudy
     from study.training.encoding import EncodedTask
 
 
@@ -152,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     first = comparison.spec.first
     if arguments.resume or not arguments.dry_run:
-        check_services(
+        stored = check_services(
             path,
             changes_of_comparison(comparison.spec),
             arguments.resume,
@@ -165,7 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
     preview(comparison, len(data.train))
     if arguments.dry_run:
         return DONE
-    return execute(arguments, path, comparison.spec, info, data)
+    return execute(arguments, stored, comparison.spec, info, data)
 
 
 def _check_metric(metric: str | None) -> None:
@@ -179,7 +180,7 @@ def _check_metric(metric: str | None) -> None:
 
 def execute(
     arguments: argparse.Namespace,
-    path: Path,
+    stored: "StoredStudy",
     spec: ComparisonSpec,
     info: "BackboneInfo",
     data: "EncodedTask",
@@ -188,10 +189,10 @@ def execute(
     from study.engine.comparison.session import run_comparison
     from study.engine.driver import SessionStatus
 
-    ended = run_comparison(path, spec, info, data, arguments.address, arguments.tracking_uri)
+    ended = run_comparison(stored, spec, info, data, arguments.address, arguments.tracking_uri)
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "study.seeds")
-    analyse([path], arguments.metric or f"test_{spec.first.search.metric}")
+    analyse([stored.folder.path], arguments.metric or f"test_{spec.first.search.metric}")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
 

@@ -107,11 +107,11 @@ def _rows(subject: Subject) -> list[dict[str, Any]]:
     if subject.kind == "benchmark":
         from study.engine.benchmark.results import result_rows
 
-        return result_rows(subject.folder)
+        return result_rows(subject.stored)
     if subject.kind == "comparison":
         from study.engine.comparison.results import rows_of
 
-        return rows_of(subject.folder)
+        return rows_of(subject.stored)
     from study.storage.tables import trial_rows
 
     ledger = subject.ledger()

@@ -1,6 +1,6 @@
 """The journal, line by line: whether it can be read, and whether its events have their fields."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from study.doctor.finding import Finding
@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _numbers(subject.lines)
 
 
-def _unreadable(lines: list[Line]) -> Iterator[Finding]:
+def _unreadable(lines: Sequence[Line]) -> Iterator[Finding]:
     found = [line for line in lines if line.name is None]
     for line in found[:MOST]:
         nul = b"\0" in line.text
@@ -47,8 +47,8 @@ def _unreadable(lines: list[Line]) -> Iterator[Finding]:
 
 
 def _torn(subject: Subject) -> Iterator[Finding]:
-    if subject.torn and not subject.running:
-        what = "NUL bytes" if b"\0" in subject.torn else _excerpt(subject.torn)
+    if subject.stored.torn and not subject.running:
+        what = "NUL bytes" if b"\0" in subject.stored.torn else _excerpt(subject.stored.torn)
         yield finding(
             f"events.jsonl:{len(subject.lines) + 1}: the last line has no end: {what}",
             f"it is cut off by {subject.resume}",
@@ -80,7 +80,7 @@ def _beginning(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _fields(lines: list[Line]) -> Iterator[Finding]:
+def _fields(lines: Sequence[Line]) -> Iterator[Finding]:
     faults = [(line, fault) for line in lines for fault in line.faults]
     for line, fault in faults[:MOST]:
         yield finding(
@@ -89,7 +89,7 @@ def _fields(lines: list[Line]) -> Iterator[Finding]:
         )
 
 
-def _unknown_trials(lines: list[Line]) -> Iterator[Finding]:
+def _unknown_trials(lines: Sequence[Line]) -> Iterator[Finding]:
     known: set[object] = {None}
     for line in lines:
         if line.name != TrialCreated.event and line.trial not in known:
@@ -101,7 +101,7 @@ def _unknown_trials(lines: list[Line]) -> Iterator[Finding]:
         known.add(line.trial)
 
 
-def _numbers(lines: list[Line]) -> Iterator[Finding]:
+def _numbers(lines: Sequence[Line]) -> Iterator[Finding]:
     created = [(line.number, line.trial) for line in lines if line.name == TrialCreated.event]
     for place, (number, trial) in enumerate(created):
         if trial != place:

@@ -1,10 +1,10 @@
 """The study folder under examination, read once and never written.
 
-Whatever can be read is read: a damaged line or spec is left out, and said where it is missed.
+A damaged line or spec is left out, and reported by the checks that need it.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,29 +14,28 @@ from typing_extensions import override
 
 from study.doctor.finding import NotCheckedError
 from study.errors import InputError
-from study.spec import StudySpec, load_spec, read_spec
+from study.spec import StudySpec
 from study.spec.benchmark.loading import is_benchmark
 from study.spec.comparison.schema import is_comparison
-from study.storage.events import Event, StudyGrown
+from study.storage.events import Event
 from study.storage.folder import StudyFolder
-from study.storage.journal import Append, Journal, Line, parse_lines
+from study.storage.journal import Append, Journal, Line
 from study.storage.ledger import StudyLedger
 from study.storage.opening import is_locked
 from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 Kind = Literal["study", "benchmark", "comparison"]
 METRIC_OF_OTHERS = "dev_mcc"
-"""What the record of a folder without a study's spec is read by."""
+"""The metric of the record of a folder without a study's spec."""
 
 
 class ReadLedger(StudyLedger):
-    """A ledger of a record that is already made: it notes in memory alone."""
+    """A ledger of a given record; events are appended in memory only."""
 
     def __init__(self, folder: StudyFolder, spec: StudySpec, record: StudyRecord) -> None:
-        self.folder, self.spec, self.metric = folder, spec, spec.objective
+        super().__init__(folder, spec, StoredStudy(folder, ()))
         self.journal = _Nowhere(folder.journal)
-        self.opened, self.broken, self.listeners = True, None, []
-        self._append, self._pending = None, []
         self.record = record
 
 
@@ -52,29 +51,36 @@ class _Nowhere(Journal):
 class Subject:
     """What the groups of checks share."""
 
-    folder: StudyFolder
+    stored: StoredStudy
     running: bool
-    """Whether a driver is at work: what is unfinished then is as it should be."""
-    lines: list[Line]
-    torn: bytes
-    """What follows the journal's last newline."""
+    """Whether a driver is at work; unfinished parts are then no findings."""
     kind: Kind
     spec: StudySpec | None
-    """None unless it is a study's, and if it cannot be read."""
+    """None if it cannot be read, and of a benchmark or comparison."""
     spec_error: str
     record: StudyRecord | None
-    """None if the journal cannot be folded; `trouble` says why."""
+    """None if the journal is damaged; `trouble` is the reason."""
     trouble: str
     tracking_uri: str | None
 
     @property
+    def folder(self) -> StudyFolder:
+        """The folder."""
+        return self.stored.folder
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The lines of the journal."""
+        return self.stored.lines
+
+    @property
     def events(self) -> list[Event]:
-        """The events that can be read."""
-        return [line.event for line in self.lines if line.event is not None]
+        """The events of the lines that are not damaged."""
+        return self.stored.undamaged
 
     @property
     def resume(self) -> str:
-        """The command that goes on with the study."""
+        """The command that resumes the study."""
         if self.kind == "comparison":
             return "the command it was started with (python -m study.seeds …), with --resume"
         path = self.folder.path
@@ -89,7 +95,7 @@ class Subject:
             NotCheckedError: the journal is damaged.
         """
         if self.record is None:
-            raise NotCheckedError(f"events.jsonl must be mended first: {self.trouble}")
+            raise NotCheckedError(f"events.jsonl must be repaired first: {self.trouble}")
         return self.record
 
     def race(self) -> "tuple[StudyFolder, StudyRecord] | None":
@@ -101,11 +107,11 @@ class Subject:
         folder = StudyFolder(self.folder.finalists)
         if self.kind != "study" or not folder.journal.is_file():
             return None
-        lines, _ = _read_lines(folder.journal)
-        record, trouble = _fold(lines, METRIC_OF_OTHERS)
+        stored = StoredStudy.read(folder)
+        record, trouble = _record(stored, METRIC_OF_OTHERS)
         if record is None:
-            raise NotCheckedError(f"finalists/events.jsonl must be mended first: {trouble}")
-        return (folder, record) if lines else None
+            raise NotCheckedError(f"finalists/events.jsonl must be repaired first: {trouble}")
+        return (folder, record) if stored.lines else None
 
     def ledger(self) -> ReadLedger:
         """Returns the ledger of a study.
@@ -116,7 +122,7 @@ class Subject:
         if self.kind != "study":
             raise NotCheckedError(f"a {self.kind} has none")
         if self.spec is None:
-            raise NotCheckedError("spec.yaml must be mended first")
+            raise NotCheckedError("spec.yaml must be repaired first")
         return ReadLedger(self.folder, self.spec, self.sound_record())
 
 
@@ -139,46 +145,33 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
             f"of the study takes up; give {study.path}"
         )
     running = is_locked(folder)
-    lines, torn = _read_lines(folder.journal)
-    events = [line.event for line in lines if line.event is not None]
-    kind, spec, spec_error = _read_spec(folder, events)
+    stored = StoredStudy.read(folder)
+    kind, spec, spec_error = _kind_and_spec(stored)
     metric = METRIC_OF_OTHERS if spec is None else spec.objective
-    record, trouble = _fold(lines, metric)
-    return Subject(
-        folder, running, lines, torn, kind, spec, spec_error, record, trouble, tracking_uri
-    )
+    record, trouble = _record(stored, metric)
+    return Subject(stored, running, kind, spec, spec_error, record, trouble, tracking_uri)
 
 
-def _read_lines(journal: Path) -> tuple[list[Line], bytes]:
-    data = journal.read_bytes() if journal.is_file() else b""
-    return parse_lines(journal, data)
-
-
-def _read_spec(folder: StudyFolder, events: Iterable[Event]) -> tuple[Kind, StudySpec | None, str]:
-    """What the folder is of; the spec as it was last grown; why there is none."""
-    grown = [event.spec for event in events if isinstance(event, StudyGrown)]
-    read: Callable[[], StudySpec]
-    if grown:
-        read = lambda: read_spec(grown[-1], "events.jsonl (its last event `grown`)")  # noqa: E731
-    else:
-        read = lambda: load_spec(str(folder.spec))  # noqa: E731
+def _kind_and_spec(stored: StoredStudy) -> tuple[Kind, StudySpec | None, str]:
+    """Returns the kind of folder, the present spec of a study, and the reason if it has none."""
     try:
-        if is_benchmark(folder.spec):
+        if is_benchmark(stored.folder.spec):
             return "benchmark", None, ""
-        if is_comparison(folder.spec):
+        if is_comparison(stored.folder.spec):
             return "comparison", None, ""
-        return "study", read(), ""
+        return "study", stored.spec, ""
     except InputError as error:
         return "study", None, str(error)
 
 
-def _fold(lines: list[Line], metric: str) -> tuple[StudyRecord | None, str]:
+def _record(stored: StoredStudy, metric: str) -> tuple[StudyRecord | None, str]:
+    """Returns the record, or None and the reason."""
     record = StudyRecord(metric)
-    for line in lines:
+    for line in stored.lines:
         if line.event is None:
             return None, f"line {line.number} cannot be read"
         try:
             record.apply(line.event)
         except KeyError:
-            return None, f"line {line.number} does not fit"
+            return None, f"line {line.number} is about a trial that was not created before"
     return record, ""

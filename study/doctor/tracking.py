@@ -34,8 +34,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     if (race := subject.race()) is not None:
         folder, record = race
         asked.append(_Asked("the race", record, folder, "of the race "))
-    keys = [study_key(one.folder) for one in asked]
-    uri = tracking_address(subject.folder, subject.tracking_uri)
+    keys = [study_key(one.folder, one.record) for one in asked]
+    uri = tracking_address(subject.stored, subject.tracking_uri)
     if uri is not None:
         runs = _of_server(uri, keys)
     elif subject.running:

@@ -7,16 +7,14 @@ from typing import Any
 
 from study import __version__
 from study.engine.console.lines import warn
-from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import end_previous_runs
 from study.errors import InputError
 from study.models.info import BackboneInfo
-from study.storage.events import VERSION, StudyOpened, StudyResumed, opened_by
-from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
+from study.storage.events import VERSION, StudyOpened, StudyResumed
 from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord
 from study.storage.runs import Run, key_of, standing
+from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
 CREATED_WITH = ("torch", "transformers", "ray", "optuna", "mlflow")
@@ -42,7 +40,7 @@ def record_start(ledger: Ledger, tracking_uri: str | None, facts: Mapping[str, A
     session: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
     if ledger.opened:
         warn_of_versions(ledger, session["created_with"])
-        before = tracking_address(ledger.folder, None)
+        before = ledger.record.tracking
         if before != tracking_uri:
             end_previous_runs(ledger.folder, before, ledger.record)
         ledger.append(StudyResumed(version=VERSION, **session))
@@ -54,13 +52,13 @@ def record_start(ledger: Ledger, tracking_uri: str | None, facts: Mapping[str, A
 
 def record_new_address(ledger: Ledger, tracking_uri: str | None) -> None:
     """Journals the tracking address of a complete study if it has changed."""
-    if tracking_address(ledger.folder, None) != tracking_uri:
+    if ledger.record.tracking != tracking_uri:
         record_start(ledger, tracking_uri, {})
 
 
 def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
     """Warns if the study was started with other versions than the present ones."""
-    opened = opened_by(ledger.journal.read())
+    opened = ledger.record.opened
     versions = (opened.created_with or {}) if opened else {}
     before = {name: v for name, v in versions.items() if v != now.get(name)}
     if before:
@@ -71,21 +69,18 @@ def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
         )
 
 
-def check_data(folder: StudyFolder, data: EncodedTask) -> None:
+def check_data(stored: StoredStudy, data: EncodedTask) -> None:
     """Checks that the data are those that the study was started with; writes nothing.
 
     Raises:
-        InputError: the data have changed, or the journal is damaged.
+        InputError: the data have changed.
     """
-    if not folder.journal.exists():
-        return
-    events = parse_events(folder.journal, folder.journal.read_bytes())
-    opened = opened_by(events)
+    opened = stored.opened
     if opened is not None and opened.data and opened.data != data.fingerprint():
         raise InputError(
-            f"{folder.path}: must be resumed with the data that the study was started with, "
-            f"but got other sequences, labels or tokens of {data.name}; restore them, or start a "
-            "study with another --name"
+            f"{stored.folder.path}: must be resumed with the data that the study was started "
+            f"with, but got other sequences, labels or tokens of {data.name}; restore them, or "
+            "start a study with another --name"
         )
 
 

@@ -10,8 +10,8 @@ from study.engine.tracking.address import check_tracking
 from study.errors import InputError
 from study.models.info import BackboneInfo, inspect_backbone
 from study.spec import StudySpec
-from study.storage.folder import StudyFolder
 from study.storage.opening import Changes, check_folder
+from study.storage.stored import StoredStudy
 from study.tasks import Task, load_task
 from study.training.encoding import EncodedTask, encode_task
 from study.training.steps import check_schedules
@@ -24,12 +24,14 @@ def check_services(
     tracking_uri: str | None,
     address: str | None,
     cpus: int,
-) -> None:
-    """Checks the study folder, the tracking server and the Ray cluster; warns on standard error.
+) -> StoredStudy:
+    """Returns what is stored in the folder; checks it, the tracking server and the Ray cluster.
+
+    Warns on standard error.
 
     Args:
         path: the study's folder.
-        changes: returns how a folder's spec differs from the present one.
+        changes: returns how a stored spec differs from the present one.
         resume: whether to resume the study in `path`.
         tracking_uri: an MLflow server or database; None for the one that the study has used, at
             first a database in the folder.
@@ -39,11 +41,12 @@ def check_services(
     Raises:
         InputError: one of them cannot be used.
     """
-    check_folder(path, changes, resume)
-    warning = check_tracking(StudyFolder(path), tracking_uri)
+    stored = check_folder(path, changes, resume)
+    warning = check_tracking(stored, tracking_uri)
     if warning is not None:
         warn(warning)
     check_cluster(address, cpus)
+    return stored
 
 
 def check_cluster(address: str | None, cpus: int) -> None:

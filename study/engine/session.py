@@ -1,7 +1,6 @@
 """One session of the driver over a study: from the checked input to the last file."""
 
 import os
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -32,10 +31,10 @@ from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import distributions, trials_wanted
 from study.storage.events import WarmStart
-from study.storage.folder import StudyFolder
-from study.storage.growth import contained, grow, growth, standing_spec
+from study.storage.growth import contained, grow, growth
 from study.storage.ledger import StudyLedger
 from study.storage.opening import locked, open_folder
+from study.storage.stored import StoredStudy
 from study.storage.tables import write_trials
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast, forecast
@@ -82,7 +81,7 @@ def preview(
 
 
 def run_study(
-    path: Path,
+    stored: StoredStudy,
     spec: StudySpec,
     info: BackboneInfo,
     data: EncodedTask,
@@ -90,18 +89,19 @@ def run_study(
     tracking_uri: str | None,
     earlier: WarmStart | None = None,
 ) -> SessionStatus:
-    """Runs or resumes the study in `path`.
+    """Runs or resumes the study in a folder, read as `stored`.
 
     An existing study must be contained in `spec`; see `study.storage.growth`. The sampler of a
     new one starts with the results of the `earlier` study.
     """
-    console = Console()
-    tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
-    if StudyFolder(path).journal.exists():
-        with locked(StudyFolder(path)):
-            spec = contained(StudyFolder(path), spec)
-            ledger = StudyLedger(StudyFolder(path), standing_spec(StudyFolder(path)))
-            check_data(ledger.folder, data)
+    console, folder = Console(), stored.folder
+    tracking_uri = tracking_address(stored, tracking_uri)
+    if folder.journal.exists():
+        with locked(folder):
+            stored = stored.current()
+            spec = contained(stored, spec)
+            ledger = StudyLedger(folder, stored.spec, stored)
+            check_data(stored, data)
             enough = trials_wanted(spec) <= trials_wanted(ledger.spec)
             if enough and ledger.complete and _is_evaluated(ledger):
                 if growth(ledger.spec, spec).space:
@@ -110,21 +110,23 @@ def run_study(
                 print_summary(console, ledger, tracking_uri)
                 return SessionStatus.DONE
     check_space(spec, info, data)
-    with study_cluster(path, spec, info, data, address, console) as (info, wanted):
-        folder = StudyFolder(path)
-        with locked(folder):
-            spec = contained(folder, spec)
-            open_folder(path, dump_spec(spec))
-            ledger = _open_ledger(folder, spec, info, data, tracking_uri)
-            if earlier is not None:
-                ledger.append(earlier)
-                print_earlier(console, ledger.record.began_with)
-            tracker = Tracker(folder, tracking_uri, path.name)
-            with tracker.ending(ledger.record):
-                ended = _run(ledger, tracker, info, data, wanted, tracking_uri, console)
-            if ended is SessionStatus.DONE:
-                print_summary(console, ledger, tracking_uri)
-            return ended
+    with (
+        study_cluster(folder.path, spec, info, data, address, console) as (info, wanted),
+        locked(folder),
+    ):
+        stored = stored.current()
+        spec = contained(stored, spec)
+        open_folder(folder.path, dump_spec(spec))
+        ledger = _open_ledger(stored, spec, info, data, tracking_uri)
+        if earlier is not None:
+            ledger.append(earlier)
+            print_earlier(console, ledger.record.began_with)
+        tracker = Tracker(ledger, tracking_uri, folder.path.name)
+        with tracker.ending(ledger.record):
+            ended = _run(ledger, tracker, info, data, wanted, tracking_uri, console)
+        if ended is SessionStatus.DONE:
+            print_summary(console, ledger, tracking_uri)
+        return ended
 
 
 def _is_evaluated(ledger: StudyLedger) -> bool:
@@ -142,24 +144,24 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner.trial]
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
-    tracker = Tracker(ledger.folder, tracking_uri, ledger.folder.path.name)
+    tracker = Tracker(ledger, tracking_uri, ledger.folder.path.name)
     tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
 
 
 def _open_ledger(
-    folder: StudyFolder,
+    stored: StoredStudy,
     spec: StudySpec,
     info: BackboneInfo,
     data: EncodedTask,
     tracking_uri: str | None,
 ) -> StudyLedger:
-    ledger = StudyLedger(folder, spec)
+    ledger = StudyLedger(stored.folder, spec, stored)
     if not ledger.opened:
         # An earlier driver may have died right after writing a smaller spec.
-        open_folder(folder.path, dump_spec(spec), replace=True)
+        open_folder(ledger.folder.path, dump_spec(spec), replace=True)
     record_start(ledger, tracking_uri, input_facts(info, data))
     if ledger.opened:
-        grow(ledger)
+        grow(ledger, stored.spec)
     return ledger
 
 

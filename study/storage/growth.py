@@ -7,18 +7,16 @@ study that has grown.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from study.errors import InputError
-from study.spec import StudySpec, dump_spec, load_spec, read_spec
+from study.spec import StudySpec, dump_spec
 from study.spec.domains import Domain, contains
 from study.spec.space import grid_size, trials_wanted
 from study.storage.events import StudyGrown
-from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
 from study.storage.ledger import StudyLedger
 from study.storage.opening import Changes, open_folder, refuse_changes
+from study.storage.stored import StoredStudy
 
 APPENDED = {"points"}
 """Lists that may get more at their end."""
@@ -57,24 +55,10 @@ def growth(before: StudySpec, now: StudySpec) -> Growth:
     return Growth(changes, refused, fixed, space)
 
 
-def standing_spec(folder: StudyFolder) -> StudySpec:
-    """The spec that a study has at present: as it was last grown, else that of spec.yaml.
-
-    Raises:
-        InputError: one of the two files is damaged.
-    """
-    data = folder.journal.read_bytes() if folder.journal.is_file() else b""
-    events = parse_events(folder.journal, data)
-    texts = [event.spec for event in events if isinstance(event, StudyGrown)]
-    if texts:
-        return read_spec(texts[-1], f"{folder.journal} (its last event `grown`)")
-    return load_spec(str(folder.spec))
-
-
-def grow(ledger: StudyLedger) -> None:
-    """Records how the study in a folder has become that of its ledger, first in the journal."""
+def grow(ledger: StudyLedger, before: StudySpec) -> None:
+    """Records the growth from `before` to the ledger's spec, first in the journal."""
     spec = ledger.spec
-    grown = growth(standing_spec(ledger.folder), spec)
+    grown = growth(before, spec)
     text = dump_spec(spec)
     if grown.changes:
         ledger.append(
@@ -90,27 +74,27 @@ def grow(ledger: StudyLedger) -> None:
 
 
 def changes_of_study(now: StudySpec) -> Changes:
-    """What differs from the study in a folder and has not just grown."""
+    """Returns a function of a stored study: the changes to it that are not growth."""
 
-    def changes(file: Path) -> list[str]:
-        before = standing_spec(StudyFolder(file.parent))
+    def changes(stored: StoredStudy) -> list[str]:
+        before = stored.spec
         return growth(before, with_trials_of(before, now)).refused
 
     return changes
 
 
-def contained(folder: StudyFolder, now: StudySpec) -> StudySpec:
-    """`now` with as many trials as the study in a folder has, if there is one.
+def contained(stored: StoredStudy, now: StudySpec) -> StudySpec:
+    """Returns `now` with at least the trials of the study in a folder, if there is one.
 
-    Hold the folder: what was checked before may have changed since, by another driver.
+    Lock the folder before: another driver may have changed it since it was checked.
 
     Raises:
         InputError: the study there is another.
     """
-    if not folder.spec.exists():
+    if not stored.folder.spec.exists():
         return now
-    refuse_changes(folder.path, changes_of_study(now)(folder.spec))
-    return with_trials_of(standing_spec(folder), now)
+    refuse_changes(stored.folder.path, changes_of_study(now)(stored))
+    return with_trials_of(stored.spec, now)
 
 
 def with_trials_of(before: StudySpec, now: StudySpec) -> StudySpec:

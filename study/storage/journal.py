@@ -57,19 +57,20 @@ class Journal:
             sync_names(self.path.parent)
 
     def read(self) -> list[Event]:
-        """Returns all events; a last line torn by a crash is cut off the file first.
+        """Returns all events; a last line torn by a crash is left out.
 
         Raises:
-            InputError: a line before the last is not an event.
+            InputError: as `parse_events`.
         """
-        if not self.path.exists():
-            return []
+        return parse_events(self.path, self.path.read_bytes()) if self.path.exists() else []
+
+    def drop_torn_line(self) -> None:
+        """Cuts off what follows the last newline: an event that a crash left half written."""
         data = self.path.read_bytes()
-        complete = data[: data.rfind(b"\n") + 1]
-        if len(complete) < len(data):
+        complete = data.rfind(b"\n") + 1
+        if complete < len(data):
             with self.path.open("r+b") as file:
-                file.truncate(len(complete))
-        return parse_events(self.path, complete)
+                file.truncate(complete)
 
 
 def line_of(event: Event, now: float) -> str:
@@ -162,21 +163,6 @@ def parse_events(path: Path, data: bytes) -> list[Event]:
         InputError: as `parse_lines` and `events_of`.
     """
     return events_of(path, parse_lines(path, data)[0])
-
-
-def check_version(path: Path) -> None:
-    """Checks that this version of the package knows a journal's events; the file may be missing.
-
-    Lines that cannot be read are skipped.
-
-    Raises:
-        InputError: a newer version wrote or continued it.
-    """
-    if path.is_file():
-        with path.open("rb") as file:
-            for data in (_object_of(line) for line in file if b'"version"' in line):
-                if data is not None:
-                    _check_version(path, data)
 
 
 def _object_of(line: bytes) -> dict[str, Any] | None:

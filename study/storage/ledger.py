@@ -18,6 +18,7 @@ from study.storage.folder import StudyFolder
 from study.storage.journal import Append, Journal
 from study.storage.race import candidates, finalists_of
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.stored import StoredStudy
 
 Listener = Callable[[Event, StudyRecord], None]
 
@@ -28,14 +29,18 @@ class Ledger:
     `metric` is the metric of the reports that decides, e.g. dev_mcc.
     """
 
-    def __init__(self, folder: StudyFolder, metric: str) -> None:
+    def __init__(
+        self, folder: StudyFolder, metric: str, stored: StoredStudy | None = None
+    ) -> None:
+        """Continues the journal of `folder`, which has been read as `stored`, or is read now."""
+        stored = stored or StoredStudy.read(folder)
         self.folder = folder
         self.metric = metric
         self.journal = Journal(folder.journal)
-        events = self.journal.read()
-        self.opened = bool(events)
+        self.record = stored.record(metric)
+        self.opened = bool(stored.events)
         """Whether the folder had been opened before, by an earlier run of the driver."""
-        self.record = StudyRecord.of(events, metric)
+        self._torn = bool(stored.torn)
         self.listeners: list[Listener] = []
         self._append: Append | None = None
         self._pending: list[Event] = []
@@ -73,6 +78,9 @@ class Ledger:
         if self.broken is not None:
             raise self.broken
         try:
+            if self._torn:
+                self.journal.drop_torn_line()
+                self._torn = False
             with self.journal.open() as self._append:
                 yield
         except OSError as error:
@@ -108,8 +116,10 @@ class Ledger:
 class StudyLedger(Ledger):
     """The ledger of a study, with its spec: whether it is complete, and its best trials."""
 
-    def __init__(self, folder: StudyFolder, spec: StudySpec) -> None:
-        super().__init__(folder, spec.objective)
+    def __init__(
+        self, folder: StudyFolder, spec: StudySpec, stored: StoredStudy | None = None
+    ) -> None:
+        super().__init__(folder, spec.objective, stored)
         self.spec = spec
 
     @property

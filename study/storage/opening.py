@@ -9,14 +9,16 @@ from pathlib import Path
 from study.errors import InputError
 from study.storage.durable import sync_names
 from study.storage.folder import StudyFolder
-from study.storage.journal import check_version
+from study.storage.stored import StoredStudy
 
-Changes = Callable[[Path], Sequence[str]]
-"""A folder's spec.yaml -> the settings in which it asks for something that may not differ now."""
+Changes = Callable[[StoredStudy], Sequence[str]]
+"""Returns the settings of a stored study that may not differ from the present ones, but do."""
 
 
-def check_folder(path: Path, changes: Changes, resume: bool) -> None:
-    """Checks that a study may start or go on in `path`; writes nothing.
+def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
+    """Returns what is stored in `path`; checks that a study may start or resume there.
+
+    Writes nothing.
 
     Raises:
         InputError: the folder holds a study and `resume` is not set, or none and it is; the study
@@ -38,19 +40,22 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> None:
                 "continue it with --resume, or choose another --name"
             )
         _check_journal(folder)
-        check_version(folder.journal)  # A newer spec.yaml may have keys that are not known here.
-        refuse_changes(path, changes(folder.spec))
-    elif resume:
+        stored = StoredStudy.read(folder)  # First: a newer spec.yaml may have unknown keys.
+        refuse_changes(path, changes(stored))
+        _check_writable(path)
+        return stored
+    if resume:
         raise InputError(
             f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
             "leave --resume out to start it, or give the --storage and --name it was started with"
         )
-    elif path.exists() and not (path.is_dir() and _holds_nothing(folder)):
+    if path.exists() and not (path.is_dir() and _holds_nothing(folder)):
         raise InputError(
             f"{path}: a fresh start needs an empty folder or none, but this path is in use by "
             "something else; choose another --name or --storage"
         )
     _check_writable(path)
+    return StoredStudy.read(folder)
 
 
 def has_results(folder: StudyFolder) -> bool:

@@ -129,6 +129,12 @@ class StudyRecord:
     winner: WinnerEvaluated | None = None
     warm_start: WarmStart | None = None
     """Results of an earlier study that the sampler began with."""
+    opened: events.StudyOpened | None = None
+    """The event that opened the study."""
+    tracking: str | None = None
+    """MLflow's address; None for a database in the study folder."""
+    began: float | None = None
+    """The time of the first event, in seconds since the epoch."""
     _last: float = 0.0
 
     @classmethod
@@ -156,7 +162,11 @@ class StudyRecord:
         Raises:
             KeyError: the event's trial was not created before.
         """
+        self.began = event.time if self.began is None else self.began
         match event:
+            case events.StudyOpened():
+                self.opened = self.opened or event
+                self._track(event.tracking)
             case events.TrialCreated():
                 self.trials[event.trial] = _created(event, self.metric)
             case Report():
@@ -184,9 +194,14 @@ class StudyRecord:
                 if self.warm_start is not None:
                     self.warm_start = _grow_earlier(self.warm_start, event)
             case events.StudyResumed():
+                self._track(event.tracking)
                 for trial in self.in_state("running"):
                     trial.idle += event.time - self._last
         self._last = event.time
+
+    def _track(self, address: str | Absent | None) -> None:
+        if not isinstance(address, Absent):
+            self.tracking = address
 
     def in_state(self, *states: State) -> list[TrialRecord]:
         """Returns the trials in one of `states`, by number."""

@@ -17,26 +17,26 @@ from study.spec.domains import Choice, Domain, fit
 from study.spec.samplers import LEARNING
 from study.storage.events import EarlierTrial, WarmStart
 from study.storage.folder import StudyFolder
-from study.storage.growth import standing_spec
-from study.storage.journal import parse_events
-from study.storage.record import StudyRecord, TrialRecord
+from study.storage.record import TrialRecord
+from study.storage.stored import StoredStudy
 
 
-def earlier_results(path: Path, source: Path, spec: StudySpec) -> WarmStart | None:
-    """Returns what the study in `path` takes over from `source`; None if it has done so already.
+def earlier_results(stored: StoredStudy, source: Path, spec: StudySpec) -> WarmStart | None:
+    """Returns what a study takes over from the folder `source`; None if it has done so already.
 
     Raises:
-        InputError: the study in `path` has begun without; `source` is no study's folder, has
+        InputError: the study has begun without; `source` is no study's folder, has
             another metric, or no result in this space; the sampler would not learn from it.
     """
-    record = _record_of(StudyFolder(path), spec.objective)
+    record = stored.record(spec.objective)
     if record.warm_start is not None and record.warm_start.source == str(source):
         return None
     if record.warm_start is not None or record.trials:
         began = "without" if record.warm_start is None else f"with {record.warm_start.source}"
         raise InputError(
             f"--warm-start {source}: a study takes over results before its first trial, but the "
-            f"one in {path} began {began}; leave the option out, or choose another --name"
+            f"one in {stored.folder.path} began {began}; leave the option out, or choose another "
+            "--name"
         )
     if spec.search.sampler.name not in LEARNING:
         raise InputError(
@@ -60,7 +60,8 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
             f"--warm-start {source}: must be the folder of a study, with events.jsonl and "
             "spec.yaml, but is none; give <storage>/<name> of one"
         )
-    before = standing_spec(folder)
+    earlier = StoredStudy.read(folder)
+    before = earlier.spec
     if before.objective != spec.objective:
         raise InputError(
             f"--warm-start {source}: both studies must have the same search.metric, but there it "
@@ -68,7 +69,7 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
             "leave the option out"
         )
     results, left_out = [], Counter[str]()
-    for trial in _record_of(folder, before.objective).in_state("complete", "pruned"):
+    for trial in earlier.record(before.objective).in_state("complete", "pruned"):
         try:
             results.append(_taken_over(trial, before, spec))
         except ValueError as error:
@@ -85,12 +86,6 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
         left_out=dict(left_out),
         differs=_differences(before, spec),
     )
-
-
-def _record_of(folder: StudyFolder, metric: str) -> StudyRecord:
-    """The record of a folder, which may be being written by another driver; empty without one."""
-    data = folder.journal.read_bytes() if folder.journal.is_file() else b""
-    return StudyRecord.of(parse_events(folder.journal, data), metric)
 
 
 def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> EarlierTrial:

@@ -121,7 +121,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     """Prints the seconds to resume a study of 500 trials."""
     spec = driver_spec(500, 10)
     ledger = open_ledger(path, spec)
-    tracker = Tracker(ledger.folder, None, "study")
+    tracker = Tracker(ledger, None, "study")
     ledger.listeners = [tracker]
     for _ in Driver(ledger, CONCURRENT).run():
         if len(ledger.record.trials) == 500:
@@ -129,7 +129,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     tracker.close(ledger.record, "KILLED")
     while True:  # Until MLflow has all, as after a study at its own pace.
         started = time.monotonic()
-        tracker = Tracker(ledger.folder, None, "study")
+        tracker = Tracker(ledger, None, "study")
         tracker.update(ledger.record)
         tracker.close(ledger.record, "KILLED")
         if time.monotonic() - started < CLOSE_SECONDS:
@@ -140,7 +140,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     ledger = timed("journal, record", lambda: open_ledger(path, spec))
     timed("scheduler", lambda: AshaScheduler(ledger))
     timed("searcher, Optuna's journal", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
-    tracker = timed("MLflow, opened", lambda: Tracker(ledger.folder, None, "study"))
+    tracker = timed("MLflow, opened", lambda: Tracker(ledger, None, "study"))
     tracker.update(ledger.record)
     print(f"{'everything before a resume':<28} {time.perf_counter() - started:.2f} s")
     timed("MLflow, compared and ended", lambda: tracker.close(ledger.record, "KILLED"))
@@ -189,7 +189,7 @@ def listening(ledger: StudyLedger) -> Iterator[Tracker]:
         concurrent=CONCURRENT,
         maximize=ledger.maximize,
     )
-    tracker = Tracker(ledger.folder, None, "study")
+    tracker = Tracker(ledger, None, "study")
     ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
     with progress:
         yield tracker

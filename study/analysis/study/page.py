@@ -19,18 +19,18 @@ from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
 from study.analysis.study.importance import importances
 from study.analysis.study.reading import StudyData, read_study
-from study.storage.folder import StudyFolder
+from study.storage.stored import StoredStudy
 
 
-def write_report(folder: StudyFolder) -> Path:
+def write_report(stored: StoredStudy) -> Path:
     """Writes the folder's report.html atomically and returns its path.
 
     Raises:
         InputError: the folder is not a study folder, a file in it cannot be read, or report.html
             cannot be written.
     """
-    html.write(folder.report, render(read_study(folder)))
-    return folder.report
+    html.write(stored.folder.report, render(read_study(stored)))
+    return stored.folder.report
 
 
 def render(study: StudyData) -> str:

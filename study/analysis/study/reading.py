@@ -8,8 +8,8 @@ from study.errors import InputError
 from study.spec import StudySpec, load_spec
 from study.storage.events import Event, StudyOpened, opened_by
 from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.stored import StoredStudy
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,13 @@ class StudyData:
         return self.record.best(self.maximize, self.spec.goals.constraints)
 
 
-def read_study(folder: StudyFolder) -> StudyData:
-    """Reads a study folder.
+def read_study(stored: StoredStudy) -> StudyData:
+    """Reads the other files of a study folder, whose journal has been read.
 
     Raises:
         InputError: a required file is missing, or a file cannot be read.
     """
+    folder = stored.folder
     if not folder.path.is_dir():
         raise InputError(
             f"{folder.path}: must be a study folder, but got no such folder; give the folder that "
@@ -74,24 +75,12 @@ def read_study(folder: StudyFolder) -> StudyData:
                 f"{folder.path}: a study folder must contain {file.name}, but got a folder "
                 "without it; give the folder that study.run wrote, <storage>/<name>"
             )
-    events = read_events(folder)  # First, as it knows the version of the study.
+    events = stored.events
     spec = load_spec(str(folder.spec))
-    record = StudyRecord.of(events, spec.objective)
+    record = stored.record(spec.objective)
     trace = _trace(folder) if record.winner is not None else []
     text = folder.spec.read_text(encoding="utf-8")
     return StudyData(folder, spec, text, events, record, trace)
-
-
-def read_events(folder: StudyFolder) -> list[Event]:
-    """Returns the complete lines of the journal.
-
-    Unlike `Journal.read` it leaves a last line without its end where it is: the study may be
-    running, and the line may be half written.
-
-    Raises:
-        InputError: a complete line is not a JSON object with an `event`.
-    """
-    return parse_events(folder.journal, folder.journal.read_bytes())
 
 
 def _trace(folder: StudyFolder) -> list[dict[str, Any]]:

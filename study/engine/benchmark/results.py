@@ -7,9 +7,9 @@ from study.engine.benchmark.runs import BenchmarkRun, runs_of
 from study.spec.benchmark.loading import load_benchmark
 from study.storage.events import DataRead
 from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.runs import key_of, standing
+from study.storage.stored import StoredStudy
 from study.storage.tables import outcome, write_rows
 
 OBJECTIVE = "dev_mcc"
@@ -30,28 +30,27 @@ def write_results(
     write_rows(folder.results, _rows(runs, record, lacking), ALWAYS)
 
 
-def rebuild_results(folder: StudyFolder) -> None:
+def rebuild_results(stored: StoredStudy) -> None:
     """Rewrites results.csv from spec.yaml and the journal.
 
     Raises:
         InputError: one of them is damaged.
     """
-    write_rows(folder.results, result_rows(folder), ALWAYS)
+    write_rows(stored.folder.results, result_rows(stored), ALWAYS)
 
 
-def result_rows(folder: StudyFolder) -> list[dict[str, Any]]:
+def result_rows(stored: StoredStudy) -> list[dict[str, Any]]:
     """Returns the rows of results.csv from spec.yaml and the journal.
 
     Raises:
         InputError: one of them is damaged.
     """
-    events = parse_events(folder.journal, folder.journal.read_bytes())
-    runs = runs_of(load_benchmark(str(folder.spec)))
+    runs = runs_of(load_benchmark(str(stored.folder.spec)))
     lacking: dict[str, str] = {}
-    for event in events:
+    for event in stored.events:
         if isinstance(event, DataRead):
             lacking = dict(event.unavailable)
-    record = StudyRecord.of(events, OBJECTIVE)
+    record = stored.record(OBJECTIVE)
     return _rows(runs, record, lambda run: lacking.get(run.cell.named))
 
 

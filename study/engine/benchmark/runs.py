@@ -1,7 +1,6 @@
 """The runs of a benchmark."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from study.errors import InputError
@@ -9,6 +8,7 @@ from study.spec import SeedsSpec, StudySpec
 from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark, load_benchmark
 from study.storage.opening import Changes
+from study.storage.stored import StoredStudy
 from study.training.steps import check_schedules
 
 _TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
@@ -101,8 +101,8 @@ def changes_of_benchmark(now: Benchmark) -> Changes:
     Further cells and seeds, and other resources, are no difference.
     """
 
-    def changes(file: Path) -> list[str]:
-        before = load_benchmark(str(file))
+    def changes(stored: StoredStudy) -> list[str]:
+        before = load_benchmark(str(stored.folder.spec))
         after = _settings(now)
         differences = [
             f"{what} ({'left out' if what not in after else 'set otherwise'})"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import ray
 from ray import tune
@@ -27,31 +26,31 @@ from study.engine.tuning import fit
 from study.errors import InputError
 from study.spec.benchmark.loading import Benchmark, dump_benchmark
 from study.storage.events import DataRead, Event, TrialEnded
-from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.opening import locked, open_folder, refuse_changes
 from study.storage.record import StudyRecord
 from study.storage.runs import Key, key_of, left_to_do
+from study.storage.stored import StoredStudy
 
 Shares = dict[Key, Resources]
 COLUMNS = ("backbone", "task", "method", "seed")
 
 
 def run_benchmark(
-    path: Path, benchmark: Benchmark, address: str | None, tracking_uri: str | None
+    stored: StoredStudy, benchmark: Benchmark, address: str | None, tracking_uri: str | None
 ) -> SessionStatus:
-    """Runs or resumes the benchmark in `path`.
+    """Runs or resumes the benchmark in a folder, read as `stored`.
 
     Raises:
         InputError: no run is available, or settings and data do not fit each other.
     """
-    console = Console()
-    tracking_uri = tracking_address(StudyFolder(path), tracking_uri)
+    console, folder = Console(), stored.folder
+    tracking_uri = tracking_address(stored, tracking_uri)
     runs = runs_of(benchmark)
     start_ray(address, store_bytes=None)  # There are many tokenised tasks.
     try:
         if address is not None:
-            check_nodes(path)
+            check_nodes(folder.path)
         # Resources that no node has are reported before anything is read.
         nodes = alive()
         wanted = {key_of(run): resources(run.spec, nodes) for run in runs}
@@ -59,18 +58,18 @@ def run_benchmark(
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
             raise InputError(
-                f"{path}: weights and data of one run at least must be available, but got "
+                f"{folder.path}: weights and data of one run at least must be available, but got "
                 f"{material.lacking(runs[0])}"
             )
         if address is not None:
-            check_nodes(path, material.backbones())
-        folder = StudyFolder(path)
+            check_nodes(folder.path, material.backbones())
         with locked(folder):
+            stored = stored.current()
             if folder.spec.exists():  # Another driver may have come first.
-                refuse_changes(path, changes_of_benchmark(benchmark)(folder.spec))
-            open_folder(path, dump_benchmark(benchmark.spec), replace=True)
-            ledger = _open_ledger(folder, material, runs, tracking_uri)
-            tracker = Tracker(folder, tracking_uri, path.name)
+                refuse_changes(folder.path, changes_of_benchmark(benchmark)(stored))
+            open_folder(folder.path, dump_benchmark(benchmark.spec), replace=True)
+            ledger = _open_ledger(stored, material, runs, tracking_uri)
+            tracker = Tracker(ledger, tracking_uri, folder.path.name)
             driver = _Driver(ledger, tracker, material, runs, available, wanted, console)
             with tracker.ending(ledger.record):
                 return driver.run()
@@ -79,11 +78,11 @@ def run_benchmark(
 
 
 def _open_ledger(
-    folder: StudyFolder, material: Material, runs: Sequence[BenchmarkRun], tracking_uri: str | None
+    stored: StoredStudy, material: Material, runs: Sequence[BenchmarkRun], tracking_uri: str | None
 ) -> Ledger:
-    ledger = Ledger(folder, OBJECTIVE)
+    ledger = Ledger(stored.folder, OBJECTIVE, stored)
     record_start(ledger, tracking_uri, {})
-    _check_data(ledger, material)
+    _check_data(stored, material)
     lacking = {run.cell.named: material.lacking(run) for run in runs}
     ledger.append(
         DataRead(
@@ -94,18 +93,18 @@ def _open_ledger(
     return ledger
 
 
-def _check_data(ledger: Ledger, material: Material) -> None:
+def _check_data(stored: StoredStudy, material: Material) -> None:
     """Checks that the data are those of earlier sessions.
 
     Raises:
         InputError: they have changed.
     """
     now = {facts.key: facts.fingerprint for facts in material.facts.values()}
-    for event in ledger.journal.read():
+    for event in stored.events:
         for before in event.tasks if isinstance(event, DataRead) else ():
             if now.get(before.key, before.fingerprint) != before.fingerprint:
                 raise InputError(
-                    f"{ledger.folder.path}: must be resumed with the data that the benchmark was "
+                    f"{stored.folder.path}: must be resumed with the data that the benchmark was "
                     f"started with, but got other sequences, labels or tokens of {before.task} "
                     f"for {before.backbone}; restore them, or start a benchmark with another "
                     "--name"

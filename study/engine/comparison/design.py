@@ -1,13 +1,13 @@
 """The crossed design of a comparison, and the changes with which it may be resumed."""
 
 from itertools import product
-from pathlib import Path
 
 from study.engine.comparison.runs import ComparisonRun, Configuration
 from study.errors import InputError
 from study.spec import StudySpec
 from study.spec.comparison.schema import FACTORS, ComparisonSpec, load_comparison
 from study.storage.opening import Changes
+from study.storage.stored import StoredStudy
 
 
 def runs_of(spec: ComparisonSpec) -> list[ComparisonRun]:
@@ -33,13 +33,14 @@ def changes_of_comparison(now: ComparisonSpec) -> Changes:
     Configurations and seeds may be added, and resources may change. Everything else must be equal.
     """
 
-    def changes(file: Path) -> list[str]:
-        differences = _changes(load_comparison(file), now)
+    def changes(stored: StoredStudy) -> list[str]:
+        differences = _changes(load_comparison(stored.folder.spec), now)
         if differences:
             raise InputError(
-                f"{file.parent}: --resume must have the configurations and seeds of the started "
-                f"comparison (spec.yaml), or more of them, but got {'; '.join(differences)}; undo "
-                "the change, or start a comparison with another --name"
+                f"{stored.folder.path}: --resume must have the configurations and seeds of the "
+                f"started comparison (spec.yaml), or more of them, but got "
+                f"{'; '.join(differences)}; undo the change, or start a comparison with another "
+                "--name"
             )
         return differences
 

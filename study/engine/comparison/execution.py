@@ -22,11 +22,11 @@ from study.engine.tuning import fit
 from study.models.info import BackboneInfo
 from study.spec.comparison.schema import FACTORS
 from study.storage.events import Event, TrialEnded
-from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
 from study.storage.record import StudyRecord
 from study.storage.runs import Source, left_to_do
+from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
 COLUMNS = ("configuration", *FACTORS)
@@ -45,7 +45,7 @@ class RunContext:
 
 
 def open_comparison(
-    folder: StudyFolder,
+    stored: StoredStudy,
     spec: str,
     metric: str,
     info: BackboneInfo,
@@ -67,11 +67,11 @@ def open_comparison(
     Raises:
         InputError: the folder was created with other data.
     """
-    check_data(folder, data)
-    open_folder(folder.path, spec, replace=True)
-    ledger = Ledger(folder, metric)
+    check_data(stored, data)
+    open_folder(stored.folder.path, spec, replace=True)
+    ledger = Ledger(stored.folder, metric, stored)
     record_start(ledger, tracking_uri, input_facts(info, data))
-    write_labels(folder, data)
+    write_labels(stored.folder, data)
     return ledger
 
 

@@ -21,11 +21,11 @@ from study.spec import resolve
 from study.spec.comparison.schema import ConfigurationsSpec, dump_comparison
 from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
-from study.storage.journal import Journal
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.race import Race, Scores, fresh_seeds, rounds, stand, standing_by
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.runs import key_of, standing
+from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
 REPORTS = 2
@@ -157,13 +157,13 @@ def run_race(
     candidates = Candidates(ledger)
     if len(candidates.search) < 2:
         return Finish(None, next(iter(candidates.search), None))
-    folder = StudyFolder(ledger.folder.finalists)
-    candidates.check(StudyRecord.of(Journal(folder.journal).read(), ledger.metric))
+    stored = StoredStudy.read(StudyFolder(ledger.folder.finalists))
+    candidates.check(stored.record(ledger.metric))
     spec = {one.label: one.spec for one in candidates.configurations}
     text = dump_comparison(ConfigurationsSpec(configurations=spec))
     uri = _address(ledger, tracking_uri)
-    runs = open_comparison(folder, text, ledger.metric, info, data, uri)
-    tracker = _tracker(ledger, uri)
+    runs = open_comparison(stored, text, ledger.metric, info, data, uri)
+    tracker = _tracker(ledger, runs, uri)
     with tracker.ending(runs.record):
         context = RunContext(info, data, wanted, lambda run: _splits(candidates, run))
         finish = _run(candidates, runs, context, tracker, console)
@@ -177,7 +177,7 @@ def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None
     if folder.journal.exists():
         uri, runs = _address(ledger, tracking_uri), Ledger(folder, ledger.metric)
         record_new_address(runs, uri)
-        _tracker(ledger, uri).close(runs.record, "FINISHED")
+        _tracker(ledger, runs, uri).close(runs.record, "FINISHED")
 
 
 def _address(ledger: StudyLedger, tracking_uri: str | None) -> str:
@@ -185,9 +185,8 @@ def _address(ledger: StudyLedger, tracking_uri: str | None) -> str:
     return tracking_uri or f"sqlite:///{ledger.folder.mlflow.absolute()}"
 
 
-def _tracker(ledger: StudyLedger, uri: str) -> Tracker:
-    folder = StudyFolder(ledger.folder.finalists)
-    return Tracker(folder, uri, f"{ledger.folder.path.name}/{folder.path.name}")
+def _tracker(ledger: StudyLedger, runs: Ledger, uri: str) -> Tracker:
+    return Tracker(runs, uri, f"{ledger.folder.path.name}/{runs.folder.path.name}")
 
 
 def _run(

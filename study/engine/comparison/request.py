@@ -17,10 +17,8 @@ from study.spec.comparison.schema import (
 from study.spec.loading import read_document
 from study.spec.yaml.reader import MAX_BYTES
 from study.storage.folder import StudyFolder
-from study.storage.growth import standing_spec
-from study.storage.journal import parse_events
 from study.storage.race import ranked
-from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 REPORTS = "training.reports=2"
 """The first report only makes a checkpoint; no run of a comparison is stopped early."""
@@ -71,7 +69,7 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     by_label = dict(zip(labels, (spec for _, spec in configurations), strict=True))
     check_comparable(by_label)
     study = Path(options.study) if options.study is not None else _study_of(options.configs[0])
-    seeds_of = first if study is None else standing_spec(StudyFolder(study))
+    seeds_of = first if study is None else StoredStudy.read(StudyFolder(study)).spec
     spec = ComparisonSpec(
         configurations=by_label, seeds=FactorSeeds.fresh(seeds_of.seeds, *options.seeds)
     )
@@ -112,12 +110,9 @@ def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
 
 def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
     """Returns the best complete trials that satisfy the constraints, each setting once."""
-    folder = StudyFolder(Path(study))
-    spec = standing_spec(folder)
-    goals = spec.goals
-    record = StudyRecord.of(
-        parse_events(folder.journal, folder.journal.read_bytes()), spec.objective
-    )
+    stored = StoredStudy.read(StudyFolder(Path(study)))
+    spec = stored.spec
+    goals, record = spec.goals, stored.record(spec.objective)
     trials = ranked(record, goals)
     if not trials:
         raise InputError(
@@ -152,7 +147,7 @@ def _check_study(study: str) -> None:
             "events.jsonl; give <storage>/<name> of a study"
         )
     _refuse_comparison(folder)
-    standing_spec(folder)  # Refuses the folder of a benchmark.
+    _ = StoredStudy.read(folder).spec  # Refuses the folder of a benchmark.
 
 
 def _refuse_comparison(folder: StudyFolder) -> None:

@@ -7,9 +7,9 @@ from study.engine.comparison.design import runs_of
 from study.engine.comparison.runs import ComparisonRun
 from study.spec.comparison.schema import FACTORS, load_comparison
 from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
 from study.storage.record import StudyRecord
 from study.storage.runs import key_of, standing
+from study.storage.stored import StoredStudy
 from study.storage.tables import outcome, write_rows
 
 
@@ -24,29 +24,28 @@ def write_results(
     write_rows(folder.results, result_rows(runs, record), always=("reports", objective))
 
 
-def rebuild_results(folder: StudyFolder) -> None:
+def rebuild_results(stored: StoredStudy) -> None:
     """Writes results.csv again from spec.yaml and the journal.
 
     Raises:
         InputError: one of these is damaged.
     """
-    runs, record = _read(folder)
-    write_results(folder, runs, record, record.metric)
+    runs, record = _read(stored)
+    write_results(stored.folder, runs, record, record.metric)
 
 
-def rows_of(folder: StudyFolder) -> list[dict[str, Any]]:
+def rows_of(stored: StoredStudy) -> list[dict[str, Any]]:
     """Returns the rows of results.csv, computed from spec.yaml and the journal.
 
     Raises:
         InputError: one of these is damaged.
     """
-    return result_rows(*_read(folder))
+    return result_rows(*_read(stored))
 
 
-def _read(folder: StudyFolder) -> tuple[list[ComparisonRun], StudyRecord]:
-    spec = load_comparison(folder.spec)
-    events = parse_events(folder.journal, folder.journal.read_bytes())
-    return runs_of(spec), StudyRecord.of(events, spec.first.objective)
+def _read(stored: StoredStudy) -> tuple[list[ComparisonRun], StudyRecord]:
+    spec = load_comparison(stored.folder.spec)
+    return runs_of(spec), stored.record(spec.first.objective)
 
 
 def result_rows(runs: Sequence[ComparisonRun], record: StudyRecord) -> list[dict[str, Any]]:

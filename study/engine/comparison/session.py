@@ -1,7 +1,6 @@
 """One invocation of study.seeds: from the checked input to results.csv."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
@@ -15,46 +14,49 @@ from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
 from study.models.info import BackboneInfo
 from study.spec.comparison.schema import ComparisonSpec, dump_comparison
-from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.opening import locked
 from study.storage.runs import left_to_do, standing
+from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
 
 def run_comparison(
-    path: Path,
+    stored: StoredStudy,
     spec: ComparisonSpec,
     info: BackboneInfo,
     data: EncodedTask,
     address: str | None,
     tracking_uri: str | None,
 ) -> SessionStatus:
-    """Runs the comparison in the folder `path`, or the runs that are left of it.
+    """Runs the comparison in a folder, read as `stored`, or the runs that are left of it.
 
     Every run is evaluated on dev and test when it ends.
 
     Raises:
         InputError: the folder has another comparison, or weights, data or cluster are not usable.
     """
-    console, folder = Console(), StudyFolder(path)
+    console, folder = Console(), stored.folder
     runs, metric = runs_of(spec), spec.first.objective
-    tracking_uri = tracking_address(folder, tracking_uri)
+    tracking_uri = tracking_address(stored, tracking_uri)
     if folder.journal.exists():
         with locked(folder):
-            check_data(folder, data)
-            ledger = Ledger(folder, metric)
+            stored = stored.current()
+            check_data(stored, data)
+            ledger = Ledger(folder, metric, stored)
             if not left_to_do(runs, ledger.record):
-                return _finish(ledger, runs, Tracker(folder, tracking_uri, path.name), console)
+                tracker = Tracker(ledger, tracking_uri, folder.path.name)
+                return _finish(ledger, runs, tracker, console)
     with (
-        study_cluster(path, spec.first, info, data, address, console) as (info, wanted),
+        study_cluster(folder.path, spec.first, info, data, address, console) as (info, wanted),
         locked(folder),
     ):
+        stored = stored.current()
         if folder.spec.exists():  # Another driver may have started meanwhile.
-            changes_of_comparison(spec)(folder.spec)
+            changes_of_comparison(spec)(stored)
         text = dump_comparison(spec)
-        ledger = open_comparison(folder, text, metric, info, data, tracking_uri)
-        tracker = Tracker(folder, tracking_uri, path.name)
+        ledger = open_comparison(stored, text, metric, info, data, tracking_uri)
+        tracker = Tracker(ledger, tracking_uri, folder.path.name)
         with tracker.ending(ledger.record):
             context = RunContext(info, data, wanted, lambda run: ("dev", "test"))
             gave_up = execute_runs(

@@ -11,27 +11,25 @@ from urllib.parse import urlsplit
 
 from study.deadline import within
 from study.errors import InputError
-from study.storage.events import tracking_of
-from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
+from study.storage.stored import StoredStudy
 
 _EXPERIMENTS = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
-def tracking_address(folder: StudyFolder, given: str | None) -> str | None:
+def tracking_address(stored: StoredStudy, given: str | None) -> str | None:
     """Returns the tracking address of a study; None for the database in its folder.
 
     Without `given`, a resumed study keeps its recorded address.
     """
     if given is None:
-        return _recorded_address(folder)
+        return stored.tracking
     file = database(given)
     if file is None:
         return given
-    return None if file == folder.mlflow.absolute() else f"sqlite:///{file}"
+    return None if file == stored.folder.mlflow.absolute() else f"sqlite:///{file}"
 
 
-def check_tracking(folder: StudyFolder, given: str | None) -> str | None:
+def check_tracking(stored: StoredStudy, given: str | None) -> str | None:
     """Checks the tracking address of a study; returns a warning, None without one.
 
     That a resumed study's own server does not respond is only a warning: results do not depend on
@@ -40,13 +38,13 @@ def check_tracking(folder: StudyFolder, given: str | None) -> str | None:
     Raises:
         InputError: the address cannot be used; see `check_tracking_uri`.
     """
-    uri = tracking_address(folder, given)
+    uri = tracking_address(stored, given)
     if uri is None:
         return None
     if given is not None:
         check_tracking_uri(uri)
     elif not _is_http(uri):
-        own = f"--tracking-uri sqlite:///{folder.mlflow}"
+        own = f"--tracking-uri sqlite:///{stored.folder.mlflow}"
         check_tracking_uri(uri, " (the study's so far)", f"track it in its folder with {own}")
     elif (reason := _connection_error(uri)) is not None:
         return (
@@ -138,13 +136,6 @@ def database(uri: str) -> Path | None:
     """Returns the file of a sqlite address, None for any other address."""
     prefix = "sqlite:///"
     return Path(uri.removeprefix(prefix)).absolute() if uri.startswith(prefix) else None
-
-
-def _recorded_address(folder: StudyFolder) -> str | None:
-    if not folder.journal.exists():
-        return None
-    events = parse_events(folder.journal, folder.journal.read_bytes())
-    return tracking_of(events) or None
 
 
 def _send(request: urllib.request.Request) -> None:

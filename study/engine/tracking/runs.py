@@ -18,8 +18,7 @@ from typing import Any
 from study.engine.tracking.address import database
 from study.storage.events import Report, WinnerEvaluated
 from study.storage.folder import StudyFolder
-from study.storage.journal import parse_events
-from study.storage.record import TrialRecord
+from study.storage.record import StudyRecord, TrialRecord
 
 EXPERIMENT = "adalora-rs-study"
 STUDY_TAG, TRIAL_TAG, PARENT_TAG = "adalora_rs.study", "adalora_rs.trial", "mlflow.parentRunId"
@@ -260,11 +259,9 @@ def server_errors() -> tuple[type[Exception], ...]:
     return (MlflowException, SQLAlchemyError, OSError)
 
 
-def study_key(folder: StudyFolder) -> str:
+def study_key(folder: StudyFolder, record: StudyRecord) -> str:
     """Returns the id of a study on a shared server: the name of its folder and its start time."""
-    with folder.journal.open("rb") as journal:
-        [first] = parse_events(folder.journal, journal.readline())
-    return f"{folder.path.name}-{first.time:.3f}"
+    return f"{folder.path.name}-{record.began:.3f}"
 
 
 def _batches(reports: Iterable[Report]) -> Iterator[list[Any]]:

@@ -18,6 +18,7 @@ from study.engine.tracking.address import database
 from study.engine.tracking.runs import StudyRuns, server_errors, study_key
 from study.storage.events import Decision, Event, WinnerEvaluated
 from study.storage.folder import StudyFolder
+from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord, TrialRecord
 
 RETRY_SECONDS = 30.0
@@ -52,10 +53,10 @@ class _Ending:
 class Tracker:
     """Keeps MLflow up to date with a study's record; only `close` waits for it."""
 
-    def __init__(self, folder: StudyFolder, uri: str | None, study: str) -> None:
+    def __init__(self, ledger: Ledger, uri: str | None, study: str) -> None:
         apply_settings()
-        self.uri = _address(folder, uri)
-        self.runs = StudyRuns(self.uri, study_key(folder), study)
+        self.uri = _address(ledger.folder, uri)
+        self.runs = StudyRuns(self.uri, study_key(ledger.folder, ledger.record), study)
         # Shared with the thread, under the condition's lock:
         self._condition = threading.Condition()
         self._changed: dict[int, TrialRecord] = {}
@@ -201,7 +202,7 @@ def end_previous_runs(folder: StudyFolder, uri: str | None, record: StudyRecord)
     file = database(address)
     if file is not None and not file.exists():
         return
-    runs = StudyRuns(address, study_key(folder), folder.path.name)
+    runs = StudyRuns(address, study_key(folder, record), folder.path.name)
     try:
         runs.adopt()
         runs.write(record.trials.values(), final=True)

@@ -94,7 +94,7 @@ def close(study: Study, status: str) -> None:
     ledger, _ = study
     OptunaJournal(ledger, distributions(ledger.spec))
     write_trials(ledger)
-    Tracker(ledger.folder, None, ledger.folder.path.name).close(ledger.record, status)
+    Tracker(ledger, None, ledger.folder.path.name).close(ledger.record, status)
 
 
 def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:

@@ -13,6 +13,7 @@ from study.engine.tracking.runs import study_key
 from study.engine.tracking.view import tracked_runs
 from study.storage.folder import StudyFolder
 from study.storage.opening import locked
+from study.storage.stored import StoredStudy
 from tests.study.doctor.made_folders import ask, edit
 
 Damage = Callable[[StudyFolder], Any]
@@ -74,7 +75,7 @@ def test_an_optuna_journal_that_is_not_the_records_is_found(finished: Path, dama
 def mlflow(folder: StudyFolder) -> tuple[MlflowClient, dict[int | None, str]]:
     """A client of the folder's database, and the run of each trial; None is the study's."""
     uri = f"sqlite:///{folder.mlflow}"
-    runs = tracked_runs(uri, study_key(folder))
+    runs = tracked_runs(uri, study_key(folder, StoredStudy.read(folder).record("dev_mcc")))
     return MlflowClient(tracking_uri=uri), {run.trial: run.run_id for run in runs}
 
 
@@ -99,7 +100,7 @@ def create(tags: dict[str, str]) -> Damage:
         client, _ = mlflow(folder)
         experiment = client.get_experiment_by_name("adalora-rs-study")
         assert experiment is not None
-        key = {"adalora_rs.study": study_key(folder)}
+        key = {"adalora_rs.study": study_key(folder, StoredStudy.read(folder).record("dev_mcc"))}
         client.create_run(experiment.experiment_id, tags=key | tags)
 
     return damage

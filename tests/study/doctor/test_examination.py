@@ -109,7 +109,7 @@ def test_the_terminal_shows_findings_with_their_mending_and_one_command_for_all(
     StudyFolder(interrupted).spec.write_text("search: {trials: many}\n")
     assert main([str(interrupted)]) == 1
     said = capsys.readouterr().out.splitlines()
-    assert "scheduler    not checked: spec.yaml must be mended first" in said
+    assert "scheduler    not checked: spec.yaml must be repaired first" in said
     assert not any(line.startswith("nothing is damaged") for line in said)
 
 
@@ -141,7 +141,7 @@ def test_a_benchmark_is_examined_too(tmp_path: Path) -> None:
             ledger.append(Report(trial=number, **step, metrics={"dev_mcc": 0.5, "train_loss": 1}))
         ledger.end(ledger.record.trials[number], "complete", "")
     write_results(folder, runs, ledger.record, lambda run: None)
-    Tracker(folder, None, "bench").close(ledger.record, "FINISHED")
+    Tracker(ledger, None, "bench").close(ledger.record, "FINISHED")
     examination = examine_closely(folder.path)
     assert examination.findings == []
     skipped = [result.group for result in examination.results if result.not_checked]

@@ -43,7 +43,7 @@ def test_where_a_study_is_tracked_no_more_nothing_stays_running(
     ledger = open_ledger()
     ledger.append(StudyResumed(version=1, tracking=old, created_with=created_with()))
     create(ledger, 0)
-    key = study_key(ledger.folder)
+    key = study_key(ledger.folder, ledger.record)
     runs = StudyRuns(old, key, "a study")
     runs.adopt()
     runs.write(ledger.record.trials.values())

@@ -32,6 +32,7 @@ from study.storage.events import TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -162,7 +163,13 @@ def run(nodes: Nodes, path: Path, trials: int, happens: Callable[[], None]) -> S
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        ended = run_study(path, spec, *data, address=nodes.cluster.address, tracking_uri=None)
+        ended = run_study(
+            StoredStudy.read(StudyFolder(path)),
+            spec,
+            *data,
+            address=nodes.cluster.address,
+            tracking_uri=None,
+        )
     finally:
         thread.join()
     assert failures == []

@@ -29,6 +29,7 @@ from study.storage.events import StudyOpened, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -61,7 +62,13 @@ def one_cluster() -> Iterator[None]:
 
 def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyRecord]:
     spec = load_spec("smoke", [*TINY, *overrides])
-    ended = run_study(path, spec, *prepare_data(spec), address=None, tracking_uri=None)
+    ended = run_study(
+        StoredStudy.read(StudyFolder(path)),
+        spec,
+        *prepare_data(spec),
+        address=None,
+        tracking_uri=None,
+    )
     folder = StudyFolder(path)
     record = StudyRecord.of(Journal(folder.journal).read(), spec.objective)
     return ended, folder, record
@@ -150,7 +157,7 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     spec = load_spec("smoke", [*TINY, *racing])
     other = prepare_data(load_spec("smoke", [*TINY, *racing, "task.seed=5"]))
     with pytest.raises(InputError, match="needs the data that the study was started with"):
-        run_study(tmp_path / "study", spec, *other, address=None, tracking_uri=None)
+        run_study(StoredStudy.read(folder), spec, *other, address=None, tracking_uri=None)
 
     # A driver that died in the race, and whose checkpoints are lost.
     journals = (folder.journal, StudyFolder(folder.finalists).journal)
@@ -278,7 +285,8 @@ def test_the_other_methods_run_as_studies(tmp_path: Path, method: str) -> None:
     plain = [setting for setting in TINY if not setting.startswith("adapter.")]
     spec = load_spec(str(file), plain)
     path = tmp_path / "study"
-    ended = run_study(path, spec, *prepare_data(spec), address=None, tracking_uri=None)
+    stored = StoredStudy.read(StudyFolder(path))
+    ended = run_study(stored, spec, *prepare_data(spec), address=None, tracking_uri=None)
     assert ended is SessionStatus.DONE
     best = StudyFolder(path).best
     assert (best / "head.safetensors").exists()

@@ -18,11 +18,11 @@ from study.storage.growth import (
     extended,
     grow,
     growth,
-    standing_spec,
     with_trials_of,
 )
 from study.storage.ledger import StudyLedger
 from study.storage.opening import check_folder, open_folder
+from study.storage.stored import StoredStudy
 from tests.study.ledgers import OpenLedger, ReadSpec, create, report
 
 WIDE_P = "adapter.p={type: float, low: 0.0, high: 0.5}"
@@ -126,7 +126,7 @@ def test_a_smaller_number_of_trials_leaves_the_study_what_it_has(
     assert with_trials_of(before, now) == before
     assert with_trials_of(now, before) == before
     folder = open_folder(tmp_path / "study", dump_spec(before))
-    assert changes_of_study(now)(folder.spec) == []
+    assert changes_of_study(now)(StoredStudy.read(folder)) == []
 
 
 def test_domains_of_a_grid_do_not_grow_but_its_trials_do(read_spec: ReadSpec) -> None:
@@ -166,13 +166,15 @@ def test_an_extension_that_cannot_be_is_refused(
 def test_growth_is_in_the_journal_and_in_spec_yaml(open_ledger: OpenLedger) -> None:
     open_ledger()
     ledger = open_ledger("search.trials=9", WIDE_P)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     [event] = [e for e in ledger.journal.read() if isinstance(e, StudyGrown)]
     assert event.trials == 9
     assert event.changes[1] == "search.trials: 6 -> 9"
     assert event.space
-    assert load_spec(str(ledger.folder.spec)) == ledger.spec == standing_spec(ledger.folder)
-    grow(ledger)
+    assert (
+        load_spec(str(ledger.folder.spec)) == ledger.spec == StoredStudy.read(ledger.folder).spec
+    )
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     assert sum(isinstance(e, StudyGrown) for e in ledger.journal.read()) == 1
 
 
@@ -181,10 +183,10 @@ def test_a_study_has_grown_even_if_its_driver_died_before_spec_yaml_was_written(
 ) -> None:
     before = open_ledger().folder.spec.read_text()
     ledger = open_ledger("search.trials=9", SEARCHED_BETA)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     ledger.folder.spec.write_text(before)
-    assert standing_spec(ledger.folder) == ledger.spec
-    [refused] = changes_of_study(open_ledger().spec)(ledger.folder.spec)
+    assert StoredStudy.read(ledger.folder).spec == ledger.spec
+    [refused] = changes_of_study(open_ledger().spec)(StoredStudy.read(ledger.folder))
     assert refused.startswith("adapter.beta1: {")
 
 
@@ -192,7 +194,7 @@ def test_earlier_trials_get_the_value_that_was_fixed_then(open_ledger: OpenLedge
     ledger = open_ledger()
     create(ledger, 0)
     ledger = open_ledger(SEARCHED_BETA)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     trial = ledger.record.trials[0]
     assert trial.params["beta1"] == trial.settings["beta1"] == 0.85
     assert resolve(ledger.spec, trial.params).adapter.beta1 == 0.85
@@ -215,7 +217,7 @@ def test_of_an_earlier_study_only_values_that_it_had_are_known_in_a_leaf_searche
     ledger = open_ledger()
     ledger.append(WarmStart(source="a", results=[one], left_out={}, differs=differs))
     ledger = open_ledger(SEARCHED_BETA)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     searcher = OptunaSearcher(ledger, planner)
     assert [trial.params["beta1"] for trial in searcher._study.trials] == known
     suggestion = searcher.suggest("ray-0")
@@ -233,7 +235,7 @@ def test_an_extended_study_tries_what_a_longer_one_would_have(
     ledger.journal.path.unlink()
     run_to(open_ledger(setting, "search.trials=3"), 3)
     longer = open_ledger(setting, "search.trials=5")
-    grow(longer)
+    grow(longer, StoredStudy.read(longer.folder).spec)
     assert run_to(longer, 5) == whole
 
 
@@ -244,7 +246,7 @@ def test_every_sampler_goes_on_in_a_grown_space(open_ledger: OpenLedger, sampler
     run_to(open_ledger(setting), 4)
     grown = (setting, "search.trials=8", WIDE_P, SEARCHED_BETA)
     ledger = open_ledger(*grown)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     run_to(ledger, 6)
     resumed = run_to(open_ledger(*grown), 8)
     assert all(params["beta1"] == 0.85 for params in resumed[:4])
@@ -257,7 +259,7 @@ def test_points_that_are_added_are_tried_next(open_ledger: OpenLedger, sampler: 
     run_to(open_ledger(setting, "points=[{p: 0.01}]"), 3)
     more = (setting, "search.trials=8", "points=[{p: 0.01}, {p: 0.02}, {p: 0.03}]")
     ledger = open_ledger(*more)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     [event] = [e for e in ledger.journal.read() if isinstance(e, StudyGrown)]
     assert "points: 1 -> 3" in event.changes
     run_to(ledger, 4)
@@ -276,7 +278,7 @@ def test_points_may_not_be_changed_or_taken_back(read_spec: ReadSpec) -> None:
 def test_a_wider_space_is_searched_to_its_new_ends(open_ledger: OpenLedger) -> None:
     run_to(open_ledger("search.sampler={name: random}"), 3)
     ledger = open_ledger("search.sampler={name: random}", "search.trials=20", WIDE_P)
-    grow(ledger)
+    grow(ledger, StoredStudy.read(ledger.folder).spec)
     params = run_to(ledger, 20)
     assert all(p["p"] <= 0.3 for p in params[:3])
     assert any(p["p"] > 0.3 for p in params[3:])
@@ -286,11 +288,16 @@ def test_a_folder_in_which_another_study_has_begun_meanwhile_is_refused(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     folder = StudyFolder(tmp_path / "study")
-    assert contained(folder, read_spec()) == read_spec()
+    assert contained(StoredStudy.read(folder), read_spec()) == read_spec()
     open_folder(folder.path, dump_spec(read_spec("adapter.p=0.2")))
     with pytest.raises(InputError, match=r"differs in: adapter\.p"):
-        contained(folder, read_spec("adapter.p=0.1"))
-    assert contained(folder, read_spec("adapter.p=0.2", "search.trials=2")).search.trials == 6
+        contained(StoredStudy.read(folder), read_spec("adapter.p=0.1"))
+    assert (
+        contained(
+            StoredStudy.read(folder), read_spec("adapter.p=0.2", "search.trials=2")
+        ).search.trials
+        == 6
+    )
 
 
 def test_a_study_that_lost_its_journal_at_the_start_goes_on_and_may_have_grown(
@@ -301,6 +308,8 @@ def test_a_study_that_lost_its_journal_at_the_start_goes_on_and_may_have_grown(
     check_folder(folder.path, changes_of_study(now), resume=True)
     data = SimpleNamespace(fingerprint=lambda: "a", reports=dict)
     info = SimpleNamespace(commit=None)
-    opened = session._open_ledger(folder, contained(folder, now), info, data, None)  # type: ignore[arg-type]
+    opened = session._open_ledger(
+        StoredStudy.read(folder), contained(StoredStudy.read(folder), now), info, data, None
+    )  # type: ignore[arg-type]
     assert [event.event for event in opened.journal.read()] == ["study"]
-    assert standing_spec(folder) == now
+    assert StoredStudy.read(folder).spec == now

@@ -13,8 +13,10 @@ from study.engine.scheduling.search import OptunaSearcher
 from study.errors import InputError
 from study.spec import StudySpec, dump_spec
 from study.storage.events import Report, StudyOpened, TrialCreated, WarmStart
+from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
+from study.storage.stored import StoredStudy
 from study.storage.warm_start import earlier_results
 from tests.study.ledgers import OpenLedger, ReadSpec
 
@@ -57,7 +59,7 @@ def before(tmp_path: Path, read_spec: ReadSpec) -> StudyLedger:
 
 def take_over(ledger: StudyLedger, source: Path) -> WarmStart:
     """Begins a study with the results of another."""
-    earlier = earlier_results(ledger.folder.path, source, ledger.spec)
+    earlier = earlier_results(StoredStudy.read(ledger.folder), source, ledger.spec)
     assert earlier is not None
     ledger.append(earlier)
     return earlier
@@ -182,22 +184,22 @@ def test_only_a_study_without_trials_begins_with_results(
 ) -> None:
     ledger, source = open_ledger(), before.folder.path
     take_over(ledger, source)
-    again = (ledger.folder.path, source, ledger.spec)
-    assert earlier_results(*again) is None
+    again = (source, ledger.spec)
+    assert earlier_results(StoredStudy.read(ledger.folder), *again) is None
     suggestions(ledger, 1)
-    assert earlier_results(*again) is None
+    assert earlier_results(StoredStudy.read(ledger.folder), *again) is None
     other = tmp_path / "other"
     with pytest.raises(InputError, match=f"began with {source}; leave the option out"):
-        earlier_results(ledger.folder.path, other, ledger.spec)
+        earlier_results(StoredStudy.read(ledger.folder), other, ledger.spec)
     with pytest.raises(
         InputError, match=r"before its first trial, but the one in .* began without"
     ):
-        earlier_results(source, other, before.spec)
+        earlier_results(StoredStudy.read(before.folder), other, before.spec)
 
 
 def refusal(path: Path, source: Path, spec: StudySpec) -> str:
     with pytest.raises(InputError) as caught:
-        earlier_results(path / "new", source, spec)
+        earlier_results(StoredStudy.read(StudyFolder(path / "new")), source, spec)
     return str(caught.value)
 
 

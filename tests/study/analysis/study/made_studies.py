@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from study.analysis.study.reading import StudyData, read_study
 from study.storage.folder import StudyFolder
+from study.storage.stored import StoredStudy
 
 SPEC = """\
 backbone: {name: opt-dna-mini}
@@ -52,6 +54,10 @@ class MadeStudy:
         self._time += 1
         with self.folder.journal.open("a") as file:
             file.write(json.dumps({"event": event, "time": self._time} | fields) + "\n")
+
+    def read(self) -> StudyData:
+        """Returns the study as the report reads it."""
+        return read_study(StoredStudy.read(self.folder))
 
     def create(self, trial: int, params: dict[str, Any] | None = None) -> None:
         """Starts a trial."""

@@ -13,12 +13,11 @@ from study.analysis.study.allocation import (
     rank_map,
     schedule,
 )
-from study.analysis.study.reading import read_study
 from tests.study.analysis.study.made_studies import SPEC, MadeStudy, made_trace, opt_modules
 
 
 def series(made: MadeStudy) -> Allocation:
-    data = read_study(made.folder)
+    data = made.read()
     assert data.leader is not None
     found = allocation(data.spec, data.leader, data.trace)
     assert found is not None
@@ -61,7 +60,7 @@ def test_a_deterministic_last_mask_keeps_the_budget(finished: MadeStudy) -> None
 
 
 def test_a_trial_without_mask_events_has_no_series(finished: MadeStudy) -> None:
-    data = read_study(finished.folder)
+    data = finished.read()
     assert data.leader is not None
     assert allocation(data.spec, data.leader, []) is None
     assert rank_map([]) is None

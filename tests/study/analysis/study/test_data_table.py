@@ -2,7 +2,6 @@
 
 from study.analysis.study.data_table import data_table
 from study.analysis.study.page import render
-from study.analysis.study.reading import read_study
 from study.storage.events import StudyOpened
 from study.storage.journal import Journal
 from study.tasks import Split
@@ -33,7 +32,7 @@ def opened(study: MadeStudy, **reports: object) -> None:
 
 def test_the_table_has_sequences_and_tokens_of_each_split(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
-    table = data_table(read_study(study.folder))
+    table = data_table(study.read())
     rows = dict(table.rows)
     assert list(rows) == ["train", "train, other strand", "dev", "test"]
     assert dict(zip(table.columns, rows["train"], strict=True)) == {
@@ -55,23 +54,23 @@ def test_the_table_has_sequences_and_tokens_of_each_split(study: MadeStudy) -> N
 
 def test_the_page_shows_the_table(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
-    page = render(read_study(study.folder))
+    page = render(study.read())
     assert "<h3>Data</h3>" in page
     assert "train, other strand" in page
     assert "Dropped from train: 2 copies" in page
 
 
 def test_a_study_from_before_the_reports_has_no_table(study: MadeStudy) -> None:
-    read = read_study(study.folder)
+    read = study.read()
     assert data_table(read) is None
     assert "<h3>Data</h3>" not in render(read)
 
 
 def test_one_of_the_two_reports_is_enough_for_a_table(study: MadeStudy) -> None:
     opened(study, tokens=TOKENS.record())
-    table = data_table(read_study(study.folder))
+    table = data_table(study.read())
     assert table.columns == ["tokens (mean)", "tokens (max)", "truncated", "unknown tokens"]
     opened(study, quality=QUALITY.record())
-    table = data_table(read_study(study.folder))
+    table = data_table(study.read())
     assert "rows" in table.columns
     assert "tokens (max)" not in table.columns

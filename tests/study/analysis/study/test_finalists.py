@@ -5,7 +5,7 @@ from typing import Any
 
 from study.analysis.study.finalists import finalists
 from study.analysis.study.page import write_report
-from study.analysis.study.reading import read_study
+from study.storage.stored import StoredStudy
 from tests.study.analysis.study.made_studies import SPEC, MadeStudy
 
 
@@ -34,11 +34,11 @@ def test_a_study_without_a_race_has_no_finalists(tmp_path: Path) -> None:
     study = MadeStudy(tmp_path / "study")
     study.run(0, [0.1] * 8)
     study.append("winner", trial=0, dev={}, test={})
-    assert finalists(read_study(study.folder)) is None
+    assert finalists(study.read()) is None
 
 
 def test_a_candidates_failed_runs_are_counted_and_not_averaged(tmp_path: Path) -> None:
-    found = finalists(read_study(raced(tmp_path / "study").folder))
+    found = finalists(raced(tmp_path / "study").read())
     assert found is not None
     first, second = found.candidates
     assert (first.trial, first.failed, first.won, first.rounds) == (3, 0, False, 1)
@@ -52,7 +52,7 @@ def test_a_candidates_failed_runs_are_counted_and_not_averaged(tmp_path: Path) -
 
 
 def test_the_reported_scores_are_those_of_the_confirming_seeds(tmp_path: Path) -> None:
-    found = finalists(read_study(raced(tmp_path / "study").folder))
+    found = finalists(raced(tmp_path / "study").read())
     assert found is not None
     (name, dev, test), (second, _, auc) = found.scores
     assert (name, second) == ("mcc", "auc")
@@ -63,7 +63,7 @@ def test_the_reported_scores_are_those_of_the_confirming_seeds(tmp_path: Path) -
 
 def test_the_page_gives_the_optimism_of_the_search(tmp_path: Path) -> None:
     study = raced(tmp_path / "study")
-    page = write_report(study.folder).read_text()
+    page = write_report(StoredStudy.read(study.folder)).read_text()
     assert "0.2000 too optimistic" in page
     assert "1 of these runs failed" in page
     assert "finalists/results.csv" in page
@@ -75,8 +75,8 @@ def test_a_candidate_of_which_every_run_failed_has_no_mean(tmp_path: Path) -> No
         {"trial": 5, "search": 0.4, "fresh": [0.4]},
     ]
     study = raced(tmp_path / "study", candidates=candidates)
-    found = finalists(read_study(study.folder))
+    found = finalists(study.read())
     assert found is not None
     assert found.candidates[0].mean is None
     assert found.optimism == ""
-    assert "Race of the finalists" in write_report(study.folder).read_text()
+    assert "Race of the finalists" in write_report(StoredStudy.read(study.folder)).read_text()

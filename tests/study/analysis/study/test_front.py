@@ -10,7 +10,6 @@ from study.analysis.study.curves import best_so_far
 from study.analysis.study.front import pareto_front
 from study.analysis.study.overview import settings
 from study.analysis.study.page import render
-from study.analysis.study.reading import read_study
 from study.analysis.study.trial_table import trial_table
 from tests.study.analysis.balanced import Balanced
 from tests.study.analysis.study.made_studies import SPEC, MadeStudy
@@ -43,7 +42,7 @@ def made(tmp_path: Path) -> MadeStudy:
 
 
 def test_the_front_has_one_row_per_trial_best_score_first(made: MadeStudy) -> None:
-    found = pareto_front(read_study(made.folder))
+    found = pareto_front(made.read())
     assert found is not None
     assert found.columns[:2] == ["dev_mcc", "kept_parameters"]
     assert [(trial, cells[:2]) for trial, cells in found.rows] == [
@@ -55,7 +54,7 @@ def test_the_front_has_one_row_per_trial_best_score_first(made: MadeStudy) -> No
 
 
 def test_the_fronts_picture_marks_it(made: MadeStudy) -> None:
-    found = pareto_front(read_study(made.folder))
+    found = pareto_front(made.read())
     assert found is not None
     with_front = plots.parameters(found.panels, "dev_mcc", 0)
     assert ElementTree.fromstring(with_front).tag.endswith("svg")
@@ -65,14 +64,14 @@ def test_the_fronts_picture_marks_it(made: MadeStudy) -> None:
 
 
 def test_one_objective_has_no_front(study: MadeStudy) -> None:
-    assert pareto_front(read_study(study.folder)) is None
-    assert "Pareto front" not in render(read_study(study.folder))
+    assert pareto_front(study.read()) is None
+    assert "Pareto front" not in render(study.read())
 
 
 def test_the_leader_meets_the_constraints_and_violating_trials_come_last(
     made: MadeStudy,
 ) -> None:
-    study = read_study(made.folder)
+    study = made.read()
     assert study.leader is not None
     assert study.leader.number == 0
     table = trial_table(study)
@@ -84,7 +83,7 @@ def test_the_leader_meets_the_constraints_and_violating_trials_come_last(
 
 
 def test_the_page_shows_the_goals_and_the_front(made: MadeStudy) -> None:
-    study = read_study(made.folder)
+    study = made.read()
     rows = dict(settings(study.spec))
     assert rows["objectives"] == "maximize dev_mcc, minimize kept_parameters"
     assert rows["constraints"] == "peak_memory_gib <= 4"
@@ -101,7 +100,7 @@ def test_a_study_without_a_feasible_trial_names_the_nearest(tmp_path: Path) -> N
         metrics = {"dev_mcc": 0.5, "peak_memory_gib": memory, "train_loss": 0.5}
         made.append("report", trial=number, report=8, step=80, metrics=metrics)
         made.end(number, "complete")
-    text = Balanced(render(read_study(made.folder))).text
+    text = Balanced(render(made.read())).text
     why = "o complete trial meets the constraints; nearest comes trial 1, with peak_memory_gib 2"
     assert f"The study ended without a winner: n{why} against 1." in text
     assert f"No winner N{why} against 1." in text
@@ -115,4 +114,4 @@ def test_the_page_names_the_results_that_a_study_started_with(study: MadeStudy) 
     assert (
         "2 results of /runs/before, used only by the sampler; 3 left out: p outside its domain; "
         "settings that differ: task, steps"
-    ) in Balanced(render(read_study(study.folder))).text
+    ) in Balanced(render(study.read())).text

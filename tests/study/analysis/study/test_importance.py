@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from study.analysis.study.importance import NEEDED, importances
-from study.analysis.study.reading import read_study
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy
 
 
@@ -19,7 +18,7 @@ def made_trials(made: MadeStudy, count: int, constant: bool = False) -> None:
 
 def test_the_parameter_that_determines_the_score_is_the_most_important(study: MadeStudy) -> None:
     made_trials(study, 40)
-    shares = importances(read_study(study.folder))
+    shares = importances(study.read())
     assert isinstance(shares, dict)
     assert next(iter(shares)) == "p"
     assert shares["p"] > 0.8
@@ -28,27 +27,27 @@ def test_the_parameter_that_determines_the_score_is_the_most_important(study: Ma
 
 def test_the_estimate_is_the_same_every_time(study: MadeStudy) -> None:
     made_trials(study, NEEDED)
-    data = read_study(study.folder)
+    data = study.read()
     assert importances(data) == importances(data)
 
 
 def test_too_few_complete_trials_give_no_estimate(study: MadeStudy) -> None:
     made_trials(study, NEEDED - 1)
     study.run(NEEDED, [0.1])
-    assert "at least 10 complete trials are needed" in importances(read_study(study.folder))
+    assert "at least 10 complete trials are needed" in importances(study.read())
 
 
 def test_equal_scores_give_no_estimate(study: MadeStudy) -> None:
     made_trials(study, NEEDED, constant=True)
-    assert "differ too little" in importances(read_study(study.folder))
+    assert "differ too little" in importances(study.read())
 
 
 def test_equal_parameters_give_no_estimate(study: MadeStudy) -> None:
     for trial in range(NEEDED):
         study.run(trial, [0.01 * trial] * study.reports)
-    assert "differ too little" in importances(read_study(study.folder))
+    assert "differ too little" in importances(study.read())
 
 
 def test_a_study_without_searched_parameters_gives_no_estimate(tmp_path: Path) -> None:
     made = MadeStudy(tmp_path / "fixed", FIXED)
-    assert "fewer than two" in importances(read_study(made.folder))
+    assert "fewer than two" in importances(made.read())

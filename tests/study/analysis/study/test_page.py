@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import pytest
 
 from study.analysis.study.page import render, write_report
-from study.analysis.study.reading import read_study
 from study.errors import InputError
+from study.storage.stored import StoredStudy
 from tests.study.analysis.balanced import Balanced
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy, finish, made_trace
 
@@ -17,11 +17,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a finished study."""
     made = MadeStudy(tmp_path_factory.mktemp("page") / "made")
     finish(made)
-    return render(read_study(made.folder))
+    return render(made.read())
 
 
 def page_of(made: MadeStudy) -> Balanced:
-    return Balanced(render(read_study(made.folder)))
+    return Balanced(render(made.read()))
 
 
 def test_a_finished_study_has_its_sections_in_order(page: str) -> None:
@@ -53,7 +53,7 @@ def test_pictures_are_in_the_page_and_nothing_is_fetched(page: str) -> None:
 def test_text_of_a_trial_is_escaped(study: MadeStudy) -> None:
     study.create(0)
     study.end(0, "failed", "<script>alert(1)</script> & more")
-    assert "<script" not in render(read_study(study.folder))
+    assert "<script" not in render(study.read())
     assert "<script>alert(1)</script> & more" in page_of(study).text
 
 
@@ -177,7 +177,7 @@ def test_many_trials_and_layers_have_a_page(study: MadeStudy) -> None:
 
 def test_the_report_is_written_whole_and_replaces_the_last_one(study: MadeStudy) -> None:
     study.folder.report.write_text("old")
-    path = write_report(study.folder)
+    path = write_report(StoredStudy.read(study.folder))
     assert path == study.folder.report
     assert path.read_text().rstrip().endswith("</html>")
     assert not [file for file in study.folder.path.iterdir() if file.suffix == ".partial"]
@@ -191,4 +191,4 @@ def test_a_report_that_cannot_be_written_is_an_input_error(
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(InputError, match=r"report\.html: must be writable"):
-        write_report(study.folder)
+        write_report(StoredStudy.read(study.folder))

@@ -1,16 +1,15 @@
 from pathlib import Path
 
 from study.analysis.study.panels import Panel, panels
-from study.analysis.study.reading import read_study
 from tests.study.analysis.study.made_studies import FIXED, SPEC, MadeStudy
 
 
 def panel_of(made: MadeStudy, name: str) -> Panel:
-    return next(panel for panel in panels(read_study(made.folder)) if panel.name == name)
+    return next(panel for panel in panels(made.read()) if panel.name == name)
 
 
 def test_every_searched_parameter_has_a_panel_with_its_name_in_optuna(finished: MadeStudy) -> None:
-    names = {panel.name for panel in panels(read_study(finished.folder))}
+    names = {panel.name for panel in panels(finished.read())}
     assert names == {"b0", "bT_ratio", "p", "lr"}
 
 
@@ -45,4 +44,4 @@ def test_choices_including_none_are_placed_in_their_order(tmp_path: Path) -> Non
 
 
 def test_a_study_without_domains_has_no_panels(tmp_path: Path) -> None:
-    assert panels(read_study(MadeStudy(tmp_path / "fixed", FIXED).folder)) == []
+    assert panels(MadeStudy(tmp_path / "fixed", FIXED).read()) == []

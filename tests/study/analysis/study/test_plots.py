@@ -9,7 +9,6 @@ from study.analysis.study import allocation_plots, plots
 from study.analysis.study.allocation import allocation, rank_map
 from study.analysis.study.curves import best_so_far, learning_curves
 from study.analysis.study.panels import Panel, panels
-from study.analysis.study.reading import read_study
 from tests.study.analysis.study.made_studies import MadeStudy, made_trace
 
 
@@ -24,14 +23,14 @@ def legend(found: Figure) -> list[str]:
 
 
 def test_a_picture_is_svg_and_the_same_every_time(finished: MadeStudy) -> None:
-    data = learning_curves(read_study(finished.folder))
+    data = learning_curves(finished.read())
     first, second = (plots.learning_curves(data, "dev_mcc", 0) for _ in range(2))
     assert ElementTree.fromstring(first).tag == "{http://www.w3.org/2000/svg}svg"
     assert first == second
 
 
 def test_learning_curves_show_every_trial_and_the_rungs(finished: MadeStudy) -> None:
-    data = learning_curves(read_study(finished.folder))
+    data = learning_curves(finished.read())
     found = figure(plots.learning_curves, data, "dev_mcc", 0)
     (axes,) = found.axes
     drawn = [list(line.get_xdata()) for line in axes.lines]
@@ -43,7 +42,7 @@ def test_learning_curves_show_every_trial_and_the_rungs(finished: MadeStudy) -> 
 
 
 def test_the_winner_is_the_widest_curve(finished: MadeStudy) -> None:
-    data = learning_curves(read_study(finished.folder))
+    data = learning_curves(finished.read())
     (axes,) = figure(plots.learning_curves, data, "dev_mcc", 2).axes
     widest = max((line for line in axes.lines if len(line.get_xdata())), key=_width)
     assert list(widest.get_ydata()) == [0.1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.6, 0.41]
@@ -56,7 +55,7 @@ def _width(line: Any) -> float:
 def test_parameters_have_the_scale_of_their_domain_and_mark_nuisance(
     finished: MadeStudy,
 ) -> None:
-    data = panels(read_study(finished.folder))
+    data = panels(finished.read())
     found = figure(plots.parameters, data, "dev_mcc", 0)
     axes = {panel.name: axes for panel, axes in zip(data, found.axes, strict=False)}
     assert axes["lr"].get_xscale() == "log"
@@ -85,14 +84,14 @@ def test_a_domain_of_one_value_can_be_drawn() -> None:
 
 
 def test_the_best_so_far_never_falls_in_its_picture(finished: MadeStudy) -> None:
-    data = best_so_far(read_study(finished.folder))
+    data = best_so_far(finished.read())
     (axes,) = figure(plots.best_so_far, data, "dev_mcc").axes
     line = next(line for line in axes.lines if line.get_label() == "best so far")
     assert list(line.get_ydata()) == [0.5, 0.5, 0.5]
 
 
 def test_the_allocation_shows_all_its_series(finished: MadeStudy) -> None:
-    study = read_study(finished.folder)
+    study = finished.read()
     assert study.leader is not None
     data = allocation(study.spec, study.leader, study.trace)
     assert data is not None

@@ -2,22 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.study.reading import read_events, read_study
+from study.analysis.study.reading import read_study
 from study.errors import InputError
 from study.storage.folder import StudyFolder
+from study.storage.stored import StoredStudy
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="but got no such folder"):
-        read_study(StudyFolder(tmp_path / "none"))
+        read_study(StoredStudy.read(StudyFolder(tmp_path / "none")))
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "spec.yaml"])
 def test_a_folder_without_a_file_of_a_study_is_refused(finished: MadeStudy, name: str) -> None:
     (finished.folder.path / name).unlink()
     with pytest.raises(InputError, match=f"must contain {name}"):
-        read_study(finished.folder)
+        finished.read()
 
 
 def test_a_line_that_is_not_json_is_refused_with_its_number(finished: MadeStudy) -> None:
@@ -25,32 +26,32 @@ def test_a_line_that_is_not_json_is_refused_with_its_number(finished: MadeStudy)
         file.write("not json\n")
     lines = finished.folder.journal.read_text().count("\n")
     with pytest.raises(InputError, match=rf"events\.jsonl:{lines}: .*'not json'"):
-        read_study(finished.folder)
+        finished.read()
 
 
 def test_a_half_written_last_line_is_ignored_and_left_in_the_file(finished: MadeStudy) -> None:
-    before = read_events(finished.folder)
+    before = StoredStudy.read(finished.folder).events
     with finished.folder.journal.open("a") as file:
         file.write('{"event": "repo')
     text = finished.folder.journal.read_text()
-    assert read_events(finished.folder) == before
+    assert StoredStudy.read(finished.folder).events == before
     assert finished.folder.journal.read_text() == text
 
 
 def test_a_budget_trace_that_is_not_json_is_refused(finished: MadeStudy) -> None:
     (finished.folder.best / "budget_trace.json").write_text("[")
     with pytest.raises(InputError, match=r"budget_trace\.json:1: must be JSON"):
-        read_study(finished.folder)
+        finished.read()
 
 
 def test_a_budget_trace_without_a_winner_is_not_read(study: MadeStudy) -> None:
     study.folder.best.mkdir()
     (study.folder.best / "budget_trace.json").write_text("[")
-    assert read_study(study.folder).trace == []
+    assert study.read().trace == []
 
 
 def test_the_winner_leads_once_there_is_one(finished: MadeStudy) -> None:
-    leader = read_study(finished.folder).leader
+    leader = finished.read().leader
     assert leader is not None
     assert leader.number == 0
 
@@ -59,7 +60,7 @@ def test_the_best_complete_trial_leads_before_there_is_a_winner(study: MadeStudy
     study.run(0, [0.1] * 8)
     study.run(1, [0.2] * 8)
     study.run(2, [0.9])
-    leader = read_study(study.folder).leader
+    leader = study.read().leader
     assert leader is not None
     assert leader.number == 1
 
@@ -70,13 +71,13 @@ def test_the_smallest_loss_leads(tmp_path: Path) -> None:
         made.create(trial, {})
         made.report(trial, 1, loss, "dev_loss")
         made.end(trial, "complete")
-    leader = read_study(made.folder).leader
+    leader = made.read().leader
     assert leader is not None
     assert leader.number == 1
 
 
 def test_the_name_is_the_journals_else_the_folders(study: MadeStudy) -> None:
-    assert read_study(study.folder).name == "made"
+    assert study.read().name == "made"
     study.folder.journal.write_text("")
     moved = study.folder.path.rename(study.folder.path.with_name("moved"))
-    assert read_study(StudyFolder(moved)).name == "moved"
+    assert read_study(StoredStudy.read(StudyFolder(moved))).name == "moved"

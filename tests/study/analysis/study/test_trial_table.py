@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.study.reading import read_study
 from study.analysis.study.trial_table import trial_table
 from study.analysis.text import NOTHING, shown
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy
@@ -10,7 +9,7 @@ from tests.study.analysis.study.made_studies import FIXED, MadeStudy
 
 def test_the_best_trial_comes_first_and_failures_last(finished: MadeStudy) -> None:
     finished.create(4)
-    rows = trial_table(read_study(finished.folder)).rows
+    rows = trial_table(finished.read()).rows
     assert [row.trial for row in rows] == [0, 2, 1, 4, 3]
     assert [row.winner for row in rows] == [True, False, False, False, False]
 
@@ -19,7 +18,7 @@ def test_stopped_trials_are_ordered_by_their_number_of_reports(study: MadeStudy)
     study.run(0, [0.9])
     study.run(1, [0.1, 0.2])
     study.run(2, [0.1, 0.3])
-    assert [row.trial for row in trial_table(read_study(study.folder)).rows] == [2, 1, 0]
+    assert [row.trial for row in trial_table(study.read()).rows] == [2, 1, 0]
 
 
 def test_the_smallest_loss_comes_first_and_a_missing_one_last(tmp_path: Path) -> None:
@@ -28,11 +27,11 @@ def test_the_smallest_loss_comes_first_and_a_missing_one_last(tmp_path: Path) ->
         made.create(trial, {})
         made.report(trial, 1, loss, "dev_loss")
         made.end(trial, "complete")
-    assert [row.trial for row in trial_table(read_study(made.folder)).rows] == [2, 0, 1]
+    assert [row.trial for row in trial_table(made.read()).rows] == [2, 0, 1]
 
 
 def test_columns_have_the_journals_names_and_ratio_and_number(finished: MadeStudy) -> None:
-    columns = trial_table(read_study(finished.folder)).columns
+    columns = trial_table(finished.read()).columns
     assert columns == [
         "b0", "bT_ratio", "bT", "p", "lr", "dev_mcc", "dev_auc", "steps", "trainable_parameters",
         "seconds",
@@ -40,7 +39,7 @@ def test_columns_have_the_journals_names_and_ratio_and_number(finished: MadeStud
 
 
 def test_a_row_has_settings_scores_steps_and_seconds(finished: MadeStudy) -> None:
-    rows = {row.trial: row.cells for row in trial_table(read_study(finished.folder)).rows}
+    rows = {row.trial: row.cells for row in trial_table(finished.read()).rows}
     assert rows[1] == [
         "8", "0.250", "2", "0.300", "0.000200", "0.2500", "0.7500", "20 of 80", "92,656", "5",
     ]  # fmt: skip
@@ -49,7 +48,7 @@ def test_a_row_has_settings_scores_steps_and_seconds(finished: MadeStudy) -> Non
 
 def test_a_trial_without_reports_has_no_scores(study: MadeStudy) -> None:
     study.create(0)
-    (row,) = trial_table(read_study(study.folder)).rows
+    (row,) = trial_table(study.read()).rows
     assert row.cells[5:] == [NOTHING, "0 of 80", NOTHING, NOTHING]
 
 

@@ -1,12 +1,11 @@
 import pytest
 
-from study.analysis.study.reading import read_study
 from study.analysis.study.winner import Winner, winner
 from tests.study.analysis.study.made_studies import SPEC, MadeStudy, made_trace
 
 
 def winner_of(made: MadeStudy) -> Winner:
-    found = winner(read_study(made.folder))
+    found = winner(made.read())
     assert found is not None
     return found
 
@@ -27,7 +26,7 @@ def test_before_the_evaluation_there_is_no_test_score(study: MadeStudy) -> None:
 
 def test_without_a_complete_trial_there_is_no_winner(study: MadeStudy) -> None:
     study.run(0, [0.5])
-    assert winner(read_study(study.folder)) is None
+    assert winner(study.read()) is None
 
 
 def test_parameters_are_adapter_kept_head_and_total(finished: MadeStudy) -> None:

@@ -20,6 +20,7 @@ from study.errors import InputError
 from study.storage.events import DataRead
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
+from study.storage.stored import StoredStudy
 from tests.study.engine.benchmark.bench import ReadBenchmark
 
 # Ray and what it imports warn and leave sockets open; that is not what is tested here.
@@ -48,7 +49,9 @@ def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
         path = tmp_path / "runs" / "small"
         # The start of a worker takes longer than its runs.
         spec = read_benchmark("resources.max_concurrent=1", *overrides)
-        ended = run_benchmark(path, spec, address=None, tracking_uri=None)
+        ended = run_benchmark(
+            StoredStudy.read(StudyFolder(path)), spec, address=None, tracking_uri=None
+        )
         return ended, list(csv.DictReader((path / "results.csv").open()))
 
     return run

@@ -6,6 +6,7 @@ from study.engine.benchmark.results import rebuild_results, write_results
 from study.engine.benchmark.runs import runs_of
 from study.report import main
 from study.storage.events import DataRead, Report, TrialCreated
+from study.storage.stored import StoredStudy
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
@@ -41,7 +42,7 @@ def test_the_report_command_makes_a_lost_results_csv_and_its_tables_again(
     metrics = {"dev_mcc": 0.5, "test_mcc": 0.4, "test_auc": 0.7, "train_loss": 0.5}
     ledger.append(Report(trial=0, report=2, step=8, metrics=metrics))
     ledger.end(ledger.record.trials[0], "complete", "")
-    rebuild_results(ledger.folder)
+    rebuild_results(StoredStudy.read(ledger.folder))
     rows = list(csv.DictReader(ledger.folder.results.read_text().splitlines()))
     assert [row["state"] for row in rows] == [
         "planned", "complete", "unavailable", "planned", "unavailable",

@@ -13,6 +13,7 @@ from study.errors import InputError
 from study.spec import SeedsSpec
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
 from study.storage.folder import StudyFolder
+from study.storage.stored import StoredStudy
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import OpenLedger, configuration
 
@@ -27,7 +28,7 @@ def made(open_ledger: OpenLedger) -> StudyFolder:
     driver.finish()
     folder = driver.ledger.folder
     folder.spec.write_text(dump_comparison(SPEC))
-    rebuild_results(folder)
+    rebuild_results(StoredStudy.read(folder))
     return folder
 
 

@@ -9,6 +9,7 @@ from study.spec import SeedsSpec
 from study.spec.comparison.opponents import opponent
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
 from study.storage.ledger import Ledger
+from study.storage.stored import StoredStudy
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import OpenLedger, configuration, crossed
 
@@ -64,7 +65,7 @@ def test_a_lost_results_csv_is_made_again_from_the_spec_and_the_journal(
     driver.report(test_mcc=0.5), driver.report(test_mcc=0.25)
     folder = driver.ledger.folder
     folder.spec.write_text(dump_comparison(spec))
-    rebuild_results(folder)
+    rebuild_results(StoredStudy.read(folder))
     found = list(csv.DictReader(folder.results.read_text().splitlines()))
     assert [row["state"] for row in found] == ["complete", "planned", "planned"]
     assert found[0]["test_mcc"] == "0.25"

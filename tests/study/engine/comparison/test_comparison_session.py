@@ -13,6 +13,7 @@ from study.spec import SeedsSpec
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds
 from study.storage.folder import StudyFolder
 from study.storage.opening import locked
+from study.storage.stored import StoredStudy
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import OpenLedger, Prepared, configuration
 
@@ -41,7 +42,8 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def go(path: Path, prepared: Prepared) -> SessionStatus:
-    return session.run_comparison(path, SPEC, *prepared, address=None, tracking_uri=None)
+    stored = StoredStudy.read(StudyFolder(path))
+    return session.run_comparison(stored, SPEC, *prepared, address=None, tracking_uri=None)
 
 
 def test_a_finished_comparison_needs_no_ray_and_prints_the_shared_steps(

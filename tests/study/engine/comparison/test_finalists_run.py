@@ -125,12 +125,12 @@ def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger)
 def test_a_finished_race_is_completed_in_mlflow(study: StudyLedger, tmp_path: Path) -> None:
     study.append(StudyResumed(version=1, tracking=None, created_with={}))
     race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
-    Tracker(study.folder, None, "study").close(study.record, "FINISHED")
+    Tracker(study, None, "study").close(study.record, "FINISHED")
 
     def missing() -> list[str]:
         return [one.problem for one in examine(study.folder.path) if one.group == "mlflow"]
 
-    key = study_key(race.folder)
+    key = study_key(race.folder, race.record)
     own = f"sqlite:///{study.folder.mlflow}"
     assert missing() == ["the race has no run", "trials 0, 1 of the race have no run"]
     bring_race_up_to_date(study, None)

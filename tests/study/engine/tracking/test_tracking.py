@@ -62,7 +62,7 @@ def ledger(open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch) -> StudyLed
     monkeypatch.setattr(tracking, "GATHER_PER_CPU_SECOND", 0.0)
     monkeypatch.setattr(tracking, "SETTINGS", {})
     ledger = open_ledger()
-    ledger.listeners.append(Tracker(ledger.folder, "http://host", "a study"))
+    ledger.listeners.append(Tracker(ledger, "http://host", "a study"))
     create(ledger, 0)
     return ledger
 

@@ -11,6 +11,7 @@ import pytest
 from study.engine.tracking.address import check_tracking, check_tracking_uri, tracking_address
 from study.errors import InputError
 from study.storage.events import StudyResumed
+from study.storage.stored import StoredStudy
 from tests.study.ledgers import OpenLedger
 
 
@@ -96,7 +97,7 @@ def test_a_folder_is_no_database(
         with pytest.raises(
             InputError, match=r"must be a file, but got the folder /.*; name a file"
         ):
-            check_tracking(open_ledger().folder, uri)
+            check_tracking(StoredStudy.read(open_ledger().folder), uri)
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "a" * 300, "a" * 5000 + "/mlflow.db"])
@@ -113,9 +114,9 @@ def test_a_bracket_that_is_not_closed_is_refused_and_of_a_study_so_far_warned_of
 ) -> None:
     ledger = open_ledger()
     with pytest.raises(InputError, match=r"must respond to /health .* but got Invalid IPv6 URL;"):
-        check_tracking(ledger.folder, "http://[::1")
+        check_tracking(StoredStudy.read(ledger.folder), "http://[::1")
     ledger.append(StudyResumed(tracking="http://[::1"))
-    warning = check_tracking(ledger.folder, None)
+    warning = check_tracking(StoredStudy.read(ledger.folder), None)
     assert warning is not None
     assert warning.startswith("MLflow at http://[::1 does not respond (Invalid IPv6 URL)")
 
@@ -148,13 +149,18 @@ def test_a_database_must_lie_in_a_folder_that_is_there(tmp_path: Path) -> None:
 
 def test_a_study_goes_on_where_it_was_tracked(open_ledger: OpenLedger, server: str) -> None:
     ledger = open_ledger()
-    assert tracking_address(ledger.folder, None) is None  # The journal of an older version.
+    assert (
+        tracking_address(StoredStudy.read(ledger.folder), None) is None
+    )  # The journal of an older version.
     ledger.append(StudyResumed(tracking=server))
-    assert tracking_address(ledger.folder, None) == server
-    assert tracking_address(ledger.folder, "http://moved:5000") == "http://moved:5000"
-    assert check_tracking(ledger.folder, None) is None
+    assert tracking_address(StoredStudy.read(ledger.folder), None) == server
+    assert (
+        tracking_address(StoredStudy.read(ledger.folder), "http://moved:5000")
+        == "http://moved:5000"
+    )
+    assert check_tracking(StoredStudy.read(ledger.folder), None) is None
     ledger.append(StudyResumed(tracking=None))
-    assert tracking_address(ledger.folder, None) is None
+    assert tracking_address(StoredStudy.read(ledger.folder), None) is None
 
 
 def test_a_database_is_remembered_wherever_the_study_is_resumed_from(
@@ -162,8 +168,13 @@ def test_a_database_is_remembered_wherever_the_study_is_resumed_from(
 ) -> None:
     folder = open_ledger().folder
     monkeypatch.chdir(tmp_path)
-    assert tracking_address(folder, "sqlite:///shared.db") == f"sqlite:///{tmp_path}/shared.db"
-    assert tracking_address(folder, "sqlite:///runs/a study/mlflow.db") is None  # May be moved.
+    assert (
+        tracking_address(StoredStudy.read(folder), "sqlite:///shared.db")
+        == f"sqlite:///{tmp_path}/shared.db"
+    )
+    assert (
+        tracking_address(StoredStudy.read(folder), "sqlite:///runs/a study/mlflow.db") is None
+    )  # May be moved.
 
 
 def test_a_study_goes_on_while_its_server_is_away_unless_it_is_asked_for(
@@ -171,12 +182,13 @@ def test_a_study_goes_on_while_its_server_is_away_unless_it_is_asked_for(
 ) -> None:
     ledger = open_ledger()
     ledger.append(StudyResumed(tracking="http://127.0.0.1:9"))
-    warning = check_tracking(ledger.folder, None)
+    warning = check_tracking(StoredStudy.read(ledger.folder), None)
     assert warning is not None
     assert warning.startswith("MLflow at http://127.0.0.1:9 does not respond (")
     with pytest.raises(InputError, match="must respond"):
-        check_tracking(ledger.folder, "http://127.0.0.1:9")
-    assert check_tracking(ledger.folder, f"sqlite:///{ledger.folder.mlflow}") is None
+        check_tracking(StoredStudy.read(ledger.folder), "http://127.0.0.1:9")
+    own = f"sqlite:///{ledger.folder.mlflow}"
+    assert check_tracking(StoredStudy.read(ledger.folder), own) is None
 
 
 def test_a_study_whose_database_is_gone_is_told_how_to_go_on(
@@ -185,6 +197,6 @@ def test_a_study_whose_database_is_gone_is_told_how_to_go_on(
     ledger = open_ledger()
     ledger.append(StudyResumed(tracking=f"sqlite:///{tmp_path}/nowhere/mlflow.db"))
     with pytest.raises(InputError, match=r"so far.*can be written") as refused:
-        check_tracking(ledger.folder, None)
+        check_tracking(StoredStudy.read(ledger.folder), None)
     own = f"sqlite:///{ledger.folder.mlflow}"
     assert str(refused.value).endswith(f"or track it in its folder with --tracking-uri {own}")

@@ -66,7 +66,7 @@ def runs(client: Client, ledger: StudyLedger, database: str) -> StudyRuns:
 
 def adopted(ledger: StudyLedger, database: str) -> StudyRuns:
     """What a driver does when it starts."""
-    runs = StudyRuns(database, study_key(ledger.folder), "a study")
+    runs = StudyRuns(database, study_key(ledger.folder, ledger.record), "a study")
     runs.adopt()
     return runs
 
@@ -312,8 +312,9 @@ def test_two_studies_of_one_name_on_one_server_stay_apart(
     runs: StudyRuns, ledger: StudyLedger, database: str
 ) -> None:
     ledger.journal.path.unlink()
-    ledger.append(StudyOpened(version=1, name="a study", spec="spec.yaml"))
-    second = adopted(ledger, database)
+    other = StudyLedger(ledger.folder, ledger.spec)
+    other.append(StudyOpened(version=1, name="a study", spec="spec.yaml"))
+    second = adopted(other, database)
     assert found(runs)[0][0].info.run_id != found(second)[0][0].info.run_id
 
 

@@ -91,7 +91,7 @@ def read(ledger: StudyLedger, uri: str) -> tuple[list[str], dict[int, tuple[str,
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return [], {}
-    query = f"tags.`{STUDY_TAG}` = '{study_key(ledger.folder)}'"
+    query = f"tags.`{STUDY_TAG}` = '{study_key(ledger.folder, ledger.record)}'"
     runs = list(client.search_runs([experiment.experiment_id], query))
     children = [run for run in runs if TRIAL_TAG in run.data.tags]
     held = {
@@ -120,7 +120,7 @@ def end(ledger: StudyLedger, number: int, state: str) -> None:
 
 def follow(ledger: StudyLedger, uri: str) -> Tracker:
     """Starts tracking, as a driver does."""
-    tracker = Tracker(ledger.folder, uri, ledger.folder.path.name)
+    tracker = Tracker(ledger, uri, ledger.folder.path.name)
     ledger.listeners = [tracker]
     tracker.update(ledger.record)
     return tracker
