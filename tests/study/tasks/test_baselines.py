@@ -1,4 +1,4 @@
-"""The floors: what each baseline knows, and what it cannot know."""
+"""Classifiers without a backbone: what they can and cannot separate."""
 
 from __future__ import annotations
 

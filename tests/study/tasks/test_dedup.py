@@ -1,4 +1,4 @@
-"""What is dropped from train, and that nothing else is."""
+"""Which rows are removed from train; the cut of a dev split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from study.tasks import Split, load_task
 from study.tasks.dedup import drop_from_train
 from study.tasks.quality import measure
 from study.tasks.split import reverse_complement
-from tests.study.tasks.test_csv_tasks import write_folder
+from tests.study.tasks.test_csvfiles import write_folder
 
 ROWS = st.lists(
     st.tuples(st.text("ACGT", min_size=1, max_size=3), st.integers(0, 1)), min_size=1, max_size=20

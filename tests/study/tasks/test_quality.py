@@ -1,4 +1,4 @@
-"""What is measured of the data, by hand-made splits and by slow counting."""
+"""Measurements of the data, on written splits and against slow counting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Well-formed YAML with settings that cannot be: place, key, rule, finding, fix."""
+"""Valid YAML with invalid settings: every error has place, key, rule, value and fix."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Text that is not a YAML mapping of sections: one line with file, line, rule and finding."""
+"""Text that is not a YAML mapping of sections: errors with file, line and rule."""
 
 from pathlib import Path
 

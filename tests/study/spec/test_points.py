@@ -1,4 +1,4 @@
-"""Points: values of leaves that are tried first, and what is refused of them."""
+"""Points, the configurations that are tried first, and their errors."""
 
 import jsonschema
 import optuna

@@ -1,4 +1,4 @@
-"""Objectives and constraints: what may be written, what it means, what is refused."""
+"""Objectives and constraints: parsing, violations, the Pareto front, errors."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Domains, and the specs of single trials that come out of them."""
+"""Distributions, corners and grids of domains, and the specs of single trials."""
 
 from typing import get_args
 

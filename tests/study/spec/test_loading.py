@@ -1,4 +1,4 @@
-"""Shipped spaces: found by name from anywhere, in a checkout and when installed, and fair."""
+"""Shipped spaces, found by name in a checkout and when installed; imports of reading a spec."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The defaults of a task by its name: on which strand it is read."""
+"""The defaults of a task by its name: whether both strands are used."""
 
 import pytest
 from pydantic import ValidationError

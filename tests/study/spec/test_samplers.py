@@ -1,4 +1,4 @@
-"""The sampler arguments that a YAML may hold are Optuna's."""
+"""The sampler arguments of a YAML are Optuna's."""
 
 import inspect
 import warnings

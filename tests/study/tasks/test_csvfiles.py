@@ -1,4 +1,4 @@
-"""Reading csv tasks: what is accepted, and the one line that every fault is answered with."""
+"""Reading csv tasks: accepted files, and the one-line error of every fault."""
 
 from __future__ import annotations
 
