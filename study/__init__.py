@@ -39,8 +39,9 @@ Glossary (the same names in YAML, code, Optuna, MLflow and tables):
                     analysis/comparison/)
     run             one training of a cell or of a compared configuration with given seeds; a row
                     of results.csv (storage/runs.py)
-    factor          a kind of seed that is varied: mask, init, data
+    factor          a kind of seed that is varied: mask, init, data (spec/comparison/schema.py)
     variance component  the part of a score's variance due to one factor or an interaction
+                    (analysis/comparison/components/)
     event           one line of events.jsonl, the journal (storage/events.py)
     record          the state of all trials, computed from the events (storage/record.py)
     ledger          journal and record of a running study, updated together (storage/ledger.py)

@@ -149,7 +149,16 @@ def disagreement(data: Sequence[tuple[str, list[tuple[str, float, float | None]]
         )
         for f in used
     ]
-    handles.append(Line2D([], [], color=INK, marker="|", linestyle="", label="if independent"))
+    handles.append(
+        Line2D(
+            [],
+            [],
+            color=INK,
+            marker="|",
+            linestyle="",
+            label="expected if errors were independent",
+        )
+    )
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
     return figure
 

@@ -167,19 +167,20 @@ def disagreement(task: TaskAnalysis) -> list[str]:
     sentences = []
     for label in dict.fromkeys(d.configuration for d in task.disagreements):
         own = {d.differ_in: d for d in task.disagreements if d.configuration == label}
-        parts = [f"{name} {percent(d.mean)}" for name, d in own.items() if name != EVERYTHING]
+        parts = [
+            f"{percent(d.mean)} with another {name} seed"
+            for name, d in own.items()
+            if name != EVERYTHING
+        ]
         every = own.get(EVERYTHING)
-        text = f"{label}: the predicted class changes for "
-        if parts:
-            text += f"{listed(parts, 'and')} of the examples if only this seed changes"
         if every is not None:
-            text += ", and for " if parts else ""
-            text += f"{percent(every.mean)} if all seeds change"
-            if every.least is not None and every.independent is not None:
-                text += (
-                    f"; the accuracies imply at least {percent(every.least)}, and independent "
-                    f"errors would give {percent(every.independent)}"
-                )
+            parts.append(f"{percent(every.mean)} if all seeds change")
+        text = f"{label}: examples whose predicted class changes: {listed(parts)}"
+        if every is not None and every.least is not None and every.independent is not None:
+            text += (
+                f"; the accuracies imply at least {percent(every.least)}, and independent errors "
+                f"would give {percent(every.independent)}"
+            )
         sentences.append(text + ".")
     return sentences
 
