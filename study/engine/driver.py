@@ -13,7 +13,7 @@ from study.models.info import BackboneInfo
 from study.storage.events import VERSION, StudyOpened, StudyResumed
 from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord
-from study.storage.runs import Run, key_of, standing
+from study.storage.runs import Run, key_of, latest_trials
 from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
@@ -102,12 +102,12 @@ MLFLOW_STATUS = {
 
 def session_status(runs: Sequence[Run], record: StudyRecord) -> SessionStatus:
     """Returns the status of a session when no more runs are started; warns of crashed runs."""
-    stands = standing(record)
-    trials = [stands.get(key_of(run)) for run in runs]
+    latest = latest_trials(record)
+    trials = [latest.get(key_of(run)) for run in runs]
     if any(trial is None or trial.state == "running" for trial in trials):
         return SessionStatus.INTERRUPTED
     broken = [trial for trial in trials if trial is not None and trial.crashed]
     for trial in broken:
-        labels = ", ".join(str(label) for label in trial.params.values())
+        labels = ", ".join(str(label) for label in trial.labels.values())
         warn(f"{labels}: crashed; see failures/trial-{trial.number:05d}.txt, and --resume")
     return SessionStatus.FAILED if broken else SessionStatus.DONE

@@ -1,17 +1,19 @@
-"""The race of the finalists: which trial of a study is really the best, by fresh seeds.
+"""The race of the finalists: the winner of a study is chosen with fresh seeds.
 
-The best of many scores is mostly a lucky one. So the trials with the best scores train again with
-fresh seeds, by successive halving of replicates: in every round the candidates get as many new
-replicates as they have had (one in the first), and the better half goes on. With 16 candidates:
+The best of many scores is optimistic: it is selected partly by chance. So the best trials train
+again with fresh seeds, in rounds of successive halving: in every round each candidate gets as many
+new runs as it has had so far (one in the first), then the better half continues. With 16
+candidates:
 
-    candidates       16   8   4   2
-    new replicates    1   1   2   4      40 runs
+    candidates  16   8   4   2
+    new runs     1   1   2   4      40 in total
 
-A candidate is ranked by the mean of all its scores, that of the search among them. The last one
-standing is the winner, and trains with seeds that had no part in the choice: those scores, and no
-others, are reported. All candidates get the same seeds, so that their luck is the same too.
+A candidate is ranked by the mean of all its scores, including that of the search. The last one is
+the winner. It trains again with seeds that were not used in the choice, and only their scores are
+reported. All candidates have the same seeds, so that scores are compared in pairs.
 
-Everything here is a function of scores; who trains, and how it is recorded, is not known here.
+Scores are given by trial and repeat, the index of the fresh seeds from 0. The functions are pure;
+study/engine/comparison/finalists.py runs the race.
 """
 
 import statistics
@@ -26,46 +28,45 @@ from study.storage.events import RaceDecided, WinnerEvaluated
 from study.storage.record import StudyRecord, TrialRecord
 
 TRIALS_A_CANDIDATE = 4
-"""A study has at most one candidate for so many trials: the search is what should cost most."""
+"""At most one candidate for so many trials, so that the search costs more than the race."""
 FIRST_SEED = 1000
-"""Fresh seeds begin so far above a study's own, beyond those of its replicates."""
+"""Difference between the first fresh seeds and the study's, above those of repeated settings."""
 
 Scores = Mapping[int, Mapping[int, float | None]]
-"""Trial -> replicate (from 0) -> its score; None for one that failed. What has not ended is not
-there."""
+"""Trial -> repeat -> score, None for a run that failed; only runs that have ended."""
 
 
 @dataclass(frozen=True)
 class Race:
-    """How a race stands."""
+    """The state of a race."""
 
     wanted: list[tuple[int, int]]
-    """Trial and replicate of all runs up to here, those that have ended among them."""
+    """Trial and repeat of all runs up to the present round, including ended ones."""
     rounds: list[list[int]]
-    """The trials of every round so far, the best first as they stood at its beginning."""
+    """The trials of every round so far, the best at its start first."""
     winner: int | None = None
     confirming: tuple[int, ...] = ()
-    """The replicates of the winner that report its score."""
+    """The repeats of the winner whose scores are reported."""
 
     def over(self, scores: Scores) -> bool:
-        """Whether there is nothing left to run."""
-        ended = all(replicate in scores.get(trial, {}) for trial, replicate in self.wanted)
+        """Whether all runs have ended."""
+        ended = all(repeat in scores.get(trial, {}) for trial, repeat in self.wanted)
         return self.winner is not None and ended
 
 
 def candidates(record: StudyRecord, spec: StudySpec) -> list[TrialRecord]:
-    """Returns the trials that race, the best first; none in a study of few trials."""
+    """Returns the trials of the race, the best first; none in a study of few trials."""
     most = candidates_wanted(spec)
     return ranked(record, spec.goals)[:most] if most > 1 else []
 
 
 def candidates_wanted(spec: StudySpec) -> int:
-    """Returns how many trials race if so many complete; fewer than two are no race."""
+    """Returns the planned number of candidates; with fewer than two there is no race."""
     return min(spec.finalists.candidates, trials_wanted(spec) // TRIALS_A_CANDIDATE)
 
 
 def ranked(record: StudyRecord, goals: Goals) -> list[TrialRecord]:
-    """Returns the trials that could win, by the score of their search: the best first."""
+    """Returns the eligible trials by their score in the search, the best first."""
     sign = -1 if goals.objectives[0].maximize else 1
     eligible = record.eligible(goals.constraints)
     return sorted(eligible, key=lambda trial: (sign * float(trial.value or 0), trial.number))
@@ -76,41 +77,47 @@ def finalists_of(winner: WinnerEvaluated) -> list[int]:
     return [one.trial for one in winner.race.candidates] if winner.race else [winner.trial]
 
 
-def rounds(field: int) -> list[tuple[int, int]]:
-    """Returns candidates and new replicates of every round, for a `field` of candidates.
+def rounds(count: int) -> list[tuple[int, int]]:
+    """Returns (candidates, new runs of each) of every round, for `count` candidates.
 
-    The number of candidates is halved, rounding up, as long as there are two.
+    The number of candidates is halved, rounding up, until one is left.
     """
-    found, had = [], 0
-    while field > 1:
-        found.append((field, max(1, had)))
-        had += found[-1][1]
-        field = (field + 1) // 2
-    return found
+    plan, had = [], 0
+    while count > 1:
+        plan.append((count, max(1, had)))
+        had += plan[-1][1]
+        count = (count + 1) // 2
+    return plan
 
 
-def stand(search: Mapping[int, float], scores: Scores, maximize: bool, confirm: int) -> Race:
-    """Returns how the race of the trials in `search`, with their scores there, stands.
+def current_race(
+    search: Mapping[int, float], scores: Scores, maximize: bool, confirm: int
+) -> Race:
+    """Returns the state of the race between the trials in `search`, given the scores so far.
 
-    `confirm` is the number of replicates that report the winner's score.
+    Args:
+        search: trial -> its score in the search.
+        scores: the scores of the race.
+        maximize: whether larger scores are better.
+        confirm: the number of runs of the winner whose scores are reported.
     """
-    field, wanted, past, had = list(search), [], [], 0
-    for size, more in rounds(len(field)):
-        field = _ranked(field, search, _first(scores, had), maximize)[:size]
-        past.append(field)
-        wanted += [(trial, replicate) for replicate in range(had, had + more) for trial in field]
+    trials, wanted, past, had = list(search), [], [], 0
+    for size, more in rounds(len(trials)):
+        trials = _ranked(trials, search, _first(scores, had), maximize)[:size]
+        past.append(trials)
+        wanted += [(trial, repeat) for repeat in range(had, had + more) for trial in trials]
         had += more
-        if any(replicate not in scores.get(trial, {}) for trial, replicate in wanted):
+        if any(repeat not in scores.get(trial, {}) for trial, repeat in wanted):
             return Race(wanted, past)
-    winner = _ranked(field, search, _first(scores, had), maximize)[0]
+    winner = _ranked(trials, search, _first(scores, had), maximize)[0]
     confirming = tuple(range(had, had + confirm))
-    wanted += [(winner, replicate) for replicate in confirming]
+    wanted += [(winner, repeat) for repeat in confirming]
     return Race(wanted, past, winner, confirming)
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A mean over replicates with its 95 % interval (Student's t), in the metric's unit."""
+    """A mean over runs with its 95 % interval (Student's t), in the metric's unit."""
 
     mean: float
     low: float
@@ -119,9 +126,9 @@ class Reported:
 
 
 def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
-    """Returns what replicates say together of dev_mcc, say; None unless two of them have a value.
+    """Returns the mean of a metric over runs; None unless two of them have a value.
 
-    The interval ends where the metric does.
+    The interval is clipped to the range of the metric, e.g. dev_mcc.
     """
     known = [value for value in values if value is not None]
     if len(known) < 2:
@@ -134,34 +141,34 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
     return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 
-def standing_by(choice: RaceDecided, confirm: int) -> Race:
-    """Returns the race whose winner has been chosen, whatever runs say that ended since."""
-    past, wanted, had = [list(trials) for trials in choice.rounds], [], 0
-    for field, (_, more) in zip(past, rounds(len(choice.candidates)), strict=True):
-        wanted += [(trial, replicate) for replicate in range(had, had + more) for trial in field]
+def decided_race(decision: RaceDecided, confirm: int) -> Race:
+    """Returns the race that led to a recorded decision; later scores do not change it."""
+    past, wanted, had = [list(trials) for trials in decision.rounds], [], 0
+    for trials, (_, more) in zip(past, rounds(len(decision.candidates)), strict=True):
+        wanted += [(trial, repeat) for repeat in range(had, had + more) for trial in trials]
         had += more
     confirming = tuple(range(had, had + confirm))
-    wanted += [(choice.winner, replicate) for replicate in confirming]
-    return Race(wanted, past, choice.winner, confirming)
+    wanted += [(decision.winner, repeat) for repeat in confirming]
+    return Race(wanted, past, decision.winner, confirming)
 
 
-def fresh_seeds(seeds: Mapping[str, int], replicate: int) -> dict[str, int]:
-    """Returns the seeds of a replicate, the same for all candidates; `seeds` are the study's."""
-    return {stream: (seed + FIRST_SEED + replicate) % 2**32 for stream, seed in seeds.items()}
+def fresh_seeds(seeds: Mapping[str, int], repeat: int) -> dict[str, int]:
+    """Returns the seeds of a repeat, the same for all candidates; `seeds` are the study's."""
+    return {stream: (seed + FIRST_SEED + repeat) % 2**32 for stream, seed in seeds.items()}
 
 
-def _first(scores: Scores, replicates: int) -> Scores:
-    """The first replicates alone: later ones, and those of an earlier race, do not choose."""
+def _first(scores: Scores, repeats: int) -> Scores:
+    """Returns the scores of the first repeats; later ones do not decide the round."""
     return {
-        trial: {k: score for k, score in found.items() if k < replicates}
-        for trial, found in scores.items()
+        trial: {k: score for k, score in fresh.items() if k < repeats}
+        for trial, fresh in scores.items()
     }
 
 
 def _ranked(
-    field: Sequence[int], search: Mapping[int, float], scores: Scores, maximize: bool
+    trials: Sequence[int], search: Mapping[int, float], scores: Scores, maximize: bool
 ) -> list[int]:
-    """The better mean first; whoever failed more often comes after all others."""
+    """Returns the trials with the fewest failed runs first, then by their mean score."""
 
     def rank(trial: int) -> tuple[int, float, int]:
         fresh = list(scores.get(trial, {}).values())
@@ -169,4 +176,4 @@ def _ranked(
         mean = sum(known) / len(known)
         return (len(fresh) + 1 - len(known), -mean if maximize else mean, trial)
 
-    return sorted(field, key=rank)
+    return sorted(trials, key=rank)

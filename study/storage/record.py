@@ -64,6 +64,11 @@ class TrialRecord:
     """Seconds between the last event before an interruption and the resumption."""
 
     @property
+    def labels(self) -> Mapping[str, Any]:
+        """The labels of a benchmark's or comparison's run, which the journal keeps as params."""
+        return self.params
+
+    @property
     def seconds(self) -> float | None:
         """Wall time from creation to end while the study ran, None before the end."""
         return None if self.ended is None else self.ended - self.created - self.idle

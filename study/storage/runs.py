@@ -1,64 +1,78 @@
-"""Runs that are asked for one by one, each known by its labels, and where the journal has them.
+"""Runs of a benchmark or comparison: identified by their labels, recorded as trials.
 
-A benchmark's runs and a comparison's replicates are such runs. A run that crashed is tried again
-as a trial of its own, so a run stands where its latest trial stands.
+A run that crashed is tried again as a new trial, so the state of a run is that of its latest
+trial.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from study.spec import StudySpec
+from study.storage.events import TrialCreated
 from study.storage.record import StudyRecord, TrialRecord
 
 Label = str | int | None
 Key = tuple[Label, ...]
-"""The values of a run's labels, in order: what it is known by."""
+"""The values of a run's labels, in order."""
 
 
 class Run(Protocol):
-    """One training with settings and seeds of its own."""
+    """One training with given settings and seeds."""
 
     @property
     def labels(self) -> Mapping[str, Label]:
-        """What it is known by, as the journal, MLflow and results.csv name it."""
+        """Its identity in the journal, MLflow and results.csv."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What decides its result, by leaf name."""
+        """The settings that determine its result, by leaf name."""
 
     @property
     def seeds(self) -> Mapping[str, int]:
-        """By stream; empty if nothing is random."""
+        """Seed by stream; empty if nothing is random."""
 
     @property
     def spec(self) -> StudySpec:
         """A study of one trial."""
 
 
-Asked = TypeVar("Asked", bound=Run)
-Source = Callable[[StudyRecord], Sequence[Asked]]
-"""Record -> the runs that should exist by now, in the order in which they are wanted.
+RunT = TypeVar("RunT", bound=Run)
+Source = Callable[[StudyRecord], Sequence[RunT]]
+"""Returns the runs that are wanted at the present state, in order.
 
-A pure function. While runs go on it may come to want more; what it has wanted it goes on wanting.
+A pure function. It may return more runs as others end, and never fewer.
 """
 
 
 def key_of(run: Run) -> Key:
-    """What a run is known by."""
+    """Returns the key of a run."""
     return tuple(run.labels.values())
 
 
-def standing(record: StudyRecord) -> dict[Key, TrialRecord]:
-    """The latest trial of each run."""
-    return {tuple(trial.params.values()): trial for trial in record.trials.values()}
+def created(number: int, run: Run, steps: int, reports: int) -> TrialCreated:
+    """Returns the event that creates a trial of a run; the journal keeps labels as `params`."""
+    return TrialCreated(
+        trial=number,
+        params=run.labels,
+        settings=run.settings,
+        seeds=run.seeds,
+        total_steps=steps,
+        reports=reports,
+        optuna={},
+    )
 
 
-def left_to_do(runs: Sequence[Asked], record: StudyRecord) -> list[Asked]:
-    """The runs that have not ended, and those that crashed before this session."""
-    stands = standing(record)
-    return [run for run in runs if key_of(run) not in stands or is_open(stands[key_of(run)])]
+def latest_trials(record: StudyRecord) -> dict[Key, TrialRecord]:
+    """Returns the latest trial of each run."""
+    return {tuple(trial.labels.values()): trial for trial in record.trials.values()}
 
 
-def is_open(trial: TrialRecord) -> bool:
-    """Whether a trial leaves something to do; a diverged one would diverge again."""
+def unfinished_runs(runs: Sequence[RunT], record: StudyRecord) -> list[RunT]:
+    """Returns the runs without a trial, and those whose latest trial is unfinished."""
+    trials = latest_trials(record)
+    return [run for run in runs if key_of(run) not in trials or is_unfinished(trials[key_of(run)])]
+
+
+def is_unfinished(trial: TrialRecord) -> bool:
+    """Whether a trial runs or must be tried again; a diverged one would diverge again."""
     return trial.state == "running" or trial.crashed or trial.out_of_memory

@@ -8,7 +8,7 @@ from study.spec.benchmark.loading import load_benchmark
 from study.storage.events import DataRead
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord, TrialRecord
-from study.storage.runs import key_of, standing
+from study.storage.runs import key_of, latest_trials
 from study.storage.stored import StoredStudy
 from study.storage.tables import outcome, write_rows
 
@@ -57,8 +57,8 @@ def result_rows(stored: StoredStudy) -> list[dict[str, Any]]:
 def _rows(
     runs: Sequence[BenchmarkRun], record: StudyRecord, lacking: Lacking
 ) -> list[dict[str, Any]]:
-    stands = standing(record)
-    return [_row(run, stands.get(key_of(run)), lacking(run)) for run in runs]
+    trials = latest_trials(record)
+    return [_row(run, trials.get(key_of(run)), lacking(run)) for run in runs]
 
 
 def _row(run: BenchmarkRun, trial: TrialRecord | None, lacking: str | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from study.storage.events import DataRead, Event, TrialEnded
 from study.storage.ledger import Ledger
 from study.storage.opening import locked, open_folder, refuse_changes
 from study.storage.record import StudyRecord
-from study.storage.runs import Key, key_of, left_to_do
+from study.storage.runs import Key, key_of, unfinished_runs
 from study.storage.stored import StoredStudy
 
 Shares = dict[Key, Resources]
@@ -127,7 +127,7 @@ class _Driver:
         """Runs the remaining runs; writes results.csv before and after."""
         self.tracker.update(self.ledger.record)
         self._write()
-        gave_up = self._fit() if left_to_do(self.available, self.ledger.record) else ""
+        gave_up = self._fit() if unfinished_runs(self.available, self.ledger.record) else ""
         self._write()
         ended = (
             SessionStatus.FAILED if gave_up else session_status(self.available, self.ledger.record)

@@ -25,7 +25,7 @@ from study.storage.events import Event, TrialEnded
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
 from study.storage.record import StudyRecord
-from study.storage.runs import Source, left_to_do
+from study.storage.runs import Source, unfinished_runs
 from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
@@ -102,7 +102,7 @@ def execute_runs(
     tracker.update(ledger.record)
     tidy = _Tidy(ledger, source, len(context.data.train))
     gave_up = ""
-    if left_to_do(source(ledger.record), ledger.record):
+    if unfinished_runs(source(ledger.record), ledger.record):
         progress = Progress(
             console,
             metric=ledger.metric,

@@ -22,9 +22,9 @@ from study.spec.comparison.schema import ConfigurationsSpec, dump_comparison
 from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
-from study.storage.race import Race, Scores, fresh_seeds, rounds, stand, standing_by
+from study.storage.race import Race, Scores, current_race, decided_race, fresh_seeds, rounds
 from study.storage.record import StudyRecord, TrialRecord
-from study.storage.runs import key_of, standing
+from study.storage.runs import key_of, latest_trials
 from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
@@ -55,8 +55,7 @@ class Candidates:
         spec = resolve(self.ledger.spec, trial.params)
         reports = min(REPORTS, spec.training.reports)
         training = spec.training.model_copy(update={"reports": reports})
-        label = f"trial-{trial.number}"
-        return Configuration(label, spec.model_copy(update={"training": training}))
+        return Configuration(_label(trial), spec.model_copy(update={"training": training}))
 
     @property
     def configurations(self) -> list[Configuration]:
@@ -70,7 +69,7 @@ class Candidates:
 
     def scores(self, record: StudyRecord) -> Scores:
         """Returns the scores of all runs that have ended, also of an earlier race."""
-        trials, scores = standing(record), {}
+        trials, scores = latest_trials(record), {}
         for trial in self.search:
             runs = {k: trials.get(key_of(self.run(trial, k))) for k in range(self._most)}
             scores[trial] = {
@@ -87,9 +86,10 @@ class Candidates:
             InputError: some have other settings. This happens if an older copy of the study's
                 journal was restored and its later trials were created again.
         """
+        trials = {_label(trial): trial for trial in self.ledger.record.trials.values()}
         for run in record.trials.values():
-            label = str(run.params["configuration"])
-            trial = self.ledger.record.trials.get(int(label.removeprefix("trial-")))
+            label = str(run.labels["configuration"])
+            trial = trials.get(label)
             if trial is None or not _agree(self._configuration(trial).settings, run.settings):
                 raise InputError(
                     f"{self.ledger.folder.finalists}: the runs of a race must be of the study's "
@@ -111,8 +111,8 @@ class Candidates:
         """Returns the state of the race; a decision that has been recorded is kept."""
         confirm = self.ledger.spec.finalists.confirm
         if self.decision is not None:
-            return standing_by(self.decision, confirm)
-        return stand(self.search, self.scores(record), self.ledger.maximize, confirm)
+            return decided_race(self.decision, confirm)
+        return current_race(self.search, self.scores(record), self.ledger.maximize, confirm)
 
     def deciding_runs(self, record: StudyRecord) -> list[ComparisonRun]:
         """Returns the runs that decide the winner (a source)."""
@@ -128,7 +128,7 @@ class Candidates:
         """Returns the runs that estimate the winner's score; empty before the decision."""
         if self.decision is None:
             return []
-        race = standing_by(self.decision, self.ledger.spec.finalists.confirm)
+        race = decided_race(self.decision, self.ledger.spec.finalists.confirm)
         return [self.run(self.decision.winner, k) for k in race.confirming]
 
     def record_decision(self, race: Race) -> None:
@@ -211,6 +211,11 @@ def _run(
     return Finish(_race_result(candidates, race, runs.record), race.winner)
 
 
+def _label(trial: TrialRecord) -> str:
+    """Returns the label of a candidate's configuration."""
+    return f"trial-{trial.number}"
+
+
 def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
     """Whether settings that are in both are equal; another version may have more settings."""
     return all(settings[name] == value for name, value in others.items() if name in settings)
@@ -223,9 +228,9 @@ def _splits(candidates: Candidates, run: ComparisonRun) -> tuple[str, ...]:
 def _race_result(candidates: Candidates, race: Race, record: StudyRecord) -> RaceResult:
     """Returns the race as it is recorded in the journal."""
     assert race.winner is not None
-    scores, stands = candidates.scores(record), standing(record)
+    scores, trials = candidates.scores(record), latest_trials(record)
     reporting = [candidates.run(race.winner, k) for k in race.confirming]
-    metrics = [stands[key_of(one)].metrics for one in reporting]
+    metrics = [trials[key_of(one)].metrics for one in reporting]
     return RaceResult(
         candidates=[
             CandidateScores(trial=trial, search=score, fresh=list(scores[trial].values()))

@@ -8,7 +8,7 @@ from study.engine.comparison.runs import ComparisonRun
 from study.spec.comparison.schema import FACTORS, load_comparison
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
-from study.storage.runs import key_of, standing
+from study.storage.runs import key_of, latest_trials
 from study.storage.stored import StoredStudy
 from study.storage.tables import outcome, write_rows
 
@@ -50,14 +50,14 @@ def _read(stored: StoredStudy) -> tuple[list[ComparisonRun], StudyRecord]:
 
 def result_rows(runs: Sequence[ComparisonRun], record: StudyRecord) -> list[dict[str, Any]]:
     """Returns the rows of results.csv."""
-    stands = standing(record)
-    measured = {name for trial in stands.values() for name in trial.metrics}
+    trials = latest_trials(record)
+    measured = {name for trial in trials.values() for name in trial.metrics}
     # LoRA's setting `rank` has the name of a metric, and is written to the column of that metric.
     names = dict.fromkeys(name for run in runs for name in run.settings)
     settings = [name for name in names if name not in measured | {"method", "rank"}]
     rows = []
     for run in runs:
-        trial = stands.get(key_of(run))
+        trial = trials.get(key_of(run))
         row = {
             "run": "" if trial is None else trial.number,
             "configuration": run.configuration.label,

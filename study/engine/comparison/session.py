@@ -16,7 +16,7 @@ from study.models.info import BackboneInfo
 from study.spec.comparison.schema import ComparisonSpec, dump_comparison
 from study.storage.ledger import Ledger
 from study.storage.opening import locked
-from study.storage.runs import left_to_do, standing
+from study.storage.runs import latest_trials, unfinished_runs
 from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
@@ -44,7 +44,7 @@ def run_comparison(
             stored = stored.current()
             check_data(stored, data)
             ledger = Ledger(folder, metric, stored)
-            if not left_to_do(runs, ledger.record):
+            if not unfinished_runs(runs, ledger.record):
                 tracker = Tracker(ledger, tracking_uri, folder.path.name)
                 return _finish(ledger, runs, tracker, console)
     with (
@@ -82,9 +82,9 @@ def _finish(
 
 
 def _summary(ledger: Ledger, runs: Sequence[ComparisonRun], gave_up: str) -> list[str]:
-    record, stands = ledger.record, standing(ledger.record)
-    states = [trial.state for trial in stands.values()]
-    left = len(left_to_do(runs, record))
+    record, trials = ledger.record, latest_trials(ledger.record)
+    states = [trial.state for trial in trials.values()]
+    left = len(unfinished_runs(runs, record))
     saved = savings(record)
     return [
         "",

@@ -15,7 +15,7 @@ from study.engine.comparison.runs import ComparisonRun
 from study.spec import StudySpec
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
-from study.storage.runs import key_of, standing
+from study.storage.runs import key_of, latest_trials
 from study.training.plan import TrainingPlan, make_plan
 
 _DRAWING = {"method", "p", "p_reintroduce", "final_mask"}
@@ -77,16 +77,16 @@ class SharedPrefixes(Prefixes):
 
     def ready(self, runs: Sequence[ComparisonRun], record: StudyRecord) -> list[ComparisonRun]:
         """Returns the runs that can start: all but those whose prefix another run is training."""
-        stands = standing(record)
+        trials = latest_trials(record)
         training = {
             self.key(run)
             for run in runs
-            if key_of(run) in stands and stands[key_of(run)].state == "running"
+            if key_of(run) in trials and trials[key_of(run)].state == "running"
         }
         ready = []
         for run in runs:
             key = self.key(run)
-            if key is None or key_of(run) in stands or self._exists(key):
+            if key is None or key_of(run) in trials or self._exists(key):
                 ready.append(run)
             elif key not in training:
                 training.add(key)
@@ -120,10 +120,10 @@ class SharedPrefixes(Prefixes):
 
     def _needed(self, runs: Iterable[ComparisonRun], record: StudyRecord) -> Counter[str]:
         """Returns the number of runs that have not ended, by the key of their prefix."""
-        stands = standing(record)
+        trials = latest_trials(record)
         return Counter(
             key
             for run in runs
             if (key := self.key(run)) is not None
-            and (key_of(run) not in stands or stands[key_of(run)].state == "running")
+            and (key_of(run) not in trials or trials[key_of(run)].state == "running")
         )

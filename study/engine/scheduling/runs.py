@@ -9,16 +9,15 @@ from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.scheduling.outcomes import final_decision, record_crash, record_report
-from study.storage.events import TrialCreated
 from study.storage.ledger import Ledger
 from study.storage.record import STATE_AFTER, TrialRecord
-from study.storage.runs import Asked, Source, is_open, key_of, standing
+from study.storage.runs import RunT, Source, created, is_unfinished, key_of, latest_trials
 
-Planner = Callable[[Asked], tuple[int, int]]
+Planner = Callable[[RunT], tuple[int, int]]
 """Run -> (optimizer steps, reports)."""
 
 
-class RunSearcher(Dispatcher, Generic[Asked]):
+class RunSearcher(Dispatcher, Generic[RunT]):
     """Suggests the runs of a source in order, each once a session.
 
     An unfinished run of an earlier session continues as the same trial; a run that crashed there
@@ -28,8 +27,8 @@ class RunSearcher(Dispatcher, Generic[Asked]):
     def __init__(
         self,
         ledger: Ledger,
-        source: Source[Asked],
-        planner: Planner[Asked],
+        source: Source[RunT],
+        planner: Planner[RunT],
         capacity: Capacity = unlimited,
     ) -> None:
         super().__init__(ledger, "max", capacity)
@@ -37,15 +36,15 @@ class RunSearcher(Dispatcher, Generic[Asked]):
         self._crashed_before = {
             trial.number
             for trial in ledger.record.trials.values()
-            if trial.state != "running" and is_open(trial)
+            if trial.state != "running" and is_unfinished(trial)
         }
-        self._suggested: dict[int, Asked] = {}
+        self._suggested: dict[int, RunT] = {}
 
     @override
     def _next(self) -> int | None:
-        stands = standing(self.ledger.record)
+        trials = latest_trials(self.ledger.record)
         for run in self.source(self.ledger.record):
-            trial = stands.get(key_of(run))
+            trial = trials.get(key_of(run))
             if trial is None or trial.number in self._crashed_before:
                 number = self._create(run)
             elif trial.state == "running" and trial.number not in self._suggested:
@@ -60,24 +59,14 @@ class RunSearcher(Dispatcher, Generic[Asked]):
     def _config(self, trial: TrialRecord) -> dict[str, Any]:
         return self._share(self._suggested[trial.number])
 
-    def _share(self, run: Asked) -> dict[str, Any]:
+    def _share(self, run: RunT) -> dict[str, Any]:
         """Returns further entries of a run's configuration for the worker."""
         raise NotImplementedError
 
-    def _create(self, run: Asked) -> int:
+    def _create(self, run: RunT) -> int:
         number = len(self.ledger.record.trials)
         steps, reports = self.planner(run)
-        self.ledger.append(
-            TrialCreated(
-                trial=number,
-                params=run.labels,
-                settings=run.settings,
-                seeds=run.seeds,
-                total_steps=steps,
-                reports=reports,
-                optuna={},
-            )
-        )
+        self.ledger.append(created(number, run, steps, reports))
         return number
 
     @override

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.storage.race import Race, fresh_seeds, rounds, stand
+from study.storage.race import Race, current_race, fresh_seeds, rounds
 
 Fresh = dict[int, dict[int, float | None]]
 
@@ -11,11 +11,11 @@ Fresh = dict[int, dict[int, float | None]]
 def run(search: dict[int, float], means: dict[int, list[float]], confirm: int = 4) -> Race:
     """A whole race in which replicate k of a trial scores means[trial][k]."""
     scores: Fresh = {trial: {} for trial in search}
-    race = stand(search, scores, True, confirm)
+    race = current_race(search, scores, True, confirm)
     while not race.over(scores):
         for trial, replicate in race.wanted:
             scores[trial][replicate] = means[trial][replicate]
-        race = stand(search, scores, True, confirm)
+        race = current_race(search, scores, True, confirm)
     return race
 
 
@@ -33,7 +33,7 @@ def test_a_small_field_has_few_rounds(field: int, expected: list[tuple[int, int]
 
 
 def test_the_first_round_gives_each_candidate_one_replicate() -> None:
-    race = stand({7: 0.5, 3: 0.4, 5: 0.6, 1: 0.2}, {}, True, 4)
+    race = current_race({7: 0.5, 3: 0.4, 5: 0.6, 1: 0.2}, {}, True, 4)
     assert sorted(race.wanted) == [(1, 0), (3, 0), (5, 0), (7, 0)]
     assert race.winner is None
     assert race.rounds == [[5, 7, 3, 1]]
@@ -41,14 +41,14 @@ def test_the_first_round_gives_each_candidate_one_replicate() -> None:
 
 def test_a_round_waits_for_its_last_replicate() -> None:
     search = {0: 0.5, 1: 0.4}
-    assert stand(search, {0: {0: 0.1}}, True, 2).winner is None
-    assert stand(search, {0: {0: 0.1}, 1: {0: 0.9}}, True, 2).winner == 1
+    assert current_race(search, {0: {0: 0.1}}, True, 2).winner is None
+    assert current_race(search, {0: {0: 0.1}, 1: {0: 0.9}}, True, 2).winner == 1
 
 
 def test_the_better_half_by_the_mean_of_all_scores_goes_on() -> None:
     search = {0: 0.6, 1: 0.5, 2: 0.5, 3: 0.5}
     first: Fresh = {0: {0: 0.4}, 1: {0: 0.7}, 2: {0: 0.4}, 3: {0: 0.45}}
-    race = stand(search, first, True, 4)
+    race = current_race(search, first, True, 4)
     assert race.rounds[1] == [1, 0]
     assert race.wanted[4:] == [(1, 1), (0, 1)]
 
@@ -56,13 +56,13 @@ def test_the_better_half_by_the_mean_of_all_scores_goes_on() -> None:
 def test_where_less_is_better_the_smaller_mean_goes_on() -> None:
     search = {0: 0.6, 1: 0.5}
     scores: Fresh = {0: {0: 0.2}, 1: {0: 0.4}}
-    assert stand(search, scores, False, 2).winner == 0
-    assert stand(search, scores, True, 2).winner == 1
+    assert current_race(search, scores, False, 2).winner == 0
+    assert current_race(search, scores, True, 2).winner == 1
 
 
 def test_a_candidate_that_failed_is_behind_all_that_did_not() -> None:
     scores: Fresh = {0: {0: None}, 1: {0: 0.01}}
-    assert stand({0: 0.9, 1: 0.1}, scores, True, 2).winner == 1
+    assert current_race({0: 0.9, 1: 0.1}, scores, True, 2).winner == 1
 
 
 def test_the_reported_replicates_had_no_part_in_the_choice() -> None:
@@ -77,15 +77,15 @@ def test_the_reported_replicates_had_no_part_in_the_choice() -> None:
 def test_what_the_winner_scores_afterwards_does_not_unmake_it() -> None:
     search = {0: 0.5, 1: 0.4}
     chosen: Fresh = {0: {0: 0.5}, 1: {0: 0.4}}
-    assert stand(search, chosen, True, 2).winner == 0
+    assert current_race(search, chosen, True, 2).winner == 0
     confirmed: Fresh = {0: {0: 0.5, 1: 0.0, 2: 0.0}, 1: {0: 0.4}}
-    race = stand(search, confirmed, True, 2)
+    race = current_race(search, confirmed, True, 2)
     assert race.winner == 0
     assert race.over(confirmed)
 
 
 def test_a_lone_candidate_is_only_confirmed() -> None:
-    race = stand({4: 0.5}, {}, True, 3)
+    race = current_race({4: 0.5}, {}, True, 3)
     assert race == Race([(4, 0), (4, 1), (4, 2)], [], 4, (0, 1, 2))
 
 

@@ -3,7 +3,7 @@
 from study.engine.benchmark.runs import BenchmarkRun, runs_of
 from study.storage.events import TrialCreated
 from study.storage.ledger import Ledger
-from study.storage.runs import key_of, left_to_do, standing
+from study.storage.runs import key_of, latest_trials, unfinished_runs
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
@@ -59,7 +59,7 @@ def test_what_is_left_are_runs_that_have_not_ended_and_those_that_crashed(
         report(ledger, number, 1, 0.1)
         if end is not None:
             ledger.end(ledger.record.trials[number], *end)
-    assert left_to_do(runs, ledger.record) == [runs[1], runs[3], runs[4]]
+    assert unfinished_runs(runs, ledger.record) == [runs[1], runs[3], runs[4]]
 
 
 def test_a_run_stands_where_its_latest_trial_stands(
@@ -69,5 +69,5 @@ def test_a_run_stands_where_its_latest_trial_stands(
     ledger.end(ledger.record.trials[create(ledger, run)], "failed", "crashed")
     again = create(open_bench(), run)
     reopened = open_bench()
-    assert (again, standing(reopened.record)[key_of(run)].number) == (1, 1)
-    assert standing(reopened.record)[key_of(run)].state == "running"
+    assert (again, latest_trials(reopened.record)[key_of(run)].number) == (1, 1)
+    assert latest_trials(reopened.record)[key_of(run)].state == "running"

@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 from study.engine.comparison.runs import ComparisonRun
 from study.engine.comparison.shared_prefixes import Prefixes
 from study.storage.record import StudyRecord
-from study.storage.runs import Source, key_of, standing
+from study.storage.runs import Source, key_of, latest_trials
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import ROWS, OpenLedger, configuration, crossed
 
@@ -41,7 +41,7 @@ def test_a_source_that_looks_at_results_is_asked_again_when_a_round_is_over(
     all_ = [configuration(f"c{n}", f"training.lr=1e-{n}") for n in (2, 3, 4, 5)]
 
     def race(record: StudyRecord) -> list[ComparisonRun]:
-        wanted, left, stands = [], all_, standing(record)
+        wanted, left, stands = [], all_, latest_trials(record)
         for place in range(3):
             round_ = [ComparisonRun.of(c, mask=place, init=place, data=place) for c in left]
             wanted += round_
@@ -132,7 +132,7 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new_one(
     again.finish()
     handed = [(config["params"]["mask"], config["trial"]) for config in again.handed]
     assert handed == [(100, 3), (101, 1), (102, 2)]
-    stands = standing(again.ledger.record)
+    stands = latest_trials(again.ledger.record)
     assert [stands[key_of(run)].state for run in runs] == ["complete"] * 3
 
 

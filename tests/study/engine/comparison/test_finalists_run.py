@@ -17,7 +17,7 @@ from study.storage.events import RaceDecided, Report, StudyOpened, StudyResumed,
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.opening import open_folder
-from study.storage.race import standing_by
+from study.storage.race import decided_race
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import spec_of
 
@@ -108,7 +108,7 @@ def test_a_decision_between_other_candidates_does_not_count(study: StudyLedger) 
     study.append(RaceDecided(candidates=[6, 7], rounds=[[7, 6]], winner=7))
     choice = Candidates(study).decision
     assert choice is not None
-    race = standing_by(choice, CONFIRM)
+    race = decided_race(choice, CONFIRM)
     assert race.wanted == [(7, 0), (6, 0), (7, 1), (7, 2)]
     assert race.confirming == (1, 2)
 
