@@ -8,7 +8,7 @@ Map, in the order in which results.csv becomes a page:
     pareto.py       Figure 1: trainable parameters against MCC, and the Pareto front
     text_tables.py  scores, counts and points as tables of text, for markdown and the page
     heat_maps.py    scores and counts as heat maps with the numbers in their cells
-    plots.py        draws heat maps and Figure 1 as PNG; no other module here needs matplotlib
+    heat_map_plots.py, pareto_plots.py  draw heat maps and Figure 1 as PNG with matplotlib
     sections.py     one Section for each table or figure: title, note, tables, picture, csv rows
     page.py         report.html, from benchmark.html.jinja
     writing.py      write_tables: writes all files

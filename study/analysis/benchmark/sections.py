@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.benchmark import heat_maps, pareto, plots, scores, text_tables, top_two
+from study.analysis.benchmark import (
+    heat_map_plots,
+    heat_maps,
+    pareto,
+    pareto_plots,
+    scores,
+    text_tables,
+    top_two,
+)
 from study.analysis.benchmark.reading import Benchmark, Metric
 from study.analysis.benchmark.text_tables import TextTable
 from study.paper.reference import EMP_TASKS, PD_TASKS
@@ -62,7 +70,7 @@ def _scores(
         note=SCORE_NOTE + (ANCHOR_NOTE if metric == "mcc" else ""),
         records=scores.records(table),
         tables=text_tables.score_tables(table),
-        picture=plots.heat_map(heat_maps.score_heat_map(table, title)),
+        picture=heat_map_plots.heat_map(heat_maps.score_heat_map(table, title)),
     )
 
 
@@ -84,7 +92,7 @@ def _top_two(benchmark: Benchmark) -> Section | None:
         ),
         records=top_two.records(counts),
         tables=[text_tables.top_two_table(counts)],
-        picture=plots.heat_map(heat_maps.top_two_heat_map(counts, title)),
+        picture=heat_map_plots.heat_map(heat_maps.top_two_heat_map(counts, title)),
     )
 
 
@@ -106,5 +114,5 @@ def _pareto(benchmark: Benchmark) -> Section | None:
         ),
         records=pareto.records(panels),
         tables=text_tables.pareto_tables(panels),
-        picture=plots.pareto(panels) if any(panel.drawable for panel in panels) else None,
+        picture=pareto_plots.pareto(panels) if any(panel.drawable for panel in panels) else None,
     )

@@ -118,14 +118,14 @@ def rank_map(trace: list[dict[str, Any]]) -> RankMap | None:
     return RankMap(
         steps=[event["step"] for event in shown],
         layers=[
-            (layer[1], [(m, [e["ranks"][module] for e in shown]) for m, module in _ordered(found)])
-            for layer, found in sorted(layers.items())
+            (name, [(m, [e["ranks"][module] for e in shown]) for m, module in _ordered(pairs)])
+            for (_, name), pairs in sorted(layers.items())
         ],
         events=len(trace),
     )
 
 
-def _ordered(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _ordered(modules: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Sorts q, k, v, o, f1, f2 first, then other matrices by name."""
     rank = {matrix: place for place, matrix in enumerate(MATRICES)}
-    return sorted(found, key=lambda pair: (rank.get(pair[0], len(rank)), pair[0]))
+    return sorted(modules, key=lambda pair: (rank.get(pair[0], len(rank)), pair[0]))

@@ -67,10 +67,10 @@ def _tokens(split: Mapping[str, Any]) -> dict[str, str]:
 
 def _shared(quality: Mapping[str, Any]) -> list[str]:
     remarks = [
-        f"sequences shared by {pair.replace(', ', ' and ')}: {found['same']}, and "
-        f"{found['reverse']} more as reverse complements"
-        for pair, found in quality.get("shared", {}).items()
-        if found["same"] or found["reverse"]
+        f"sequences shared by {pair.replace(', ', ' and ')}: {shared['same']}, and "
+        f"{shared['reverse']} more as reverse complements"
+        for pair, shared in quality.get("shared", {}).items()
+        if shared["same"] or shared["reverse"]
     ]
     if quality.get("conflicts"):
         remarks.append(f"sequences with conflicting labels: {quality['conflicts']}")

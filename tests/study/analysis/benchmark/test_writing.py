@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.benchmark import plots, write_tables
+from study.analysis import drawing
+from study.analysis.benchmark import write_tables
 from study.analysis.benchmark.sections import STEMS
 from study.errors import InputError
 from study.report import main
@@ -35,7 +36,7 @@ def page_of(folder: Path) -> Balanced:
 @pytest.fixture(scope="module", autouse=True)
 def _small_pictures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "DPI", 30)
+        patch.setattr(drawing, "DPI", 30)
         yield
 
 

@@ -87,7 +87,7 @@ def test_failures_are_grouped_by_reason_and_lead_to_a_traceback(study: MadeStudy
 
 def test_the_winner_is_shown_with_both_warnings(page: str) -> None:
     text = Balanced(page).text
-    assert "selected by the dev mcc among 3 trials, as were the trials that were not" in text
+    assert "selected by the dev mcc among 3 trials; early stopping used the same score" in text
     assert "Its dev score is optimistic" in text
     assert "test split was evaluated once" in text
 

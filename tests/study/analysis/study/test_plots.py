@@ -9,13 +9,8 @@ from study.analysis.study import allocation_plots, plots
 from study.analysis.study.allocation import allocation, rank_map
 from study.analysis.study.curves import best_so_far, learning_curves
 from study.analysis.study.panels import Panel, panels
+from tests.study.analysis.figures import figure_of
 from tests.study.analysis.study.made_studies import MadeStudy, made_trace
-
-
-def figure(draw: Any, *args: Any) -> Figure:
-    found = draw.__wrapped__(*args)
-    assert isinstance(found, Figure)
-    return found
 
 
 def legend(found: Figure) -> list[str]:
@@ -31,7 +26,7 @@ def test_a_picture_is_svg_and_the_same_every_time(finished: MadeStudy) -> None:
 
 def test_learning_curves_show_every_trial_and_the_rungs(finished: MadeStudy) -> None:
     data = learning_curves(finished.read())
-    found = figure(plots.learning_curves, data, "dev_mcc", 0)
+    found = figure_of(plots.learning_curves, data, "dev_mcc", 0)
     (axes,) = found.axes
     drawn = [list(line.get_xdata()) for line in axes.lines]
     for curve in data.curves:
@@ -43,7 +38,7 @@ def test_learning_curves_show_every_trial_and_the_rungs(finished: MadeStudy) -> 
 
 def test_the_winner_is_the_widest_curve(finished: MadeStudy) -> None:
     data = learning_curves(finished.read())
-    (axes,) = figure(plots.learning_curves, data, "dev_mcc", 2).axes
+    (axes,) = figure_of(plots.learning_curves, data, "dev_mcc", 2).axes
     widest = max((line for line in axes.lines if len(line.get_xdata())), key=_width)
     assert list(widest.get_ydata()) == [0.1, 0.3, 0.3, 0.3, 0.3, 0.3, 0.6, 0.41]
 
@@ -56,7 +51,7 @@ def test_parameters_have_the_scale_of_their_domain_and_mark_nuisance(
     finished: MadeStudy,
 ) -> None:
     data = panels(finished.read())
-    found = figure(plots.parameters, data, "dev_mcc", 0)
+    found = figure_of(plots.parameters, data, "dev_mcc", 0)
     axes = {panel.name: axes for panel, axes in zip(data, found.axes, strict=False)}
     assert axes["lr"].get_xscale() == "log"
     assert axes["lr"].get_xlabel() == "lr (log, nuisance)"
@@ -70,7 +65,7 @@ def test_parameters_have_the_scale_of_their_domain_and_mark_nuisance(
 def test_choices_are_ticks_and_long_ones_are_shortened() -> None:
     choices = ("stochastic", "a_choice_with_a_very_long_name")
     panel = Panel("final_mask", False, False, (0, 1), choices, False, [], [1.0])
-    axes = figure(plots.parameters, [panel], "dev_mcc", None).axes[0]
+    axes = figure_of(plots.parameters, [panel], "dev_mcc", None).axes[0]
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels == ["stochastic", "a_choice_with…"]
 
@@ -85,7 +80,7 @@ def test_a_domain_of_one_value_can_be_drawn() -> None:
 
 def test_the_best_so_far_never_falls_in_its_picture(finished: MadeStudy) -> None:
     data = best_so_far(finished.read())
-    (axes,) = figure(plots.best_so_far, data, "dev_mcc").axes
+    (axes,) = figure_of(plots.best_so_far, data, "dev_mcc").axes
     line = next(line for line in axes.lines if line.get_label() == "best so far")
     assert list(line.get_ydata()) == [0.5, 0.5, 0.5]
 
@@ -95,7 +90,7 @@ def test_the_allocation_shows_all_its_series(finished: MadeStudy) -> None:
     assert study.leader is not None
     data = allocation(study.spec, study.leader, study.trace)
     assert data is not None
-    found = figure(allocation_plots.allocation, data)
+    found = figure_of(allocation_plots.allocation, data)
     assert legend(found) == [
         "schedule b(t)", "budget", "kept", "kept on average (eq. 1)", "reintroduced", "dropped",
     ]  # fmt: skip
@@ -107,7 +102,7 @@ def test_the_allocation_shows_all_its_series(finished: MadeStudy) -> None:
 def test_ranks_are_drawn_in_columns_of_up_to_eight_layers() -> None:
     data = rank_map(made_trace(layers=12, T=60))
     assert data is not None
-    first, second, bar = figure(allocation_plots.ranks, data).axes
+    first, second, bar = figure_of(allocation_plots.ranks, data).axes
     labels = [label.get_text() for label in first.get_yticklabels()]
     assert labels == ["q", "k", "v", "o", "f1", "f2"] * 6
     assert first.images[0].get_array().shape == second.images[0].get_array().shape == (36, 6)
@@ -116,7 +111,7 @@ def test_ranks_are_drawn_in_columns_of_up_to_eight_layers() -> None:
 
 
 def test_importances_have_the_largest_on_top() -> None:
-    (axes,) = figure(plots.importances, {"p": 0.7, "lr (nuisance)": 0.3}).axes
+    (axes,) = figure_of(plots.importances, {"p": 0.7, "lr (nuisance)": 0.3}).axes
     widths = {
         label.get_text(): bar.get_width()
         for label, bar in zip(axes.get_yticklabels(), axes.patches, strict=True)

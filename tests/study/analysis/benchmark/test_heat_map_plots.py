@@ -1,13 +1,12 @@
-"""The figures themselves; `__wrapped__` is the function before its figure becomes PNG."""
+"""The figures of heat maps, before they become PNG."""
 
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
 
-from study.analysis.benchmark import plots
+from study.analysis.benchmark import heat_map_plots
 from study.analysis.benchmark.heat_maps import (
     HeatMap,
     HeatMapCell,
@@ -15,11 +14,11 @@ from study.analysis.benchmark.heat_maps import (
     score_heat_map,
     top_two_heat_map,
 )
-from study.analysis.benchmark.pareto import pareto_panels
 from study.analysis.benchmark.reading import Benchmark, Metric, read_benchmark
 from study.analysis.benchmark.scores import score_table
 from study.analysis.benchmark.top_two import top_two_counts
 from tests.study.analysis.benchmark.made_results import full_grid, run, small_benchmark, write
+from tests.study.analysis.figures import figure_of
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +30,13 @@ def heat_map_of(benchmark: Benchmark, metric: Metric = "mcc") -> HeatMap:
     return score_heat_map(score_table(benchmark, metric, benchmark.tasks), "a title")
 
 
-def figure(draw: Any, data: Any) -> Figure:
-    found = draw.__wrapped__(data)
-    assert isinstance(found, Figure)
-    return found
-
-
 def texts(axes: Any) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
 def test_a_picture_is_png_and_the_same_every_time(tmp_path: Path) -> None:
     data = heat_map_of(read_benchmark(write(tmp_path, small_benchmark())))
-    first, second = plots.heat_map(data), plots.heat_map(data)
+    first, second = heat_map_plots.heat_map(data), heat_map_plots.heat_map(data)
     assert first.startswith(b"\x89PNG")
     assert first == second
 
@@ -119,9 +112,9 @@ def test_anchors_are_a_separate_row_without_colour(grid: Benchmark) -> None:
     )
 
 
-def test_the_heat_map_has_every_number_inside_the_figure(grid: Benchmark) -> None:
+def test_the_heat_map_has_every_number_inside_the_figure_of(grid: Benchmark) -> None:
     data = heat_map_of(grid)
-    found = figure(plots.heat_map, data)
+    found = figure_of(heat_map_plots.heat_map, data)
     written = [text for axes in found.axes for text in texts(axes)]
     wanted = [
         part for _, rows in data.blocks for row in rows for cell in row.cells
@@ -136,7 +129,7 @@ def test_the_heat_map_has_every_number_inside_the_figure(grid: Benchmark) -> Non
 def test_numbers_fit_their_cells(grid: Benchmark) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    found = figure(plots.heat_map, heat_map_of(grid))
+    found = figure_of(heat_map_plots.heat_map, heat_map_of(grid))
     renderer = FigureCanvasAgg(found).get_renderer()
     for axes in found.axes:
         wide = axes.get_window_extent(renderer).width / 13
@@ -149,8 +142,9 @@ def test_the_longest_number_fits_its_cell() -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     cell = HeatMapCell("-0.012 ±.264†! (10)", shade=0.5)
-    found = figure(
-        plots.heat_map, HeatMap("", ["own"] * 4, [("a", [HeatMapRow("lora", [cell] * 4)])], [])
+    found = figure_of(
+        heat_map_plots.heat_map,
+        HeatMap("", ["own"] * 4, [("a", [HeatMapRow("lora", [cell] * 4)])], []),
     )
     renderer = FigureCanvasAgg(found).get_renderer()
     boxes = [text.get_window_extent(renderer) for text in found.axes[0].texts]
@@ -168,7 +162,7 @@ def test_notes_and_names_fit_a_narrow_picture(tmp_path: Path) -> None:
         run(*key, "lora_without_a_second_thought", 2, state="failed"),
         run(*key, "fmft", 0, state="planned"),
     ]
-    found = figure(plots.heat_map, heat_map_of(read_benchmark(write(tmp_path, rows))))
+    found = figure_of(heat_map_plots.heat_map, heat_map_of(read_benchmark(write(tmp_path, rows))))
     canvas = FigureCanvasAgg(found)
     canvas.draw()
     (axes,) = found.axes
@@ -178,23 +172,6 @@ def test_notes_and_names_fit_a_narrow_picture(tmp_path: Path) -> None:
     assert notes.y1 < axes.get_window_extent().y0
     assert title.x1 < found.bbox.x1
     assert group.x1 < min(name.x0 for name in names)
-
-
-def test_the_legend_of_points_fits_a_narrow_picture(tmp_path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    long = "InstaDeepAI/nucleotide-transformer-v2-500m-multi-species"
-    rows = [
-        run(backbone, "own", method, 0, 0.5, 0.7, trainable_parameters=100)
-        for backbone in (long, "b")
-        for method in ("fmft", "lora_without_a_second_thought")
-    ]
-    found = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows))))
-    FigureCanvasAgg(found).draw()
-    legend, (axes,) = found.legends[0].get_window_extent(), found.axes
-    assert found.bbox.x0 <= legend.x0 < legend.x1 <= found.bbox.x1
-    assert found.bbox.y0 <= legend.y0
-    assert legend.y1 < axes.get_tightbbox().y0
 
 
 @pytest.mark.parametrize(
@@ -208,7 +185,7 @@ def test_the_legend_of_points_fits_a_narrow_picture(tmp_path: Path) -> None:
     ],
 )
 def test_a_long_title_is_broken_at_separators(title: str, expected: str) -> None:
-    assert "\n".join(plots._wrapped(title, 11)) == expected
+    assert "\n".join(heat_map_plots._wrapped(title, 11)) == expected
 
 
 def test_top_two_cells_are_as_dark_as_the_share(grid: Benchmark) -> None:
@@ -220,96 +197,4 @@ def test_top_two_cells_are_as_dark_as_the_share(grid: Benchmark) -> None:
     for cell in cells:
         count, _, of = cell.measured.partition("/")
         assert cell.shade == (int(count) / int(of) if of else None)
-    assert figure(plots.heat_map, data).axes
-
-
-def test_a_panel_shows_runs_with_sd_the_paper_and_the_front(tmp_path: Path) -> None:
-    key = ("opt-350m", "emp/H3", "fmft")
-    rows = [
-        run(*key, 0, 0.70, trainable_parameters=331e6),
-        run(*key, 1, 0.72, trainable_parameters=331e6),
-        run("opt-350m", "emp/H3", "lora", 0, 0.6, trainable_parameters=3e6),
-        run("", "emp/H3", "kmer", "", 0.65), run("", "emp/H3", "majority", "", 0.0),
-    ]  # fmt: skip
-    found = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows))))
-    (axes,) = found.axes
-    assert axes.get_title() == "emp/H3"
-    assert axes.get_xscale() == "log"
-    places = [
-        (line.get_xdata()[0], line.get_ydata()[0])
-        for line in axes.lines
-        if len(line.get_xdata()) == 1
-    ]
-    assert sorted(places) == [
-        (3e6, 0.6), (6.3e6, 0.619), (331e6, pytest.approx(0.71)), (350e6, 0.801),
-    ]  # fmt: skip
-    front = max((line for line in axes.lines), key=lambda line: len(line.get_xdata()))
-    assert list(front.get_ydata()) == [0.6, pytest.approx(0.71), pytest.approx(0.71)]
-    words = [text.get_text() for text in found.legends[0].get_texts()]
-    assert words == [
-        "opt-350m",
-        "fmft",
-        "lora",
-        "hollow: the paper (one seed)",
-        "Pareto front",
-        "kmer",
-    ]
-
-
-def test_bars_of_sd_lie_inside_the_frame(tmp_path: Path) -> None:
-    rows = [
-        run("a", "own", method, seed, mcc, trainable_parameters=parameters)
-        for method, parameters, scores in (
-            ("fmft", 1e6, (0.5, 0.9)),
-            ("lora", 1e5, (0.0, 0.6)),
-            ("adalora", 1e5, (0.5,)),
-        )
-        for seed, mcc in enumerate(scores)
-    ]
-    (axes,) = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows)))).axes
-    ends = [y for bars in axes.collections for bar in bars.get_segments() for y in bar[:, 1]]
-    assert sorted(ends) == pytest.approx(
-        [0.3 - 0.18**0.5, 0.7 - 0.08**0.5, 0.3 + 0.18**0.5, 0.7 + 0.08**0.5]
-    )
-    low, high = axes.get_ylim()
-    assert low + 0.02 <= min(ends)
-    assert max(ends) <= high - 0.02
-
-
-@pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [
-        ((83_000, 124_500), ["90k", "100k", "110k", "120k"]),
-        ((83_000, 180_000), ["100k", "150k"]),
-        ((100_000, 900_000), ["100k", "300k", "1M"]),
-        ((51_000, 199_000), ["50k", "100k", "200k"]),
-        ((1_050_000, 6_000_000), ["1M", "2M", "5M"]),
-        ((83_000, 1_900_000), ["100k", "300k", "1M"]),
-        ((258, 1_900_000), ["1k", "10k", "100k", "1M"]),
-        ((100, 100), ["10", "100", "1k"]),
-        ((5, 2_500_000_000), ["10", "1k", "100k", "10M", "1B"]),
-    ],
-)
-def test_the_parameter_axis_has_labels_that_do_not_overlap(
-    tmp_path: Path, parameters: tuple[int, int], expected: list[str]
-) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    rows = [
-        run(f"b{number}", task, "lora", 0, 0.5, trainable_parameters=count)
-        for task in ("x", "y", "z")
-        for number, count in enumerate(parameters)
-    ]
-    found = figure(plots.pareto, pareto_panels(read_benchmark(write(tmp_path, rows))))
-    FigureCanvasAgg(found).draw()
-    for axes in found.axes:
-        labels = axes.get_xticklabels()
-        assert [label.get_text() for label in labels] == expected
-        boxes = [label.get_window_extent() for label in labels]
-        assert all(a.x1 + 3 < b.x0 for a, b in pairwise(boxes))
-
-
-def test_at_most_twelve_tasks_are_drawn(grid: Benchmark) -> None:
-    found = figure(plots.pareto, pareto_panels(grid))
-    assert [axes.get_title() for axes in found.axes][:2] == ["emp/H3", "emp/H3K4me1"]
-    assert len(found.axes) == 12
+    assert figure_of(heat_map_plots.heat_map, data).axes
