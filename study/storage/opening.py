@@ -30,7 +30,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
         path.exists()
     except OSError as error:
         raise InputError(
-            f"{str(path)[:100]}: the study folder must be a path that can be, but: "
+            f"{str(path)[:100]}: the study folder must be a path that can be, but got: "
             f"{error.strerror}; choose another --storage"
         ) from None
     if folder.spec.exists():

@@ -34,9 +34,8 @@ def earlier_results(stored: StoredStudy, source: Path, spec: StudySpec) -> WarmS
     if record.warm_start is not None or record.trials:
         began = "without" if record.warm_start is None else f"with {record.warm_start.source}"
         raise InputError(
-            f"--warm-start {source}: a study takes over results before its first trial, but the "
-            f"one in {stored.folder.path} began {began}; leave the option out, or choose another "
-            "--name"
+            f"--warm-start {source}: must be given before the first trial, but "
+            f"{stored.folder.path} began {began}; leave the option out, or choose another --name"
         )
     if spec.search.sampler.name not in LEARNING:
         raise InputError(
@@ -52,7 +51,7 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
         folder.journal.exists()
     except OSError as error:
         raise InputError(
-            f"--warm-start {str(source)[:100]}: must be the folder of a study, but: "
+            f"--warm-start {str(source)[:100]}: must be the folder of a study, but got: "
             f"{error.strerror}; give <storage>/<name> of one"
         ) from None
     if not folder.journal.is_file() or not folder.spec.is_file() or is_benchmark(folder.spec):
