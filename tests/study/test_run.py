@@ -20,8 +20,10 @@ from study.models.info import EMBEDDED
 from study.run import main
 from study.spec import dump_spec, load_spec
 from study.storage.events import StudyOpened
+from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.opening import open_folder
+from study.storage.stored import StoredStudy
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = [
@@ -298,7 +300,8 @@ def test_an_interrupted_extension_goes_on_to_as_many_trials_and_no_more(
 
     monkeypatch.chdir(tmp_path)
     finished_study(tmp_path)
-    monkeypatch.setattr(preparation, "check_folder", lambda *arguments: None)
+    stored = StoredStudy.read(StudyFolder(tmp_path / "runs" / "smoke"))
+    monkeypatch.setattr(preparation, "check_folder", lambda *arguments: stored)
     monkeypatch.setattr(preparation, "prepare_data", interrupt)
     monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", *options])
     assert main(["--space", "smoke", *options]) == 130

@@ -191,9 +191,7 @@ def test_only_a_study_without_trials_begins_with_results(
     other = tmp_path / "other"
     with pytest.raises(InputError, match=f"began with {source}; leave the option out"):
         earlier_results(StoredStudy.read(ledger.folder), other, ledger.spec)
-    with pytest.raises(
-        InputError, match=r"before the first trial, but .* began without"
-    ):
+    with pytest.raises(InputError, match=r"before the first trial, but .* began without"):
         earlier_results(StoredStudy.read(before.folder), other, before.spec)
 
 
@@ -228,6 +226,6 @@ def test_a_path_that_is_too_long_is_refused_in_one_short_line(
 ) -> None:
     for name in ("/" + "a" * 300, "/" + "a" * 5000):
         assert refusal(tmp_path, Path(name), read_spec()) == (
-            f"--warm-start /{'a' * 99}: must be the folder of a study, but got: File name too long; "
-            "give <storage>/<name> of one"
+            f"--warm-start /{'a' * 99}: must be the folder of a study, but got: File name too "
+            "long; give <storage>/<name> of one"
         )
