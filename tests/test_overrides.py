@@ -49,7 +49,7 @@ def overrides(one: type) -> Iterator[tuple[str, bool, bool]]:
 
 def test_a_method_is_marked_as_an_override_exactly_if_a_base_class_has_it() -> None:
     classes = subclasses_of_libraries()
-    assert {"Scheduler", "ReseededSampler", "TrainingWorker"} <= {c.__name__ for c in classes}
+    assert {"AshaScheduler", "ReseededSampler", "TrainingWorker"} <= {c.__name__ for c in classes}
     wrong = [
         f"{one.__module__}.{one.__name__}.{name}: "
         + ("marked, but no base class has it" if marked else "overrides, but is not marked")

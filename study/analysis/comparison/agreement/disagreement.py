@@ -45,7 +45,7 @@ class Disagreement:
 
 def disagreements(comparison: ComparisonResults, outputs: Outputs) -> list[Disagreement]:
     """Returns the churn of every configuration, for each factor with at least two seeds."""
-    found = []
+    churn = []
     for label, runs in comparison.configurations.items():
         predicted = {
             key: out.predicted
@@ -59,8 +59,8 @@ def disagreements(comparison: ComparisonResults, outputs: Outputs) -> list[Disag
         differs, place = _differences(stacked), {key: row for row, key in enumerate(keys)}
         for factor, pairs in _pairs(keys).items():
             rows = np.array([[place[one], place[other]] for one, other in pairs])
-            found.append(_disagreement(label, factor, rows, differs, stacked, outputs.labels))
-    return found
+            churn.append(_disagreement(label, factor, rows, differs, stacked, outputs.labels))
+    return churn
 
 
 def _pairs(keys: list[Key]) -> dict[str, list[tuple[Key, Key]]]:
@@ -73,10 +73,10 @@ def _pairs(keys: list[Key]) -> dict[str, list[tuple[Key, Key]]]:
         for other in keys[place + 1 :]
         if all(one[n] != other[n] for n in varied)
     ]
-    found = {factor: pairs_differing_in(keys, factor) for factor in FACTORS}
+    by_factor = {factor: pairs_differing_in(keys, factor) for factor in FACTORS}
     if len(varied) > 1 or not masked:
-        found[EVERYTHING] = everything
-    return {factor: pairs for factor, pairs in found.items() if pairs}
+        by_factor[EVERYTHING] = everything
+    return {factor: pairs for factor, pairs in by_factor.items() if pairs}
 
 
 def _differences(predicted: Int[np.ndarray, "runs rows"]) -> Float[np.ndarray, "runs runs"]:

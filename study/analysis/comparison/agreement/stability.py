@@ -78,25 +78,25 @@ class RankPattern:
 
 def overlaps(comparison: ComparisonResults, outputs: Outputs) -> list[Overlap]:
     """Returns the overlap of every configuration with kept triplets, for mask and data seeds."""
-    found = []
+    measured = []
     for label, runs in comparison.configurations.items():
         kept = {k: out.kept for k, out in outputs.of(runs).items() if out.kept is not None}
         if len({triplets.shape for triplets in kept.values()}) > 1:
             continue  # Triplets of models of different size cannot be matched.
         for factor in ("mask", "data"):
             if pairs := pairs_differing_in(kept, factor):
-                found.append(_overlap(label, factor, kept, pairs))
-    return found
+                measured.append(_overlap(label, factor, kept, pairs))
+    return measured
 
 
 def rank_patterns(comparison: ComparisonResults, outputs: Outputs) -> list[RankPattern]:
     """Returns the ranks of every configuration with kept triplets."""
-    found = []
+    patterns = []
     for label, runs in comparison.configurations.items():
         own = {key: out for key, out in outputs.of(runs).items() if out.kept is not None}
         if own:
-            found.append(_pattern(label, own))
-    return found
+            patterns.append(_pattern(label, own))
+    return patterns
 
 
 def pairs_differing_in(keys: Iterable[Key], factor: str) -> list[tuple[Key, Key]]:

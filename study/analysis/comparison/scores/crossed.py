@@ -230,8 +230,8 @@ def _subsets(factors: int) -> list[tuple[str, list[int]]]:
 
 
 def _same(group: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n n"]:
-    found: Float[np.ndarray, "n n"] = (group[:, None] == group).astype(float)
-    return found
+    same: Float[np.ndarray, "n n"] = (group[:, None] == group).astype(float)
+    return same
 
 
 def _effect(
@@ -241,8 +241,8 @@ def _effect(
     columns = [np.ones((len(group), 1)), *(np.eye(int(c.max()) + 1)[c] for c in coarser)]
     known = np.concatenate(columns, axis=1)
     means = _same(group) / np.bincount(group)[group][:, None]
-    found: Float[np.ndarray, "n n"] = means - known @ np.linalg.pinv(known)
-    return found
+    projector: Float[np.ndarray, "n n"] = means - known @ np.linalg.pinv(known)
+    return projector
 
 
 def _refines(fine: Int[np.ndarray, " n"], coarse: Int[np.ndarray, " n"]) -> bool:

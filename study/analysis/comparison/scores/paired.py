@@ -249,7 +249,7 @@ def paired(
 
 def corrected(pairs: Sequence[Pair]) -> list[Pair]:
     """Returns the pairs with Holm-corrected p-values, one family for each kind of question."""
-    found = list(pairs)
+    result = list(pairs)
     kinds: set[Kind] = {pair.question.kind for pair in pairs}
     for kind in kinds:
         places = [place for place, pair in enumerate(pairs) if pair.question.kind == kind]
@@ -257,10 +257,10 @@ def corrected(pairs: Sequence[Pair]) -> list[Pair]:
         two_sided = holm([pairs[place].p_two_sided for place in places])
         tests = max(1, sum(p is not None for p in two_sided))
         for place, p, both in zip(places, decisive, two_sided, strict=True):
-            found[place] = replace(
+            result[place] = replace(
                 pairs[place], p_corrected=p, p_corrected_two_sided=both, tests=tests
             )
-    return found
+    return result
 
 
 def negated(estimate: MeanEstimate) -> MeanEstimate:

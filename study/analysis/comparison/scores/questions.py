@@ -47,13 +47,13 @@ def questions(comparison: ComparisonResults, leader: str) -> list[Question]:
     labels = list(comparison.configurations)
     settings = {label: _settings(comparison, label) for label in labels}
     few = len(labels) <= ALL_PAIRS
-    found = []
+    pairs = []
     for a, b in combinations([leader, *(name for name in labels if name != leader)], 2):
         if few or leader in (a, b):
             other = Question(a, b, "other", f"{a} against {b}")
-            found.append(_about_setting(a, b, settings) or other)
+            pairs.append(_about_setting(a, b, settings) or other)
     order: tuple[Kind, ...] = ("p", "setting", "other")
-    return sorted(found, key=lambda question: order.index(question.kind))
+    return sorted(pairs, key=lambda question: order.index(question.kind))
 
 
 def _settings(comparison: ComparisonResults, label: str) -> dict[str, str]:

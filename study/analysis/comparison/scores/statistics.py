@@ -33,8 +33,8 @@ def weighted_iqm(
     inside = np.minimum(upper, 0.75 * total) - np.maximum(upper - part, 0.25 * total)
     inside = np.maximum(inside, 0)
     with np.errstate(invalid="ignore"):
-        found: Float[np.ndarray, "*draws"] = (inside @ scores[order]) / inside.sum(axis=-1)
-    return found
+        mean: Float[np.ndarray, "*draws"] = (inside @ scores[order]) / inside.sum(axis=-1)
+    return mean
 
 
 def iqm(scores: Sequence[float]) -> float:
@@ -56,8 +56,8 @@ def cvar(scores: Sequence[float], share: float) -> float:
 
 def win_matrix(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> Float[np.ndarray, "n m"]:
     """Returns 1 where the run of `a` has the higher score, 0.5 for ties, 0 otherwise."""
-    found: Float[np.ndarray, "n m"] = (a[:, None] > b) + 0.5 * (a[:, None] == b)
-    return found
+    wins: Float[np.ndarray, "n m"] = (a[:, None] > b) + 0.5 * (a[:, None] == b)
+    return wins
 
 
 def probability_of_improvement(wins: Float[np.ndarray, "n m"]) -> float:
@@ -73,8 +73,8 @@ def weighted_improvement(
     """Returns the probability of improvement in every draw; NaN if either has no run in it."""
     won = np.einsum("dn,nm,dm->d", weights_a, wins, weights_b, optimize=True)
     with np.errstate(invalid="ignore"):
-        found: Float[np.ndarray, " draws"] = won / (weights_a.sum(1) * weights_b.sum(1))
-    return found
+        shares: Float[np.ndarray, " draws"] = won / (weights_a.sum(1) * weights_b.sum(1))
+    return shares
 
 
 class SeedBootstrap:
@@ -99,11 +99,11 @@ class SeedBootstrap:
 
     def weights(self, seeds: Int[np.ndarray, "n factors"]) -> Float[np.ndarray, "draws n"]:
         """Returns the weight of each run in each draw."""
-        found = np.ones((self.draws, len(seeds)))
+        weights = np.ones((self.draws, len(seeds)))
         for factor, counts in self._counts.items():
             for level, count in counts.items():
-                found[:, seeds[:, factor] == level] *= count[:, None]
-        return found
+                weights[:, seeds[:, factor] == level] *= count[:, None]
+        return weights
 
 
 def limits(drawn: Float[np.ndarray, " draws"]) -> tuple[float, float]:

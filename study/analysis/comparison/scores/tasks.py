@@ -203,5 +203,5 @@ def _pooled(label: str, own: list[_Scored], first: list[_Scored], sign: int) -> 
 
 def _evened(task: _Scored) -> Float[np.ndarray, "draws n"]:
     with np.errstate(invalid="ignore"):
-        found: Float[np.ndarray, "draws n"] = task.weights / task.weights.sum(1, keepdims=True)
-    return found
+        weights: Float[np.ndarray, "draws n"] = task.weights / task.weights.sum(1, keepdims=True)
+    return weights
