@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and whose names outlast a loss of power."""
+"""Files that are replaced whole, and whose names survive a loss of power."""
 
 import os
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` once it is on disk; after an error it is gone.
+    """Yields a file that replaces `path` once it is on disk; after an error it is deleted.
 
-    Until then it has a name that belongs to this process. What was at `path` stays as `keep`.
+    Until then it has a temporary name. The previous file at `path` is kept as `keep`, if given.
     """
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
@@ -28,20 +28,20 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def sync(file: Path) -> None:
-    """Returns when the content of a file is on disk.
+    """Waits until the content of a file is on disk.
 
     Raises:
-        OSError: it cannot be brought there.
+        OSError: it cannot be written.
     """
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
 
 
 def sync_names(folder: Path) -> None:
-    """Returns when the names of the files in `folder` are on disk.
+    """Waits until the names of the files in `folder` are on disk.
 
     Raises:
-        OSError: they cannot be brought there.
+        OSError: they cannot be written.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

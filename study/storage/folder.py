@@ -1,4 +1,4 @@
-"""One study folder: the names of its files, opening it, resuming in it."""
+"""The paths of the files in a study folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ class StudyFolder:
 
     @property
     def spec(self) -> Path:
-        """The spec as it was asked for, reloadable."""
+        """The resolved spec, reloadable."""
         return self.path / "spec.yaml"
 
     @property
@@ -27,7 +27,7 @@ class StudyFolder:
 
     @property
     def pareto(self) -> Path:
-        """The trials on the Pareto front, where there are several objectives."""
+        """The trials on the Pareto front, if there are several objectives."""
         return self.path / "pareto.csv"
 
     @property
@@ -37,7 +37,7 @@ class StudyFolder:
 
     @property
     def tables(self) -> Path:
-        """Of a benchmark: what is made of the results."""
+        """Of a benchmark: tables and figures of the results."""
         return self.path / "tables"
 
     @property
@@ -57,7 +57,7 @@ class StudyFolder:
 
     @property
     def scores(self) -> Path:
-        """The winner's scores; of the files in `best`, the last to be written."""
+        """The winner's scores; the last file that is written in `best`."""
         return self.best / "scores.json"
 
     @property
@@ -67,7 +67,7 @@ class StudyFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """The last checkpoint of every trial that may still need it."""
+        """The last checkpoints of the trials that may still need them."""
         return self.path / "checkpoints"
 
     @property
@@ -87,7 +87,7 @@ class StudyFolder:
 
     @property
     def report(self) -> Path:
-        """The page for people."""
+        """The report."""
         return self.path / "report.html"
 
     @property
@@ -97,17 +97,17 @@ class StudyFolder:
 
     @property
     def outputs(self) -> Path:
-        """Of a comparison: what every complete run answers."""
+        """Of a comparison: the outputs of complete runs on dev and test."""
         return self.path / "outputs"
 
     @property
     def prefixes(self) -> Path:
-        """Of a comparison: beginnings that several runs share."""
+        """Of a comparison: states before the first mask event that several runs share."""
         return self.path / "prefixes"
 
     @property
     def lock(self) -> Path:
-        """Held by the driver while it runs."""
+        """Locked by the driver while it runs."""
         return self.path / ".lock"
 
     def checkpoint(self, trial: int) -> Path:
@@ -119,9 +119,9 @@ class StudyFolder:
         return self.failures / f"trial-{trial:05d}.txt"
 
     def output(self, run: int) -> Path:
-        """What one run answers."""
+        """The outputs of one run."""
         return self.outputs / f"run-{run:05d}.npz"
 
     def prefix(self, key: str) -> Path:
-        """A shared beginning."""
+        """A shared state."""
         return self.prefixes / f"{key}.pt"

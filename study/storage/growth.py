@@ -1,8 +1,8 @@
-"""A study may grow between two runs of the driver: more trials, a space that contains the old one.
+"""Growth of a study between two runs of the driver: more trials, points or a wider space.
 
-What the earlier trials were must stay true, so everything else is refused. A grown spec stands in
-the journal (event `grown`) before it stands in spec.yaml: a driver that dies in between leaves a
-study that has grown.
+Everything else that determines results is refused, so that earlier trials stay valid. The grown
+spec is journalled (event `grown`) before spec.yaml is written: if the driver dies in between, the
+study has grown.
 """
 
 from collections.abc import Iterator
@@ -19,25 +19,25 @@ from study.storage.opening import Changes, open_folder, refuse_changes
 from study.storage.stored import StoredStudy
 
 APPENDED = {"points"}
-"""Lists that may get more at their end."""
+"""Lists to whose end entries may be added."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How a study's spec differs from the one that it had."""
+    """The differences of a study's spec from its previous one."""
 
     changes: list[str]
-    """What has grown, as `search.trials: 6 -> 9`."""
+    """Permitted changes, as `search.trials: 6 -> 9`."""
     refused: list[str]
-    """What may not differ, but does."""
+    """Changes that are not permitted."""
     fixed: dict[str, Any]
-    """By parameter name: values of the earlier trials in leaves that are searched only now."""
+    """Parameter -> value that earlier trials had of a leaf that is searched only now."""
     space: bool
-    """Whether a domain is among the changes."""
+    """Whether a domain has changed."""
 
 
 def growth(before: StudySpec, now: StudySpec) -> Growth:
-    """Compares all that decides results; how many resources are used may change."""
+    """Returns the differences in settings that determine results; resources may change."""
     changes, refused, fixed, space = [], [], {}, False
     for name, old, new in _differences(before, now):
         text = f"{name}: {_shown(old)} -> {_shown(new)}"
@@ -98,28 +98,28 @@ def contained(stored: StoredStudy, now: StudySpec) -> StudySpec:
 
 
 def with_trials_of(before: StudySpec, now: StudySpec) -> StudySpec:
-    """`now` with as many trials as before, if it asks for fewer: an extended study stays so."""
+    """Returns `now` with at least the trials of `before`: an extended study stays extended."""
     return _with_trials(now, max(before.search.trials, now.search.trials))
 
 
 def extended(before: StudySpec, now: StudySpec, more: int) -> StudySpec:
-    """`now` with `more` trials than before.
+    """Returns `now` with `more` trials than `before`.
 
     Raises:
-        InputError: `more` is not positive, or the space has not so many points.
+        InputError: `more` is not positive, or a grid has too few points.
     """
     if more < 1:
         raise InputError(f"--extend: N >= 1 must hold, but got {more}")
     if not now.domains:
         raise InputError(
-            "--extend: there must be something to search, but the space has no domains: its one "
+            "--extend: there must be a domain to search, but the space has none: its only "
             "configuration is run once; give a setting a domain"
         )
     wanted = trials_wanted(before) + more
     if now.search.sampler.name == "grid" and wanted > grid_size(now):
         raise InputError(
-            f"--extend: the grid must have as many points as the study trials, but it has "
-            f"{grid_size(now)} and the study would have {wanted} trials; extend it by at most "
+            f"--extend: the grid must have as many points as the study has trials, but got "
+            f"{grid_size(now)} points and {wanted} trials; extend it by at most "
             f"{grid_size(now) - trials_wanted(before)}"
         )
     return _with_trials(now, wanted)
@@ -131,7 +131,7 @@ def _with_trials(spec: StudySpec, trials: int) -> StudySpec:
 
 
 def _differences(before: StudySpec, now: StudySpec) -> Iterator[tuple[str, Any, Any]]:
-    """Name, value before and value now of every leaf that differs; a missing one is None."""
+    """Yields (name, old value, new value) of every leaf that differs; None if it is missing."""
     for section in type(now).model_fields:
         if section == "resources":
             continue
@@ -151,9 +151,9 @@ def _why(name: str, old: Any, new: Any, now: StudySpec) -> str:
     if name == "adapter.bT" and isinstance(new, Domain) != isinstance(old, Domain):
         return " (a fixed bT and a ratio of b0 are not the same parameter)"
     if now.search.sampler.name == "grid" and contains(new, old):
-        return " (the grid sampler's points are those of the domains that it began with)"
+        return " (the points of the grid sampler are those of the first domains)"
     if isinstance(new, Domain):
-        return " (does not contain what was there before)"
+        return " (does not contain the previous values)"
     return ""
 
 

@@ -16,7 +16,7 @@ Changes = Callable[[StoredStudy], Sequence[str]]
 
 
 def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
-    """Returns what is stored in `path`; checks that a study may start or resume there.
+    """Checks that a study may start or resume in `path`; returns what is stored there.
 
     Writes nothing.
 
@@ -30,13 +30,13 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
         path.exists()
     except OSError as error:
         raise InputError(
-            f"{str(path)[:100]}: the study folder must be a path that can be, but got: "
+            f"{str(path)[:100]}: the study folder must be a valid path, but got "
             f"{error.strerror}; choose another --storage"
         ) from None
     if folder.spec.exists():
         if not resume:
             raise InputError(
-                f"{path}: a fresh start needs a folder of its own, but this one has been started; "
+                f"{path}: a new study needs a new folder, but this one has been started; "
                 "continue it with --resume, or choose another --name"
             )
         _check_journal(folder)
@@ -47,11 +47,11 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
     if resume:
         raise InputError(
             f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
-            "leave --resume out to start it, or give the --storage and --name it was started with"
+            "leave --resume out to start a study, or give the --storage and --name of one"
         )
     if path.exists() and not (path.is_dir() and _holds_nothing(folder)):
         raise InputError(
-            f"{path}: a fresh start needs an empty folder or none, but this path is in use by "
+            f"{path}: a new study needs an empty folder or none, but this path is in use by "
             "something else; choose another --name or --storage"
         )
     _check_writable(path)
@@ -59,13 +59,13 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
 
 
 def has_results(folder: StudyFolder) -> bool:
-    """Whether something is there that only a journal leads to."""
+    """Whether there are results, which only a journal can have led to."""
     files = (folder.trials, folder.results, folder.scores, StudyFolder(folder.finalists).journal)
     return any(file.exists() for file in files) or any(folder.checkpoints.glob("*.pt"))
 
 
 def _check_journal(folder: StudyFolder) -> None:
-    """Refuses to begin anew where a journal has been lost."""
+    """Refuses to start again in a folder whose journal has been lost."""
     is_there = folder.journal.is_file() and folder.journal.stat().st_size > 0
     if not is_there and has_results(folder):
         raise InputError(
@@ -78,8 +78,8 @@ def _check_journal(folder: StudyFolder) -> None:
 def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
     """Creates the folder and writes the spec's YAML into it; call `check_folder` first.
 
-    With `replace`, one that is there gives way: it may have grown. Hold the folder (`locked`)
-    where another driver may be at work.
+    With `replace` an existing spec.yaml is replaced, e.g. by a grown spec. Lock the folder
+    (`locked`) if another driver may be at work.
     """
     folder = StudyFolder(path)
     _create(path)
@@ -91,7 +91,7 @@ def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
             os.fsync(file.fileno())
         partial.replace(folder.spec)
         sync_names(path)
-    # Only now: a driver that dies before leaves what can be started, after it what can be resumed.
+    # After spec.yaml: a study can be started if the driver dies before, resumed if it dies later.
     for directory in _subfolders(folder):
         directory.mkdir(exist_ok=True)
     return folder
@@ -99,9 +99,9 @@ def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
 
 @contextmanager
 def locked(folder: StudyFolder) -> Iterator[None]:
-    """Holds the study folder for one driver; the lock goes with the process, however it ends.
+    """Locks the study folder for one driver; the lock ends with the process.
 
-    Creates the folder, for nothing may be written before it is held.
+    Creates the folder, as nothing may be written before it is locked.
 
     Raises:
         InputError: another driver is at work in the folder, or it cannot be created.
@@ -131,7 +131,7 @@ def is_locked(folder: StudyFolder) -> bool:
 
 
 def refuse_changes(path: Path, changed: Sequence[str]) -> None:
-    """Refuses to go on in a folder whose study is another than is asked for.
+    """Refuses to resume a study with other settings.
 
     Raises:
         InputError: something has `changed`.
@@ -140,7 +140,7 @@ def refuse_changes(path: Path, changed: Sequence[str]) -> None:
         raise InputError(
             f"{path}: --resume needs the spec that the study was started with (spec.yaml), or "
             f"more trials and wider domains, but it differs in: {'; '.join(changed)}; undo the "
-            f"change, take --space {StudyFolder(path).spec}, or start a study of another --name"
+            f"change, give --space {StudyFolder(path).spec}, or start a study with another --name"
         )
 
 
@@ -149,7 +149,7 @@ def _create(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"{path}: the study folder must be one that can be created, but: {error.strerror}; "
+            f"{path}: the study folder must be one that can be created, but got {error.strerror}; "
             "choose another --storage"
         ) from None
 
@@ -163,7 +163,7 @@ def _partial(folder: StudyFolder) -> Path:
 
 
 def _holds_nothing(folder: StudyFolder) -> bool:
-    """Whether there is at most what a driver leaves that dies before spec.yaml is there."""
+    """Whether the folder has only files of a driver that died before it wrote spec.yaml."""
     return all(
         path in (folder.lock, _partial(folder))
         or path.name.startswith(".cluster-check-")

@@ -1,4 +1,4 @@
-"""Trials as rows of a csv, which have not all the same columns."""
+"""trials.csv and pareto.csv, and rows of results.csv: one row a trial."""
 
 import csv
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from study.storage.record import StudyRecord, TrialRecord
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str] = ()) -> None:
-    """Writes a csv with every column that some row has, and those of `always`, in one move."""
+    """Writes a csv with the columns of all rows and those of `always`; replaces the file whole."""
     columns = list(dict.fromkeys([*(name for row in rows for name in row), *always]))
     partial = path.with_suffix(".partial")
     with partial.open("w", encoding="utf-8", newline="") as file:
@@ -22,7 +22,7 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str]
 
 
 def outcome(trial: TrialRecord) -> dict[str, Any]:
-    """How far a trial came, how long it took, and the metrics of its last report."""
+    """Returns a trial's progress, its seconds and the metrics of its last report, by column."""
     return {
         "reports": len(trial.reports),
         "steps": trial.reports[-1].step if trial.reports else 0,
@@ -44,8 +44,8 @@ def write_trials(ledger: StudyLedger) -> None:
 def trial_rows(record: StudyRecord, goals: Goals) -> list[dict[str, Any]]:
     """Returns the rows of trials.csv.
 
-    `feasible` says whether a trial keeps the constraints, `on_front` whether no other beats it;
-    both are empty where that is not known.
+    `feasible`: whether a trial meets the constraints; `on_front`: whether it is on the Pareto
+    front; empty if not known.
     """
     rows = {trial.number: _row(trial) for trial in record.trials.values()}
     if goals.constraints:

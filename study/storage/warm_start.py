@@ -1,8 +1,8 @@
-"""Results of an earlier study that a new one begins with: `--warm-start DIR`.
+"""Results of an earlier study with which the sampler of a new one starts: `--warm-start DIR`.
 
-They are journalled once, as the present space and goals see them, so that a resume does not need
-the earlier study again. To the sampler they are trials before the first; to the rungs, the tables
-and the winner they are nothing, as they may be of another task or backbone.
+They are journalled once, in terms of the present space and goals, so that a resume does not need
+the earlier study. Only the sampler uses them, as trials before the first: rungs, tables and the
+choice of the winner do not, as the earlier study may have another task or backbone.
 """
 
 from collections import Counter
@@ -22,11 +22,11 @@ from study.storage.stored import StoredStudy
 
 
 def earlier_results(stored: StoredStudy, source: Path, spec: StudySpec) -> WarmStart | None:
-    """Returns what a study takes over from the folder `source`; None if it has done so already.
+    """Returns the results of the study in `source`; None if they have been taken over already.
 
     Raises:
-        InputError: the study has begun without; `source` is no study's folder, has
-            another metric, or no result in this space; the sampler would not learn from it.
+        InputError: the study has started without them; `source` is not the folder of a study, has
+            another metric, or no result in this space; the sampler does not learn from results.
     """
     record = stored.record(spec.objective)
     if record.warm_start is not None and record.warm_start.source == str(source):
@@ -39,8 +39,8 @@ def earlier_results(stored: StoredStudy, source: Path, spec: StudySpec) -> WarmS
         )
     if spec.search.sampler.name not in LEARNING:
         raise InputError(
-            f"--warm-start {source}: the sampler must be one that learns from results it did not "
-            f"ask for, but is {spec.search.sampler.name}; take one of {', '.join(LEARNING)}"
+            f"--warm-start {source}: the sampler must be one that learns from results of other "
+            f"trials, but got {spec.search.sampler.name}; choose one of {', '.join(LEARNING)}"
         )
     return _read(source, spec)
 
@@ -51,21 +51,21 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
         folder.journal.exists()
     except OSError as error:
         raise InputError(
-            f"--warm-start {str(source)[:100]}: must be the folder of a study, but got: "
+            f"--warm-start {str(source)[:100]}: must be the folder of a study, but got "
             f"{error.strerror}; give <storage>/<name> of one"
         ) from None
     if not folder.journal.is_file() or not folder.spec.is_file() or is_benchmark(folder.spec):
         raise InputError(
             f"--warm-start {source}: must be the folder of a study, with events.jsonl and "
-            "spec.yaml, but is none; give <storage>/<name> of one"
+            "spec.yaml, but got one without; give <storage>/<name> of a study"
         )
     earlier = StoredStudy.read(folder)
     before = earlier.spec
     if before.objective != spec.objective:
         raise InputError(
-            f"--warm-start {source}: both studies must have the same search.metric, but there it "
-            f"is {before.search.metric} and here {spec.search.metric}; change search.metric, or "
-            "leave the option out"
+            f"--warm-start {source}: both studies must have the same search.metric, but got "
+            f"{before.search.metric} there and {spec.search.metric} here; change search.metric, "
+            "or leave the option out"
         )
     results, left_out = [], Counter[str]()
     for trial in earlier.record(before.objective).in_state("complete", "pruned"):
@@ -76,7 +76,7 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
     if not results:
         why = "; ".join(f"{count} trials: {reason}" for reason, count in left_out.items())
         raise InputError(
-            f"--warm-start {source}: must have results in this space, but has none"
+            f"--warm-start {source}: must have results in this space, but got none"
             f"{f' ({why})' if why else ''}; widen the space, or leave the option out"
         )
     return WarmStart(
@@ -88,10 +88,10 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
 
 
 def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> EarlierTrial:
-    """One trial as the present study sees it.
+    """Returns a trial in terms of the present study.
 
     Raises:
-        ValueError: it has no place here; says why.
+        ValueError: it does not fit; the message is the reason.
     """
     complete, goals = trial.state == "complete", spec.goals
     values = goals.values(trial.metrics) if complete else None
@@ -108,7 +108,7 @@ def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> Earli
 
 
 def _params(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str, Choice]:
-    """The trial's values of what is searched here."""
+    """Returns the trial's values of the parameters that are searched here."""
     leaves = _fixed(before) | trial.settings
     here = _fixed(spec)
     for leaf in before.domains:
@@ -128,7 +128,7 @@ def _params(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str,
 
 
 def _value(leaf: str, domain: Domain, leaves: Mapping[str, Any]) -> Any:
-    """A leaf's value as a parameter: bT triplets as a share of b0 where that is searched."""
+    """Returns a leaf's value as a parameter: bT as a share of b0 if the ratio is searched."""
     is_ratio = parameter_name(leaf, domain) != leaf
     return leaves[leaf] / leaves["b0"] if is_ratio else leaves[leaf]
 
@@ -139,7 +139,7 @@ def _fixed(spec: StudySpec) -> dict[str, Any]:
 
 
 def _differences(before: StudySpec, spec: StudySpec) -> list[str]:
-    """What else is not as it was: backbone, task, and settings that are fixed in both."""
+    """Returns what else differs: backbone, task, and settings that are fixed in both."""
     sections = [
         name for name in ("backbone", "task") if getattr(before, name) != getattr(spec, name)
     ]

@@ -80,7 +80,7 @@ def test_more_trials_and_wider_domains_are_growth(
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("adapter.p={type: float, low: 0.1, high: 0.3}", "does not contain what was there before"),
+        ("adapter.p={type: float, low: 0.1, high: 0.3}", "does not contain the previous values"),
         ("adapter.p=0.1", "adapter.p: {type: float, low: 0.0, high: 0.3} -> 0.1"),
         ("adapter.deltaT=6", "adapter.deltaT: 5 -> 6"),
         ("adapter.bT=2", "a fixed bT and a ratio of b0 are not the same parameter"),
@@ -135,7 +135,7 @@ def test_domains_of_a_grid_do_not_grow_but_its_trials_do(read_spec: ReadSpec) ->
         *GRID, "search.trials=2", "adapter.b0={type: categorical, choices: [4, 6, 8]}"
     )
     [refused] = growth(before, wider).refused
-    assert "the grid sampler's points are those of the domains that it began with" in refused
+    assert "the points of the grid sampler are those of the first domains" in refused
     assert growth(before, read_spec(*GRID, "search.trials=4")).changes == ["search.trials: 2 -> 4"]
 
 
@@ -147,11 +147,11 @@ def test_extending_adds_to_what_the_study_has(read_spec: ReadSpec) -> None:
     ("overrides", "more", "said"),
     [
         ((), 0, "N >= 1 must hold, but got 0"),
-        ((*GRID, "search.trials=3"), 2, "it has 4 and the study would have 5 trials"),
+        ((*GRID, "search.trials=3"), 2, "but got 4 points and 5 trials"),
         (
             ("adapter={method: linear_probe}", "training.lr=1e-3"),
             1,
-            "the space has no domains",
+            "must be a domain to search, but the space has none",
         ),
     ],
 )

@@ -208,15 +208,15 @@ def test_what_cannot_be_a_beginning_is_refused(
     assert refusal(tmp_path, tmp_path, read_spec()).startswith(
         f"--warm-start {tmp_path}: must be the folder of a study, with events.jsonl and spec.yaml"
     )
-    assert "there it is mcc and here loss" in refusal(
+    assert "but got mcc there and loss here" in refusal(
         tmp_path, source, read_spec("search.metric=loss")
     )
-    assert "but is random; take one of tpe, gp, nsgaii" in refusal(
+    assert "but got random; choose one of tpe, gp, nsgaii" in refusal(
         tmp_path, source, read_spec("search.sampler={name: random}")
     )
     narrow = read_spec("adapter.p={type: float, low: 0.25, high: 0.29}")
     assert (
-        "must have results in this space, but has none (3 trials: p outside its domain; 1 trials: "
+        "must have results in this space, but got none (3 trials: p outside its domain; 1 trials: "
         "without a value of every objective); widen the space"
     ) in refusal(tmp_path, source, narrow)
 
@@ -226,6 +226,6 @@ def test_a_path_that_is_too_long_is_refused_in_one_short_line(
 ) -> None:
     for name in ("/" + "a" * 300, "/" + "a" * 5000):
         assert refusal(tmp_path, Path(name), read_spec()) == (
-            f"--warm-start /{'a' * 99}: must be the folder of a study, but got: File name too "
+            f"--warm-start /{'a' * 99}: must be the folder of a study, but got File name too "
             "long; give <storage>/<name> of one"
         )
