@@ -1,22 +1,21 @@
-"""Examines a study folder: `python -m study.doctor DIR`. Reads only, beside a driver too.
+"""Examines a study folder: `python -m study.doctor DIR`. Reads only, also while a driver runs.
 
 Map:
 
-    finding.py         what is wrong, and how to mend it
-    subject.py         the folder, read once
-    examination.py     all groups of checks, one after the other
-    wording.py         what the terminal says
+    examination.py     the groups of checks, and the text for the terminal
+    subject.py         Subject: the folder, read once
+    finding.py         Finding: what is wrong, and how to fix it
 
     journal.py         events.jsonl line by line
-    trials.py          its events trial by trial, and the winner
-    rungs.py           the decisions, made again by a scheduler that sees the same reports
+    trials.py          the events of each trial, and the choice of the winner
+    rungs.py           the recorded decisions against those of a scheduler with the same reports
     optuna_journal.py  optuna.journal against the record
     checkpoints.py     checkpoints/ against the record
     winner.py          best/ and best.yaml against the record
     tracking.py        MLflow against the record
-    files.py           spec.yaml, trials.csv, the disk
+    files.py           spec.yaml, trials.csv or results.csv, the disk
 
-A group that needs Ray, torch, Optuna or MLflow imports them when it is asked.
+Checks import Ray, torch, Optuna or MLflow only when they run.
 """
 
 from study.doctor.examination import Examination, examine, examine_closely

@@ -1,8 +1,8 @@
 """Examine the folder of a study, a benchmark or a comparison: `python -m study.doctor DIR`.
 
-DIR is its folder, `<storage>/<name>/`. Whether its files agree with each other is checked, and
-what is wrong is said with the way to mend it. Nothing is written; a driver may be at work. Exit
-status: 0 sound, 1 something is wrong or unfinished, 2 not a study folder, 130 interrupted.
+DIR is its folder, `<storage>/<name>/`. Checks whether its files agree with each other, and
+prints what is wrong and how to fix it. Writes nothing; a driver may be at work. Exit status: 0
+sound, 1 something is wrong or unfinished, 2 not a study folder, 130 interrupted.
 """
 
 import argparse
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m study.doctor",
-        description="Check a study folder, and say what is wrong and how to mend it.",
+        description="Check a study folder; print what is wrong and how to fix it.",
     )
     add = parser.add_argument
     add("folder", metavar="DIR", type=Path, help="a study, benchmark or comparison folder")

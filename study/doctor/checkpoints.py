@@ -1,4 +1,4 @@
-"""The checkpoints: those that are needed are there and whole, and there are no others."""
+"""Checks of the checkpoints: needed ones must be there and sound, and no others."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ finding = partial(Finding, "checkpoints")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds checkpoints that are damaged, of something else, missing, or left over."""
+    """Finds checkpoints that are damaged, of another study, missing, or not needed."""
     record = subject.sound_record()
     for trial in record.in_state("running"):
         yield from _of_unfinished(subject, trial)
@@ -39,8 +39,8 @@ def _of_unfinished(subject: Subject, trial: TrialRecord) -> Iterator[Finding]:
             yield finding(
                 f"trial {trial.number}: checkpoints/{file.name} is damaged: "
                 f"{(str(error).splitlines() or [type(error).__name__])[0]}",
-                "nothing need be done: the trial goes on from the checkpoint before it, or from "
-                f"its beginning, to the same values; {subject.resume}",
+                "nothing needs to be done: the trial continues from the checkpoint before it, or "
+                f"starts again, to the same values; {subject.resume}",
             )
             continue
         if not damaged:
@@ -60,22 +60,22 @@ def _content(
     if not params.items() <= trial.params.items():
         yield finding(
             f"trial {trial.number}: checkpoints/{file.name} is of other parameters: {params}",
-            "it is of another study; nothing need be done: the trial starts from its beginning",
+            "it is of another study; nothing needs to be done: the trial starts again",
         )
     elif not subject.running and not 0 <= report - len(trial.reports) <= 1:
         older = report < len(trial.reports)
         yield finding(
             f"trial {trial.number}: checkpoints/{file.name} is of report {report}, but the "
             f"journal has {len(trial.reports)}",
-            "nothing need be done: the trial repeats what is missing, to the same values"
+            "nothing needs to be done: the trial repeats what is missing, to the same values"
             if older
-            else "restore a newer copy of events.jsonl; without one nothing need be done: the "
-            "trial leaves the checkpoint aside, and --resume trains it again",
+            else "restore a newer copy of events.jsonl; without one nothing needs to be done: the "
+            "trial ignores the checkpoint, and --resume trains it again",
         )
 
 
 def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
-    """Files of trials that have ended, of unknown ones, and half-written ones."""
+    """Finds files of trials that have ended, of unknown trials, and half-written files."""
     study = subject.kind == "study" and subject.spec is not None
     finalists = {trial.number for trial in subject.ledger().finalists()} if study else set()
     ended: list[int] = []
@@ -89,7 +89,7 @@ def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
         elif file.suffix == ".partial":
             yield finding(
                 f"checkpoints/{file.name}: is half written",
-                f"nothing need be done, or: rm {file}",
+                f"nothing needs to be done, or: rm {file}",
                 unfinished=True,
             )
         elif trial.state != "running" and trial.number not in finalists:

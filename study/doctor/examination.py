@@ -1,4 +1,4 @@
-"""All groups of checks on one folder, in the order in which they build on each other."""
+"""All groups of checks of a folder, and the text for the terminal."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -32,17 +32,17 @@ GROUPS: dict[str, Callable[[Subject], Iterable[Finding]]] = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a group of checks has found."""
+    """The findings of a group of checks."""
 
     group: str
     findings: list[Finding]
     not_checked: str = ""
-    """Why not."""
+    """The reason; empty if it was checked."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found in a folder."""
+    """The findings in a folder."""
 
     subject: Subject
     results: list[Result]
@@ -54,7 +54,7 @@ class Examination:
 
 
 def examine_closely(path: Path, tracking_uri: str | None = None) -> Examination:
-    """Makes all checks on the study folder `path`; writes nothing and needs no Ray cluster.
+    """Runs all checks of the study folder `path`; writes nothing and needs no Ray cluster.
 
     Raises:
         InputError: it is no study folder, or one of a newer version of this package.
@@ -69,7 +69,7 @@ def examine_closely(path: Path, tracking_uri: str | None = None) -> Examination:
 
 
 def examine(path: Path, tracking_uri: str | None = None) -> list[Finding]:
-    """Returns what is wrong with the study folder `path`; see `examine_closely`."""
+    """Returns the findings in the study folder `path`; see `examine_closely`."""
     return examine_closely(path, tracking_uri).findings
 
 
@@ -83,9 +83,9 @@ def _result(name: str, subject: Subject) -> Result:
 
 
 def report(examination: Examination) -> list[str]:
-    """Returns one line a group, then every finding with the way to mend it."""
+    """Returns one line a group, then every finding and how to fix it."""
     subject = examination.subject
-    work = "is at work: what is unfinished is as it should be" if subject.running else "none"
+    work = "is at work: unfinished parts are no findings" if subject.running else "none"
     lines = [f"folder       {subject.folder.path}", f"driver       {work}"]
     lines += [f"{result.group:<12} {_verdict(result)}" for result in examination.results]
     return [*lines, *_findings(examination)]
@@ -104,8 +104,8 @@ def _findings(examination: Examination) -> Iterator[str]:
     for finding in sorted(findings, key=lambda one: one.unfinished):
         yield ""
         yield f"{finding.group}: {finding.problem}"
-        yield f"  mend: {finding.mend}"
+        yield f"  fix: {finding.fix}"
     if findings and all(finding.unfinished for finding in findings):
         yield ""
-        yield "nothing is damaged; an interruption leaves this behind, and one command mends it:"
+        yield "nothing is damaged; an interruption has left this behind, and one command fixes it:"
         yield f"  {examination.subject.resume}"

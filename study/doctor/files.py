@@ -1,4 +1,4 @@
-"""The folder: its spec, its tables, and whether it can be written."""
+"""Checks of spec.yaml, the table of trials or runs, and the disk."""
 
 import csv
 import os
@@ -13,12 +13,12 @@ from study.errors import InputError
 from study.spec import StudySpec, load_spec
 
 FREE_BYTES = 100 * 2**20
-"""Below this a study is in danger: a checkpoint takes a few to some hundreds of megabytes."""
+"""The least free space: a checkpoint has a few to some hundreds of megabytes."""
 finding = partial(Finding, "files")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds a damaged spec.yaml, a table that is not of this journal, and a full disk."""
+    """Finds a damaged spec.yaml, a table that differs from the journal, and a full disk."""
     yield from _spec(subject)
     yield from _disk(subject)
     if not subject.running and subject.record is not None:
@@ -69,7 +69,7 @@ def _disk(subject: Subject) -> Iterator[Finding]:
     if os.statvfs(path).f_flag & os.ST_RDONLY or not os.access(path, os.W_OK | os.X_OK):
         yield finding(
             "the folder cannot be written",
-            f"give yourself the right to (chmod u+rwx {path}), or copy the folder to storage that "
+            f"grant write permission (chmod u+rwx {path}), or copy the folder to storage that "
             "can be written",
         )
 
@@ -80,24 +80,24 @@ def _table(subject: Subject) -> Iterator[Finding]:
     study, folder = subject.kind == "study", subject.folder
     file, what = (folder.trials, "trial") if study else (folder.results, "row")
     wanted = [_as_text(row) for row in _rows(subject)]
-    mend = f"it is written by {subject.resume}"
+    fix = f"it is written by {subject.resume}"
     if not file.is_file():
         if wanted:
-            yield finding(f"there is no {file.name}", mend, unfinished=True)
+            yield finding(f"there is no {file.name}", fix, unfinished=True)
         return
     try:
         with file.open(encoding="utf-8", newline="") as opened:
             found = [_as_text(row) for row in csv.DictReader(opened)]
     except (csv.Error, ValueError) as error:
-        yield finding(f"{file.name} cannot be read: {error}", mend)
+        yield finding(f"{file.name} cannot be read: {error}", fix)
         return
     if len(found) > len(wanted):
-        yield finding(f"{file.name} has {len(found)} rows in place of {len(wanted)}", mend)
+        yield finding(f"{file.name} has {len(found)} rows in place of {len(wanted)}", fix)
     differ = [n for n, row in enumerate(wanted) if n >= len(found) or found[n] != row]
     if differ:
         yield finding(
             f"{file.name} does not have what the journal has of {some(differ, what)}",
-            mend,
+            fix,
             unfinished=True,
         )
 
@@ -119,5 +119,5 @@ def _rows(subject: Subject) -> list[dict[str, Any]]:
 
 
 def _as_text(row: dict[Any, Any]) -> dict[str, str]:
-    """A row as a csv has it; an empty cell is none."""
+    """Returns a row as text by column, without empty cells."""
     return {str(k): str(v) for k, v in row.items() if v is not None and v != ""}

@@ -1,4 +1,4 @@
-"""The journal, line by line: whether it can be read, and whether its events have their fields."""
+"""Checks of events.jsonl line by line: syntax, fields, and the order of events."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,18 +10,18 @@ from study.storage.journal import FROM_A_COPY, Line
 from study.storage.opening import has_results
 
 MOST = 5
-"""Findings of one kind that are told; a file of garbage has thousands."""
+"""The most findings of one kind that are reported."""
 
 finding = partial(Finding, "journal")
 RESTORE = (
     f"copy the folder as it is; then restore events.jsonl {FROM_A_COPY}. Without an earlier "
-    "copy, delete line {number} (sed -i '{number}d' events.jsonl) and ask the doctor again: what "
-    "the line said is lost, and what it was needed for is said then"
+    "copy, delete line {number} (sed -i '{number}d' events.jsonl) and run the doctor again: the "
+    "content of the line is lost, and its effects are reported then"
 )
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds what is wrong with the lines of events.jsonl."""
+    """Finds damaged lines, and events that do not fit each other."""
     yield from _unreadable(subject.lines)
     yield from _torn(subject)
     yield from _beginning(subject)
@@ -42,7 +42,7 @@ def _unreadable(lines: Sequence[Line]) -> Iterator[Finding]:
     if len(found) > MOST:
         yield finding(
             f"events.jsonl: {len(found)} lines cannot be read",
-            f"this is no journal any more: restore it {FROM_A_COPY}",
+            f"the file is not a journal any more: restore it {FROM_A_COPY}",
         )
 
 
@@ -62,7 +62,7 @@ def _beginning(subject: Subject) -> Iterator[Finding]:
         if not subject.lines and has_results(subject.folder):
             yield finding(
                 "events.jsonl: is missing or empty, but there are results",
-                f"restore it {FROM_A_COPY}; without a copy the study is lost to --resume",
+                f"restore it {FROM_A_COPY}; without a copy the study cannot be resumed",
             )
         elif not subject.running and not subject.lines:
             yield finding(

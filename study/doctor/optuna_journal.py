@@ -1,6 +1,6 @@
-"""optuna.journal: whether Optuna can read it and finds in it the trials that have ended.
+"""Checks of optuna.journal: Optuna must read it and find the trials that have ended.
 
-It is made of the record alone and made anew by every driver, so nothing in it is ever lost.
+Every driver writes it again from the record, so nothing can be lost with it.
 """
 
 import json
@@ -14,16 +14,16 @@ from study.doctor.subject import Subject
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds trials that Optuna's journal lacks, has otherwise, or has for no reason."""
+    """Finds trials that optuna.journal lacks or has with other values, and unknown ones."""
     ledger = subject.ledger()
     if subject.running:
         raise NotCheckedError("the driver is writing it")
     ended = ledger.record.in_state("complete", "pruned", "failed")
     file = subject.folder.optuna
-    mend = f"it is made anew by {subject.resume}"
+    fix = f"it is made again by {subject.resume}"
     if not file.is_file():
         if ended:
-            yield Finding("optuna", "there is no optuna.journal", mend, unfinished=True)
+            yield Finding("optuna", "there is no optuna.journal", fix, unfinished=True)
         return
     # Imported here: Optuna and, with the searcher, Ray take seconds.
     from study.engine.scheduling.optuna_study import frozen_trial
@@ -33,7 +33,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         found = _trials(file)
     except Exception as error:
         text = f"optuna.journal cannot be read: {type(error).__name__}: {error}"
-        yield Finding("optuna", text, mend, unfinished=_is_torn(file))
+        yield Finding("optuna", text, fix, unfinished=_is_torn(file))
         return
     space = distributions(ledger.spec)
     wanted = {trial.number: _key(frozen_trial(trial, space, ledger.goals)) for trial in ended}
@@ -42,13 +42,13 @@ def check(subject: Subject) -> Iterator[Finding]:
     there.subtract(wanted.values())
     extra = sum(count for count in there.values() if count > 0)
     if any(trial.state.name in ("RUNNING", "WAITING") for trial in found):
-        yield Finding("optuna", "optuna.journal has a trial that is RUNNING", mend)
+        yield Finding("optuna", "optuna.journal has a trial that is RUNNING", fix)
     if missing:
         text = f"optuna.journal lacks {some(missing)}, or has other values there"
         # The driver writes it last: only the newest may be missing.
-        yield Finding("optuna", text, mend, unfinished=not extra)
+        yield Finding("optuna", text, fix, unfinished=not extra)
     elif extra:
-        yield Finding("optuna", f"optuna.journal has {extra} trials that did not end so", mend)
+        yield Finding("optuna", f"optuna.journal has {extra} trials that did not end so", fix)
 
 
 def _trials(file: Path) -> list[Any]:
@@ -57,7 +57,7 @@ def _trials(file: Path) -> list[Any]:
     from optuna.storages.journal import BaseJournalBackend
 
     class Lines(BaseJournalBackend):  # type: ignore[misc]
-        """The file, and no way to write it."""
+        """The file, read-only."""
 
         def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
             data = file.read_bytes()
@@ -78,7 +78,7 @@ def _is_torn(file: Path) -> bool:
 
 
 def _key(trial: Any) -> str:
-    """All that Optuna knows of a trial but when it was and what it is called."""
+    """Returns Optuna's data of a trial, without times and numbers, as text."""
     values = {str(step): value for step, value in trial.intermediate_values.items()}
-    told = [trial.state.name, trial.values, trial.params, values, trial.constraints]
-    return json.dumps(told, sort_keys=True)
+    fields = [trial.state.name, trial.values, trial.params, values, trial.constraints]
+    return json.dumps(fields, sort_keys=True)

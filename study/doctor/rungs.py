@@ -1,4 +1,4 @@
-"""The scheduler: whether its rungs, filled with the recorded reports, give the recorded decisions.
+"""Checks of the recorded decisions: ASHA's rungs must give them again from the reports.
 
 A study's reports go in their order through a scheduler that has seen nothing else.
 """
@@ -16,7 +16,7 @@ MOST = 3
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds decisions that the rungs do not give."""
+    """Finds decisions that differ from those of the rungs."""
     recorded = {
         (decision.trial, decision.report): decision
         for trial in subject.ledger().record.trials.values()
@@ -34,14 +34,14 @@ def check(subject: Subject) -> Iterator[Finding]:
             f"but the reports before it give {_words(decision)}"
             + (f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""),
             "if events.jsonl or spec.yaml was edited, restore it from a copy. If the rule "
-            "has changed with another version of Ray or of this package, take the one that "
-            "events.jsonl names (created_with), or let it be: what is decided stays decided",
+            "has changed with another version of Ray or of this package, install the version in "
+            "events.jsonl (created_with), or ignore this: recorded decisions are kept",
         )
         return
 
 
 def _rehearse(subject: Subject) -> list[Decision]:
-    """Returns the decisions that a fresh scheduler makes."""
+    """Returns the decisions of a new scheduler."""
     # Imported here: Ray and torch take seconds.
     from study.engine.scheduling.asha import AshaScheduler
 

@@ -1,6 +1,6 @@
-"""MLflow: one run a study, one run a trial, each as the journal says.
+"""Checks of MLflow: one run a study and one a trial, each as in the journal.
 
-A database in the folder is looked at in a copy, as MLflow cannot open one without writing.
+A database in the folder is read from a copy, as MLflow writes when it opens one.
 """
 
 import shutil
@@ -27,14 +27,14 @@ finding = partial(Finding, "mlflow")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds runs that are missing, doubled, RUNNING without a driver, or not as the journal is."""
-    asked = [_Asked("the study", subject.sound_record(), subject.folder)]
+    """Finds runs that are missing, duplicated, RUNNING without a driver, or not as journalled."""
+    tracked = [_Tracked("the study", subject.sound_record(), subject.folder)]
     if not subject.lines:
         raise NotCheckedError("nothing has happened in this study yet")
     if (race := subject.race()) is not None:
         folder, record = race
-        asked.append(_Asked("the race", record, folder, "of the race "))
-    keys = [study_key(one.folder, one.record) for one in asked]
+        tracked.append(_Tracked("the race", record, folder, "of the race "))
+    keys = [study_key(one.folder, one.record) for one in tracked]
     uri = tracking_address(subject.stored, subject.tracking_uri)
     if uri is not None:
         runs = _of_server(uri, keys)
@@ -46,28 +46,28 @@ def check(subject: Subject) -> Iterator[Finding]:
         except _DamagedError as error:
             yield finding(
                 f"mlflow.db is damaged: {error}",
-                f"rm {subject.folder.mlflow}; then it is made anew by {subject.resume}",
+                f"rm {subject.folder.mlflow}; then it is made again by {subject.resume}",
             )
             return
     elif tracking_of(subject.events) is ABSENT:
-        raise NotCheckedError("there is no mlflow.db; say where with --tracking-uri")
+        raise NotCheckedError("there is no mlflow.db; give its address with --tracking-uri")
     else:
         runs = [[] for _ in keys]
-    for one, its_runs in zip(asked, runs, strict=True):
+    for one, its_runs in zip(tracked, runs, strict=True):
         yield from _one_of_each(subject, one, its_runs)
         if not subject.running:
             yield from _behind(subject, one, its_runs)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What has a parent run: the study, and the race of its finalists."""
+class _Tracked:
+    """A study or race, which has a parent run."""
 
     name: str
     record: StudyRecord
     folder: StudyFolder
     of: str = ""
-    """How its trials are told from the study's."""
+    """Distinguishes its trials from the study's in messages."""
 
 
 class _DamagedError(Exception):
@@ -120,35 +120,35 @@ def _read(uri: str, key: str) -> list[TrackedRun]:
         raise _DamagedError(str(error).splitlines()[0]) from None
 
 
-def _one_of_each(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator[Finding]:
+def _one_of_each(subject: Subject, tracked: _Tracked, runs: list[TrackedRun]) -> Iterator[Finding]:
     counts = Counter(run.trial for run in runs)
     for trial, count in counts.items():
-        what = asked.name if trial is None else f"trial {trial} {asked.of}".rstrip()
+        what = tracked.name if trial is None else f"trial {trial} {tracked.of}".rstrip()
         ids = [run.run_id for run in runs if run.trial == trial]
         if count > 1:
-            mend = f"the emptier ones are deleted by {subject.resume}"
-            yield finding(f"{what} has {count} runs", mend, unfinished=True)
-        if trial is not None and trial not in asked.record.trials:
+            fix = f"the emptier ones are deleted by {subject.resume}"
+            yield finding(f"{what} has {count} runs", fix, unfinished=True)
+        if trial is not None and trial not in tracked.record.trials:
             yield finding(
                 f"there is a run of {what}, which the journal does not know",
                 f"restore a newer copy of events.jsonl, or: mlflow runs delete --run-id {ids[0]}",
             )
 
 
-def _behind(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator[Finding]:
-    """What a driver that has ended should have left; `--resume` makes up for it."""
-    record = asked.record
-    mend = f"it is made up for by {subject.resume}"
-    late = partial(finding, mend=mend, unfinished=True)
+def _behind(subject: Subject, tracked: _Tracked, runs: list[TrackedRun]) -> Iterator[Finding]:
+    """Finds what a driver that has ended should have written; `--resume` completes it."""
+    record = tracked.record
+    fix = f"it is completed by {subject.resume}"
+    late = partial(finding, fix=fix, unfinished=True)
     children = {run.trial: run for run in runs if run.trial in record.trials}
     parent = next((run for run in runs if run.trial is None), None)
     if parent is None and record.trials:
-        yield late(f"{asked.name} has no run")
+        yield late(f"{tracked.name} has no run")
     if parent is not None and parent.status == "RUNNING":
-        yield late(f"{asked.name}'s run is RUNNING, but no driver is at work")
+        yield late(f"{tracked.name}'s run is RUNNING, but no driver is at work")
     missing = [number for number in record.trials if number not in children]
     if missing:
-        yield late(f"{some(missing)} {asked.of}have no run")
+        yield late(f"{some(missing)} {tracked.of}have no run")
     left: dict[str, list[int]] = {}
     for number, run in children.items():
         trial = record.trials[number or 0]
@@ -156,10 +156,10 @@ def _behind(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator
             left.setdefault("lack reports", []).append(trial.number)
         if run.reports > len(trial.reports):
             yield finding(
-                f"the run of trial {number} {asked.of}has {run.reports} reports, the journal "
+                f"the run of trial {number} {tracked.of}has {run.reports} reports, the journal "
                 f"{len(trial.reports)}",
-                "restore a newer copy of events.jsonl; without one nothing need be done: --resume "
-                "trains again what is missing there",
+                "restore a newer copy of events.jsonl; without one nothing needs to be done: "
+                "--resume trains again what is missing there",
             )
         if trial.state == "running" and run.status == "RUNNING":
             left.setdefault("are RUNNING, but no driver is at work", []).append(trial.number)
@@ -167,7 +167,7 @@ def _behind(subject: Subject, asked: _Asked, runs: list[TrackedRun]) -> Iterator
             words = f"are {run.status} in place of {STATUS[trial.state]}"
             left.setdefault(words, []).append(trial.number)
     for words, numbers in left.items():
-        yield late(f"the runs of {some(numbers)} {asked.of}{words}")
+        yield late(f"the runs of {some(numbers)} {tracked.of}{words}")
     if parent is not None and record.winner is not None:
         winner = str(record.winner.trial)
         if parent.winner != winner:

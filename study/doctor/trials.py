@@ -1,4 +1,4 @@
-"""The trials as the journal tells them: whether each is a story without a gap, and who won."""
+"""Checks of the events of each trial, and of the choice of the winner."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -24,7 +24,7 @@ EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds trials whose events do not fit each other, and a winner that is none."""
+    """Finds trials whose events do not fit each other, and a winner that was not the best."""
     record = subject.sound_record()
     for trial in record.trials.values():
         about = [e for e in subject.events if getattr(e, "trial", None) == trial.number]
@@ -38,7 +38,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _reports(trial: TrialRecord) -> Iterator[Finding]:
-    """Reports come as 1, 2, 3 and so on, at the steps of the plan."""
+    """Checks that reports are numbered 1, 2, 3 and so on, at the planned steps."""
     for place, report in enumerate(trial.reports, start=1):
         if report.report != place:
             yield finding(
@@ -65,14 +65,14 @@ def _reports(trial: TrialRecord) -> Iterator[Finding]:
 
 
 def _diverged_before(trial: TrialRecord, report: Report, step: int) -> bool:
-    """Whether it is a trial's last report, made early because the loss was not finite."""
+    """Whether a trial's last report was early because the loss was not finite."""
     last = report is trial.reports[-1] and report.metrics.get("train_loss") is None
     earlier = trial.reports[-2].step if len(trial.reports) > 1 else 0
     return last and earlier < report.step < step
 
 
 def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:
-    """A trial ends once, and then it is over."""
+    """Checks that a trial ends once, and has no later events."""
     ends = [place for place, event in enumerate(about) if isinstance(event, TrialEnded)]
     if len(ends) > 1:
         yield finding(f"trial {trial.number}: ended {len(ends)} times", EDITED)
@@ -85,7 +85,7 @@ def _end(trial: TrialRecord, about: list[Event]) -> Iterator[Finding]:
 
 
 def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iterator[Finding]:
-    """Every report has one decision, and the trial's end is that of the last."""
+    """Checks that each report has one decision, and that the last one agrees with the end."""
     decided = [decision.report for decision in trial.decisions]
     reports = [report.report for report in trial.reports]
     if decided != reports[: len(decided)]:
@@ -119,7 +119,7 @@ def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iter
 
 
 def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
-    """What is left to do while nobody does it."""
+    """Finds trials that are missing or unfinished while no driver is at work."""
     if subject.running:
         return
     running = [trial.number for trial in record.in_state("running")]
@@ -135,7 +135,7 @@ def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
 
 
 def _winner(subject: Subject) -> Iterator[Finding]:
-    """The winner was chosen among those that were the finalists then."""
+    """Checks that the winner was chosen among the finalists at that time."""
     assert subject.spec is not None
     ledger = ReadLedger(subject.folder, subject.spec, StudyRecord(subject.spec.objective))
     for event in subject.events:

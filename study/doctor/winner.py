@@ -1,4 +1,4 @@
-"""What is left of the winner: best/ and best.yaml."""
+"""Checks of the winner's files: best/ and best.yaml."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ finding = partial(Finding, "winner")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds files of the winner that are missing, damaged, or another's."""
+    """Finds files of the winner that are missing, damaged, or of another trial."""
     ledger = subject.ledger()
     winner, folder = ledger.record.winner, subject.folder
     if subject.running:
@@ -30,11 +30,11 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
         return
     if ledger.complete and ledger.finalists() and not ledger.winner_is_current:
-        raise NotCheckedError("another winner is due; see trials")
+        raise NotCheckedError("another winner must be chosen; see trials")
     command = shlex.join(["rm", "-r", str(folder.best)])
-    anew = f"{command}, and then {subject.resume}: best/ is made again"
+    rewrite = f"{command}, and then {subject.resume}: best/ is made again"
     for problem in (*_weights(subject, ledger), *_scores(folder.scores, winner)):
-        yield finding(problem, anew)
+        yield finding(problem, rewrite)
     yield from _best_spec(subject, ledger)
 
 
@@ -79,16 +79,16 @@ def _scores(file: Path, winner: WinnerEvaluated) -> Iterator[str]:
 def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
     winner = ledger.record.winner
     assert winner is not None
-    mend = f"it is written by {subject.resume}"
+    fix = f"it is written by {subject.resume}"
     try:
         found = load_spec(str(subject.folder.best_spec))
     except InputError as error:
         missing = not subject.folder.best_spec.exists()
         text = "there is no best.yaml" if missing else f"best.yaml cannot be read: {error}"
-        yield finding(text, mend, unfinished=missing)
+        yield finding(text, fix, unfinished=missing)
         return
     trial = ledger.record.trials[winner.trial]
     wanted = single_trial(resolve(ledger.spec, trial.params, trial.seeds))
     left_out = {"resources"}
     if found.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
-        yield finding(f"best.yaml is not the winner's: it differs from trial {winner.trial}", mend)
+        yield finding(f"best.yaml is not the winner's: it differs from trial {winner.trial}", fix)

@@ -158,7 +158,7 @@ def test_a_winner_whose_files_are_not_its_own_is_found(finished: Path, damage: s
     change(StudyFolder(finished))
     findings = ask(finished, "winner")
     assert said in findings[0].problem
-    assert "--resume" in findings[0].mend
+    assert "--resume" in findings[0].fix
 
 
 def test_scores_without_a_winner_are_what_a_kill_leaves(finished: Path) -> None:

@@ -30,8 +30,8 @@ def test_a_line_that_cannot_be_read_is_found(finished: Path, damage: str) -> Non
     findings = ask(finished, "journal")
     assert said in findings[0].problem
     assert re.match(r"events\.jsonl:\d+: ", findings[0].problem)
-    assert "restore events.jsonl from a copy (what came after" in findings[0].mend
-    assert re.search(r"sed -i '\d+d' events", findings[0].mend)
+    assert "restore events.jsonl from a copy (what came after" in findings[0].fix
+    assert re.search(r"sed -i '\d+d' events", findings[0].fix)
     assert not findings[0].unfinished
 
 

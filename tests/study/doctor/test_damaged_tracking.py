@@ -66,7 +66,7 @@ def test_an_optuna_journal_that_is_not_the_records_is_found(finished: Path, dama
     findings = ask(finished, "optuna")
     assert said in findings[0].problem
     assert findings[0].unfinished == unfinished
-    assert "made anew by python -m study.run" in findings[0].mend
+    assert "made again by python -m study.run" in findings[0].fix
 
 
 # MLflow
@@ -184,5 +184,5 @@ def test_where_nothing_can_be_known_of_mlflow_nothing_is_said(
         ask(finished, "mlflow", "http://127.0.0.1:9")
     edit(finished, lambda events: events[0].pop("tracking"))
     StudyFolder(finished).mlflow.unlink()
-    with pytest.raises(NotCheckedError, match="say where with --tracking-uri"):
+    with pytest.raises(NotCheckedError, match="give its address with --tracking-uri"):
         ask(finished, "mlflow")

@@ -38,7 +38,7 @@ def test_of_an_interrupted_study_only_what_is_left_to_do_is_said(interrupted: Pa
     [finding] = examine(interrupted)
     assert finding.unfinished
     assert "3 of 4 trials were created, trial 2 unfinished" in finding.problem
-    assert finding.mend.endswith(f"--storage {interrupted.parent} --name study --resume")
+    assert finding.fix.endswith(f"--storage {interrupted.parent} --name study --resume")
 
 
 def test_beside_a_driver_what_is_unfinished_is_as_it_should_be(
@@ -150,7 +150,7 @@ def test_a_benchmark_is_examined_too(tmp_path: Path) -> None:
     edit(folder.path, lambda events: events.pop())
     unfinished, behind, row = examine(folder.path)
     assert "3 of 3 trials were created, trial 2 unfinished" in unfinished.problem
-    assert "python -m study.benchmark --space" in unfinished.mend
+    assert "python -m study.benchmark --space" in unfinished.fix
     assert "trial 2" in behind.problem
     assert "results.csv does not have what the journal has of row 2" in row.problem
 

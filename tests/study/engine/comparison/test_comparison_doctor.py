@@ -49,7 +49,7 @@ def test_results_that_are_not_the_journals_are_found(open_ledger: OpenLedger) ->
     folder.results.write_text(folder.results.read_text().replace("complete", "running", 1))
     [found] = ask(folder, "files")
     assert "results.csv does not have what the journal has of row 0" in found.problem
-    assert "python -m study.seeds" in found.mend
+    assert "python -m study.seeds" in found.fix
 
 
 def test_the_folder_of_a_race_is_refused_with_the_studys(tmp_path: Path) -> None:
