@@ -38,21 +38,21 @@ def _write(folder: Path) -> list[Path]:
     from study.storage.folder import StudyFolder
     from study.storage.stored import StoredStudy
 
-    found = StudyFolder(folder)
-    stored = StoredStudy.read(found)
-    if found.journal.is_file() and is_benchmark(found.spec):
+    study = StudyFolder(folder)
+    stored = StoredStudy.read(study)
+    if study.journal.is_file() and is_benchmark(study.spec):
         from study.engine.benchmark.results import rebuild_results
 
         rebuild_results(stored)
-    if found.journal.is_file() and is_comparison(found.spec):
+    if study.journal.is_file() and is_comparison(study.spec):
         from study.engine.comparison.results import rebuild_results as rebuild_comparison
 
         rebuild_comparison(stored)
-    if found.labels.is_file():
+    if study.labels.is_file():
         from study.analysis.comparison import analyse, write_analysis
 
         return write_analysis(analyse([folder]))
-    if found.results.is_file():
+    if study.results.is_file():
         from study.analysis.benchmark import write_tables
 
         return write_tables(folder)

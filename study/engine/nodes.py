@@ -185,9 +185,9 @@ def _check_storage(token: Path) -> None:
         raise _not_writable(token.parent, error) from None
 
 
-def _not_shared(path: Path, found: str) -> InputError:
+def _not_shared(path: Path, content: str) -> InputError:
     return InputError(
-        f"{path}: must be a folder that all nodes share, but got {found}; give a --storage on a "
+        f"{path}: must be a folder that all nodes share, but got {content}; give a --storage on a "
         "shared file system"
     )
 

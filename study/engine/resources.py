@@ -29,11 +29,11 @@ class Resources:
         return torch.device("cuda" if self.gpus and torch.cuda.is_available() else "cpu")
 
 
-def describe(asked: ResourcesSpec) -> str:
+def describe(requested: ResourcesSpec) -> str:
     """Returns the resources of a trial in words, before the cluster is known."""
-    gpus = "one GPU if there are any" if asked.gpus_per_trial is None else None
-    gpus = gpus or f"{asked.gpus_per_trial:g} GPU"
-    return f"{asked.cpus_per_trial or 1} CPU and {gpus}"
+    gpus = "one GPU if there are any" if requested.gpus_per_trial is None else None
+    gpus = gpus or f"{requested.gpus_per_trial:g} GPU"
+    return f"{requested.cpus_per_trial or 1} CPU and {gpus}"
 
 
 def room(cpus: int, gpus: float, nodes: Nodes) -> int:
@@ -55,12 +55,12 @@ def resources(spec: StudySpec, nodes: Nodes) -> Resources:
     Raises:
         InputError: not even one trial fits.
     """
-    asked = spec.resources
-    cpus = asked.cpus_per_trial or 1
+    requested = spec.resources
+    cpus = requested.cpus_per_trial or 1
     most = {
         name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in ("CPU", "GPU")
     }
-    gpus = asked.gpus_per_trial
+    gpus = requested.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if most["GPU"] else 0.0
     fit = room(cpus, gpus, nodes)
@@ -70,4 +70,4 @@ def resources(spec: StudySpec, nodes: Nodes) -> Resources:
             f"{gpus:g} GPU, where a node has up to {most['CPU']:g} CPU and {most['GPU']:g} GPU; "
             "lower --cpus-per-trial or --gpus-per-trial"
         )
-    return Resources(cpus, gpus, min(fit, asked.max_concurrent or fit))
+    return Resources(cpus, gpus, min(fit, requested.max_concurrent or fit))

@@ -72,12 +72,14 @@ def preview(
     else:
         nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     try:
-        wanted = resources(spec, nodes)
+        trial_resources = resources(spec, nodes)
     except InputError as error:  # A plan for GPUs may be made on a machine without.
         warn(f"no trial would fit here: {error}")
-        asked = spec.resources
-        wanted = Resources(asked.cpus_per_trial or 1, asked.gpus_per_trial or 0.0, concurrent=0)
-    print_plan(Console(), spec, info, data, points, rungs(spec), wanted, earlier)
+        requested = spec.resources
+        trial_resources = Resources(
+            requested.cpus_per_trial or 1, requested.gpus_per_trial or 0.0, concurrent=0
+        )
+    print_plan(Console(), spec, info, data, points, rungs(spec), trial_resources, earlier)
 
 
 def run_study(
@@ -111,7 +113,7 @@ def run_study(
                 return SessionStatus.DONE
     check_space(spec, info, data)
     with (
-        study_cluster(folder.path, spec, info, data, address, console) as (info, wanted),
+        study_cluster(folder.path, spec, info, data, address, console) as (info, trial_resources),
         locked(folder),
     ):
         stored = stored.current()
@@ -123,7 +125,7 @@ def run_study(
             print_earlier(console, ledger.record.began_with)
         tracker = Tracker(ledger, tracking_uri, folder.path.name)
         with tracker.ending(ledger.record):
-            ended = _run(ledger, tracker, info, data, wanted, tracking_uri, console)
+            ended = _run(ledger, tracker, info, data, trial_resources, tracking_uri, console)
         if ended is SessionStatus.DONE:
             print_summary(console, ledger, tracking_uri)
         return ended
@@ -170,7 +172,7 @@ def _run(
     tracker: Tracker,
     info: BackboneInfo,
     data: EncodedTask,
-    wanted: Resources,
+    trial_resources: Resources,
     tracking_uri: str | None,
     console: Console,
 ) -> SessionStatus:
@@ -181,7 +183,7 @@ def _run(
         )  # The last trial may be missing in the file.
         discard_unneeded(ledger)
     else:
-        gave_up = run_trials(ledger, info, data, tracker, console, wanted)
+        gave_up = run_trials(ledger, info, data, tracker, console, trial_resources)
     record = ledger.record
     write_trials(ledger)
     winner = ledger.best()
@@ -193,13 +195,15 @@ def _run(
         print_failures(console, ledger, gave_up)
         return SessionStatus.FAILED
     if not _is_evaluated(ledger):
-        finish = run_race(ledger, info, data, wanted, tracking_uri, console)
+        finish = run_race(ledger, info, data, trial_resources, tracking_uri, console)
         if finish.winner is None:
             tracker.close(record, "FAILED" if finish.gave_up else "KILLED")
             if not finish.gave_up:
                 return SessionStatus.INTERRUPTED
             print_failures(console, ledger, f"the race of the finalists: {finish.gave_up}")
             return SessionStatus.FAILED
-        evaluate_winner(ledger, record.trials[finish.winner], info, data, wanted, finish.race)
+        evaluate_winner(
+            ledger, record.trials[finish.winner], info, data, trial_resources, finish.race
+        )
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return SessionStatus.DONE

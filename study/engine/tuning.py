@@ -34,7 +34,7 @@ def run_trials(
     data: EncodedTask,
     tracker: Tracker,
     console: Console,
-    wanted: Resources,
+    trial_resources: Resources,
 ) -> str:
     """Runs the remaining trials of a study; returns why it gave up, "" if it did not.
 
@@ -43,14 +43,14 @@ def run_trials(
     tracker.update(ledger.record)
     scheduler = AshaScheduler(ledger)
     spec = ledger.spec
-    capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
+    capacity = ClusterCapacity([(trial_resources, spec.resources.max_concurrent)])
     searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
     progress = Progress(
         console,
         metric=ledger.metric,
         columns=tuple(spec.domains),
         trials=trials_wanted(spec),
-        concurrent=wanted.concurrent,
+        concurrent=trial_resources.concurrent,
         maximize=ledger.maximize,
         constraints=ledger.goals.constraints,
     )
@@ -61,10 +61,10 @@ def run_trials(
         info=info,
         data=data,
         folder=ledger.folder,
-        wanted=wanted,
+        trial_resources=trial_resources,
         final_budget_reports=final_budget_reports(spec),
     )
-    resources = {"cpu": wanted.cpus, "gpu": wanted.gpus}
+    resources = {"cpu": trial_resources.cpus, "gpu": trial_resources.gpus}
     with progress:
         fit(tune.with_resources(worker, resources), searcher, scheduler, ledger)
     return searcher.gave_up

@@ -31,7 +31,7 @@ def evaluate_winner(
     winner: TrialRecord,
     info: BackboneInfo,
     data: EncodedTask,
-    wanted: Resources,
+    trial_resources: Resources,
     race: RaceResult | None = None,
 ) -> None:
     """Evaluates the winner's weights on the test split, once, and writes best.yaml and best/.
@@ -45,8 +45,10 @@ def evaluate_winner(
             killed.
     """
     spec = resolve(ledger.spec, winner.params, winner.seeds)
-    remote = ray.remote(_evaluate).options(num_cpus=wanted.cpus, num_gpus=wanted.gpus)
-    result = remote.remote(spec, info, ray.put(data), ledger.folder, winner, wanted)
+    remote = ray.remote(_evaluate).options(
+        num_cpus=trial_resources.cpus, num_gpus=trial_resources.gpus
+    )
+    result = remote.remote(spec, info, ray.put(data), ledger.folder, winner, trial_resources)
     try:
         scores = ray.get(result)
     except (RayTaskError, OutOfMemoryError, WorkerCrashedError) as error:
@@ -88,7 +90,7 @@ def _evaluate(
     data: EncodedTask,
     folder: StudyFolder,
     winner: TrialRecord,
-    wanted: Resources,
+    trial_resources: Resources,
 ) -> dict[str, dict[str, float]]:
     backbone = load_backbone(
         info,
@@ -96,7 +98,7 @@ def _evaluate(
         dtype=spec.backbone.dtype,
         random_seed=spec.backbone.random_seed,
     )
-    trial, params = Trial(spec, backbone, data, wanted.device), winner.params
+    trial, params = Trial(spec, backbone, data, trial_resources.device), winner.params
     saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])

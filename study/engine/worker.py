@@ -188,7 +188,7 @@ class TrialWorker(TrainingWorker):
         info: BackboneInfo,
         data: EncodedTask,
         folder: StudyFolder,
-        wanted: Resources,
+        trial_resources: Resources,
         final_budget_reports: Sequence[int],
     ) -> None:
         """Loads backbone and data, then prepares the first trial.
@@ -198,7 +198,7 @@ class TrialWorker(TrainingWorker):
         self.spec, self.data, self.folder = spec, data, folder
         self.final_budget_reports = final_budget_reports
         self.objective = spec.objective
-        self.device = wanted.device
+        self.device = trial_resources.device
         with naming_the_node():
             check_study_folder(folder)
             self.backbone: Backbone = load_backbone(
@@ -207,7 +207,7 @@ class TrialWorker(TrainingWorker):
                 dtype=spec.backbone.dtype,
                 random_seed=spec.backbone.random_seed,
             )
-        torch.set_num_threads(wanted.cpus)
+        torch.set_num_threads(trial_resources.cpus)
         self._start(config)
 
     @override

@@ -39,17 +39,17 @@ class BenchmarkSearcher(RunSearcher[BenchmarkRun]):
         runs: Sequence[BenchmarkRun],
         available: Sequence[BenchmarkRun],
         planner: Planner,
-        wanted: Mapping[Key, Resources],
+        trial_resources: Mapping[Key, Resources],
         capacity: Capacity = unlimited,
     ) -> None:
         super().__init__(ledger, lambda record: available, planner, capacity)
-        self.wanted = wanted
+        self.trial_resources = trial_resources
         self._places: dict[Key, int] = {key_of(run): place for place, run in enumerate(runs)}
 
     @override
     def _share(self, run: BenchmarkRun) -> dict[str, Any]:
         key = key_of(run)
-        share = self.wanted[key]
+        share = self.trial_resources[key]
         return {"run": self._places[key], "cpus": share.cpus, "gpus": share.gpus}
 
     @override

@@ -53,7 +53,7 @@ def run_benchmark(
             check_nodes(folder.path)
         # Resources that no node has are reported before anything is read.
         nodes = alive()
-        wanted = {key_of(run): resources(run.spec, nodes) for run in runs}
+        trial_resources = {key_of(run): resources(run.spec, nodes) for run in runs}
         material = gather(runs, lambda line: print_lines(console, [line]))
         available = [run for run in runs if material.lacking(run) is None]
         if not available:
@@ -70,7 +70,7 @@ def run_benchmark(
             open_folder(folder.path, dump_benchmark(benchmark.spec), replace=True)
             ledger = _open_ledger(stored, material, runs, tracking_uri)
             tracker = Tracker(ledger, tracking_uri, folder.path.name)
-            driver = _Driver(ledger, tracker, material, runs, available, wanted, console)
+            driver = _Driver(ledger, tracker, material, runs, available, trial_resources, console)
             with tracker.ending(ledger.record):
                 return driver.run()
     finally:
@@ -120,7 +120,7 @@ class _Driver:
     material: Material
     runs: Sequence[BenchmarkRun]
     available: Sequence[BenchmarkRun]
-    wanted: Shares
+    trial_resources: Shares
     console: Console
 
     def run(self) -> SessionStatus:
@@ -149,13 +149,19 @@ class _Driver:
 
     def _fit(self) -> str:
         """Runs Ray Tune; returns why it gave up, "" if it did not."""
-        concurrent = max(share.concurrent for share in self.wanted.values())
+        concurrent = max(share.concurrent for share in self.trial_resources.values())
         planner = Planner(self.material.train_rows)
         shares = [
-            (self.wanted[key_of(run)], run.spec.resources.max_concurrent) for run in self.runs
+            (self.trial_resources[key_of(run)], run.spec.resources.max_concurrent)
+            for run in self.runs
         ]
         searcher = BenchmarkSearcher(
-            self.ledger, self.runs, self.available, planner, self.wanted, ClusterCapacity(shares)
+            self.ledger,
+            self.runs,
+            self.available,
+            planner,
+            self.trial_resources,
+            ClusterCapacity(shares),
         )
         recorder = RunRecorder(
             self.ledger, min(run.spec.resources.max_failures for run in self.runs)

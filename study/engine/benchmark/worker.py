@@ -52,8 +52,8 @@ class RunWorker(TrainingWorker):
         spec = self.run_.spec
         info, data = self.material.of(self.run_)
         encoded = ray.get(data)
-        wanted = (info, spec.backbone, encoded.num_labels)
-        if self._backbone is None or self._backbone[0] != wanted:
+        key = (info, spec.backbone, encoded.num_labels)
+        if self._backbone is None or self._backbone[0] != key:
             self._backbone = None  # Two large models at once may not fit into memory.
             with naming_the_node():
                 loaded = load_backbone(
@@ -62,7 +62,7 @@ class RunWorker(TrainingWorker):
                     dtype=spec.backbone.dtype,
                     random_seed=spec.backbone.random_seed,
                 )
-            self._backbone = (wanted, loaded)
+            self._backbone = (key, loaded)
         return Trial(spec, self._backbone[1], encoded, torch.device("cuda" if cuda else "cpu"))
 
     @override

@@ -131,7 +131,7 @@ def _fit(
         info=context.info,
         data=context.data,
         folder=ledger.folder,
-        wanted=wanted,
+        trial_resources=wanted,
         final_budget_reports=(),
     )
     fit(

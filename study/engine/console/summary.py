@@ -117,9 +117,9 @@ def _score_lines(ledger: StudyLedger, winner: WinnerEvaluated) -> list[str]:
             f"dev        {_scores(winner.dev)}   (it was chosen by this score: optimistic)",
             f"test       {_scores(winner.test)}   (evaluated once, for the winner)",
         ]
-    objective, asked = ledger.metric, ledger.spec.search.metric
+    objective, metric = ledger.metric, ledger.spec.search.metric
     splits = {"dev": race.dev, "test": race.test}
-    lines = [f"{split:<10} {_reported(values, asked)}" for split, values in splits.items()]
+    lines = [f"{split:<10} {_reported(values, metric)}" for split, values in splits.items()]
     failed = f", {race.failed} of them failed" if race.failed else ""
     lines.append(f"           ({len(race.seeds)} fresh seeds{failed}; mean and 95 % interval)")
     single = next(one.search for one in race.candidates if one.trial == winner.trial)
@@ -133,11 +133,11 @@ def _score_lines(ledger: StudyLedger, winner: WinnerEvaluated) -> list[str]:
     return [*lines, f"best/      the weights of trial {winner.trial} itself: test {test}"]
 
 
-def _reported(values: Mapping[str, Sequence[float | None]], asked: str) -> str:
-    found = {name: reported(name, scores) for name, scores in values.items()}
+def _reported(values: Mapping[str, Sequence[float | None]], metric: str) -> str:
+    estimates = {name: reported(name, scores) for name, scores in values.items()}
     return "  ".join(
-        f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(asked)
-        for name, one in found.items()
+        f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(metric)
+        for name, one in estimates.items()
         if one is not None
     )
 

@@ -78,24 +78,26 @@ class OptunaSearcher(Dispatcher):
         number, point = len(self.ledger.record.trials), self.ledger.record.points_tried
         if point < len(spec.points):
             self._sampler.give(number, spec.point_params[point])
-        asked = self._study.ask(fixed_distributions=self._space)
-        if asked.number != self._first + number:
-            raise RuntimeError(f"Optuna's trial {asked.number} must be the study's trial {number}")
-        resolved = resolve(spec, asked.params)
+        optuna_trial = self._study.ask(fixed_distributions=self._space)
+        if optuna_trial.number != self._first + number:
+            raise RuntimeError(
+                f"Optuna's trial {optuna_trial.number} must be the study's trial {number}"
+            )
+        resolved = resolve(spec, optuna_trial.params)
         steps, reports = self.planner(resolved)
         effective = effective_settings(spec, resolved, steps)
         storage = self._study._storage
         self.ledger.append(
             TrialCreated(
                 trial=number,
-                params=asked.params,
+                params=optuna_trial.params,
                 point=point if point < len(spec.points) else None,
                 settings=searched_settings(spec, resolved),
                 seeds=self._seeds(effective),
                 total_steps=steps,
                 reports=reports,
                 optuna={
-                    "trial": storage.get_trial_system_attrs(asked._trial_id),
+                    "trial": storage.get_trial_system_attrs(optuna_trial._trial_id),
                     "study": storage.get_study_system_attrs(self._study._study_id),
                 },
             )
@@ -115,8 +117,8 @@ class OptunaSearcher(Dispatcher):
     @override
     def _on_end(self, trial: TrialRecord) -> None:
         known = self._study.get_trials(deepcopy=False)  # Copying all of them is slow.
-        asked = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
-        tell(self._study, asked, trial, self.ledger.goals)
+        optuna_trial = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
+        tell(self._study, optuna_trial, trial, self.ledger.goals)
         self._add_to_journal(trial)
 
     def _add_to_journal(self, trial: TrialRecord) -> None:

@@ -57,7 +57,7 @@ def start(
     spec, info, data = prepared
     worker: TrialWorker = object.__new__(TrialWorker)
     config = {"seeds": SEEDS, "reports": 99, "assigned": time.time()} | config
-    shared = {"spec": spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
+    shared = {"spec": spec, "info": info, "data": data, "folder": folder, "trial_resources": ONE}
     worker.setup(config, **shared, final_budget_reports=final_budget_reports)
     return worker
 

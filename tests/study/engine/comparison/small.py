@@ -130,7 +130,13 @@ def start(
         "splits": tuple(splits),
     }
     info, data = prepared
-    shared = {"spec": run.spec, "info": info, "data": data, "folder": folder, "wanted": ONE}
+    shared = {
+        "spec": run.spec,
+        "info": info,
+        "data": data,
+        "folder": folder,
+        "trial_resources": ONE,
+    }
     worker.setup(config, **shared, final_budget_reports=())
     return worker
 
