@@ -156,7 +156,9 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
 
     spec = load_spec("smoke", [*TINY, *racing])
     other = prepare_data(load_spec("smoke", [*TINY, *racing, "task.seed=5"]))
-    with pytest.raises(InputError, match="needs the data that the study was started with"):
+    with pytest.raises(
+        InputError, match="must be resumed with the data that the study was started with"
+    ):
         run_study(StoredStudy.read(folder), spec, *other, address=None, tracking_uri=None)
 
     # A driver that died in the race, and whose checkpoints are lost.
