@@ -15,7 +15,7 @@ from adapters import (
     save_peft_adalora,
     target_patterns,
 )
-from tests.adapters.peft_folders import (
+from tests.adapters.peft.peft_folders import (
     CONFIG,
     FAMILIES,
     Q_PROJ,

@@ -8,7 +8,7 @@ from accelerate import DistributedType
 
 from adapters import inject, target_patterns
 from tests.adapters.tiny_models import tiny_opt
-from tests.adapters.trainers import (
+from tests.adapters.trainer.trainers import (
     Stream,
     adapted_model,
     callback_of,

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from adapters import RankAllocatorCallback
-from tests.adapters.trainers import (
+from tests.adapters.trainer.trainers import (
     STEPS,
     adapted_model,
     callback_of,

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.adapters.data_parallel import CASES, WORLD, train, train_with_trainer
+from tests.adapters.trainer.data_parallel import CASES, WORLD, train, train_with_trainer
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from adapters import RankAllocatorCallback, orthogonality
-from tests.adapters.trainers import (
+from tests.adapters.trainer.trainers import (
     BATCH,
     CLIP,
     DATA,

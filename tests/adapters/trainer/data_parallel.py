@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from adapters import CubicBudget, RankAllocator, inject, orthogonality, penalty_backward
-from tests.adapters.trainers import callback_of, make_trainer
+from tests.adapters.trainer.trainers import callback_of, make_trainer
 
 WORLD, STEPS, ROWS, WIDTH = 2, 12, 8, 6
 OPTIONS = ("", "gradient_as_bucket_view", "static_graph", "find_unused_parameters")
