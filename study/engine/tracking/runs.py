@@ -8,15 +8,15 @@ Requests: one to create a child, at most one a report, one to end it. Parameters
 first report, the reason of the end with the last.
 """
 
-import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from study.engine.tracking.address import database
-from study.storage.events import Report, WinnerEvaluated
+from study.engine.tracking.entries import metric_entries, param_entries, report_batches
+from study.storage.events import WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord, TrialRecord
 
@@ -25,8 +25,6 @@ STUDY_TAG, TRIAL_TAG, PARENT_TAG = "adalora_rs.study", "adalora_rs.trial", "mlfl
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
 UNFINISHED = "KILLED"
 """The status of a trial's run while no driver works on the study."""
-METRICS_A_BATCH = 800
-"""MLflow accepts 1000 entries a request, including parameters and tags."""
 
 
 @dataclass
@@ -119,7 +117,7 @@ class StudyRuns:
                 self._client.log_artifacts(child.run_id, str(artifacts), artifact_path="best")
             self._client.log_batch(
                 self._parent,
-                metrics=_metrics({**winner.dev, **winner.test}, 0, winner.time),
+                metrics=metric_entries({**winner.dev, **winner.test}, 0, winner.time),
                 tags=[RunTag("winner", str(winner.trial))],
             )
         self._client.set_terminated(self._parent, status)
@@ -170,7 +168,10 @@ class StudyRuns:
         """Returns the run of a trial; deletes one of a trial lost with the end of a journal."""
         child = self._children.get(trial.number)
         if child is not None and child.unchecked:
-            now, before = {param.key: param.value for param in _params(trial)}, child.unchecked
+            now, before = (
+                {param.key: param.value for param in param_entries(trial)},
+                child.unchecked,
+            )
             child.unchecked = {}
             if any(now.get(name, value) != value for name, value in before.items()):
                 self._client.delete_run(child.run_id)
@@ -201,8 +202,8 @@ class StudyRuns:
         running = trial.state == "running" and not final
         if running and len(trial.reports) <= child.reports:
             return
-        params = [] if child.params else _params(trial)
-        *batches, last = _batches(trial.reports[child.reports :])
+        params = [] if child.params else param_entries(trial)
+        *batches, last = report_batches(trial.reports[child.reports :])
         for metrics in batches:
             self._client.log_batch(child.run_id, metrics=metrics, params=params)
             params = []
@@ -262,41 +263,3 @@ def server_errors() -> tuple[type[Exception], ...]:
 def study_key(folder: StudyFolder, record: StudyRecord) -> str:
     """Returns the id of a study on a shared server: the name of its folder and its start time."""
     return f"{folder.path.name}-{record.began:.3f}"
-
-
-def _batches(reports: Iterable[Report]) -> Iterator[list[Any]]:
-    """Yields the metrics of all reports in as few batches as MLflow accepts, at least one.
-
-    A report is never split: its index, logged with it, marks it as complete.
-    """
-    batch: list[Any] = []
-    for report in reports:
-        metrics = _metrics({**report.metrics, "report": report.report}, report.step, report.time)
-        if batch and len(batch) + len(metrics) > METRICS_A_BATCH:
-            yield batch
-            batch = []
-        batch = batch + metrics
-    yield batch
-
-
-def _metrics(values: dict[str, Any], step: int, time: float) -> list[Any]:
-    from mlflow.entities import Metric
-
-    timestamp = int(time * 1000)
-    return [
-        Metric(name, float(value), timestamp, step)
-        for name, value in values.items()
-        if isinstance(value, int | float)
-    ]
-
-
-def _params(trial: TrialRecord) -> list[Any]:
-    from mlflow.entities import Param
-
-    seeds = {f"seed_{name}": seed for name, seed in trial.seeds.items()}
-    values = trial.params | trial.settings | seeds | {"total_steps": trial.total_steps}
-    return [Param(name, _text(value)) for name, value in values.items()]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -112,7 +112,7 @@ def test_what_the_hub_cannot_give_is_left_out_and_said(
 
 
 def test_a_benchmark_of_which_nothing_can_be_had_is_refused(go: Go) -> None:
-    with pytest.raises(InputError, match=r"nothing can be run: .*facebook/opt-125m"):
+    with pytest.raises(InputError, match=r"must be available, but got .*facebook/opt-125m"):
         go("backbones=[opt-125m]", "baselines=[]")
 
 

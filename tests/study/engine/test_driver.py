@@ -1,4 +1,4 @@
-"""What a run of the driver says before it goes on with a study."""
+"""The start of a session: versions, the tracking address, changed data."""
 
 from pathlib import Path
 
