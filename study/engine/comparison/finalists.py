@@ -12,6 +12,7 @@ from rich.console import Console
 
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
 from study.engine.comparison.runs import ComparisonRun, Configuration
+from study.engine.console.lines import print_lines
 from study.engine.driver import record_new_address
 from study.engine.resources import Resources
 from study.engine.tracking.tracker import Tracker
@@ -196,7 +197,7 @@ def _run(
     choosing = sum(size * more for size, more in rounds(len(candidates.search)))
     total = choosing + candidates.ledger.spec.finalists.confirm
     text = f"the race: {len(candidates.search)} candidates, {total} runs with fresh seeds"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, [text])
     gave_up = ""
     if candidates.decision is None:
         gave_up = execute_runs(runs, candidates.deciding_runs, context, tracker, console, total)

@@ -11,7 +11,7 @@ from study.engine.comparison.design import runs_of
 from study.engine.comparison.request import ComparisonRequest
 from study.engine.comparison.runs import ComparisonRun, Configuration
 from study.engine.comparison.shared_prefixes import Prefixes
-from study.engine.console.lines import warn
+from study.engine.console.lines import format_value, print_lines, warn
 from study.engine.resources import describe
 from study.errors import InputError
 from study.spec.comparison.schema import FACTORS, ComparisonSpec
@@ -64,12 +64,10 @@ def preview(comparison: ComparisonRequest, rows: int) -> None:
         "differ only in their mask share the steps before the first mask event",
         f"resources  {describe(spec.first.resources)} per run",
     ]
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, lines)
     _print_table(console, runs, steps)
     for label, notes in comparison.notes.items():
-        for note in notes:
-            console.print(f"{label}: {note}", markup=False, highlight=False, soft_wrap=True)
+        print_lines(console, [f"{label}: {note}" for note in notes])
 
 
 def _print_table(console: Console, runs: Sequence[ComparisonRun], steps: dict[str, int]) -> None:
@@ -82,7 +80,7 @@ def _print_table(console: Console, runs: Sequence[ComparisonRun], steps: dict[st
         own = run.configuration
         count = sum(other.configuration.label == label for other in runs)
         settings = own.settings if own is first else _differences(first, own)
-        shown = "  ".join(f"{k}={_short(v)}" for k, v in settings.items() if k != "method")
+        shown = "  ".join(f"{k}={format_value(v)}" for k, v in settings.items() if k != "method")
         table.add_row(label, own.settings["method"], str(count), str(steps[label]), shown)
     console.print(table, highlight=False)
 
@@ -90,10 +88,6 @@ def _print_table(console: Console, runs: Sequence[ComparisonRun], steps: dict[st
 def _differences(first: Configuration, other: Configuration) -> dict[str, Any]:
     """Returns the settings of `other` that differ from those of `first`."""
     return {k: v for k, v in other.settings.items() if first.settings.get(k) != v}
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _by_label(runs: Sequence[ComparisonRun]) -> dict[str, ComparisonRun]:

@@ -9,6 +9,7 @@ from study.engine.comparison.design import changes_of_comparison, runs_of
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison, savings
 from study.engine.comparison.results import write_results
 from study.engine.comparison.runs import ComparisonRun
+from study.engine.console.lines import print_lines
 from study.engine.driver import MLFLOW_STATUS, SessionStatus, check_data, session_status
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
@@ -76,8 +77,7 @@ def _finish(
     write_results(ledger.folder, runs, ledger.record, ledger.metric)
     ended = SessionStatus.FAILED if gave_up else session_status(runs, ledger.record)
     tracker.close(ledger.record, MLFLOW_STATUS[ended])
-    for line in _summary(ledger, runs, gave_up):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines(console, _summary(ledger, runs, gave_up))
     return ended
 
 
