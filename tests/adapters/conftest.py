@@ -1,14 +1,8 @@
-"""Settings of hypothesis, and a fixture for the tests with a Trainer."""
+"""A fixture for the tests with a Trainer."""
 
 import gc
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-settings.register_profile(
-    "deterministic", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("deterministic")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from tests.benchmarks.bench_seeds import (
     simulated,
 )
 
+pytestmark = pytest.mark.slow  # The rules are tested in tests/study/analysis/comparison.
+
 PUBLISHED = {
     (1, 5): (0.14, 0.71, 0.46),
     (3, 3): (0.19, 0.67, 0.54),

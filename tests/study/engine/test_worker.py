@@ -27,10 +27,10 @@ SMALL = (
     "adapter.deltaT=2",
     "training.steps=6",
     "training.reports=3",
-    "training.batch_size=4",
-    "task.train=32",
-    "task.dev=24",
-    "task.test=16",
+    "training.batch_size=2",
+    "task.train=16",
+    "task.dev=8",
+    "task.test=8",
 )
 
 SEEDS = {"init": 0, "data": 0, "mask": 0}

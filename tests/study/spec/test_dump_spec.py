@@ -52,7 +52,7 @@ def test_published_tasks_survive_dumping(read, task):
 numbers = st.floats(min_value=1e-300, max_value=1e300)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lr=numbers, head_lr=st.none() | numbers, low=numbers, high=numbers, seed=st.integers(0, 99))
 def test_numbers_survive_dumping_exactly(read, lr, head_lr, low, high, seed):
     domain = {"type": "float", "low": min(low, high), "high": max(low, high), "log": True}

@@ -34,7 +34,7 @@ def test_each_row_goes_for_its_first_reason():
     assert (kept.sequences, kept.labels) == (["ACCA", "GTTT"], [0, 1])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(train=SPLITS, dev=SPLITS, test=SPLITS)
 def test_what_is_left_leaks_conflicts_and_repeats_nothing(train: Split, dev: Split, test: Split):
     before = [Split(list(s.sequences), list(s.labels)) for s in (train, dev, test)]
@@ -52,7 +52,7 @@ def test_what_is_left_leaks_conflicts_and_repeats_nothing(train: Split, dev: Spl
     assert drop_from_train(kept, dev, test) == (kept, dict.fromkeys(dropped, 0))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(train=SPLITS, dev=SPLITS)
 def test_every_sequence_that_may_stay_stays_once_and_in_order(train: Split, dev: Split):
     kept, _ = drop_from_train(train, dev, dev)

@@ -61,7 +61,7 @@ def test_gc_content_leaves_n_out():
     assert np.isnan(gc_content(["NN"])).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(one=SPLITS, two=SPLITS)
 def test_copies_are_those_of_slow_counting(one: Split, two: Split):
     quality = measure(one, two, two, 2)
@@ -78,7 +78,7 @@ def test_copies_are_those_of_slow_counting(one: Split, two: Split):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(split=SPLITS)
 def test_reading_the_other_strand_changes_no_count(split: Split):
     flipped = Split(list(map(reverse_complement, split.sequences)), split.labels)

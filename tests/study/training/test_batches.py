@@ -67,7 +67,7 @@ def _epoch(order: BatchOrder, epoch: int) -> list[list[int]]:
     return [order[step].tolist() for step in range(first, first + order.batches_per_epoch)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rows=st.integers(1, 300),
     batch=st.integers(1, 7),

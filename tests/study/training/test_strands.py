@@ -60,7 +60,7 @@ def test_flipped_rows_of_a_batch_come_from_the_other_strand() -> None:
     assert batch["labels"].tolist() == [1, 0, 1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), batch=st.integers(1, 7), grouped=st.booleans())
 def test_the_strand_of_a_row_depends_on_seed_epoch_and_row_only(
     seed: int, batch: int, grouped: bool
