@@ -12,7 +12,7 @@ from study.models.sizes import Sizes
 _OPT = "OPT licence: research only, not commercial"
 _NT = "CC-BY-NC-SA-4.0: not commercial"
 _APACHE = "Apache-2.0"
-_SIX = "6-mers side by side"
+_SIX = "non-overlapping 6-mers"
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _read(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
     vocab = {word: index for index, word in enumerate(words)}
     if info.kin != "bert":
         longest = max(map(len, _words_of_dna(vocab)), default=1)
-        scheme = "single nucleotides" if longest == 1 else f"{longest}-mers side by side"
+        scheme = "single nucleotides" if longest == 1 else f"non-overlapping {longest}-mers"
         return vocab, _adjacent(vocab), scheme
     k = _word_length(vocab)
     if k is None:

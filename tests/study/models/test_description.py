@@ -56,13 +56,14 @@ def test_a_folder_is_described_by_its_files(checkpoint: Callable[..., Path]) -> 
         None,
         None,
     )
-    assert (description.tokenizer, description.pooling) == ("3-mers side by side", "first token")
+    assert description.tokenizer == "non-overlapping 3-mers"
+    assert description.pooling == "first token"
 
 
 @pytest.mark.parametrize(
     ("family", "scheme"),
     [("opt", "BPE"), ("bert", "overlapping 3-mers"), ("mosaicbert", "BPE"),
-     ("gated_esm", "3-mers side by side")],
+     ("gated_esm", "non-overlapping 3-mers")],
 )  # fmt: skip
 def test_the_files_determine_the_scheme_of_the_tokens(
     checkpoint: Callable[..., Path], family: str, scheme: str
