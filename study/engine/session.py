@@ -138,6 +138,7 @@ def _is_evaluated(ledger: StudyLedger) -> bool:
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     """Completes the files and the tracking of a study whose last driver died or had no server."""
+    ledger.drop_torn_line()
     record_new_address(ledger, tracking_uri)
     bring_race_up_to_date(ledger, tracking_uri)
     OptunaJournal(ledger, distributions(ledger.spec))

@@ -78,9 +78,7 @@ class Ledger:
         if self.broken is not None:
             raise self.broken
         try:
-            if self._torn:
-                self.journal.drop_torn_line()
-                self._torn = False
+            self.drop_torn_line()
             with self.journal.open() as self._append:
                 yield
         except OSError as error:
@@ -90,6 +88,15 @@ class Ledger:
             self._append, pending, self._pending = None, self._pending, []
         for event in pending:
             self._notify(event)
+
+    def drop_torn_line(self) -> None:
+        """Cuts off a last line that has no end, as a crash leaves; `append` does so as well.
+
+        The folder must be locked.
+        """
+        if self._torn:
+            self.journal.drop_torn_line()
+            self._torn = False
 
     def _notify(self, event: Event) -> None:
         try:

@@ -22,8 +22,8 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
 
     Raises:
         InputError: the folder holds a study and `resume` is not set, or none and it is; the study
-            in it asks for something else, or is of a newer version; the folder is foreign or
-            cannot be written.
+            in it asks for something else, is of a newer version or has a damaged journal; the
+            folder is foreign or cannot be written.
     """
     folder = StudyFolder(path)
     try:
@@ -41,6 +41,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
             )
         _check_journal(folder)
         stored = StoredStudy.read(folder)  # First: a newer spec.yaml may have unknown keys.
+        stored.check()
         refuse_changes(path, changes(stored))
         _check_writable(path)
         return stored

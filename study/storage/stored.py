@@ -57,6 +57,14 @@ class StoredStudy:
         """
         return events_of(self.folder.journal, self.lines)
 
+    def check(self) -> None:
+        """Checks that no line is damaged.
+
+        Raises:
+            InputError: as `events`.
+        """
+        _ = self.events
+
     @property
     def undamaged(self) -> list[Event]:
         """The events of the lines that are not damaged."""

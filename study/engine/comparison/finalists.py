@@ -177,6 +177,7 @@ def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None
     folder = StudyFolder(ledger.folder.finalists)
     if folder.journal.exists():
         uri, runs = _address(ledger, tracking_uri), Ledger(folder, ledger.metric)
+        runs.drop_torn_line()
         record_new_address(runs, uri)
         _tracker(ledger, runs, uri).close(runs.record, "FINISHED")
 

@@ -74,6 +74,7 @@ def _finish(
     gave_up: str = "",
 ) -> SessionStatus:
     """Writes results.csv, completes MLflow and prints the number of runs by state."""
+    ledger.drop_torn_line()
     write_results(ledger.folder, runs, ledger.record, ledger.metric)
     ended = SessionStatus.FAILED if gave_up else session_status(runs, ledger.record)
     tracker.close(ledger.record, MLFLOW_STATUS[ended])

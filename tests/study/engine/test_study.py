@@ -139,9 +139,12 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert not any(folder.failures.iterdir())
     assert examine(folder.path) == []
 
+    with folder.journal.open("a") as journal:
+        journal.write('{"event": "resu')  # The driver was killed while it wrote a line.
     ended_again, _, after = run(tmp_path / "study", *racing)
     assert ended_again is SessionStatus.DONE
     assert after == record
+    assert folder.journal.read_bytes().endswith(b"}\n")
 
     # A driver that died before the last files were written, or a server that was away then.
     folder.trials.unlink()

@@ -72,6 +72,15 @@ def test_nothing_begins_anew_where_a_journal_was_lost(
         check_folder(folder.path, changes_of_study(read_spec()), resume=True)
 
 
+def test_a_study_with_a_damaged_journal_is_not_resumed(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
+    folder.journal.write_text('{"event": "report", garbage\n{"event": "resumed", "time": 1}\n')
+    with pytest.raises(InputError, match=r"events\.jsonl:1: every line must be"):
+        check_folder(folder.path, changes_of_study(read_spec()), resume=True)
+
+
 def test_resuming_with_other_resources_is_allowed(tmp_path: Path, read_spec: ReadSpec) -> None:
     open_folder(tmp_path / "study", dump_spec(read_spec()))
     check_folder(

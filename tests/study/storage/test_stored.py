@@ -105,3 +105,13 @@ def test_a_torn_line_stays_until_the_first_event_is_appended(open_ledger: OpenLe
     again.append(TrialWarning(trial=0, text="late"))
     assert ledger.folder.journal.read_bytes().startswith(before)
     assert open_ledger().record == again.record
+
+
+def test_a_torn_line_is_cut_off_without_an_event_on_request(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    before = ledger.folder.journal.read_bytes()
+    with ledger.folder.journal.open("a") as file:
+        file.write('{"event": "rep')
+    open_ledger().drop_torn_line()
+    assert ledger.folder.journal.read_bytes() == before
