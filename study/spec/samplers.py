@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study.spec.leaves import MAX_COUNT
+from study.spec.leaves import MAX_COUNT, Count
 from study.spec.rules import Section, refuse
 
 LEARNING = ("tpe", "gp", "nsgaii")
 """Samplers that use constraints, and results of trials that they did not suggest."""
 
-Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -31,8 +30,8 @@ class TPE(_Sampler):
     """Tree-structured Parzen estimator: the default, good up to some hundreds of trials."""
 
     name: Literal["tpe"] = "tpe"
-    n_startup_trials: Count = 10
-    n_ei_candidates: Positive = 24
+    n_startup_trials: NonNegativeInt = 10
+    n_ei_candidates: Count = 24
     multivariate: bool | None = None
     group: bool = False
     constant_liar: bool = True
@@ -49,7 +48,7 @@ class GP(_Sampler):
     """Gaussian process: for few, expensive trials."""
 
     name: Literal["gp"] = "gp"
-    n_startup_trials: Count = 10
+    n_startup_trials: NonNegativeInt = 10
     deterministic_objective: bool = False
     warn_independent_sampling: bool = True
 
@@ -58,10 +57,10 @@ class CmaEs(_Sampler):
     """Covariance matrix adaptation: for numeric parameters and many trials."""
 
     name: Literal["cmaes"] = "cmaes"
-    n_startup_trials: Count = 1
+    n_startup_trials: NonNegativeInt = 1
     warn_independent_sampling: bool = True
     consider_pruned_trials: bool = False
-    popsize: Positive | None = None
+    popsize: Count | None = None
     use_separable_cma: bool = False
     with_margin: bool = False
     lr_adapt: bool = False

@@ -21,8 +21,8 @@ Verdict = Literal["continue", "stop", "complete", "fail"]
 
 # The annotation names the least value; see `study.storage.parsing`.
 Index = Annotated[int, 0]
-Count = Annotated[int, 1]
-Scores = Mapping[str, float | None]
+PositiveInt = Annotated[int, 1]
+MetricValues = Mapping[str, float | None]
 """Metric -> value; None if it is not finite."""
 
 
@@ -61,7 +61,7 @@ class StudyOpened(Event):
     """The first event of a journal, also of a benchmark's and a comparison's."""
 
     event: ClassVar[str] = "study"
-    version: Count = VERSION
+    version: PositiveInt = VERSION
     name: str | Absent = ABSENT
     spec: str | Absent = ABSENT
     """The name of the spec's file."""
@@ -84,7 +84,7 @@ class StudyResumed(Event):
     """A later run of the driver begins."""
 
     event: ClassVar[str] = "resumed"
-    version: Count | Absent = ABSENT
+    version: PositiveInt | Absent = ABSENT
     tracking: str | Absent | None = ABSENT
     created_with: Mapping[str, str] | Absent = ABSENT
 
@@ -94,7 +94,7 @@ class StudyGrown(Event):
     """The study has more trials, points or a wider space from now on."""
 
     event: ClassVar[str] = "grown"
-    trials: Count
+    trials: PositiveInt
     changes: Sequence[str]
     """For people, as `search.trials: 6 -> 9`."""
     spec: str
@@ -149,8 +149,8 @@ class TrialCreated(Event):
     """The resolved values by leaf name."""
     seeds: Mapping[str, int]
     """Seed by stream: init, data, mask."""
-    total_steps: Count
-    reports: Count
+    total_steps: PositiveInt
+    reports: PositiveInt
     """The number of reports that are planned."""
     optuna: Mapping[str, Any]
     """The sampler's own attributes: of the `trial` and of the `study`."""
@@ -162,8 +162,8 @@ class Report(Event):
 
     event: ClassVar[str] = "report"
     trial: Index
-    report: Count
-    step: Count
+    report: PositiveInt
+    step: PositiveInt
     metrics: Mapping[str, Any]
 
 
@@ -195,7 +195,7 @@ class Decision(Event):
 
     event: ClassVar[str] = "decision"
     trial: Index
-    report: Count
+    report: PositiveInt
     decision: Verdict
     reason: str
     cutoff: float | None
@@ -258,8 +258,8 @@ class WinnerEvaluated(Event):
 
     event: ClassVar[str] = "winner"
     trial: Index
-    dev: Scores
-    test: Scores
+    dev: MetricValues
+    test: MetricValues
     race: RaceResult | Absent | None = ABSENT
     """How it was chosen; None without a race."""
 

@@ -32,7 +32,7 @@ TRIALS_A_CANDIDATE = 4
 FIRST_SEED = 1000
 """Difference between the first fresh seeds and the study's, above those of repeated settings."""
 
-Scores = Mapping[int, Mapping[int, float | None]]
+RaceScores = Mapping[int, Mapping[int, float | None]]
 """Trial -> repeat -> score, None for a run that failed; only runs that have ended."""
 
 
@@ -48,7 +48,7 @@ class Race:
     confirming: tuple[int, ...] = ()
     """The repeats of the winner whose scores are reported."""
 
-    def over(self, scores: Scores) -> bool:
+    def over(self, scores: RaceScores) -> bool:
         """Whether all runs have ended."""
         ended = all(repeat in scores.get(trial, {}) for trial, repeat in self.wanted)
         return self.winner is not None and ended
@@ -91,7 +91,7 @@ def rounds(count: int) -> list[tuple[int, int]]:
 
 
 def current_race(
-    search: Mapping[int, float], scores: Scores, maximize: bool, confirm: int
+    search: Mapping[int, float], scores: RaceScores, maximize: bool, confirm: int
 ) -> Race:
     """Returns the state of the race between the trials in `search`, given the scores so far.
 
@@ -157,7 +157,7 @@ def fresh_seeds(seeds: Mapping[str, int], repeat: int) -> dict[str, int]:
     return {stream: (seed + FIRST_SEED + repeat) % 2**32 for stream, seed in seeds.items()}
 
 
-def _first(scores: Scores, repeats: int) -> Scores:
+def _first(scores: RaceScores, repeats: int) -> RaceScores:
     """Returns the scores of the first repeats; later ones do not decide the round."""
     return {
         trial: {k: score for k, score in fresh.items() if k < repeats}
@@ -166,7 +166,7 @@ def _first(scores: Scores, repeats: int) -> Scores:
 
 
 def _ranked(
-    trials: Sequence[int], search: Mapping[int, float], scores: Scores, maximize: bool
+    trials: Sequence[int], search: Mapping[int, float], scores: RaceScores, maximize: bool
 ) -> list[int]:
     """Returns the trials with the fewest failed runs first, then by their mean score."""
 

@@ -2,7 +2,7 @@
 
 Map, in the order in which results.csv becomes a page:
 
-    reading.py      results.csv -> Benchmark: its tasks, backbones, methods and BenchmarkResults
+    reading.py      results.csv -> BenchmarkResults: the rows, the tasks, backbones and methods
     scores.py       CellScores: mean, sd, n, failed and collapsed runs of a task, backbone, method
     top_two.py      Table 3: on how many tasks a backbone with a method is among the top two
     pareto.py       Figure 1: trainable parameters against MCC, and the Pareto front

@@ -8,16 +8,16 @@ from pathlib import Path
 from study.analysis import html
 from study.analysis.benchmark.reading import (
     STATES,
-    Benchmark,
     BenchmarkResult,
+    BenchmarkResults,
     Metric,
-    State,
+    ResultState,
     label,
 )
 from study.analysis.benchmark.scores import half_width, score_table
 from study.analysis.benchmark.sections import Section
 
-STATE_NAMES: dict[State, str] = {
+STATE_NAMES: dict[ResultState, str] = {
     "complete": "complete",
     "failed": "failed",
     "running": "unfinished",
@@ -47,7 +47,7 @@ class TestSplit:
     """(score, half-width) for MCC, then for AUC."""
 
 
-def render(benchmark: Benchmark, sections: Sequence[Section]) -> str:
+def render(benchmark: BenchmarkResults, sections: Sequence[Section]) -> str:
     """Returns the page as HTML; all text from the benchmark is escaped."""
     states = Counter(result.state for result in benchmark.results)
     content = {
@@ -63,7 +63,7 @@ def render(benchmark: Benchmark, sections: Sequence[Section]) -> str:
     return html.page(Path(__file__).parent / "benchmark.html.jinja", content)
 
 
-def _status(benchmark: Benchmark) -> str:
+def _status(benchmark: BenchmarkResults) -> str:
     pending = sum(result.state in ("running", "planned") for result in benchmark.results)
     if not pending:
         return ""
@@ -87,7 +87,7 @@ def _reasons(results: Sequence[BenchmarkResult]) -> list[Reason]:
     return sorted(reasons, key=lambda reason: (reason.state, -reason.number))
 
 
-def _splits(benchmark: Benchmark) -> list[TestSplit]:
+def _splits(benchmark: BenchmarkResults) -> list[TestSplit]:
     tasks = [task for task in benchmark.tasks if benchmark.test_rows(task)]
     metrics: tuple[Metric, ...] = ("mcc", "auc")
     means = {metric: score_table(benchmark, metric, tasks).means() for metric in metrics}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from study.analysis.benchmark.reading import Benchmark
+from study.analysis.benchmark.reading import BenchmarkResults
 from study.analysis.benchmark.scores import CellScores, score_table
 from study.paper import reference
 
@@ -50,7 +50,7 @@ class ParetoPanel:
         return any(point.drawable for point in self.points)
 
 
-def pareto_panels(benchmark: Benchmark) -> list[ParetoPanel]:
+def pareto_panels(benchmark: BenchmarkResults) -> list[ParetoPanel]:
     """Returns a panel for each task, H3 first."""
     tasks = sorted(benchmark.tasks, key=lambda task: task != _FIRST)
     cells = score_table(benchmark, "mcc", tasks)

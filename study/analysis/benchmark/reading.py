@@ -12,8 +12,8 @@ from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS
 
 RESULTS = "results.csv"
 Metric = Literal["mcc", "auc"]
-State = Literal["complete", "failed", "running", "planned", "unavailable"]
-STATES: tuple[State, ...] = get_args(State)
+ResultState = Literal["complete", "failed", "running", "planned", "unavailable"]
+STATES: tuple[ResultState, ...] = get_args(ResultState)
 COLLAPSED = 0.01
 """A run has collapsed if its |MCC| on the test split is below this: no better than chance."""
 BASELINES = ("majority", "gc", "kmer")
@@ -43,7 +43,7 @@ class BenchmarkResult:
     task: str
     method: str
     seed: str
-    state: State
+    state: ResultState
     reason: str
     scores: dict[Metric, float]
     """Finite test scores; empty unless the run is complete."""
@@ -60,7 +60,7 @@ class BenchmarkResult:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class BenchmarkResults:
     """All results of a benchmark folder, finished or not."""
 
     folder: Path
@@ -93,7 +93,7 @@ def label(backbone: str) -> str:
     return "/".join(path.parts[-2:]) if path.is_absolute() else backbone
 
 
-def read_benchmark(folder: Path) -> Benchmark:
+def read_benchmark(folder: Path) -> BenchmarkResults:
     """Reads a benchmark folder.
 
     Raises:
@@ -108,7 +108,7 @@ def read_benchmark(folder: Path) -> Benchmark:
         )
     results = [_result(row) for _, row in read_csv(path, _SCHEMA).rows()]
     _check_unique(path, results)
-    return Benchmark(folder, results)
+    return BenchmarkResults(folder, results)
 
 
 def _check_unique(path: Path, results: list[BenchmarkResult]) -> None:
@@ -123,7 +123,7 @@ def _check_unique(path: Path, results: list[BenchmarkResult]) -> None:
 
 
 def _result(row: dict[str, str]) -> BenchmarkResult:
-    state: State = row["state"]  # type: ignore[assignment]
+    state: ResultState = row["state"]  # type: ignore[assignment]
     scores: dict[Metric, float | None] = {
         "mcc": finite(row["test_mcc"]),
         "auc": finite(row["test_auc"]),

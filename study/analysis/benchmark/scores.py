@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from study.analysis.benchmark.reading import STATES, Benchmark, BenchmarkResult, Metric, State
+from study.analysis.benchmark.reading import (
+    STATES,
+    BenchmarkResult,
+    BenchmarkResults,
+    Metric,
+    ResultState,
+)
 from study.paper import reference
 from study.paper.reference import Anchor
 
@@ -23,7 +29,7 @@ class CellScores:
 
     metric: Metric
     scores: tuple[float, ...]
-    states: dict[State, int]
+    states: dict[ResultState, int]
     """Number of runs in each state."""
     collapsed: int
     paper: float | None
@@ -96,7 +102,7 @@ class ScoreTable:
         return {key: cell.mean for key, cell in self.cells.items() if cell.mean is not None}
 
 
-def score_table(benchmark: Benchmark, metric: Metric, tasks: Sequence[str]) -> ScoreTable:
+def score_table(benchmark: BenchmarkResults, metric: Metric, tasks: Sequence[str]) -> ScoreTable:
     """Returns the scores on `tasks`; a cell without runs has only published numbers."""
     names = [name for name in ("", *benchmark.backbones) if benchmark.methods(name)]
     blocks = [(name, benchmark.methods(name)) for name in names]

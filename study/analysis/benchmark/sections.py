@@ -13,7 +13,7 @@ from study.analysis.benchmark import (
     text_tables,
     top_two,
 )
-from study.analysis.benchmark.reading import Benchmark, Metric
+from study.analysis.benchmark.reading import BenchmarkResults, Metric
 from study.analysis.benchmark.text_tables import TextTable
 from study.paper.reference import EMP_TASKS, PD_TASKS
 
@@ -42,7 +42,7 @@ class Section:
     """PNG; None if there is nothing to draw."""
 
 
-def sections(benchmark: Benchmark) -> list[Section]:
+def sections(benchmark: BenchmarkResults) -> list[Section]:
     """Returns the sections for which the benchmark has tasks, in the order of `STEMS`."""
     tasks = benchmark.tasks
     promoters = [task for task in tasks if task in PD_TASKS]
@@ -59,7 +59,7 @@ def sections(benchmark: Benchmark) -> list[Section]:
 
 
 def _scores(
-    benchmark: Benchmark, stem: str, title: str, metric: Metric, tasks: Sequence[str]
+    benchmark: BenchmarkResults, stem: str, title: str, metric: Metric, tasks: Sequence[str]
 ) -> Section | None:
     if not tasks:
         return None
@@ -74,7 +74,7 @@ def _scores(
     )
 
 
-def _top_two(benchmark: Benchmark) -> Section | None:
+def _top_two(benchmark: BenchmarkResults) -> Section | None:
     counts = top_two.top_two_counts(benchmark)
     if not counts:
         return None
@@ -96,7 +96,7 @@ def _top_two(benchmark: Benchmark) -> Section | None:
     )
 
 
-def _pareto(benchmark: Benchmark) -> Section | None:
+def _pareto(benchmark: BenchmarkResults) -> Section | None:
     panels = pareto.pareto_panels(benchmark)
     if not benchmark.backbones:
         return None

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from study.analysis.benchmark.reading import Benchmark, Metric
+from study.analysis.benchmark.reading import BenchmarkResults, Metric
 from study.analysis.benchmark.scores import score_table
 from study.paper import reference
 from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS, Top2
@@ -56,7 +56,7 @@ class TopTwoCount:
     """The same count computed from the paper's Tables 2 and S2."""
 
 
-def groups(benchmark: Benchmark) -> dict[Group, list[str]]:
+def groups(benchmark: BenchmarkResults) -> dict[Group, list[str]]:
     """Returns the benchmark's tasks by group: the paper's promoters and histone marks, others."""
     by_group: dict[Group, list[str]] = {"pd": [], "emp": [], "other": []}
     for task in benchmark.tasks:
@@ -65,7 +65,7 @@ def groups(benchmark: Benchmark) -> dict[Group, list[str]]:
     return {group: tasks for group, tasks in by_group.items() if tasks}
 
 
-def top_two_counts(benchmark: Benchmark) -> list[TopTwoCount]:
+def top_two_counts(benchmark: BenchmarkResults) -> list[TopTwoCount]:
     """Returns the counts of every backbone and method, among methods and among backbones.
 
     A combination of group and comparison is left out if it has no count, here or in the paper.

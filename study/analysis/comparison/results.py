@@ -33,8 +33,8 @@ from study.storage.folder import StudyFolder
 
 FINALISTS = "finalists"
 """Name of the folder of a race."""
-State = Literal["planned", "running", "complete", "failed"]
-STATES: tuple[State, ...] = get_args(State)
+RunState = Literal["planned", "running", "complete", "failed"]
+STATES: tuple[RunState, ...] = get_args(RunState)
 _PROGRESS = ("reason", "reports", "steps", "total_steps", "seconds")
 _SPLITS = ("dev_", "test_")
 _FACTS = (
@@ -77,7 +77,7 @@ class RunResult:
     configuration: str
     method: str
     key: Key
-    state: State
+    state: RunState
     reason: str
     settings: dict[str, str]
     values: dict[str, float]
@@ -202,7 +202,7 @@ def _unknown_columns(path: Path, names: list[str]) -> list[str]:
 
 
 def _run(where: str, row: dict[str, str], settings: list[str]) -> RunResult:
-    state: State = row["state"]  # type: ignore[assignment]
+    state: RunState = row["state"]  # type: ignore[assignment]
     if not row["run"] and state in ("complete", "failed"):
         raise InputError(
             f"{where}: run must be the number of a run that ended, but got ''; fill it in"

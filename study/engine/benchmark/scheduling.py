@@ -17,7 +17,7 @@ from study.training.plan import make_plan
 
 
 @dataclass(frozen=True)
-class Planner:
+class BenchmarkPlanner:
     """Run -> (optimizer steps, reports); a class, as Ray pickles it."""
 
     train_rows: Mapping[TaskSpec, int]
@@ -38,7 +38,7 @@ class BenchmarkSearcher(RunSearcher[BenchmarkRun]):
         ledger: Ledger,
         runs: Sequence[BenchmarkRun],
         available: Sequence[BenchmarkRun],
-        planner: Planner,
+        planner: BenchmarkPlanner,
         trial_resources: Mapping[Key, Resources],
         capacity: Capacity = unlimited,
     ) -> None:
@@ -56,4 +56,4 @@ class BenchmarkSearcher(RunSearcher[BenchmarkRun]):
     def _successes(self) -> int:
         """Returns the number of reports of runs with a backbone: baselines train none."""
         trials = self.ledger.record.trials.values()
-        return sum(len(trial.reports) for trial in trials if trial.params["backbone"])
+        return sum(len(trial.reports) for trial in trials if trial.labels["backbone"])

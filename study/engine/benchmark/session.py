@@ -10,7 +10,7 @@ from rich.console import Console
 from study.engine.benchmark.material import Material, gather
 from study.engine.benchmark.results import OBJECTIVE, write_results
 from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, runs_of
-from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
+from study.engine.benchmark.scheduling import BenchmarkPlanner, BenchmarkSearcher
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
 from study.engine.cluster import ClusterCapacity, start_ray
@@ -150,7 +150,7 @@ class _Driver:
     def _fit(self) -> str:
         """Runs Ray Tune; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.trial_resources.values())
-        planner = Planner(self.material.train_rows)
+        planner = BenchmarkPlanner(self.material.train_rows)
         shares = [
             (self.trial_resources[key_of(run)], run.spec.resources.max_concurrent)
             for run in self.runs

@@ -23,7 +23,7 @@ from study.spec.comparison.schema import ConfigurationsSpec, dump_comparison
 from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
-from study.storage.race import Race, Scores, current_race, decided_race, fresh_seeds, rounds
+from study.storage.race import Race, RaceScores, current_race, decided_race, fresh_seeds, rounds
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.runs import key_of, latest_trials
 from study.storage.stored import StoredStudy
@@ -68,7 +68,7 @@ class Candidates:
         seeds = fresh_seeds(self.ledger.spec.seeds.model_dump(), repeat)
         return ComparisonRun.of(self._of[trial], **seeds)
 
-    def scores(self, record: StudyRecord) -> Scores:
+    def scores(self, record: StudyRecord) -> RaceScores:
         """Returns the scores of all runs that have ended, also of an earlier race."""
         trials, scores = latest_trials(record), {}
         for trial in self.search:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from study.engine.console.lines import format_value, print_lines
-from study.storage.events import Scores, WinnerEvaluated
+from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from study.storage.race import reported
 from study.storage.record import StudyRecord
@@ -142,5 +142,5 @@ def _reported(values: Mapping[str, Sequence[float | None]], metric: str) -> str:
     )
 
 
-def _scores(scores: Scores) -> str:
+def _scores(scores: MetricValues) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)

@@ -13,7 +13,7 @@ from study.storage.ledger import Ledger
 from study.storage.record import STATE_AFTER, TrialRecord
 from study.storage.runs import RunT, Source, created, is_unfinished, key_of, latest_trials
 
-Planner = Callable[[RunT], tuple[int, int]]
+RunPlanner = Callable[[RunT], tuple[int, int]]
 """Run -> (optimizer steps, reports)."""
 
 
@@ -28,7 +28,7 @@ class RunSearcher(Dispatcher, Generic[RunT]):
         self,
         ledger: Ledger,
         source: Source[RunT],
-        planner: Planner[RunT],
+        planner: RunPlanner[RunT],
         capacity: Capacity = unlimited,
     ) -> None:
         super().__init__(ledger, "max", capacity)

@@ -24,7 +24,7 @@ from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
 from study.training.plan import make_budget
 
-Planner = Callable[[StudySpec], tuple[int, int]]
+TrialPlanner = Callable[[StudySpec], tuple[int, int]]
 """Resolved spec -> (optimizer steps, reports) of its trial."""
 
 
@@ -34,7 +34,7 @@ class OptunaSearcher(Dispatcher):
     ledger: StudyLedger
 
     def __init__(
-        self, ledger: StudyLedger, planner: Planner, capacity: Capacity = unlimited
+        self, ledger: StudyLedger, planner: TrialPlanner, capacity: Capacity = unlimited
     ) -> None:
         super().__init__(ledger, "max" if ledger.maximize else "min", capacity)
         optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Int
 
 from study.analysis.comparison.outputs import Outputs, split_of
-from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, State
+from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, RunState
 from study.analysis.comparison.scores.crossed import MeanEstimate, estimate_mean, layout_of
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
@@ -42,7 +42,7 @@ class Summary:
 
     label: str
     method: str
-    states: dict[State, int]
+    states: dict[RunState, int]
     collapsed: list[RunResult]
     scores: list[float]
     """Of the finished runs, in the order of results.csv."""

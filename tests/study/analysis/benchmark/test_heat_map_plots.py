@@ -14,7 +14,7 @@ from study.analysis.benchmark.heat_maps import (
     score_heat_map,
     top_two_heat_map,
 )
-from study.analysis.benchmark.reading import Benchmark, Metric, read_benchmark
+from study.analysis.benchmark.reading import BenchmarkResults, Metric, read_benchmark
 from study.analysis.benchmark.scores import score_table
 from study.analysis.benchmark.top_two import top_two_counts
 from tests.study.analysis.benchmark.made_results import full_grid, run, small_benchmark, write
@@ -22,11 +22,11 @@ from tests.study.analysis.figures import figure_of
 
 
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+def grid(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkResults:
     return read_benchmark(write(tmp_path_factory.mktemp("grid"), full_grid()))
 
 
-def heat_map_of(benchmark: Benchmark, metric: Metric = "mcc") -> HeatMap:
+def heat_map_of(benchmark: BenchmarkResults, metric: Metric = "mcc") -> HeatMap:
     return score_heat_map(score_table(benchmark, metric, benchmark.tasks), "a title")
 
 
@@ -101,7 +101,7 @@ def test_the_usual_n_is_that_of_most_trained_cells(
     assert [text for text in data.notes if text.startswith("n = ")] == note
 
 
-def test_anchors_are_a_separate_row_without_colour(grid: Benchmark) -> None:
+def test_anchors_are_a_separate_row_without_colour(grid: BenchmarkResults) -> None:
     blocks = dict(heat_map_of(grid).blocks)
     last = blocks["nt-500m-1000g"][-1]
     assert (last.name, last.published_only) == ("GUE, lora", True)
@@ -112,7 +112,7 @@ def test_anchors_are_a_separate_row_without_colour(grid: Benchmark) -> None:
     )
 
 
-def test_the_heat_map_has_every_number_inside_the_figure_of(grid: Benchmark) -> None:
+def test_the_heat_map_has_every_number_inside_the_figure_of(grid: BenchmarkResults) -> None:
     data = heat_map_of(grid)
     found = figure_of(heat_map_plots.heat_map, data)
     written = [text for axes in found.axes for text in texts(axes)]
@@ -126,7 +126,7 @@ def test_the_heat_map_has_every_number_inside_the_figure_of(grid: Benchmark) -> 
     assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
 
 
-def test_numbers_fit_their_cells(grid: Benchmark) -> None:
+def test_numbers_fit_their_cells(grid: BenchmarkResults) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     found = figure_of(heat_map_plots.heat_map, heat_map_of(grid))
@@ -188,7 +188,7 @@ def test_a_long_title_is_broken_at_separators(title: str, expected: str) -> None
     assert "\n".join(heat_map_plots._wrapped(title, 11)) == expected
 
 
-def test_top_two_cells_are_as_dark_as_the_share(grid: Benchmark) -> None:
+def test_top_two_cells_are_as_dark_as_the_share(grid: BenchmarkResults) -> None:
     data = top_two_heat_map(top_two_counts(grid), "a title")
     assert data.columns == [
         f"{group}\namong {among}" for group in ("PD", "EMP") for among in ("methods", "backbones")

@@ -11,7 +11,7 @@ import ray
 from ray.tune.search import Searcher
 
 from study.engine.benchmark.runs import runs_of
-from study.engine.benchmark.scheduling import BenchmarkSearcher, Planner
+from study.engine.benchmark.scheduling import BenchmarkPlanner, BenchmarkSearcher
 from study.engine.resources import Resources
 from study.engine.scheduling.runs import RunRecorder
 from study.storage.events import Report, TrialCrashed, TrialCreated
@@ -28,7 +28,7 @@ def searcher(read_benchmark: ReadBenchmark) -> Hand:
     share = Resources(cpus=1, gpus=0.0, concurrent=2)
 
     def make(ledger: Ledger) -> BenchmarkSearcher:
-        planner = Planner({run.spec.task: 32 for run in runs})
+        planner = BenchmarkPlanner({run.spec.task: 32 for run in runs})
         return BenchmarkSearcher(
             ledger, runs, runs[1:], planner, {key_of(run): share for run in runs}
         )
