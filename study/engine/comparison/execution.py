@@ -57,7 +57,7 @@ def open_comparison(
     The caller must have locked the folder.
 
     Args:
-        folder: of the comparison.
+        stored: the comparison's folder, as read.
         spec: text of spec.yaml.
         metric: the objective, e.g. dev_mcc.
         info: the backbone.

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
-from study.engine.comparison.runs import ComparisonRun, Configuration
+from study.engine.comparison.runs import ComparisonRun, Configuration, label_of_trial
 from study.engine.console.lines import print_lines
 from study.engine.driver import record_new_address
 from study.engine.resources import Resources
@@ -56,7 +56,7 @@ class Candidates:
         spec = resolve(self.ledger.spec, trial.params)
         reports = min(REPORTS, spec.training.reports)
         training = spec.training.model_copy(update={"reports": reports})
-        return Configuration(_label(trial), spec.model_copy(update={"training": training}))
+        return Configuration(label_of_trial(trial), spec.model_copy(update={"training": training}))
 
     @property
     def configurations(self) -> list[Configuration]:
@@ -87,7 +87,7 @@ class Candidates:
             InputError: some have other settings. This happens if an older copy of the study's
                 journal was restored and its later trials were created again.
         """
-        trials = {_label(trial): trial for trial in self.ledger.record.trials.values()}
+        trials = {label_of_trial(trial): trial for trial in self.ledger.record.trials.values()}
         for run in record.trials.values():
             label = str(run.labels["configuration"])
             trial = trials.get(label)
@@ -211,11 +211,6 @@ def _run(
     if gave_up or race.winner is None or not race.over(candidates.scores(runs.record)):
         return Finish(None, None, gave_up)
     return Finish(_race_result(candidates, race, runs.record), race.winner)
-
-
-def _label(trial: TrialRecord) -> str:
-    """Returns the label of a candidate's configuration."""
-    return f"trial-{trial.number}"
 
 
 def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:

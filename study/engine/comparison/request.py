@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.engine.comparison.runs import label_of_trial
 from study.errors import InputError
 from study.spec import StudySpec, dump_spec, load_spec, read_spec, resolve, single_trial
 from study.spec.comparison.opponents import opponent, varied
@@ -128,7 +129,7 @@ def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, St
         )
     return [
         (
-            f"trial-{trial.number}",
+            label_of_trial(trial),
             read_spec(
                 dump_spec(single_trial(resolve(spec, trial.params, trial.seeds))),
                 f"{study}, trial {trial.number}",

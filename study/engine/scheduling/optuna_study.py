@@ -51,9 +51,7 @@ def earlier_trials(record: StudyRecord) -> list[EarlierTrial]:
 
 
 def _frozen_earlier(earlier: EarlierTrial, space: Space, goals: Goals) -> FrozenTrial:
-    steps = (
-        {int(step): value for step, value in earlier.steps} if len(goals.objectives) == 1 else {}
-    )
+    steps = {int(step): value for step, value in earlier.steps}
     return optuna.trial.create_trial(
         state=STATES[earlier.state],
         values=earlier.values,
