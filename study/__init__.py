@@ -4,21 +4,24 @@ Map:
 
     run, seeds, benchmark         commands that train: `python -m study.run --space adalora_rs`
     report, doctor/, export       commands that read a study folder
-    cluster/                      the command that writes job files for Slurm, KubeRay and `ray up`
+    cluster/                      the command that prints job files for Slurm, KubeRay and `ray up`
     pretrain, card                commands that train and measure the embedded backbone
     cli                           what commands share: exit statuses, options, how to resume
+    errors                        errors that the user can fix: one line, exit status 2
     csv_table                     csv files of tasks and results, read and checked by a schema
+    hub, deadline                 access to the Hugging Face hub; time limits of network requests
     spec/                         the specification: YAML -> typed, validated settings
     tasks/                        labelled sequences: generated, published, csv files
     models/                       backbones, tokenizers, heads; the embedded opt-dna-mini
     training/                     one trial: model, adapters, optimizer, data; in any process
     storage/                      one study folder: journal, record, tables
-    engine/                       Ray Tune, Optuna, ASHA and MLflow at work
+    engine/                       runs studies with Ray Tune, Optuna, ASHA and MLflow
     analysis/                     a study folder -> numbers, sentences, pictures, report.html
     paper/                        the numbers published with the method
 
-Imports go one way: commands -> engine -> training -> models, tasks -> adapters -> torch; engine
-and analysis -> storage -> spec.
+Imports go one way: commands -> engine -> training -> tasks, models; models -> adapters -> torch;
+engine, analysis -> storage -> spec -> paper; tasks, analysis -> paper. Every layer except adapters
+and paper may import spec. tests/test_architecture.py has the exact rules (`LAYERS`).
 
 Glossary (the same names in YAML, code, Optuna, MLflow and tables):
 

@@ -1,4 +1,4 @@
-"""Pre-trains the embedded backbone: `python -m study.pretrain --data DIR --out DIR`.
+"""Pre-trains a small backbone on DNA, e.g. opt-dna-mini: `python -m study.pretrain …`.
 
 Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted; the same command with
 --resume continues.
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--hidden-size", type=int, default=160, help="width, a multiple of --heads")
     add("--layers", type=int, default=4, help="decoder layers")
     add("--heads", type=int, default=5, help="attention heads")
-    add("--positions", type=int, default=320, help="tokens per row, the most the model accepts")
+    add("--positions", type=int, default=320, help="tokens per row, the model's maximum")
     add("--held-out", type=float, default=0.01, help="fraction of lines not trained on")
     add(
         "--evaluate-every", type=int, default=250, help="steps between evaluations and checkpoints"
@@ -136,7 +136,11 @@ def _tokenizer(options: argparse.Namespace, lines: list[str]) -> "Tokenizer":
 
 
 def _loop(options: argparse.Namespace) -> "PretrainingLoop":
-    """Returns a new loop, or the one in --out, of which only the schedule may be changed."""
+    """Returns a new training loop, or with --resume the one saved in --out.
+
+    Raises:
+        InputError: settings other than the learning-rate schedule differ from the saved ones.
+    """
     from study.models.pretraining.decoder import Shape
     from study.models.pretraining.loop import PretrainingLoop, Settings
 

@@ -10,5 +10,6 @@
     drawing.py    the colours, style and SVG output that all pictures share
 
 Each of the three packages has its own map. Only their writing functions change files. Neither Ray
-nor torch is needed, so reports work where no study could run, and while a study is running.
+nor torch is imported, so that a report can be written on a machine without them, and while a study
+runs; tests/test_architecture.py enforces this.
 """

@@ -97,7 +97,7 @@ def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
     if ended:
         yield finding(
             f"checkpoints of {some(ended)} are not needed any more",
-            f"they are deleted by {subject.resume}",
+            f"resuming deletes them: {subject.resume}",
             unfinished=True,
         )
 

@@ -83,7 +83,7 @@ def _result(name: str, subject: Subject) -> Result:
 
 
 def report(examination: Examination) -> list[str]:
-    """Returns one line a group, then every finding and how to fix it."""
+    """Returns one line per group, then every finding and how to fix it."""
     subject = examination.subject
     work = "is at work: unfinished parts are no findings" if subject.running else "none"
     lines = [f"folder       {subject.folder.path}", f"driver       {work}"]

@@ -48,8 +48,8 @@ def _spec(subject: Subject) -> Iterator[Finding]:
         yield finding(
             "spec.yaml is not the spec that the study has grown to, which is in the last event "
             "`grown` of events.jsonl",
-            f"it is written by resuming with the grown spec: {subject.resume}, with the same "
-            "--set and --trials or --extend as last time",
+            f"resuming with the same --set and --trials or --extend as last time writes it: "
+            f"{subject.resume}",
             unfinished=True,
         )
 
@@ -80,7 +80,7 @@ def _table(subject: Subject) -> Iterator[Finding]:
     study, folder = subject.kind == "study", subject.folder
     file, what = (folder.trials, "trial") if study else (folder.results, "row")
     wanted = [_as_text(row) for row in _rows(subject)]
-    fix = f"it is written by {subject.resume}"
+    fix = f"resuming writes it: {subject.resume}"
     if not file.is_file():
         if wanted:
             yield finding(f"there is no {file.name}", fix, unfinished=True)

@@ -51,7 +51,7 @@ def _torn(subject: Subject) -> Iterator[Finding]:
         what = "NUL bytes" if b"\0" in subject.stored.torn else _excerpt(subject.stored.torn)
         yield finding(
             f"events.jsonl:{len(subject.lines) + 1}: the last line has no end: {what}",
-            f"it is cut off by {subject.resume}",
+            f"resuming removes it: {subject.resume}",
             unfinished=True,
         )
 

@@ -20,7 +20,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         raise NotCheckedError("the driver is writing it")
     ended = ledger.record.in_state("complete", "pruned", "failed")
     file = subject.folder.optuna
-    fix = f"it is made again by {subject.resume}"
+    fix = f"resuming writes it again: {subject.resume}"
     if not file.is_file():
         if ended:
             yield Finding("optuna", "there is no optuna.journal", fix, unfinished=True)

@@ -1,4 +1,4 @@
-"""Checks of MLflow: one run a study and one a trial, each as in the journal.
+"""Checks of MLflow: one run per study and one per trial, each as in the journal.
 
 A database in the folder is read from a copy, as MLflow writes when it opens one.
 """
@@ -46,7 +46,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         except _DamagedError as error:
             yield finding(
                 f"mlflow.db is damaged: {error}",
-                f"rm {subject.folder.mlflow}; then it is made again by {subject.resume}",
+                f"rm {subject.folder.mlflow}; then resuming writes it again: {subject.resume}",
             )
             return
     elif tracking_of(subject.events) is ABSENT:
@@ -126,7 +126,7 @@ def _one_of_each(subject: Subject, tracked: _Tracked, runs: list[TrackedRun]) ->
         what = tracked.name if trial is None else f"trial {trial} {tracked.of}".rstrip()
         ids = [run.run_id for run in runs if run.trial == trial]
         if count > 1:
-            fix = f"the emptier ones are deleted by {subject.resume}"
+            fix = f"resuming deletes the emptier ones: {subject.resume}"
             yield finding(f"{what} has {count} runs", fix, unfinished=True)
         if trial is not None and trial not in tracked.record.trials:
             yield finding(

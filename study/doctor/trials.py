@@ -24,7 +24,7 @@ EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds trials whose events do not fit each other, and a winner that was not the best."""
+    """Finds trials with inconsistent events, and a winner that was not a finalist."""
     record = subject.sound_record()
     for trial in record.trials.values():
         about = [e for e in subject.events if getattr(e, "trial", None) == trial.number]
@@ -98,17 +98,17 @@ def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iter
     last = trial.decisions[-1].decision if trial.decisions else None
     open_ = reports[len(decided) :]
     if len(open_) > 1 or (open_ and (trial.state != "running" or last in STATE_AFTER)):
-        yield finding(f"trial {trial.number}: nothing was decided about reports {open_}", EDITED)
+        yield finding(f"trial {trial.number}: reports {open_} have no decision", EDITED)
     elif open_ and not subject.running:
         yield finding(
-            f"trial {trial.number}: nothing was decided about its last report",
-            f"it is decided by {subject.resume}",
+            f"trial {trial.number}: its last report has no decision",
+            f"resuming makes the decision: {subject.resume}",
             unfinished=True,
         )
     if trial.state == "running" and last in STATE_AFTER and not subject.running:
         yield finding(
-            f"trial {trial.number}: it was decided to {last} it, but it has not ended",
-            f"it is ended by {subject.resume}",
+            f"trial {trial.number}: the last decision was {last}, but the trial has not ended",
+            f"resuming ends it: {subject.resume}",
             unfinished=True,
         )
     elif trial.state != "running" and trial.state != STATE_AFTER.get(last or "", "failed"):
@@ -119,7 +119,7 @@ def _decisions(trial: TrialRecord, about: list[Event], subject: Subject) -> Iter
 
 
 def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
-    """Finds trials that are missing or unfinished while no driver is at work."""
+    """Finds trials that are missing or unfinished while no driver runs."""
     if subject.running:
         return
     running = [trial.number for trial in record.in_state("running")]
@@ -127,7 +127,7 @@ def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
     if running or len(record.trials) < wanted:
         left = f", {some(running)} unfinished" if running else ""
         yield finding(
-            f"no driver is at work, but {len(record.trials)} of {wanted} trials were "
+            f"no driver is running, but {len(record.trials)} of {wanted} trials were "
             f"created{left}",
             subject.resume,
             unfinished=True,
@@ -156,6 +156,6 @@ def _winner(subject: Subject) -> Iterator[Finding]:
     yield finding(
         "all trials have ended, but the winner was not chosen from "
         f"{some([trial.number for trial in ledger.finalists()])}",
-        f"that is done, and it is measured on the test split, by {subject.resume}",
+        f"resuming chooses the winner and evaluates it on the test split: {subject.resume}",
         unfinished=True,
     )

@@ -79,7 +79,7 @@ def _scores(file: Path, winner: WinnerEvaluated) -> Iterator[str]:
 def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
     winner = ledger.record.winner
     assert winner is not None
-    fix = f"it is written by {subject.resume}"
+    fix = f"resuming writes it: {subject.resume}"
     try:
         found = load_spec(str(subject.folder.best_spec))
     except InputError as error:

@@ -27,7 +27,7 @@ DAMAGED = (
 def save(folder: StudyFolder, trial: int, state: dict[str, Any]) -> str:
     """Writes a trial's checkpoint; returns an error message, "" on success.
 
-    A failure is no error of the trial: when resumed, it continues from an older checkpoint.
+    A failure does not end the trial; a resume would continue it from an older checkpoint.
     """
     path = folder.checkpoint(trial)
     return write(path, state, keep=previous(path))
@@ -112,7 +112,7 @@ def _check_sums(file: Path) -> None:
     with zipfile.ZipFile(file) as parts:
         damaged = parts.testzip()
     if damaged is not None:
-        raise zipfile.BadZipFile(f"{damaged} does not have its checksum")
+        raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
 
 
 def _first_line(error: Exception) -> str:

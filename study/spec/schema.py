@@ -41,7 +41,7 @@ class BackboneSpec(Section):
     """The pretrained model that is adapted."""
 
     name: Text = PRESET_BACKBONE
-    """`opt-dna-mini` (shipped), a hub id, or a folder (absolute once read)."""
+    """`opt-dna-mini` (shipped), a preset, a hub id, or a folder (made absolute when read)."""
     revision: Text | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     weights: Literal["pretrained", "random"] = "pretrained"
@@ -221,7 +221,7 @@ class StudySpec(Section):
     def _objectives_fit_the_search(self) -> "StudySpec":
         check_objectives(read_objectives(self.objectives), self._score)
         if len(self.objectives) > 1 and self.search.sampler.name == "cmaes":
-            text = "must be tpe, gp, nsgaii or random for several objectives, but got cmaes"
+            text = "must support several objectives, but got cmaes; use another sampler, e.g. tpe"
             refuse(("search", "sampler", "cmaes", "name"), text, "cmaes")
         return self
 

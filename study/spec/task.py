@@ -1,4 +1,4 @@
-"""The `task` section: which labelled sequences a study trains on; the names of known tasks."""
+"""The `task` section, which selects the labelled sequences, and the names of known tasks."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ PUBLISHED = (
     *(f"prom_core/{subset}" for subset in SUBSETS),
     *(f"nt/{name}" for name in (*HISTONES, *NT_PROMOTERS)),
 )
-"""Tasks from the hub or a local copy; the facts of each are in study/tasks/published/."""
+"""Tasks from the hub or a local copy; study/tasks/published/ describes each."""
 _SUMMARY = (
     f"{GENERATED}, emp/MARK and nt/MARK for {', '.join(HISTONES)},"
     f" prom/ and prom_core/ {'|'.join(SUBSETS)}, nt/{'|'.join(NT_PROMOTERS)}"
@@ -52,17 +52,17 @@ class TaskSpec(Section):
     """`promoters` (generated), or a published task, from the hub or from a copy at `path`."""
     path: Annotated[Path, Field(strict=False)] | None = None
     """A folder with train/dev/test csv, or one csv with a split column; with the name of a
-    published task also a folder of the whole collection. Absolute once read."""
+    published task also a folder of the whole collection. Made absolute when read."""
     revision: Text | None = None
-    """Of the hub's data set; None: the newest, or the one in the cache."""
+    """Commit of the data set on the hub. None: the newest, or the one in the cache."""
     train: Count = 3000
     """Sequences to generate; train, dev and test are only for the generated task."""
     dev: Count = 750
     test: Count = 750
     seed: Seed = 0
-    """Of the generated sequences, and of the dev split cut from train in nt/ tasks."""
+    """Seed of the generated sequences, and of the dev split cut from train in nt/ tasks."""
     max_length: Count | None = None
-    """In tokens; longer sequences are truncated. None: the longest sequence of the task."""
+    """Maximum length in tokens; longer sequences are truncated. None: nothing is truncated."""
     sequence_column: Text = "sequence"
     label_column: Text = "label"
     split_column: Text = "split"
@@ -70,16 +70,16 @@ class TaskSpec(Section):
     """drop_from_train: removes rows of train that are in dev or test on either strand, that have
     conflicting labels, or that repeat a row of train. Dev and test are unchanged."""
     rc_augment: bool | None = None
-    """Whether training draws one of the two strands of a row at random. None: `strandless`."""
+    """Whether training draws one of the two strands of a row at random. None: if `strandless`."""
     rc_average: bool | None = None
-    """Whether evaluation averages the class probabilities of both strands. None: `strandless`."""
+    """Whether evaluation averages class probabilities over both strands. None: if `strandless`."""
 
     @property
     def strandless(self) -> bool:
         """Whether a sequence and its reverse complement have the same label, by the task's name.
 
-        A histone mark covers both strands of its window. A promoter's window is cut around its
-        start site in the direction of transcription, and its elements have positions on it.
+        A histone mark covers both strands of its window. A promoter has a direction: its window
+        follows transcription, and its elements have fixed positions relative to the start site.
         """
         return str(self.name).startswith(STRANDLESS)
 

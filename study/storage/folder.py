@@ -22,7 +22,7 @@ class StudyFolder:
 
     @property
     def trials(self) -> Path:
-        """One row a trial."""
+        """One row per trial."""
         return self.path / "trials.csv"
 
     @property
@@ -32,7 +32,7 @@ class StudyFolder:
 
     @property
     def results(self) -> Path:
-        """Of a benchmark or a comparison: one row a run."""
+        """Of a benchmark or a comparison: one row per run."""
         return self.path / "results.csv"
 
     @property

@@ -1,4 +1,4 @@
-"""trials.csv and pareto.csv, and rows of results.csv: one row a trial."""
+"""trials.csv and pareto.csv, and rows of results.csv: one row per trial."""
 
 import csv
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from study.storage.record import StudyRecord, TrialRecord
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str] = ()) -> None:
-    """Writes a csv with the columns of all rows and those of `always`; replaces the file whole."""
+    """Writes a csv with the columns of all rows and those in `always`; replaces it atomically."""
     columns = list(dict.fromkeys([*(name for row in rows for name in row), *always]))
     partial = path.with_suffix(".partial")
     with partial.open("w", encoding="utf-8", newline="") as file:
@@ -33,7 +33,7 @@ def outcome(trial: TrialRecord) -> dict[str, Any]:
 
 
 def write_trials(ledger: StudyLedger) -> None:
-    """Writes trials.csv, one row a trial; with several objectives pareto.csv too."""
+    """Writes trials.csv, one row per trial; with several objectives also pareto.csv."""
     rows = trial_rows(ledger.record, ledger.goals)
     write_rows(ledger.folder.trials, rows)
     if len(ledger.goals.objectives) > 1:

@@ -44,7 +44,9 @@ def _fix(missing: Sequence[str], present: Sequence[str]) -> str:
 
 
 def read_single(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
-    """Reads one csv whose split column has train, dev (or validation, valid, val) or test.
+    """Reads one csv whose split column has train, dev or test.
+
+    Other names of dev are validation, valid, val and development.
 
     Raises:
         InputError: a column breaks a rule, or a split has no row.

@@ -1,4 +1,4 @@
-"""results.csv: one row a run, including planned and unavailable ones."""
+"""results.csv: one row per run, including planned and unavailable ones."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ Lacking = Callable[[BenchmarkRun], str | None]
 def write_results(
     folder: StudyFolder, runs: Sequence[BenchmarkRun], record: StudyRecord, lacking: Lacking
 ) -> None:
-    """Writes one row a run: labels, state, settings, scores and counts.
+    """Writes one row per run: labels, state, settings, scores and counts.
 
     A run that has not started is `planned`, or `unavailable` without its weights or data.
     """

@@ -34,7 +34,7 @@ COLUMNS = ("configuration", *FACTORS)
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all runs of a folder share."""
+    """The inputs that all runs of a folder share."""
 
     info: BackboneInfo
     """Usable on every node of the cluster."""
@@ -57,12 +57,12 @@ def open_comparison(
     The caller must have locked the folder.
 
     Args:
-        stored: the comparison's folder, as read.
+        stored: the comparison folder as read from disk; new or existing.
         spec: text of spec.yaml.
         metric: the objective, e.g. dev_mcc.
         info: the backbone.
         data: the tokenised task.
-        tracking_uri: of MLflow.
+        tracking_uri: address of MLflow.
 
     Raises:
         InputError: the folder was created with other data.

@@ -1,7 +1,8 @@
-"""Runs the race of a study's finalists: a comparison without fixed seeds, in `finalists/`.
+"""Runs the race of a study's finalists, in the comparison folder `finalists/`.
 
 The best trials of the search train again with fresh seeds in rounds of successive halving; the
-last one is the winner, and its score is estimated with further seeds (storage/race.py).
+last one is the winner, and its score is estimated with further seeds (storage/race.py). The runs
+of a round depend on the scores of earlier ones, so they are not fixed at the start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,17 +31,19 @@ from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
 REPORTS = 2
-"""Reports of a run: the last one has the score, the others only make checkpoints."""
+"""Reports of a run: the last one has the score, the others only write checkpoints."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """The outcome of a race, or why it has none."""
+    """The result of a race, or why there is none."""
 
     race: RaceResult | None
-    """None if the race has not finished."""
+    """None if the race has not finished, or if there were fewer than two candidates."""
     winner: int | None
+    """None if it is not known yet, or if no trial is complete."""
     gave_up: str = ""
+    """Why the race was given up; else empty."""
 
 
 class Candidates:
@@ -60,7 +63,7 @@ class Candidates:
 
     @property
     def configurations(self) -> list[Configuration]:
-        """Those of the candidates, the best in the search first."""
+        """The configurations of the candidates, the best in the search first."""
         return list(self._of.values())
 
     def run(self, trial: int, repeat: int) -> ComparisonRun:
@@ -69,7 +72,7 @@ class Candidates:
         return ComparisonRun.of(self._of[trial], **seeds)
 
     def scores(self, record: StudyRecord) -> RaceScores:
-        """Returns the scores of all runs that have ended, also of an earlier race."""
+        """Returns the scores of all runs that have ended, including those of an earlier race."""
         trials, scores = latest_trials(record), {}
         for trial in self.search:
             runs = {k: trials.get(key_of(self.run(trial, k))) for k in range(self._most)}
@@ -100,6 +103,7 @@ class Candidates:
 
     @property
     def _most(self) -> int:
+        """An upper bound of the number of fresh seeds of a candidate."""
         return 2 * len(self.search) + self.ledger.spec.finalists.confirm
 
     @property
@@ -116,13 +120,13 @@ class Candidates:
         return current_race(self.search, self.scores(record), self.ledger.maximize, confirm)
 
     def deciding_runs(self, record: StudyRecord) -> list[ComparisonRun]:
-        """Returns the runs that decide the winner (a source)."""
+        """Returns the runs so far that decide the winner; a `Source` of `execute_runs`."""
         race = self.race(record)
         chosen = len(race.wanted) - len(race.confirming)
         return [self.run(*one) for one in race.wanted[:chosen]]
 
     def all_runs(self, record: StudyRecord) -> list[ComparisonRun]:
-        """Returns all runs, those that estimate the winner's score included (a source)."""
+        """Returns all runs so far, with those that estimate the winner's score; a `Source`."""
         return [self.run(*one) for one in self.race(record).wanted]
 
     def reported_runs(self) -> list[ComparisonRun]:
@@ -148,7 +152,7 @@ def run_race(
     tracking_uri: str | None,
     console: Console,
 ) -> Finish:
-    """Runs the race of a study whose trials have all ended, or what is left of it.
+    """Runs the race of a study whose trials have all ended; resumes an interrupted race.
 
     Only the runs that estimate the winner's score are evaluated on the test split.
 
@@ -173,7 +177,7 @@ def run_race(
 
 
 def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
-    """Writes a finished race to MLflow, as far as it is missing there."""
+    """Writes those entries of a finished race to MLflow that are missing there."""
     folder = StudyFolder(ledger.folder.finalists)
     if folder.journal.exists():
         uri, runs = _address(ledger, tracking_uri), Ledger(folder, ledger.metric)
@@ -242,7 +246,7 @@ def _race_result(candidates: Candidates, race: Race, record: StudyRecord) -> Rac
 
 
 def _by_metric(split: str, metrics: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
-    """Returns the values of a split's metrics, one a run."""
+    """Returns the values of a split's metrics, one per run."""
     names = dict.fromkeys(name for values in metrics for name in values)
     return {
         name: [values.get(name) for values in metrics]

@@ -192,7 +192,7 @@ def _schedule_table(points: Sequence[Forecast]) -> Table:
 
 
 def _event_lines(points: Sequence[Forecast]) -> list[str]:
-    """Returns the budget at each mask event as step:triplets, one line a schedule."""
+    """Returns the budget at each mask event as step:triplets, one line per schedule."""
     settings = {}
     for point in points:
         if point.plan.budget is not None:

@@ -4,8 +4,8 @@
 twice has no effect. After a failure the state of the server is unknown, as only the response may
 have been lost: `forget`, then `adopt` again.
 
-Requests: one to create a child, at most one a report, one to end it. Parameters are sent with the
-first report, the reason of the end with the last.
+Requests: one to create a child, at most one per report, one to end it. Parameters are sent with
+the first report, the reason of the end with the last.
 """
 
 import logging

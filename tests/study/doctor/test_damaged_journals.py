@@ -145,7 +145,7 @@ TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
     "decision doubled": (lambda e: doubled(e, "decision", 0), "decisions about [1, 1, 2, 3, 4]"),
     "last decision lost": (
         lambda e: e.remove(of(e, "decision", 0, 3)),
-        "trial 0: nothing was decided about reports [4]",
+        "trial 0: reports [4] have no decision",
     ),
     "another end": (
         lambda e: of(e, "ended", 1).update(state="complete"),
@@ -188,8 +188,8 @@ def cut(place: int) -> Callable[[Events], None]:
     ("left_out", "said"),
     [
         (1, "the winner was not chosen from trial 2"),
-        (2, "trial 2: it was decided to complete it, but it has not ended"),
-        (3, "trial 2: nothing was decided about its last report"),
+        (2, "trial 2: the last decision was complete, but the trial has not ended"),
+        (3, "trial 2: its last report has no decision"),
         (4, "3 of 3 trials were created, trial 2 unfinished"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The doctor on what Optuna and MLflow were told: each is changed in turn."""
+"""The doctor on the records of Optuna and MLflow: each is changed in turn."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def optuna_lines(folder: StudyFolder, change: Callable[[list[str]], list[str]]) 
 
 
 def put_back(lines: list[str]) -> list[str]:
-    """As if the last trial had never been told how it ended."""
+    """Removes the end of the last trial."""
     last = json.loads(lines[-1])
     assert last["op_code"] == 4
     del last["state"], last["datetime_complete"], last["value"]
@@ -66,7 +66,7 @@ def test_an_optuna_journal_that_is_not_the_records_is_found(finished: Path, dama
     findings = ask(finished, "optuna")
     assert said in findings[0].problem
     assert findings[0].unfinished == unfinished
-    assert "made again by python -m study.run" in findings[0].fix
+    assert "resuming writes it again: python -m study.run" in findings[0].fix
 
 
 # MLflow

@@ -82,7 +82,7 @@ def test_every_metric_may_be_bounded():
         (
             "objectives: [maximize dev_mcc, minimize dev_loss]\n"
             "search:\n  sampler:\n    name: cmaes",
-            "x.yaml:4: search.sampler.name: must be tpe, gp, nsgaii or random for several",
+            "x.yaml:4: search.sampler.name: must support several objectives, but got cmaes",
         ),
     ],
 )

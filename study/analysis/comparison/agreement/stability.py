@@ -38,9 +38,9 @@ class Overlap:
     high: float
     """Smallest and largest overlap of a pair."""
     by_chance: float
-    """Expected overlap if each run kept the same number of triplets at random."""
+    """Expected overlap if each run kept as many triplets, chosen at random in the model."""
     by_ranks: float
-    """Expected overlap if each run kept the same number in every matrix, at random."""
+    """Expected overlap if each run kept as many in every matrix, chosen at random."""
 
 
 @dataclass(frozen=True)

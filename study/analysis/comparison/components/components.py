@@ -81,7 +81,7 @@ class Components:
 
 @dataclass(frozen=True)
 class _Estimates:
-    """Estimates by term, (t,), and limits, (2, t); None without intervals."""
+    """REML estimates of t terms, (t,), and 95 % limits, (2, t); these are None if unknown."""
 
     terms: list[str]
     sigma: np.ndarray
@@ -97,9 +97,10 @@ def variance_components(
 
     Args:
         design: configurations that all have a random mask, or all have none.
-        rng: draws the intervals.
-        draws: number of draws. With 10,000 the limits vary between generators by a few percentage
-            points for a share, and by about 5 % for a component with three seeds.
+        rng: generator for the simulated intervals.
+        draws: number of simulated draws. With 10,000, limits from different generators differ by
+            a few percentage points for a share, and by about 5 % for the variance due to a factor
+            with three seeds.
 
     Raises:
         ValueError: some configurations have a random mask and others do not.
@@ -170,7 +171,7 @@ def _component(name: str, estimates: _Estimates) -> Component:
     )
     estimate = float(estimates.sigma[at])
     share = estimate / float(total) if total > 0 else None
-    rare = "smaller than in 39 of 40 designs without this effect" if high == 0 else ""
+    rare = "consistent with no effect" if high == 0 else ""
     why = estimates.reason or rare
     return Component(name, estimate, low, high, share, share_low, share_high, why)
 

@@ -9,7 +9,7 @@ present one are tried, up to a number of runs, and the one with the fewest runs 
 variance components are estimates, and so is the result.
 
 A crossed design separates the sources of variance, but is expensive for deciding a difference: the
-mean of n runs with their own seeds has the variance total / n. The number of these is given, too.
+mean of n runs, all with new seeds, has the variance total / n. Their number is given as well.
 """
 
 import math

@@ -15,8 +15,8 @@ from study.analysis.comparison.sentences.tasks import over_tasks
 from study.analysis.text import NOTHING, shown
 
 REPORT, TABLES = "report.html", "tables"
-PATTERNS = 6
-"""Largest number of configurations whose ranks are drawn."""
+MAX_RANK_PLOTS = 6
+"""Largest number of configurations with a plot of their ranks."""
 
 
 def write_analysis(analysis: Analysis) -> list[Path]:
@@ -74,7 +74,7 @@ def _pictures(task: TaskAnalysis, analysis: Analysis) -> dict[str, Any]:
         "forest": plots.forest(differences, task.metric) if differences else None,
         "components": plots.components(shares) if shares else None,
         "disagreement": plots.disagreement(disagreement) if disagreement else None,
-        "ranks": [(p.configuration, plots.ranks(p)) for p in task.patterns[:PATTERNS]],
+        "ranks": [(p.configuration, plots.ranks(p)) for p in task.patterns[:MAX_RANK_PLOTS]],
         "critical_difference": plots.critical_difference(ranking) if ranking else None,
     }
 

@@ -35,7 +35,7 @@ from study.analysis.text import shown
 from study.spec.metrics import direction
 
 MOST = 10
-"""Largest number of sentences of an answer; the rest is left to the tables."""
+"""Largest number of sentences in an answer; the tables have the others."""
 
 
 def report_lines(analysis: Analysis) -> list[str]:
@@ -71,9 +71,8 @@ def _shortened(answer: Answer) -> Answer:
     more = len(answer.sentences) - MOST
     if more <= 0:
         return answer
-    rest = (
-        f"{count(more, 'more sentence')} of this kind are left out; the tables have all numbers."
-    )
+    left_out = f"{count(more, 'more sentence')} of this kind {'is' if more == 1 else 'are'}"
+    rest = f"{left_out} left out; the tables have all numbers."
     return replace(answer, sentences=[*answer.sentences[:MOST], rest])
 
 
@@ -81,7 +80,8 @@ def best(task: TaskAnalysis) -> list[str]:
     """Returns the scores of the leading configuration, and how it compares with the others."""
     leader = next(s for s in task.summaries if s.label == task.leader)
     if not leader.n:
-        why = "no score yet" if leader.pending else f"no score: {leader.failed} runs failed"
+        failed = f"no score: {count(leader.failed, 'run')} failed"
+        why = "no score yet" if leader.pending else failed
         return [f"{leader.label} has {why}."]
     sentences = [_scores(leader, task)]
     if not task.comparison.fixed_before:
@@ -110,7 +110,8 @@ def _decisions(leader: str, pairs: Sequence[Pair], is_incomplete: bool) -> list[
     sentences = []
     if better:
         named = first_few([versus(pair, leader) for pair in better])
-        sentences.append(f"No: significantly better is {named}.{few_seeds_warning(better)}")
+        verb = "is" if len(better) == 1 else "are"
+        sentences.append(f"No: {named} {verb} significantly better.{few_seeds_warning(better)}")
     elif undecided:
         sentences.append(f"Undecided: no significant difference from {first_few(undecided)}.")
     elif is_incomplete:
@@ -145,8 +146,8 @@ def ranks(task: TaskAnalysis) -> list[str]:
     sentences = [
         f"{o.configuration}: two runs that differ only in the {o.differ_in} seed share "
         f"{percent(o.mean)} of the triplets kept by either ({percent(o.low)} to {percent(o.high)} "
-        f"over {count(o.pairs, 'pair')}); expected are {percent(o.by_chance)} by chance, and "
-        f"{percent(o.by_ranks)} from equal ranks of every matrix."
+        f"over {count(o.pairs, 'pair')}); random triplets would share {percent(o.by_chance)}, and "
+        f"{percent(o.by_ranks)} if every matrix kept its rank."
         for o in task.overlaps
     ]
     for pattern in task.patterns:
@@ -186,7 +187,7 @@ def disagreement(task: TaskAnalysis) -> list[str]:
 
 
 def further_runs(task: TaskAnalysis) -> list[str]:
-    """Returns the runs that would decide each undecided question, and the mask's share."""
+    """Returns how many runs would decide each undecided question, or the share of the mask."""
     undecided: dict[str, list[str]] = {}
     for question, needed in task.runs_needed.items():
         undecided.setdefault(runs_needed(needed), []).append(question)
@@ -196,10 +197,14 @@ def further_runs(task: TaskAnalysis) -> list[str]:
         sentences += runs_for_mask_share(task)
     if sentences:
         sentences.append(
-            "These numbers follow from estimated variance components, and are as uncertain."
+            "These numbers are computed from the estimated variance components, and are as "
+            "uncertain as these."
         )
     if pending:
-        sentences.append(f"{count(pending, 'planned run')} not finished yet: finish these first.")
+        have = "has" if pending == 1 else "have"
+        sentences.append(
+            f"{count(pending, 'planned run')} {have} not finished: finish these first."
+        )
     return sentences
 
 

@@ -36,7 +36,7 @@ def runs_needed(needed: RunsNeeded) -> str:
             f"{needed.init} init x {needed.data} data seeds"
         )
     if needed.independent:
-        text += f"; or {needed.independent} runs of each configuration with their own seeds"
+        text += f"; or {needed.independent} runs of each configuration, all with new seeds"
     return text
 
 

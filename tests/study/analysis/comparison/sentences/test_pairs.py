@@ -206,7 +206,7 @@ def test_planned_runs_come_before_further_runs(tmp_path: Path) -> None:
     rows = crossed([RS, replace(ADALORA, level=RS.level)])
     rows[40:45] = map(planned, rows[40:45])
     text = words(tmp_path, rows)
-    assert "5 planned runs not finished yet: finish these first." in text
+    assert "5 planned runs have not finished: finish these first." in text
     assert "further runs," not in text
     assert "their own seeds" not in text
 
