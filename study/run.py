@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from study.storage.growth import changes_of_study
     from study.storage.stored import StoredStudy
 
-    stored = StoredStudy(StudyFolder(path), ())  # A plan needs nothing of a folder.
+    stored = StoredStudy(StudyFolder(path), ())  # A plan does not depend on a folder.
     if arguments.resume or not arguments.dry_run:
         stored = check_services(
             path,

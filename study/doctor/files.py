@@ -96,7 +96,7 @@ def _table(subject: Subject) -> Iterator[Finding]:
     differ = [n for n, row in enumerate(wanted) if n >= len(found) or found[n] != row]
     if differ:
         yield finding(
-            f"{file.name} does not have what the journal has of {some(differ, what)}",
+            f"{file.name} differs from the journal in {some(differ, what)}",
             fix,
             unfinished=True,
         )

@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     for made, decision in differing[:MOST]:
         yield Finding(
             "scheduler",
-            f"trial {made.trial}, report {made.report}: the journal says {_words(made)}, "
+            f"trial {made.trial}, report {made.report}: the journal has {_words(made)}, "
             f"but the reports before it give {_words(decision)}"
             + (f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""),
             "if events.jsonl or spec.yaml was edited, restore it from a copy. If the rule "

@@ -9,7 +9,7 @@ Map:
     info.py          BackboneInfo: family, sizes and special tokens, from config.json
     portable.py      a BackboneInfo that another process or machine can use
     tokenization.py  DNA sequences -> token ids
-    description.py   what `backbone.name` stands for: source, class, targets, licence
+    description.py   backbone.name -> Description: source, class, targets, licence
     backbones.py     Backbone: model and tokenizer; the weights are checked key by key
     heads.py         modules, number of classes and initial weights of the head
     architectures/   model classes that transformers lacks

@@ -1,4 +1,4 @@
-"""What `backbone.name` stands for: source, class, tokenizer, head, target modules, licence."""
+"""Description of a `backbone.name`: source, class, tokenizer, head, target modules, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Description:
 
 
 def describe(name: str, revision: str | None = None) -> Description:
-    """Returns what `backbone.name` and `backbone.revision` stand for.
+    """Returns the description of a backbone, given `backbone.name` and `backbone.revision`.
 
     A preset is described from its entry, without a network.
 

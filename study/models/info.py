@@ -217,7 +217,7 @@ def _family(name: str, config: dict[str, Any]) -> str:
     family = recognise(config)
     if family is not None:
         return family
-    code = " with code of its own, which is never run" if "auto_map" in config else ""
+    code = " with its own code, which is never run" if "auto_map" in config else ""
     raise InputError(
         f"backbone {name}: the family (model_type in config.json) must be one of "
         f"{', '.join(FAMILIES)}, but got {config.get('model_type')}{code}; choose a model of one "

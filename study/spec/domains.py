@@ -1,8 +1,8 @@
 """Domains: the sets of values over which a leaf is searched.
 
 A leaf marked `Searchable` takes `8` or `{type: int, low: 4, high: 16}`. Its declared type is
-that of a fixed value, which is what it has after `resolve`; before, a searched leaf is an
-instance of a class below (`StudySpec.domains` lists them).
+that of a fixed value. After `resolve` it is a fixed value; before, a searched leaf is an instance
+of a class below (`StudySpec.domains` lists them).
 
 In this order: the three kinds of domains; reading and describing them; `Searchable`; whether a
 domain contains a value (`fit`) or another domain (`contains`).

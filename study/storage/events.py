@@ -248,7 +248,7 @@ class RaceResult:
     failed: Index
     """How many of these runs failed."""
     dev: Mapping[str, Sequence[float | None]]
-    """Metric -> a value a run that reports the winner's scores."""
+    """Metric -> one value per run that reports the winner's scores."""
     test: Mapping[str, Sequence[float | None]]
 
 

@@ -42,12 +42,12 @@ class StudyFolder:
 
     @property
     def finalists(self) -> Path:
-        """The race of the finalists, a comparison folder of its own."""
+        """The race of the finalists, a comparison folder inside the study's."""
         return self.path / "finalists"
 
     @property
     def best_spec(self) -> Path:
-        """The winner as a space of its own."""
+        """The winner as a space, which study.run reads."""
         return self.path / "best.yaml"
 
     @property

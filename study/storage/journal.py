@@ -1,7 +1,7 @@
-"""events.jsonl: one line an event, appended and flushed by the driver only.
+"""events.jsonl: one line per event, appended and flushed by the driver only.
 
-The journal is the truth of a study; Optuna's study, ASHA's rungs, MLflow, trials.csv and the
-report are derived from it. `study.storage.events` lists the events and their fields.
+The journal is the only primary record of a study: Optuna's study, ASHA's rungs, MLflow, trials.csv
+and the report are derived from it. `study.storage.events` lists the events and their fields.
 """
 
 import json
@@ -151,9 +151,9 @@ def _damage(path: Path, line: Line) -> str:
     if line.data is None:
         return (
             f"{where}: every line must be a JSON object with an `event`, but got "
-            f"{line.text[:40].decode(errors='replace')!r}; {doctor} says how to repair it"
+            f"{line.text[:40].decode(errors='replace')!r}; {doctor} explains how to repair it"
         )
-    return f"{where}: `{line.name}`: {line.faults[0]}; {doctor} says how to repair it"
+    return f"{where}: `{line.name}`: {line.faults[0]}; {doctor} explains how to repair it"
 
 
 def parse_events(path: Path, data: bytes) -> list[Event]:

@@ -27,7 +27,7 @@ from study.spec.space import trials_wanted
 from study.storage.events import RaceDecided, WinnerEvaluated
 from study.storage.record import StudyRecord, TrialRecord
 
-TRIALS_A_CANDIDATE = 4
+TRIALS_PER_CANDIDATE = 4
 """At most one candidate for so many trials, so that the search costs more than the race."""
 FIRST_SEED = 1000
 """Difference between the first fresh seeds and the study's, above those of repeated settings."""
@@ -62,7 +62,7 @@ def candidates(record: StudyRecord, spec: StudySpec) -> list[TrialRecord]:
 
 def candidates_wanted(spec: StudySpec) -> int:
     """Returns the planned number of candidates; with fewer than two there is no race."""
-    return min(spec.finalists.candidates, trials_wanted(spec) // TRIALS_A_CANDIDATE)
+    return min(spec.finalists.candidates, trials_wanted(spec) // TRIALS_PER_CANDIDATE)
 
 
 def ranked(record: StudyRecord, goals: Goals) -> list[TrialRecord]:

@@ -25,7 +25,7 @@ from study.storage.events import (
 from study.storage.journal import FROM_A_COPY
 
 STATE_AFTER: dict[str, EndState] = {"complete": "complete", "stop": "pruned", "fail": "failed"}
-"""Decision -> the state of its trial; a trial goes on after any other."""
+"""Decision -> the state of its trial; after any other decision the trial continues."""
 CRASHED = "crashed"
 """The first word of the reason of a trial that failed by crashes."""
 OUT_OF_MEMORY = "out of memory"

@@ -16,7 +16,7 @@ LABEL = re.compile(r"[0-9]{1,6}")
 SPLIT_NAMES = {name: name for name in SPLITS} | {
     "validation": "dev", "valid": "dev", "val": "dev", "development": "dev",
 }  # fmt: skip
-"""The split that a cell of the split column, or a file's name, stands for."""
+"""Cell of the split column, or name of a file -> split."""
 
 _NOT_EMPTY = Rule(
     "a sequence must not be empty",

@@ -17,7 +17,7 @@ SHARE = 0.1
 def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[str, int]]:
     """Returns train without unsuitable rows, and the number of removed rows by reason.
 
-    A row is removed for the first reason that holds:
+    A row is removed for the first reason that applies:
 
     - `in dev or test`: its sequence or the reverse complement is there;
     - `with different labels`: its sequence is in train with another label too; as the right

@@ -44,8 +44,8 @@ def reset_peak_memory(device: torch.device) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Returns whether an error is a failed allocation, on a GPU or on the CPU.
 
-    Only torch's GPU allocator raises a class of its own. The others raise a RuntimeError, which is
-    recognised by its text, or an OSError with ENOMEM.
+    Only torch's GPU allocator has its own exception class. The others raise a RuntimeError,
+    which is recognised by its text, or an OSError with ENOMEM.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

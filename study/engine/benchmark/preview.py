@@ -69,7 +69,7 @@ def _overview(benchmark: Benchmark, cells: Sequence[Cell]) -> list[str]:
             licences.setdefault(PRESETS[name].licence, []).append(entry.label)
     lines += [f"licence    {', '.join(names)}: {text}" for text, names in licences.items()]
     shares = {describe(cell.spec.resources): None for cell in cells}
-    return [*lines, *(f"resources  {share} a run" for share in shares)]
+    return [*lines, *(f"resources  {share} per run" for share in shares)]
 
 
 def _facts(task: TaskSpec) -> tuple[int, int]:

@@ -29,7 +29,7 @@ BEST = "best"
 
 @dataclass(frozen=True)
 class SeedsOptions:
-    """The options that say what is compared; paths and names as given on the command line."""
+    """The options that choose what is compared; paths and names as given on the command line."""
 
     study: str | None = None
     top: int | None = None

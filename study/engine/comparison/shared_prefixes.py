@@ -3,7 +3,8 @@
 The prefix of a run is its training up to the step before the first mask event. Runs that differ
 only in the mask seed, or in how the mask is drawn, have the same prefix. The first of them saves
 its state at the end of the prefix in `prefixes/`; the others wait for it, continue from this state
-and repeat the reports made so far. Their numbers are bit for bit those of runs that train alone.
+and repeat the reports made so far. Their numbers are bit for bit those
+of runs that share no prefix.
 """
 
 import hashlib

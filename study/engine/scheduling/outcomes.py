@@ -49,7 +49,7 @@ def _keep_traceback(ledger: Ledger, trial: int, source: Path) -> None:
 
 
 def _is_loss_of_a_node(error: BaseException | None) -> bool:
-    """Whether a worker died with its node, which only Ray's message tells."""
+    """Whether a worker died with its node; only the text of Ray's error states this."""
     return isinstance(error, ActorDiedError) and "its node has died" in str(error)
 
 

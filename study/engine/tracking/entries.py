@@ -7,8 +7,8 @@ from typing import Any
 from study.storage.events import Report
 from study.storage.record import TrialRecord
 
-METRICS_A_BATCH = 800
-"""MLflow accepts 1000 entries a request, including parameters and tags."""
+METRICS_PER_BATCH = 800
+"""MLflow accepts 1000 entries per request, including parameters and tags."""
 
 
 def report_batches(reports: Iterable[Report]) -> Iterator[list[Any]]:
@@ -21,7 +21,7 @@ def report_batches(reports: Iterable[Report]) -> Iterator[list[Any]]:
         metrics = metric_entries(
             {**report.metrics, "report": report.report}, report.step, report.time
         )
-        if batch and len(batch) + len(metrics) > METRICS_A_BATCH:
+        if batch and len(batch) + len(metrics) > METRICS_PER_BATCH:
             yield batch
             batch = []
         batch = batch + metrics

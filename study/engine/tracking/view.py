@@ -1,4 +1,4 @@
-"""Reads what MLflow has of a study, without changing it."""
+"""Reads the runs of a study in MLflow, without changing them."""
 
 from dataclasses import dataclass
 from typing import Any

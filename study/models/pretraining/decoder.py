@@ -86,7 +86,7 @@ def bits_per_base(
 ) -> float:
     """Returns the bits per base of `sequences` (only A, C, G and T) under the model.
 
-    Each sequence is a row of its own, after </s>, in parts if it exceeds the positions. This is an
+    Each sequence is a separate row, after </s>, in parts if it exceeds the positions. This is an
     upper bound: a string has several tokenisations, of which only the tokenizer's is counted.
     """
     size = model.config.max_position_embeddings - 1  # type: ignore[union-attr, operator]

@@ -32,13 +32,13 @@ FILES: dict[str, tuple[Damage, str, bool]] = {
     "no table": (lambda f: f.trials.unlink(), "there is no trials.csv", True),
     "one row short": (
         lambda f: f.trials.write_text("".join(f.trials.read_text().splitlines(True)[:-1])),
-        "trials.csv does not have what the journal has of trial 2",
+        "trials.csv differs from the journal in trial 2",
         True,
     ),
     "one row more": (more_rows, "trials.csv has 4 rows in place of 3", False),
     "another value": (
         lambda f: f.trials.write_text(f.trials.read_text().replace("0.05", "0.95")),
-        "does not have what the journal has of trial 1",
+        "differs from the journal in trial 1",
         True,
     ),
     "no text": (

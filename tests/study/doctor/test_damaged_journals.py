@@ -252,14 +252,14 @@ def raised(events: Events) -> None:
 RUNGS: dict[str, tuple[Callable[[Events], Any], str]] = {
     "a stop that was none": (
         lambda e: of(e, "decision", 0, 1).update(decision="stop"),
-        "trial 0, report 2: the journal says stop, but the reports before it give continue",
+        "trial 0, report 2: the journal has stop, but the reports before it give continue",
     ),
     "another cutoff": (
         lambda e: of(e, "decision", 1, 0).update(cutoff=0.7),
-        "trial 1, report 1: the journal says stop at a cutoff of 0.7000, but the reports before "
+        "trial 1, report 1: the journal has stop at a cutoff of 0.7000, but the reports before "
         "it give stop at a cutoff of 0.1000",
     ),
-    "another value": (raised, "trial 1, report 1: the journal says stop at a cutoff of 0.1000"),
+    "another value": (raised, "trial 1, report 1: the journal has stop at a cutoff of 0.1000"),
 }
 
 

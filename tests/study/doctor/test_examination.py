@@ -152,7 +152,7 @@ def test_a_benchmark_is_examined_too(tmp_path: Path) -> None:
     assert "3 of 3 trials were created, trial 2 unfinished" in unfinished.problem
     assert "python -m study.benchmark --space" in unfinished.fix
     assert "trial 2" in behind.problem
-    assert "results.csv does not have what the journal has of row 2" in row.problem
+    assert "results.csv differs from the journal in row 2" in row.problem
 
 
 def read_benchmark(folder: Path) -> Benchmark:

@@ -60,7 +60,7 @@ def test_a_model_that_needs_its_own_code_is_refused(checkpoint):
     folder = checkpoint("bert")
     config = {"auto_map": {"AutoModel": "bert_layers.BertModel"}, "hidden_size": 16}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="code of its own, which is never run"):
+    with pytest.raises(InputError, match="with its own code, which is never run"):
         inspect_backbone(str(folder))
 
 

@@ -25,7 +25,7 @@ from study.analysis.comparison.scores.paired import Pair
 from study.spec.comparison.schema import FACTORS
 
 SHOWN = 6
-"""With more configurations than this only the first has components of its own."""
+"""With more configurations than this only the first has separate components."""
 POOLED = "all configurations with a mask"
 """In place of a label: the configurations with a random mask, pooled."""
 _DRAWS = 200

@@ -86,7 +86,7 @@ class SeedBootstrap:
     def __init__(
         self, seeds: Int[np.ndarray, "n factors"], rng: np.random.Generator, draws: int = 2000
     ) -> None:
-        """Draws the counts; a seed below 0 says that the factor does not apply to the run."""
+        """Draws the counts; a seed below 0 marks a factor that does not apply to the run."""
         self.draws = draws
         self._counts: dict[int, dict[int, Float[np.ndarray, " draws"]]] = {}
         for factor in range(seeds.shape[1]):

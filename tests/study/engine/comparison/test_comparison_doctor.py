@@ -48,7 +48,7 @@ def test_results_that_are_not_the_journals_are_found(open_ledger: OpenLedger) ->
     folder = made(open_ledger)
     folder.results.write_text(folder.results.read_text().replace("complete", "running", 1))
     [found] = ask(folder, "files")
-    assert "results.csv does not have what the journal has of row 0" in found.problem
+    assert "results.csv differs from the journal in row 0" in found.problem
     assert "python -m study.seeds" in found.fix
 
 
