@@ -5,7 +5,7 @@ from functools import partial
 
 from study.doctor.finding import Finding, some
 from study.doctor.subject import ReadLedger, Subject
-from study.spec.space import trials_wanted
+from study.spec.space import planned_trials
 from study.storage.events import (
     Decision,
     Event,
@@ -123,11 +123,11 @@ def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
     if subject.running:
         return
     running = [trial.number for trial in record.in_state("running")]
-    wanted = len(record.trials) if subject.spec is None else trials_wanted(subject.spec)
-    if running or len(record.trials) < wanted:
+    planned = len(record.trials) if subject.spec is None else planned_trials(subject.spec)
+    if running or len(record.trials) < planned:
         left = f", {some(running)} unfinished" if running else ""
         yield finding(
-            f"no driver is running, but {len(record.trials)} of {wanted} trials were "
+            f"no driver is running, but {len(record.trials)} of {planned} trials were "
             f"created{left}",
             subject.resume,
             unfinished=True,

@@ -29,7 +29,7 @@ from study.errors import InputError
 from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
-from study.spec.space import distributions, trials_wanted
+from study.spec.space import distributions, planned_trials
 from study.storage.events import WarmStart
 from study.storage.growth import contained, grow, growth
 from study.storage.ledger import StudyLedger
@@ -49,9 +49,9 @@ def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[
         InputError: some trial would reach a rung before its first mask event.
     """
     check_first_rung(spec, len(data.train))
-    if len(spec.points) > trials_wanted(spec):
+    if len(spec.points) > planned_trials(spec):
         warn(
-            f"points: {len(spec.points)} points, but only {trials_wanted(spec)} trials, so the "
+            f"points: {len(spec.points)} points, but only {planned_trials(spec)} trials, so the "
             "last points will not be tried; raise search.trials"
         )
     return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
@@ -104,7 +104,7 @@ def run_study(
             spec = contained(stored, spec)
             ledger = StudyLedger(folder, stored.spec, stored)
             check_data(stored, data)
-            enough = trials_wanted(spec) <= trials_wanted(ledger.spec)
+            enough = planned_trials(spec) <= planned_trials(ledger.spec)
             if enough and ledger.complete and _is_evaluated(ledger):
                 if growth(ledger.spec, spec).space:
                     warn("the space has grown, but no trial is left for it; see --extend")
@@ -196,15 +196,15 @@ def _run(
         print_failures(console, ledger, gave_up)
         return SessionStatus.FAILED
     if not _is_evaluated(ledger):
-        finish = run_race(ledger, info, data, trial_resources, tracking_uri, console)
-        if finish.winner is None:
-            tracker.close(record, "FAILED" if finish.gave_up else "KILLED")
-            if not finish.gave_up:
+        outcome = run_race(ledger, info, data, trial_resources, tracking_uri, console)
+        if outcome.winner is None:
+            tracker.close(record, "FAILED" if outcome.gave_up else "KILLED")
+            if not outcome.gave_up:
                 return SessionStatus.INTERRUPTED
-            print_failures(console, ledger, f"the race of the finalists: {finish.gave_up}")
+            print_failures(console, ledger, f"the race of the finalists: {outcome.gave_up}")
             return SessionStatus.FAILED
         evaluate_winner(
-            ledger, record.trials[finish.winner], info, data, trial_resources, finish.race
+            ledger, record.trials[outcome.winner], info, data, trial_resources, outcome.race
         )
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return SessionStatus.DONE

@@ -20,7 +20,7 @@ from study.engine.tracking.tracker import Tracker
 from study.engine.worker import TrialWorker
 from study.models.info import BackboneInfo
 from study.spec import StudySpec
-from study.spec.space import trials_wanted
+from study.spec.space import planned_trials
 from study.storage.events import Event, TrialEnded
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
@@ -49,7 +49,7 @@ def run_trials(
         console,
         metric=ledger.metric,
         columns=tuple(spec.domains),
-        trials=trials_wanted(spec),
+        trials=planned_trials(spec),
         concurrent=trial_resources.concurrent,
         maximize=ledger.maximize,
         constraints=ledger.goals.constraints,

@@ -52,7 +52,7 @@ def grid_size(spec: StudySpec) -> int:
     return math.prod(len(values) for values in grid(spec).values())
 
 
-def trials_wanted(spec: StudySpec) -> int:
+def planned_trials(spec: StudySpec) -> int:
     """Returns the number of trials of a study: as given, or the size of the grid if smaller.
 
     A space without domains has one configuration, which is trained once.

@@ -12,7 +12,7 @@ from typing import Any
 from study.errors import InputError
 from study.spec import StudySpec, dump_spec
 from study.spec.domains import Domain, contains
-from study.spec.space import grid_size, trials_wanted
+from study.spec.space import grid_size, planned_trials
 from study.storage.events import StudyGrown
 from study.storage.ledger import StudyLedger
 from study.storage.opening import Changes, open_folder, refuse_changes
@@ -115,14 +115,14 @@ def extended(before: StudySpec, now: StudySpec, more: int) -> StudySpec:
             "--extend: there must be a domain to search, but the space has none: its only "
             "configuration is run once; give a setting a domain"
         )
-    wanted = trials_wanted(before) + more
-    if now.search.sampler.name == "grid" and wanted > grid_size(now):
+    trials = planned_trials(before) + more
+    if now.search.sampler.name == "grid" and trials > grid_size(now):
         raise InputError(
             f"--extend: the grid must have as many points as the study has trials, but got "
-            f"{grid_size(now)} points and {wanted} trials; extend it by at most "
-            f"{grid_size(now) - trials_wanted(before)}"
+            f"{grid_size(now)} points and {trials} trials; extend it by at most "
+            f"{grid_size(now) - planned_trials(before)}"
         )
-    return _with_trials(now, wanted)
+    return _with_trials(now, trials)
 
 
 def _with_trials(spec: StudySpec, trials: int) -> StudySpec:

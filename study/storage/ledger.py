@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from study.spec import StudySpec
 from study.spec.goals import Goals
-from study.spec.space import trials_wanted
+from study.spec.space import planned_trials
 from study.storage.events import EndState, Event, TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Append, Journal
@@ -143,7 +143,7 @@ class StudyLedger(Ledger):
     def complete(self) -> bool:
         """Whether every trial that the spec asks for has ended."""
         ended = self.record.in_state("complete", "pruned", "failed")
-        return len(ended) >= trials_wanted(self.spec)
+        return len(ended) >= planned_trials(self.spec)
 
     def best(self) -> TrialRecord | None:
         """Returns the best complete trial so far that meets the constraints."""

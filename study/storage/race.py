@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from study.spec import StudySpec
 from study.spec.goals import Goals
 from study.spec.metrics import limits_of
-from study.spec.space import trials_wanted
+from study.spec.space import planned_trials
 from study.storage.events import RaceDecided, WinnerEvaluated
 from study.storage.record import StudyRecord, TrialRecord
 
@@ -40,7 +40,7 @@ RaceScores = Mapping[int, Mapping[int, float | None]]
 class Race:
     """The state of a race."""
 
-    wanted: list[tuple[int, int]]
+    runs: list[tuple[int, int]]
     """Trial and repeat of all runs up to the present round, including ended ones."""
     rounds: list[list[int]]
     """The trials of every round so far, the best at its start first."""
@@ -50,19 +50,19 @@ class Race:
 
     def over(self, scores: RaceScores) -> bool:
         """Whether all runs have ended."""
-        ended = all(repeat in scores.get(trial, {}) for trial, repeat in self.wanted)
+        ended = all(repeat in scores.get(trial, {}) for trial, repeat in self.runs)
         return self.winner is not None and ended
 
 
 def candidates(record: StudyRecord, spec: StudySpec) -> list[TrialRecord]:
     """Returns the trials of the race, the best first; none in a study of few trials."""
-    most = candidates_wanted(spec)
+    most = planned_candidates(spec)
     return ranked(record, spec.goals)[:most] if most > 1 else []
 
 
-def candidates_wanted(spec: StudySpec) -> int:
+def planned_candidates(spec: StudySpec) -> int:
     """Returns the planned number of candidates; with fewer than two there is no race."""
-    return min(spec.finalists.candidates, trials_wanted(spec) // TRIALS_PER_CANDIDATE)
+    return min(spec.finalists.candidates, planned_trials(spec) // TRIALS_PER_CANDIDATE)
 
 
 def ranked(record: StudyRecord, goals: Goals) -> list[TrialRecord]:
@@ -101,18 +101,18 @@ def current_race(
         maximize: whether larger scores are better.
         confirm: the number of runs of the winner whose scores are reported.
     """
-    trials, wanted, past, had = list(search), [], [], 0
+    trials, runs, past, had = list(search), [], [], 0
     for size, more in rounds(len(trials)):
         trials = _ranked(trials, search, _first(scores, had), maximize)[:size]
         past.append(trials)
-        wanted += [(trial, repeat) for repeat in range(had, had + more) for trial in trials]
+        runs += [(trial, repeat) for repeat in range(had, had + more) for trial in trials]
         had += more
-        if any(repeat not in scores.get(trial, {}) for trial, repeat in wanted):
-            return Race(wanted, past)
+        if any(repeat not in scores.get(trial, {}) for trial, repeat in runs):
+            return Race(runs, past)
     winner = _ranked(trials, search, _first(scores, had), maximize)[0]
     confirming = tuple(range(had, had + confirm))
-    wanted += [(winner, repeat) for repeat in confirming]
-    return Race(wanted, past, winner, confirming)
+    runs += [(winner, repeat) for repeat in confirming]
+    return Race(runs, past, winner, confirming)
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,13 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
 
 def decided_race(decision: RaceDecided, confirm: int) -> Race:
     """Returns the race that led to a recorded decision; later scores do not change it."""
-    past, wanted, had = [list(trials) for trials in decision.rounds], [], 0
+    past, runs, had = [list(trials) for trials in decision.rounds], [], 0
     for trials, (_, more) in zip(past, rounds(len(decision.candidates)), strict=True):
-        wanted += [(trial, repeat) for repeat in range(had, had + more) for trial in trials]
+        runs += [(trial, repeat) for repeat in range(had, had + more) for trial in trials]
         had += more
     confirming = tuple(range(had, had + confirm))
-    wanted += [(decision.winner, repeat) for repeat in confirming]
-    return Race(wanted, past, decision.winner, confirming)
+    runs += [(decision.winner, repeat) for repeat in confirming]
+    return Race(runs, past, decision.winner, confirming)
 
 
 def fresh_seeds(seeds: Mapping[str, int], repeat: int) -> dict[str, int]:

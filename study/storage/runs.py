@@ -38,7 +38,7 @@ class Run(Protocol):
 
 RunT = TypeVar("RunT", bound=Run)
 Source = Callable[[StudyRecord], Sequence[RunT]]
-"""Returns the runs that are wanted at the present state, in order.
+"""Returns the runs that should exist at the present state, in order.
 
 A pure function. It may return more runs as others end, and never fewer.
 """

@@ -32,7 +32,7 @@ from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
 from study.engine.tuning import _Checkpoints
-from study.spec.space import trials_wanted
+from study.spec.space import planned_trials
 from study.storage.events import TrialEnded
 from study.storage.ledger import StudyLedger
 from tests.benchmarks import trivial_trials
@@ -185,7 +185,7 @@ def listening(ledger: StudyLedger) -> Iterator[Tracker]:
         Console(file=screen, force_terminal=True, width=160, height=50),
         metric=ledger.metric,
         columns=tuple(spec.domains),
-        trials=trials_wanted(spec),
+        trials=planned_trials(spec),
         concurrent=CONCURRENT,
         maximize=ledger.maximize,
     )

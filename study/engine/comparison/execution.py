@@ -100,7 +100,7 @@ def execute_runs(
         Why the searcher gave up; empty if it did not.
     """
     tracker.update(ledger.record)
-    tidy = _Tidy(ledger, source, len(context.data.train))
+    updater = _FolderUpdater(ledger, source, len(context.data.train))
     gave_up = ""
     if unfinished_runs(source(ledger.record), ledger.record):
         progress = Progress(
@@ -111,19 +111,19 @@ def execute_runs(
             concurrent=context.resources.concurrent,
             maximize=None,
         )
-        ledger.listeners = [progress, tracker, tidy]
+        ledger.listeners = [progress, tracker, updater]
         with progress:
-            gave_up = _fit(ledger, source, context, tidy.prefixes)
+            gave_up = _fit(ledger, source, context, updater.prefixes)
         ledger.listeners = []
-    tidy.write()
+    updater.update()
     return gave_up
 
 
 def _fit(
     ledger: Ledger, source: Source[ComparisonRun], context: RunContext, prefixes: SharedPrefixes
 ) -> str:
-    spec, wanted = source(ledger.record)[0].spec, context.resources
-    capacity = ClusterCapacity([(wanted, spec.resources.max_concurrent)])
+    spec, share = source(ledger.record)[0].spec, context.resources
+    capacity = ClusterCapacity([(share, spec.resources.max_concurrent)])
     searcher = ComparisonSearcher(ledger, source, prefixes, context.splits, capacity)
     worker = tune.with_parameters(
         ComparisonWorker,
@@ -131,11 +131,11 @@ def _fit(
         info=context.info,
         data=context.data,
         folder=ledger.folder,
-        trial_resources=wanted,
+        trial_resources=share,
         final_budget_reports=(),
     )
     fit(
-        tune.with_resources(worker, {"cpu": wanted.cpus, "gpu": wanted.gpus}),
+        tune.with_resources(worker, {"cpu": share.cpus, "gpu": share.gpus}),
         searcher,
         RunRecorder(ledger, spec.resources.max_failures),
         ledger,
@@ -143,30 +143,29 @@ def _fit(
     return searcher.gave_up
 
 
-class _Tidy:
+class _FolderUpdater:
     """After the end of every run: writes results.csv, deletes checkpoints and unused prefixes."""
 
     def __init__(self, ledger: Ledger, source: Source[ComparisonRun], train_rows: int) -> None:
         self.ledger, self.source = ledger, source
         self.prefixes = SharedPrefixes(ledger.folder, train_rows)
-        for (
-            trial
-        ) in ledger.record.trials.values():  # A driver may have been killed before it did this.
+        # A driver may have been killed before it did this.
+        for trial in ledger.record.trials.values():
             if trial.state != "running":
                 discard(ledger.folder, trial.number)
-        self.write()
+        self.update()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if isinstance(event, TrialEnded):
             discard(self.ledger.folder, event.trial)
-            self.write()
+            self.update()
 
-    def write(self) -> None:
+    def update(self) -> None:
         """Writes results.csv; deletes the prefixes that no run will continue from."""
         record = self.ledger.record
-        wanted = self.source(record)
-        self.prefixes.discard_unneeded(wanted, record)
-        write_results(self.ledger.folder, wanted, record, self.ledger.metric)
+        runs = self.source(record)
+        self.prefixes.discard_unneeded(runs, record)
+        write_results(self.ledger.folder, runs, record, self.ledger.metric)
 
 
 def savings(record: StudyRecord) -> dict[str, float]:

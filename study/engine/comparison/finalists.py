@@ -35,7 +35,7 @@ REPORTS = 2
 
 
 @dataclass(frozen=True)
-class Finish:
+class RaceOutcome:
     """The result of a race, or why there is none."""
 
     race: RaceResult | None
@@ -122,12 +122,12 @@ class Candidates:
     def deciding_runs(self, record: StudyRecord) -> list[ComparisonRun]:
         """Returns the runs so far that decide the winner; a `Source` of `execute_runs`."""
         race = self.race(record)
-        chosen = len(race.wanted) - len(race.confirming)
-        return [self.run(*one) for one in race.wanted[:chosen]]
+        chosen = len(race.runs) - len(race.confirming)
+        return [self.run(*one) for one in race.runs[:chosen]]
 
     def all_runs(self, record: StudyRecord) -> list[ComparisonRun]:
         """Returns all runs so far, with those that estimate the winner's score; a `Source`."""
-        return [self.run(*one) for one in self.race(record).wanted]
+        return [self.run(*one) for one in self.race(record).runs]
 
     def reported_runs(self) -> list[ComparisonRun]:
         """Returns the runs that estimate the winner's score; empty before the decision."""
@@ -148,10 +148,10 @@ def run_race(
     ledger: StudyLedger,
     info: BackboneInfo,
     data: EncodedTask,
-    wanted: Resources,
+    trial_resources: Resources,
     tracking_uri: str | None,
     console: Console,
-) -> Finish:
+) -> RaceOutcome:
     """Runs the race of a study whose trials have all ended; resumes an interrupted race.
 
     Only the runs that estimate the winner's score are evaluated on the test split.
@@ -161,7 +161,7 @@ def run_race(
     """
     candidates = Candidates(ledger)
     if len(candidates.search) < 2:
-        return Finish(None, next(iter(candidates.search), None))
+        return RaceOutcome(None, next(iter(candidates.search), None))
     stored = StoredStudy.read(StudyFolder(ledger.folder.finalists))
     candidates.check(stored.record(ledger.metric))
     spec = {one.label: one.spec for one in candidates.configurations}
@@ -170,10 +170,10 @@ def run_race(
     runs = open_comparison(stored, text, ledger.metric, info, data, uri)
     tracker = _tracker(ledger, runs, uri)
     with tracker.ending(runs.record):
-        context = RunContext(info, data, wanted, lambda run: _splits(candidates, run))
-        finish = _run(candidates, runs, context, tracker, console)
-        tracker.close(runs.record, "KILLED" if finish.race is None else "FINISHED")
-    return finish
+        context = RunContext(info, data, trial_resources, lambda run: _splits(candidates, run))
+        outcome = _run(candidates, runs, context, tracker, console)
+        tracker.close(runs.record, "KILLED" if outcome.race is None else "FINISHED")
+    return outcome
 
 
 def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
@@ -197,7 +197,7 @@ def _tracker(ledger: StudyLedger, runs: Ledger, uri: str) -> Tracker:
 
 def _run(
     candidates: Candidates, runs: Ledger, context: RunContext, tracker: Tracker, console: Console
-) -> Finish:
+) -> RaceOutcome:
     """Runs the rounds of the race, then the runs that estimate the winner's score."""
     choosing = sum(size * more for size, more in rounds(len(candidates.search)))
     total = choosing + candidates.ledger.spec.finalists.confirm
@@ -213,8 +213,8 @@ def _run(
         gave_up = execute_runs(runs, candidates.all_runs, context, tracker, console, total)
     race = candidates.race(runs.record)
     if gave_up or race.winner is None or not race.over(candidates.scores(runs.record)):
-        return Finish(None, None, gave_up)
-    return Finish(_race_result(candidates, race, runs.record), race.winner)
+        return RaceOutcome(None, None, gave_up)
+    return RaceOutcome(_race_result(candidates, race, runs.record), race.winner)
 
 
 def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:

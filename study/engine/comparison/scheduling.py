@@ -30,11 +30,11 @@ class ComparisonSearcher(RunSearcher[ComparisonRun]):
         capacity: Capacity = unlimited,
     ) -> None:
         self.prefixes, self.splits = prefixes, splits
-        self.wanted = source
+        self.all_runs = source
         super().__init__(ledger, self._ready, self._plan, capacity)
 
     def _ready(self, record: Any) -> list[ComparisonRun]:
-        return self.prefixes.ready(self.wanted(record), record)
+        return self.prefixes.ready(self.all_runs(record), record)
 
     def _plan(self, run: ComparisonRun) -> tuple[int, int]:
         plan = make_plan(run.spec, self.prefixes.train_rows, matrices=1)
@@ -43,5 +43,5 @@ class ComparisonSearcher(RunSearcher[ComparisonRun]):
     @override
     def _share(self, run: ComparisonRun) -> dict[str, Any]:
         record = self.ledger.record
-        prefix = self.prefixes.shared(run, self.wanted(record), record)
+        prefix = self.prefixes.shared(run, self.all_runs(record), record)
         return {"spec": dump_spec(run.spec), "prefix": prefix, "splits": self.splits(run)}

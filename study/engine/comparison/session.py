@@ -49,7 +49,10 @@ def run_comparison(
                 tracker = Tracker(ledger, tracking_uri, folder.path.name)
                 return _finish(ledger, runs, tracker, console)
     with (
-        study_cluster(folder.path, spec.first, info, data, address, console) as (info, wanted),
+        study_cluster(folder.path, spec.first, info, data, address, console) as (
+            info,
+            share,
+        ),
         locked(folder),
     ):
         stored = stored.current()
@@ -59,7 +62,7 @@ def run_comparison(
         ledger = open_comparison(stored, text, metric, info, data, tracking_uri)
         tracker = Tracker(ledger, tracking_uri, folder.path.name)
         with tracker.ending(ledger.record):
-            context = RunContext(info, data, wanted, lambda run: ("dev", "test"))
+            context = RunContext(info, data, share, lambda run: ("dev", "test"))
             gave_up = execute_runs(
                 ledger, lambda record: runs, context, tracker, console, len(runs)
             )

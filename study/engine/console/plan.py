@@ -18,9 +18,9 @@ from study.models import BackboneInfo, describe
 from study.spec import StudySpec
 from study.spec.domains import domain_text
 from study.spec.samplers import LEARNING
-from study.spec.space import trials_wanted
+from study.spec.space import planned_trials
 from study.storage.events import WarmStart
-from study.storage.race import candidates_wanted, rounds
+from study.storage.race import planned_candidates, rounds
 from study.storage.record import in_words
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast
@@ -124,13 +124,13 @@ def _search(spec: StudySpec) -> str:
     goal = "minimizing" if spec.search.metric == "loss" else "maximizing"
     if not spec.domains:
         return f"1 trial, as the space has no domain; {goal} {spec.objective}"
-    trials = trials_wanted(spec)
+    trials = planned_trials(spec)
     return f"{trials} trials by {spec.search.sampler.name}, {goal} {spec.objective}"
 
 
 def _race(spec: StudySpec) -> list[str]:
     """Returns the line on the race of finalists, if there is one."""
-    finalists = candidates_wanted(spec)
+    finalists = planned_candidates(spec)
     if finalists < 2:
         return []
     runs = sum(candidates * seeds for candidates, seeds in rounds(finalists))
@@ -157,7 +157,7 @@ def _goals(spec: StudySpec) -> list[str]:
 
 def _point_table(spec: StudySpec) -> Table:
     """Returns the points that will be tried; values left to the sampler are empty."""
-    points = spec.point_params[: trials_wanted(spec)]
+    points = spec.point_params[: planned_trials(spec)]
     names = dict.fromkeys(name for point in points for name in point)
     table = empty_table(list(names), justify="right")
     for point in points if names else ():

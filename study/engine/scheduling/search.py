@@ -18,7 +18,7 @@ from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
 from study.engine.scheduling.optuna_study import OptunaJournal, earlier_trials, rebuild_study, tell
 from study.engine.scheduling.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
-from study.spec.space import distributions, trials_wanted
+from study.spec.space import distributions, planned_trials
 from study.storage.events import TrialCreated, TrialWarning
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
@@ -59,7 +59,7 @@ class OptunaSearcher(Dispatcher):
     def _next(self) -> int | None:
         if self._unfinished:
             return self._unfinished.pop(0)
-        if len(self.ledger.record.trials) >= trials_wanted(self.ledger.spec):
+        if len(self.ledger.record.trials) >= planned_trials(self.ledger.spec):
             return None
         return self._ask()
 

@@ -13,7 +13,7 @@ def run(search: dict[int, float], means: dict[int, list[float]], confirm: int = 
     scores: Fresh = {trial: {} for trial in search}
     race = current_race(search, scores, True, confirm)
     while not race.over(scores):
-        for trial, replicate in race.wanted:
+        for trial, replicate in race.runs:
             scores[trial][replicate] = means[trial][replicate]
         race = current_race(search, scores, True, confirm)
     return race
@@ -34,7 +34,7 @@ def test_a_small_field_has_few_rounds(field: int, expected: list[tuple[int, int]
 
 def test_the_first_round_gives_each_candidate_one_replicate() -> None:
     race = current_race({7: 0.5, 3: 0.4, 5: 0.6, 1: 0.2}, {}, True, 4)
-    assert sorted(race.wanted) == [(1, 0), (3, 0), (5, 0), (7, 0)]
+    assert sorted(race.runs) == [(1, 0), (3, 0), (5, 0), (7, 0)]
     assert race.winner is None
     assert race.rounds == [[5, 7, 3, 1]]
 
@@ -50,7 +50,7 @@ def test_the_better_half_by_the_mean_of_all_scores_goes_on() -> None:
     first: Fresh = {0: {0: 0.4}, 1: {0: 0.7}, 2: {0: 0.4}, 3: {0: 0.45}}
     race = current_race(search, first, True, 4)
     assert race.rounds[1] == [1, 0]
-    assert race.wanted[4:] == [(1, 1), (0, 1)]
+    assert race.runs[4:] == [(1, 1), (0, 1)]
 
 
 def test_where_less_is_better_the_smaller_mean_goes_on() -> None:
@@ -69,7 +69,7 @@ def test_the_reported_replicates_had_no_part_in_the_choice() -> None:
     search = {trial: 0.5 + trial / 100 for trial in range(4)}
     race = run(search, {trial: [0.5 + trial / 100] * 10 for trial in range(4)})
     assert race.winner == 3
-    in_the_race = {replicate for trial, replicate in race.wanted[:-4] if trial == 3}
+    in_the_race = {replicate for trial, replicate in race.runs[:-4] if trial == 3}
     assert not in_the_race & set(race.confirming)
     assert race.confirming == (2, 3, 4, 5)
 

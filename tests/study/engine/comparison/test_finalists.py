@@ -109,7 +109,7 @@ def test_a_decision_between_other_candidates_does_not_count(study: StudyLedger) 
     choice = Candidates(study).decision
     assert choice is not None
     race = decided_race(choice, CONFIRM)
-    assert race.wanted == [(7, 0), (6, 0), (7, 1), (7, 2)]
+    assert race.runs == [(7, 0), (6, 0), (7, 1), (7, 2)]
     assert race.confirming == (1, 2)
 
 
