@@ -78,7 +78,13 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
     except OSError as error:
         raise InputError(f"{path}: must be a readable file, but got: {error.strerror}") from error
     for column in schema:
-        _check_header(path, header, column)
+        times = header.count(column.name)
+        if times > 1:
+            raise InputError(
+                f"{path}:1: column {column.name!r} must be in the header once, but got it {times} "
+                "times; rename one"
+            )
+    check_columns(f"{path}:1", header, schema)
     uneven = [line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)]
     if uneven:
         raise InputError(
@@ -92,6 +98,25 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
     table = Table(path, lines, cells)
     check(table, schema)
     return table
+
+
+def check_columns(where: str, names: Sequence[str], schema: Iterable[Column]) -> None:
+    """Checks that a table has all required columns.
+
+    Raises:
+        InputError: columns are missing; names all of them.
+    """
+    missing = [column for column in schema if column.required and column.name not in names]
+    if not missing:
+        return
+    fix = "; ".join(dict.fromkeys(column.fix for column in missing))
+    if len(names) == 1 and any(mark in names[0] for mark in "\t;"):
+        fix = "separate the columns by commas"
+    lacking = ", ".join(repr(column.name) for column in missing)
+    raise InputError(
+        f"{where}: must have {'a column' if len(missing) == 1 else 'the columns'} {lacking}, but "
+        f"got {listed(names)}; {fix}"
+    )
 
 
 def check(table: Table, schema: Iterable[Column]) -> None:
@@ -134,20 +159,6 @@ def _parse(path: Path, file: TextIO) -> tuple[list[str], list[int], list[list[st
     if not header:
         raise InputError(f"{path}: must have a header and rows, but got an empty file")
     return header, lines, rows
-
-
-def _check_header(path: Path, header: Sequence[str], column: Column) -> None:
-    name, fix, times = column.name, column.fix, header.count(column.name)
-    if times == 1 or (times == 0 and not column.required):
-        return
-    if times > 1:
-        text = f"column {name!r} must be in the header once, but got it {times} times"
-        raise InputError(f"{path}:1: {text}; rename one")
-    if len(header) == 1 and any(mark in header[0] for mark in "\t;"):
-        fix = "separate the columns by commas"
-    raise InputError(
-        f"{path}:1: the header must have a column {name!r}, but got {listed(header)}; {fix}"
-    )
 
 
 def not_empty(name: str) -> Rule:

@@ -1,5 +1,7 @@
 """Errors that the user can fix; commands print them on one line and exit with status 2."""
 
+from pathlib import Path
+
 
 class InputError(Exception):
     """A setting, file or service given by the user cannot be used.
@@ -14,3 +16,12 @@ class UnavailableError(InputError):
 
     A study stops with this error; a benchmark leaves the cells that need them empty.
     """
+
+
+def instead_of(*files: Path) -> str:
+    """Returns what is at the place of a folder with these files, e.g. `no such folder`."""
+    folder = files[0].parent
+    if not folder.is_dir():
+        return "a file" if folder.exists() else "no such folder"
+    missing = [file.name for file in files if not file.is_file()]
+    return f"a folder without {' and '.join(missing)}"

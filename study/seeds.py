@@ -24,7 +24,7 @@ from study.cli import (
     study_path,
 )
 from study.engine.comparison.request import SeedsOptions, label_of, read_request
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.spec.comparison.schema import ComparisonSpec
 from study.spec.rules import shown, suggestion
 from study.spec.schema import Metric
@@ -76,16 +76,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--metric", help="metric to analyse; default: test_<search metric>")
     add("--name", help="name of the comparison; default: <study>-seeds")
     add("--storage", default="runs", metavar="DIR", help="parent of its folder (runs)")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="a.b=c",
-        help="a setting of every one",
-    )
+    text = "override a setting of all configurations"
+    add("--set", action="append", default=[], metavar="a.b=c", help=text)
     add_services(parser)
     add("--resume", action="store_true", help="continue, also with more seeds or configurations")
-    add("--dry-run", action="store_true", help="print the plan only")
+    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
     add("--analyse", nargs="+", metavar="DIR", help="only analyse folders, one per task")
     arguments = parser.parse_args(argv)
     if arguments.analyse:
@@ -142,9 +137,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = study_path(arguments)
     if arguments.resume and not (path / "spec.yaml").exists():
         raise InputError(
-            f"{path}: --resume must name the folder of a comparison, but got one without "
-            "spec.yaml; leave --resume out to start it, or give the --storage and --name it was "
-            "started with"
+            f"{path}: --resume must name the folder of a comparison, but got "
+            f"{instead_of(path / 'spec.yaml')}; leave --resume out to start it, or give the "
+            "--storage and --name it was started with"
         )
     # Heavy imports come after the YAML has been read, so that errors in it are reported at once.
     from study.engine.comparison.design import changes_of_comparison

@@ -8,8 +8,8 @@ from unittest import mock
 
 from study.errors import InputError
 
-PATTERN = re.compile(r"\S.*?: .*\b(must|needs|may)\b.*, but\b.*\S")
-"""One line: a place, a rule, and what was given instead; a fix may follow."""
+PATTERN = re.compile(r"\S.*?: .*\b(must|needs|may)\b.*, but got\b.*\S")
+"""One line: a place, a rule, and what was given instead; the fix follows where one is known."""
 CHECKED = ("study.",)
 """Prefixes of the modules whose messages are checked."""
 

@@ -24,6 +24,7 @@ def test_place_rule_and_finding_are_the_pattern(text):
         "must be a name, but got '/'",
         "--name: '/' is no name",
         "--name: must be a name, found '/'",
+        "--name: must be a name, but '/' is none",
         "--name: must be a name, but got '/'\n",
         "",
     ],

@@ -13,7 +13,7 @@ from typing import Literal
 from typing_extensions import override
 
 from study.doctor.finding import NotCheckedError
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.spec import StudySpec
 from study.spec.benchmark.loading import is_benchmark
 from study.spec.comparison.schema import is_comparison
@@ -135,14 +135,15 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
     folder = StudyFolder(path)
     if not folder.journal.is_file() and not folder.spec.is_file():
         raise InputError(
-            f"{path}: must be a study folder, with spec.yaml and events.jsonl, but has neither; "
-            "give the folder that study.run named, <storage>/<name>"
+            f"{path}: must be a study folder, with spec.yaml and events.jsonl, but got "
+            f"{instead_of(folder.spec, folder.journal)}; give the folder that study.run wrote, "
+            " <storage>/<name>"
         )
     study = StudyFolder(path.absolute().parent)
     if study.finalists == path.absolute() and study.spec.is_file():
         raise InputError(
-            f"{path}: must be a study's folder, but is the race of its finalists, which a resume "
-            f"of the study takes up; give {study.path}"
+            f"{path}: must be a study folder, but got the race of its finalists, which is resumed "
+            f"with the study; give {study.path}"
         )
     running = is_locked(folder)
     stored = StoredStudy.read(folder)

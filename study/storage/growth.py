@@ -112,8 +112,8 @@ def extended(before: StudySpec, now: StudySpec, more: int) -> StudySpec:
         raise InputError(f"--extend: N >= 1 must hold, but got {more}")
     if not now.domains:
         raise InputError(
-            "--extend: there must be a domain to search, but the space has none: its only "
-            "configuration is run once; give a setting a domain"
+            "--extend: there must be a domain to search, but got a space with one configuration, "
+            "which is run once; give a setting a domain"
         )
     trials = planned_trials(before) + more
     if now.search.sampler.name == "grid" and trials > grid_size(now):

@@ -180,7 +180,7 @@ def _check_version(path: Path, data: Mapping[str, Any]) -> None:
     if data["event"] in ("study", "resumed") and isinstance(version, int) and version > VERSION:
         written = dict(data.get("created_with") or {}).get("adalora-rs-study", "unknown")
         raise InputError(
-            f"{path.parent}: the study must be of a version that this one knows, but was written "
-            f"by a newer version of this package (adalora-rs-study {written}, journal {version}; "
-            f"here: journal {VERSION}); upgrade adalora-rs-study, or use another --name"
+            f"{path.parent}: the journal must be of version {VERSION} or older, but got version "
+            f"{version} of a newer version of this package (adalora-rs-study {written}); upgrade "
+            "adalora-rs-study, or use another --name"
         )

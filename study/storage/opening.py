@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.storage.durable import sync_names
 from study.storage.folder import StudyFolder
 from study.storage.stored import StoredStudy
@@ -36,7 +36,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
     if folder.spec.exists():
         if not resume:
             raise InputError(
-                f"{path}: a new study needs a new folder, but this one has been started; "
+                f"{path}: a new study needs a new folder, but got one that has been started; "
                 "continue it with --resume, or choose another --name"
             )
         _check_journal(folder)
@@ -47,13 +47,13 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
         return stored
     if resume:
         raise InputError(
-            f"{path}: --resume needs a study folder, but there is no spec.yaml here; "
+            f"{path}: --resume needs a study folder, but got {instead_of(folder.spec)}; "
             "leave --resume out to start a study, or give the --storage and --name of one"
         )
     if path.exists() and not (path.is_dir() and _holds_nothing(folder)):
         raise InputError(
-            f"{path}: a new study needs an empty folder or none, but this path is in use by "
-            "something else; choose another --name or --storage"
+            f"{path}: a new study needs an empty folder or none, but got one with other "
+            "files, or a file; choose another --name or --storage"
         )
     _check_writable(path)
     return StoredStudy.read(folder)
@@ -70,8 +70,8 @@ def _check_journal(folder: StudyFolder) -> None:
     is_there = folder.journal.is_file() and folder.journal.stat().st_size > 0
     if not is_there and has_results(folder):
         raise InputError(
-            f"{folder.journal}: where there are results there must be the journal, but it is "
-            f"{'empty' if folder.journal.exists() else 'missing'}; restore it from a copy, or "
+            f"{folder.journal}: a folder with results must have the journal, but got "
+            f"{'an empty one' if folder.journal.exists() else 'none'}; restore it from a copy, or "
             "choose another --name"
         )
 
@@ -113,8 +113,8 @@ def locked(folder: StudyFolder) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"{folder.path}: one driver at a time may run a study, but another is at work "
-                "in this folder; wait for it or stop it"
+                f"{folder.path}: one driver at a time may run a study, but got a second while "
+                "another is at work; wait for it or stop it"
             ) from None
         yield
 
@@ -140,8 +140,9 @@ def refuse_changes(path: Path, changed: Sequence[str]) -> None:
     if changed:
         raise InputError(
             f"{path}: --resume needs the spec that the study was started with (spec.yaml), or "
-            f"more trials and wider domains, but it differs in: {'; '.join(changed)}; undo the "
-            f"change, give --space {StudyFolder(path).spec}, or start a study with another --name"
+            f"more trials and wider domains, but got one that differs in: {'; '.join(changed)}; "
+            f"undo the change, give --space {StudyFolder(path).spec}, or start a study with "
+            "another --name"
         )
 
 
@@ -177,6 +178,6 @@ def _check_writable(path: Path) -> None:
     existing = next(parent for parent in (path, *path.parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
-            f"{path}: the study folder must be writable, but {existing} is not; "
-            "choose another --storage"
+            f"{path}: the study folder must be writable, but got {existing} without write "
+            "permission; choose another --storage"
         )

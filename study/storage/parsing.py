@@ -102,7 +102,7 @@ def _value(field: _Field, data: Mapping[str, Any]) -> Any:
     if field.name in data:
         return field.parse(data[field.name])
     if field.required:
-        raise FieldError(f"{field.name} must be {field.rule}, but is missing")
+        raise FieldError(f"{field.name} must be {field.rule}, but got nothing")
     return ABSENT
 
 

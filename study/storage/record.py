@@ -156,8 +156,8 @@ class StudyRecord:
             except KeyError as error:
                 raise InputError(
                     f"events.jsonl:{number}: the trial of an event must have been created before, "
-                    f"but trial {error} was not; restore the file {FROM_A_COPY}, or start a study "
-                    "of another name"
+                    f"but got trial {error}, which was not; restore the file {FROM_A_COPY}, "
+                    "or start a study of another name"
                 ) from error
         return record
 

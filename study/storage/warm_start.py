@@ -34,8 +34,9 @@ def earlier_results(stored: StoredStudy, source: Path, spec: StudySpec) -> WarmS
     if record.warm_start is not None or record.trials:
         began = "without" if record.warm_start is None else f"with {record.warm_start.source}"
         raise InputError(
-            f"--warm-start {source}: must be given before the first trial, but "
-            f"{stored.folder.path} began {began}; leave the option out, or choose another --name"
+            f"--warm-start {source}: must be given before the first trial, but got "
+            f"{stored.folder.path}, which began {began}; leave the option out, or choose "
+            "another --name"
         )
     if spec.search.sampler.name not in LEARNING:
         raise InputError(

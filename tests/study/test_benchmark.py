@@ -90,7 +90,7 @@ def test_the_plan_of_a_benchmark_that_is_not_there_to_go_on_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = ("--space", "paper_tables", "--storage", str(tmp_path), "--dry-run", "--resume")
-    assert "there is no spec.yaml here" in refuse(capsys, *plan)
+    assert "--resume needs a study folder, but got no such folder" in refuse(capsys, *plan)
 
 
 def test_an_impossible_schedule_is_refused_in_the_plan(

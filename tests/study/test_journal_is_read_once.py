@@ -13,6 +13,7 @@ import pytest
 from study import report, run
 from study.doctor import __main__ as doctor
 from study.engine import preparation, session
+from study.engine.comparison.request import SeedsOptions, read_request
 from study.storage import journal
 from study.storage.folder import StudyFolder
 from tests.study.doctor import made_folders
@@ -59,6 +60,13 @@ def test_a_report_parses_the_journal_once(interrupted: Path, parsed: Counter[str
 
 def test_the_doctor_parses_the_journal_once(interrupted: Path, parsed: Counter[str]) -> None:
     assert doctor.main([str(interrupted)]) == 1  # The study is unfinished.
+    assert parsed == once(interrupted)
+
+
+def test_the_request_of_a_comparison_parses_the_journal_once(
+    interrupted: Path, parsed: Counter[str]
+) -> None:
+    read_request(SeedsOptions(study=str(interrupted), top=1, overrides=["training.lr=1e-4"]))
     assert parsed == once(interrupted)
 
 

@@ -269,7 +269,7 @@ def test_the_plan_of_a_study_that_could_not_go_on_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     plan = ["--space", "smoke", "--resume", "--dry-run"]
-    assert "there is no spec.yaml here" in refuse(capsys, *plan)
+    assert "--resume needs a study folder, but got no such folder" in refuse(capsys, *plan)
     finished_study(tmp_path)
     assert "differs in: adapter.p" in refuse(capsys, *plan, "--set", "adapter.p=0.123")
     journal = Journal(tmp_path / "runs" / "smoke" / "events.jsonl")

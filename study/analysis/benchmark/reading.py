@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from study.csv_table import Column, finite, not_empty, number, one_of, read_csv
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS
 
 RESULTS = "results.csv"
@@ -103,7 +103,7 @@ def read_benchmark(folder: Path) -> BenchmarkResults:
     path = folder / RESULTS
     if not path.is_file():
         raise InputError(
-            f"{folder}: a benchmark folder must contain {RESULTS}, but got a folder without it; "
+            f"{folder}: a benchmark folder must contain {RESULTS}, but got {instead_of(path)}; "
             "give the folder that study.benchmark wrote, <storage>/<name>"
         )
     results = [_result(row) for _, row in read_csv(path, _SCHEMA).rows()]

@@ -19,7 +19,7 @@ from study.csv_table import (
     read_csv,
     whole_number,
 )
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.spec.comparison.schema import (
     FACTORS,
     ComparisonSpec,
@@ -145,8 +145,8 @@ def read_results(folder: Path, metric: str | None = None) -> ComparisonResults:
     path = StudyFolder(folder).results
     if not path.is_file():
         raise InputError(
-            f"{folder}: must be a comparison folder with {path.name}, but got a folder without "
-            "it; give a folder of study.seeds, or finalists/ of a study"
+            f"{folder}: must be a comparison folder with {path.name}, but got "
+            f"{instead_of(path)}; give a folder of study.seeds, or finalists/ of a study"
         )
     table = read_csv(path, _SCHEMA)
     names = list(table.cells)

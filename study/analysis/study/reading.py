@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.spec import StudySpec, load_spec
 from study.storage.events import Event, StudyOpened, opened_by
 from study.storage.folder import StudyFolder
@@ -64,17 +64,12 @@ def read_study(stored: StoredStudy) -> StudyData:
         InputError: a required file is missing, or a file cannot be read.
     """
     folder = stored.folder
-    if not folder.path.is_dir():
+    if not folder.journal.is_file() or not folder.spec.is_file():
         raise InputError(
-            f"{folder.path}: must be a study folder, but got no such folder; give the folder that "
-            "study.run wrote, <storage>/<name>"
+            f"{folder.path}: must be a study folder, with spec.yaml and events.jsonl, but got "
+            f"{instead_of(folder.spec, folder.journal)}; give the folder that study.run wrote, "
+            "<storage>/<name>"
         )
-    for file in (folder.journal, folder.spec):
-        if not file.is_file():
-            raise InputError(
-                f"{folder.path}: a study folder must contain {file.name}, but got a folder "
-                "without it; give the folder that study.run wrote, <storage>/<name>"
-            )
     events = stored.events
     spec = load_spec(str(folder.spec))
     record = stored.record(spec.objective)

@@ -97,7 +97,7 @@ class Candidates:
             if trial is None or not _agree(self._configuration(trial).settings, run.settings):
                 raise InputError(
                     f"{self.ledger.folder.finalists}: the runs of a race must be of the study's "
-                    f"trials, but those of {label} had other settings; restore the newest "
+                    f"trials, but got other settings for {label}; restore the newest "
                     "events.jsonl of the study, or remove this folder, and the race is run again"
                 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.engine.comparison.runs import label_of_trial
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.spec import StudySpec, dump_spec, load_spec, read_spec, resolve, single_trial
 from study.spec.comparison.opponents import opponent, varied
 from study.spec.comparison.schema import (
@@ -58,7 +58,8 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
             has another task, backbone or metric than the first, or there are too many.
     """
     overrides = (REPORTS, *options.overrides)
-    configurations = _own(options, overrides)
+    stored = _stored(options)
+    configurations = _own(options, stored, overrides)
     (_, first), *_ = configurations
     configurations += [varied(first, text) for text in options.vary]
     notes = {}
@@ -69,8 +70,7 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     labels = _unique([label for label, _ in configurations])
     by_label = dict(zip(labels, (spec for _, spec in configurations), strict=True))
     check_comparable(by_label)
-    study = Path(options.study) if options.study is not None else _study_of(options.configs[0])
-    seeds_of = first if study is None else StoredStudy.read(StudyFolder(study)).spec
+    seeds_of = first if stored is None else stored.spec
     spec = ComparisonSpec(
         configurations=by_label, seeds=FactorSeeds.fresh(seeds_of.seeds, *options.seeds)
     )
@@ -83,15 +83,24 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     return ComparisonRequest(spec, {labels[place]: own for place, own in notes.items()})
 
 
-def _own(options: SeedsOptions, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
-    """Returns the configurations of --study and --config; the first completes the others."""
+def _stored(options: SeedsOptions) -> StoredStudy | None:
+    """Returns the study of --study, else that of the first --config; None without a study."""
     if options.study is not None:
-        _check_study(options.study)
+        return _read_study(options.study)
+    study = _study_of(options.configs[0])
+    return None if study is None else StoredStudy.read(StudyFolder(study))
+
+
+def _own(
+    options: SeedsOptions, stored: StoredStudy | None, overrides: Sequence[str]
+) -> list[tuple[str, StudySpec]]:
+    """Returns the configurations of --study and --config; the first completes the others."""
     if options.configs:
         return [(label_of(given), _resolved(given, overrides)) for given in options.configs]
     assert options.study is not None
+    assert stored is not None
     if options.top is not None:
-        return _top(options.study, options.top, overrides)
+        return _top(stored, options.top, overrides)
     return [(BEST, _resolved(options.study, overrides))]
 
 
@@ -109,16 +118,15 @@ def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
     return single_trial(spec)
 
 
-def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
+def _top(stored: StoredStudy, count: int, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
     """Returns the best complete trials that satisfy the constraints, each setting once."""
-    stored = StoredStudy.read(StudyFolder(Path(study)))
-    spec = stored.spec
+    study, spec = stored.folder.path, stored.spec
     goals, record = spec.goals, stored.record(spec.objective)
     trials = ranked(record, goals)
     if not trials:
         raise InputError(
-            f"{study}: must be a study with a complete trial, but {record.why_no_winner(goals)}; "
-            "continue it with study.run --resume"
+            f"{study}: must be a study with a complete trial that may win, but got none, as "
+            f"{record.why_no_winner(goals)}; continue it with study.run --resume"
         )
     best = {repr(trial.settings): trial for trial in reversed(trials)}
     chosen = [trial for trial in trials if best[repr(trial.settings)] is trial]
@@ -140,15 +148,18 @@ def _top(study: str, count: int, overrides: Sequence[str]) -> list[tuple[str, St
     ]
 
 
-def _check_study(study: str) -> None:
+def _read_study(study: str) -> StoredStudy:
+    """Returns a study; refuses the folder of a benchmark, of a comparison or of a race."""
     folder = StudyFolder(Path(study))
     if not folder.spec.is_file() or not folder.journal.is_file():
         raise InputError(
-            f"--study {study}: must be the folder of a study, but got one without spec.yaml or "
-            "events.jsonl; give <storage>/<name> of a study"
+            f"--study {study}: must be the folder of a study, but got "
+            f"{instead_of(folder.spec, folder.journal)}; give <storage>/<name> of a study"
         )
     _refuse_comparison(folder)
-    _ = StoredStudy.read(folder).spec  # Refuses the folder of a benchmark.
+    stored = StoredStudy.read(folder)
+    _ = stored.spec  # Refuses the folder of a benchmark.
+    return stored
 
 
 def _refuse_comparison(folder: StudyFolder) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from study.csv_table import Column, Table, check, listed
+from study.csv_table import Column, Table, check, check_columns, listed
 from study.errors import InputError
 
 TASK_COLUMN = "task"
@@ -23,12 +23,7 @@ def read_parquet(path: Path, schema: Sequence[Column], task: str) -> Table:
             rule.
     """
     columns = _columns(path)
-    for column in schema:
-        if column.name not in columns:
-            found = listed(list(columns))
-            raise InputError(
-                f"{path}: must have a column {column.name!r}, but got {found}; {column.fix}"
-            )
+    check_columns(str(path), list(columns), schema)
     tasks = columns.get(TASK_COLUMN)
     rows = [row for row, name in enumerate(tasks or ()) if name == task]
     if tasks is None:

@@ -56,11 +56,11 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
     "two beginnings": (lambda e: e.insert(5, e[0]), "the first event must be `study`"),
     "missing field": (
         lambda e: of(e, "report", 1).pop("step"),
-        "`report`: step must be an integer of at least 1, but is missing",
+        "`report`: step must be an integer of at least 1, but got nothing",
     ),
     "missing fields": (
         lambda e: of(e, "created", 1).pop("params"),
-        "`created`: params must be an object, but is missing",
+        "`created`: params must be an object, but got nothing",
     ),
     "a race without a winner": (
         lambda e: e.append(
@@ -70,7 +70,7 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
     ),
     "no time": (
         lambda e: of(e, "ended", 1).pop("time"),
-        "`ended`: time must be a number, but is missing",
+        "`ended`: time must be a number, but got nothing",
     ),
     "text for a number": (
         lambda e: of(e, "report", 1).update(report="one"),

@@ -38,7 +38,7 @@ def test_a_folder_with_a_study_is_refused_unless_it_is_resumed(
 
 
 def test_resuming_needs_a_study(tmp_path: Path, read_spec: ReadSpec) -> None:
-    with pytest.raises(InputError, match=r"there is no spec\.yaml here"):
+    with pytest.raises(InputError, match=r"needs a study folder, but got no such folder"):
         check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=True)
 
 
@@ -67,8 +67,8 @@ def test_nothing_begins_anew_where_a_journal_was_lost(
     (folder.path / left).touch()
     if is_there:
         folder.journal.touch()
-    what = "empty" if is_there else "missing"
-    with pytest.raises(InputError, match=f"must be the journal, but it is {what}; restore"):
+    what = "an empty one" if is_there else "none"
+    with pytest.raises(InputError, match=f"must have the journal, but got {what}; restore"):
         check_folder(folder.path, changes_of_study(read_spec()), resume=True)
 
 
@@ -90,7 +90,7 @@ def test_resuming_with_other_resources_is_allowed(tmp_path: Path, read_spec: Rea
 
 def test_a_foreign_folder_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
     (tmp_path / "mine.txt").write_text("a letter")
-    with pytest.raises(InputError, match="in use by something else"):
+    with pytest.raises(InputError, match="one with other files, or a file"):
         check_folder(tmp_path, changes_of_study(read_spec()), resume=False)
 
 
@@ -104,7 +104,7 @@ def test_what_a_driver_leaves_that_dies_while_it_makes_a_folder_is_no_obstacle(
         (folder.path / name).touch()
     check_folder(folder.path, changes_of_study(spec), resume=False)
     folder.checkpoint(0).touch()
-    with pytest.raises(InputError, match="in use by something else"):
+    with pytest.raises(InputError, match="one with other files, or a file"):
         check_folder(folder.path, changes_of_study(spec), resume=False)
 
 
@@ -125,7 +125,7 @@ def test_the_spec_is_written_before_the_folders_that_only_a_study_needs(
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
     (tmp_path / "study").write_text("a letter")
-    with pytest.raises(InputError, match="in use by something else"):
+    with pytest.raises(InputError, match="one with other files, or a file"):
         check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=False)
     with pytest.raises(InputError, match="must be writable"):
         check_folder(tmp_path / "study" / "below", changes_of_study(read_spec()), resume=False)

@@ -151,7 +151,7 @@ def test_extending_adds_to_what_the_study_has(read_spec: ReadSpec) -> None:
         (
             ("adapter={method: linear_probe}", "training.lr=1e-3"),
             1,
-            "must be a domain to search, but the space has none",
+            "must be a domain to search, but got a space with one",
         ),
     ],
 )

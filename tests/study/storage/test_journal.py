@@ -77,7 +77,7 @@ def test_a_field_that_cannot_have_its_value_is_refused_with_its_line(
 def test_a_missing_field_is_refused_by_its_name(tmp_path: Path, field: str) -> None:
     report = {"event": "report", "time": 1.0, "trial": 0, "report": 1, "step": 3, "metrics": {}}
     del report[field]
-    with pytest.raises(InputError, match=rf"x:1: `report`: {field} must be .*, but is missing; "):
+    with pytest.raises(InputError, match=rf"x:1: `report`: {field} must be .*, but got nothing; "):
         parse_events(tmp_path / "x", json.dumps(report).encode() + b"\n")
 
 

@@ -58,7 +58,9 @@ def test_the_best_trial_follows_the_direction_of_the_metric(
 
 
 def test_an_event_of_an_unknown_trial_is_refused_with_its_line() -> None:
-    with pytest.raises(InputError, match=r"events\.jsonl:2: .* but trial 77 was not; restore"):
+    with pytest.raises(
+        InputError, match=r"events\.jsonl:2: .* but got trial 77, which was not; restore"
+    ):
         StudyRecord.of([StudyOpened(), Report(trial=77, report=1, step=1, metrics={})], "dev_mcc")
 
 

@@ -191,7 +191,9 @@ def test_only_a_study_without_trials_begins_with_results(
     other = tmp_path / "other"
     with pytest.raises(InputError, match=f"began with {source}; leave the option out"):
         earlier_results(StoredStudy.read(ledger.folder), other, ledger.spec)
-    with pytest.raises(InputError, match=r"before the first trial, but .* began without"):
+    with pytest.raises(
+        InputError, match=r"before the first trial, but got .* which began without"
+    ):
         earlier_results(StoredStudy.read(before.folder), other, before.spec)
 
 

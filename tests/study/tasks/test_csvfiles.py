@@ -151,7 +151,7 @@ def test_a_header_without_rows_is_refused(tmp_path):
 
 def test_missing_columns_are_answered_with_the_ones_that_exist(tmp_path):
     message = complaint(write_folder(tmp_path, train="seq,y\nAC,0\n"))
-    assert "train.csv:1: the header must have a column 'sequence', but got seq, y;" in message
+    assert "train.csv:1: must have the columns 'sequence', 'label', but got seq, y;" in message
     assert "task.sequence_column" in message
 
     message = complaint(write_folder(tmp_path), label_column="target")

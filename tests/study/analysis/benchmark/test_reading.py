@@ -87,9 +87,10 @@ def test_results_without_rows_are_refused(tmp_path: Path) -> None:
 
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("backbone,task,method,test_mcc\na,b,c,0.1\n")
-    assert "must have a column 'seed', but got backbone, task, method, test_mcc; write" in refusal(
-        tmp_path
-    )
+    assert (
+        "must have the columns 'seed', 'state', 'test_auc', but got backbone, task, method, "
+        "test_mcc; write"
+    ) in refusal(tmp_path)
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

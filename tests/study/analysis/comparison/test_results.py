@@ -90,10 +90,16 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert "must be a comparison folder with results.csv" in refusal(tmp_path)
 
 
+def test_a_missing_folder_is_refused_as_such(tmp_path: Path) -> None:
+    assert "must be a comparison folder with results.csv, but got no such folder; " in refusal(
+        tmp_path / "nowhere"
+    )
+
+
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_text("run,configuration,method,init,state\n")
     assert (
-        "must have a column 'mask', but got run, configuration, method, init, state; "
+        "must have the columns 'mask', 'data', but got run, configuration, method, init, state; "
         in refusal(tmp_path)
     )
 

@@ -17,7 +17,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["events.jsonl", "spec.yaml"])
 def test_a_folder_without_a_file_of_a_study_is_refused(finished: MadeStudy, name: str) -> None:
     (finished.folder.path / name).unlink()
-    with pytest.raises(InputError, match=f"must contain {name}"):
+    with pytest.raises(InputError, match=f"but got a folder without {name}; "):
         finished.read()
 
 

@@ -116,5 +116,5 @@ def test_a_benchmark_is_not_resumed_with_fewer_runs_or_other_settings(
 ) -> None:
     open_bench()
     changes = changes_of_benchmark(read_benchmark(other))
-    with pytest.raises(InputError, match=f"it differs in: {difference}"):
+    with pytest.raises(InputError, match=f"one that differs in: {difference}"):
         check_folder(tmp_path / "runs" / "small", changes, resume=True)

@@ -118,7 +118,7 @@ def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger)
     Candidates(study).check(race.record)
     # The journal is replaced by an older copy, and trial 6 was created again.
     study.record.trials[6].params["p"] = 0.2
-    with pytest.raises(InputError, match=r"finalists: .* those of trial-6 had other settings"):
+    with pytest.raises(InputError, match=r"finalists: .* but got other settings for trial-6"):
         Candidates(study).check(race.record)
 
 

@@ -148,7 +148,9 @@ def test_a_file_with_domains_is_refused_with_the_fix(tmp_path: Path) -> None:
 def test_a_folder_without_a_study_or_a_finished_trial_is_refused(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"the folder of a study, but got one without spec\.yaml"):
+    with pytest.raises(
+        InputError, match=r"the folder of a study, but got a folder without .*events\.jsonl"
+    ):
         read_request(SeedsOptions(study=str(tmp_path)))
     empty = make_study([], name="empty")
     with pytest.raises(InputError, match=r"without best\.yaml; finish it"):
