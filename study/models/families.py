@@ -1,15 +1,14 @@
 """The model families: class, head and marks in config.json, one entry each.
 
-To add a family of a known kin: an entry in `FAMILIES`, its layer names in `adapters.targets`
-and, if their last parts are new, in `study.analysis.layers`. A class that transformers lacks is a
-module in `architectures/`.
+README.md in this folder lists what a new family needs.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kin = Literal["opt", "bert", "esm"]
+BaseFamily = Literal["opt", "bert", "esm"]
+"""Every family has the special tokens, the pooling and the head of one of these."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +17,10 @@ class Family:
 
     classifier: str
     """`module:class` of the sequence classifier."""
-    kin: Kin
+    base: BaseFamily
     """The transformers family with the same special tokens, pooling and head."""
     mark: str | None = None
-    """A key of config.json that only its checkpoints have, not their kin's."""
+    """A key of config.json that checkpoints of the base family do not have."""
     limited: bool = True
     """Whether `max_position_embeddings` limits the length; not so with ALiBi."""
     gated: bool = False
@@ -47,13 +46,13 @@ class Head:
         return rf"({'|'.join(map(re.escape, self.modules))})\..+"
 
 
-HEADS: dict[Kin, Head] = {
+HEADS: dict[BaseFamily, Head] = {
     "opt": Head(("score",), "score", "last token", dense=False),
     "bert": Head(("bert.pooler.dense", "classifier"), "classifier", "first token", dense=True),
     "esm": Head(("classifier",), "classifier.out_proj", "first token", dense=True),
 }
-"""By kin. BERT's head includes the pooler: checkpoints of masked language models have none, or
-one that pre-training never used."""
+"""By base family. BERT's head includes the pooler: checkpoints of masked language models have
+none, or one that pre-training never used."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -88,6 +87,6 @@ def recognise(config: dict[str, Any]) -> str | None:
         return None
     if kind is None:
         architecture = str(next(iter(config.get("architectures") or []), "")).lower()
-        kind = next((kin for kin in HEADS if architecture.startswith(kin)), None)
-    marked = [name for name, f in FAMILIES.items() if kind in (None, f.kin) and f.mark in config]
+        kind = next((base for base in HEADS if architecture.startswith(base)), None)
+    marked = [name for name, f in FAMILIES.items() if kind in (None, f.base) and f.mark in config]
     return marked[0] if marked else kind if kind in FAMILIES else None

@@ -16,17 +16,17 @@ _STD = 0.02
 
 def head_modules(family: str) -> tuple[str, ...]:
     """Returns the names of the head's modules."""
-    return HEADS[FAMILIES[family].kin].modules
+    return HEADS[FAMILIES[family].base].modules
 
 
 def head_pattern(family: str) -> str:
     """Returns a regular expression that fully matches the names of the head's parameters."""
-    return HEADS[FAMILIES[family].kin].pattern
+    return HEADS[FAMILIES[family].base].pattern
 
 
 def head_labels(family: str, head: Mapping[str, torch.Tensor]) -> int | None:
     """Returns the number of classes of a head's parameters; None without an output layer."""
-    output = head.get(f"{HEADS[FAMILIES[family].kin].output}.weight")
+    output = head.get(f"{HEADS[FAMILIES[family].base].output}.weight")
     return None if output is None or output.ndim != 2 else len(output)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import InputError
-from study.models.families import FAMILIES, Kin, recognise
+from study.models.families import FAMILIES, BaseFamily, recognise
 from study.models.files import TOKENIZER_FILES, WEIGHT_FILES
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
@@ -50,9 +50,9 @@ class BackboneInfo:
         return self.folder.name if snapshot else None
 
     @property
-    def kin(self) -> Kin:
+    def base(self) -> BaseFamily:
         """The transformers family with the same special tokens, pooling and head."""
-        return FAMILIES[self.family].kin
+        return FAMILIES[self.family].base
 
     @property
     def sizes(self) -> Sizes:
@@ -153,8 +153,8 @@ def _listing(folder: Path) -> str:
 def _describe(name: str, source: str, revision: str | None, folder: Path) -> BackboneInfo:
     config = _read_config(name, folder / "config.json")
     family = _family(name, config)
-    kin = FAMILIES[family].kin
-    opt = kin == "opt"
+    base = FAMILIES[family].base
+    opt = base == "opt"
     hidden = _size(name, config, "hidden_size")
     positions = _positions(name, config, family)
     return BackboneInfo(
@@ -169,7 +169,7 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
         feed_forward_size=_size(name, config, "ffn_dim" if opt else "intermediate_size"),
         vocab_size=_size(name, config, "vocab_size"),
         max_positions=positions,
-        pad_id=_token_id(name, config, "pad_token_id", required=kin == "esm"),
+        pad_id=_token_id(name, config, "pad_token_id", required=base == "esm"),
         bos_id=_token_id(name, {"bos_token_id": 2} | config, "bos_token_id") if opt else None,
         has_tokenizer_json=(folder / "tokenizer.json").is_file(),
     )
@@ -195,7 +195,7 @@ def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
     if not FAMILIES[family].limited:
         return None
     positions = _size(name, config, "max_position_embeddings")
-    if FAMILIES[family].kin == "esm":  # it counts positions from pad_id + 1
+    if FAMILIES[family].base == "esm":  # it counts positions from pad_id + 1
         positions -= (_token_id(name, config, "pad_token_id", required=True) or 0) + 1
     return positions
 

@@ -33,7 +33,7 @@ class Sizes:
 
     def head_parameters(self, num_labels: int) -> int:
         """Returns the parameters of the head, all of which are trained."""
-        if not HEADS[FAMILIES[self.family].kin].dense:
+        if not HEADS[FAMILIES[self.family].base].dense:
             return self.embedding_size * num_labels
         return (self.hidden_size + 1) * (self.hidden_size + num_labels)
 

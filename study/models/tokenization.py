@@ -140,7 +140,7 @@ def _read(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
         )
     words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
     vocab = {word: index for index, word in enumerate(words)}
-    if info.kin != "bert":
+    if info.base != "bert":
         longest = max(map(len, _words_of_dna(vocab)), default=1)
         scheme = "single nucleotides" if longest == 1 else f"non-overlapping {longest}-mers"
         return vocab, _adjacent(vocab), scheme
@@ -175,7 +175,7 @@ def _subwords(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
         ) from error
     vocab = inner.get_vocab()
     k = _word_length(vocab)
-    if k == 1 or (k is not None and info.kin == "bert"):
+    if k == 1 or (k is not None and info.base == "bert"):
         return vocab, _overlapping(vocab, k), _scheme_of_kmers(k)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
@@ -227,9 +227,9 @@ def _special_ids(
     info: BackboneInfo, vocab: Mapping[str, int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Returns the special ids at the start and at the end of every sequence."""
-    if info.kin == "opt":
+    if info.base == "opt":
         return (() if info.bos_id is None else (info.bos_id,)), ()
-    if info.kin == "esm":
+    if info.base == "esm":
         eos = _esm_eos(info)
         return (_required(info, vocab, "<cls>"),), (vocab[eos],) if eos and eos in vocab else ()
     return (_required(info, vocab, "[CLS]"),), (_required(info, vocab, "[SEP]"),)

@@ -29,9 +29,9 @@ def test_an_entry_is_complete(name: str, checkpoint: Any) -> None:
     model_type = getattr(import_module(module), kind).config_class.model_type
     assert recognise({"model_type": model_type}) == name
     if family.mark is not None:
-        assert recognise({"model_type": family.kin, family.mark: 1}) == name
-    assert family.kin in HEADS
-    assert head_pattern(name) == HEADS[family.kin].pattern
+        assert recognise({"model_type": family.base, family.mark: 1}) == name
+    assert family.base in HEADS
+    assert head_pattern(name) == HEADS[family.base].pattern
     for matrix in MATRICES:
         module = f"backbone.layers.11.{targets.layer_names(name)[matrix]}"
         assert layer_and_matrix(module) == ((11, "11"), matrix)

@@ -42,14 +42,14 @@ def _head(backbone):
 
 
 def test_the_pattern_matches_the_head_and_nothing_else(loaded):
-    assert set(_head(loaded)) == HEADS[loaded.info.kin]
+    assert set(_head(loaded)) == HEADS[loaded.info.base]
 
 
 def test_the_modules_of_the_head_have_its_parameters_and_no_others(loaded):
     family = loaded.info.family
     modules = {name: loaded.model.get_submodule(name) for name in head_modules(family)}
     named = {f"{n}.{key}" for n, module in modules.items() for key in module.state_dict()}
-    assert named == HEADS[loaded.info.kin]
+    assert named == HEADS[loaded.info.base]
 
 
 def test_the_number_of_classes_of_a_head(loaded):
@@ -74,7 +74,7 @@ def test_resetting_changes_no_weight_outside_the_head(loaded):
     reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(5))
     changed = {n for n, p in loaded.model.state_dict().items() if not torch.equal(p, before[n])}
     assert {n for n in changed if "bias" not in n} == {
-        n for n in HEADS[loaded.info.kin] if "bias" not in n
+        n for n in HEADS[loaded.info.base] if "bias" not in n
     }
 
 

@@ -39,7 +39,7 @@ def test_single_nucleotides(checkpoint, family, file):
     assert tokenizer.scheme == "single nucleotides"
     assert _words(tokenizer, "AACTCAACGATC") == list("AACTCAACGATC")
     assert _words(tokenizer, "GATN") == list("GATN")
-    around = {"opt": ([2], []), "bert": ([6], [7]), "esm": ([3], [])}[_info(folder).kin]
+    around = {"opt": ([2], []), "bert": ([6], [7]), "esm": ([3], [])}[_info(folder).base]
     assert tokenizer(["AC"]) == [[*around[0], vocab["A"], vocab["C"], *around[1]]]
     with pytest.raises(InputError, match="but got unknown tokens"):
         tokenizer(["ACX"])
