@@ -14,7 +14,7 @@ finding = partial(Finding, "checkpoints")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Finds checkpoints that are damaged, of another study, missing, or not needed."""
-    record = subject.sound_record()
+    record = subject.require_record()
     for trial in record.in_state("running"):
         yield from _of_unfinished(subject, trial)
     if not subject.running:

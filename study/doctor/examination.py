@@ -64,7 +64,7 @@ def examine_closely(path: Path, tracking_uri: str | None = None) -> Examination:
     results = [_result(first, subject)]
     if any(not finding.unfinished for finding in results[0].findings):
         # Nothing else can be held against a journal that is damaged itself.
-        subject = replace(subject, record=None, trouble="see journal")
+        subject = replace(subject, record=None, record_error="see journal")
     return Examination(subject, results + [_result(name, subject) for name in others])
 
 
@@ -74,12 +74,12 @@ def examine(path: Path, tracking_uri: str | None = None) -> list[Finding]:
 
 
 def _result(name: str, subject: Subject) -> Result:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
-        found.extend(GROUPS[name](subject))
+        findings.extend(GROUPS[name](subject))
     except NotCheckedError as error:
-        return Result(name, found, str(error))
-    return Result(name, found)
+        return Result(name, findings, str(error))
+    return Result(name, findings)
 
 
 def report(examination: Examination) -> list[str]:
@@ -93,10 +93,10 @@ def report(examination: Examination) -> list[str]:
 
 def _verdict(result: Result) -> str:
     counts = f"{len(result.findings)} finding{'s' if len(result.findings) > 1 else ''}"
-    found = counts if result.findings else "ok"
+    verdict = counts if result.findings else "ok"
     if not result.not_checked:
-        return found
-    return ("" if found == "ok" else f"{found}; ") + f"not checked: {result.not_checked}"
+        return verdict
+    return ("" if verdict == "ok" else f"{verdict}; ") + f"not checked: {result.not_checked}"
 
 
 def _findings(examination: Examination) -> Iterator[str]:

@@ -44,7 +44,11 @@ def _spec(subject: Subject) -> Iterator[Finding]:
     if subject.spec_error:
         yield finding(f"the spec cannot be read: {subject.spec_error}", "restore it from a backup")
         return
-    if now is not None and subject.spec is not None and _asks(now) != _asks(subject.spec):
+    if (
+        now is not None
+        and subject.spec is not None
+        and _without_resources(now) != _without_resources(subject.spec)
+    ):
         yield finding(
             "spec.yaml is not the spec that the study has grown to, which is in the last event "
             "`grown` of events.jsonl",
@@ -54,7 +58,7 @@ def _spec(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _asks(spec: StudySpec) -> dict[str, Any]:
+def _without_resources(spec: StudySpec) -> dict[str, Any]:
     return spec.model_dump(exclude={"resources"})
 
 
@@ -79,21 +83,21 @@ def _table(subject: Subject) -> Iterator[Finding]:
         return
     study, folder = subject.kind == "study", subject.folder
     file, what = (folder.trials, "trial") if study else (folder.results, "row")
-    wanted = [_as_text(row) for row in _rows(subject)]
+    expected = [_as_text(row) for row in _rows(subject)]
     fix = f"resuming writes it: {subject.resume}"
     if not file.is_file():
-        if wanted:
+        if expected:
             yield finding(f"there is no {file.name}", fix, unfinished=True)
         return
     try:
         with file.open(encoding="utf-8", newline="") as opened:
-            found = [_as_text(row) for row in csv.DictReader(opened)]
+            rows = [_as_text(row) for row in csv.DictReader(opened)]
     except (csv.Error, ValueError) as error:
         yield finding(f"{file.name} cannot be read: {error}", fix)
         return
-    if len(found) > len(wanted):
-        yield finding(f"{file.name} has {len(found)} rows in place of {len(wanted)}", fix)
-    differ = [n for n, row in enumerate(wanted) if n >= len(found) or found[n] != row]
+    if len(rows) > len(expected):
+        yield finding(f"{file.name} has {len(rows)} rows in place of {len(expected)}", fix)
+    differ = [n for n, row in enumerate(expected) if n >= len(rows) or rows[n] != row]
     if differ:
         yield finding(
             f"{file.name} differs from the journal in {some(differ, what)}",

@@ -31,17 +31,17 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _unreadable(lines: Sequence[Line]) -> Iterator[Finding]:
-    found = [line for line in lines if line.name is None]
-    for line in found[:MOST]:
+    unreadable = [line for line in lines if line.name is None]
+    for line in unreadable[:MOST]:
         nul = b"\0" in line.text
         what = "holds NUL bytes" if nul else "is not a JSON object with an `event`"
         yield finding(
             f"events.jsonl:{line.number}: {what}: {_excerpt(line.text)}",
             RESTORE.format(number=line.number),
         )
-    if len(found) > MOST:
+    if len(unreadable) > MOST:
         yield finding(
-            f"events.jsonl: {len(found)} lines cannot be read",
+            f"events.jsonl: {len(unreadable)} lines cannot be read",
             f"the file is not a journal any more: restore it {FROM_A_COPY}",
         )
 

@@ -30,18 +30,18 @@ def check(subject: Subject) -> Iterator[Finding]:
     from study.spec.space import distributions
 
     try:
-        found = _trials(file)
+        stored_trials = _trials(file)
     except Exception as error:
         text = f"optuna.journal cannot be read: {type(error).__name__}: {error}"
         yield Finding("optuna", text, fix, unfinished=_is_torn(file))
         return
     space = distributions(ledger.spec)
-    wanted = {trial.number: _key(frozen_trial(trial, space, ledger.goals)) for trial in ended}
-    there = Counter(map(_key, found))
-    missing = [number for number, key in wanted.items() if not there[key]]
-    there.subtract(wanted.values())
+    expected = {trial.number: _key(frozen_trial(trial, space, ledger.goals)) for trial in ended}
+    there = Counter(map(_key, stored_trials))
+    missing = [number for number, key in expected.items() if not there[key]]
+    there.subtract(expected.values())
     extra = sum(count for count in there.values() if count > 0)
-    if any(trial.state.name in ("RUNNING", "WAITING") for trial in found):
+    if any(trial.state.name in ("RUNNING", "WAITING") for trial in stored_trials):
         yield Finding("optuna", "optuna.journal has a trial that is RUNNING", fix)
     if missing:
         text = f"optuna.journal lacks {some(missing)}, or has other values there"

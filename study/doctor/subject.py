@@ -59,8 +59,8 @@ class Subject:
     """None if it cannot be read, and of a benchmark or comparison."""
     spec_error: str
     record: StudyRecord | None
-    """None if the journal is damaged; `trouble` is the reason."""
-    trouble: str
+    """None if the journal is damaged; `record_error` is the reason."""
+    record_error: str
     tracking_uri: str | None
 
     @property
@@ -88,14 +88,14 @@ class Subject:
         options = ["--space", str(self.folder.spec), "--storage", str(path.parent)]
         return shlex.join(["python", "-m", command, *options, "--name", path.name, "--resume"])
 
-    def sound_record(self) -> StudyRecord:
+    def require_record(self) -> StudyRecord:
         """Returns the record.
 
         Raises:
             NotCheckedError: the journal is damaged.
         """
         if self.record is None:
-            raise NotCheckedError(f"events.jsonl must be repaired first: {self.trouble}")
+            raise NotCheckedError(f"events.jsonl must be repaired first: {self.record_error}")
         return self.record
 
     def race(self) -> "tuple[StudyFolder, StudyRecord] | None":
@@ -108,9 +108,9 @@ class Subject:
         if self.kind != "study" or not folder.journal.is_file():
             return None
         stored = StoredStudy.read(folder)
-        record, trouble = _record(stored, METRIC_OF_OTHERS)
+        record, record_error = _record(stored, METRIC_OF_OTHERS)
         if record is None:
-            raise NotCheckedError(f"finalists/events.jsonl must be repaired first: {trouble}")
+            raise NotCheckedError(f"finalists/events.jsonl must be repaired first: {record_error}")
         return (folder, record) if stored.lines else None
 
     def ledger(self) -> ReadLedger:
@@ -123,7 +123,7 @@ class Subject:
             raise NotCheckedError(f"a {self.kind} has none")
         if self.spec is None:
             raise NotCheckedError("spec.yaml must be repaired first")
-        return ReadLedger(self.folder, self.spec, self.sound_record())
+        return ReadLedger(self.folder, self.spec, self.require_record())
 
 
 def read_subject(path: Path, tracking_uri: str | None) -> Subject:
@@ -149,8 +149,8 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
     stored = StoredStudy.read(folder)
     kind, spec, spec_error = _kind_and_spec(stored)
     metric = METRIC_OF_OTHERS if spec is None else spec.objective
-    record, trouble = _record(stored, metric)
-    return Subject(stored, running, kind, spec, spec_error, record, trouble, tracking_uri)
+    record, record_error = _record(stored, metric)
+    return Subject(stored, running, kind, spec, spec_error, record, record_error, tracking_uri)
 
 
 def _kind_and_spec(stored: StoredStudy) -> tuple[Kind, StudySpec | None, str]:

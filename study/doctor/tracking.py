@@ -28,7 +28,7 @@ finding = partial(Finding, "mlflow")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Finds runs that are missing, duplicated, RUNNING without a driver, or not as journalled."""
-    tracked = [_Tracked("the study", subject.sound_record(), subject.folder)]
+    tracked = [_Tracked("the study", subject.require_record(), subject.folder)]
     if not subject.lines:
         raise NotCheckedError("nothing has happened in this study yet")
     if (race := subject.race()) is not None:

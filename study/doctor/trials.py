@@ -25,7 +25,7 @@ EDITED = f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Finds trials with inconsistent events, and a winner that was not a finalist."""
-    record = subject.sound_record()
+    record = subject.require_record()
     for trial in record.trials.values():
         about = [e for e in subject.events if getattr(e, "trial", None) == trial.number]
         yield from _reports(trial)

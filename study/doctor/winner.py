@@ -81,14 +81,14 @@ def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
     assert winner is not None
     fix = f"resuming writes it: {subject.resume}"
     try:
-        found = load_spec(str(subject.folder.best_spec))
+        stored = load_spec(str(subject.folder.best_spec))
     except InputError as error:
         missing = not subject.folder.best_spec.exists()
         text = "there is no best.yaml" if missing else f"best.yaml cannot be read: {error}"
         yield finding(text, fix, unfinished=missing)
         return
     trial = ledger.record.trials[winner.trial]
-    wanted = single_trial(resolve(ledger.spec, trial.params, trial.seeds))
+    expected = single_trial(resolve(ledger.spec, trial.params, trial.seeds))
     left_out = {"resources"}
-    if found.model_dump(exclude=left_out) != wanted.model_dump(exclude=left_out):
+    if stored.model_dump(exclude=left_out) != expected.model_dump(exclude=left_out):
         yield finding(f"best.yaml is not the winner's: it differs from trial {winner.trial}", fix)

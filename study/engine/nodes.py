@@ -155,16 +155,16 @@ def _versions() -> dict[str, str]:
     return {"adalora-rs-study": __version__, **others}
 
 
-def _check_versions(wanted: Mapping[str, str]) -> None:
+def _check_versions(expected: Mapping[str, str]) -> None:
     try:
         here = _versions()
     except metadata.PackageNotFoundError as error:
         raise InputError(
             f"{error.name}: must be installed, but got no such package; install it there"
         ) from None
-    other = {name: version for name, version in here.items() if version != wanted[name]}
+    other = {name: version for name, version in here.items() if version != expected[name]}
     if other:
-        faults = [f"{name} must be {wanted[name]}, but got {other[name]}" for name in other]
+        faults = [f"{name} must be {expected[name]}, but got {other[name]}" for name in other]
         raise InputError(
             f"installed versions: {', '.join(faults)}; install the same versions on all nodes"
         )

@@ -68,10 +68,10 @@ def _check_folder(info: BackboneInfo) -> None:
     exists = info.folder.is_dir()
     if exists and info.fingerprint in (None, _fingerprint(info.folder)):
         return
-    found = "one with other files" if exists else "none"
+    got = "one with other files" if exists else "none"
     raise UnavailableError(
         f"backbone {info.name}: {info.folder} must be the same folder on every machine, but got "
-        f"{found}; put it on storage that all machines share, or copy it to that path"
+        f"{got}; put it on storage that all machines share, or copy it to that path"
     )
 
 

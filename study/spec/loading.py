@@ -174,8 +174,8 @@ def absolute(setting: str, given: str, folders: Sequence[Path]) -> str:
     """
     path = Path.home() / given[2:] if given.startswith("~/") else Path(given)
     candidates = [Path(os.path.realpath(folder / path)) for folder in folders]
-    found = next((path for path in candidates if _exists(path)), candidates[-1])
-    return str(found) if setting != "backbone.name" or _is_folder(given, found) else given
+    path = next((path for path in candidates if _exists(path)), candidates[-1])
+    return str(path) if setting != "backbone.name" or _is_folder(given, path) else given
 
 
 def _exists(path: Path) -> bool:
@@ -185,11 +185,11 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _is_folder(given: str, found: Path) -> bool:
+def _is_folder(given: str, path: Path) -> bool:
     """Returns whether a backbone's name is a folder, not the preset or a hub id."""
     if given == PRESET_BACKBONE:
         return False
-    return given.startswith((".", "~/", "/")) or (_exists(found) and found.is_dir())
+    return given.startswith((".", "~/", "/")) or (_exists(path) and path.is_dir())
 
 
 def shipped_folder() -> Path:

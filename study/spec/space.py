@@ -80,9 +80,9 @@ def resolve(
         pydantic.ValidationError: a value that the leaf does not allow.
     """
     domains = spec.domains
-    wanted = {parameter_name(leaf, domain) for leaf, domain in domains.items()}
-    if wanted != set(params):
-        raise ValueError(f"parameters must be {sorted(wanted)}, but got {sorted(params)}")
+    names = {parameter_name(leaf, domain) for leaf, domain in domains.items()}
+    if names != set(params):
+        raise ValueError(f"parameters must be {sorted(names)}, but got {sorted(params)}")
     values = spec.model_dump()
     for leaf, domain in domains.items():
         section = values["adapter" if leaf in values["adapter"] else "training"]

@@ -296,11 +296,11 @@ class DataRead(Event):
 
 def tracking_of(events: Iterable[Event]) -> str | Absent | None:
     """Returns MLflow's address as it was last journalled; None for the study folder."""
-    found: str | Absent | None = ABSENT
+    address: str | Absent | None = ABSENT
     for event in events:
         if isinstance(event, StudyOpened | StudyResumed) and event.tracking is not ABSENT:
-            found = event.tracking
-    return found
+            address = event.tracking
+    return address
 
 
 def opened_by(events: Iterable[Event]) -> StudyOpened | None:

@@ -61,5 +61,5 @@ def read_single(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
             f"{listed(absent)}; assign some rows to it"
         )
     whole = to_split(table, task)
-    train, dev, test = (whole.where(name == wanted for name in names) for wanted in SPLITS)
+    train, dev, test = (whole.where(name == split for name in names) for split in SPLITS)
     return train, dev, test

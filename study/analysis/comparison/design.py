@@ -83,15 +83,15 @@ class Design:
     def missing(self) -> list[SeedCombination]:
         """The cells without a score: of the full crossing if crossed, else of those given."""
         scored = set(self.scored)
-        wanted: Iterable[SeedCombination] = self.cells
+        cells: Iterable[SeedCombination] = self.cells
         if self.crossed:
             masks, init, data = self._seeds
-            wanted = (
+            cells = (
                 SeedCombination(label, *seeds)
                 for label, own in masks.items()
                 for seeds in product(own, init, data)
             )
-        return [cell for cell in dict.fromkeys(wanted) if cell not in scored]
+        return [cell for cell in dict.fromkeys(cells) if cell not in scored]
 
     def of(self, *labels: str | int) -> "Design":
         """Returns the design of these configurations."""

@@ -3,7 +3,7 @@
 Map:
 
     runs.py        the runs of a benchmark: a cell with a seed each
-    material.py    backbones and tokenised tasks of the runs; what is unavailable, and why
+    inputs.py      backbones and tokenised tasks of the runs; what is unavailable, and why
     worker.py      Ray's Trainable, a process in which runs are trained
     scheduling.py  Ray's Searcher, which suggests runs with the resources of each
     results.py     results.csv: one row per run

@@ -7,7 +7,7 @@ import ray
 from ray import tune
 from rich.console import Console
 
-from study.engine.benchmark.material import Material, gather
+from study.engine.benchmark.inputs import BenchmarkInputs, prepare_inputs
 from study.engine.benchmark.results import OBJECTIVE, write_results
 from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, runs_of
 from study.engine.benchmark.scheduling import BenchmarkPlanner, BenchmarkSearcher
@@ -54,23 +54,23 @@ def run_benchmark(
         # Resources that no node has are reported before anything is read.
         nodes = alive()
         trial_resources = {key_of(run): resources(run.spec, nodes) for run in runs}
-        material = gather(runs, lambda line: print_lines(console, [line]))
-        available = [run for run in runs if material.lacking(run) is None]
+        inputs = prepare_inputs(runs, lambda line: print_lines(console, [line]))
+        available = [run for run in runs if inputs.lacking(run) is None]
         if not available:
             raise InputError(
                 f"{folder.path}: weights and data of one run at least must be available, but got "
-                f"{material.lacking(runs[0])}"
+                f"{inputs.lacking(runs[0])}"
             )
         if address is not None:
-            check_nodes(folder.path, material.backbones())
+            check_nodes(folder.path, inputs.backbones())
         with locked(folder):
             stored = stored.current()
             if folder.spec.exists():  # Another driver may have come first.
                 refuse_changes(folder.path, changes_of_benchmark(benchmark)(stored))
             open_folder(folder.path, dump_benchmark(benchmark.spec), replace=True)
-            ledger = _open_ledger(stored, material, runs, tracking_uri)
+            ledger = _open_ledger(stored, inputs, runs, tracking_uri)
             tracker = Tracker(ledger, tracking_uri, folder.path.name)
-            driver = _Driver(ledger, tracker, material, runs, available, trial_resources, console)
+            driver = _Driver(ledger, tracker, inputs, runs, available, trial_resources, console)
             with tracker.ending(ledger.record):
                 return driver.run()
     finally:
@@ -78,28 +78,31 @@ def run_benchmark(
 
 
 def _open_ledger(
-    stored: StoredStudy, material: Material, runs: Sequence[BenchmarkRun], tracking_uri: str | None
+    stored: StoredStudy,
+    inputs: BenchmarkInputs,
+    runs: Sequence[BenchmarkRun],
+    tracking_uri: str | None,
 ) -> Ledger:
     ledger = Ledger(stored.folder, OBJECTIVE, stored)
     record_start(ledger, tracking_uri, {})
-    _check_data(stored, material)
-    lacking = {run.cell.named: material.lacking(run) for run in runs}
+    _check_data(stored, inputs)
+    lacking = {run.cell.named: inputs.lacking(run) for run in runs}
     ledger.append(
         DataRead(
-            tasks=list(material.facts.values()),
+            tasks=list(inputs.facts.values()),
             unavailable={name: reason for name, reason in lacking.items() if reason is not None},
         )
     )
     return ledger
 
 
-def _check_data(stored: StoredStudy, material: Material) -> None:
+def _check_data(stored: StoredStudy, inputs: BenchmarkInputs) -> None:
     """Checks that the data are those of earlier sessions.
 
     Raises:
         InputError: they have changed.
     """
-    now = {facts.key: facts.fingerprint for facts in material.facts.values()}
+    now = {facts.key: facts.fingerprint for facts in inputs.facts.values()}
     for event in stored.events:
         for before in event.tasks if isinstance(event, DataRead) else ():
             if now.get(before.key, before.fingerprint) != before.fingerprint:
@@ -117,7 +120,7 @@ class _Driver:
 
     ledger: Ledger
     tracker: Tracker
-    material: Material
+    inputs: BenchmarkInputs
     runs: Sequence[BenchmarkRun]
     available: Sequence[BenchmarkRun]
     trial_resources: Shares
@@ -144,13 +147,13 @@ class _Driver:
             self._write()
 
     def _write(self) -> None:
-        lacking = self.material.lacking
+        lacking = self.inputs.lacking
         write_results(self.ledger.folder, self.runs, self.ledger.record, lacking)
 
     def _fit(self) -> str:
         """Runs Ray Tune; returns why it gave up, "" if it did not."""
         concurrent = max(share.concurrent for share in self.trial_resources.values())
-        planner = BenchmarkPlanner(self.material.train_rows)
+        planner = BenchmarkPlanner(self.inputs.train_rows)
         shares = [
             (self.trial_resources[key_of(run)], run.spec.resources.max_concurrent)
             for run in self.runs
@@ -178,7 +181,7 @@ class _Driver:
         worker = tune.with_parameters(
             RunWorker,
             runs=list(self.runs),
-            material=self.material,
+            inputs=self.inputs,
             folder=self.ledger.folder,
             objective=OBJECTIVE,
         )

@@ -11,7 +11,7 @@ import ray
 import torch
 from typing_extensions import override
 
-from study.engine.benchmark.material import Material
+from study.engine.benchmark.inputs import BenchmarkInputs
 from study.engine.benchmark.runs import BenchmarkRun
 from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.reporting import result_of
@@ -30,12 +30,12 @@ class RunWorker(TrainingWorker):
         self,
         config: dict[str, Any],
         runs: Sequence[BenchmarkRun],
-        material: Material,
+        inputs: BenchmarkInputs,
         folder: StudyFolder,
         objective: str,
     ) -> None:
         """Stores what all runs share, then prepares the first run."""
-        self.runs, self.material, self.folder = runs, material, folder
+        self.runs, self.inputs, self.folder = runs, inputs, folder
         self.objective = objective
         with naming_the_node():
             check_study_folder(folder)
@@ -50,7 +50,7 @@ class RunWorker(TrainingWorker):
             return None
         cuda = config["gpus"] and torch.cuda.is_available()
         spec = self.run_.spec
-        info, data = self.material.of(self.run_)
+        info, data = self.inputs.of(self.run_)
         encoded = ray.get(data)
         key = (info, spec.backbone, encoded.num_labels)
         if self._backbone is None or self._backbone[0] != key:
@@ -72,7 +72,7 @@ class RunWorker(TrainingWorker):
 
     def _baseline(self) -> dict[str, Any]:
         started = time.perf_counter()
-        task = ray.get(self.material.task_of(self.run_))
+        task = ray.get(self.inputs.task_of(self.run_))
         metrics = BASELINES[self.run_.cell.method](task)
         seconds = time.perf_counter() - started
         facts = {

@@ -179,10 +179,10 @@ def _replace_by_best(
     """Replaces the adapter and training sections by those of a best.yaml."""
     if best is None:
         return
-    wanted = composed.values["adapter"]["method"]
-    if best.adapter.method != wanted:
+    method = composed.values["adapter"]["method"]
+    if best.adapter.method != method:
         raise InputError(
-            f"{place}: best must be of the method of its runs, {wanted} of {', '.join(labels)}, "
+            f"{place}: best must be of the method of its runs, {method} of {', '.join(labels)}, "
             f"but got one of {best.adapter.method}; narrow the rule with where.method"
         )
     for section in ("adapter", "training"):

@@ -45,11 +45,11 @@ def opponent(path_or_name: str, first: StudySpec, overrides: Sequence[str] = ())
     Raises:
         InputError: the file is not a study's space, or searches a leaf that `first` lacks.
     """
-    theirs = load_spec(path_or_name, _known(path_or_name, overrides))
+    source = load_spec(path_or_name, _known(path_or_name, overrides))
     notes: list[str] = []
-    adapter: dict[str, Any] = {"method": theirs.adapter.method}
-    for leaf, given in _leaves(theirs.adapter):
-        value = _MISSING if _has_value(theirs.adapter, leaf) else _value_in(first, leaf, notes)
+    adapter: dict[str, Any] = {"method": source.adapter.method}
+    for leaf, given in _leaves(source.adapter):
+        value = _MISSING if _has_value(source.adapter, leaf) else _value_in(first, leaf, notes)
         if value is not _MISSING:
             adapter[leaf] = value
         elif isinstance(given, Domain):
@@ -62,12 +62,16 @@ def opponent(path_or_name: str, first: StudySpec, overrides: Sequence[str] = ())
     values: dict[str, Any] = first.model_dump() | {"adapter": adapter}
     untuned = []
     for leaf in OPTIMIZER:
-        given, mine = getattr(theirs.training, leaf), values["training"][leaf]
-        if _has_value(theirs.training, leaf):
+        given, inherited = getattr(source.training, leaf), values["training"][leaf]
+        if _has_value(source.training, leaf):
             values["training"][leaf] = given
         elif isinstance(given, Domain):
-            values["training"][leaf] = nearest = _nearest(given, mine)
-            why = "" if nearest == mine else f" (the value in its range nearest to {mine:g})"
+            values["training"][leaf] = nearest = _nearest(given, inherited)
+            why = (
+                ""
+                if nearest == inherited
+                else f" (the value in its range nearest to {inherited:g})"
+            )
             untuned.append(f"{leaf} {'none' if nearest is None else f'{nearest:g}'}{why}")
     if untuned:
         notes.append(

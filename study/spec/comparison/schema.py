@@ -83,11 +83,11 @@ def check_comparable(configurations: Mapping[str, StudySpec]) -> None:
     (label, first), *others = configurations.items()
     for other, spec in others:
         for what in ("task", "backbone", "search.metric"):
-            mine, theirs = _part(first, what), _part(spec, what)
-            if mine != theirs:
+            expected, given = _part(first, what), _part(spec, what)
+            if expected != given:
                 raise InputError(
-                    f"{other}: {what} must be that of {label}, {_shown(mine)}, but got "
-                    f"{_shown(theirs)}; compare it in a separate folder (--name) and analyse the "
+                    f"{other}: {what} must be that of {label}, {_shown(expected)}, but got "
+                    f"{_shown(given)}; compare it in a separate folder (--name) and analyse the "
                     "folders together (--analyse)"
                 )
     seen: dict[str, str] = {}

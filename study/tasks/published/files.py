@@ -66,8 +66,8 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     hub = Repository(name, "dataset", revision, f"task.name: {task.name}", instead)
     hub.check_connection()
     files = hub.call(lambda: HfApi().list_repo_files(name, revision=revision, repo_type="dataset"))
-    wanted = _first_complete(published.places, published, {file: file for file in files}.get)
-    if wanted is None:
+    chosen = _first_complete(published.places, published, {file: file for file in files}.get)
+    if chosen is None:
         raise InputError(
             f"task.name: {name}: {_rule(task, published, published.places)}, but got"
             f" {listed(sorted(files)) or 'nothing'} on the hub; set task.revision to another one,"
@@ -77,7 +77,7 @@ def _from_hub(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
     def download() -> dict[str, Path]:
         return {
             split: Path(hf_hub_download(name, file, revision=revision, repo_type="dataset"))
-            for split, file in wanted.items()
+            for split, file in chosen.items()
         }
 
     return hub.call(download)

@@ -86,9 +86,9 @@ def runs_for_difference(
     variances = _variance(components, designs)
     # The present design comes first. The factor by which its standard error has to shrink:
     shrinkage = difference / half_width / (1 + norm.ppf(power) / critical)
-    wanted = variances[0] * shrinkage**2
-    independent = math.ceil(components.total / wanted)
-    smallest = _smallest(designs, variances <= wanted, max_runs)
+    target = variances[0] * shrinkage**2
+    independent = math.ceil(components.total / target)
+    smallest = _smallest(designs, variances <= target, max_runs)
     return replace(smallest, independent=independent)
 
 

@@ -222,7 +222,7 @@ def _rows(bars: Sequence[Bar], extra: float = 0.5) -> tuple[Figure, Axes]:
 
 
 def _name_rows(axes: Axes, bars: Sequence[Bar]) -> None:
-    axes.set_yticks(range(len(bars)), [_short(bar.name) for bar in bars])
+    axes.set_yticks(range(len(bars)), [_truncated(bar.name) for bar in bars])
     axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color="#eceff2", linewidth=0.7)
@@ -235,5 +235,5 @@ def _interval(axes: Axes, bar: Bar, row: float, colour: str) -> None:
     axes.plot(bar.value, row, "D", color=colour, markersize=4.2, zorder=5)
 
 
-def _short(name: str) -> str:
+def _truncated(name: str) -> str:
     return name if len(name) <= 52 else name[:51] + "…"

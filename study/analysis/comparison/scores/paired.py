@@ -242,8 +242,8 @@ def paired(
             pairs[run.key] = (run, other)
     own = {run.key[1:]: run for run in a if run.key[0] == NO_MASK}
     for run in b:
-        if run.key[0] != NO_MASK and (mine := own.get(run.key[1:])) is not None:
-            pairs.setdefault(run.key, (mine, run))
+        if run.key[0] != NO_MASK and (partner := own.get(run.key[1:])) is not None:
+            pairs.setdefault(run.key, (partner, run))
     return pairs
 
 

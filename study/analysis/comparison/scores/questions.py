@@ -72,39 +72,39 @@ def _settings(comparison: ComparisonResults, label: str) -> dict[str, str]:
 
 
 def _about_setting(a: str, b: str, settings: dict[str, dict[str, str]]) -> Question | None:
-    ours, theirs = settings[a], settings[b]
-    differ = {n for n in ours.keys() | theirs.keys() if ours.get(n, "") != theirs.get(n, "")}
-    if "" in (ours.get("final_mask"), theirs.get("final_mask")):
+    left, right = settings[a], settings[b]
+    differ = {n for n in left.keys() | right.keys() if left.get(n, "") != right.get(n, "")}
+    if "" in (left.get("final_mask"), right.get("final_mask")):
         differ.discard("final_mask")
     if not differ or "method" in differ:
         return None
     if differ <= {"p", "p_reintroduce"}:
-        if "p" in differ and ours["p"] == "0":
-            a, b, ours, theirs = b, a, theirs, ours
-        both = (theirs["p"], theirs["p_reintroduce"]) == ("0", "0")
-        if both and ours["p"] == "0" and ours["p_reintroduce"] != "0":
-            text = f"re-introduction only (p_reintroduce = {ours['p_reintroduce']}) against p = 0"
+        if "p" in differ and left["p"] == "0":
+            a, b, left, right = b, a, right, left
+        both = (right["p"], right["p_reintroduce"]) == ("0", "0")
+        if both and left["p"] == "0" and left["p_reintroduce"] != "0":
+            text = f"re-introduction only (p_reintroduce = {left['p_reintroduce']}) against p = 0"
             return Question(a, b, "setting", text)
         if both:
-            return Question(a, b, "p", f"{_rates(ours)} against p = 0")
-        if not (ours["p"] == "0" and theirs["p"] == "0"):
-            return Question(a, b, "setting", f"{_rates(ours)} against {_rates(theirs)}")
+            return Question(a, b, "p", f"{_rates(left)} against p = 0")
+        if not (left["p"] == "0" and right["p"] == "0"):
+            return Question(a, b, "setting", f"{_rates(left)} against {_rates(right)}")
     if len(differ) > 1:
         return None
     (name,) = differ
-    text = f"{name} = {ours.get(name) or 'none'} against {theirs.get(name) or 'none'}"
+    text = f"{name} = {left.get(name) or 'none'} against {right.get(name) or 'none'}"
     return Question(a, b, "setting", text)
 
 
 def _rates(settings: dict[str, str]) -> str:
-    p, back = _short(settings["p"]), _short(settings["p_reintroduce"])
+    p, back = _three_digits(settings["p"]), _three_digits(settings["p_reintroduce"])
     others = [f"p_reintroduce = {back}"] if p != back else []
     if settings.get("final_mask") == "deterministic":
         others.append("final_mask = deterministic")
     return f"p = {p}" + (f" ({', '.join(others)})" if others else "")
 
 
-def _short(number: str) -> str:
+def _three_digits(number: str) -> str:
     return f"{float(number):.3g}"
 
 

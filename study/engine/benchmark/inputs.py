@@ -30,7 +30,7 @@ Loaded = TypeVar("Loaded")
 
 
 @dataclass
-class Material:
+class BenchmarkInputs:
     """Backbones, tasks and tokenised data of the runs; the data is in Ray's object store."""
 
     infos: dict[BackboneSpec, BackboneInfo] = field(default_factory=dict)
@@ -61,28 +61,28 @@ class Material:
         return next((self.unavailable[part] for part in parts if part in self.unavailable), None)
 
 
-def gather(runs: Iterable[BenchmarkRun], print_line: Print) -> Material:
+def prepare_inputs(runs: Iterable[BenchmarkRun], print_line: Print) -> BenchmarkInputs:
     """Loads and tokenises what the runs need; Ray must be running.
 
     Raises:
         InputError: backbone, data and settings of some run do not fit each other.
     """
-    runs, material = list(runs), Material()
+    runs, inputs = list(runs), BenchmarkInputs()
     trained = [run for run in runs if not run.cell.is_baseline]
-    loaded = _load_tasks(material, runs, print_line)
+    loaded = _load_tasks(inputs, runs, print_line)
     for run in trained:
         if run.cell.spec.task in loaded:
             check_cell(run.cell, len(loaded[run.cell.spec.task].train))
     for run in trained:
         backbone = run.cell.spec.backbone
-        if backbone not in material.infos and backbone not in material.unavailable:
+        if backbone not in inputs.infos and backbone not in inputs.unavailable:
             print_line(f"checking the weights of {run.cell.backbone}, {backbone.weights}")
-            info = _attempt(material, backbone, _checked_info)
-            material.infos |= {} if info is None else {backbone: info}
+            info = _attempt(inputs, backbone, _checked_info)
+            inputs.infos |= {} if info is None else {backbone: info}
     for run in trained:
-        if material.lacking(run) is None:
-            _encode(material, run, loaded[run.cell.spec.task], print_line)
-    return material
+        if inputs.lacking(run) is None:
+            _encode(inputs, run, loaded[run.cell.spec.task], print_line)
+    return inputs
 
 
 def _data_key(spec: StudySpec) -> DataKey:
@@ -90,18 +90,18 @@ def _data_key(spec: StudySpec) -> DataKey:
 
 
 def _load_tasks(
-    material: Material, runs: Iterable[BenchmarkRun], print_line: Print
+    inputs: BenchmarkInputs, runs: Iterable[BenchmarkRun], print_line: Print
 ) -> dict[TaskSpec, Task]:
     loaded: dict[TaskSpec, Task] = {}
     for run in runs:
         task = run.cell.spec.task
-        if task not in loaded and task not in material.unavailable:
+        if task not in loaded and task not in inputs.unavailable:
             print_line(f"reading {run.cell.task}")
-            sequences = _attempt(material, task, _read)
+            sequences = _attempt(inputs, task, _read)
             if sequences is not None:
                 loaded[task] = sequences
-                material.tasks[task] = ray.put(sequences)
-                material.train_rows[task] = len(sequences.train)
+                inputs.tasks[task] = ray.put(sequences)
+                inputs.train_rows[task] = len(sequences.train)
                 for line in [] if sequences.quality is None else sequences.quality.lines():
                     print_line(f"  {line}")
     return loaded
@@ -114,32 +114,32 @@ def _read(spec: TaskSpec) -> Task:
     return task
 
 
-def _encode(material: Material, run: BenchmarkRun, task: Task, print_line: Print) -> None:
+def _encode(inputs: BenchmarkInputs, run: BenchmarkRun, task: Task, print_line: Print) -> None:
     cell, key = run.cell, _data_key(run.cell.spec)
-    if key in material.data:
+    if key in inputs.data:
         return
-    encoded = encode_task(cell.spec.task, material.infos[cell.spec.backbone], task)
+    encoded = encode_task(cell.spec.task, inputs.infos[cell.spec.backbone], task)
     assert encoded.tokens is not None
     print_line(f"{cell.backbone} reads {cell.task}:")
     for line in encoded.tokens.lines():
         print_line(f"  {line}")
     warn_of_cuts(cell.task, encoded)
-    material.facts[key] = DataFacts(
+    inputs.facts[key] = DataFacts(
         backbone=cell.backbone,
         task=cell.task,
         settings=cell.spec.task.model_dump(mode="json", exclude_defaults=True),
-        commit=material.infos[cell.spec.backbone].commit,
+        commit=inputs.infos[cell.spec.backbone].commit,
         fingerprint=encoded.fingerprint(),
         reports=encoded.reports(),
     )
-    material.data[key] = ray.put(encoded)
+    inputs.data[key] = ray.put(encoded)
 
 
-def _attempt(material: Material, part: Part, get: Callable[[Part], Loaded]) -> Loaded | None:
+def _attempt(inputs: BenchmarkInputs, part: Part, get: Callable[[Part], Loaded]) -> Loaded | None:
     try:
         return get(part)
     except UnavailableError as error:
-        material.unavailable[part] = str(error)
+        inputs.unavailable[part] = str(error)
         warn(f"{error}; the runs that need it are skipped")
         return None
 
