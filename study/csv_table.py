@@ -74,9 +74,14 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
             header, lines, rows = _parse(path, file)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        raise InputError(f"{path}: must be UTF-8 text, but got byte {byte:#04x}") from error
+        raise InputError(
+            f"{path}: must be UTF-8 text, but got byte {byte:#04x}; save it as UTF-8"
+        ) from error
     except OSError as error:
-        raise InputError(f"{path}: must be a readable file, but got: {error.strerror}") from error
+        raise InputError(
+            f"{path}: must be a readable file, but got: {error.strerror}; check its path and "
+            "permissions"
+        ) from error
     for column in schema:
         times = header.count(column.name)
         if times > 1:
@@ -157,7 +162,7 @@ def _parse(path: Path, file: TextIO) -> tuple[list[str], list[int], list[list[st
             "commas"
         ) from error
     if not header:
-        raise InputError(f"{path}: must have a header and rows, but got an empty file")
+        raise InputError(f"{path}: must have a header and rows, but got an empty file; add them")
     return header, lines, rows
 
 

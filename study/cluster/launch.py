@@ -89,7 +89,9 @@ def job_name(name: str) -> str:
     """
     joined = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:47].strip("-")
     if not joined:
-        raise InputError(f"--job-name: must have letters or digits, but got {name!r}")
+        raise InputError(
+            f"--job-name: must have letters or digits, but got {name!r}; choose another"
+        )
     return joined
 
 

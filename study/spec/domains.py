@@ -54,7 +54,7 @@ class _Interval(_Domain):
         if low > high:
             refuse((), f"low <= high must hold, but got low={low}, high={high}")
         if log and low <= 0:
-            refuse(("low",), f"low > 0 must hold for log: true, but got low={low}", low)
+            refuse(("low",), f"low > 0 must hold for log: true, but got low={low}; raise it", low)
         if log and step is not None:
             refuse(
                 ("step",),
@@ -124,10 +124,11 @@ class CategoricalDomain(_Domain):
     @model_validator(mode="after")
     def _all_different(self) -> "CategoricalDomain":
         if not self.choices:
-            refuse(("choices",), "must have at least one choice, but got none")
+            refuse(("choices",), "must have at least one choice, but got none; add some")
         for place, choice in enumerate(self.choices):
             if choice in self.choices[:place]:
-                refuse(("choices",), f"choices must differ, but got {choice!r} twice", choice)
+                text = f"choices must differ, but got {choice!r} twice; remove one"
+                refuse(("choices",), text, choice)
         return self
 
     def bounds(self) -> tuple[Choice, ...]:

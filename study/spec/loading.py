@@ -88,7 +88,10 @@ def read_document(path: Path, source: str) -> Document:
         )
     if not isinstance(document.values, dict):
         kind = type(document.values).__name__
-        raise InputError(f"{source}: must be a mapping of sections, but got a {kind}")
+        raise InputError(
+            f"{source}: must be a mapping of sections, but got a {kind}; write sections such as "
+            "`training:`"
+        )
     return document
 
 
@@ -218,12 +221,15 @@ def find_space(path_or_name: str, kind: str = "") -> tuple[Path, str]:
         if path.is_file() or (path.exists() and name not in shipped_spaces(kind)):
             return path, path_or_name
     except OSError as error:
-        raise InputError(f"{path_or_name}: must be readable, but got: {error.strerror}") from error
+        raise InputError(
+            f"{path_or_name}: must be readable, but got: {error.strerror}; check its path and "
+            "permissions"
+        ) from error
     if name in shipped_spaces(kind):
         file = shipped_folder() / kind / f"{name}.yaml"
         return file, file.relative_to(shipped_folder().parent).as_posix()
     known = shipped_spaces(kind)
     raise InputError(
         f"{path_or_name}: must be an existing YAML file or one of {', '.join(known)}, but got "
-        f"neither{suggestion(name, known)}"
+        f"neither{suggestion(name, known) or '; correct the path or name'}"
     )

@@ -92,7 +92,11 @@ class TrainingSpec(Section):
     def _no_more_reports_than_steps(self) -> "TrainingSpec":
         if self.steps is not None and self.reports > self.steps:
             given = f"reports={self.reports}, steps={self.steps}"
-            refuse(("reports",), f"reports <= steps must hold, but got {given}", self.reports)
+            refuse(
+                ("reports",),
+                f"reports <= steps must hold, but got {given}; change one",
+                self.reports,
+            )
         return self
 
 
@@ -150,7 +154,7 @@ class ResourcesSpec(Section):
     def _whole_gpus_from_one(self) -> "ResourcesSpec":
         gpus = self.gpus_per_trial
         if gpus is not None and gpus > 1 and gpus != int(gpus):
-            text = f"must be whole, or a fraction below 1, but got {gpus}"
+            text = f"must be whole, or a fraction below 1, but got {gpus}; round it"
             refuse(("gpus_per_trial",), text, gpus)
         return self
 

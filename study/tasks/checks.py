@@ -21,7 +21,9 @@ def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
     classes = sorted(set(train.labels))
     if len(classes) < 2:
         only = f"only label {classes[0]}" if classes else "no row"
-        raise InputError(f"{where}: train must have two classes or more, but got {only}")
+        raise InputError(
+            f"{where}: train must have two classes or more, but got {only}; add others"
+        )
     if classes != list(range(len(classes))):
         gap = next(i for i, label in enumerate(classes) if i != label)
         raise InputError(

@@ -44,7 +44,9 @@ def load_task(task: TaskSpec) -> Task:
         return _checked(task, path.name.removesuffix(".csv"), str(path), *_read(path, task))
     except OSError as error:
         place = f"task.name: {task.name}" if task.path is None else f"task.path: {task.path}"
-        raise InputError(f"{place}: must be readable, but got: {error.strerror}") from error
+        raise InputError(
+            f"{place}: must be readable, but got: {error.strerror}; check its path and permissions"
+        ) from error
 
 
 def _published(task: TaskSpec, published: PublishedTask) -> Task:
@@ -75,7 +77,7 @@ def _generate(task: TaskSpec) -> tuple[Split, Split, Split]:
         rows = getattr(task, split)
         if rows < 2:
             raise InputError(
-                f"task.{split}: must be at least 2, one row per class, but got {rows}"
+                f"task.{split}: must be at least 2, one row per class, but got {rows}; raise it"
             )
     return promoters.generate(task.train, task.dev, task.test, task.seed)
 
@@ -87,7 +89,7 @@ def _read(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
         return read_single(path, task)
     raise InputError(
         f"task.path: must be a folder with train.csv, dev.csv and test.csv or a single csv,"
-        f" but got {path}, which does not exist"
+        f" but got {path}, which does not exist; correct it"
     )
 
 

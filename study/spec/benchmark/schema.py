@@ -104,7 +104,8 @@ class BenchmarkSpec(Section):
                     refuse((axis, str(place)), f"{text}; choose another label for one", label)
         for axis, values in (("seeds", self.seeds), ("baselines", self.baselines)):
             if len(set(values)) < len(values):
-                refuse((axis,), f"must differ, but got {', '.join(map(str, values))}", values)
+                text = f"must differ, but got {', '.join(map(str, values))}; remove repeated ones"
+                refuse((axis,), text, values)
         return self
 
     @model_validator(mode="after")

@@ -75,9 +75,9 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
     if kind == "missing":
         return "must be given, but got nothing; add it"
     if kind == "finite_number":
-        return f"must be finite, but got {value!r}"
+        return f"must be finite, but got {value!r}; give a number"
     if kind in ("string_too_short", "too_short"):
-        return f"must not be empty, but got {shown(value)}"
+        return f"must not be empty, but got {shown(value)}; fill it in"
     if kind == "rule":
         return details["msg"]
     return f"must be valid, but got {shown(value)}: {details['msg']}"

@@ -55,7 +55,7 @@ def _section(document: Document, path: tuple[str, ...], source: str) -> dict[str
             document.places[here] = Place(source)
         section = section[key]
         if not isinstance(section, dict):
-            text = f"must be a mapping, but got {shown(section)}"
+            text = f"must be a mapping, but got {shown(section)}; leave out the keys below it"
             raise InputError(f"{source}: {'.'.join(here)}: {text}")
     return section  # type: ignore[no-any-return]
 

@@ -55,22 +55,29 @@ def read_text(path: Path, source: str) -> str:
     """
     try:
         if path.is_dir():
-            raise InputError(f"{source}: must be a YAML file, but got a folder")
+            raise InputError(f"{source}: must be a YAML file, but got a folder; give a file in it")
         if not path.is_file():
-            raise InputError(f"{source}: must be a YAML file, but got something else")
+            raise InputError(
+                f"{source}: must be a YAML file, but got a device or pipe; give a file"
+            )
         size = path.stat().st_size
         if size > MAX_BYTES:
             rule = f"must be a YAML file of at most {MAX_BYTES // 1024} KiB"
-            raise InputError(f"{source}: {rule}, but got {size / 1024:.0f} KiB")
+            raise InputError(f"{source}: {rule}, but got {size / 1024:.0f} KiB; shorten it")
         raw = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{source}: must be readable, but got: {error.strerror}") from error
+        raise InputError(
+            f"{source}: must be readable, but got: {error.strerror}; check its path and "
+            "permissions"
+        ) from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = Place(source, raw.count(b"\n", 0, error.start) + 1)
         byte = f"byte 0x{raw[error.start]:02x}"
-        raise InputError(f"{place}: must be UTF-8 text, but got {byte}") from error
+        raise InputError(
+            f"{place}: must be UTF-8 text, but got {byte}; save it as UTF-8"
+        ) from error
 
 
 def parse(text: str, source: str, *, numbered: bool = True) -> Document:
@@ -89,7 +96,9 @@ def parse(text: str, source: str, *, numbered: bool = True) -> Document:
         raise InputError(_syntax_message(error, source, numbered)) from error
     except YAMLError as error:
         problem = str(error).splitlines()[0]
-        raise InputError(f"{source}: must be plain YAML text, but got: {problem}") from error
+        raise InputError(
+            f"{source}: must be plain YAML text, but got: {problem}; remove the character"
+        ) from error
     document = Document(source, None)
     if node is not None:
         document.values = _Walk(yaml, document, numbered).value(node, ())
@@ -142,7 +151,9 @@ class _Walk:
     def value(self, node: Any, path: KeyPath) -> Any:
         self.document.places.setdefault(path, self.place(node))
         if node.anchor is not None:
-            raise self.refuse(node, f"anchors must not be used, but got &{node.anchor}")
+            raise self.refuse(
+                node, f"anchors must not be used, but got &{node.anchor}; repeat the value"
+            )
         if isinstance(node, MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self.mapping(node, path)
         if isinstance(node, SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
@@ -154,10 +165,11 @@ class _Walk:
         for key_node, value_node in node.value:
             key = self.scalar(key_node)
             if not isinstance(key, str) or len(key) > MAX_KEY:
-                raise self.refuse(key_node, f"keys must be short text, but got {shown(key)}")
+                text = f"keys must be text of at most {MAX_KEY} characters, but got {shown(key)}"
+                raise self.refuse(key_node, f"{text}; quote or shorten it")
             if key in values:
                 first = self.document.places[(*path, key)].line
-                text = f"keys must differ, but got `{key}` in line {first} too"
+                text = f"keys must differ, but got `{key}` in line {first} too; remove one"
                 raise self.refuse(key_node, f"{'.'.join(map(str, (*path, key)))}: {text}")
             self.document.places[(*path, key)] = self.place(key_node)
             values[key] = self.value(value_node, (*path, key))
@@ -171,7 +183,9 @@ class _Walk:
         try:
             value = self.yaml.constructor.construct_object(node)
         except (ValueError, LookupError) as error:  # e.g. `!!int x`, `!!bool maybe`
-            raise self.refuse(node, f"must be a number, but got {shown(node.value)}") from error
+            text = f"must be a number, but got {shown(node.value)}; correct it or remove the tag"
+            raise self.refuse(node, text) from error
         if isinstance(value, str) and not value.isprintable():
-            raise self.refuse(node, f"must be printable text on one line, but got {shown(value)}")
+            text = f"must be printable text on one line, but got {shown(value)}"
+            raise self.refuse(node, f"{text}; remove other characters")
         return value

@@ -42,11 +42,12 @@ def find_files(task: TaskSpec, published: PublishedTask) -> dict[str, Path]:
 
     files = _first_complete(places, published, locate)
     if files is None:
-        rule = _rule(task, published, places)
+        rule = f"task.path: {path}: {_rule(task, published, places)}"
+        fix = "correct task.path, or leave it out to use the files on the hub"
         if not path.is_dir():
-            raise InputError(f"task.path: {path}: {rule}, but got no folder")
+            raise InputError(f"{rule}, but got no folder; {fix}")
         entries = listed(sorted(entry.name for entry in path.iterdir())) or "nothing"
-        raise InputError(f"task.path: {path}: {rule}, but got a folder with {entries}")
+        raise InputError(f"{rule}, but got a folder with {entries}; {fix}")
     return files
 
 

@@ -31,7 +31,7 @@ def read_parquet(path: Path, schema: Sequence[Column], task: str) -> Table:
     elif not rows:
         raise InputError(
             f"{path}: column {TASK_COLUMN!r} must name {task} in some rows, but got "
-            f"{listed(sorted(set(map(str, tasks))))}"
+            f"{listed(sorted(set(map(str, tasks))))}; correct task.name or task.path"
         )
     cells = {column.name: [_text(columns[column.name][row]) for row in rows] for column in schema}
     table = Table(path, [row + 1 for row in rows], cells, unit="row")
@@ -55,9 +55,11 @@ def _columns(path: Path) -> Mapping[str, list[Any]]:
             return data.to_dict()  # type: ignore[no-any-return]
     except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
         if "corresponds to no data" in str(error):
-            raise InputError(f"{path}: must have rows, but got none") from error
+            raise InputError(f"{path}: must have rows, but got none; add some") from error
         first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
-        raise InputError(f"{path}: must be a readable parquet file, but got: {first}") from error
+        raise InputError(
+            f"{path}: must be a readable parquet file, but got: {first}; copy or download it again"
+        ) from error
 
 
 def _text(value: object) -> str:

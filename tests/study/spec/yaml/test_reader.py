@@ -45,8 +45,8 @@ from study.spec.yaml.reader import MAX_BYTES
             "training:\n  lr: a: b\n",
             "x.yaml:2: must be YAML, but got an error: mapping values are not allowed",
         ),
-        ("1: 2\n", "x.yaml:1: keys must be short text, but got 1"),
-        (f"{'k' * 61}: 2\n", "x.yaml:1: keys must be short text"),
+        ("1: 2\n", "x.yaml:1: keys must be text of at most 60 characters, but got 1"),
+        (f"{'k' * 61}: 2\n", "x.yaml:1: keys must be text of at most 60"),
         ("? [1]\n: 2\n", "x.yaml:1: must be plain text, numbers, lists and mappings"),
         ('backbone: {name: "a\\0b"}\n', "x.yaml:1: must be printable text on one line"),
         (b"seeds:\n  init: \xff\n", "x.yaml:2: must be UTF-8 text, but got byte 0xff"),
@@ -72,7 +72,9 @@ def test_a_missing_file_lists_the_known_spaces_and_the_nearest():
 
 
 def test_a_folder_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match=r"must be a YAML file, but got a folder$"):
+    with pytest.raises(
+        InputError, match=r"must be a YAML file, but got a folder; give a file in it$"
+    ):
         load_spec(str(tmp_path))
 
 
@@ -86,7 +88,9 @@ def test_a_big_file_is_refused(refused):
 
 
 def test_a_name_that_no_file_system_takes_is_refused():
-    with pytest.raises(InputError, match=r"must be readable, but got: File name too long$"):
+    with pytest.raises(
+        InputError, match=r"must be readable, but got: File name too long; check its path"
+    ):
         load_spec("x" * 5000)
 
 
@@ -95,7 +99,9 @@ def test_a_file_without_read_permission_is_refused(refused, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_bytes", denied)
-    assert refused("seeds: {}") == "x.yaml: must be readable, but got: Permission denied"
+    assert refused("seeds: {}") == (
+        "x.yaml: must be readable, but got: Permission denied; check its path and permissions"
+    )
 
 
 def test_a_byte_order_mark_is_no_error(read):
