@@ -28,6 +28,7 @@ Glossary (the same names in YAML, code, Optuna, MLflow and tables):
     study           one search for the best settings of a space; one folder (storage/)
     space           the YAML of a study: every setting is a value or a domain (spec/schema.py)
     leaf            one setting of a space, e.g. `adapter.b0`; searched if it is a domain
+    configuration   settings with one value each; in a comparison with a label
     trial           one configuration of a study, trained with its own seeds (training/trial.py)
     report          the metrics of a trial after one interval of steps; counted from 1
     rung            a report at which ASHA may stop a trial (engine/scheduling/rungs.py)
@@ -35,13 +36,22 @@ Glossary (the same names in YAML, code, Optuna, MLflow and tables):
     point           settings that a study tries first (spec/points.py)
     finalists, race the best trials of a study, trained again with fresh seeds to choose the
                     winner (storage/race.py, engine/comparison/finalists.py)
+    candidate       a trial in the race of the finalists
     winner          the trial that the race, or the best score, has chosen; `best.yaml`, `best/`
     benchmark       backbones x tasks x methods x seeds (spec/benchmark/, engine/benchmark/)
     cell            one backbone, task and method of a benchmark (spec/benchmark/cells.py)
     comparison      configurations trained with crossed seeds: `study.seeds` (engine/comparison/,
                     analysis/comparison/)
+    opponent        a configuration of another method with all other settings of the first one
+                    (spec/comparison/opponents.py)
+    leader          the best configuration of a comparison, or trial of a study, so far
+                    (analysis/comparison/analysis.py, analysis/study/reading.py)
     run             one training of a cell or of a compared configuration with given seeds; a row
                     of results.csv (storage/runs.py)
+    MLflow run      the entry of a study, trial or run in MLflow (engine/tracking/)
+    prefix          the steps of a run before its first mask event, which runs that differ only in
+                    the mask can share (engine/comparison/shared_prefixes.py)
+    replicate       one of several trials or runs with equal settings, each with other seeds
     factor          a kind of seed that is varied: mask, init, data (spec/comparison/schema.py)
     variance component  the part of a score's variance due to one factor or an interaction
                     (analysis/comparison/components/)

@@ -1,7 +1,7 @@
 """Reports: the folder of a study, comparison or benchmark -> numbers, sentences, pictures, pages.
 
     study/        a study folder -> report.html: settings, winner, race, learning curves, ranks
-    comparison/   results.csv of a comparison -> statistics over seeds, seeds.html
+    comparison/   results.csv of a comparison -> statistics over seeds, report.html
     benchmark/    results.csv of a benchmark -> the paper's tables and figures, report.html
     html.py       fills a page template; writes files atomically
     base.html.jinja  the style that all pages share

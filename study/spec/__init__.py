@@ -4,6 +4,7 @@
     methods.py    the `adapter` section: one class for each method
     task.py       the `task` section, and the names of known tasks
     samplers.py   Optuna's samplers and their arguments
+    metrics.py    limits and direction of metrics, by the names of their columns
     goals.py      objectives and constraints
     points.py     configurations that are tried first
     leaves.py     the types of leaves: their values, and whether they may be searched

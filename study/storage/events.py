@@ -2,7 +2,8 @@
 
 A line is a JSON object with `event`, `time` and the fields below, in this order. Fields that are
 `ABSENT` are not in the line. `trial` counts from 0; `report`, `step` and `attempt` from 1, `step`
-in optimizer steps. Numbers that are not finite are null. All events are of journal version 1.
+in optimizer steps. Numbers that are not finite are null. All events are of journal version 1,
+which has gained fields: those marked "added later" are absent in older journals.
 """
 
 import enum
@@ -66,17 +67,17 @@ class StudyOpened(Event):
     spec: str | Absent = ABSENT
     """The name of the spec's file."""
     data: str | Absent = ABSENT
-    """The fingerprint of the tokenised data; not of a benchmark, which has `DataRead`."""
+    """The fingerprint of the tokenised data, added later; a benchmark has `DataRead` instead."""
     commit: str | Absent | None = ABSENT
-    """Of a backbone of the hub; None for a local one."""
+    """Of a backbone of the hub; None for a local one. Added later."""
     tokens: Mapping[str, Any] | Absent = ABSENT
-    """The token report of the data."""
+    """The token report of the data. Added later."""
     quality: Mapping[str, Any] | Absent = ABSENT
-    """The quality report of the data."""
+    """The quality report of the data. Added later."""
     tracking: str | Absent | None = ABSENT
-    """MLflow's address; None for a database in the study folder."""
+    """MLflow's address; None for a database in the study folder. Added later."""
     created_with: Mapping[str, str] | Absent = ABSENT
-    """Distribution -> version, of this package and those that results depend on."""
+    """Distribution -> version, of this package and those that results depend on. Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +86,11 @@ class StudyResumed(Event):
 
     event: ClassVar[str] = "resumed"
     version: PositiveInt | Absent = ABSENT
+    """Added later."""
     tracking: str | Absent | None = ABSENT
+    """As in `StudyOpened`. Added later."""
     created_with: Mapping[str, str] | Absent = ABSENT
+    """As in `StudyOpened`. Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +148,7 @@ class TrialCreated(Event):
     params: Mapping[str, Any]
     """The sampler's values by parameter name; of a run its labels."""
     point: Index | Absent | None = ABSENT
-    """The index of the spec's point that it tries; None without one, absent of a run."""
+    """The index of the spec's point, added later; None without one, absent of a run."""
     settings: Mapping[str, Any]
     """The resolved values by leaf name."""
     seeds: Mapping[str, int]
@@ -261,7 +265,7 @@ class WinnerEvaluated(Event):
     dev: MetricValues
     test: MetricValues
     race: RaceResult | Absent | None = ABSENT
-    """How it was chosen; None without a race."""
+    """How it was chosen; None without a race. Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
