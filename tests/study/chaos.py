@@ -1,4 +1,4 @@
-"""A study in processes of its own, and ways to kill it at random moments.
+"""A study in separate processes, which can be killed at random moments.
 
 Every process that a study starts inherits a mark in its environment, by which it is found.
 """

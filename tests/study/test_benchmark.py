@@ -1,4 +1,4 @@
-"""The command: its plan, bad input, and what an interruption leaves to be done."""
+"""study.benchmark: its plan, bad input, interruption and resume."""
 
 import csv
 import json
@@ -86,7 +86,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert message in refuse(capsys, *arguments, "--dry-run")
 
 
-def test_the_plan_of_a_benchmark_that_is_not_there_to_go_on_is_refused(
+def test_resuming_a_missing_benchmark_is_refused_in_the_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = ("--space", "paper_tables", "--storage", str(tmp_path), "--dry-run", "--resume")
@@ -97,12 +97,12 @@ def test_an_impossible_schedule_is_refused_in_the_plan(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """prom_tata as the paper prints it has no mask event before T."""
-    said = refuse(
+    message = refuse(
         capsys, "--space", "paper_tables", "--dry-run", "--set", "methods=[adalora_rs]",
         "--set", "rules=[]",
     )  # fmt: skip
-    assert "adapter.deltaT: a mask event must come before T = 2605 (of 3065 steps)" in said
-    assert "prom/tata" in said
+    assert "adapter.deltaT: a mask event must come before T = 2605 (of 3065 steps)" in message
+    assert "prom/tata" in message
 
 
 # Interrupted
@@ -145,17 +145,17 @@ def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", wanted: int
 
 
 @pytest.mark.chaos
-def test_a_benchmark_interrupted_and_then_killed_goes_on_and_does_nothing_twice(
+def test_a_benchmark_interrupted_and_then_killed_resumes_without_repeated_runs(
     tmp_path: Path,
 ) -> None:
     process = start(tmp_path)
     wait_for_reports(tmp_path, process, 2)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 130, said
-    assert "python -m study.benchmark" in said
-    assert "--resume" in said
-    assert "Traceback" not in said
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == 130, printed
+    assert "python -m study.benchmark" in printed
+    assert "--resume" in printed
+    assert "Traceback" not in printed
     before = events(tmp_path)
 
     process = start(tmp_path, "--resume")
@@ -166,9 +166,9 @@ def test_a_benchmark_interrupted_and_then_killed_goes_on_and_does_nothing_twice(
     assert later[: len(before)] == before
 
     again = start(tmp_path, "--resume")
-    said, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, said
-    assert "Traceback" not in said
+    printed, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, printed
+    assert "Traceback" not in printed
     after = events(tmp_path)
     assert after[: len(later)] == later
     counts = Counter(event["event"] for event in after)

@@ -1,4 +1,4 @@
-"""Studies that are killed again and again end as if nothing had happened.
+"""Studies that are killed repeatedly have the results of uninterrupted ones.
 
 The long versions are not in the default list: `tox -e chaos`.
 """
@@ -35,7 +35,7 @@ def assert_equal(interrupted: Study, whole: Study) -> None:
 
 
 @pytest.mark.ray
-def test_a_study_killed_twice_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_a_study_killed_twice_has_the_results_of_an_uninterrupted_one(tmp_path: Path) -> None:
     one_by_one = ("--max-concurrent=1", "--trials=4")
     whole, interrupted = (Study(tmp_path / name, *one_by_one) for name in ("whole", "killed"))
     for study in (whole, interrupted):
@@ -51,7 +51,7 @@ def test_a_study_killed_twice_ends_as_if_nothing_had_happened(tmp_path: Path) ->
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", range(2))
-def test_a_study_killed_twenty_times_ends_as_if_nothing_had_happened(
+def test_a_study_killed_twenty_times_has_the_results_of_an_uninterrupted_one(
     tmp_path: Path, seed: int
 ) -> None:
     one_by_one = ("--max-concurrent=1", "--trials=20", "--set=training.reports=6")
@@ -68,7 +68,7 @@ def test_a_study_killed_twenty_times_ends_as_if_nothing_had_happened(
 
 
 @pytest.mark.chaos
-def test_with_trials_side_by_side_none_is_lost_and_none_counted_twice(tmp_path: Path) -> None:
+def test_no_concurrent_trial_is_lost_or_counted_twice(tmp_path: Path) -> None:
     study = Study(tmp_path, "--max-concurrent=2", "--trials=28", "--set=training.reports=6")
     rng = random.Random(2)
     for kill in range(20):

@@ -16,7 +16,7 @@ def test_errors_of_the_action_are_raised() -> None:
         within(10, lambda: int("its own"))
 
 
-def test_a_late_action_is_not_waited_for() -> None:
+def test_an_action_that_exceeds_the_deadline_is_abandoned() -> None:
     never = threading.Event()
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
         within(0.05, never.wait)

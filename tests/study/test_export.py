@@ -182,7 +182,7 @@ def test_a_method_without_adapters_is_not_exported_for_peft(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_used_folder_is_not_written_to(
+def test_a_folder_that_is_not_empty_is_refused(
     finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study, _ = finished("lora")

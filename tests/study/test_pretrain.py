@@ -39,7 +39,7 @@ def _run(data, out, *more):
     return main(["--data", str(data), "--out", str(out), *SMALL, *more])
 
 
-def test_a_run_leaves_a_backbone_that_loads(data, tmp_path, capsys):
+def test_a_run_writes_a_backbone_that_loads(data, tmp_path, capsys):
     out = tmp_path / "out"
     assert _run(data, out, "--steps", "4", "--evaluate-every", "2") == 0
     backbone = load_backbone(inspect_backbone(str(out)), num_labels=2, dtype="float32")

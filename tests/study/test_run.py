@@ -1,4 +1,4 @@
-"""The command: exit status, one clear line for bad input, interruption and resume."""
+"""study.run: exit status, one line for bad input, interruption and resume."""
 
 import errno
 import json
@@ -43,7 +43,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--space", "no-such-space"], "must be an existing YAML file or one of"),
         (["--space", "smoke", "--set", "adapter.betta1=.5"], "did you mean `beta1`?"),
@@ -79,14 +79,14 @@ def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said in refuse(capsys, *arguments)
+    assert message in refuse(capsys, *arguments)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_resumed_study_goes_on_without_the_server_that_it_was_tracked_on(
+def test_a_study_resumes_while_its_tracking_server_is_unreachable(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -94,9 +94,9 @@ def test_a_resumed_study_goes_on_without_the_server_that_it_was_tracked_on(
     Journal(folder.journal).append(StudyOpened(version=1, tracking="http://127.0.0.1:9"))
     monkeypatch.setattr(command, "execute", lambda *arguments: command.DONE)
     assert main(["--space", "smoke", "--resume"]) == command.DONE
-    said = capsys.readouterr().err
-    assert "warning: MLflow at http://127.0.0.1:9 does not respond" in said
-    assert "by a later --resume" in said
+    printed = capsys.readouterr().err
+    assert "warning: MLflow at http://127.0.0.1:9 does not respond" in printed
+    assert "by a later --resume" in printed
     given = refuse(capsys, "--space", "smoke", "--resume", "--tracking-uri", "http://127.0.0.1:9")
     assert "a tracking server must respond" in given
 
@@ -120,13 +120,13 @@ def test_damaged_weights_are_refused_before_anything_is_written(
     shutil.copytree(EMBEDDED["opt-dna-mini"], tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])
-    said = refuse(capsys, "--space", "smoke", "--set", "backbone.name=./model")
-    assert "the weights must be safetensors" in said
+    message = refuse(capsys, "--space", "smoke", "--set", "backbone.name=./model")
+    assert "the weights must be safetensors" in message
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "o'brien", "a" * 300, "two\nlines", ""])
-def test_a_name_that_is_no_folders_is_refused(
+def test_a_name_that_is_not_a_folder_name_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -134,12 +134,12 @@ def test_a_name_that_is_no_folders_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_storage_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    said = refuse(capsys, "--space", "smoke", "--storage", "a" * 300)
-    assert "must be a valid path" in said
+def test_an_impossible_storage_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    message = refuse(capsys, "--space", "smoke", "--storage", "a" * 300)
+    assert "must be a valid path" in message
 
 
-def test_auc_needs_every_class_in_dev(
+def test_auc_without_every_class_in_dev_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -155,7 +155,7 @@ def test_auc_needs_every_class_in_dev(
     assert "none of class 2" in refused
 
 
-def test_an_interruption_before_the_study_began_offers_no_resume(
+def test_an_interruption_prints_the_resume_command_only_if_the_folder_exists(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*arguments: object) -> None:
@@ -174,7 +174,7 @@ def test_an_interruption_before_the_study_began_offers_no_resume(
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE])
-def test_a_full_disk_or_a_broken_one_is_told_with_the_way_to_go_on(
+def test_a_disk_error_is_printed_with_the_resume_command(
     fault: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "smoke").mkdir()
@@ -185,13 +185,13 @@ def test_a_full_disk_or_a_broken_one_is_told_with_the_way_to_go_on(
 
     arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
     assert command.run_command(full, arguments, "study.run") == 1
-    said = capsys.readouterr()
-    assert f"events.jsonl cannot be used: {os.strerror(fault)}" in said.err
-    assert "free space" in said.out
-    assert "--resume" in said.out
+    printed = capsys.readouterr()
+    assert f"events.jsonl cannot be used: {os.strerror(fault)}" in printed.err
+    assert "free space" in printed.out
+    assert "--resume" in printed.out
 
 
-def test_too_little_memory_is_told_with_the_way_to_go_on(
+def test_too_little_memory_is_printed_with_the_resume_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def exhausted(arguments: Any) -> int:
@@ -201,12 +201,12 @@ def test_too_little_memory_is_told_with_the_way_to_go_on(
     (tmp_path / "smoke" / "spec.yaml").touch()
     arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
     assert command.run_command(exhausted, arguments, "study.run") == 1
-    said = capsys.readouterr()
-    assert said.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
-    assert "--resume" in said.out
+    printed = capsys.readouterr()
+    assert printed.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
+    assert "--resume" in printed.out
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*arguments: object) -> None:
         raise ZeroDivisionError
 
@@ -222,7 +222,7 @@ def test_the_command_needs_a_space(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--space is required" in capsys.readouterr().err
 
 
-def test_the_schema_is_json_and_knows_the_sections(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_schema_is_json_with_every_section(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--print-schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert {"adapter", "training", "search"} <= set(schema["properties"])
@@ -235,7 +235,7 @@ def finished_study(folder: Path) -> None:
     (study / "spec.yaml").write_text(dump_spec(load_spec("smoke", ["search.trials=4"])))
 
 
-def test_an_extension_must_be_one(
+def test_an_extension_needs_a_positive_number_and_excludes_trials(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -247,7 +247,7 @@ def test_an_extension_must_be_one(
     assert "--trials must be left out" in capsys.readouterr().err
 
 
-def test_a_study_keeps_its_trials_if_fewer_are_asked_for_and_says_so(
+def test_a_smaller_number_of_trials_is_ignored_with_a_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     specs = []
@@ -264,7 +264,7 @@ def test_a_study_keeps_its_trials_if_fewer_are_asked_for_and_says_so(
     assert capsys.readouterr().err == "warning: --trials 2: the study keeps its 4 trials\n"
 
 
-def test_the_plan_of_a_study_that_could_not_go_on_is_refused(
+def test_the_plan_of_a_study_that_cannot_be_resumed_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -288,7 +288,7 @@ def test_the_plan_of_a_study_that_could_not_go_on_is_refused(
         ([], "--resume"),
     ],
 )
-def test_an_interrupted_extension_goes_on_to_as_many_trials_and_no_more(
+def test_an_interrupted_extension_resumes_with_the_same_number_of_trials(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -305,11 +305,11 @@ def test_an_interrupted_extension_goes_on_to_as_many_trials_and_no_more(
     monkeypatch.setattr(preparation, "prepare_data", interrupt)
     monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", *options])
     assert main(["--space", "smoke", *options]) == 130
-    said = capsys.readouterr().out
-    assert said.endswith(f"python -m study.run --space smoke {again}\n")
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"python -m study.run --space smoke {again}\n")
 
 
-def test_options_stand_for_settings_and_come_last() -> None:
+def test_options_become_overrides_after_those_of_set() -> None:
     arguments = command.parse_study(
         ["--space", "smoke", "--trials", "3", "--gpus-per-trial", "0.25", "--set", "seeds.init=4"]
     )
@@ -359,17 +359,19 @@ def output(process: "subprocess.Popen[str]") -> str:
 
 
 @pytest.mark.ray
-def test_ctrl_c_and_sigterm_stop_cleanly_and_a_resume_does_nothing_twice(tmp_path: Path) -> None:
+def test_ctrl_c_and_sigterm_end_the_study_cleanly_and_a_resume_repeats_nothing(
+    tmp_path: Path,
+) -> None:
     before: list[dict[str, Any]] = []
     again = ("--resume", "--max-concurrent=1")  # The start of a worker is what takes long here.
     for interruption, reports in ((signal.SIGINT, 2), (signal.SIGTERM, 5)):
         process = start(tmp_path, *(again if before else ()))
         wait_for_reports(tmp_path, process, reports)
         process.send_signal(interruption)
-        said = output(process)
-        assert process.returncode == 130, said
-        assert "--resume" in said
-        assert "Traceback" not in said
+        printed = output(process)
+        assert process.returncode == 130, printed
+        assert "--resume" in printed
+        assert "Traceback" not in printed
         assert events(tmp_path)[: len(before)] == before
         before = events(tmp_path)
 
@@ -381,8 +383,8 @@ def test_ctrl_c_and_sigterm_stop_cleanly_and_a_resume_does_nothing_twice(tmp_pat
 
 def start_and_wait(folder: Path, *arguments: str) -> int:
     process = start(folder, *arguments)
-    said = output(process)
-    assert "Traceback" not in said, said
+    printed = output(process)
+    assert "Traceback" not in printed, printed
     return process.returncode
 
 

@@ -1,4 +1,4 @@
-"""The command: its plan, bad input, and what an interruption leaves to be done."""
+"""study.seeds: its plan, bad input, interruption and resume."""
 
 import csv
 import errno
@@ -51,26 +51,26 @@ def test_the_plan_has_configurations_runs_steps_and_warnings(
     plan = ("--config", fixed, "--against", "lora", "fmft", "--vary", "adapter.p=0", "--dry-run",
             "--storage", str(tmp_path / "runs"), "--init-seeds", "1")  # fmt: skip
     assert main(list(plan)) == 0
-    said = capsys.readouterr()
-    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    printed = capsys.readouterr()
+    lines = [" ".join(line.split()) for line in printed.out.splitlines()]
     # 5 mask x 1 init x 3 data of the first, 3 of each other; 3 steps before the first mask event.
     assert lines[0].startswith("runs 24: 4 configurations with 5 mask x 1 init x 3 data seeds")
     assert lines[1].startswith("steps 288, of which 45 (16%) are shared")
     assert "fixed adalora_rs 15 12" in "\n".join(lines)
     assert "lora: rank 2 is b0 of the first configuration" in lines
     assert "fmft: not tuned for this method: lr 0.001 (the value in its range" in "\n".join(lines)
-    assert "only one init seed: the variance due to the initial weights cannot" in said.err
+    assert "only one init seed: the variance due to the initial weights cannot" in printed.err
     assert not (tmp_path / "runs").exists()
 
 
-def test_mask_seeds_without_a_random_mask_are_warned_of(
+def test_mask_seeds_without_a_random_mask_cause_a_warning(
     fixed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--config", fixed, "--set", "adapter.p=0", "--mask-seeds", "1", "--dry-run"]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith("runs       9:")
-    assert "no configuration has a random mask" in said.err
-    assert "a single mask seed" not in said.err
+    printed = capsys.readouterr()
+    assert printed.out.startswith("runs       9:")
+    assert "no configuration has a random mask" in printed.err
+    assert "a single mask seed" not in printed.err
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_bad_input_is_one_line_and_status_2(
 def test_a_schedule_that_depends_on_the_data_is_refused_with_its_configuration(
     fixed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = refuse(
+    message = refuse(
         capsys, "--config", fixed, "--vary", "training.epochs=1,training.batch_size=16",
         "--storage", str(tmp_path),
     )  # fmt: skip
-    assert "epochs=1,batch_size=16: adapter.deltaT: a mask event must come before T" in said
+    assert "epochs=1,batch_size=16: adapter.deltaT: a mask event must come before T" in message
 
 
 @pytest.mark.parametrize("arguments", [[], ["--top", "3"], ["--config", "a", "--mask-seeds", "0"]])
-def test_options_that_do_not_go_together_end_in_the_usage(
+def test_incompatible_options_print_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -141,23 +141,25 @@ def test_analysis_refuses_options_that_have_no_effect(
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "1001", "5000000", "9" * 5000, "1.5"])
-def test_a_number_of_seeds_has_bounds(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_seeds_is_limited(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--config", "a", f"--mask-seeds={text}"])
     assert ended.value.code == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert "--mask-seeds: must be a whole number from 1 to 1000, but got '" in said
-    assert len(said) < 200
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert "--mask-seeds: must be a whole number from 1 to 1000, but got '" in printed
+    assert len(printed) < 200
 
 
-def test_the_runs_of_a_configuration_have_a_bound(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_runs_of_a_configuration_is_limited(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--config", "a", "--mask-seeds", "1000", "--init-seeds", "1000"])
     assert ended.value.code == 2
     assert "at most 100000 runs of a configuration, but 1000 x 1000 x 3" in capsys.readouterr().err
 
 
-def test_analysis_gets_the_folders_and_the_metric(
+def test_the_analysis_is_called_with_the_folders_and_the_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
@@ -167,7 +169,7 @@ def test_analysis_gets_the_folders_and_the_metric(
 
 
 @pytest.mark.parametrize(
-    ("fault", "status", "said"),
+    ("fault", "status", "message"),
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (InputError("there is nothing"), 2, "error: there is nothing"),
@@ -177,7 +179,7 @@ def test_analysis_gets_the_folders_and_the_metric(
 def test_an_analysis_that_cannot_finish_prints_one_line(
     fault: BaseException,
     status: int,
-    said: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -187,7 +189,7 @@ def test_an_analysis_that_cannot_finish_prints_one_line(
 
     monkeypatch.setattr(seeds, "analyse", failing)
     assert main(["--analyse", str(tmp_path / "no & name")]) == status
-    assert capsys.readouterr().err.strip() == said
+    assert capsys.readouterr().err.strip() == message
 
 
 # Interrupted and resumed
@@ -225,16 +227,16 @@ def test_an_interrupted_comparison_continues_with_more_seeds_and_repeats_nothing
         assert time.monotonic() < patience
         pause.wait(0.05)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 130, said
-    assert "python -m study.seeds" in said
-    assert "--resume" in said
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, printed
+    assert "python -m study.seeds" in printed
+    assert "--resume" in printed
     before = events(tmp_path)
 
     process = start(tmp_path, "--data-seeds", "2", "--resume", "--max-concurrent", "1")
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert "Traceback" not in said
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, printed
+    assert "Traceback" not in printed
     after = events(tmp_path)
     assert after[: len(before)] == before
     counts = Counter(event["event"] for event in after)

@@ -13,7 +13,7 @@ RAY_UP = ("ray-up", "--head", "10.0.0.1", "--user", "me")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "required"),
         (("slurm", *STUDY), "--time"),
@@ -37,13 +37,13 @@ RAY_UP = ("ray-up", "--head", "10.0.0.1", "--user", "me")
     ],
 )
 def test_bad_input_is_one_line_and_status_2(
-    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(SystemExit) as end:
         raise SystemExit(main(arguments))
     printed = capsys.readouterr()
     assert end.value.code == 2
-    assert said in printed.err.splitlines()[-1]
+    assert message in printed.err.splitlines()[-1]
     assert printed.out == ""
 
 

@@ -1,4 +1,4 @@
-"""Folders to damage: each test has a copy of its own."""
+"""Folders that tests damage: each test gets its own copy."""
 
 import shutil
 from collections.abc import Callable

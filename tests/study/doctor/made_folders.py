@@ -1,4 +1,4 @@
-"""Study folders in which everything agrees, made without Ray and without training."""
+"""Consistent study folders, created without Ray and without training."""
 
 import json
 from collections.abc import Callable
@@ -27,12 +27,12 @@ from study.storage.tables import write_trials
 from tests.study.ledgers import SPACE
 
 SCORES = ((0.1, 0.2, 0.3, 0.4), (0.05, 0.3, 0.3, 0.3), (0.3, 0.4, 0.5, 0.6))
-"""Of the trials at each report; the second is stopped at its first."""
+"""Scores of the trials at each report; the second trial is stopped at its first report."""
 Study = tuple[StudyLedger, AshaScheduler]
 
 
 def open_study(path: Path, trials: int) -> Study:
-    """An empty study."""
+    """Creates an empty study."""
     (path.parent / "space.yaml").write_text(SPACE)
     spec = load_spec(str(path.parent / "space.yaml"), [f"search.trials={trials}"])
     ledger = StudyLedger(open_folder(path, dump_spec(spec)), spec)
@@ -41,7 +41,7 @@ def open_study(path: Path, trials: int) -> Study:
 
 
 def run(study: Study, number: int, reports: int = 4) -> None:
-    """A trial, as far as it goes; with its checkpoint, if that is needed afterwards."""
+    """Journals a trial up to its end or a number of reports, and writes its checkpoints."""
     ledger, scheduler = study
     p = 0.05 * number
     ledger.append(
@@ -70,13 +70,13 @@ def run(study: Study, number: int, reports: int = 4) -> None:
 
 
 def save_checkpoint(folder: StudyFolder, trial: int, report: int, params: dict[str, Any]) -> None:
-    """A checkpoint with hardly anything in it."""
+    """Writes a minimal checkpoint."""
     state = {"trial": {"w": torch.zeros(64)}, "result": {"report": report}, "params": params}
     assert checkpoints.save(folder, trial, state) == ""
 
 
 def evaluate_winner(study: Study) -> None:
-    """The winner's files and event."""
+    """Writes the files and the event of the winner."""
     ledger, _ = study
     folder, best = ledger.folder, ledger.best()
     assert best is not None
@@ -90,7 +90,7 @@ def evaluate_winner(study: Study) -> None:
 
 
 def close(study: Study, status: str) -> None:
-    """What a driver leaves at its end."""
+    """Writes what a driver writes at its end: Optuna's journal, trials.csv and MLflow."""
     ledger, _ = study
     OptunaJournal(ledger, distributions(ledger.spec))
     write_trials(ledger)
@@ -98,7 +98,7 @@ def close(study: Study, status: str) -> None:
 
 
 def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
-    """Changes the events of a journal behind everyone's back."""
+    """Rewrites a journal with changed events."""
     journal = StudyFolder(path).journal
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     change(events)
@@ -106,10 +106,10 @@ def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
 
 
 def of(events: list[dict[str, Any]], kind: str, trial: int, place: int = 0) -> dict[str, Any]:
-    """The event of a kind about a trial that came at a place, from 0, among its like."""
+    """Returns the event of a kind and a trial at an index among those, from 0."""
     return [e for e in events if e["event"] == kind and e["trial"] == trial][place]
 
 
 def ask(path: Path, group: str, tracking_uri: str | None = None) -> list[Finding]:
-    """What one group of checks finds."""
+    """Returns the findings of one group of checks."""
     return list(GROUPS[group](read_subject(path, tracking_uri)))

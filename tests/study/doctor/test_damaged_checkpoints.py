@@ -1,4 +1,4 @@
-"""The doctor on checkpoints and the winner's weights: each is damaged in turn."""
+"""Findings on damaged checkpoints and files of the winner."""
 
 import json
 import shutil
@@ -17,11 +17,11 @@ from tests.study.doctor.made_folders import ask, edit, save_checkpoint
 
 Damage = Callable[[StudyFolder], Any]
 PARAMS = {"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
-"""Of trial 2."""
+"""The parameters of trial 2."""
 
 
 def damage_weights(file: Path) -> None:
-    """Changes one of many zeros."""
+    """Changes one byte of the weights, which are zeros."""
     data = file.read_bytes()
     place = data.index(bytes(256))
     file.write_bytes(data[: place + 5] + b"\1" + data[place + 6 :])
@@ -90,11 +90,11 @@ CHECKPOINTS: dict[str, tuple[Damage, str, bool]] = {
 
 
 @pytest.mark.parametrize("damage", CHECKPOINTS)
-def test_checkpoints_that_do_not_serve_are_found(interrupted: Path, damage: str) -> None:
-    change, said, unfinished = CHECKPOINTS[damage]
+def test_unusable_checkpoints_are_reported(interrupted: Path, damage: str) -> None:
+    change, message, unfinished = CHECKPOINTS[damage]
     change(StudyFolder(interrupted))
     [finding] = ask(interrupted, "checkpoints")
-    assert said in finding.problem
+    assert message in finding.problem
     assert finding.unfinished == unfinished
 
 
@@ -103,7 +103,7 @@ def test_a_checkpoint_may_be_one_report_ahead_of_the_journal(interrupted: Path) 
     assert ask(interrupted, "checkpoints") == []
 
 
-def test_a_checkpoint_from_before_the_study_grew_serves(interrupted: Path) -> None:
+def test_a_checkpoint_from_before_the_study_was_extended_is_valid(interrupted: Path) -> None:
     searched = "adapter.beta1={type: float, low: 0.5, high: 0.9}"
     spec = load_spec(str(StudyFolder(interrupted).spec), [searched])
     journal = Journal(StudyFolder(interrupted).journal)
@@ -153,18 +153,15 @@ WINNER: dict[str, tuple[Damage, str]] = {
 
 
 @pytest.mark.parametrize("damage", WINNER)
-def test_a_winner_whose_files_are_not_its_own_is_found(finished: Path, damage: str) -> None:
-    change, said = WINNER[damage]
+def test_damaged_or_wrong_files_of_the_winner_are_reported(finished: Path, damage: str) -> None:
+    change, message = WINNER[damage]
     change(StudyFolder(finished))
     findings = ask(finished, "winner")
-    assert said in findings[0].problem
+    assert message in findings[0].problem
     assert "--resume" in findings[0].fix
 
 
-def test_scores_without_a_winner_are_what_a_kill_leaves(finished: Path) -> None:
+def test_scores_without_a_winner_event_are_unfinished_work(finished: Path) -> None:
     edit(finished, lambda events: events.pop())
     [finding] = ask(finished, "winner")
     assert finding.unfinished
-
-
-# Tables, spec, disk

@@ -1,4 +1,4 @@
-"""The doctor on tables, specs and the disk: each is damaged in turn."""
+"""Findings on damaged tables and specs, and on the disk."""
 
 from collections import namedtuple
 from collections.abc import Callable
@@ -58,24 +58,24 @@ FILES: dict[str, tuple[Damage, str, bool]] = {
 
 
 @pytest.mark.parametrize("damage", FILES)
-def test_tables_and_specs_that_are_not_the_records_are_found(finished: Path, damage: str) -> None:
-    change, said, unfinished = FILES[damage]
+def test_tables_and_specs_that_differ_from_the_journal_are_reported(
+    finished: Path, damage: str
+) -> None:
+    change, message, unfinished = FILES[damage]
     change(StudyFolder(finished))
     [finding] = ask(finished, "files")
-    assert said in finding.problem
+    assert message in finding.problem
     assert finding.unfinished == unfinished
 
 
-def test_a_disk_that_is_nearly_full_is_found(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_nearly_full_disk_is_reported(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")(10**9, 10**9 - 5 * 2**20, 5 * 2**20)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage)
     [finding] = ask(finished, "files")
     assert finding.problem == "the disk has 5 MB left"
 
 
-def test_a_folder_that_cannot_be_written_is_found(
+def test_a_folder_without_write_permission_is_reported(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)

@@ -1,4 +1,4 @@
-"""The doctor on journals: every kind of damage is seen, and nothing else is said."""
+"""Findings on damaged journals: every kind of damage is reported, and nothing else."""
 
 import re
 from collections.abc import Callable
@@ -23,19 +23,19 @@ BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("damage", BYTES)
-def test_a_line_that_cannot_be_read_is_found(finished: Path, damage: str) -> None:
-    change, said = BYTES[damage]
+def test_an_unreadable_line_is_reported(finished: Path, damage: str) -> None:
+    change, message = BYTES[damage]
     journal = StudyFolder(finished).journal
     journal.write_bytes(change(journal.read_bytes()))
     findings = ask(finished, "journal")
-    assert said in findings[0].problem
+    assert message in findings[0].problem
     assert re.match(r"events\.jsonl:\d+: ", findings[0].problem)
     assert "restore events.jsonl from a copy (what came after" in findings[0].fix
     assert re.search(r"sed -i '\d+d' events", findings[0].fix)
     assert not findings[0].unfinished
 
 
-def test_a_file_of_garbage_is_summed_up(finished: Path) -> None:
+def test_many_unreadable_lines_are_summarised(finished: Path) -> None:
     StudyFolder(finished).journal.write_bytes(b"garbage\n" * 1000)
     findings = ask(finished, "journal")
     assert len(findings) == 6
@@ -43,7 +43,7 @@ def test_a_file_of_garbage_is_summed_up(finished: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'{"event": "rep', b"\0\0\0"])
-def test_a_torn_last_line_is_what_an_interruption_leaves(finished: Path, torn: bytes) -> None:
+def test_a_torn_last_line_is_unfinished_work(finished: Path, torn: bytes) -> None:
     with StudyFolder(finished).journal.open("ab") as journal:
         journal.write(torn)
     [finding] = ask(finished, "journal")
@@ -105,11 +105,11 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
 
 
 @pytest.mark.parametrize("damage", JOURNAL)
-def test_events_that_cannot_be_are_found(finished: Path, damage: str) -> None:
-    change, said = JOURNAL[damage]
+def test_impossible_events_are_reported(finished: Path, damage: str) -> None:
+    change, message = JOURNAL[damage]
     edit(finished, change)
     [finding] = ask(finished, "journal")
-    assert said in finding.problem
+    assert message in finding.problem
     assert not finding.unfinished
 
 
@@ -152,7 +152,7 @@ TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
         "trial 1: ended as complete, but the last decision was stop",
     ),
     "ended twice": (lambda e: doubled(e, "ended", 1), "trial 1: ended 2 times"),
-    "goes on": (
+    "continues": (
         lambda e: moved_to_the_end(e, of(e, "decision", 0, 3)),
         "trial 0: continues after its end, with `decision`",
     ),
@@ -168,11 +168,11 @@ TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
 
 
 @pytest.mark.parametrize("damage", TRIALS)
-def test_a_trial_that_does_not_fit_together_is_found(finished: Path, damage: str) -> None:
-    change, said = TRIALS[damage]
+def test_contradictory_events_of_a_trial_are_reported(finished: Path, damage: str) -> None:
+    change, message = TRIALS[damage]
     edit(finished, change)
     findings = [finding for finding in ask(finished, "trials") if not finding.unfinished]
-    assert said in findings[0].problem
+    assert message in findings[0].problem
 
 
 def cut(place: int) -> Callable[[Events], None]:
@@ -185,7 +185,7 @@ def cut(place: int) -> Callable[[Events], None]:
 
 
 @pytest.mark.parametrize(
-    ("left_out", "said"),
+    ("left_out", "message"),
     [
         (1, "the winner was not chosen from trial 2"),
         (2, "trial 2: the last decision was complete, but the trial has not ended"),
@@ -193,12 +193,12 @@ def cut(place: int) -> Callable[[Events], None]:
         (4, "3 of 3 trials were created, trial 2 unfinished"),
     ],
 )
-def test_what_a_kill_leaves_unsaid_is_told_as_unfinished(
-    finished: Path, left_out: int, said: str
+def test_events_missing_after_a_kill_are_unfinished_work(
+    finished: Path, left_out: int, message: str
 ) -> None:
     edit(finished, cut(-left_out))
     findings = ask(finished, "trials")
-    assert any(said in finding.problem for finding in findings)
+    assert any(message in finding.problem for finding in findings)
     assert all(finding.unfinished for finding in findings)
 
 
@@ -231,13 +231,13 @@ def diverge(events: Events, step: int) -> None:
 
 
 @pytest.mark.parametrize("step", [11, 17, 20])
-def test_a_trial_that_diverged_between_two_reports_is_sound(finished: Path, step: int) -> None:
+def test_divergence_between_two_reports_is_valid(finished: Path, step: int) -> None:
     edit(finished, lambda events: diverge(events, step))
     assert ask(finished, "journal") == ask(finished, "trials") == []
 
 
 @pytest.mark.parametrize("step", [10, 21])
-def test_a_divergence_comes_after_the_report_before_it_and_by_its_own_step(
+def test_divergence_at_the_step_of_an_earlier_or_later_report_is_reported(
     finished: Path, step: int
 ) -> None:
     edit(finished, lambda events: diverge(events, step))
@@ -264,8 +264,8 @@ RUNGS: dict[str, tuple[Callable[[Events], Any], str]] = {
 
 
 @pytest.mark.parametrize("damage", RUNGS)
-def test_a_decision_that_the_rungs_do_not_give_is_found(finished: Path, damage: str) -> None:
-    change, said = RUNGS[damage]
+def test_a_decision_that_contradicts_the_rungs_is_reported(finished: Path, damage: str) -> None:
+    change, message = RUNGS[damage]
     edit(finished, change)
     [finding] = ask(finished, "scheduler")
-    assert said in finding.problem
+    assert message in finding.problem

@@ -1,4 +1,4 @@
-"""The doctor on the records of Optuna and MLflow: each is changed in turn."""
+"""Findings on Optuna's journal and on MLflow, if they differ from the events."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def optuna_lines(folder: StudyFolder, change: Callable[[list[str]], list[str]]) 
 
 
 def put_back(lines: list[str]) -> list[str]:
-    """Removes the end of the last trial."""
+    """Removes the state of the last trial, so that it is RUNNING."""
     last = json.loads(lines[-1])
     assert last["op_code"] == 4
     del last["state"], last["datetime_complete"], last["value"]
@@ -60,11 +60,13 @@ OPTUNA: dict[str, tuple[Damage, str, bool]] = {
 
 
 @pytest.mark.parametrize("damage", OPTUNA)
-def test_an_optuna_journal_that_is_not_the_records_is_found(finished: Path, damage: str) -> None:
-    change, said, unfinished = OPTUNA[damage]
+def test_an_optuna_journal_that_differs_from_the_events_is_reported(
+    finished: Path, damage: str
+) -> None:
+    change, message, unfinished = OPTUNA[damage]
     change(StudyFolder(finished))
     findings = ask(finished, "optuna")
-    assert said in findings[0].problem
+    assert message in findings[0].problem
     assert findings[0].unfinished == unfinished
     assert "resuming writes it again: python -m study.run" in findings[0].fix
 
@@ -73,7 +75,7 @@ def test_an_optuna_journal_that_is_not_the_records_is_found(finished: Path, dama
 
 
 def mlflow(folder: StudyFolder) -> tuple[MlflowClient, dict[int | None, str]]:
-    """A client of the folder's database, and the run of each trial; None is the study's."""
+    """Returns a client of the folder's database and the runs by trial; the study's is at None."""
     uri = f"sqlite:///{folder.mlflow}"
     runs = tracked_runs(uri, study_key(folder, StoredStudy.read(folder).record("dev_mcc")))
     return MlflowClient(tracking_uri=uri), {run.trial: run.run_id for run in runs}
@@ -150,21 +152,23 @@ MLFLOW: dict[str, tuple[Damage, str, bool]] = {
 
 
 @pytest.mark.parametrize("damage", MLFLOW)
-def test_runs_that_are_not_the_records_are_found(finished: Path, damage: str) -> None:
-    change, said, unfinished = MLFLOW[damage]
+def test_mlflow_runs_that_differ_from_the_events_are_reported(finished: Path, damage: str) -> None:
+    change, message, unfinished = MLFLOW[damage]
     change(StudyFolder(finished))
-    finding = next(f for f in ask(finished, "mlflow") if said in f.problem)
+    finding = next(f for f in ask(finished, "mlflow") if message in f.problem)
     assert finding.unfinished == unfinished
 
 
-def test_an_unfinished_trial_may_not_stay_running_in_mlflow(interrupted: Path) -> None:
+def test_an_unfinished_trial_that_is_running_in_mlflow_is_reported(interrupted: Path) -> None:
     assert ask(interrupted, "mlflow") == []
     set_status(2, "RUNNING")(StudyFolder(interrupted))
     [finding] = ask(interrupted, "mlflow")
     assert "trial 2 are RUNNING, but no driver is at work" in finding.problem
 
 
-def test_another_database_is_looked_at_where_it_is(finished: Path, tmp_path: Path) -> None:
+def test_a_database_outside_the_study_folder_is_read_at_its_address(
+    finished: Path, tmp_path: Path
+) -> None:
     folder, elsewhere = StudyFolder(finished), tmp_path / "elsewhere.db"
     folder.mlflow.rename(elsewhere)
     assert ask(finished, "mlflow", f"sqlite:///{elsewhere}") == []
@@ -173,9 +177,7 @@ def test_another_database_is_looked_at_where_it_is(finished: Path, tmp_path: Pat
     assert not folder.mlflow.exists()
 
 
-def test_where_nothing_can_be_known_of_mlflow_nothing_is_said(
-    finished: Path, tmp_path: Path
-) -> None:
+def test_mlflow_that_cannot_be_read_is_not_checked(finished: Path, tmp_path: Path) -> None:
     with locked(StudyFolder(finished)), pytest.raises(NotCheckedError, match="driver is writing"):
         ask(finished, "mlflow")
     with pytest.raises(NotCheckedError, match="there is no database at"):

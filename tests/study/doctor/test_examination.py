@@ -1,4 +1,4 @@
-"""The doctor on whole folders: sound, unfinished, with a driver at work, of a benchmark."""
+"""Examinations of whole folders: valid, unfinished, with a running driver, of a benchmark."""
 
 from pathlib import Path
 
@@ -28,20 +28,22 @@ from study.storage.opening import locked, open_folder
 from tests.study.doctor.made_folders import edit
 
 
-def test_nothing_is_wrong_with_a_finished_study(finished: Path) -> None:
+def test_a_finished_study_has_no_findings(finished: Path) -> None:
     examination = examine_closely(finished)
     assert examination.findings == []
     assert [result.group for result in examination.results if result.not_checked] == []
 
 
-def test_of_an_interrupted_study_only_what_is_left_to_do_is_said(interrupted: Path) -> None:
+def test_an_interrupted_study_has_one_finding_with_the_unfinished_trials(
+    interrupted: Path,
+) -> None:
     [finding] = examine(interrupted)
     assert finding.unfinished
     assert "3 of 4 trials were created, trial 2 unfinished" in finding.problem
     assert finding.fix.endswith(f"--storage {interrupted.parent} --name study --resume")
 
 
-def test_beside_a_driver_what_is_unfinished_is_as_it_should_be(
+def test_unfinished_work_is_no_finding_while_a_driver_is_running(
     interrupted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = StudyFolder(interrupted)
@@ -56,7 +58,7 @@ def test_beside_a_driver_what_is_unfinished_is_as_it_should_be(
     assert len(examine(interrupted)) == 4
 
 
-def test_the_examination_leaves_every_file_as_it_was(interrupted: Path) -> None:
+def test_an_examination_changes_no_file(interrupted: Path) -> None:
     def state() -> dict[str, tuple[int, bytes]]:
         files = [file for file in interrupted.rglob("*") if file.is_file()]
         return {str(file): (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
@@ -66,7 +68,7 @@ def test_the_examination_leaves_every_file_as_it_was(interrupted: Path) -> None:
     assert state() == before
 
 
-def test_what_the_journal_says_besides_is_no_finding(finished: Path) -> None:
+def test_optional_events_are_no_finding(finished: Path) -> None:
     journal = Journal(StudyFolder(finished).journal)
     journal.append(TrialWarning(trial=0, text="a checkpoint was late"))
     journal.append(WarmStart(source="elsewhere", results=[], left_out={}, differs=[]))
@@ -75,7 +77,7 @@ def test_what_the_journal_says_besides_is_no_finding(finished: Path) -> None:
     assert examine(finished) == []
 
 
-def test_a_damaged_journal_is_not_held_against_the_other_files(finished: Path) -> None:
+def test_a_damaged_journal_causes_no_findings_in_other_groups(finished: Path) -> None:
     edit(finished, lambda events: events.pop(1))
     examination = examine_closely(finished)
     assert {finding.group for finding in examination.findings} == {"journal"}
@@ -97,20 +99,20 @@ def test_a_study_of_a_newer_version_is_refused(finished: Path) -> None:
         examine(finished)
 
 
-def test_the_terminal_shows_findings_with_their_mending_and_one_command_for_all(
+def test_the_command_prints_findings_with_fixes_and_one_command_that_resumes(
     interrupted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(interrupted)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[2] == "journal      ok"
-    assert said[3] == "trials       1 finding"
-    assert said[-1].startswith("  python -m study.run --space")
-    assert said[-2].startswith("nothing is damaged")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[2] == "journal      ok"
+    assert printed[3] == "trials       1 finding"
+    assert printed[-1].startswith("  python -m study.run --space")
+    assert printed[-2].startswith("nothing is damaged")
     StudyFolder(interrupted).spec.write_text("search: {trials: many}\n")
     assert main([str(interrupted)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert "scheduler    not checked: spec.yaml must be repaired first" in said
-    assert not any(line.startswith("nothing is damaged") for line in said)
+    printed = capsys.readouterr().out.splitlines()
+    assert "scheduler    not checked: spec.yaml must be repaired first" in printed
+    assert not any(line.startswith("nothing is damaged") for line in printed)
 
 
 BENCHMARK = """
@@ -125,7 +127,7 @@ rules:
 """
 
 
-def test_a_benchmark_is_examined_too(tmp_path: Path) -> None:
+def test_a_benchmark_is_examined(tmp_path: Path) -> None:
     runs = runs_of(read_benchmark(tmp_path))
     folder = open_folder(tmp_path / "runs" / "bench", BENCHMARK)
     ledger = Ledger(folder, "dev_mcc")
@@ -160,7 +162,7 @@ def read_benchmark(folder: Path) -> Benchmark:
     return load_benchmark(str(folder / "bench.yaml"))
 
 
-def test_a_journal_that_is_lost_is_no_beginning(interrupted: Path) -> None:
+def test_a_lost_journal_of_a_study_with_results_is_damage(interrupted: Path) -> None:
     StudyFolder(interrupted).journal.write_bytes(b"")
     first, *others = examine(interrupted)
     assert first.problem == "events.jsonl: is missing or empty, but there are results"
@@ -168,7 +170,7 @@ def test_a_journal_that_is_lost_is_no_beginning(interrupted: Path) -> None:
     assert {finding.group for finding in others} <= {"files"}
 
 
-def test_a_study_that_has_not_begun_is_unfinished(interrupted: Path) -> None:
+def test_a_study_without_events_is_unfinished(interrupted: Path) -> None:
     folder = StudyFolder(interrupted)
     for file in (folder.journal, folder.trials, *folder.checkpoints.iterdir()):
         file.unlink()

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whole or not at all, and the one before the last in reserve."""
+"""Checkpoints on disk: atomic writes, and the previous one as a fallback."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(data)
 
 
-def test_the_last_checkpoint_comes_back(folder: StudyFolder) -> None:
+def test_the_last_checkpoint_is_loaded(folder: StudyFolder) -> None:
     for report in (1, 2):
         assert save(folder, 3, state(report)) == ""
     found, warnings = load(folder, 3, anything)
@@ -52,7 +52,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(
+def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_is_used(
     folder: StudyFolder, damage: str
 ) -> None:
     for report in (1, 2):
@@ -66,7 +66,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(
     assert (folder.checkpoints / "trial-00000.damaged").read_bytes() == damaged
 
 
-def test_without_a_sound_checkpoint_the_trial_starts_again_and_says_so(
+def test_without_a_valid_checkpoint_the_trial_starts_again_with_a_warning(
     folder: StudyFolder,
 ) -> None:
     save(folder, 0, state(1))
@@ -76,7 +76,7 @@ def test_without_a_sound_checkpoint_the_trial_starts_again_and_says_so(
     assert warnings[-1] == "no older checkpoint: the trial starts again from its beginning"
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_the_older_one(folder: StudyFolder) -> None:
+def test_a_failed_write_leaves_the_previous_checkpoint(folder: StudyFolder) -> None:
     save(folder, 0, state(1))
     before = folder.checkpoint(0).read_bytes()
     unwritable: dict[str, Any] = {"weights": torch.zeros(4).to_sparse(), "none": lambda: None}
@@ -85,7 +85,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_older_one(folder: StudyF
     assert folder.checkpoint(0).read_bytes() == before
 
 
-def test_a_full_disk_is_told_and_costs_nothing_but_the_checkpoint(
+def test_a_full_disk_causes_a_warning_and_no_other_loss_than_the_checkpoint(
     folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(folder, 0, state(1))
@@ -99,7 +99,9 @@ def test_a_full_disk_is_told_and_costs_nothing_but_the_checkpoint(
     assert found["report"] == 1
 
 
-def test_discarding_leaves_nothing_of_a_trial_and_all_of_others(folder: StudyFolder) -> None:
+def test_discarding_deletes_all_checkpoints_of_the_trial_and_no_others(
+    folder: StudyFolder,
+) -> None:
     for trial in (1, 11):
         for report in (1, 2):
             save(folder, trial, state(report))
@@ -110,14 +112,14 @@ def test_discarding_leaves_nothing_of_a_trial_and_all_of_others(folder: StudyFol
     )
 
 
-def test_what_killed_processes_have_half_written_is_discarded(folder: StudyFolder) -> None:
+def test_partial_files_of_killed_processes_are_deleted(folder: StudyFolder) -> None:
     save(folder, 1, state(1))
     (folder.checkpoints / "trial-00001.77.partial").write_bytes(b"half")
     discard_partial(folder)
     assert list(folder.checkpoints.iterdir()) == [folder.checkpoint(1)]
 
 
-def test_a_checkpoint_that_cannot_be_deleted_stays(tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_deleted_is_kept(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     folder.checkpoint(0).mkdir(parents=True)  # No file, so it cannot be unlinked.
     discard(folder, 0)

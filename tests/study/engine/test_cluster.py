@@ -66,9 +66,9 @@ class WaitingWorker(TrialWorker):
 
     def _say(self, what: str) -> None:
         node = ray.get_runtime_context().get_node_id()
-        said = {"what": what, "trial": self.number, "report": self.report, "node": node}
-        line = json.dumps(said | {"gpus": ray.get_gpu_ids(), "time": time.time()})
-        with (self.folder.path / "said.jsonl").open("a") as file:
+        event = {"what": what, "trial": self.number, "report": self.report, "node": node}
+        line = json.dumps(event | {"gpus": ray.get_gpu_ids(), "time": time.time()})
+        with (self.folder.path / "reports.jsonl").open("a") as file:
             file.write(line + "\n")
 
 
@@ -130,9 +130,9 @@ def nodes(head: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     head.wait_for_nodes()
 
 
-def said(path: Path) -> list[dict[str, Any]]:
-    """What the workers have said so far."""
-    file = path / "said.jsonl"
+def worker_reports(path: Path) -> list[dict[str, Any]]:
+    """Returns the reports of the workers so far."""
+    file = path / "reports.jsonl"
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
@@ -213,7 +213,9 @@ def test_trials_spread_over_nodes_that_join_and_die(nodes: Nodes, tmp_path: Path
 
     def happens() -> None:
         def waiting() -> dict[int, str]:
-            return {line["trial"]: line["node"] for line in said(path) if line["report"] == 1}
+            return {
+                line["trial"]: line["node"] for line in worker_reports(path) if line["report"] == 1
+            }
 
         # Two on the head's GPU, although three CPUs are there, and one on the other node.
         wait_until(lambda: len(waiting()) == 3)
@@ -229,12 +231,12 @@ def test_trials_spread_over_nodes_that_join_and_die(nodes: Nodes, tmp_path: Path
     assert [trial.crashes for trial in record.trials.values()] == [
         int(number in killed) for number in record.trials
     ]
-    assert len({line["node"] for line in said(path)}) == 3
-    assert most_at_once(said(path)) == 2
+    assert len({line["node"] for line in worker_reports(path)}) == 3
+    assert most_at_once(worker_reports(path)) == 2
 
 
 @pytest.mark.ray
-def test_a_node_without_the_hub_model_in_its_cache_is_named_before_the_start(
+def test_a_node_without_the_hub_model_in_its_cache_is_reported_before_the_start(
     nodes: Nodes, hub_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub_cache / "hub"))
@@ -256,12 +258,12 @@ def test_four_nodes_of_which_one_dies_finish_the_study(nodes: Nodes, tmp_path: P
 
     def happens() -> None:
         def waiting() -> set[int]:
-            return {line["trial"] for line in said(path) if line["report"] == 1}
+            return {line["trial"] for line in worker_reports(path) if line["report"] == 1}
 
         wait_until(lambda: len(waiting()) == 5)
         nodes.kill()
 
     record = run(nodes, path, trials=12, happens=happens)
     assert sum(trial.crashes for trial in record.trials.values()) == 1
-    assert len({line["node"] for line in said(path)}) == 4
-    assert most_at_once(said(path)) == 2
+    assert len({line["node"] for line in worker_reports(path)}) == 4
+    assert most_at_once(worker_reports(path)) == 2

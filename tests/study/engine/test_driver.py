@@ -13,7 +13,7 @@ from study.storage.ledger import Ledger
 from tests.study.ledgers import OpenLedger, create, report
 
 
-def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(
+def test_a_study_created_with_other_versions_causes_one_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger, now = Ledger(StudyFolder(tmp_path), "dev_mcc"), created_with()
@@ -27,7 +27,7 @@ def test_other_versions_than_a_study_was_begun_with_are_warned_of_in_one_line(
 
 
 @pytest.mark.parametrize("begun", [{}, {"created_with": created_with()}])
-def test_the_versions_that_a_study_was_begun_with_need_no_word(
+def test_a_study_created_with_the_same_versions_causes_no_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], begun: dict[str, dict[str, str]]
 ) -> None:
     ledger = Ledger(StudyFolder(tmp_path), "dev_mcc")
@@ -36,7 +36,7 @@ def test_the_versions_that_a_study_was_begun_with_need_no_word(
     assert capsys.readouterr().err == ""
 
 
-def test_where_a_study_is_tracked_no_more_nothing_stays_running(
+def test_runs_at_the_previous_tracking_address_are_ended(
     open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     old, new = (f"sqlite:///{tmp_path / name}.db" for name in ("old", "new"))
@@ -54,7 +54,7 @@ def test_where_a_study_is_tracked_no_more_nothing_stays_running(
     assert left == {None: ("KILLED", 0), 0: ("KILLED", 1)}
 
 
-def test_a_tracking_server_that_is_left_may_be_gone(
+def test_the_previous_tracking_server_may_be_unreachable(
     open_ledger: OpenLedger, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = open_ledger()

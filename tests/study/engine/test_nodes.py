@@ -1,4 +1,4 @@
-"""What a node of a cluster is asked before a study starts, and what is said of the results."""
+"""Checks of the nodes of a cluster before a study starts, and their messages."""
 
 from dataclasses import replace
 from importlib import metadata
@@ -28,7 +28,7 @@ def token(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_node_with_everything_has_no_problem_and_keeps_no_file(token: Path) -> None:
+def test_a_check_of_a_valid_node_reports_nothing_and_leaves_no_file(token: Path) -> None:
     info = portable(inspect_backbone("opt-dna-mini"))
     assert problems_here(token, VERSIONS, [(info, True)]) == []
     assert list(token.parent.iterdir()) == [token]
@@ -44,13 +44,13 @@ def test_all_problems_of_a_node_are_reported(tmp_path: Path) -> None:
     assert "/gone must be the same folder on every machine, but got none" in backbone
 
 
-def test_a_folder_with_the_same_name_and_another_content_is_not_shared(token: Path) -> None:
+def test_a_folder_with_the_same_name_but_other_content_is_not_shared(token: Path) -> None:
     token.write_text("something else")
     [problem] = problems_here(token, VERSIONS, [])
     assert "must be a folder that all nodes share" in problem
 
 
-def test_a_folder_that_cannot_be_written_there_is_a_problem(
+def test_a_folder_that_the_node_cannot_write_is_a_problem(
     token: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_folder_that_cannot_be_written_there_is_a_problem(
     assert problem.startswith(f"{token.parent}: must be writable, but got Permission denied")
 
 
-def test_the_problems_of_all_nodes_become_one_line_that_names_them(
+def test_the_problems_of_all_nodes_are_one_line_with_their_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch, ray = (f"{name} must be 3.0, but got 2.0; install it" for name in ("torch", "ray"))
@@ -81,7 +81,7 @@ def test_the_problems_of_all_nodes_become_one_line_that_names_them(
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_storage_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+def test_a_storage_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="must be writable, but got "):
         check_nodes(tmp_path / "file" / "runs" / "mine")

@@ -1,4 +1,4 @@
-"""What preparation makes of a task: tokens of both strands, and the reports on the data."""
+"""Prepared tasks: tokens of both strands, and the reports on the data."""
 
 from itertools import product
 from pathlib import Path
@@ -30,18 +30,18 @@ def rows(split: EncodedSplit) -> list[list[int]]:
 
 @pytest.mark.parametrize("augment", [False, True])
 @pytest.mark.parametrize("average", [False, True])
-def test_the_other_strand_is_read_only_where_it_is_wanted(augment: bool, average: bool) -> None:
+def test_the_other_strand_is_encoded_only_if_requested(augment: bool, average: bool) -> None:
     data = prepared(rc_augment=augment, rc_average=average)
     found = [getattr(data, name).reverse_complement is not None for name in SIZES]
     assert found == [augment, average, average]
 
 
-def test_promoters_are_read_on_the_given_strand_unless_told_otherwise() -> None:
+def test_promoters_are_encoded_on_the_given_strand_by_default() -> None:
     data = prepared()
     assert [getattr(data, name).reverse_complement for name in SIZES] == [None] * 3
 
 
-def test_the_other_strand_is_the_tokens_of_the_reverse_complements() -> None:
+def test_the_other_strand_has_the_tokens_of_the_reverse_complements() -> None:
     data = prepared(rc_augment=True, rc_average=True)
     tokenizer = load_tokenizer(inspect_backbone("opt-dna-mini"))
     for name, split in load_task(TaskSpec(**SIZES)).splits():
@@ -67,7 +67,7 @@ def test_max_length_is_measured_on_all_strands_and_splits() -> None:
         assert counts.truncated == counts.unknown == 0.0
 
 
-def test_a_set_max_length_cuts_both_strands_and_says_how_many(
+def test_a_given_max_length_cuts_both_strands_and_counts_the_cut_sequences(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     whole = prepared(rc_augment=True)
@@ -120,8 +120,10 @@ def write_task(folder: Path, **changes: str) -> Path:
 def test_unknown_tokens_name_the_split_the_row_and_their_share(tmp_path: Path) -> None:
     info = inspect_backbone(str(write_bert(tmp_path, 3, 64)))
     spec = TaskSpec(path=write_task(tmp_path / "t", dev="ACGTA,0\nACNTACG,1\n"), rc_average=True)
-    said = r"t, dev: sequence 2 of 2 \(ACNTACG…\): .* unknown tokens \(37\.50% of all, in 1 of 2"
-    with pytest.raises(InputError, match=said):
+    message = (
+        r"t, dev: sequence 2 of 2 \(ACNTACG…\): .* unknown tokens \(37\.50% of all, in 1 of 2"
+    )
+    with pytest.raises(InputError, match=message):
         encode_task(spec, info, load_task(spec))
 
 
@@ -152,7 +154,7 @@ def test_a_byte_pair_strand_longer_than_the_given_one_sets_the_limit() -> None:
     assert difference(sequence) > 0
 
 
-def test_the_reports_travel_with_the_data_as_json() -> None:
+def test_the_reports_on_the_data_are_json() -> None:
     data = prepared(dedup="drop_from_train")
     reports = data.reports()
     assert reports["quality"] == data.quality.record()

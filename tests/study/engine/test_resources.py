@@ -1,4 +1,4 @@
-"""What a trial gets of a cluster, and how many trials run at once."""
+"""The resources of a trial, and how many trials run at once."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from tests.study.ledgers import ReadSpec
         (["resources.max_concurrent=3"], {"CPU": 10.0}, (1, 0.0, 3)),
     ],
 )
-def test_as_many_trials_as_fit_run_at_once(
+def test_concurrent_trials_are_as_many_as_fit(
     read_spec: ReadSpec,
     settings: list[str],
     node: dict[str, float],
@@ -49,7 +49,7 @@ def test_a_cluster_whose_nodes_are_too_small_for_one_trial_is_refused(
         resources(read_spec(setting), [{"CPU": 4.0}, {"CPU": 4.0}])
 
 
-def test_a_trial_without_a_gpu_trains_on_the_cpu_whatever_is_there(
+def test_a_trial_without_a_gpu_trains_on_the_cpu_even_if_cuda_is_available(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -74,7 +74,7 @@ def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyR
     return ended, folder, record
 
 
-def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path) -> None:
+def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     racing = ("search.trials=8", "scheduler.name=none", "finalists.confirm=2")
     ended, folder, record = run(tmp_path / "study", *racing)
     assert ended is SessionStatus.DONE
@@ -94,10 +94,10 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
     assert all(float(row["trainable_parameters"]) > 0 for row in rows)
 
     storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
-    told = optuna.load_study(study_name="study", storage=storage).trials
+    optuna_trials = optuna.load_study(study_name="study", storage=storage).trials
     names = {"complete": "COMPLETE", "pruned": "PRUNED"}
-    assert sorted(t.state.name for t in told) == sorted(names[state] for state in states)
-    assert all(trial.intermediate_values for trial in told)
+    assert sorted(t.state.name for t in optuna_trials) == sorted(names[state] for state in states)
+    assert all(trial.intermediate_values for trial in optuna_trials)
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.mlflow}")
     [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs-study"]
@@ -178,7 +178,7 @@ def test_a_study_leaves_every_file_and_the_same_states_everywhere(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
+def test_a_finished_study_is_extended_with_a_wider_space_and_a_new_winner(
     tmp_path: Path,
 ) -> None:
     quick = ("scheduler.name=none", "search.sampler={name: random}", "training.reports=1")
@@ -210,7 +210,7 @@ def test_a_finished_study_goes_on_in_a_wider_space_and_may_find_a_better_winner(
     assert (again, after) == (SessionStatus.DONE, record)
 
 
-def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:
+def test_diverged_trials_fail_and_the_study_continues(tmp_path: Path) -> None:
     ended, folder, record = run(
         tmp_path / "study",
         "training.lr={type: categorical, choices: [1e-3, 1e30]}",
@@ -227,10 +227,10 @@ def test_diverged_trials_fail_and_the_study_goes_on(tmp_path: Path) -> None:
         assert "diverged" in trial.reason
         assert len(trial.reports) <= 2
     storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
-    told = optuna.load_study(study_name="study", storage=storage).trials
-    failed = [t for t in told if t.state.name == "FAIL"]
+    optuna_trials = optuna.load_study(study_name="study", storage=storage).trials
+    failed = [t for t in optuna_trials if t.state.name == "FAIL"]
     assert len(failed) == len(record.in_state("failed"))
-    assert all(math.isfinite(v) for t in told for v in t.intermediate_values.values())
+    assert all(math.isfinite(v) for t in optuna_trials for v in t.intermediate_values.values())
 
 
 class CrashingWorker(TrialWorker):
@@ -242,7 +242,7 @@ class CrashingWorker(TrialWorker):
         return super().step()
 
 
-def test_a_crashed_trial_leaves_its_traceback_and_the_study_goes_on(
+def test_the_traceback_of_a_crashed_trial_is_stored_and_the_study_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -267,7 +267,7 @@ class BrokenWorker(TrialWorker):
 
 
 @pytest.mark.chaos
-def test_a_study_in_which_nothing_works_is_given_up_early(
+def test_a_study_in_which_every_trial_crashes_is_given_up_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -63,7 +63,7 @@ def start(
 
 
 def scores(result: dict[str, Any]) -> dict[str, Any]:
-    """A report without what the clock decides."""
+    """Returns a report without times and memory."""
     return {k: v for k, v in result.items() if "seconds" not in k and "memory" not in k}
 
 
@@ -83,7 +83,7 @@ def test_a_report_has_the_objective_the_metrics_and_the_facts(
     }  # fmt: skip
 
 
-def test_a_reused_worker_reports_what_a_fresh_one_would(
+def test_a_reused_worker_has_the_reports_of_a_new_one(
     prepared: Any, folder: StudyFolder, tmp_path: Path
 ) -> None:
     worker = start(prepared, folder, {"trial": 0, "params": PARAMS | {"b0": 8}})
@@ -105,7 +105,7 @@ def test_a_trial_trains_with_its_own_seeds(prepared: Any, folder: StudyFolder) -
     assert scores(worker.step()) != scores(study.step())
 
 
-def test_a_restarted_trial_repeats_its_last_report_and_goes_on_as_if_nothing_had_happened(
+def test_a_restarted_trial_repeats_its_last_report_and_equals_an_uninterrupted_one(
     prepared: Any, folder: StudyFolder, tmp_path: Path
 ) -> None:
     whole = start(prepared, open_folder(tmp_path / "whole", dump_spec(prepared[0])), _config())
@@ -128,7 +128,7 @@ def test_a_checkpoint_of_other_parameters_is_not_loaded(
     assert other.trial.step == 0
 
 
-def test_a_half_written_checkpoint_is_never_seen(prepared: Any, folder: StudyFolder) -> None:
+def test_a_partly_written_checkpoint_is_ignored(prepared: Any, folder: StudyFolder) -> None:
     worker = start(prepared, folder, _config())
     worker.step()
     folder.checkpoint(0).with_suffix(".partial").write_bytes(b"half of the next one")
@@ -148,7 +148,9 @@ def test_a_diverging_trial_reports_a_loss_that_is_not_finite(
     assert np.isnan(results[-1]["dev_mcc"])
 
 
-def test_cleaning_up_gives_the_backbone_back(prepared: Any, folder: StudyFolder) -> None:
+def test_cleanup_removes_the_adapters_from_the_backbone(
+    prepared: Any, folder: StudyFolder
+) -> None:
     worker = start(prepared, folder, _config())
     names = set(dict(worker.backbone.model.named_parameters()))
     worker.cleanup()
@@ -162,7 +164,7 @@ def _config() -> dict[str, Any]:
     return {"trial": 0, "params": PARAMS}
 
 
-def test_reports_that_rungs_compare_say_what_the_final_budget_would_score(
+def test_reports_at_rungs_have_the_score_at_the_final_budget(
     prepared: Any, folder: StudyFolder
 ) -> None:
     params = PARAMS | {"bT_ratio": 0.25}
@@ -186,7 +188,7 @@ SHORT = {
 
 
 @pytest.mark.parametrize("where", SHORT)
-def test_a_trial_for_which_memory_does_not_suffice_fails_and_the_next_one_runs(
+def test_a_trial_out_of_memory_fails_and_the_next_one_runs(
     prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     worker = start(prepared, folder, _config())
@@ -200,14 +202,14 @@ def test_a_trial_for_which_memory_does_not_suffice_fails_and_the_next_one_runs(
         failed = worker.step()
     assert failed["failure"].startswith("out of memory: ")
     assert worker.trial is None
-    assert worker.step()["failure"] == failed["failure"], "it has no trial to go on with"
+    assert worker.step()["failure"] == failed["failure"], "there is no trial to continue"
     assert worker.reset_config(_next(1))
     assert scores(worker.step()) == scores(
         start(prepared, folder, _config() | {"trial": 2}).step()
     )
 
 
-def test_memory_that_does_not_suffice_for_a_model_leaves_the_backbone_fit_for_the_next_one(
+def test_a_model_out_of_memory_leaves_a_valid_backbone(
     prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = start(prepared, folder, _config())
@@ -225,7 +227,7 @@ def test_memory_that_does_not_suffice_for_a_model_leaves_the_backbone_fit_for_th
     assert scores(worker.step()) == scores(before)
 
 
-def test_an_error_that_is_not_about_memory_stays_an_error(
+def test_an_error_other_than_out_of_memory_is_raised(
     prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = start(prepared, folder, _config())
@@ -238,7 +240,7 @@ def test_an_error_that_is_not_about_memory_stays_an_error(
         worker.step()
 
 
-def test_a_damaged_checkpoint_costs_one_report_and_is_told(
+def test_a_damaged_checkpoint_causes_a_warning_and_repeats_one_report(
     prepared: Any, folder: StudyFolder, tmp_path: Path
 ) -> None:
     whole = start(prepared, open_folder(tmp_path / "whole", dump_spec(prepared[0])), _config())
@@ -256,7 +258,7 @@ def _next(trial: int) -> dict[str, Any]:
     return _config() | {"trial": trial, "seeds": SEEDS, "reports": 99, "assigned": time.time()}
 
 
-def test_a_checkpoint_from_after_the_journal_that_was_put_back_is_not_used(
+def test_a_checkpoint_newer_than_a_restored_journal_is_not_used(
     prepared: Any, folder: StudyFolder
 ) -> None:
     first = start(prepared, folder, _config())

@@ -71,16 +71,16 @@ OLDER = """\
 
 
 @pytest.mark.parametrize("text", [LINES, OLDER])
-def test_a_journal_is_written_again_line_by_line_as_it_was_read(text: str) -> None:
+def test_every_line_of_a_journal_is_written_as_it_was_read(text: str) -> None:
     events = parse_events(Path("events.jsonl"), text.encode())
     assert "".join(line_of(event, event.time) for event in events) == text
 
 
-def test_there_is_a_line_of_every_kind() -> None:
+def test_the_example_journal_has_every_kind_of_event() -> None:
     assert {json.loads(line)["event"] for line in LINES.splitlines()} > set(CLASSES)
 
 
-def test_nested_objects_are_typed_too() -> None:
+def test_nested_objects_are_typed() -> None:
     events = {type(event): event for event in parse_events(Path("x"), LINES.encode())}
     [first, second] = events[CLASSES["warm_start"]].results  # type: ignore[attr-defined]
     assert isinstance(first, EarlierTrial)
@@ -94,7 +94,7 @@ def test_nested_objects_are_typed_too() -> None:
     assert facts.key == '["b", "t", {"name": "promoters"}]'
 
 
-def test_fields_that_a_line_does_not_have_are_absent_and_null_ones_are_none() -> None:
+def test_missing_fields_are_absent_and_null_fields_are_none() -> None:
     opened, resumed, created, ended, winner = parse_events(Path("x"), OLDER.encode())
     assert isinstance(opened, StudyOpened)
     assert isinstance(created, TrialCreated)
@@ -106,7 +106,7 @@ def test_fields_that_a_line_does_not_have_are_absent_and_null_ones_are_none() ->
     assert opened_by([resumed, opened]) is opened
 
 
-def test_the_tracking_address_is_the_last_that_was_journalled() -> None:
+def test_the_tracking_address_is_the_last_in_the_journal() -> None:
     here = StudyOpened(tracking=None)
     there = StudyResumed(tracking="http://127.0.0.1:5000")
     assert tracking_of([here]) is None

@@ -1,4 +1,4 @@
-"""Study folders: what may start where, what may go on."""
+"""Study folders: in which a study may start, and which may be resumed."""
 
 import os
 import signal
@@ -58,7 +58,7 @@ def test_resuming_with_another_spec_is_refused_and_names_the_settings(
 
 @pytest.mark.parametrize("left", ["trials.csv", "best/scores.json", "checkpoints/trial-00000.pt"])
 @pytest.mark.parametrize("is_there", [True, False])
-def test_nothing_begins_anew_where_a_journal_was_lost(
+def test_a_study_with_results_but_without_a_journal_is_not_resumed(
     tmp_path: Path, read_spec: ReadSpec, left: str, is_there: bool
 ) -> None:
     folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
@@ -94,7 +94,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path, read_spec: ReadSpec) -> Non
         check_folder(tmp_path, changes_of_study(read_spec()), resume=False)
 
 
-def test_what_a_driver_leaves_that_dies_while_it_makes_a_folder_is_no_obstacle(
+def test_a_partly_created_folder_of_a_killed_driver_can_be_used(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     folder, spec = StudyFolder(tmp_path / "study"), read_spec()
@@ -108,7 +108,7 @@ def test_what_a_driver_leaves_that_dies_while_it_makes_a_folder_is_no_obstacle(
         check_folder(folder.path, changes_of_study(spec), resume=False)
 
 
-def test_the_spec_is_written_before_the_folders_that_only_a_study_needs(
+def test_the_spec_is_written_before_the_subfolders(
     tmp_path: Path, read_spec: ReadSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*arguments: object) -> None:
@@ -123,7 +123,7 @@ def test_the_spec_is_written_before_the_folders_that_only_a_study_needs(
     assert open_folder(tmp_path / "study", dump_spec(spec)).checkpoints.is_dir()
 
 
-def test_a_file_in_the_way_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path, read_spec: ReadSpec) -> None:
     (tmp_path / "study").write_text("a letter")
     with pytest.raises(InputError, match="one with other files, or a file"):
         check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=False)
@@ -141,7 +141,9 @@ def test_a_storage_without_permission_is_refused(tmp_path: Path, read_spec: Read
         tmp_path.chmod(0o700)
 
 
-def test_one_driver_at_a_time_works_in_a_folder(tmp_path: Path, read_spec: ReadSpec) -> None:
+def test_a_second_driver_is_refused_while_the_first_has_the_lock(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
     folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
     with locked(folder), pytest.raises(InputError, match="another is at work"), locked(folder):
         pass
@@ -162,7 +164,9 @@ with locked(StudyFolder(Path(sys.argv[1]))):
 
 
 @pytest.mark.process
-def test_a_driver_that_was_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_driver_is_released_although_its_children_live(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "study").mkdir()
     folder = StudyFolder(tmp_path / "study")
     command = [sys.executable, "-c", HOLD, str(folder.path)]
@@ -175,14 +179,14 @@ def test_a_driver_that_was_killed_leaves_no_lock_behind(tmp_path: Path) -> None:
             pass
         driver.kill()
         driver.wait()
-        os.kill(child, 0)  # It lives on.
+        os.kill(child, 0)  # The child is still alive.
         assert not is_locked(folder)
         with locked(folder):
             pass
         os.kill(child, signal.SIGKILL)
 
 
-def test_whether_a_driver_is_at_work_is_told_without_a_trace(tmp_path: Path) -> None:
+def test_is_locked_writes_no_file(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     assert not is_locked(folder)
     assert list(tmp_path.iterdir()) == []
@@ -203,7 +207,7 @@ def test_a_study_of_a_newer_version_is_refused_before_its_spec_is_read(
         check_folder(tmp_path, changes_of_study(read_spec()), resume=True)
 
 
-def test_a_study_that_a_newer_version_went_on_with_is_refused(
+def test_a_study_that_a_newer_version_has_resumed_is_refused(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     folder = open_folder(tmp_path / "study", dump_spec(read_spec()))

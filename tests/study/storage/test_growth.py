@@ -1,4 +1,4 @@
-"""A study that goes on with more: what may grow, what is refused, what earlier trials become."""
+"""Extended studies: permitted and refused changes, and parameters of earlier trials."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +48,7 @@ def planner(resolved: Any) -> tuple[int, int]:
 
 
 def run_to(ledger: StudyLedger, trials: int) -> list[dict[str, Any]]:
-    """Runs trials one by one until there are so many; returns what they were."""
+    """Runs trials one by one up to a number; returns the parameters of all trials."""
     searcher = OptunaSearcher(ledger, planner)
     for number in range(len(ledger.record.trials), trials):
         searcher.suggest(f"ray-{number}")
@@ -59,7 +59,7 @@ def run_to(ledger: StudyLedger, trials: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("search.trials=9", "search.trials: 6 -> 9"),
         (
@@ -70,15 +70,15 @@ def run_to(ledger: StudyLedger, trials: int) -> list[dict[str, Any]]:
     ],
 )
 def test_more_trials_and_wider_domains_are_growth(
-    read_spec: ReadSpec, override: str, said: str
+    read_spec: ReadSpec, override: str, message: str
 ) -> None:
     found = growth(read_spec(), read_spec(override))
-    assert found.changes == [said]
+    assert found.changes == [message]
     assert found.refused == []
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("adapter.p={type: float, low: 0.1, high: 0.3}", "does not contain the previous values"),
         ("adapter.p=0.1", "adapter.p: {type: float, low: 0.0, high: 0.3} -> 0.1"),
@@ -100,12 +100,12 @@ def test_more_trials_and_wider_domains_are_growth(
     ],
 )
 def test_anything_else_is_refused_with_the_setting_and_both_values(
-    read_spec: ReadSpec, override: str, said: str
+    read_spec: ReadSpec, override: str, message: str
 ) -> None:
     found = growth(read_spec(), read_spec(override))
     assert found.changes == []
     [refused] = found.refused
-    assert said in refused
+    assert message in refused
 
 
 def test_another_method_is_refused(read_spec: ReadSpec) -> None:
@@ -119,9 +119,7 @@ def test_resources_are_not_compared(read_spec: ReadSpec) -> None:
     assert (found.changes, found.refused) == ([], [])
 
 
-def test_a_smaller_number_of_trials_leaves_the_study_what_it_has(
-    tmp_path: Path, read_spec: ReadSpec
-) -> None:
+def test_a_smaller_number_of_trials_changes_nothing(tmp_path: Path, read_spec: ReadSpec) -> None:
     before, now = read_spec(), read_spec("search.trials=2")
     assert with_trials_of(before, now) == before
     assert with_trials_of(now, before) == before
@@ -129,7 +127,7 @@ def test_a_smaller_number_of_trials_leaves_the_study_what_it_has(
     assert changes_of_study(now)(StoredStudy.read(folder)) == []
 
 
-def test_domains_of_a_grid_do_not_grow_but_its_trials_do(read_spec: ReadSpec) -> None:
+def test_a_grid_may_have_more_trials_but_no_wider_domains(read_spec: ReadSpec) -> None:
     before = read_spec(*GRID, "search.trials=2")
     wider = read_spec(
         *GRID, "search.trials=2", "adapter.b0={type: categorical, choices: [4, 6, 8]}"
@@ -139,12 +137,12 @@ def test_domains_of_a_grid_do_not_grow_but_its_trials_do(read_spec: ReadSpec) ->
     assert growth(before, read_spec(*GRID, "search.trials=4")).changes == ["search.trials: 2 -> 4"]
 
 
-def test_extending_adds_to_what_the_study_has(read_spec: ReadSpec) -> None:
+def test_extending_adds_to_the_present_number_of_trials(read_spec: ReadSpec) -> None:
     assert extended(read_spec(), read_spec("search.trials=2"), 3).search.trials == 9
 
 
 @pytest.mark.parametrize(
-    ("overrides", "more", "said"),
+    ("overrides", "more", "message"),
     [
         ((), 0, "N >= 1 must hold, but got 0"),
         ((*GRID, "search.trials=3"), 2, "but got 4 points and 5 trials"),
@@ -155,11 +153,11 @@ def test_extending_adds_to_what_the_study_has(read_spec: ReadSpec) -> None:
         ),
     ],
 )
-def test_an_extension_that_cannot_be_is_refused(
-    read_spec: ReadSpec, overrides: tuple[str, ...], more: int, said: str
+def test_an_impossible_extension_is_refused(
+    read_spec: ReadSpec, overrides: tuple[str, ...], more: int, message: str
 ) -> None:
     spec = read_spec(*overrides)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         extended(spec, spec, more)
 
 
@@ -178,7 +176,7 @@ def test_growth_is_in_the_journal_and_in_spec_yaml(open_ledger: OpenLedger) -> N
     assert sum(isinstance(e, StudyGrown) for e in ledger.journal.read()) == 1
 
 
-def test_a_study_has_grown_even_if_its_driver_died_before_spec_yaml_was_written(
+def test_growth_that_is_in_the_journal_but_not_in_spec_yaml_counts(
     open_ledger: OpenLedger,
 ) -> None:
     before = open_ledger().folder.spec.read_text()
@@ -190,7 +188,7 @@ def test_a_study_has_grown_even_if_its_driver_died_before_spec_yaml_was_written(
     assert refused.startswith("adapter.beta1: {")
 
 
-def test_earlier_trials_get_the_value_that_was_fixed_then(open_ledger: OpenLedger) -> None:
+def test_earlier_trials_have_the_value_that_was_fixed_before(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     ledger = open_ledger(SEARCHED_BETA)
@@ -207,7 +205,7 @@ def test_earlier_trials_get_the_value_that_was_fixed_then(open_ledger: OpenLedge
 
 
 @pytest.mark.parametrize(("differs", "known"), [([], [0.85]), (["beta1"], []), (["p"], [0.85])])
-def test_of_an_earlier_study_only_values_that_it_had_are_known_in_a_leaf_searched_from_now_on(
+def test_earlier_results_are_used_for_a_newly_searched_leaf_only_if_their_value_is_known(
     open_ledger: OpenLedger, differs: list[str], known: list[float]
 ) -> None:
     params = {"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
@@ -226,7 +224,7 @@ def test_of_an_earlier_study_only_values_that_it_had_are_known_in_a_leaf_searche
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_an_extended_study_tries_what_a_longer_one_would_have(
+def test_an_extended_study_suggests_the_same_trials_as_a_longer_one(
     open_ledger: OpenLedger, sampler: str
 ) -> None:
     setting = f"search.sampler={SAMPLERS[sampler]}"
@@ -241,7 +239,7 @@ def test_an_extended_study_tries_what_a_longer_one_would_have(
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_goes_on_in_a_grown_space(open_ledger: OpenLedger, sampler: str) -> None:
+def test_every_sampler_continues_in_a_wider_space(open_ledger: OpenLedger, sampler: str) -> None:
     setting = f"search.sampler={SAMPLERS[sampler]}"
     run_to(open_ledger(setting), 4)
     grown = (setting, "search.trials=8", WIDE_P, SEARCHED_BETA)
@@ -254,7 +252,7 @@ def test_every_sampler_goes_on_in_a_grown_space(open_ledger: OpenLedger, sampler
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
-def test_points_that_are_added_are_tried_next(open_ledger: OpenLedger, sampler: str) -> None:
+def test_added_points_are_tried_next(open_ledger: OpenLedger, sampler: str) -> None:
     setting = f"search.sampler={SAMPLERS[sampler]}"
     run_to(open_ledger(setting, "points=[{p: 0.01}]"), 3)
     more = (setting, "search.trials=8", "points=[{p: 0.01}, {p: 0.02}, {p: 0.03}]")
@@ -268,14 +266,14 @@ def test_points_that_are_added_are_tried_next(open_ledger: OpenLedger, sampler: 
     assert [params[number]["p"] for number in (0, 3, 4)] == [0.01, 0.02, 0.03]
 
 
-def test_points_may_not_be_changed_or_taken_back(read_spec: ReadSpec) -> None:
+def test_points_may_not_be_changed_or_removed(read_spec: ReadSpec) -> None:
     before = read_spec("points=[{p: 0.01}, {p: 0.02}]")
     for points in ("[{p: 0.01}]", "[{p: 0.02}, {p: 0.01}]", "[{p: 0.01}, {p: 0.03}]"):
         [refused] = growth(before, read_spec(f"points={points}")).refused
         assert refused.startswith("points: ")
 
 
-def test_a_wider_space_is_searched_to_its_new_ends(open_ledger: OpenLedger) -> None:
+def test_new_values_of_a_wider_space_are_suggested(open_ledger: OpenLedger) -> None:
     run_to(open_ledger("search.sampler={name: random}"), 3)
     ledger = open_ledger("search.sampler={name: random}", "search.trials=20", WIDE_P)
     grow(ledger, StoredStudy.read(ledger.folder).spec)
@@ -284,7 +282,7 @@ def test_a_wider_space_is_searched_to_its_new_ends(open_ledger: OpenLedger) -> N
     assert any(p["p"] > 0.3 for p in params[3:])
 
 
-def test_a_folder_in_which_another_study_has_begun_meanwhile_is_refused(
+def test_a_folder_in_which_another_study_has_started_in_the_meantime_is_refused(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     folder = StudyFolder(tmp_path / "study")
@@ -300,7 +298,7 @@ def test_a_folder_in_which_another_study_has_begun_meanwhile_is_refused(
     )
 
 
-def test_a_study_that_lost_its_journal_at_the_start_goes_on_and_may_have_grown(
+def test_a_study_killed_before_its_first_event_resumes_with_a_changed_spec(
     tmp_path: Path, read_spec: ReadSpec
 ) -> None:
     folder = open_folder(tmp_path / "study", dump_spec(read_spec()))

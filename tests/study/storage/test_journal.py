@@ -1,4 +1,4 @@
-"""events.jsonl: appended whole lines, a torn last one, lines that are no events."""
+"""events.jsonl: appending, a torn last line, invalid lines."""
 
 import json
 import pickle
@@ -14,7 +14,7 @@ WARNING = TrialWarning(trial=0, text="slow")
 ENDED = TrialEnded(trial=0, state="complete", reason="", value=0.5)
 
 
-def test_events_come_back_in_order_with_their_fields(tmp_path: Path) -> None:
+def test_events_are_read_in_order_with_their_fields(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "events.jsonl")
     written = [journal.append(WARNING), journal.append(ENDED)]
     assert journal.read() == written
@@ -63,7 +63,7 @@ def test_a_broken_line_before_the_last_is_refused_with_its_number(
         ({"time": None}, "time must be a number, but got None"),
     ],
 )
-def test_a_field_that_cannot_have_its_value_is_refused_with_its_line(
+def test_an_invalid_value_of_a_field_is_refused_with_its_line(
     tmp_path: Path, fields: dict[str, object], rule: str
 ) -> None:
     report = {"event": "report", "time": 1.0, "trial": 0, "report": 1, "step": 3, "metrics": {}}

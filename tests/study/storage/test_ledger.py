@@ -1,4 +1,4 @@
-"""Recording: what cannot be written must not happen."""
+"""Ledgers: events on disk before listeners are called, and errors of writing."""
 
 import errno
 import os
@@ -12,14 +12,14 @@ from study.storage.record import StudyRecord
 from tests.study.ledgers import OpenLedger, create
 
 
-def test_a_full_disk_stops_the_record_at_the_last_event_that_was_written(
+def test_after_a_failed_write_the_record_ends_with_the_last_written_event(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     before = ledger.journal.path.read_bytes()
-    told = []
-    ledger.listeners = [lambda event, record: told.append(event)]
+    received = []
+    ledger.listeners = [lambda event, record: received.append(event)]
     ledger.journal = Journal(Path("/dev/full"))
     with pytest.raises(OSError, match="No space left") as first, ledger.batch():
         ledger.append(Report(trial=0, report=1, step=1, metrics={}))
@@ -29,12 +29,12 @@ def test_a_full_disk_stops_the_record_at_the_last_event_that_was_written(
     with pytest.raises(OSError, match="No space left"), ledger.batch():
         ledger.append(Report(trial=0, report=2, step=2, metrics={}))
     assert ledger.broken is first.value
-    assert told == []
+    assert received == []
     assert ledger.record.trials[0].reports == []
     assert ledger.journal.path.read_bytes() == before
 
 
-def test_what_is_noted_together_waits_for_the_disk_once_and_only_then_is_told(
+def test_events_of_a_batch_are_synced_once_before_listeners_are_called(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = open_ledger()
@@ -57,7 +57,7 @@ def test_what_is_noted_together_waits_for_the_disk_once_and_only_then_is_told(
     assert happened[3:] == ["sync", "warning"]
 
 
-def test_a_listener_that_cannot_write_stops_the_record_too(open_ledger: OpenLedger) -> None:
+def test_after_a_failed_write_of_a_listener_every_append_raises(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
 
     def listen(event: Event, record: StudyRecord) -> None:
@@ -72,13 +72,13 @@ def test_a_listener_that_cannot_write_stops_the_record_too(open_ledger: OpenLedg
         create(ledger, 1)
 
 
-def test_a_disk_that_fails_at_the_end_of_it_stops_the_record_as_well(
+def test_after_a_failed_sync_of_a_batch_no_listener_is_called_and_every_append_raises(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = open_ledger()
     create(ledger, 0)
-    told: list[Event] = []
-    ledger.listeners = [lambda event, record: told.append(event)]
+    received: list[Event] = []
+    ledger.listeners = [lambda event, record: received.append(event)]
 
     def fail(file: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -89,4 +89,4 @@ def test_a_disk_that_fails_at_the_end_of_it_stops_the_record_as_well(
     monkeypatch.undo()
     with pytest.raises(OSError, match="Input/output"):
         ledger.append(Report(trial=0, report=2, step=2, metrics={}))
-    assert told == []
+    assert received == []

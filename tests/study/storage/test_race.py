@@ -1,4 +1,4 @@
-"""The race of the finalists: who goes on, and what its winner is worth."""
+"""The race of the finalists: rounds, seeds, and the regret of its winner."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_sixteen_candidates_race_in_four_rounds_of_forty_runs() -> None:
     ("field", "expected"),
     [(0, []), (1, []), (2, [(2, 1)]), (3, [(3, 1), (2, 1)]), (4, [(4, 1), (2, 1)])],
 )
-def test_a_small_field_has_few_rounds(field: int, expected: list[tuple[int, int]]) -> None:
+def test_few_candidates_have_few_rounds(field: int, expected: list[tuple[int, int]]) -> None:
     assert rounds(field) == expected
 
 
@@ -45,7 +45,7 @@ def test_a_round_waits_for_its_last_replicate() -> None:
     assert current_race(search, {0: {0: 0.1}, 1: {0: 0.9}}, True, 2).winner == 1
 
 
-def test_the_better_half_by_the_mean_of_all_scores_goes_on() -> None:
+def test_the_better_half_by_the_mean_of_all_scores_reaches_the_next_round() -> None:
     search = {0: 0.6, 1: 0.5, 2: 0.5, 3: 0.5}
     first: Fresh = {0: {0: 0.4}, 1: {0: 0.7}, 2: {0: 0.4}, 3: {0: 0.45}}
     race = current_race(search, first, True, 4)
@@ -53,19 +53,19 @@ def test_the_better_half_by_the_mean_of_all_scores_goes_on() -> None:
     assert race.runs[4:] == [(1, 1), (0, 1)]
 
 
-def test_where_less_is_better_the_smaller_mean_goes_on() -> None:
+def test_of_a_metric_to_minimise_the_smaller_mean_reaches_the_next_round() -> None:
     search = {0: 0.6, 1: 0.5}
     scores: Fresh = {0: {0: 0.2}, 1: {0: 0.4}}
     assert current_race(search, scores, False, 2).winner == 0
     assert current_race(search, scores, True, 2).winner == 1
 
 
-def test_a_candidate_that_failed_is_behind_all_that_did_not() -> None:
+def test_a_candidate_with_a_failed_run_ranks_last() -> None:
     scores: Fresh = {0: {0: None}, 1: {0: 0.01}}
     assert current_race({0: 0.9, 1: 0.1}, scores, True, 2).winner == 1
 
 
-def test_the_reported_replicates_had_no_part_in_the_choice() -> None:
+def test_reported_replicates_are_not_those_of_the_selection() -> None:
     search = {trial: 0.5 + trial / 100 for trial in range(4)}
     race = run(search, {trial: [0.5 + trial / 100] * 10 for trial in range(4)})
     assert race.winner == 3
@@ -74,7 +74,7 @@ def test_the_reported_replicates_had_no_part_in_the_choice() -> None:
     assert race.confirming == (2, 3, 4, 5)
 
 
-def test_what_the_winner_scores_afterwards_does_not_unmake_it() -> None:
+def test_scores_after_the_decision_do_not_change_the_winner() -> None:
     search = {0: 0.5, 1: 0.4}
     chosen: Fresh = {0: {0: 0.5}, 1: {0: 0.4}}
     assert current_race(search, chosen, True, 2).winner == 0
@@ -84,7 +84,7 @@ def test_what_the_winner_scores_afterwards_does_not_unmake_it() -> None:
     assert race.over(confirmed)
 
 
-def test_a_lone_candidate_is_only_confirmed() -> None:
+def test_a_single_candidate_is_only_confirmed() -> None:
     race = current_race({4: 0.5}, {}, True, 3)
     assert race == Race([(4, 0), (4, 1), (4, 2)], [], 4, (0, 1, 2))
 
@@ -122,11 +122,11 @@ def test_the_race_loses_a_third_at_most_of_what_the_best_single_score_loses() ->
 
 
 def regrets(rng: np.random.Generator, studies: int, races: int) -> dict[str, float]:
-    """What ways to choose among 64 trials lose of the best one's true score, on average.
+    """Returns the mean regret in true score of several rules that select one of 64 trials.
 
-    True scores and luck have an sd of 0.01. All but "single" cost 40 more runs or 20 ("4 x 5"), or
-    have a third of the trials ("thrice"). "optimism" is by how much the best single score is too
-    good.
+    True scores and noise have an sd of 0.01. All rules but "single" need 40 more runs, or 20
+    ("4 x 5"), or have a third of the trials ("thrice"). "optimism" is the mean of the best single
+    score minus its true score.
     """
     true = rng.normal(0, 0.01, (studies, 64))
     found = true + rng.normal(0, 0.01, true.shape)
@@ -160,7 +160,7 @@ def regrets(rng: np.random.Generator, studies: int, races: int) -> dict[str, flo
     }
 
 
-def test_of_the_ways_to_choose_a_trial_the_race_loses_least() -> None:
+def test_the_race_has_the_smallest_regret_of_the_selection_rules() -> None:
     found = regrets(np.random.default_rng(3), studies=4000, races=1000)
     known = {
         "single": 0.0069, "optimism": 0.0166, "thrice": 0.0069, "4 x 5": 0.0032, "8 x 5": 0.0023,

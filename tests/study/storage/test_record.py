@@ -1,4 +1,4 @@
-"""The fold of the events: states, values, the best trial."""
+"""The record of the events: states, values, the best trial."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from study.storage.record import StudyRecord
 from tests.study.ledgers import OpenLedger, create, report
 
 
-def test_folding_event_by_event_equals_folding_all_at_once(open_ledger: OpenLedger) -> None:
+def test_a_record_updated_event_by_event_equals_one_of_all_events(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     report(ledger, 0, 1, 0.25)
@@ -64,7 +64,7 @@ def test_an_event_of_an_unknown_trial_is_refused_with_its_line() -> None:
         StudyRecord.of([StudyOpened(), Report(trial=77, report=1, step=1, metrics={})], "dev_mcc")
 
 
-def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
+def test_a_second_end_of_a_trial_is_ignored(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     ledger.end(ledger.record.trials[0], "pruned", "first")
@@ -73,7 +73,7 @@ def test_a_trial_ends_once(open_ledger: OpenLedger) -> None:
     assert sum(isinstance(event, TrialEnded) for event in ledger.journal.read()) == 1
 
 
-def test_the_seconds_of_a_trial_leave_out_the_time_in_which_the_study_did_not_run(
+def test_the_seconds_of_a_trial_exclude_the_time_between_sessions(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -92,14 +92,16 @@ def test_the_seconds_of_a_trial_leave_out_the_time_in_which_the_study_did_not_ru
     assert record.trials[1].seconds == 40 - 10
 
 
-def test_listeners_hear_an_event_after_it_is_on_disk(open_ledger: OpenLedger) -> None:
+def test_listeners_are_called_after_the_event_is_on_disk(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    heard = []
+    received = []
     ledger.listeners.append(
-        lambda event, record: heard.append((event, ledger.journal.read()[-1], dict(record.trials)))
+        lambda event, record: received.append(
+            (event, ledger.journal.read()[-1], dict(record.trials))
+        )
     )
     create(ledger, 0)
-    [(event, on_disk, trials)] = heard
+    [(event, on_disk, trials)] = received
     assert event == on_disk
     assert 0 in trials
 
@@ -117,7 +119,7 @@ def ended(ledger: StudyLedger, value: float, kept: float, seconds: float, state:
     return number
 
 
-def test_the_best_trial_keeps_the_constraints(open_ledger: OpenLedger) -> None:
+def test_the_best_trial_satisfies_the_constraints(open_ledger: OpenLedger) -> None:
     ledger = open_ledger(BOUNDS)
     ended(ledger, 0.9, kept=200, seconds=5, state="complete")
     ended(ledger, 0.8, kept=100, seconds=11, state="complete")
@@ -133,7 +135,7 @@ def test_the_best_trial_keeps_the_constraints(open_ledger: OpenLedger) -> None:
     assert best.number == kept
 
 
-def test_whether_a_stopped_trial_is_feasible_is_known_only_if_it_is_not(
+def test_the_feasibility_of_a_trial_that_is_not_complete_is_false_or_unknown(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger(BOUNDS)
@@ -148,7 +150,7 @@ def test_whether_a_stopped_trial_is_feasible_is_known_only_if_it_is_not(
     assert trials[3].feasible(constraints) is None
 
 
-def test_the_front_is_of_complete_trials_that_keep_the_constraints(
+def test_the_pareto_front_has_complete_feasible_trials_only(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger(BOUNDS, "objectives=[maximize dev_mcc, minimize kept_parameters]")

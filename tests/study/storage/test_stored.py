@@ -1,4 +1,4 @@
-"""A study folder that is read once: what it has, and whether it must be read again."""
+"""Stored studies: contents, and when the folder is read again."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Count = Callable[[], Counter[float]]
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[float]:
-    """How often the event of each time is parsed from now on."""
+    """Counts how often the event of each time is parsed."""
     found: Counter[float] = Counter()
     parse = journal.event_of
 
@@ -40,7 +40,9 @@ def test_a_folder_without_a_journal_has_no_events(tmp_path: Path) -> None:
     assert stored.record("dev_mcc").trials == {}
 
 
-def test_it_has_the_last_address_and_the_first_opening(open_ledger: OpenLedger) -> None:
+def test_a_stored_study_has_the_last_tracking_address_and_the_first_opening(
+    open_ledger: OpenLedger,
+) -> None:
     ledger = open_ledger()
     ledger.append(StudyResumed(tracking="http://127.0.0.1:5000"))
     stored = StoredStudy.read(ledger.folder)
@@ -80,7 +82,7 @@ def test_a_new_spec_is_read_again(tmp_path: Path) -> None:
     assert stored.current().spec.search.trials == 4
 
 
-def test_a_damaged_line_is_refused_once_its_event_is_needed(open_ledger: OpenLedger) -> None:
+def test_a_damaged_line_is_refused_when_its_event_is_read(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     with ledger.folder.journal.open("a") as file:
@@ -93,7 +95,7 @@ def test_a_damaged_line_is_refused_once_its_event_is_needed(open_ledger: OpenLed
         _ = stored.events
 
 
-def test_a_torn_line_stays_until_the_first_event_is_appended(open_ledger: OpenLedger) -> None:
+def test_a_torn_line_is_kept_until_the_next_event_is_appended(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     before = ledger.folder.journal.read_bytes()

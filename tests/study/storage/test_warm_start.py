@@ -1,4 +1,4 @@
-"""A study that begins with another's results: what is taken over, what is refused, who sees it."""
+"""Warm starts: which results of an earlier study are used and by what, and refused sources."""
 
 import shutil
 from pathlib import Path
@@ -29,7 +29,7 @@ def planner(resolved: Any) -> tuple[int, int]:
 
 
 def add(ledger: StudyLedger, state: str, values: list[float | None], **params: float) -> None:
-    """Journals a trial that has ended, with one report a value."""
+    """Journals a trial that has ended, with one report per value."""
     number = len(ledger.record.trials)
     suggested = PARAMS | params
     settings = {k: v for k, v in suggested.items() if k != "bT_ratio"}
@@ -58,7 +58,7 @@ def before(tmp_path: Path, read_spec: ReadSpec) -> StudyLedger:
 
 
 def take_over(ledger: StudyLedger, source: Path) -> WarmStart:
-    """Begins a study with the results of another."""
+    """Journals the results of an earlier study in a new one."""
     earlier = earlier_results(StoredStudy.read(ledger.folder), source, ledger.spec)
     assert earlier is not None
     ledger.append(earlier)
@@ -82,26 +82,26 @@ def suggestions(ledger: StudyLedger, trials: int) -> list[dict[str, Any]]:
     return params
 
 
-def test_complete_and_stopped_trials_stand_before_the_first(
+def test_complete_and_stopped_trials_of_the_earlier_study_precede_those_of_the_new_one(
     before: StudyLedger, open_ledger: OpenLedger
 ) -> None:
     ledger = open_ledger()
     take_over(ledger, before.folder.path)
     suggestions(ledger, 2)
     for searcher in (OptunaSearcher(ledger, planner), OptunaSearcher(open_ledger(), planner)):
-        told = searcher._study.trials
-        assert [trial.state for trial in told[:3]] == [
+        optuna_trials = searcher._study.trials
+        assert [trial.state for trial in optuna_trials[:3]] == [
             TrialState.COMPLETE, TrialState.PRUNED, TrialState.COMPLETE,
         ]  # fmt: skip
-        assert [trial.value for trial in told[:3]] == [0.5, None, 0.3]
-        assert told[0].intermediate_values == {10: 0.1, 20: 0.5}
-        assert told[1].params == PARAMS | {"b0": 8}
-        assert told[3].params == ledger.record.trials[0].params
-        assert len(told) == 5
-        assert all(trial.state.is_finished() for trial in told)
+        assert [trial.value for trial in optuna_trials[:3]] == [0.5, None, 0.3]
+        assert optuna_trials[0].intermediate_values == {10: 0.1, 20: 0.5}
+        assert optuna_trials[1].params == PARAMS | {"b0": 8}
+        assert optuna_trials[3].params == ledger.record.trials[0].params
+        assert len(optuna_trials) == 5
+        assert all(trial.state.is_finished() for trial in optuna_trials)
 
 
-def test_they_steer_the_sampler_and_a_resume_needs_the_earlier_study_no_more(
+def test_earlier_results_affect_the_sampler_and_a_resume_does_not_read_the_earlier_study(
     before: StudyLedger, open_ledger: OpenLedger
 ) -> None:
     for _ in range(4):
@@ -118,7 +118,7 @@ def test_they_steer_the_sampler_and_a_resume_needs_the_earlier_study_no_more(
     assert suggestions(open_ledger(TPE), 1) + suggestions(open_ledger(TPE), 2) == warm
 
 
-def test_the_genetic_algorithm_breeds_from_them(
+def test_nsgaii_uses_earlier_results_as_parents(
     before: StudyLedger, open_ledger: OpenLedger
 ) -> None:
     genetic = "search.sampler={name: nsgaii, population_size: 2, mutation_prob: 0.0}"
@@ -128,7 +128,7 @@ def test_the_genetic_algorithm_breeds_from_them(
     assert {round(found["lr"], 9) for found in params} == {1e-3}
 
 
-def test_they_are_in_no_table_no_rung_and_never_win(
+def test_earlier_results_are_in_no_table_or_rung_and_never_the_best_trial(
     before: StudyLedger, open_ledger: OpenLedger
 ) -> None:
     ledger = open_ledger()
@@ -140,7 +140,7 @@ def test_they_are_in_no_table_no_rung_and_never_win(
     assert open_storage(ledger.folder).get_n_trials(study._study_id) == 0
 
 
-def test_what_is_not_in_the_space_is_left_out_and_counted(
+def test_results_outside_the_space_are_left_out_and_counted(
     before: StudyLedger, open_ledger: OpenLedger
 ) -> None:
     ledger = open_ledger("adapter.p={type: float, low: 0.0, high: 0.2}", "adapter.b0=6")
@@ -156,7 +156,7 @@ def test_what_is_not_in_the_space_is_left_out_and_counted(
     suggestions(ledger, 1)
 
 
-def test_a_setting_that_was_fixed_has_its_value(
+def test_a_newly_searched_setting_has_the_value_that_was_fixed_before(
     before: StudyLedger, open_ledger: OpenLedger
 ) -> None:
     searched = "adapter.beta1={type: float, low: 0.6, high: 0.9}"
@@ -174,12 +174,16 @@ def test_goals_are_those_of_the_present_study(
         'constraints={trainable_parameters: "<= 200"}',
     )
     take_over(ledger, before.folder.path)
-    told = OptunaSearcher(ledger, planner)._study.trials
-    assert [trial.values for trial in told] == [[0.5, 0.0], None, [0.3, 300.0]]
-    assert [trial.constraints["trainable_parameters"] for trial in told] == [-1.0, -0.5, 0.5]
+    optuna_trials = OptunaSearcher(ledger, planner)._study.trials
+    assert [trial.values for trial in optuna_trials] == [[0.5, 0.0], None, [0.3, 300.0]]
+    assert [trial.constraints["trainable_parameters"] for trial in optuna_trials] == [
+        -1.0,
+        -0.5,
+        0.5,
+    ]
 
 
-def test_only_a_study_without_trials_begins_with_results(
+def test_only_a_study_without_trials_takes_earlier_results(
     before: StudyLedger, open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     ledger, source = open_ledger(), before.folder.path
@@ -203,7 +207,7 @@ def refusal(path: Path, source: Path, spec: StudySpec) -> str:
     return str(caught.value)
 
 
-def test_what_cannot_be_a_beginning_is_refused(
+def test_invalid_sources_of_earlier_results_are_refused(
     before: StudyLedger, read_spec: ReadSpec, tmp_path: Path
 ) -> None:
     source = before.folder.path

@@ -50,7 +50,7 @@ def found(mixed: Path) -> Analysis:
 
 
 @pytest.fixture(scope="module")
-def said(found: Analysis) -> str:
+def report_text(found: Analysis) -> str:
     return "\n".join(report_lines(found))
 
 
@@ -78,21 +78,26 @@ def test_equal_configurations_are_undecided(tmp_path: Path) -> None:
     assert "further runs, " in text or "no crossed design is suggested" in text
 
 
-def test_failed_collapsed_planned_and_missing_runs_are_named(said: str) -> None:
-    assert "71 runs of 4 configurations with 5 mask seeds, 3 init seeds, 3 data seeds" in said
-    assert "1 planned, 68 complete, 2 failed" in said
-    assert "adalora_rs (mask 0, init 1, data 0): diverged at step 120" in said
-    assert "Collapsed, and included in every mean: fmft (init 0, data 2)" in said
-    assert "Not finished yet, so that all results are preliminary: lora (init 2, data 0)" in said
-    assert "Missing from the crossed design: fmft (init 2, data 1)" in said
-    assert "6 pairs with a failed run: if failed runs score as guessing" in said
+def test_failed_collapsed_planned_and_missing_runs_are_named(report_text: str) -> None:
+    assert (
+        "71 runs of 4 configurations with 5 mask seeds, 3 init seeds, 3 data seeds" in report_text
+    )
+    assert "1 planned, 68 complete, 2 failed" in report_text
+    assert "adalora_rs (mask 0, init 1, data 0): diverged at step 120" in report_text
+    assert "Collapsed, and included in every mean: fmft (init 0, data 2)" in report_text
+    assert (
+        "Not finished yet, so that all results are preliminary: lora (init 2, data 0)"
+        in report_text
+    )
+    assert "Missing from the crossed design: fmft (init 2, data 1)" in report_text
+    assert "6 pairs with a failed run: if failed runs score as guessing" in report_text
 
 
-def test_variance_ranks_and_disagreement_have_their_sentences(said: str) -> None:
-    assert "adalora_rs: of the variance between runs, mask " in said
-    assert "Which source is the largest is undecided" in said
-    assert "two runs that differ only in the mask seed share" in said
-    assert "with another mask seed" in said
+def test_variance_ranks_and_disagreement_have_their_sentences(report_text: str) -> None:
+    assert "adalora_rs: of the variance between runs, mask " in report_text
+    assert "Which source is the largest is undecided" in report_text
+    assert "two runs that differ only in the mask seed share" in report_text
+    assert "with another mask seed" in report_text
 
 
 def test_a_single_seed_is_named_with_the_unknown_component(tmp_path: Path) -> None:
@@ -140,8 +145,8 @@ def test_several_tasks_are_ranked_with_a_warning_that_they_are_few(tmp_path: Pat
     assert "critical difference" in (folders[1] / "report.html").read_text().lower()
 
 
-def test_the_same_folder_and_seed_give_the_same_sentences(mixed: Path, said: str) -> None:
-    assert words(mixed) == said
+def test_the_same_folder_and_seed_give_the_same_sentences(mixed: Path, report_text: str) -> None:
+    assert words(mixed) == report_text
 
 
 def test_tables_hold_the_numbers_and_the_page_the_pictures(mixed: Path, found: Analysis) -> None:
@@ -171,7 +176,7 @@ def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "is_folder", "said"),
+    ("name", "is_folder", "message"),
     [
         ("tables", False, "tables: must be a folder, but got a file"),
         ("report.html", True, "report.html: must be a file, but got a folder"),
@@ -179,14 +184,14 @@ def test_a_table_of_an_earlier_analysis_is_removed(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_in_place_of_a_folder_or_the_reverse_is_refused(
-    tmp_path: Path, name: str, is_folder: bool, said: str
+    tmp_path: Path, name: str, is_folder: bool, message: str
 ) -> None:
     found = analyse([write(tmp_path, crossed([LORA], (1, 2, 1)))])
     if is_folder:
         (tmp_path / name).mkdir(parents=True)
     else:
         (tmp_path / name).touch()
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         write_analysis(found)
     assert not list(tmp_path.glob("*.partial"))
 

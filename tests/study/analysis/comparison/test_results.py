@@ -130,7 +130,7 @@ def test_a_repeated_run_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"state": "done"}, "state must be one of planned, running, complete, failed"),
         ({"configuration": ""}, "configuration must not be empty"),
@@ -153,15 +153,15 @@ def test_a_repeated_run_is_refused(tmp_path: Path) -> None:
         ({"mask": ""}, "got both for adalora_rs"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said: str) -> None:
+def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, expected: str) -> None:
     good = crossed([RS])
     message = refusal(write(tmp_path, [good[0], good[1] | change]))
     assert "results.csv:3: " in message
-    assert said in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("line", "change", "said"),
+    ("line", "change", "expected"),
     [
         (
             1,
@@ -173,7 +173,7 @@ def test_a_bad_value_is_refused_with_its_line(tmp_path: Path, change: Row, said:
     ],
 )
 def test_a_malformed_table_is_refused_with_its_line(
-    tmp_path: Path, line: int, change: Callable[[list[str]], list[str]], said: str
+    tmp_path: Path, line: int, change: Callable[[list[str]], list[str]], expected: str
 ) -> None:
     path = write(tmp_path, crossed([RS])) / "results.csv"
     lines = path.read_text().splitlines()
@@ -181,7 +181,7 @@ def test_a_malformed_table_is_refused_with_its_line(
     path.write_text("\n".join(lines))
     message = refusal(tmp_path)
     assert f"results.csv:{line}: " in message
-    assert said in message
+    assert expected in message
 
 
 def test_a_score_outside_its_limits_by_rounding_is_accepted(tmp_path: Path) -> None:

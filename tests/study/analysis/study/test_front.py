@@ -92,7 +92,9 @@ def test_the_page_shows_the_goals_and_the_front(made: MadeStudy) -> None:
     assert "2 trials are on the Pareto front: no other trial that meets the constraints" in text
 
 
-def test_a_study_without_a_feasible_trial_names_the_nearest(tmp_path: Path) -> None:
+def test_without_a_feasible_trial_the_page_names_the_smallest_violation(
+    tmp_path: Path,
+) -> None:
     spec = SPEC + 'constraints: {peak_memory_gib: "<= 1"}\n'
     made = MadeStudy(tmp_path / "tight", spec)
     for number, memory in enumerate([4.0, 2.0, 3.0, 8.0]):

@@ -1,4 +1,4 @@
-"""Makes the benchmark fixtures known to the tests beside it."""
+"""Fixtures of small benchmarks for the tests of this folder."""
 
 from tests.study.engine.benchmark.bench import open_bench, read_benchmark
 

@@ -1,4 +1,4 @@
-"""results.csv: there before any run has ended, and again from the journal alone."""
+"""results.csv before any run has ended, and rebuilt from the journal."""
 
 import csv
 
@@ -10,7 +10,7 @@ from study.storage.stored import StoredStudy
 from tests.study.engine.benchmark.bench import OpenLedger, ReadBenchmark, report
 
 
-def test_planned_and_unavailable_runs_have_rows_with_the_columns_of_tables(
+def test_planned_and_unavailable_runs_have_rows_with_all_columns(
     read_benchmark: ReadBenchmark, open_bench: OpenLedger
 ) -> None:
     ledger, runs = open_bench(), runs_of(read_benchmark())
@@ -22,7 +22,7 @@ def test_planned_and_unavailable_runs_have_rows_with_the_columns_of_tables(
     assert {"test_mcc", "test_auc", "b0", "lr", "task_name"} <= set(rows[0])
 
 
-def test_the_report_command_makes_a_lost_results_csv_and_its_tables_again(
+def test_the_report_command_rebuilds_a_lost_results_csv_and_its_tables(
     read_benchmark: ReadBenchmark, open_bench: OpenLedger
 ) -> None:
     ledger, runs = open_bench(), runs_of(read_benchmark())

@@ -1,4 +1,4 @@
-"""Handing out runs and journalling their reports, without Ray's loop."""
+"""The searcher and recorder of a benchmark, without Ray's loop."""
 
 import pickle
 import threading
@@ -36,14 +36,14 @@ def searcher(read_benchmark: ReadBenchmark) -> Hand:
     return make
 
 
-def told(recorder: RunRecorder, number: int, report: int, **metrics: Any) -> str:
+def action_of(recorder: RunRecorder, number: int, report: int, **metrics: Any) -> str:
     metrics = {"dev_mcc": 0.5, "train_loss": 0.1} | metrics
     result = {f"metrics/{name}": value for name, value in metrics.items()}
     trial: Any = SimpleNamespace(config={"trial": number})
     return recorder.on_trial_result(None, trial, {"report": report, "step": 4 * report, **result})
 
 
-def test_runs_are_handed_out_in_order_each_once(open_bench: OpenLedger, searcher: Hand) -> None:
+def test_runs_are_suggested_once_in_order(open_bench: OpenLedger, searcher: Hand) -> None:
     ledger = open_bench()
     handed = iter_configs(searcher(ledger))
     assert [config["run"] for config in handed] == [1, 2, 3, 4]
@@ -61,7 +61,7 @@ def iter_configs(searcher: BenchmarkSearcher) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new(
+def test_an_interrupted_run_keeps_its_trial_number_and_a_crashed_run_gets_a_new_one(
     open_bench: OpenLedger, searcher: Hand
 ) -> None:
     ledger = open_bench()
@@ -76,7 +76,7 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new(
 
 
 @pytest.mark.parametrize("made_first", ["baseline", "searcher"])
-def test_a_benchmark_gives_up_when_all_trained_runs_crash_whenever_a_baseline_has_reported(
+def test_a_benchmark_is_given_up_if_all_trained_runs_crash_whenever_a_baseline_has_reported(
     made_first: str, open_bench: OpenLedger, searcher: Hand, read_benchmark: ReadBenchmark
 ) -> None:
     ledger = open_bench()
@@ -133,9 +133,9 @@ def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
     ledger = open_bench()
     searcher(ledger).suggest("trial-0")
     recorder = RunRecorder(ledger, 2)
-    assert told(recorder, 0, 1) == "CONTINUE"
-    assert told(recorder, 0, 1) == "CONTINUE"
-    assert told(recorder, 0, 2, test_mcc=0.4) == "STOP"
+    assert action_of(recorder, 0, 1) == "CONTINUE"
+    assert action_of(recorder, 0, 1) == "CONTINUE"
+    assert action_of(recorder, 0, 2, test_mcc=0.4) == "STOP"
     trial = ledger.record.trials[0]
     assert (trial.state, len(trial.reports), trial.metrics["test_mcc"]) == ("complete", 2, 0.4)
 
@@ -143,12 +143,12 @@ def test_a_run_is_complete_with_its_last_report_and_a_repeated_one_counts_once(
 def test_a_run_whose_loss_is_not_finite_fails(open_bench: OpenLedger, searcher: Hand) -> None:
     ledger = open_bench()
     searcher(ledger).suggest("trial-0")
-    assert told(RunRecorder(ledger, 2), 0, 1, train_loss=float("nan")) == "STOP"
+    assert action_of(RunRecorder(ledger, 2), 0, 1, train_loss=float("nan")) == "STOP"
     assert ledger.record.trials[0].state == "failed"
     assert "diverged" in ledger.record.trials[0].reason
 
 
-def test_a_last_report_without_an_end_is_ended_when_the_benchmark_goes_on(
+def test_a_trial_with_its_last_report_but_no_end_is_ended_on_resume(
     open_bench: OpenLedger, searcher: Hand
 ) -> None:
     ledger = open_bench()
@@ -161,7 +161,7 @@ def test_a_last_report_without_an_end_is_ended_when_the_benchmark_goes_on(
     assert reopened.record.trials[0].state == "complete"
 
 
-def test_searcher_and_recorder_can_be_pickled_while_the_driver_listens(
+def test_searcher_and_recorder_can_be_pickled_with_listeners(
     open_bench: OpenLedger, searcher: Hand
 ) -> None:
     ledger = open_bench()

@@ -1,4 +1,4 @@
-"""Whole benchmarks on a local Ray cluster: results, resuming, what cannot be had."""
+"""Whole benchmarks on a local Ray cluster: results, resuming, unavailable data."""
 
 import csv
 import shutil
@@ -57,7 +57,7 @@ def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
     return run
 
 
-def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_methods(
+def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
     go: Go, tmp_path: Path
 ) -> None:
     ended, rows = go()
@@ -99,7 +99,7 @@ def test_a_benchmark_leaves_a_row_a_run_and_goes_on_with_more_methods(
     assert "opt-dna-mini" in {r.data.params.get("backbone") for r in found}
 
 
-def test_what_the_hub_cannot_give_is_left_out_and_said(
+def test_runs_whose_data_the_hub_lacks_are_left_out_with_a_warning(
     go: Go, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended, rows = go("backbones=[opt-125m,opt-dna-mini]", "seeds=[0]", "methods=[linear_probe]")
@@ -111,7 +111,7 @@ def test_what_the_hub_cannot_give_is_left_out_and_said(
     assert "the runs that need it are skipped" in capsys.readouterr().err
 
 
-def test_a_benchmark_of_which_nothing_can_be_had_is_refused(go: Go) -> None:
+def test_a_benchmark_without_any_available_data_is_refused(go: Go) -> None:
     with pytest.raises(InputError, match=r"must be available, but got .*facebook/opt-125m"):
         go("backbones=[opt-125m]", "baselines=[]")
 
@@ -149,7 +149,7 @@ class CrashingWorker(RunWorker):
 
 
 @pytest.mark.chaos
-def test_a_crashed_run_is_an_error_and_is_tried_again_on_resume(
+def test_a_crashed_run_is_an_error_and_is_repeated_on_resume(
     go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -1,4 +1,4 @@
-"""Makes the fixtures of small comparisons known to the tests beside it."""
+"""Fixtures of small comparisons for the tests of this folder."""
 
 from tests.study.engine.comparison.small import open_ledger, prepared
 

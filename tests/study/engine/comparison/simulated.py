@@ -46,8 +46,8 @@ class Driver:
         number = int(ray_trial.config["trial"])
         report = len(self.ledger.record.trials[number].reports) + 1
         scored = {"dev_mcc": value} if report == 2 else {}
-        said = {"train_loss": 0.1} | scored | metrics
-        result = {f"metrics/{name}": found for name, found in said.items()}
+        message = {"train_loss": 0.1} | scored | metrics
+        result = {f"metrics/{name}": found for name, found in message.items()}
         answer = self.recorder.on_trial_result(
             None, ray_trial, {"report": report, "step": 4 * report, **result}
         )

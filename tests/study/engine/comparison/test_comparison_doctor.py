@@ -1,4 +1,4 @@
-"""The doctor on the folder of a comparison, and on that of a race."""
+"""Examinations of the folders of a comparison and of a race."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def ask(folder: StudyFolder, group: str) -> list[Finding]:
     return list(GROUPS[group](read_subject(folder.path, None)))
 
 
-def test_a_sound_comparison_has_no_findings(open_ledger: OpenLedger) -> None:
+def test_a_valid_comparison_has_no_findings(open_ledger: OpenLedger) -> None:
     folder = made(open_ledger)
     for group in ("journal", "trials", "checkpoints", "files"):
         assert ask(folder, group) == [], group
@@ -44,7 +44,7 @@ def test_a_sound_comparison_has_no_findings(open_ledger: OpenLedger) -> None:
         ask(folder, "scheduler")
 
 
-def test_results_that_are_not_the_journals_are_found(open_ledger: OpenLedger) -> None:
+def test_results_that_differ_from_the_journal_are_reported(open_ledger: OpenLedger) -> None:
     folder = made(open_ledger)
     folder.results.write_text(folder.results.read_text().replace("complete", "running", 1))
     [found] = ask(folder, "files")
@@ -52,7 +52,7 @@ def test_results_that_are_not_the_journals_are_found(open_ledger: OpenLedger) ->
     assert "python -m study.seeds" in found.fix
 
 
-def test_the_folder_of_a_race_is_refused_with_the_studys(tmp_path: Path) -> None:
+def test_the_folder_of_a_race_is_refused_with_the_folder_of_its_study(tmp_path: Path) -> None:
     study = StudyFolder(tmp_path / "study")
     study.finalists.mkdir(parents=True)
     for folder in (study, StudyFolder(study.finalists)):

@@ -1,4 +1,4 @@
-"""The crossed design, and what may change between two runs of the driver."""
+"""The crossed design, and which changes a resume allows."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def comparison(*seeds: int, **specs: object) -> ComparisonSpec:
     )
 
 
-def test_every_seed_meets_every_other_and_once_suffices_where_no_mask_draws() -> None:
+def test_seeds_are_crossed_and_without_a_random_mask_one_mask_seed_is_used() -> None:
     runs = runs_of(comparison(5, 3, 3))
     assert len(runs) == len(set(runs)) == 45 + 9
     drawn = [run for run in runs if run.configuration.label == "best"]
@@ -46,7 +46,7 @@ def test_all_configurations_of_a_block_come_before_the_next_block() -> None:
         (("adapter.p_reintroduce=0",), True),
     ],
 )
-def test_a_mask_seed_means_something_where_p_or_p_reintroduce_is_above_0(
+def test_the_mask_is_random_if_p_or_p_reintroduce_is_above_0(
     overrides: tuple[str, ...], masked: bool
 ) -> None:
     assert configuration("a", *overrides).is_masked is masked

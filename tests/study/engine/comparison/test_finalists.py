@@ -1,4 +1,4 @@
-"""The race as it is run: the choice is fixed before anything meets the test split."""
+"""The race of the finalists: the winner is fixed before any run uses the test split."""
 
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def run(study: StudyLedger, values: dict[str, float | None]) -> Ledger:
     return race
 
 
-def test_the_two_best_of_eight_race(study: StudyLedger) -> None:
+def test_the_best_trials_of_the_study_are_the_candidates(study: StudyLedger) -> None:
     assert list(Candidates(study).search) == [7, 6]
     labels = [one.label for one in Candidates(study).configurations]
     assert labels == ["trial-7", "trial-6"]
@@ -85,7 +85,7 @@ def test_no_run_uses_the_test_split_before_the_decision_is_recorded(study: Study
     assert splits == [("dev",)] * 2 + [("dev", "test")] * CONFIRM
 
 
-def test_a_decision_is_kept_whatever_later_runs_score(study: StudyLedger) -> None:
+def test_later_scores_do_not_change_the_decision(study: StudyLedger) -> None:
     race = run(study, {"trial-7": None, "trial-6": 0.1})
     candidates = Candidates(study)
     assert candidates.race(race.record).winner == 6  # The other has failed.
@@ -102,7 +102,7 @@ def test_a_decision_is_kept_whatever_later_runs_score(study: StudyLedger) -> Non
     assert handed == ["trial-7", "trial-6", "trial-6", "trial-6"]
 
 
-def test_a_decision_between_other_candidates_does_not_count(study: StudyLedger) -> None:
+def test_a_decision_between_other_candidates_is_ignored(study: StudyLedger) -> None:
     study.append(RaceDecided(candidates=[1, 2], rounds=[[1, 2]], winner=1))
     assert Candidates(study).decision is None
     study.append(RaceDecided(candidates=[6, 7], rounds=[[7, 6]], winner=7))

@@ -65,7 +65,7 @@ def test_a_study_gives_its_best_trial_with_seeds_distinct_from_its_own(
 
 
 @pytest.mark.parametrize("file", ["", "/best.yaml"])
-def test_a_configuration_has_the_same_seeds_however_it_is_named(
+def test_seeds_do_not_depend_on_how_a_configuration_is_given(
     make_study: MakeStudy, file: str
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5)])
@@ -77,7 +77,7 @@ def test_a_configuration_has_the_same_seeds_however_it_is_named(
     assert read_request(both).spec.seeds == by_study.seeds
 
 
-def test_the_top_trials_are_the_best_by_the_journal_each_setting_once(
+def test_the_top_trials_are_the_best_in_the_journal_with_distinct_settings(
     make_study: MakeStudy,
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5), (0.3, 0.1), (0.2, 0.4)])
@@ -87,7 +87,7 @@ def test_the_top_trials_are_the_best_by_the_journal_each_setting_once(
         read_request(SeedsOptions(study=study, top=4))
 
 
-def test_files_are_called_by_their_names_and_studies_by_theirs(
+def test_configurations_are_labelled_by_file_or_study_name(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
     mine, other = make_study([(0.1, 0.3)]), make_study([(0.2, 0.3)], name="other")
@@ -106,7 +106,7 @@ def test_files_are_called_by_their_names_and_studies_by_theirs(
     assert "lora" in found.notes
 
 
-def test_a_studys_own_settings_are_those_that_a_method_is_tuned_with(
+def test_an_opponent_from_a_file_keeps_its_learning_rate_and_has_the_studys_steps(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
     tuned = tmp_path / "tuned.yaml"
@@ -118,7 +118,7 @@ def test_a_studys_own_settings_are_those_that_a_method_is_tuned_with(
     assert (lora.training.lr, lora.training.steps) == (1e-4, 40)
 
 
-def test_more_configurations_than_can_be_read_again_are_refused(
+def test_too_many_configurations_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "fixed.yaml"
@@ -170,14 +170,14 @@ def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["study", "configs", "against"])
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("mine/finalists", "got the race of its finalists; give .*mine, or analyse the race"),
         ("seeds", "got a comparison; analyse it with --analyse .*seeds"),
     ],
 )
-def test_the_folder_of_a_race_or_a_comparison_is_named_as_such(
-    make_study: MakeStudy, option: str, name: str, said: str
+def test_the_error_for_a_folder_of_another_kind_names_its_kind(
+    make_study: MakeStudy, option: str, name: str, message: str
 ) -> None:
     study = make_study([(0.1, 0.3)])
     folder = Path(study).parent / name
@@ -187,5 +187,5 @@ def test_the_folder_of_a_race_or_a_comparison_is_named_as_such(
     given: dict[str, Any] = {"study": study, option: [str(folder)]}
     if option == "study":
         given = {"study": str(folder)}
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_request(SeedsOptions(**given))

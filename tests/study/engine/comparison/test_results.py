@@ -1,4 +1,4 @@
-"""results.csv of a comparison: there before any run has ended, settings between fixed columns."""
+"""results.csv of a comparison: rows before any run has ended, settings between fixed columns."""
 
 import csv
 
@@ -23,7 +23,9 @@ def rows(ledger: Ledger) -> list[dict[str, str]]:
     return list(csv.DictReader(ledger.folder.results.read_text().splitlines()))
 
 
-def test_runs_that_have_not_begun_are_planned_with_all_columns(open_ledger: OpenLedger) -> None:
+def test_runs_that_have_not_started_are_planned_and_have_all_columns(
+    open_ledger: OpenLedger,
+) -> None:
     found = rows(open_ledger())
     assert [(row["configuration"], row["mask"], row["state"]) for row in found] == [
         ("best", "100", "planned"), ("best", "101", "planned"), ("lora", "", "planned"),
@@ -54,7 +56,7 @@ def test_settings_are_between_reason_and_reports_and_scores_after_them(
     assert {"failed", "complete"} == {row["state"] for row in found}
 
 
-def test_a_lost_results_csv_is_made_again_from_the_spec_and_the_journal(
+def test_a_lost_results_csv_is_rebuilt_from_the_spec_and_the_journal(
     open_ledger: OpenLedger,
 ) -> None:
     configurations = {"best": BEST.spec, "lora": LORA.spec}
@@ -71,7 +73,7 @@ def test_a_lost_results_csv_is_made_again_from_the_spec_and_the_journal(
     assert found[0]["test_mcc"] == "0.25"
 
 
-def test_the_latest_trial_of_a_run_has_its_row(open_ledger: OpenLedger) -> None:
+def test_the_row_of_a_run_is_that_of_its_latest_trial(open_ledger: OpenLedger) -> None:
     first = Driver(open_ledger(), lambda record: RUNS, concurrent=1)
     first.fill()
     first.crash(), first.fill(), first.crash()

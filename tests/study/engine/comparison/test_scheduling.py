@@ -1,4 +1,4 @@
-"""The searcher hands out the runs of a source, without Ray."""
+"""The searcher of comparisons suggests the runs of a source, without Ray."""
 
 import pickle
 import threading
@@ -23,7 +23,7 @@ def constant(runs: Sequence[ComparisonRun]) -> Source[ComparisonRun]:
     return lambda record: runs
 
 
-def test_every_run_of_the_source_is_handed_out_once_in_order(
+def test_every_run_of_the_source_is_suggested_once_in_order(
     open_ledger: OpenLedger,
 ) -> None:
     runs = crossed(configuration("lone", "adapter.deltaT=1"), masks=3, blocks=2)
@@ -34,18 +34,18 @@ def test_every_run_of_the_source_is_handed_out_once_in_order(
     assert {trial.state for trial in driver.ledger.record.trials.values()} == {"complete"}
 
 
-def test_a_source_that_looks_at_results_is_asked_again_when_a_round_is_over(
+def test_a_source_that_depends_on_results_is_called_again_after_each_round(
     open_ledger: OpenLedger,
 ) -> None:
     """As in a race: the better half of each round is run again."""
     all_ = [configuration(f"c{n}", f"training.lr=1e-{n}") for n in (2, 3, 4, 5)]
 
     def race(record: StudyRecord) -> list[ComparisonRun]:
-        wanted, left, stands = [], all_, latest_trials(record)
+        wanted, left, latest = [], all_, latest_trials(record)
         for place in range(3):
             round_ = [ComparisonRun.of(c, mask=place, init=place, data=place) for c in left]
             wanted += round_
-            ends = {run.configuration.label: stands.get(key_of(run)) for run in round_}
+            ends = {run.configuration.label: latest.get(key_of(run)) for run in round_}
             if any(trial is None or trial.state == "running" for trial in ends.values()):
                 break
             scores = {c: trial.value or 0.0 for c, trial in ends.items() if trial is not None}
@@ -66,7 +66,7 @@ def test_a_source_that_looks_at_results_is_asked_again_when_a_round_is_over(
     assert driver.answers[-1] == Searcher.FINISHED
 
 
-def test_a_run_waits_for_the_prefix_that_another_is_training(
+def test_a_run_waits_until_another_has_trained_the_shared_prefix(
     open_ledger: OpenLedger,
 ) -> None:
     runs = crossed(BEST, NEVER, masks=2, blocks=2)
@@ -99,13 +99,13 @@ def test_after_a_failure_the_next_run_trains_the_prefix(
     assert driver.handed[1]["prefix"] is not None
 
 
-def test_a_run_that_shares_no_prefix_saves_none(open_ledger: OpenLedger) -> None:
+def test_a_run_without_a_shared_prefix_saves_none(open_ledger: OpenLedger) -> None:
     driver = Driver(open_ledger(), constant(crossed(BEST, masks=1, blocks=2)))
     driver.fill()
     assert [config["prefix"] for config in driver.handed] == [None, None]
 
 
-def test_more_seeds_add_only_what_is_missing(open_ledger: OpenLedger) -> None:
+def test_more_seeds_add_only_the_missing_runs(open_ledger: OpenLedger) -> None:
     Driver(open_ledger(), constant(crossed(BEST, masks=2))).finish()
     more = crossed(BEST, NEVER, masks=3, blocks=2)
     driver = Driver(open_ledger(), constant(more))
@@ -132,11 +132,11 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new_one(
     again.finish()
     handed = [(config["params"]["mask"], config["trial"]) for config in again.handed]
     assert handed == [(100, 3), (101, 1), (102, 2)]
-    stands = latest_trials(again.ledger.record)
-    assert [stands[key_of(run)].state for run in runs] == ["complete"] * 3
+    latest = latest_trials(again.ledger.record)
+    assert [latest[key_of(run)].state for run in runs] == ["complete"] * 3
 
 
-def test_a_diverged_run_is_a_failure_that_is_not_tried_again(open_ledger: OpenLedger) -> None:
+def test_a_diverged_run_fails_and_is_not_repeated(open_ledger: OpenLedger) -> None:
     runs = crossed(BEST, masks=1)
     driver = Driver(open_ledger(), constant(runs))
     driver.fill()
@@ -178,7 +178,7 @@ def test_prefixes_are_deleted_when_no_run_needs_them(open_ledger: OpenLedger) ->
     assert list(folder.prefixes.iterdir()) == []
 
 
-def test_searcher_and_recorder_can_be_pickled_while_the_driver_listens(
+def test_searcher_and_recorder_can_be_pickled_with_listeners(
     open_ledger: OpenLedger,
 ) -> None:
     driver = Driver(open_ledger(), constant(crossed(BEST)))

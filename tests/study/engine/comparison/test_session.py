@@ -1,4 +1,4 @@
-"""A run of the driver that needs no Ray: nothing is left to do, or another driver is at work."""
+"""Sessions of comparisons: when Ray is started, and when it is not needed."""
 
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,9 @@ def test_a_finished_comparison_needs_no_ray_and_prints_the_shared_steps(
     driver.report(shared_steps=2.0, shared_seconds=1.5)
     folder = driver.ledger.folder
     assert go(folder.path, prepared) is SessionStatus.DONE
-    said = capsys.readouterr().out
-    assert "runs       2 complete, 0 failed, 0 left of 2" in said
-    assert "shared     2 steps (2 s of training) were not repeated" in said
+    printed = capsys.readouterr().out
+    assert "runs       2 complete, 0 failed, 0 left of 2" in printed
+    assert "shared     2 steps (2 s of training) were not repeated" in printed
     assert folder.results.exists()
 
 

@@ -1,4 +1,4 @@
-"""Runs that share their beginning: bit for bit what they are when each trains alone."""
+"""Runs with a shared prefix equal, bit for bit, those that train every step."""
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def assert_same_as_alone(
         ("zero", 1, ["adapter.p_reintroduce=0", "adapter.final_mask=deterministic"]),
     ],
 )
-def test_a_run_with_a_shared_prefix_equals_the_run_that_trained_alone(
+def test_a_run_with_a_shared_prefix_equals_a_run_without_one(
     mode: str,
     mask: int,
     own: list[str],
@@ -115,7 +115,7 @@ def test_reports_before_the_first_mask_event_are_repeated(
     assert again.report == before
 
 
-def test_runs_share_a_beginning_unless_something_differs_before_the_first_event() -> None:
+def test_runs_share_a_prefix_unless_they_differ_before_the_first_mask_event() -> None:
     others = {
         "mask": ComparisonRun.of(configuration(), mask=9, init=2, data=3),
         "p": ComparisonRun.of(configuration("b", "adapter.p=0"), mask=1, init=2, data=3),
@@ -132,12 +132,12 @@ def test_runs_share_a_beginning_unless_something_differs_before_the_first_event(
     assert shared == {"mask", "p"}
 
 
-def test_a_run_without_steps_before_its_first_event_shares_nothing() -> None:
+def test_a_run_without_steps_before_its_first_mask_event_shares_no_prefix() -> None:
     at_once = ComparisonRun.of(configuration("a", "adapter.deltaT=1"), mask=1, init=2, data=3)
     assert Prefixes(ROWS).key(at_once) is None
 
 
-def test_shared_steps_are_in_every_report_also_after_a_restart(
+def test_shared_steps_are_in_every_report_after_a_restart(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
     follower = ComparisonRun.of(configuration(), mask=9, init=2, data=3)
@@ -154,7 +154,7 @@ def test_shared_steps_are_in_every_report_also_after_a_restart(
     assert {"metrics/dev_mcc", "metrics/test_mcc"} <= last.keys()
 
 
-def test_a_damaged_beginning_is_set_aside_and_the_run_trains_itself(
+def test_a_damaged_prefix_is_set_aside_and_the_run_trains_all_steps(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
     shared, alone = folders
@@ -173,7 +173,7 @@ def test_a_damaged_beginning_is_set_aside_and_the_run_trains_itself(
     assert reports_of(worker, 1) == expected[1:]
 
 
-def test_a_run_taken_up_after_reports_it_does_not_know_leaves_no_beginning(
+def test_a_restarted_run_that_begins_after_its_first_report_saves_no_prefix(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
     many = configuration("best", "training.reports=8", "adapter.deltaT=5")

@@ -1,4 +1,4 @@
-"""The printed plan can be read in the 80 columns of a pipe."""
+"""The printed plan, in the 80 columns of a pipe."""
 
 import io
 import re
@@ -61,7 +61,7 @@ def test_corners_of_adalora_rs_are_named_by_their_settings() -> None:
     assert [row[0] for row in rows] == ["6", "14", "10"]
 
 
-def test_the_backbones_name_is_explained() -> None:
+def test_the_name_of_the_backbone_is_explained() -> None:
     lines = plan_of("adalora_rs", "adapter.matrices=[q, f1]", "backbone.weights=random")
     place = lines.index(only(lines, "backbone "))
     assert lines[place : place + 3] == [
@@ -74,7 +74,7 @@ def test_the_backbones_name_is_explained() -> None:
     assert "random" not in only(plan_of("fmft"), "backbone ")
 
 
-def test_what_all_corners_share_is_said_once_above_the_tables() -> None:
+def test_settings_that_all_corners_share_are_printed_once_above_the_tables() -> None:
     lines = plan_of("adalora_rs", "adapter.deltaT=9")
     line = only(lines, "all trials")
     assert re.fullmatch(r"all trials deltaT 9, steps \d+, T \d+, .*, head parameters 320", line)
@@ -98,7 +98,7 @@ def test_full_fine_tuning_fits_one_line() -> None:
     assert "trainable parameters at the start" not in lines
 
 
-def test_steps_that_differ_are_told_by_what_changes_them() -> None:
+def test_steps_that_differ_between_corners_name_the_setting() -> None:
     lines = plan_of("fmft", "training.batch_size={type: categorical, choices: [8, 32]}",
                     "training.steps=null", "training.epochs=1")  # fmt: skip
     header, *rows = table(lines, "schedules at the corners of the space")
@@ -117,7 +117,7 @@ def test_a_space_without_domains_is_one_trial_and_has_no_tables() -> None:
     assert "searched" not in lines
 
 
-def test_a_table_that_is_too_wide_goes_on_below_and_loses_nothing() -> None:
+def test_a_table_that_is_too_wide_is_split_without_loss() -> None:
     lines = plan_of(
         "adalora_rs",
         "adapter.final_fraction={type: float, low: 0.1, high: 0.3}",
@@ -143,16 +143,16 @@ def test_the_rungs_follow_the_tables() -> None:
     )
 
 
-@pytest.mark.parametrize(("trials", "said"), [(50, 3), (2, 2)])
-def test_a_grid_has_no_more_trials_than_points(trials: int, said: int) -> None:
+@pytest.mark.parametrize(("trials", "planned"), [(50, 3), (2, 2)])
+def test_a_grid_has_no_more_trials_than_points(trials: int, planned: int) -> None:
     lines = plan_of(
         "lora", "adapter.rank={type: int, low: 4, high: 6}", "training.lr=1e-3",
         "search.sampler={name: grid}", f"search.trials={trials}",
     )  # fmt: skip
-    assert only(lines, "search ") == f"search     {said} trials by grid, maximizing dev_mcc"
+    assert only(lines, "search ") == f"search     {planned} trials by grid, maximizing dev_mcc"
 
 
-def test_every_schedule_says_its_budget_at_each_mask_event() -> None:
+def test_every_schedule_prints_its_budget_at_each_mask_event() -> None:
     lines = plan_of("adalora_rs", "adapter.deltaT=30")
     events = [line for line in lines if line.startswith("mask events (step:triplets) with ")]
     assert any(
@@ -182,7 +182,7 @@ def test_the_data_is_described_before_the_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"rc_augment": "true"}, "trained on either strand"),
         ({"rc_average": "true"}, "scored on both strands"),
@@ -192,19 +192,19 @@ def test_the_data_is_described_before_the_method() -> None:
         ),
     ],
 )
-def test_the_plan_says_which_strands_are_read(settings: dict[str, str], said: str) -> None:
+def test_the_plan_names_the_strands(settings: dict[str, str], message: str) -> None:
     lines = plan_of("lora", *(f"task.{name}={value}" for name, value in settings.items()))
-    assert only(lines, "task ").endswith(f"2 classes; {said}")
+    assert only(lines, "task ").endswith(f"2 classes; {message}")
 
 
-def test_a_run_starts_with_what_the_data_is_like_and_the_tokens() -> None:
+def test_a_run_first_prints_the_data_and_the_tokens() -> None:
     sizes = ("task.train=30", "task.dev=20", "task.test=20", "training.steps=20")
     for dedup in ("none", "drop_from_train"):
         _, data = prepare_data(load_spec("lora", [*sizes, f"task.dedup={dedup}"]))
         console = Console(width=400, record=True, file=io.StringIO())
         print_data(console, data)
-        said = [line[11:] for line in console.export_text().splitlines()]
-        assert said == [*data.quality.lines(), *data.tokens.lines()]
+        message = [line[11:] for line in console.export_text().splitlines()]
+        assert message == [*data.quality.lines(), *data.tokens.lines()]
 
 
 def test_points_objectives_and_constraints_are_in_the_plan() -> None:
@@ -230,7 +230,7 @@ def test_points_objectives_and_constraints_are_in_the_plan() -> None:
     ]  # fmt: skip
 
 
-def test_a_plan_without_goals_and_points_says_nothing_of_them() -> None:
+def test_a_plan_without_goals_and_points_does_not_mention_them() -> None:
     lines = plan_of("lora")
     assert not [line for line in lines if line.startswith(("front", "bounds", "points"))]
     bound = 'constraints={kept_parameters: "<= 9"}'

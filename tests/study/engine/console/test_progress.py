@@ -1,4 +1,4 @@
-"""The live table: running trials first, and as many ended ones as there is room."""
+"""The live table: running trials first, then as many ended ones as fit."""
 
 import io
 
@@ -11,7 +11,7 @@ from tests.study.ledgers import OpenLedger, create
 
 @pytest.mark.parametrize("running", [0, 1, ROWS - 1, ROWS, ROWS + 4])
 @pytest.mark.parametrize("ended", [0, 3, 40])
-def test_the_table_has_running_trials_and_fills_up_with_others(
+def test_the_table_has_running_trials_and_then_ended_ones(
     open_ledger: OpenLedger, running: int, ended: int
 ) -> None:
     ledger = open_ledger()

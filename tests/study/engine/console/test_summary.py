@@ -1,4 +1,4 @@
-"""What the terminal says of a finished study."""
+"""The printed summary of a finished study."""
 
 import io
 from pathlib import Path
@@ -24,7 +24,7 @@ METRICS = {
 }
 
 
-def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLedger) -> None:
+def test_the_winner_has_initial_and_kept_parameters(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0, reports=1)
     ledger.append(Report(trial=0, report=1, step=40, metrics=METRICS))
@@ -36,12 +36,12 @@ def test_the_winner_has_its_initial_and_its_kept_parameters(open_ledger: OpenLed
     assert "parameters 1,232 trainable: 1,200 adapter (1,010 kept), 32 head" in lines
 
 
-def test_the_next_command_opens_the_server_that_has_the_runs() -> None:
+def test_the_printed_mlflow_command_opens_the_server_with_the_runs() -> None:
     assert _tracking_line("http://host:5000") == "  open http://host:5000"
     assert _tracking_line("sqlite:///a.db") == "  mlflow ui --backend-store-uri sqlite:///a.db"
 
 
-def test_the_next_commands_can_be_pasted_wherever_the_study_lies() -> None:
+def test_the_printed_command_has_quoted_absolute_paths_outside_the_working_directory() -> None:
     assert _best_command(Path("runs/a").absolute(), Path("b.yaml")) == (
         "python -m study.run --space b.yaml --name a-best"
     )
@@ -64,7 +64,7 @@ BOUND = 'constraints={trainable_parameters: "<= 1300", peak_memory_gib: "<= 4"}'
 TWO = "objectives=[maximize dev_mcc, minimize trainable_parameters]"
 
 
-def test_bounds_and_the_front_are_said_in_a_line_each(open_ledger: OpenLedger) -> None:
+def test_constraints_and_the_pareto_front_have_one_line_each(open_ledger: OpenLedger) -> None:
     ledger = open_ledger(BOUND, TWO)
     for number, (score, size) in enumerate([(0.5, 1232), (0.9, 1400), (0.4, 1000)]):
         create(ledger, number, reports=1)
@@ -86,7 +86,9 @@ def test_bounds_and_the_front_are_said_in_a_line_each(open_ledger: OpenLedger) -
     assert plain.index("trials") + 1 == plain.index("bounds")
 
 
-def test_a_study_without_a_feasible_trial_names_the_nearest(open_ledger: OpenLedger) -> None:
+def test_without_a_feasible_trial_the_summary_names_the_smallest_violation(
+    open_ledger: OpenLedger,
+) -> None:
     ledger = open_ledger(BOUND)
     create(ledger, 0, reports=1)
     metrics = METRICS | {"trainable_parameters": 1400, "peak_memory_gib": 8.0}

@@ -1,4 +1,4 @@
-"""ASHA over our own report index: decisions, NaN, and what a resume rebuilds."""
+"""ASHA by the index of reports: decisions, NaN, and rungs rebuilt on resume."""
 
 import pickle
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def start(ledger: StudyLedger, scheduler: AshaScheduler, number: int, reports: i
     scheduler.on_trial_add(None, ray_trial(number))
 
 
-def test_the_decisions_are_those_of_rays_asha_on_the_same_results(open_ledger: OpenLedger) -> None:
+def test_decisions_equal_those_of_rays_asha(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     ours = AshaScheduler(ledger)
     rays = AsyncHyperBandScheduler(
@@ -51,17 +51,17 @@ def test_the_decisions_are_those_of_rays_asha_on_the_same_results(open_ledger: O
         start(ledger, ours, number)
         rays.on_trial_add(None, ray_trial(number))
         for index, value in enumerate(values, start=1):
-            mine = ours.on_trial_result(None, ray_trial(number), result(index, value))
-            theirs = rays.on_trial_result(None, ray_trial(number), result(index, value))
-            assert mine == theirs, (number, index)
-            if mine == TrialScheduler.STOP:
+            ours_action = ours.on_trial_result(None, ray_trial(number), result(index, value))
+            rays_action = rays.on_trial_result(None, ray_trial(number), result(index, value))
+            assert ours_action == rays_action, (number, index)
+            if ours_action == TrialScheduler.STOP:
                 break
     states = [trial.state for trial in ledger.record.trials.values()]
     assert states.count("pruned") >= 3
     assert states.count("complete") >= 2
 
 
-def test_a_rung_stops_the_worse_trial_and_says_why(open_ledger: OpenLedger) -> None:
+def test_a_rung_stops_the_worse_trial_with_a_reason(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.9, 0.2]):
@@ -87,7 +87,7 @@ def test_a_rung_between_two_reports_decides_at_the_later_one(open_ledger: OpenLe
     assert reason == "below the rung at report 8: dev_mcc 0.1000 against 0.9000"
 
 
-def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: OpenLedger) -> None:
+def test_rungs_can_compare_scores_at_the_final_budget(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("scheduler.score=at_bT")
     scheduler = AshaScheduler(ledger)
     for number, (plain, at_bT) in enumerate([(0.2, 0.9), (0.8, 0.1)]):
@@ -100,7 +100,7 @@ def test_rungs_compare_the_score_at_the_final_budget_if_asked_to(open_ledger: Op
     assert AshaScheduler(ledger)._brackets[0]._rungs[-1][1] == {"0": 0.9, "1": 0.1}
 
 
-def test_the_score_at_the_final_budget_is_taken_where_it_is_compared(read_spec: ReadSpec) -> None:
+def test_scores_at_the_final_budget_are_computed_at_rungs_only(read_spec: ReadSpec) -> None:
     assert final_budget_reports(read_spec()) == []
     assert final_budget_reports(read_spec("scheduler.score=at_bT")) == [1, 2]
     without = read_spec("scheduler.score=at_bT", "scheduler.name=none")
@@ -112,18 +112,18 @@ def test_smaller_is_better_for_the_loss(open_ledger: OpenLedger) -> None:
     scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.2, 0.9, 0.1]):
         start(ledger, scheduler, number)
-        told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
-        scheduler.on_trial_result(None, ray_trial(number), told)
+        scores = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
+        scheduler.on_trial_result(None, ray_trial(number), scores)
     assert [t.state for t in ledger.record.trials.values()] == ["running", "pruned", "running"]
 
 
-def test_a_loss_is_stopped_above_the_rung(open_ledger: OpenLedger) -> None:
+def test_a_trial_with_a_loss_above_the_cutoff_is_stopped(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("search.metric=loss")
     scheduler = AshaScheduler(ledger)
     for number, value in enumerate([0.5, 0.9]):
         start(ledger, scheduler, number)
-        told = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
-        scheduler.on_trial_result(None, ray_trial(number), told)
+        scores = result(1, value) | {"metrics/dev_loss": value, "dev_loss": value}
+        scheduler.on_trial_result(None, ray_trial(number), scores)
     trial = ledger.record.trials[1]
     assert trial.reason == "above the rung at report 1: dev_loss 0.9000 against 0.5000"
     assert trial.decisions[-1].reason == trial.reason
@@ -153,7 +153,7 @@ def test_a_loss_that_is_not_finite_fails_the_trial_at_once(
     assert "is not finite" in ledger.record.trials[0].reason
 
 
-def test_a_failed_trial_leaves_no_mark_on_the_rungs(open_ledger: OpenLedger) -> None:
+def test_a_failed_trial_is_not_recorded_in_rungs(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     scheduler = AshaScheduler(ledger)
     for number, value in enumerate([None, 0.1]):
@@ -172,7 +172,7 @@ def test_without_a_scheduler_nothing_is_stopped(open_ledger: OpenLedger) -> None
             assert action == TrialScheduler.CONTINUE
 
 
-def test_a_repeated_report_is_taken_once(open_ledger: OpenLedger) -> None:
+def test_a_repeated_report_is_recorded_once(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     scheduler = AshaScheduler(ledger)
     start(ledger, scheduler, 0)
@@ -182,7 +182,7 @@ def test_a_repeated_report_is_taken_once(open_ledger: OpenLedger) -> None:
     assert [r.metrics["dev_mcc"] for r in ledger.record.trials[0].reports] == [0.5]
 
 
-def test_a_resumed_scheduler_has_the_rungs_of_the_old_one(open_ledger: OpenLedger) -> None:
+def test_a_resumed_scheduler_has_the_same_rungs(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     before = AshaScheduler(ledger)
     for number, value in enumerate([0.9, 0.2, 0.95, 0.5]):
@@ -193,7 +193,9 @@ def test_a_resumed_scheduler_has_the_rungs_of_the_old_one(open_ledger: OpenLedge
     assert after._brackets[0]._rungs[-1][1]
 
 
-def test_a_resumed_trial_keeps_its_place_under_another_ray_id(open_ledger: OpenLedger) -> None:
+def test_a_resumed_trial_has_one_entry_in_a_rung_despite_a_new_ray_id(
+    open_ledger: OpenLedger,
+) -> None:
     ledger = open_ledger()
     scheduler = AshaScheduler(ledger)
     for number in range(2):
@@ -206,7 +208,7 @@ def test_a_resumed_trial_keeps_its_place_under_another_ray_id(open_ledger: OpenL
     assert len(resumed._brackets[0]._rungs[-1][1]) == 2
 
 
-def test_a_decision_that_a_crash_left_unsaid_is_made_on_resume(open_ledger: OpenLedger) -> None:
+def test_a_decision_missing_after_a_crash_is_made_on_resume(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     for number, value in enumerate([0.9, 0.2]):
         create(ledger, number)
@@ -218,7 +220,7 @@ def test_a_decision_that_a_crash_left_unsaid_is_made_on_resume(open_ledger: Open
     assert resumed.record.trials[1].state == "pruned"
 
 
-def test_an_end_that_a_crash_left_unsaid_is_said_on_resume(open_ledger: OpenLedger) -> None:
+def test_an_end_missing_after_a_crash_is_journalled_on_resume(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
     report(ledger, 0, 4, 0.5)
@@ -228,13 +230,13 @@ def test_an_end_that_a_crash_left_unsaid_is_said_on_resume(open_ledger: OpenLedg
     assert resumed.record.trials[0].state == "complete"
 
 
-def test_the_rungs_follow_from_the_spec(read_spec: ReadSpec) -> None:
+def test_rungs_are_computed_from_the_spec(read_spec: ReadSpec) -> None:
     spec = read_spec("training.reports=10", "scheduler.grace_fraction=0.3")
     assert (first_rung(spec), rungs(spec)) == (3, [3, 6])
     assert rungs(read_spec("scheduler.name=none")) == []
 
 
-def test_the_rungs_are_those_that_asha_has(open_ledger: OpenLedger) -> None:
+def test_computed_rungs_equal_those_of_rays_asha(open_ledger: OpenLedger) -> None:
     for reports, factor, grace in [(10, 2, 0.3), (8, 3, 0.3), (12, 2.5, 0.1), (4, 4, 0.25)]:
         ledger = open_ledger(
             f"training.reports={reports}",
@@ -249,7 +251,7 @@ def test_the_rungs_are_those_that_asha_has(open_ledger: OpenLedger) -> None:
             file.unlink()
 
 
-def test_a_scheduler_survives_the_pickling_that_ray_does(open_ledger: OpenLedger) -> None:
+def test_a_scheduler_can_be_pickled(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     scheduler = AshaScheduler(ledger)
     start(ledger, scheduler, 0)

@@ -1,18 +1,18 @@
-"""One stream of results through our scheduler, Ray's ASHA and Optuna's successive halving.
+"""Decisions of the scheduler, Ray's ASHA and Optuna's successive halving on the same results.
 
-Ray's rule and ours are the same always. Optuna's agrees in part: at the n-th arrival of a rung Ray
+Ray's rule and ours are always the same. Optuna's agrees in part: at the n-th arrival of a rung Ray
 compares with the interpolated (1 - 1/rf) quantile of the n - 1 earlier values, and Optuna asks
 whether at most max(1, n // rf) - 1 values, of all that have arrived, are better. With c earlier
 values strictly better than the new one, and d = (n - 2) / rf the place of Ray's quantile among the
 earlier ones, counted down from the best as 0:
 
-    Ray     goes on if c <= floor(d), stops if c > ceil(d), interpolates between
-    Optuna  goes on if c <= max(1, n // rf) - 1, which is at most floor(d) for n >= 2
+    Ray     continues if c <= floor(d), stops if c > ceil(d), interpolates between
+    Optuna  continues if c <= max(1, n // rf) - 1, which is at most floor(d) for n >= 2
 
-So whatever Optuna lets go on, Ray does too, and the two can differ in the narrow band of
-max(1, n // rf) <= c <= ceil(d) alone. It is empty for n = 2 with any rf, and at every second
+So Ray continues every trial that Optuna continues, and the two can differ only in the narrow
+band max(1, n // rf) <= c <= ceil(d). It is empty for n = 2 with any rf, and at every second
 arrival (n even) for rf = 2; the best value so far (c = 0) and one that is worse than all
-(c = n - 1) lie outside of it for any n and rf.
+(c = n - 1) lie outside it for any n and rf.
 """
 
 import math
@@ -41,12 +41,12 @@ CASES = [
     for factor, grace, reports in [(2, 0.125, 8), (2, 0.3, 10), (3, 0.1, 10), (4, 0.125, 16)]
 ]
 TRIALS = 100
-"""Of one stream; up to six run at once, and any of them may be the next to report."""
+"""Trials of a stream; up to six run at once, and any of them may be the next to report."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A trial's report, with everything that decides about it."""
+    """A report of a trial, with everything that determines the decision."""
 
     trial: int
     report: int
@@ -65,7 +65,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Decided:
-    """What each of the three said of one arrival: whether the trial is stopped."""
+    """Whether each of the three schedulers stops the trial at an arrival."""
 
     arrival: Arrival
     ours: bool
@@ -74,7 +74,7 @@ class Decided:
 
 
 class Stream:
-    """Random trials, interleaved, with many ties; it goes on as our scheduler decides."""
+    """Random trials, interleaved, with many ties, continued as our scheduler decides."""
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.spec: StudySpec = ledger.spec
@@ -150,7 +150,7 @@ class Stream:
 
     def _ask_optuna(self, trial: optuna.Trial, arrival: Arrival) -> bool:
         if arrival.report >= self.spec.training.reports:
-            return True  # It knows no last report.
+            return True  # Optuna has no maximum resource.
         trial.report(arrival.value, arrival.report)
         return trial.should_prune()
 
@@ -161,7 +161,7 @@ def _ray_trial(number: int) -> Any:
 
 @pytest.fixture
 def streams(open_ledger: OpenLedger, tmp_path: Path) -> Any:
-    """Returns a function of a case: its stream, each in a study folder of its own."""
+    """Returns a function of a case: its stream, each in its own study folder."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     opened = count()
 
@@ -181,12 +181,14 @@ def streams(open_ledger: OpenLedger, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_the_three_agree_where_their_rules_are_the_same(streams: Any, case: Any) -> None:
+def test_decisions_equal_those_of_ray_and_optuna_where_the_rules_coincide(
+    streams: Any, case: Any
+) -> None:
     seen: Counter[bool | None] = Counter()
     for decided in streams(*case):
         arrival = decided.arrival
         assert decided.ours == decided.ray, decided
-        # Where they may differ, Optuna is the stricter one.
+        # Where they may differ, Optuna is stricter.
         assert decided.optuna or not decided.ray, decided
         if arrival.place:
             expected = arrival.by_rule(case[1])
@@ -199,7 +201,7 @@ def test_the_three_agree_where_their_rules_are_the_same(streams: Any, case: Any)
     assert seen[None] < 0.15 * seen.total(), seen
 
 
-def test_the_band_in_which_optuna_is_stricter_is_where_it_was_derived() -> None:
+def test_optuna_is_stricter_for_at_most_two_ranks() -> None:
     for factor in (2, 3, 4):
         for place in range(1, 60):
             open_ = [
@@ -213,10 +215,10 @@ def test_the_band_in_which_optuna_is_stricter_is_where_it_was_derived() -> None:
                 assert not open_, (factor, place)
 
 
-def test_between_two_values_ray_interpolates_where_optuna_counts(streams: Any) -> None:
+def test_ray_interpolates_quantiles_and_optuna_counts_trials(streams: Any) -> None:
     stream = streams("max", 2, 0.125, 8)
     ours, rays, study = stream._three()
-    said = []
+    message = []
     for number, value in enumerate([0.9, 0.1, 0.6]):
         create(stream.ledger, number, reports=8)
         arrival, trial = Arrival(number, 1, value, 0, 0), study.ask()
@@ -225,13 +227,15 @@ def test_between_two_values_ray_interpolates_where_optuna_counts(streams: Any) -
             scheduler.on_trial_add(None, _ray_trial(number))
             action = scheduler.on_trial_result(None, _ray_trial(number), stream._result(arrival))
             stopped.append(action == TrialScheduler.STOP)
-        said.append([*stopped, stream._ask_optuna(trial, arrival)])
+        message.append([*stopped, stream._ask_optuna(trial, arrival)])
     # 0.6 lies above the median of 0.9 and 0.1, and is not the best of three.
-    assert said == [[False] * 3, [True] * 3, [False, False, True]]
+    assert message == [[False] * 3, [True] * 3, [False, False, True]]
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.5, 3.7])
-def test_ray_and_we_agree_for_factors_that_optuna_has_not(streams: Any, factor: float) -> None:
+def test_decisions_equal_those_of_ray_for_fractional_reduction_factors(
+    streams: Any, factor: float
+) -> None:
     # Their rungs lie between reports.
     metric, stream = "dev_mcc", streams("max", factor, 0.1, 12)
     rays = AsyncHyperBandScheduler(

@@ -1,4 +1,4 @@
-"""Handing out trials: how many at once, crashed ones again, giving up."""
+"""Suggested trials: how many at once, repeated after crashes, and when a study is given up."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def number(suggestion: Any) -> int:
     return int(suggestion["trial"])
 
 
-def test_no_more_trials_are_handed_out_than_fit_at_present(open_ledger: OpenLedger) -> None:
+def test_no_more_trials_are_suggested_than_fit_into_the_cluster(open_ledger: OpenLedger) -> None:
     room = [1]
     searcher = OptunaSearcher(open_ledger(), planner, lambda: room[0])
     assert number(searcher.suggest("a")) == 0
@@ -36,7 +36,7 @@ def test_no_more_trials_are_handed_out_than_fit_at_present(open_ledger: OpenLedg
     assert number(searcher.suggest("c")) == 2
 
 
-def test_the_room_grows_and_shrinks_with_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_capacity_follows_the_size_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes, clock = [{"CPU": 2.0, "GPU": 1.0}], [0.0]
     monkeypatch.setattr(cluster, "alive", lambda: nodes)
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
@@ -50,13 +50,13 @@ def test_the_room_grows_and_shrinks_with_the_cluster(monkeypatch: pytest.MonkeyP
     assert (room(), few()) == (4, 3)
     nodes.clear()
     clock[0] += cluster.REFRESH_SECONDS
-    assert room() == 1, "whoever is next waits for a node"
+    assert room() == 1, "the next trial waits for a node"
     one_gpu = Resources(cpus=1, gpus=1.0, concurrent=1)
     nodes.append({"CPU": 8.0, "GPU": 2.0})
     assert ClusterCapacity([(half, None), (one_gpu, None)])() == 4
 
 
-def test_a_crashed_trial_is_handed_out_again_under_its_number(open_ledger: OpenLedger) -> None:
+def test_a_crashed_trial_is_suggested_again_with_its_number(open_ledger: OpenLedger) -> None:
     searcher = OptunaSearcher(open_ledger("search.trials=2"), planner)
     first = searcher.suggest("a")
     assert number(searcher.suggest("b")) == 1
@@ -67,7 +67,9 @@ def test_a_crashed_trial_is_handed_out_again_under_its_number(open_ledger: OpenL
     assert (again["trial"], again["params"]) == (0, first["params"])
 
 
-def test_the_study_waits_for_its_last_trials_as_they_may_crash(open_ledger: OpenLedger) -> None:
+def test_the_search_does_not_finish_while_the_last_trials_may_crash(
+    open_ledger: OpenLedger,
+) -> None:
     searcher = OptunaSearcher(open_ledger("search.trials=1"), planner)
     searcher.suggest("a")
     assert searcher.suggest("b") is None
@@ -78,7 +80,7 @@ def test_the_study_waits_for_its_last_trials_as_they_may_crash(open_ledger: Open
     assert searcher.suggest("d") == Searcher.FINISHED
 
 
-def test_a_trial_that_has_crashed_too_often_is_told_to_optuna_and_not_repeated(
+def test_a_trial_that_has_crashed_too_often_fails_in_optuna_and_is_not_repeated(
     open_ledger: OpenLedger,
 ) -> None:
     searcher = OptunaSearcher(open_ledger(), planner)
@@ -97,7 +99,7 @@ def crash(searcher: OptunaSearcher, name: str, *, fault: bool) -> None:
     searcher.on_trial_complete(name, None, error=True)
 
 
-def test_a_study_in_which_everything_crashes_is_given_up_and_leaves_nothing_running(
+def test_a_study_in_which_every_trial_crashes_is_given_up_without_running_trials(
     open_ledger: OpenLedger,
 ) -> None:
     searcher = OptunaSearcher(open_ledger(), planner)
@@ -110,7 +112,7 @@ def test_a_study_in_which_everything_crashes_is_given_up_and_leaves_nothing_runn
     assert not searcher.ledger.record.in_state("running")
 
 
-def test_processes_that_are_killed_do_not_end_the_study(open_ledger: OpenLedger) -> None:
+def test_killed_worker_processes_do_not_end_the_study(open_ledger: OpenLedger) -> None:
     searcher = OptunaSearcher(open_ledger(), planner)
     for index in range(GIVE_UP_AFTER + 1):
         searcher.suggest(f"ray-{index}")
@@ -120,7 +122,7 @@ def test_processes_that_are_killed_do_not_end_the_study(open_ledger: OpenLedger)
     assert number(searcher.suggest("again")) == 0
 
 
-def test_a_study_that_has_worked_is_given_up_where_nothing_does_and_loses_no_trials_by_it(
+def test_a_resumed_study_in_which_every_trial_crashes_is_given_up_and_keeps_its_trials(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -139,7 +141,7 @@ def test_a_study_that_has_worked_is_given_up_where_nothing_does_and_loses_no_tri
     assert number(again.suggest("ray-later")) == 1
 
 
-def test_a_study_that_was_given_up_can_be_taken_up_again(open_ledger: OpenLedger) -> None:
+def test_a_study_that_was_given_up_can_be_resumed(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     for index in range(GIVE_UP_AFTER):
         create(ledger, index)
@@ -148,7 +150,7 @@ def test_a_study_that_was_given_up_can_be_taken_up_again(open_ledger: OpenLedger
     assert number(searcher.suggest("ray-0")) == GIVE_UP_AFTER
 
 
-def test_crashes_among_working_trials_do_not_end_the_study(open_ledger: OpenLedger) -> None:
+def test_crashes_do_not_end_a_study_in_which_a_trial_has_reported(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     searcher = OptunaSearcher(ledger, planner)
     searcher.suggest("ray-works")

@@ -1,4 +1,4 @@
-"""What Optuna is told of a study: states, values, constraints, in memory and in the file."""
+"""The trials of a study in Optuna: states, values, constraints, in memory and in the file."""
 
 from typing import Any
 
@@ -35,8 +35,8 @@ def run(
     suggestion = searcher.suggest(f"ray-{number}")
     assert isinstance(suggestion, dict)
     if metrics is not None:
-        said = {"train_loss": 0.5, **metrics}
-        ledger.append(Report(trial=number, report=1, step=10, metrics=said))
+        message = {"train_loss": 0.5, **metrics}
+        ledger.append(Report(trial=number, report=1, step=10, metrics=message))
     ledger.end(ledger.record.trials[number], state, reason)
     searcher.on_trial_complete(f"ray-{number}", {})
     return dict(suggestion["params"])
@@ -47,13 +47,13 @@ def mirrored(ledger: StudyLedger) -> optuna.Study:
     return optuna.load_study(study_name=ledger.folder.path.name, storage=storage)
 
 
-def told(
+def states_in_optuna(
     searcher: OptunaSearcher,
 ) -> list[tuple[TrialState, list[float] | None, dict[str, float]]]:
     return [(t.state, t.values, t.constraints) for t in searcher._study.trials]
 
 
-def test_constraints_reach_optuna_as_shares_of_their_bounds(open_ledger: OpenLedger) -> None:
+def test_optuna_gets_violations_relative_to_the_bounds(open_ledger: OpenLedger) -> None:
     ledger = open_ledger(BOUNDS)
     searcher = OptunaSearcher(ledger, planner)
     run(ledger, searcher, {"dev_mcc": 0.5, "kept_parameters": 50, "peak_memory_gib": 5})
@@ -61,16 +61,16 @@ def test_constraints_reach_optuna_as_shares_of_their_bounds(open_ledger: OpenLed
     run(ledger, searcher, {"dev_mcc": None, "kept_parameters": 50}, "failed", "diverged")
     expected = [
         (TrialState.COMPLETE, [0.5], {"kept_parameters": -0.5, "peak_memory_gib": 0.25}),
-        # How many it would have kept in the end is not known.
+        # The number kept at the end is unknown.
         (TrialState.PRUNED, [0.4], {"peak_memory_gib": -0.5}),
         (TrialState.FAIL, None, {}),
     ]
-    assert told(searcher) == expected
-    assert told(OptunaSearcher(open_ledger(BOUNDS), planner)) == expected
+    assert states_in_optuna(searcher) == expected
+    assert states_in_optuna(OptunaSearcher(open_ledger(BOUNDS), planner)) == expected
     assert [(t.state, t.values, t.constraints) for t in mirrored(ledger).trials] == expected
 
 
-def test_a_trial_out_of_memory_fails_in_the_file_and_steers_the_sampler(
+def test_a_trial_out_of_memory_is_infeasible_for_the_sampler_and_fails_in_the_file(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -78,17 +78,17 @@ def test_a_trial_out_of_memory_fails_in_the_file_and_steers_the_sampler(
     run(ledger, searcher, {"dev_mcc": 0.5}, "failed", NO_MEMORY)
     run(ledger, searcher, None, "failed", NO_MEMORY)
     broken = {"peak_memory_gib": 1.0}
-    assert told(searcher) == [
+    assert states_in_optuna(searcher) == [
         (TrialState.PRUNED, [0.5], broken),
         (TrialState.PRUNED, None, broken),
     ]
-    assert told(OptunaSearcher(open_ledger(), planner)) == told(searcher)
+    assert states_in_optuna(OptunaSearcher(open_ledger(), planner)) == states_in_optuna(searcher)
     found = [(t.state, t.constraints) for t in mirrored(ledger).trials]
     assert found == [(TrialState.FAIL, broken)] * 2
     assert {trial.state for trial in ledger.record.trials.values()} == {"failed"}
 
 
-def test_tpe_turns_away_from_where_memory_ran_out(open_ledger: OpenLedger) -> None:
+def test_tpe_avoids_configurations_that_ran_out_of_memory(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("search.trials=60", "search.sampler={name: tpe, n_startup_trials: 10}")
     searcher = OptunaSearcher(ledger, planner)
     hit = []
@@ -96,15 +96,15 @@ def test_tpe_turns_away_from_where_memory_ran_out(open_ledger: OpenLedger) -> No
         b0 = ledger_next(ledger, searcher)
         hit.append(b0 > 5)
     # Three of the five values of b0 need too much; by chance 60 % of the trials would, and a
-    # sampler that heard of FAIL alone would go there ever more often.
+    # sampler that got only FAIL would suggest them ever more often.
     assert sum(hit[:10]) >= 4
     assert sum(hit[30:]) <= 6
 
 
 def ledger_next(ledger: StudyLedger, searcher: OptunaSearcher) -> int:
-    """Runs a trial that needs more memory than there is if b0 > 5; returns its b0.
+    """Runs a trial, which is out of memory if b0 > 5; returns its b0.
 
-    The larger b0, the better the score would be, so nothing but memory speaks for a small one.
+    The larger b0, the better the score would be, so only memory favours a small one.
     """
     number = len(ledger.record.trials)
     suggestion = searcher.suggest(f"ray-{number}")
@@ -121,7 +121,7 @@ def ledger_next(ledger: StudyLedger, searcher: OptunaSearcher) -> int:
     return b0
 
 
-def test_several_objectives_reach_optuna_without_intermediate_values(
+def test_trials_with_several_objectives_have_no_intermediate_values_in_optuna(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger(TWO)
@@ -131,13 +131,15 @@ def test_several_objectives_reach_optuna_without_intermediate_values(
     run(ledger, searcher, {"dev_mcc": 0.4, "trainable_parameters": None})
     study = searcher._study
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert told(searcher) == [
+    assert states_in_optuna(searcher) == [
         (TrialState.COMPLETE, [0.5, 70.0], {}),
         (TrialState.PRUNED, None, {}),
         (TrialState.FAIL, None, {}),
     ]
     assert [t.intermediate_values for t in study.trials] == [{}, {}, {}]
-    assert told(OptunaSearcher(open_ledger(TWO), planner)) == told(searcher)
+    assert states_in_optuna(OptunaSearcher(open_ledger(TWO), planner)) == states_in_optuna(
+        searcher
+    )
     assert mirrored(ledger).best_trials[0].values == [0.5, 70.0]
 
 
@@ -167,7 +169,7 @@ def test_samplers_work_with_several_objectives_and_stopped_trials(
 
 
 @pytest.mark.parametrize("objectives", ["objectives=[]", TWO])
-def test_no_trial_stays_running_when_the_study_is_over(
+def test_no_trial_is_running_in_optuna_after_the_study(
     open_ledger: OpenLedger, objectives: str
 ) -> None:
     ledger = open_ledger(objectives, "search.trials=5")

@@ -1,4 +1,4 @@
-"""What a crash leaves in the journal, and when it ends a trial."""
+"""Crashes in the journal, and when they end a trial."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ def ledger(open_ledger: OpenLedger) -> StudyLedger:
     return ledger
 
 
-def test_the_third_crash_ends_a_trial_that_may_fail_twice(
+def test_a_third_crash_ends_a_trial_with_two_allowed_failures(
     ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
 ) -> None:
     trial = ledger.record.trials[0]
@@ -45,7 +45,7 @@ def test_the_third_crash_ends_a_trial_that_may_fail_twice(
     assert open_ledger().record.trials[0] == trial
 
 
-def test_crashes_before_an_interruption_count_after_it(
+def test_crashes_before_an_interruption_count_after_a_resume(
     ledger: StudyLedger, tmp_path: Path, open_ledger: OpenLedger
 ) -> None:
     record_crash(ledger, crashed_trial(tmp_path, None), max_failures=1)
@@ -54,13 +54,13 @@ def test_crashes_before_an_interruption_count_after_it(
     assert resumed.record.trials[0].crashed
 
 
-def test_every_traceback_is_kept(ledger: StudyLedger, tmp_path: Path) -> None:
+def test_every_traceback_is_stored(ledger: StudyLedger, tmp_path: Path) -> None:
     for text in ("the first\n", "the second\n"):
         record_crash(ledger, crashed_trial(tmp_path, None, text), max_failures=2)
     assert ledger.folder.failure(0).read_text() == "the first\nthe second\n"
 
 
-def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(
+def test_a_crash_is_recorded_if_its_traceback_cannot_be_stored(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
     ledger.folder.failure(0).mkdir()  # Nothing can be appended to it.
@@ -72,7 +72,7 @@ def test_a_traceback_that_cannot_be_kept_does_not_hide_the_crash(
     assert warning.text.startswith("its traceback could not be stored: ")
 
 
-def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(
+def test_a_trial_whose_worker_ray_stops_for_lack_of_memory_is_repeated(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
     full = crashed_trial(tmp_path, OutOfMemoryError("the node is full"))
@@ -83,11 +83,11 @@ def test_a_worker_that_ray_stops_for_want_of_memory_may_try_again(
     assert not ledger.record.trials[0].crashed
 
 
-def test_the_loss_of_a_node_is_no_failure_of_the_trial(
+def test_the_loss_of_a_node_does_not_count_as_a_failure_of_the_trial(
     ledger: StudyLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = "The actor died because its node has died. Node Id: 1"
-    lost = ActorDiedError(ActorDiedErrorContext(error_message=said, actor_id=b"1" * 16))
+    message = "The actor died because its node has died. Node Id: 1"
+    lost = ActorDiedError(ActorDiedErrorContext(error_message=message, actor_id=b"1" * 16))
     monkeypatch.setattr(outcomes, "_error", lambda ray_trial: lost)
     for _ in range(5):
         record_crash(ledger, crashed_trial(tmp_path, None), max_failures=0)
@@ -95,7 +95,7 @@ def test_the_loss_of_a_node_is_no_failure_of_the_trial(
     assert (trial.state, trial.crashes, trial.faults) == ("running", 0, 0)
 
 
-def test_a_worker_that_dies_after_its_trial_has_ended_changes_nothing(
+def test_a_worker_death_after_the_end_of_the_trial_changes_nothing(
     ledger: StudyLedger, tmp_path: Path
 ) -> None:
     ledger.end(ledger.record.trials[0], "complete", "")
@@ -104,6 +104,6 @@ def test_a_worker_that_dies_after_its_trial_has_ended_changes_nothing(
     assert ledger.record.trials[0].crashes == 0
 
 
-def test_an_exception_of_a_trial_is_told_by_its_own_name() -> None:
+def test_the_summary_of_an_error_names_the_exception_of_the_trial() -> None:
     error = RayTaskError("step", "Traceback …", ZeroDivisionError("a bug\nin two lines"))
     assert error_summary(error) == "ZeroDivisionError: a bug"

@@ -1,4 +1,4 @@
-"""No rung before a trial's first mask event: which spaces are refused, and what mends them."""
+"""Spaces with a rung before the first mask event are refused with the smallest valid fraction."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def test_a_rung_before_the_first_mask_event_is_refused() -> None:
     )
 
 
-def test_the_grace_fraction_that_is_named_works_and_one_report_less_does_not() -> None:
+def test_the_named_grace_fraction_is_the_smallest_valid_one() -> None:
     check_first_rung(space(grace_fraction=0.37), ROWS)
     assert first_rung(space(grace_fraction=0.37)) == 3
     with pytest.raises(InputError):
@@ -61,7 +61,7 @@ def test_the_grace_fraction_that_is_named_works_and_one_report_less_does_not() -
         {"method": "fmft"},
     ],
 )
-def test_other_spaces_are_accepted(changes: dict[str, Any]) -> None:
+def test_spaces_without_an_early_rung_are_accepted(changes: dict[str, Any]) -> None:
     check_first_rung(space(**changes), ROWS)
 
 
@@ -76,12 +76,14 @@ def test_other_spaces_are_accepted(changes: dict[str, Any]) -> None:
         ({"deltaT": {"type": "float", "low": 0.25, "high": 0.4}, "warmup_steps": 40}, 80),
     ],
 )
-def test_the_worst_configuration_of_a_space_decides(changes: dict[str, Any], event: int) -> None:
+def test_the_latest_first_mask_event_of_a_space_is_compared_with_the_rung(
+    changes: dict[str, Any], event: int
+) -> None:
     with pytest.raises(InputError, match=f"first event at step {event} and the first rung"):
         check_first_rung(space(**changes), ROWS)
 
 
-def test_the_batch_size_decides_where_training_counts_epochs() -> None:
+def test_the_batch_size_matters_if_training_is_measured_in_epochs() -> None:
     sizes = {"type": "categorical", "choices": [8, 32]}
     check_first_rung(space(steps=None, epochs=1, batch_size=8), ROWS)
     with pytest.raises(InputError, match="batch_size = 32"):
@@ -95,7 +97,7 @@ def test_the_batch_size_decides_where_training_counts_epochs() -> None:
     reports=st.integers(1, 20),
     grace=st.floats(0.01, 1.0),
 )
-def test_a_fixed_space_is_refused_just_when_its_plan_has_the_rung_first(
+def test_a_fixed_space_is_refused_exactly_if_its_rung_precedes_the_mask_event(
     deltaT: int, warmup: int, steps: int, reports: int, grace: float
 ) -> None:
     spec = space(
@@ -113,16 +115,16 @@ def test_a_fixed_space_is_refused_just_when_its_plan_has_the_rung_first(
     with pytest.raises(InputError) as caught:
         check_first_rung(spec, ROWS)
     fix = float(str(caught.value).split("raise grace_fraction to ")[1].split(",")[0])
-    mended = space(
+    fixed = space(
         deltaT=deltaT, warmup_steps=warmup, steps=steps, reports=reports, grace_fraction=fix
     )
-    check_first_rung(mended, ROWS)
-    first = first_rung(mended)
+    check_first_rung(fixed, ROWS)
+    first = first_rung(fixed)
     assert plan.report_steps[first - 1] >= event > plan.report_steps[first - 2]
 
 
 @given(reports=st.integers(1, 300), data=st.data())
-def test_a_short_grace_fraction_puts_the_rung_where_it_shall_be(
+def test_the_smallest_grace_fraction_gives_the_requested_rung(
     reports: int, data: st.DataObject
 ) -> None:
     rung = data.draw(st.integers(1, reports))
@@ -130,7 +132,7 @@ def test_a_short_grace_fraction_puts_the_rung_where_it_shall_be(
     assert first_rung(spec) == rung
 
 
-def test_a_fraction_that_is_no_round_binary_number_is_rounded_first() -> None:
+def test_rounding_errors_of_a_decimal_fraction_do_not_move_the_rung() -> None:
     assert 0.07 * 100 > 7
     assert first_rung(space("lora", reports=100, grace_fraction=0.07)) == 7
 

@@ -1,4 +1,4 @@
-"""Optuna behind Ray's Searcher: what is asked, what is told, what a resume repeats."""
+"""Optuna behind Ray's Searcher: suggestions, results, and the same suggestions after a resume."""
 
 import errno
 import pickle
@@ -71,7 +71,7 @@ def run_one_by_one(ledger: StudyLedger, trials: int, start: int = 0) -> list[Any
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_resumed_study_suggests_what_the_uninterrupted_one_would(
+def test_a_resumed_study_has_the_suggestions_of_an_uninterrupted_one(
     open_ledger: OpenLedger, tmp_path_factory: pytest.TempPathFactory, sampler: str
 ) -> None:
     ledger = open_ledger(*SAMPLERS[sampler])
@@ -90,7 +90,7 @@ def test_the_grid_ends_when_every_point_was_tried_once(open_ledger: OpenLedger) 
     assert suggestions[-1] == "FINISHED"
 
 
-def test_the_study_ends_after_the_trials_asked_for(open_ledger: OpenLedger) -> None:
+def test_the_study_ends_after_the_requested_number_of_trials(open_ledger: OpenLedger) -> None:
     suggestions = run_one_by_one(open_ledger("search.trials=2"), 5)
     assert [s == "FINISHED" for s in suggestions] == [False, False, True]
 
@@ -119,7 +119,7 @@ POINTS = "points=[{b0: 8, bT: 6, p: 0.1}, {b0: 4, bT_ratio: 0.5, p: 0.0, lr: 0.0
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("sampler", sorted(set(SAMPLERS) - {"grid"}))
-def test_points_are_tried_first_and_what_they_leave_out_is_sampled(
+def test_points_are_tried_first_and_their_missing_parameters_are_sampled(
     open_ledger: OpenLedger, sampler: str
 ) -> None:
     first, second, *others = run_one_by_one(open_ledger(*SAMPLERS[sampler], POINTS), 4)
@@ -130,7 +130,7 @@ def test_points_are_tried_first_and_what_they_leave_out_is_sampled(
     assert len({str(suggestion["params"]) for suggestion in others}) == 2
 
 
-def test_points_are_tried_first_after_a_resume_too(open_ledger: OpenLedger) -> None:
+def test_points_are_tried_first_after_a_resume(open_ledger: OpenLedger) -> None:
     ledger = open_ledger(POINTS)
     whole = run_one_by_one(ledger, 4)
     ledger.journal.path.unlink()
@@ -138,7 +138,7 @@ def test_points_are_tried_first_after_a_resume_too(open_ledger: OpenLedger) -> N
     assert resumed == whole
 
 
-def test_a_configuration_that_comes_again_gets_new_seeds(open_ledger: OpenLedger) -> None:
+def test_a_repeated_configuration_gets_new_seeds(open_ledger: OpenLedger) -> None:
     again = "{b0: 8, bT: 6, p: 0.1, lr: 0.001}"
     points = f"points=[{again}, {again}, {{b0: 8, bT: 6, p: 0.2, lr: 0.001}}, {again}]"
     ledger = open_ledger(points, "seeds={init: 5, data: 0, mask: 4294967295}")
@@ -152,7 +152,7 @@ def test_a_configuration_that_comes_again_gets_new_seeds(open_ledger: OpenLedger
     assert [t.seeds for t in ledger.record.trials.values()] == [s["seeds"] for s in suggestions]
 
 
-def test_parameters_that_mean_the_same_settings_are_replicates(open_ledger: OpenLedger) -> None:
+def test_parameters_with_the_same_settings_are_replicates(open_ledger: OpenLedger) -> None:
     """Two ratios that give the same whole number of triplets are one configuration."""
     other = "points=[{b0: 4, bT_ratio: 0.5, p: 0.1, lr: 0.001}, {b0: 4, bT_ratio: 0.51, p: 0.1, "
     suggestions = run_one_by_one(open_ledger(other + "lr: 0.001}]"), 2)
@@ -160,7 +160,9 @@ def test_parameters_that_mean_the_same_settings_are_replicates(open_ledger: Open
     assert suggestions[0]["params"] != suggestions[1]["params"]
 
 
-def test_intervals_of_as_many_steps_are_replicates(open_ledger: OpenLedger) -> None:
+def test_mask_intervals_with_the_same_number_of_steps_are_replicates(
+    open_ledger: OpenLedger,
+) -> None:
     """T is 30: fractions of 0.16 and 0.17 are both 5 steps, 0.2 is 6; after a resume as well."""
     same = "b0: 4, bT_ratio: 0.5, p: 0.1, lr: 0.001"
     points = ", ".join(f"{{{same}, deltaT: {share}}}" for share in (0.16, 0.17, 0.2, 0.165))
@@ -170,7 +172,7 @@ def test_intervals_of_as_many_steps_are_replicates(open_ledger: OpenLedger) -> N
     assert [s["seeds"]["init"] for s in suggestions] == [0, 1, 0, 2]
 
 
-def test_unfinished_trials_are_offered_again_before_new_ones(open_ledger: OpenLedger) -> None:
+def test_unfinished_trials_are_suggested_before_new_ones(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     for number in range(3):
         create(ledger, number)
@@ -179,7 +181,7 @@ def test_unfinished_trials_are_offered_again_before_new_ones(open_ledger: OpenLe
     assert [ask(searcher, f"ray-{i}")["trial"] for i in range(4)] == [0, 2, 3, 4]
 
 
-def test_optuna_hears_every_value_and_the_right_state(open_ledger: OpenLedger) -> None:
+def test_optuna_gets_every_value_and_the_state(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     searcher = OptunaSearcher(ledger, planner)
     for index, (state, values) in enumerate(
@@ -190,19 +192,19 @@ def test_optuna_hears_every_value_and_the_right_state(open_ledger: OpenLedger) -
             report(ledger, index, k, value)
         ledger.end(ledger.record.trials[index], state, "why")
         searcher.on_trial_complete(f"ray-{index}", None, error=index == 3)
-    told = searcher._study.trials
+    optuna_trials = searcher._study.trials
     states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
-    assert [trial.state for trial in told] == states
-    assert [trial.intermediate_values for trial in told] == [
+    assert [trial.state for trial in optuna_trials] == states
+    assert [trial.intermediate_values for trial in optuna_trials] == [
         {10: 0.1, 20: 0.2},
         {10: 0.3},
         {10: 0.4},
         {},
     ]
-    assert told[0].value == 0.2
+    assert optuna_trials[0].value == 0.2
 
 
-def test_the_journal_file_for_the_dashboard_holds_the_ended_trials(
+def test_the_journal_file_of_the_dashboard_has_the_ended_trials(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -217,7 +219,7 @@ def test_the_journal_file_for_the_dashboard_holds_the_ended_trials(
     ]
 
 
-def test_locks_of_a_driver_that_was_killed_are_not_waited_for(open_ledger: OpenLedger) -> None:
+def test_the_optuna_lock_of_a_killed_driver_is_ignored(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     lock = ledger.folder.path / f"{ledger.folder.optuna.name}.lock"
     lock.symlink_to(ledger.folder.path / "gone")
@@ -226,7 +228,7 @@ def test_locks_of_a_driver_that_was_killed_are_not_waited_for(open_ledger: OpenL
     run_one_by_one(ledger, 1)
 
 
-def test_the_study_goes_on_without_the_file_of_the_dashboard(
+def test_the_study_continues_without_the_file_of_the_dashboard(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(mirror: OptunaJournal, trial: TrialRecord) -> None:
@@ -241,7 +243,7 @@ def test_the_study_goes_on_without_the_file_of_the_dashboard(
     assert warning.startswith("optuna.journal lacks trials from now on ([Errno 28] No space left")
 
 
-def test_an_interrupted_trial_stays_unfinished(open_ledger: OpenLedger) -> None:
+def test_an_interrupted_trial_is_unfinished(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     searcher = OptunaSearcher(ledger, planner)
     ask(searcher, "ray-0")
@@ -250,14 +252,14 @@ def test_an_interrupted_trial_stays_unfinished(open_ledger: OpenLedger) -> None:
     assert searcher._study.trials[0].state == TrialState.RUNNING
 
 
-def test_searcher_survives_the_pickling_that_ray_does(open_ledger: OpenLedger) -> None:
+def test_a_searcher_can_be_pickled(open_ledger: OpenLedger) -> None:
     searcher = OptunaSearcher(open_ledger(), planner)
     ask(searcher, "ray-0")
     copy = pickle.loads(pickle.dumps(searcher))
     assert copy.ledger.record == searcher.ledger.record
 
 
-def test_a_trial_that_optuna_sees_carries_its_reason_and_settings(
+def test_a_trial_in_optuna_has_its_reason_and_settings(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -268,7 +270,7 @@ def test_a_trial_that_optuna_sees_carries_its_reason_and_settings(
     assert frozen.user_attrs["bT"] == 3
 
 
-def test_points_that_a_study_has_grown_by_are_tried_next(open_ledger: OpenLedger) -> None:
+def test_points_added_to_a_study_are_tried_next(open_ledger: OpenLedger) -> None:
     run_one_by_one(open_ledger("points=[{p: 0.1}]"), 3)
     ledger = open_ledger("points=[{p: 0.1}, {p: 0.2}]")
     later = run_one_by_one(ledger, 5, start=3)
@@ -277,7 +279,7 @@ def test_points_that_a_study_has_grown_by_are_tried_next(open_ledger: OpenLedger
     assert [trial.point for trial in ledger.record.trials.values()] == [0, None, None, 1, None]
 
 
-def test_what_a_trial_reported_before_a_resume_is_told_once(open_ledger: OpenLedger) -> None:
+def test_reports_before_a_resume_reach_optuna_once(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     ask(OptunaSearcher(ledger, planner), "ray-0")
     report(ledger, 0, 1, 0.25)
@@ -285,11 +287,11 @@ def test_what_a_trial_reported_before_a_resume_is_told_once(open_ledger: OpenLed
     ask(resumed, "ray-again")
     report(ledger, 0, 2, 0.5)
     ledger.end(ledger.record.trials[0], "complete", "")
-    resumed.on_trial_complete("ray-again", {})  # Optuna warns of a step that it is told twice.
+    resumed.on_trial_complete("ray-again", {})  # Optuna warns of a step that is reported twice.
     assert resumed._study.trials[0].intermediate_values == {10: 0.25, 20: 0.5}
 
 
-def test_telling_and_asking_copy_no_other_trial(
+def test_telling_and_asking_copies_no_other_trial(
     open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = []

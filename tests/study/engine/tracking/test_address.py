@@ -1,4 +1,4 @@
-"""Where a study is tracked, and what is said of an address that cannot be used."""
+"""The tracking address of a study, and errors for unusable addresses."""
 
 import socket
 import threading
@@ -47,7 +47,7 @@ def test_a_server_that_does_not_answer_is_refused(server: str) -> None:
         check_tracking_uri(server + "/elsewhere")
 
 
-def test_a_server_that_is_no_mlflow_or_wants_a_password_is_refused(
+def test_a_server_without_mlflow_or_with_a_missing_password_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Polite(_Healthy):
@@ -83,13 +83,13 @@ def test_a_service_that_does_not_speak_http_is_refused() -> None:
         thread.join()
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("these are no runs")
     with pytest.raises(InputError, match="must be a sqlite database"):
         check_tracking_uri(f"sqlite:///{tmp_path}/notes.txt")
 
 
-def test_a_folder_is_no_database(
+def test_a_folder_is_refused_as_a_database(
     open_ledger: OpenLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -109,7 +109,7 @@ def test_a_path_that_is_too_long_is_refused_in_one_short_line(tmp_path: Path, na
     assert len(str(refused.value)) < 300
 
 
-def test_a_bracket_that_is_not_closed_is_refused_and_of_a_study_so_far_warned_of(
+def test_an_invalid_address_is_refused_as_an_option_and_causes_a_warning_in_the_journal(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -132,12 +132,12 @@ def test_a_bracket_that_is_not_closed_is_refused_and_of_a_study_so_far_warned_of
         "http://a b",
     ],
 )
-def test_an_address_that_is_no_servers_is_refused(uri: str) -> None:
+def test_an_address_that_is_not_a_servers_is_refused(uri: str) -> None:
     with pytest.raises(InputError, match=r"--tracking-uri"):
         check_tracking_uri(uri)
 
 
-def test_a_database_must_lie_in_a_folder_that_is_there(tmp_path: Path) -> None:
+def test_a_database_in_a_missing_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     check_tracking_uri(f"sqlite:///{tmp_path}/elsewhere/mlflow.db")
     with pytest.raises(InputError, match="must be in a folder that can be written"):
@@ -147,7 +147,9 @@ def test_a_database_must_lie_in_a_folder_that_is_there(tmp_path: Path) -> None:
 # The address of a resumed study
 
 
-def test_a_study_goes_on_where_it_was_tracked(open_ledger: OpenLedger, server: str) -> None:
+def test_a_resumed_study_is_tracked_at_its_last_address(
+    open_ledger: OpenLedger, server: str
+) -> None:
     ledger = open_ledger()
     assert (
         tracking_address(StoredStudy.read(ledger.folder), None) is None
@@ -163,7 +165,7 @@ def test_a_study_goes_on_where_it_was_tracked(open_ledger: OpenLedger, server: s
     assert tracking_address(StoredStudy.read(ledger.folder), None) is None
 
 
-def test_a_database_is_remembered_wherever_the_study_is_resumed_from(
+def test_a_relative_database_path_is_stored_as_absolute(
     open_ledger: OpenLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = open_ledger().folder
@@ -177,7 +179,7 @@ def test_a_database_is_remembered_wherever_the_study_is_resumed_from(
     )  # May be moved.
 
 
-def test_a_study_goes_on_while_its_server_is_away_unless_it_is_asked_for(
+def test_an_unreachable_server_causes_a_warning_and_as_an_option_an_error(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()
@@ -191,7 +193,7 @@ def test_a_study_goes_on_while_its_server_is_away_unless_it_is_asked_for(
     assert check_tracking(StoredStudy.read(ledger.folder), own) is None
 
 
-def test_a_study_whose_database_is_gone_is_told_how_to_go_on(
+def test_the_error_for_a_missing_database_names_the_option_to_resume_without_it(
     open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     ledger = open_ledger()

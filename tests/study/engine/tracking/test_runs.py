@@ -1,4 +1,4 @@
-"""MLflow: runs, parameters, metrics and states, once each, whatever happens in between."""
+"""MLflow runs: parameters, metrics and states, without duplicates after failures."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from tests.study.ledgers import OpenLedger, create, report
 
 
 class Client:
-    """MLflow's client, which counts the requests and can lose one, or its answer."""
+    """A client of MLflow that counts requests and can lose one, or its response."""
 
     def __init__(self, uri: str) -> None:
         self._client = MlflowClient(tracking_uri=uri)
         self.requests: Counter[str] = Counter()
         self.lost = ""
-        """The next request to fail, by name."""
+        """The name of the next request to fail."""
         self.reaches_server = False
-        """Whether that one is carried out all the same."""
+        """Whether the lost request is executed."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def ask(*arguments: object, **named: object) -> Any:
@@ -42,7 +42,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One sqlite database for all tests: creating its tables takes seconds."""
+    """One sqlite database for all tests, since creating its tables takes seconds."""
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
 
 
@@ -65,7 +65,7 @@ def runs(client: Client, ledger: StudyLedger, database: str) -> StudyRuns:
 
 
 def adopted(ledger: StudyLedger, database: str) -> StudyRuns:
-    """What a driver does when it starts."""
+    """Adopts the runs of a study, as a driver does at its start."""
     runs = StudyRuns(database, study_key(ledger.folder, ledger.record), "a study")
     runs.adopt()
     return runs
@@ -87,7 +87,7 @@ def history(client: Client, run: Any, metric: str = "dev_mcc") -> list[tuple[int
     return [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, metric)]
 
 
-def test_a_study_is_a_parent_run_with_a_child_a_trial_in_the_right_state(
+def test_a_study_is_a_parent_run_and_each_trial_a_child_with_its_state(
     runs: StudyRuns, ledger: StudyLedger
 ) -> None:
     for number, state in enumerate(["complete", "pruned", "failed"]):
@@ -106,7 +106,7 @@ def test_a_study_is_a_parent_run_with_a_child_a_trial_in_the_right_state(
     assert [run.info.end_time for run in children] == ended
 
 
-def test_parameters_have_the_names_of_the_yaml_and_metrics_their_steps(
+def test_parameters_have_the_names_of_the_yaml_and_metrics_have_steps(
     runs: StudyRuns, ledger: StudyLedger, client: Client
 ) -> None:
     create(ledger, 0)
@@ -120,7 +120,7 @@ def test_parameters_have_the_names_of_the_yaml_and_metrics_their_steps(
     assert history(client, child) == [(10, 0.25), (20, 0.5)]
 
 
-def test_a_trial_costs_a_request_a_report_one_to_create_and_one_to_end_it(
+def test_a_trial_needs_one_request_per_report_one_to_create_and_one_to_end_it(
     runs: StudyRuns, ledger: StudyLedger, client: Client
 ) -> None:
     client.requests.clear()
@@ -139,7 +139,7 @@ def test_a_trial_costs_a_request_a_report_one_to_create_and_one_to_end_it(
     assert child.data.params["b0"] == "6"
 
 
-def test_reports_that_have_piled_up_are_joined_as_far_as_mlflow_takes_them(
+def test_queued_reports_are_sent_in_batches_of_the_size_that_mlflow_accepts(
     runs: StudyRuns, ledger: StudyLedger, client: Client
 ) -> None:
     client.requests.clear()
@@ -169,7 +169,7 @@ def test_a_trial_that_failed_before_its_first_report_has_its_parameters_and_the_
 # Adoption
 
 
-def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
+def test_a_resume_adopts_the_runs_of_an_interrupted_study_without_duplicates(
     runs: StudyRuns,
     ledger: StudyLedger,
     open_ledger: OpenLedger,
@@ -179,7 +179,7 @@ def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
     create(ledger, 0)
     report(ledger, 0, 1, 0.25)
     write(runs, ledger)
-    # The driver dies here; what follows reaches the journal alone.
+    # The driver dies here; what follows reaches only the journal.
     report(ledger, 0, 2, 0.5)
     create(ledger, 1)
     resumed = open_ledger()
@@ -196,7 +196,7 @@ def test_an_interrupted_study_is_adopted_and_nothing_is_doubled(
     assert history(client, children[0]) == [(10, 0.25), (20, 0.5)]
 
 
-def test_adopting_what_is_complete_writes_nothing(
+def test_adopting_complete_runs_writes_nothing(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     create(ledger, 0)
@@ -216,7 +216,7 @@ def test_adopting_what_is_complete_writes_nothing(
 
 @pytest.mark.parametrize("reaches", [True, False])
 @pytest.mark.parametrize("request_", ["create_run", "log_batch", "set_terminated"])
-def test_a_request_or_an_answer_that_is_lost_doubles_and_drops_nothing(
+def test_a_lost_request_or_response_causes_no_duplicate_and_no_loss(
     runs: StudyRuns, ledger: StudyLedger, client: Client, request_: str, reaches: bool
 ) -> None:
     create(ledger, 0)
@@ -233,7 +233,7 @@ def test_a_request_or_an_answer_that_is_lost_doubles_and_drops_nothing(
     assert (child.info.status, child.data.tags["reason"]) == ("KILLED", "below the rung")
 
 
-def test_a_run_that_was_created_twice_is_recognised_and_the_fuller_one_kept(
+def test_duplicate_runs_are_deleted_and_the_one_with_more_reports_is_kept(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     create(ledger, 0)
@@ -248,7 +248,7 @@ def test_a_run_that_was_created_twice_is_recognised_and_the_fuller_one_kept(
     assert children[0].data.tags["mlflow.parentRunId"] == parents[0].info.run_id
 
 
-def test_an_interrupted_trial_is_killed_and_running_again_when_resumed(
+def test_an_interrupted_trial_is_killed_in_mlflow_and_running_after_a_resume(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     create(ledger, 0)
@@ -272,7 +272,7 @@ def test_an_interrupted_trial_is_killed_and_running_again_when_resumed(
     assert child.info.end_time == int(ledger.record.trials[0].ended * 1000)
 
 
-def test_runs_that_were_deleted_by_hand_are_written_anew(
+def test_deleted_runs_are_written_again(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     for number in range(2):
@@ -289,7 +289,7 @@ def test_runs_that_were_deleted_by_hand_are_written_anew(
     assert [history(client, run) for run in children] == [[(10, 0.25)]] * 2
 
 
-def test_an_experiment_that_was_deleted_by_hand_is_restored(
+def test_a_deleted_experiment_is_restored(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
@@ -297,7 +297,7 @@ def test_an_experiment_that_was_deleted_by_hand_is_restored(
     assert [run.info.lifecycle_stage for run in after.search()] == ["active"]
 
 
-def test_parameters_that_a_dead_driver_did_not_write_are_written_on_resume(
+def test_parameters_missing_after_a_kill_are_written_on_resume(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     create(ledger, 0)
@@ -308,7 +308,7 @@ def test_parameters_that_a_dead_driver_did_not_write_are_written_on_resume(
     assert child.data.params["b0"] == "6"
 
 
-def test_two_studies_of_one_name_on_one_server_stay_apart(
+def test_two_studies_of_the_same_name_on_one_server_have_separate_runs(
     runs: StudyRuns, ledger: StudyLedger, database: str
 ) -> None:
     ledger.journal.path.unlink()
@@ -346,7 +346,7 @@ def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
     assert [file.name for file in beside.rglob("*.json")] == ["budget_trace.json"]
 
 
-def test_a_trial_that_was_lost_and_asked_for_anew_gets_a_run_of_its_own(
+def test_a_trial_that_was_lost_and_suggested_again_gets_a_new_run(
     runs: StudyRuns, ledger: StudyLedger, database: str, client: Client
 ) -> None:
     for number in range(2):

@@ -1,4 +1,4 @@
-"""The thread that writes MLflow: the driver does not wait, an outage passes, a bug is not lost."""
+"""The thread that writes MLflow: it delays no driver, retries after outages and reports bugs."""
 
 import logging
 import threading
@@ -16,17 +16,17 @@ from tests.study.ledgers import OpenLedger, create, report
 
 
 class Runs:
-    """A server that can fail, hang or break; keeps how many reports of each trial it was told."""
+    """A server that can fail, hang or break; records the number of reports of each trial."""
 
     def __init__(self, uri: str, key: str, name: str) -> None:
         self.adopted = False
         self.adoptions = 0
         self.writes: list[dict[int, tuple[str, int]]] = []
-        self.told: dict[int, tuple[str, int]] = {}
+        self.received: dict[int, tuple[str, int]] = {}
         self.ended = ""
         self.error: Exception | None = None
         self.hung = False
-        """Whether a request waited in vain for as long as it could."""
+        """Whether a request has timed out."""
         self.answers = threading.Event()
         self.answers.set()
 
@@ -41,7 +41,7 @@ class Runs:
     def write(self, trials: Iterable[TrialRecord], final: bool) -> None:
         self._ask()
         self.writes.append({t.number: (t.state, len(t.reports)) for t in trials})
-        self.told |= self.writes[-1]
+        self.received |= self.writes[-1]
 
     def end(self, status: str, *winner: object) -> None:
         self._ask()
@@ -79,23 +79,25 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-def test_what_happens_is_written_at_once_and_the_end_at_the_end(ledger: StudyLedger) -> None:
-    tracker, runs = tracker_of(ledger)
-    until(lambda: runs.told == {0: ("running", 0)})
-    report(ledger, 0, 1, 0.25)
-    until(lambda: runs.told == {0: ("running", 1)})
-    ledger.end(ledger.record.trials[0], "complete", "")
-    tracker.close(ledger.record, "FINISHED")
-    assert runs.told == {0: ("complete", 1)}
-    assert runs.ended == "FINISHED"
-    assert runs.adoptions == 2  # At the start and, to be sure, at the end.
-
-
-def test_a_server_that_hangs_delays_nothing_and_is_told_the_news_at_once_when_it_answers(
+def test_events_are_written_immediately_and_the_end_of_the_run_at_closing(
     ledger: StudyLedger,
 ) -> None:
     tracker, runs = tracker_of(ledger)
-    until(lambda: runs.told)
+    until(lambda: runs.received == {0: ("running", 0)})
+    report(ledger, 0, 1, 0.25)
+    until(lambda: runs.received == {0: ("running", 1)})
+    ledger.end(ledger.record.trials[0], "complete", "")
+    tracker.close(ledger.record, "FINISHED")
+    assert runs.received == {0: ("complete", 1)}
+    assert runs.ended == "FINISHED"
+    assert runs.adoptions == 2  # At the start and again at the end.
+
+
+def test_a_server_that_hangs_delays_no_report_and_receives_all_when_it_responds(
+    ledger: StudyLedger,
+) -> None:
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.received)
     runs.answers.clear()
     report(ledger, 0, 1, 0.25)
     time.sleep(0.05)  # The thread hangs now.
@@ -104,12 +106,12 @@ def test_a_server_that_hangs_delays_nothing_and_is_told_the_news_at_once_when_it
     assert not runs.hung, "a report waited for the server"
     writes = len(runs.writes)
     runs.answers.set()
-    until(lambda: runs.told == {0: ("running", 49)})
+    until(lambda: runs.received == {0: ("running", 49)})
     assert len(runs.writes) - writes <= 2
     tracker.close(ledger.record, "FINISHED")
 
 
-def test_a_server_that_hangs_at_the_end_is_waited_for_within_limits(
+def test_closing_waits_for_a_server_that_hangs_up_to_a_limit(
     ledger: StudyLedger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.05)
@@ -126,20 +128,20 @@ def test_a_server_that_hangs_at_the_end_is_waited_for_within_limits(
     tracker._thread.join()
 
 
-def test_an_outage_is_said_once_passes_unaided_and_everything_is_compared_after_it(
+def test_an_outage_is_logged_once_and_afterwards_missing_results_are_sent(
     ledger: StudyLedger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.01)
     tracker, runs = tracker_of(ledger)
-    until(lambda: runs.told)
+    until(lambda: runs.received)
     runs.error = MlflowException("connection refused\nand a page of detail")
     create(ledger, 1)
     until(lambda: caplog.records)
     report(ledger, 0, 1, 0.25)
     time.sleep(0.1)
-    runs.told.clear()
+    runs.received.clear()
     runs.error = None
-    until(lambda: runs.told == {0: ("running", 1), 1: ("running", 0)})
+    until(lambda: runs.received == {0: ("running", 1), 1: ("running", 0)})
     until(lambda: len(caplog.records) > 1)
     assert [r.getMessage() for r in caplog.records] == [
         "MLflow at http://host does not accept results (connection refused); the study continues, "
@@ -149,15 +151,17 @@ def test_an_outage_is_said_once_passes_unaided_and_everything_is_compared_after_
     tracker.close(ledger.record, "FINISHED")
 
 
-def test_writing_takes_half_a_percent_of_a_core_and_results_are_a_minute_late_at_most() -> None:
+def test_the_interval_between_writes_is_200_times_their_cpu_time_and_a_minute_at_most() -> None:
     assert tracking._gather_seconds(0.0) == 0.5
     assert tracking._gather_seconds(0.1) == 20.0
     assert tracking._gather_seconds(5.0) == 60.0
 
 
-def test_one_failure_is_no_outage(ledger: StudyLedger, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_single_failed_request_is_not_logged_as_an_outage(
+    ledger: StudyLedger, caplog: pytest.LogCaptureFixture
+) -> None:
     tracker, runs = tracker_of(ledger)
-    until(lambda: runs.told)
+    until(lambda: runs.received)
     ask = runs._ask
 
     def fail() -> None:
@@ -166,34 +170,34 @@ def test_one_failure_is_no_outage(ledger: StudyLedger, caplog: pytest.LogCapture
 
     runs._ask = fail
     report(ledger, 0, 1, 0.25)
-    until(lambda: runs.told == {0: ("running", 1)})
+    until(lambda: runs.received == {0: ("running", 1)})
     tracker.close(ledger.record, "FINISHED")
     assert not caplog.records
 
 
-def test_a_reason_is_what_went_wrong_at_the_bottom() -> None:
-    said = MlflowException("API request failed with a long story")
-    said.__context__ = OSError("retries exceeded")
-    said.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
-    assert tracking._reason(said) == "[Errno 111] Connection refused"
+def test_the_reason_of_a_failure_is_the_first_exception_of_the_chain() -> None:
+    message = MlflowException("API request failed with a long story")
+    message.__context__ = OSError("retries exceeded")
+    message.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert tracking._reason(message) == "[Errno 111] Connection refused"
     assert tracking._reason(TimeoutError()) == "TimeoutError"
 
 
-def test_a_server_that_is_gone_at_the_end_is_left_to_a_resume(
+def test_results_that_a_server_lacks_at_closing_are_left_to_a_resume(
     ledger: StudyLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracker, runs = tracker_of(ledger)
-    until(lambda: runs.told)
+    until(lambda: runs.received)
     runs.error = MlflowException("connection refused")
     tracker.close(ledger.record, "FINISHED")
-    [said] = [r.getMessage() for r in caplog.records]
-    assert said == (
+    [message] = [r.getMessage() for r in caplog.records]
+    assert message == (
         "MLflow at http://host lacks results (connection refused); they are in the study folder, "
         "and --resume sends them"
     )
 
 
-def test_a_bug_is_said_at_once_and_raised_at_the_end(
+def test_a_bug_is_logged_immediately_and_raised_at_closing(
     ledger: StudyLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracker, runs = tracker_of(ledger)
@@ -204,13 +208,13 @@ def test_a_bug_is_said_at_once_and_raised_at_the_end(
     assert [r.levelno for r in caplog.records] == [logging.ERROR]
     with pytest.raises(ZeroDivisionError, match="a bug"):
         tracker.close(ledger.record, "FINISHED")
-    tracker.close(ledger.record, "FINISHED")  # It has been said.
+    tracker.close(ledger.record, "FINISHED")  # It was raised before.
 
 
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt, "KILLED"), (ZeroDivisionError, "FAILED")]
 )
-def test_the_runs_end_with_the_driver_however_that_ends(
+def test_runs_are_ended_when_the_driver_raises(
     ledger: StudyLedger, error: type[BaseException], status: str
 ) -> None:
     tracker, runs = tracker_of(ledger)

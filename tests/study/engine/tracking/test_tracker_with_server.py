@@ -1,4 +1,4 @@
-"""A real tracking server that is killed and comes back: nothing is lost, nothing doubled."""
+"""A tracking server that is killed and restarted, without lost or duplicate results."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # One process to import MLflow less: what executes jobs is not needed here.
+        # Saves the process that executes jobs, which no test needs.
         environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         options = f"--host 127.0.0.1 --port {self.port} --workers 1".split()
         database = f"--backend-store-uri=sqlite:///{self.folder}/server.db"
@@ -54,7 +54,7 @@ class Server:
         until(self._answers, 120)
 
     def kill(self) -> None:
-        """kill -9, the workers too."""
+        """Kills the server and its workers with SIGKILL."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -94,11 +94,11 @@ def read(ledger: StudyLedger, uri: str) -> tuple[list[str], dict[int, tuple[str,
     query = f"tags.`{STUDY_TAG}` = '{study_key(ledger.folder, ledger.record)}'"
     runs = list(client.search_runs([experiment.experiment_id], query))
     children = [run for run in runs if TRIAL_TAG in run.data.tags]
-    held = {
+    children_by_trial = {
         int(run.data.tags[TRIAL_TAG]): (run.info.status, history(client, run)) for run in children
     }
-    assert len(held) == len(children)
-    return [run.info.status for run in runs if run not in children], held
+    assert len(children_by_trial) == len(children)
+    return [run.info.status for run in runs if run not in children], children_by_trial
 
 
 def history(client: MlflowClient, run: Any) -> History:
@@ -135,7 +135,7 @@ def other_ledger(tmp_path: Path, open_ledger: OpenLedger) -> StudyLedger:
     return ledger
 
 
-def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
+def test_a_killed_and_restarted_server_has_every_run_and_report_once(
     server: Server,
     open_ledger: OpenLedger,
     other_ledger: StudyLedger,
@@ -152,8 +152,8 @@ def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
     end(ledger, 0, "pruned")
     create(stopped, 0)
     report_up_to(stopped, 0, 1)
-    held = {0: ("KILLED", scores(1)), 1: ("RUNNING", scores(2))}
-    until(lambda: read(ledger, server.uri) == (["RUNNING"], held))
+    children_by_trial = {0: ("KILLED", scores(1)), 1: ("RUNNING", scores(2))}
+    until(lambda: read(ledger, server.uri) == (["RUNNING"], children_by_trial))
     until(lambda: read(stopped, server.uri) == (["RUNNING"], {0: ("RUNNING", scores(1))}))
 
     server.kill()
@@ -166,7 +166,7 @@ def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
     create(stopped, 1)
     given_up.close(stopped.record, "KILLED")
     assert "lacks results" in caplog.text
-    report_up_to(stopped, 0, 3)  # In the journal alone.
+    report_up_to(stopped, 0, 3)  # Only in the journal.
 
     server.start()
     until(lambda: "accepts results again" in caplog.text)
@@ -179,5 +179,5 @@ def test_a_server_that_is_killed_and_restarted_has_every_run_and_report_once(
     )
     resumed = StudyLedger(stopped.folder, stopped.spec)
     follow(resumed, server.uri).close(resumed.record, "KILLED")
-    held = {0: ("KILLED", scores(3)), 1: ("KILLED", [])}
-    assert read(resumed, server.uri) == (["KILLED"], held)
+    children_by_trial = {0: ("KILLED", scores(3)), 1: ("KILLED", [])}
+    assert read(resumed, server.uri) == (["KILLED"], children_by_trial)

@@ -152,7 +152,7 @@ def test_runs_without_outputs_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
         ({"test": np.ones((3, 2))}, "test must have a row of numbers for each of the 4 labels"),
         ({"test": np.full((4, 2), "0.5")}, r"test must have a row of numbers .* type <U3"),
@@ -166,9 +166,9 @@ def test_runs_without_outputs_are_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_outputs_that_do_not_fit_are_refused(
-    tmp_path: Path, arrays: dict[str, Any], said: str
+    tmp_path: Path, arrays: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         with_outputs(tmp_path, crossed([LORA], (1, 1, 1)), arrays)
     assert "run-00000.npz" in str(caught.value)
 

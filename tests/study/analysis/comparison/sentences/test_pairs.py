@@ -51,11 +51,11 @@ def test_a_configuration_that_fails_on_half_of_the_seeds_does_not_win(tmp_path: 
     pair = pair_of(tmp_path, rows)
     assert (pair.winner, pair.two_sided_winner) == (None, None)
     assert pair.wins == (23, 45)
-    told = verdict(pair)
-    assert "undecided, as failed runs reverse the sign of the difference" in told
+    sentence = verdict(pair)
+    assert "undecided, as failed runs reverse the sign of the difference" in sentence
     assert (
         "22 pairs with a failed run: if failed runs score as guessing, the difference is -0."
-        in told
+        in sentence
     )
     text = words(tmp_path, rows)
     assert "Yes" not in text
@@ -136,9 +136,10 @@ def test_a_one_sided_p_value_has_a_one_sided_bound_beside_it(tmp_path: Path) -> 
     assert own.low is not None
     assert own.one_sided_reach is not None
     assert own.low < own.mean - own.one_sided_reach < own.mean
-    told = verdict(pair)
+    sentence = verdict(pair)
     assert (
-        f"(one-sided 95 % lower bound {own.mean - own.one_sided_reach:+.4f}), one-sided p" in told
+        f"(one-sided 95 % lower bound {own.mean - own.one_sided_reach:+.4f}), one-sided p"
+        in sentence
     )
 
 
@@ -167,9 +168,11 @@ def test_a_constant_difference_is_undecided(tmp_path: Path) -> None:
     rows = crossed([RS, ADALORA])
     for at, row in enumerate(rows):
         row["test_mcc"] = 0.6 if at < 45 else 0.5
-    told = verdict(pair_of(tmp_path, rows))
-    assert "undecided, as all 45 differences are equal, so that their variance is unknown" in told
-    assert "+0.1000, no interval, no p-value" in told
+    sentence = verdict(pair_of(tmp_path, rows))
+    assert (
+        "undecided, as all 45 differences are equal, so that their variance is unknown" in sentence
+    )
+    assert "+0.1000, no interval, no p-value" in sentence
 
 
 def known(pair: Pair, mean: float, half: float, p: float, tests: int = 1) -> Pair:
