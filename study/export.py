@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.cli import DONE, run_command
-from study.errors import InputError
+from study.errors import InputError, instead_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,10 +59,11 @@ def _export(study: Path, to: str, out: Path) -> None:
     from study.storage.stored import StoredStudy
 
     folder = StudyFolder(study)
-    if not folder.best_spec.is_file() or not (folder.best / "head.safetensors").is_file():
+    head = folder.best / "head.safetensors"
+    if not folder.best_spec.is_file() or not head.is_file():
         raise InputError(
             f"{study}: must be the folder of a finished study, with best.yaml and best/, but got "
-            "none of them; finish the study with study.run --resume"
+            f"{instead_of(folder.best_spec, head)}; finish the study with study.run --resume"
         )
     StoredStudy.read(folder)  # Refuses a folder of a newer version.
     spec = load_spec(str(folder.best_spec))

@@ -9,7 +9,7 @@ from unittest import mock
 from study.errors import InputError
 
 PATTERN = re.compile(r"\S.*?: .*\b(must|needs|may)\b.*, but got\b.*\S")
-"""One line: a place, a rule, and what was given instead; the fix follows where one is known."""
+"""A line: a place, a rule, and what was given instead; a fix is optional (see `InputError`)."""
 CHECKED = ("study.",)
 """Prefixes of the modules whose messages are checked."""
 

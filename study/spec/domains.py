@@ -73,7 +73,11 @@ class _Interval(_Domain):
     @staticmethod
     def _check_step(low: float, high: float, step: float) -> None:
         if step <= 0:
-            refuse(("step",), f"step > 0 must hold, but got step={step}", step)
+            refuse(
+                ("step",),
+                f"step > 0 must hold, but got step={step}; raise it or leave it out",
+                step,
+            )
         steps = (high - low) / step
         if abs(steps - round(steps)) > 1e-8 * max(1.0, steps):
             reached = round(low + int(steps) * step, 12)

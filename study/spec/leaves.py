@@ -44,9 +44,9 @@ Interval = Annotated[
 
 def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
     if not matrices:
-        raise refusal("must have at least one matrix, but got none")
+        raise refusal("must have at least one matrix, but got none; add some")
     if len(set(matrices)) < len(matrices):
-        raise refusal(f"matrices must differ, but got {', '.join(matrices)}")
+        raise refusal(f"matrices must differ, but got {', '.join(matrices)}; remove one")
     return matrices
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from study.errors import InputError
+from study.errors import InputError, instead_of
 from study.spec import StudySpec, parameter_name
 from study.spec.benchmark.loading import is_benchmark
 from study.spec.domains import Choice, Domain, fit
@@ -55,10 +55,12 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
             f"--warm-start {str(source)[:100]}: must be the folder of a study, but got "
             f"{error.strerror}; give <storage>/<name> of one"
         ) from None
-    if not folder.journal.is_file() or not folder.spec.is_file() or is_benchmark(folder.spec):
+    complete = folder.spec.is_file() and folder.journal.is_file()
+    if not complete or is_benchmark(folder.spec):
+        given = "a benchmark" if complete else instead_of(folder.spec, folder.journal)
         raise InputError(
-            f"--warm-start {source}: must be the folder of a study, with events.jsonl and "
-            "spec.yaml, but got one without; give <storage>/<name> of a study"
+            f"--warm-start {source}: must be the folder of a study, with spec.yaml and "
+            f"events.jsonl, but got {given}; give <storage>/<name> of a study"
         )
     earlier = StoredStudy.read(folder)
     before = earlier.spec

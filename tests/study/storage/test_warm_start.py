@@ -212,7 +212,7 @@ def test_invalid_sources_of_earlier_results_are_refused(
 ) -> None:
     source = before.folder.path
     assert refusal(tmp_path, tmp_path, read_spec()).startswith(
-        f"--warm-start {tmp_path}: must be the folder of a study, with events.jsonl and spec.yaml"
+        f"--warm-start {tmp_path}: must be the folder of a study, with spec.yaml and events.jsonl"
     )
     assert "but got mcc there and loss here" in refusal(
         tmp_path, source, read_spec("search.metric=loss")
