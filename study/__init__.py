@@ -44,8 +44,8 @@ Glossary (the same names in YAML, code, Optuna, MLflow and tables):
                     analysis/comparison/)
     opponent        a configuration of another method with all other settings of the first one
                     (spec/comparison/opponents.py)
-    leader          the best configuration of a comparison, or trial of a study, so far
-                    (analysis/comparison/analysis.py, analysis/study/reading.py)
+    leader          the configuration that the others are compared with: the first, in a race the
+                    best (analysis/comparison/analysis.py); of a study its best trial so far
     run             one training of a cell or of a compared configuration with given seeds; a row
                     of results.csv (storage/runs.py)
     MLflow run      the entry of a study, trial or run in MLflow (engine/tracking/)

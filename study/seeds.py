@@ -26,7 +26,7 @@ from study.cli import (
 from study.engine.comparison.request import SeedsOptions, label_of, read_request
 from study.errors import InputError, instead_of
 from study.spec.comparison.schema import ComparisonSpec
-from study.spec.rules import shown, suggestion
+from study.spec.rules import quoted, suggestion
 from study.spec.schema import Metric
 
 MOST, MOST_RUNS = 1000, 100_000
@@ -115,7 +115,7 @@ def _check_alone(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
 def _count(text: str) -> int:
     if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(
-            f"must be a whole number from 1 to {MOST}, but got {shown(text)}"
+            f"must be a whole number from 1 to {MOST}, but got {quoted(text)}"
         )
     return int(text)
 

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
-from study.spec.rules import Section, refusal, refuse, shown, suggestion
+from study.spec.rules import Section, quoted, refusal, refuse, suggestion
 
 Choice = bool | int | float | str | None
 
@@ -32,7 +32,7 @@ Choice = bool | int | float | str | None
 def _plain_value(value: object) -> Choice:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise refusal(f"must be a plain value, but got {shown(value)}")
+    raise refusal(f"must be a plain value, but got {quoted(value)}")
 
 
 PlainChoice = Annotated[Choice, PlainValidator(_plain_value, json_schema_input_type=Choice)]
@@ -157,7 +157,7 @@ def read_domain(given: dict[str, Any]) -> Domain:
     """Returns the domain that a mapping describes."""
     kind = given.get("type")
     if not isinstance(kind, str) or kind not in DOMAINS:
-        given_kind = f"{shown(kind)}{suggestion(kind, DOMAINS)}"
+        given_kind = f"{quoted(kind)}{suggestion(kind, DOMAINS)}"
         refuse(("type",), f"must be one of {', '.join(DOMAINS)}, but got {given_kind}")
     return DOMAINS[kind].model_validate(given)
 
@@ -296,11 +296,11 @@ def fit(domain: Domain, value: Choice) -> Choice:
             if choice == value and isinstance(choice, bool) == isinstance(value, bool):
                 return choice
         choices = ", ".join(map(str, domain.choices))
-        raise ValueError(f"must be one of {choices}, but got {shown(value)}")
+        raise ValueError(f"must be one of {choices}, but got {quoted(value)}")
     whole = isinstance(domain, IntDomain)
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         kind = "a whole number" if whole else "a number"
-        raise ValueError(f"must be {kind}, but got {shown(value)}")
+        raise ValueError(f"must be {kind}, but got {quoted(value)}")
     if not domain.low <= value <= domain.high:
         raise ValueError(f"must lie in {domain.low:g} to {domain.high:g}, but got {value:g}")
     steps = 0 if domain.step is None else (value - domain.low) / domain.step

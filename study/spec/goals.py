@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from typing_extensions import override
 
-from study.spec.rules import Section, refusal, refuse, shown, suggestion
+from study.spec.rules import Section, quoted, refusal, refuse, suggestion
 
 METRICS = (
     "dev_mcc",
@@ -137,11 +137,11 @@ def _objective(given: object) -> str:
     if not isinstance(given, str) or direction not in DIRECTIONS or not metric:
         raise refusal(
             "must be `maximize` or `minimize` and a metric, as in `minimize "
-            f"trainable_parameters`, but got {shown(given)}"
+            f"trainable_parameters`, but got {quoted(given)}"
         )
     if metric not in METRICS:
         hint = suggestion(metric, METRICS) or f"; known metrics: {', '.join(METRICS)}"
-        raise refusal(f"must name a known metric, but got {shown(metric)}{hint}")
+        raise refusal(f"must name a known metric, but got {quoted(metric)}{hint}")
     return f"{direction} {metric}"
 
 
@@ -151,7 +151,7 @@ _BOUND = re.compile(r"(<=|>=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 def _bound(given: object) -> str:
     match = _BOUND.fullmatch(given.strip()) if isinstance(given, str) else None
     if match is None or not math.isfinite(float(match[2])):
-        raise refusal(f'must be a bound such as "<= 16" or ">= 0.5", but got {shown(given)}')
+        raise refusal(f'must be a bound such as "<= 16" or ">= 0.5", but got {quoted(given)}')
     return f"{match[1]} {match[2]}"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, PlainValidator
 
 from study.spec.domains import Searchable
-from study.spec.rules import refusal, shown
+from study.spec.rules import quoted, refusal
 
 Matrix = Literal["q", "k", "v", "o", "f1", "f2"]
 
@@ -22,7 +22,7 @@ def _steps_or_fraction(value: object) -> int | float:
     if isinstance(value, float) and 0 < value < 1:
         return value
     expected = "a whole number of steps >= 1 or a fraction of T in (0, 1)"
-    raise refusal(f"must be {expected}, but got {shown(value)}")
+    raise refusal(f"must be {expected}, but got {quoted(value)}")
 
 
 # Searchable leaves

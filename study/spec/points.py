@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.spec.domains import Choice, Domain, fit, parameter_name
-from study.spec.rules import refuse, shown, suggestion
+from study.spec.rules import quoted, refuse, suggestion
 
 
 def read_point(
@@ -51,9 +51,9 @@ def _ratio(domain: Domain, bT: Choice, values: Mapping[str, Any]) -> Choice:
     b0 = values.get("b0")
     if not isinstance(b0, int) or isinstance(b0, bool) or b0 < 1:
         rule = "must be given with b0, of which it is searched as a ratio"
-        raise ValueError(f"{rule}, but got {shown(b0)} for b0; add b0")
+        raise ValueError(f"{rule}, but got {quoted(b0)} for b0; add b0")
     if isinstance(bT, bool) or not isinstance(bT, int):
-        raise ValueError(f"must be a whole number of triplets, but got {shown(bT)}")
+        raise ValueError(f"must be a whole number of triplets, but got {quoted(bT)}")
     try:
         return fit(domain, bT / b0)
     except ValueError as error:
@@ -63,9 +63,9 @@ def _ratio(domain: Domain, bT: Choice, values: Mapping[str, Any]) -> Choice:
 def _check_fixed(name: str, value: Choice, fixed: Mapping[str, Any], searched: list[str]) -> None:
     if name not in fixed:
         hint = suggestion(name, [*searched, *fixed])
-        raise ValueError(f"must be a known setting, but got {shown(name)}{hint}")
+        raise ValueError(f"must be a known setting, but got {quoted(name)}{hint}")
     if fixed[name] != value:
         raise ValueError(
-            f"must be {shown(fixed[name])}, its fixed value, but got {shown(value)}; leave it out "
-            "of the point, or search it"
+            f"must be {quoted(fixed[name])}, its fixed value, but got {quoted(value)}; leave it "
+            "out of the point, or search it"
         )

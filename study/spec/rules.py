@@ -19,8 +19,8 @@ def refuse(path: Iterable[str | int], text: str, value: object = None) -> NoRetu
     raise ValidationError.from_exception_data("study", [details])
 
 
-def shown(value: object) -> str:
-    """Returns a value as a message shows it: one line, at most 60 characters."""
+def quoted(value: object) -> str:
+    """Returns a value as text for a message: one line, at most 60 characters."""
     if isinstance(value, dict):
         return "a mapping"
     text = "nothing" if value is None else repr(value)
@@ -50,10 +50,10 @@ class Section(BaseModel):
         if isinstance(given, BaseModel):
             return given
         if not isinstance(given, dict):
-            refuse((), f"must be a mapping of keys to values, but got {shown(given)}")
+            refuse((), f"must be a mapping of keys to values, but got {quoted(given)}")
         known = list(cls.model_fields)
         for key in given:
             if key not in known:
                 hint = suggestion(key, known) or f"; known keys: {', '.join(known) or 'none'}"
-                refuse((str(key),), f"must be a known key, but got {shown(key)}{hint}", key)
+                refuse((str(key),), f"must be a known key, but got {quoted(key)}{hint}", key)
         return given

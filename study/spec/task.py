@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from study.spec.leaves import Count, Seed, Text
-from study.spec.rules import Section, refusal, refuse, shown, suggestion
+from study.spec.rules import Section, quoted, refusal, refuse, suggestion
 
 GENERATED = "promoters"
 HISTONES = (
@@ -31,7 +31,7 @@ _SUMMARY = (
 def _known(name: str) -> str:
     if name != GENERATED and name not in PUBLISHED:
         near = suggestion(name, (GENERATED, *PUBLISHED)) or f"; known: {_SUMMARY}"
-        raise refusal(f"must be a known task, but got {shown(name)}{near}")
+        raise refusal(f"must be a known task, but got {quoted(name)}{near}")
     return name
 
 
@@ -103,9 +103,9 @@ class TaskSpec(Section):
             given = given | {"name": GENERATED}
         if path is not None and name == GENERATED:
             rule = f"must be left out with the name {GENERATED}, a generated task"
-            refuse(("path",), f"{rule}, but got {shown(path)}; remove name or path", path)
+            refuse(("path",), f"{rule}, but got {quoted(path)}; remove name or path", path)
         revision = given.get("revision")
         if revision is not None and (path is not None or given["name"] == GENERATED):
             rule = "must be left out for a task that is not from the hub"
-            refuse(("revision",), f"{rule}, but got {shown(revision)}; remove it", revision)
+            refuse(("revision",), f"{rule}, but got {quoted(revision)}; remove it", revision)
         return given

@@ -40,7 +40,7 @@ def growth(before: StudySpec, now: StudySpec) -> Growth:
     """Returns the differences in settings that determine results; resources may change."""
     changes, refused, fixed, space = [], [], {}, False
     for name, old, new in _differences(before, now):
-        text = f"{name}: {_shown(old)} -> {_shown(new)}"
+        text = f"{name}: {_leaf_text(old)} -> {_leaf_text(new)}"
         if name == "search.trials" and new >= old:
             changes.append(text)
         elif name in APPENDED and list(new[: len(old)]) == list(old):
@@ -157,12 +157,14 @@ def _why(name: str, old: Any, new: Any, now: StudySpec) -> str:
     return ""
 
 
-def _shown(value: Any) -> str:
+def _leaf_text(value: Any) -> str:
     if isinstance(value, Domain):
-        inside = ", ".join(f"{key}: {_shown(item)}" for key, item in value.as_mapping().items())
+        inside = ", ".join(
+            f"{key}: {_leaf_text(item)}" for key, item in value.as_mapping().items()
+        )
         return f"{{{inside}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_shown(item) for item in value)}]"
+        return f"[{', '.join(_leaf_text(item) for item in value)}]"
     if value is None:
         return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -111,9 +111,9 @@ class Progress:
 
     def _table(self) -> Text:
         head = ("trial", "state", "report", self.metric, *self.columns)
-        shown, more = self._shown()
-        rows = [head, *(self._row(trial) for trial in shown)]
-        styles = ["underline", *(STYLES.get(trial.state, "") for trial in shown)]
+        visible, more = self._visible_trials()
+        rows = [head, *(self._row(trial) for trial in visible)]
+        styles = ["underline", *(STYLES.get(trial.state, "") for trial in visible)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         # Text: one of rich's tables takes 25 ms to draw.
         table = Text(self._headline(), no_wrap=True, overflow="ellipsis")
@@ -122,7 +122,7 @@ class Progress:
             table.append("\n").append("  ".join(cells), style)
         return table.append(f"\nand {more} more running" if more else "")
 
-    def _shown(self) -> tuple[list[TrialRecord], int]:
+    def _visible_trials(self) -> tuple[list[TrialRecord], int]:
         """Returns the trials that fit into the table, and how many running ones do not."""
         trials = list(self._record.trials.values())  # A copy: the driver adds trials.
         running = [t for t in trials if t.state == "running"]

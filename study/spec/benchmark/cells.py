@@ -18,7 +18,7 @@ from study.paper.reference import hyperparameters
 from study.spec.benchmark.schema import BenchmarkSpec, Entry, Rule, Settings
 from study.spec.loading import load_spec
 from study.spec.methods import is_foreign
-from study.spec.rules import shown, suggestion
+from study.spec.rules import quoted, suggestion
 from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document, KeyPath, Place
@@ -150,7 +150,7 @@ class _Composer:
             if section not in SECTIONS or not leaf:
                 raise InputError(
                     f"{place}: {dotted}: must begin with one of {', '.join(SECTIONS)}, as in "
-                    f"training.lr, but got {shown(section)}{suggestion(section, SECTIONS)}"
+                    f"training.lr, but got {quoted(section)}{suggestion(section, SECTIONS)}"
                 )
             values = composed.values.setdefault(section, {})
             option = owner[0] == "rules" and not place.line

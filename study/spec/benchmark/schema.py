@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from study.paper.reference import BACKBONES
 from study.spec.leaves import Seed, Text
 from study.spec.methods import METHOD_SPECS
-from study.spec.rules import Section, refuse, shown, suggestion
+from study.spec.rules import Section, quoted, refuse, suggestion
 from study.spec.task import PUBLISHED
 
 METHODS: tuple[str, ...] = tuple(spec.model_fields["method"].default for spec in METHOD_SPECS)
@@ -77,7 +77,7 @@ class Rule(Section):
         for setting, axis in OWNED.items():
             if setting in self.set:
                 value = self.set[setting]
-                text = f"must be set by an entry of {axis}, but got {shown(value)} in a rule"
+                text = f"must be set by an entry of {axis}, but got {quoted(value)} in a rule"
                 refuse(("set", setting), f"{text}; set it there", value)
         return self
 
@@ -137,7 +137,7 @@ class BenchmarkSpec(Section):
                 if axis == "tasks" and entry.label in names and meant not in names:
                     fix = f"add {setting}: {entry.label}, or choose another label"
                     text = f"label {entry.label} must have {setting}: {entry.label}"
-                    refuse((axis, str(place)), f"{text}, but got {shown(meant)}; {fix}", meant)
+                    refuse((axis, str(place)), f"{text}, but got {quoted(meant)}; {fix}", meant)
         return self
 
     @model_validator(mode="after")
@@ -152,7 +152,7 @@ class BenchmarkSpec(Section):
                 given = method.set.get("adapter.method")
                 known = f"one of {', '.join(METHODS)}"
                 hint = suggestion(given, METHODS)
-                refuse(("methods", str(place)), f"must be {known}, but got {shown(given)}{hint}")
+                refuse(("methods", str(place)), f"must be {known}, but got {quoted(given)}{hint}")
         return self
 
     def unmatched(self, rule: Rule) -> tuple[str, list[str]] | None:

@@ -13,7 +13,7 @@ from study.errors import InputError
 from study.spec.domains import Domain, FloatDomain
 from study.spec.loading import dump_spec, load_spec, read_spec
 from study.spec.methods import is_foreign
-from study.spec.rules import shown
+from study.spec.rules import quoted
 from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document
@@ -97,7 +97,7 @@ def varied(first: StudySpec, text: str) -> tuple[str, StudySpec]:
         if not setting.strip().startswith(("adapter.", "training.")):
             raise InputError(
                 f"--vary {setting}: must be a setting of adapter or training, but got "
-                f"{shown(setting.partition('=')[0].strip())}; give, for example, adapter.p=0"
+                f"{quoted(setting.partition('=')[0].strip())}; give, for example, adapter.p=0"
             )
     spec = read_spec(dump_spec(first), "the first configuration", settings, "--vary")
     if (spec.adapter, spec.training) == (first.adapter, first.training):

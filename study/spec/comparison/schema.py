@@ -86,9 +86,9 @@ def check_comparable(configurations: Mapping[str, StudySpec]) -> None:
             expected, given = _part(first, what), _part(spec, what)
             if expected != given:
                 raise InputError(
-                    f"{other}: {what} must be that of {label}, {_shown(expected)}, but got "
-                    f"{_shown(given)}; compare it in a separate folder (--name) and analyse the "
-                    "folders together (--analyse)"
+                    f"{other}: {what} must be that of {label}, {_part_text(expected)}, but got "
+                    f"{_part_text(given)}; compare it in a separate folder (--name) and analyse "
+                    "the folders together (--analyse)"
                 )
     seen: dict[str, str] = {}
     for label, spec in configurations.items():
@@ -159,7 +159,7 @@ def _part(spec: StudySpec, what: str) -> object:
     return getattr(part, leaf) if leaf else part
 
 
-def _shown(part: object) -> str:
+def _part_text(part: object) -> str:
     if not isinstance(part, Section):
         return str(part)
     given = part.model_dump(mode="json", exclude_defaults=True, exclude_none=True)

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from study.errors import InputError
 from study.spec.methods import Adapter
-from study.spec.rules import shown, suggestion
+from study.spec.rules import quoted, suggestion
 from study.spec.samplers import Sampler
 from study.spec.yaml.reader import Document, KeyPath
 
@@ -62,10 +62,10 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
         leaf = path[-2] if inner else path[-1]
         got = leaf if isinstance(path[-1], int) else path[-1]
         bound = f"{ctx[key]:g}" if isinstance(ctx[key], float) else ctx[key]
-        return f"{leaf} {sign} {bound} must hold, but got {got}={shown(value)}"
+        return f"{leaf} {sign} {bound} must hold, but got {got}={quoted(value)}"
     if kind in _EXPECTED:
         fix = "; this cannot be searched" if isinstance(value, dict) and "type" in value else ""
-        return f"must be {_EXPECTED[kind]}, but got {shown(value)}{fix}"
+        return f"must be {_EXPECTED[kind]}, but got {quoted(value)}{fix}"
     if kind == "literal_error":
         return _one_of(re.findall("'(.*?)'", ctx["expected"]), value)
     if kind == "union_tag_invalid":
@@ -77,15 +77,15 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
     if kind == "finite_number":
         return f"must be finite, but got {value!r}; give a number"
     if kind in ("string_too_short", "too_short"):
-        return f"must not be empty, but got {shown(value)}; fill it in"
+        return f"must not be empty, but got {quoted(value)}; fill it in"
     if kind == "rule":
         return details["msg"]
-    return f"must be valid, but got {shown(value)}: {details['msg']}"
+    return f"must be valid, but got {quoted(value)}: {details['msg']}"
 
 
 def _one_of(known: list[str], value: Any) -> str:
     expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
-    return f"must be {expected}, but got {shown(value)}{suggestion(value, known)}"
+    return f"must be {expected}, but got {quoted(value)}{suggestion(value, known)}"
 
 
 def _tags(union: Any, key: str) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from study.errors import InputError
-from study.spec.rules import shown
+from study.spec.rules import quoted
 from study.spec.task import PUBLISHED
 from study.spec.yaml.reader import MAX_KEY, Document, KeyPath, Place, parse
 
@@ -29,7 +29,7 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
     dotted, equals, text = setting.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path) or max(map(len, path)) > MAX_KEY:
-        rule = f"must be of the form a.b=c, but got {shown(setting)}"
+        rule = f"must be of the form a.b=c, but got {quoted(setting)}"
         raise InputError(f"{source}: {rule}; e.g. {option} training.steps=100")
     value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
@@ -55,7 +55,7 @@ def _section(document: Document, path: tuple[str, ...], source: str) -> dict[str
             document.places[here] = Place(source)
         section = section[key]
         if not isinstance(section, dict):
-            text = f"must be a mapping, but got {shown(section)}; leave out the keys below it"
+            text = f"must be a mapping, but got {quoted(section)}; leave out the keys below it"
             raise InputError(f"{source}: {'.'.join(here)}: {text}")
     return section  # type: ignore[no-any-return]
 

@@ -11,7 +11,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from typing_extensions import override
 
 from study.errors import InputError
-from study.spec.rules import shown
+from study.spec.rules import quoted
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
@@ -165,7 +165,7 @@ class _Walk:
         for key_node, value_node in node.value:
             key = self.scalar(key_node)
             if not isinstance(key, str) or len(key) > MAX_KEY:
-                text = f"keys must be text of at most {MAX_KEY} characters, but got {shown(key)}"
+                text = f"keys must be text of at most {MAX_KEY} characters, but got {quoted(key)}"
                 raise self.refuse(key_node, f"{text}; quote or shorten it")
             if key in values:
                 first = self.document.places[(*path, key)].line
@@ -183,9 +183,9 @@ class _Walk:
         try:
             value = self.yaml.constructor.construct_object(node)
         except (ValueError, LookupError) as error:  # e.g. `!!int x`, `!!bool maybe`
-            text = f"must be a number, but got {shown(node.value)}; correct it or remove the tag"
+            text = f"must be a number, but got {quoted(node.value)}; correct it or remove the tag"
             raise self.refuse(node, text) from error
         if isinstance(value, str) and not value.isprintable():
-            text = f"must be printable text on one line, but got {shown(value)}"
+            text = f"must be printable text on one line, but got {quoted(value)}"
             raise self.refuse(node, f"{text}; remove other characters")
         return value
