@@ -19,7 +19,7 @@ from study.errors import InputError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from study.models.pretraining.loop import PretrainingLoop, Progress
+    from study.models.pretraining.loop import LoopProgress, PretrainingLoop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -200,14 +200,14 @@ class _Reporter:
         )  # fmt: skip
         self._task = self._bar.add_task("pre-training", total=steps, completed=first)
 
-    def __enter__(self) -> "Callable[[Progress], None]":
+    def __enter__(self) -> "Callable[[LoopProgress], None]":
         self._bar.start()
         return self._report
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def _report(self, now: "Progress") -> None:
+    def _report(self, now: "LoopProgress") -> None:
         self._bar.update(self._task, completed=now.step, description=f"loss {now.loss:.3f}")
         if now.bits_per_base is not None:
             line = f"step {now.step}  loss {now.loss:.3f}  lr {now.lr:.1e}  {now.seconds:.0f} s"

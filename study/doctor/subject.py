@@ -137,7 +137,7 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
         raise InputError(
             f"{path}: must be a study folder, with spec.yaml and events.jsonl, but got "
             f"{instead_of(folder.spec, folder.journal)}; give the folder that study.run wrote, "
-            " <storage>/<name>"
+            "<storage>/<name>"
         )
     study = StudyFolder(path.absolute().parent)
     if study.finalists == path.absolute() and study.spec.is_file():

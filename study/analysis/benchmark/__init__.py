@@ -9,7 +9,7 @@ Map, in the order in which results.csv becomes a page:
     text_tables.py  scores, counts and points as tables of text, for markdown and the page
     heat_maps.py    scores and counts as heat maps with the numbers in their cells
     heat_map_plots.py, pareto_plots.py  draw heat maps and Figure 1 as PNG with matplotlib
-    sections.py     one Section for each table or figure: title, note, tables, picture, csv rows
+    sections.py     ResultSection: title, note, tables, picture, csv rows of a table or figure
     page.py         report.html, from benchmark.html.jinja
     writing.py      write_tables: writes all files
 

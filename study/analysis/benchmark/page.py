@@ -15,7 +15,7 @@ from study.analysis.benchmark.reading import (
     label,
 )
 from study.analysis.benchmark.scores import half_width, score_table
-from study.analysis.benchmark.sections import Section
+from study.analysis.benchmark.sections import ResultSection
 
 STATE_NAMES: dict[ResultState, str] = {
     "complete": "complete",
@@ -47,7 +47,7 @@ class TestSplit:
     """(score, half-width) for MCC, then for AUC."""
 
 
-def render(benchmark: BenchmarkResults, sections: Sequence[Section]) -> str:
+def render(benchmark: BenchmarkResults, sections: Sequence[ResultSection]) -> str:
     """Returns the page as HTML; all text from the benchmark is escaped."""
     states = Counter(result.state for result in benchmark.results)
     content = {
@@ -101,7 +101,7 @@ def _splits(benchmark: BenchmarkResults) -> list[TestSplit]:
     return splits
 
 
-def _without_duplicates(sections: Sequence[Section]) -> list[Section]:
+def _without_duplicates(sections: Sequence[ResultSection]) -> list[ResultSection]:
     """Leaves out a section with the same csv rows as one before it."""
     return [
         section

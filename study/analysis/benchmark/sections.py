@@ -29,7 +29,7 @@ ANCHOR_NOTE = " GUE: the published MCC of the backbone, from one seed."
 
 
 @dataclass(frozen=True)
-class Section:
+class ResultSection:
     """One table or figure, for the page and the files in tables/."""
 
     stem: str
@@ -42,7 +42,7 @@ class Section:
     """PNG; None if there is nothing to draw."""
 
 
-def sections(benchmark: BenchmarkResults) -> list[Section]:
+def sections(benchmark: BenchmarkResults) -> list[ResultSection]:
     """Returns the sections for which the benchmark has tasks, in the order of `STEMS`."""
     tasks = benchmark.tasks
     promoters = [task for task in tasks if task in PD_TASKS]
@@ -60,11 +60,11 @@ def sections(benchmark: BenchmarkResults) -> list[Section]:
 
 def _scores(
     benchmark: BenchmarkResults, stem: str, title: str, metric: Metric, tasks: Sequence[str]
-) -> Section | None:
+) -> ResultSection | None:
     if not tasks:
         return None
     table = scores.score_table(benchmark, metric, tasks)
-    return Section(
+    return ResultSection(
         stem=stem,
         title=title,
         note=SCORE_NOTE + (ANCHOR_NOTE if metric == "mcc" else ""),
@@ -74,12 +74,12 @@ def _scores(
     )
 
 
-def _top_two(benchmark: BenchmarkResults) -> Section | None:
+def _top_two(benchmark: BenchmarkResults) -> ResultSection | None:
     counts = top_two.top_two_counts(benchmark)
     if not counts:
         return None
     title = "Table 3: number of tasks among the top two"
-    return Section(
+    return ResultSection(
         stem=STEMS[4],
         title=title,
         note=(
@@ -96,12 +96,12 @@ def _top_two(benchmark: BenchmarkResults) -> Section | None:
     )
 
 
-def _pareto(benchmark: BenchmarkResults) -> Section | None:
+def _pareto(benchmark: BenchmarkResults) -> ResultSection | None:
     panels = pareto.pareto_panels(benchmark)
     if not benchmark.backbones:
         return None
     tasks = f" The figure shows the first {pareto.PANELS} tasks." * (len(panels) > pareto.PANELS)
-    return Section(
+    return ResultSection(
         stem=STEMS[5],
         title="Figure 1: trainable parameters against test MCC",
         note=(

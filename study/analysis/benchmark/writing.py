@@ -8,7 +8,7 @@ from typing import Any
 from study.analysis import html
 from study.analysis.benchmark import page
 from study.analysis.benchmark.reading import read_benchmark
-from study.analysis.benchmark.sections import STEMS, Section, sections
+from study.analysis.benchmark.sections import STEMS, ResultSection, sections
 from study.analysis.benchmark.text_tables import markdown
 
 ENDINGS = (".csv", ".md", ".png")
@@ -38,7 +38,7 @@ def write_tables(folder: Path) -> list[Path]:
     return list(files)
 
 
-def _files(section: Section) -> list[tuple[str, str | bytes]]:
+def _files(section: ResultSection) -> list[tuple[str, str | bytes]]:
     files: list[tuple[str, str | bytes]] = [
         (f"{section.stem}.csv", _csv(section.records)),
         (f"{section.stem}.md", _markdown(section)),
@@ -64,5 +64,5 @@ def _rounded(value: Any) -> Any:
     return round(value) if value.is_integer() and abs(value) >= 1000 else round(value, 6)
 
 
-def _markdown(section: Section) -> str:
+def _markdown(section: ResultSection) -> str:
     return "\n".join([f"# {section.title}\n", f"{section.note}\n", *map(markdown, section.tables)])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from study.analysis.comparison.results import ComparisonResults, Key, RunResult
+from study.analysis.comparison.results import ComparisonResults, RunResult, SeedKey
 from study.errors import InputError
 from study.storage.folder import StudyFolder
 
@@ -35,7 +35,7 @@ class Outputs:
     runs: dict[int, Output]
     """By run number."""
 
-    def of(self, runs: Iterable[RunResult]) -> dict[Key, Output]:
+    def of(self, runs: Iterable[RunResult]) -> dict[SeedKey, Output]:
         """Returns the outputs of the given runs, by their seeds."""
         return {run.key: self.runs[run.number] for run in runs if run.number in self.runs}
 

@@ -64,7 +64,7 @@ _SCHEMA = (
 )
 _COLUMNS = tuple(column.name for column in _SCHEMA)
 
-Key = tuple[int, int, int]
+SeedKey = tuple[int, int, int]
 """Mask seed (or NO_MASK), init seed, data seed."""
 
 
@@ -76,7 +76,7 @@ class RunResult:
     """None for a run that has not started."""
     configuration: str
     method: str
-    key: Key
+    key: SeedKey
     state: RunState
     reason: str
     settings: dict[str, str]
@@ -231,7 +231,7 @@ def _number(cell: str) -> float | None:
 
 def _check_rows(rows: Iterable[tuple[str, RunResult]]) -> None:
     """Checks that rows do not contradict each other."""
-    seeds: set[tuple[str, Key]] = set()
+    seeds: set[tuple[str, SeedKey]] = set()
     numbers: set[int] = set()
     masked: dict[str, bool] = {}
     for where, run in rows:

@@ -40,7 +40,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Progress:
+class LoopProgress:
     """The progress after `step` steps; `bits_per_base` is None if it was not measured."""
 
     step: int
@@ -138,7 +138,7 @@ def train(
     corpus: Corpus,
     tokenizer: Tokenizer,
     folder: Path,
-    report: Callable[[Progress], None],
+    report: Callable[[LoopProgress], None],
     stop: Callable[[], bool],
 ) -> bool:
     """Trains to the last step, or until `stop()` is true; returns whether the end was reached.
@@ -156,7 +156,7 @@ def train(
             bits = decoder.bits_per_base(loop.model, tokenizer, corpus.held_out)
             loop.save(folder / "checkpoint.pt")
             decoder.export(loop.model, folder)
-        progress = Progress(loop.step, loss, rate, time.monotonic() - start, bits)
+        progress = LoopProgress(loop.step, loss, rate, time.monotonic() - start, bits)
         if bits is not None:
             _append(folder / "curve.jsonl", progress)
         report(progress)
@@ -165,6 +165,6 @@ def train(
     return loop.step >= loop.settings.steps
 
 
-def _append(path: Path, progress: Progress) -> None:
+def _append(path: Path, progress: LoopProgress) -> None:
     with path.open("a") as handle:
         handle.write(json.dumps(asdict(progress)) + "\n")

@@ -39,8 +39,8 @@ def _entry(setting: str) -> BeforeValidator:
     return BeforeValidator(expand)
 
 
-Backbone = Annotated[Entry, _entry("backbone.name")]
-Task = Annotated[Entry, _entry("task.name")]
+BackboneEntry = Annotated[Entry, _entry("backbone.name")]
+TaskEntry = Annotated[Entry, _entry("task.name")]
 Method = Annotated[Entry, _entry("adapter.method")]
 Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
 
@@ -85,8 +85,8 @@ class Rule(Section):
 class BenchmarkSpec(Section):
     """The specification of a benchmark."""
 
-    backbones: Annotated[tuple[Backbone, ...], Field(strict=False)] = ()
-    tasks: Annotated[tuple[Task, ...], Field(strict=False, min_length=1)]
+    backbones: Annotated[tuple[BackboneEntry, ...], Field(strict=False)] = ()
+    tasks: Annotated[tuple[TaskEntry, ...], Field(strict=False, min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(strict=False)] = ()
     baselines: Annotated[tuple[Baseline, ...], Field(strict=False)] = ()
     """Classifiers without a backbone: the most frequent class, GC content, 5-mer counts."""

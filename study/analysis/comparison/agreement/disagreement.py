@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from study.analysis.comparison.agreement.stability import pairs_differing_in
 from study.analysis.comparison.outputs import Outputs
-from study.analysis.comparison.results import ComparisonResults, Key
+from study.analysis.comparison.results import ComparisonResults, SeedKey
 from study.spec.comparison.schema import FACTORS
 
 EVERYTHING = "all seeds"
@@ -63,7 +63,7 @@ def disagreements(comparison: ComparisonResults, outputs: Outputs) -> list[Disag
     return churn
 
 
-def _pairs(keys: list[Key]) -> dict[str, list[tuple[Key, Key]]]:
+def _pairs(keys: list[SeedKey]) -> dict[str, list[tuple[SeedKey, SeedKey]]]:
     """Returns the pairs of runs that differ in one factor only, and those that differ in all."""
     masked = len({mask for mask, _, _ in keys}) > 1
     varied = [n for n, factor in enumerate(FACTORS) if len({key[n] for key in keys}) > 1]

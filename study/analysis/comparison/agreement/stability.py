@@ -15,11 +15,11 @@ from jaxtyping import Bool, Float
 
 from study.analysis.comparison.design import NO_MASK
 from study.analysis.comparison.outputs import Output, Outputs
-from study.analysis.comparison.results import ComparisonResults, Key
+from study.analysis.comparison.results import ComparisonResults, SeedKey
 from study.analysis.layers import MATRICES, layer_and_matrix
 from study.spec.comparison.schema import FACTORS
 
-Kept = dict[Key, Bool[np.ndarray, "matrices b0"]]
+Kept = dict[SeedKey, Bool[np.ndarray, "matrices b0"]]
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,17 @@ def rank_patterns(comparison: ComparisonResults, outputs: Outputs) -> list[RankP
     return patterns
 
 
-def pairs_differing_in(keys: Iterable[Key], factor: str) -> list[tuple[Key, Key]]:
+def pairs_differing_in(keys: Iterable[SeedKey], factor: str) -> list[tuple[SeedKey, SeedKey]]:
     """Returns the pairs of seeds that differ in one factor only."""
     place = FACTORS.index(factor)
-    groups: dict[tuple[int, ...], list[Key]] = {}
+    groups: dict[tuple[int, ...], list[SeedKey]] = {}
     for key in keys:
         if key[place] != NO_MASK:
             groups.setdefault(key[:place] + key[place + 1 :], []).append(key)
     return [pair for group in groups.values() for pair in combinations(sorted(group), 2)]
 
 
-def _overlap(label: str, factor: str, kept: Kept, pairs: list[tuple[Key, Key]]) -> Overlap:
+def _overlap(label: str, factor: str, kept: Kept, pairs: list[tuple[SeedKey, SeedKey]]) -> Overlap:
     measured, chance, ranks = [], [], []
     for one, other in pairs:
         a, b = kept[one], kept[other]
@@ -132,7 +132,7 @@ def _expected(first: Any, second: Any, among: int) -> float:
     return both / either if either else 1.0
 
 
-def _pattern(label: str, outputs: dict[Key, Output]) -> RankPattern:
+def _pattern(label: str, outputs: dict[SeedKey, Output]) -> RankPattern:
     """Returns means over runs, and sds over mask seeds pooled over (init, data) cells."""
     modules = next(iter(outputs.values())).modules
     own = {key: out for key, out in outputs.items() if out.modules == modules}

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from study.analysis.comparison.design import NO_MASK
-from study.analysis.comparison.results import ComparisonResults, Key, RunResult
+from study.analysis.comparison.results import ComparisonResults, RunResult, SeedKey
 from study.analysis.comparison.scores.crossed import MeanEstimate, estimate_mean, layout_of
 from study.analysis.comparison.scores.questions import Kind, Question
 from study.analysis.comparison.scores.statistics import (
@@ -47,9 +47,9 @@ class Pair:
     """Comparison of configurations a and b on one task; differences are a - b, in metric units."""
 
     question: Question
-    differences: dict[Key, float]
+    differences: dict[SeedKey, float]
     """By seeds; pairs in which both runs finished."""
-    imputed_differences: dict[Key, float]
+    imputed_differences: dict[SeedKey, float]
     """By seeds; all pairs that ended, a failed run at `failure_score`."""
     pending: int
     """Pairs that have not ended yet."""
@@ -229,14 +229,14 @@ def compare(
 
 def paired(
     a: Sequence[RunResult], b: Sequence[RunResult]
-) -> dict[Key, tuple[RunResult, RunResult]]:
+) -> dict[SeedKey, tuple[RunResult, RunResult]]:
     """Returns the pairs of runs with equal seeds, by these seeds.
 
     A run without a mask seed is paired with every run of the same init and data seeds.
     """
     by_key = {run.key: run for run in b}
     unmasked = {run.key[1:]: run for run in b if run.key[0] == NO_MASK}
-    pairs: dict[Key, tuple[RunResult, RunResult]] = {}
+    pairs: dict[SeedKey, tuple[RunResult, RunResult]] = {}
     for run in a:
         if (other := by_key.get(run.key) or unmasked.get(run.key[1:])) is not None:
             pairs[run.key] = (run, other)
@@ -287,7 +287,7 @@ def _has_mask(runs: Sequence[RunResult]) -> bool:
 
 
 def _mean_difference(
-    differences: dict[Key, float], sign: int, rng: np.random.Generator
+    differences: dict[SeedKey, float], sign: int, rng: np.random.Generator
 ) -> MeanEstimate:
     """Returns the mean difference; the one-sided test is for the better direction (`sign`)."""
     values = sign * np.array(list(differences.values()))

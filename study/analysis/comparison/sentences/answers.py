@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from study.analysis.comparison.agreement.disagreement import EVERYTHING
 from study.analysis.comparison.analysis import Analysis, TaskAnalysis
-from study.analysis.comparison.results import Key
+from study.analysis.comparison.results import SeedKey
 from study.analysis.comparison.scores.paired import Pair
 from study.analysis.comparison.scores.questions import Kind
 from study.analysis.comparison.scores.summary import Summary
@@ -227,7 +227,7 @@ def _scores(leader: Summary, task: TaskAnalysis) -> str:
 def _times_best(task: TaskAnalysis, pairs: Sequence[Pair]) -> list[str]:
     """Returns on how many of the seeds common to all pairs the leader is best; failures lose."""
     sign = direction(task.metric)
-    ahead: dict[Key, list[bool]] = {}
+    ahead: dict[SeedKey, list[bool]] = {}
     for pair in pairs:
         own = sign if pair.question.a == task.leader else -sign
         for key, difference in pair.imputed_differences.items():
