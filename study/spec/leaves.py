@@ -13,6 +13,7 @@ MAX_COUNT = 10**9
 
 Count = Annotated[int, Field(ge=1, le=MAX_COUNT)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 

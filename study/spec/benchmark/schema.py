@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from study.paper.reference import BACKBONES
-from study.spec.leaves import Seed, Text
+from study.spec.leaves import Seeds, Text
 from study.spec.methods import METHOD_SPECS
 from study.spec.rules import Section, quoted, refuse, suggestion
 from study.spec.task import PUBLISHED
@@ -42,7 +42,6 @@ def _entry(setting: str) -> BeforeValidator:
 BackboneEntry = Annotated[Entry, _entry("backbone.name")]
 TaskEntry = Annotated[Entry, _entry("task.name")]
 Method = Annotated[Entry, _entry("adapter.method")]
-Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
 
 
 OWNED = {

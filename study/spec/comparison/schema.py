@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from study.errors import InputError
-from study.spec.leaves import Seed
+from study.spec.leaves import Seeds
 from study.spec.loading import dump_document, read_document, spec_document
 from study.spec.rules import Section
 from study.spec.schema import SeedsSpec, StudySpec
@@ -22,7 +22,6 @@ FACTORS = ("mask", "init", "data")
 """The seeds that a comparison varies, in the order of table columns and keys of runs."""
 FIRST_SEED = 2000
 """Offset of the first seed from the study's own, from which the seeds of trials count up."""
-Seeds = Annotated[tuple[Seed, ...], Field(strict=False, min_length=1)]
 
 
 class FactorSeeds(Section):
