@@ -63,7 +63,8 @@ def _export(study: Path, to: str, out: Path) -> None:
     if not folder.best_spec.is_file() or not head.is_file():
         raise InputError(
             f"{study}: must be the folder of a finished study, with best.yaml and best/, but got "
-            f"{instead_of(folder.best_spec, head)}; finish the study with study.run --resume"
+            f"{instead_of(folder.best_spec, head)}; give a "
+            "study that has ended, or finish it with study.run --resume"
         )
     StoredStudy.read(folder)  # Refuses a folder of a newer version.
     spec = load_spec(str(folder.best_spec))
