@@ -12,7 +12,7 @@ from rich.console import Console
 
 from study.engine.console.plan import print_data
 from study.engine.nodes import alive, check_nodes
-from study.engine.resources import Resources, resources, room
+from study.engine.resources import Resources, concurrent_trials, resources
 from study.errors import InputError
 from study.models import load_backbone
 from study.models.info import BackboneInfo
@@ -141,6 +141,8 @@ class ClusterCapacity:
         """Returns at least 1: a trial that does not fit now waits for a node."""
         if time.monotonic() - self._counted_at >= REFRESH_SECONDS:
             self._counted_at, nodes = time.monotonic(), alive()
-            counts = [(room(cpus, gpus, nodes), most) for cpus, gpus, most in self._shares]
+            counts = [
+                (concurrent_trials(cpus, gpus, nodes), most) for cpus, gpus, most in self._shares
+            ]
             self._count = max(1, *(min(count, most or count) for count, most in counts))
         return self._count

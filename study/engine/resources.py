@@ -36,12 +36,12 @@ def describe(requested: ResourcesSpec) -> str:
     return f"{requested.cpus_per_trial or 1} CPU and {gpus}"
 
 
-def room(cpus: int, gpus: float, nodes: Nodes) -> int:
+def concurrent_trials(cpus: int, gpus: float, nodes: Nodes) -> int:
     """Returns how many trials of this size fit at once, each into one node."""
-    return sum(_room(cpus, gpus, node) for node in nodes)
+    return sum(_concurrent_trials(cpus, gpus, node) for node in nodes)
 
 
-def _room(cpus: int, gpus: float, node: Mapping[str, float]) -> int:
+def _concurrent_trials(cpus: int, gpus: float, node: Mapping[str, float]) -> int:
     by_cpu, here = int(node.get("CPU", 0.0) // cpus), node.get("GPU", 0.0)
     if not gpus:
         return by_cpu
@@ -63,7 +63,7 @@ def resources(spec: StudySpec, nodes: Nodes) -> Resources:
     gpus = requested.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if most["GPU"] else 0.0
-    fit = room(cpus, gpus, nodes)
+    fit = concurrent_trials(cpus, gpus, nodes)
     if fit < 1:
         raise InputError(
             f"resources: one trial must fit into one node of the cluster, but got {cpus} CPU and "

@@ -140,7 +140,7 @@ class _Driver:
         self.tracker.close(self.ledger.record, MLFLOW_STATUS[ended])
         return ended
 
-    def _tidy(self, event: Event, record: StudyRecord) -> None:
+    def _update_folder(self, event: Event, record: StudyRecord) -> None:
         """Deletes the checkpoint of an ended run and writes results.csv."""
         if isinstance(event, TrialEnded):
             discard(self.ledger.folder, event.trial)
@@ -177,7 +177,7 @@ class _Driver:
             concurrent=concurrent,
             maximize=None,
         )
-        self.ledger.listeners = [progress, self.tracker, self._tidy]
+        self.ledger.listeners = [progress, self.tracker, self._update_folder]
         worker = tune.with_parameters(
             RunWorker,
             runs=list(self.runs),

@@ -127,8 +127,8 @@ class Progress:
         trials = list(self._record.trials.values())  # A copy: the driver adds trials.
         running = [t for t in trials if t.state == "running"]
         ended = sorted((t for t in trials if t.ended), key=lambda t: t.ended or 0)
-        room = max(0, ROWS - len(running))
-        latest = ended[len(ended) - min(room, len(ended)) :]
+        rows_left = max(0, ROWS - len(running))
+        latest = ended[len(ended) - min(rows_left, len(ended)) :]
         return [*latest, *running[:ROWS]], max(0, len(running) - ROWS)
 
     def _row(self, trial: TrialRecord) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.engine.resources import Resources, resources, room
+from study.engine.resources import Resources, concurrent_trials, resources
 from study.errors import InputError
 from tests.study.ledgers import ReadSpec
 
@@ -38,7 +38,7 @@ def test_concurrent_trials_are_as_many_as_fit(
 )
 def test_a_trial_fits_into_one_node_and_not_across_two(cpus: int, gpus: float, fit: int) -> None:
     nodes = [{"CPU": 3.0, "GPU": 1.0}, {"CPU": 3.0, "GPU": 1.0}, {"CPU": 2.0}, {"memory": 1e9}]
-    assert room(cpus, gpus, nodes) == fit
+    assert concurrent_trials(cpus, gpus, nodes) == fit
 
 
 @pytest.mark.parametrize("setting", ["resources.gpus_per_trial=1", "resources.cpus_per_trial=5"])
