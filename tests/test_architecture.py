@@ -108,7 +108,7 @@ def command_of(module: str) -> str | None:
     return name if root == "study" and name in COMMANDS else None
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = {module_of(file).removesuffix(".__init__"): imports(file) for file in sources()}
     done: set[str] = set()
 
@@ -124,7 +124,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize("library", HOMES)
-def test_each_library_is_imported_in_its_home_alone(library: str) -> None:
+def test_each_library_is_imported_only_in_its_packages(library: str) -> None:
     users = {
         file.relative_to(ROOT).as_posix()
         for file in sources()
@@ -153,7 +153,7 @@ def test_adapters_import_nothing_of_study() -> None:
         assert not any(name.split(".")[0] == "study" for name in imports(file)), file
 
 
-def test_the_papers_numbers_need_the_standard_library_alone() -> None:
+def test_the_papers_numbers_need_only_the_standard_library() -> None:
     for file in (ROOT / "study" / "paper").rglob("*.py"):
         assert {name.split(".")[0] for name in imports(file)} <= sys.stdlib_module_names, file
 

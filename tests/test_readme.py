@@ -66,7 +66,7 @@ def test_every_guide_is_in_the_table_of_the_readme() -> None:
 @pytest.mark.parametrize(
     "guide", ["study/models/README.md", "study/analysis/comparison/README.md"]
 )
-def test_what_the_python_of_a_guide_imports_is_there(guide: str) -> None:
+def test_the_imports_in_python_code_of_a_guide_exist(guide: str) -> None:
     text = (ROOT / guide).read_text(encoding="utf-8")
     inline = re.findall(r"`(from \S+ import \S+)`", text)
     examples = [*blocks(text, "python"), *inline]
@@ -82,7 +82,7 @@ def test_what_the_python_of_a_guide_imports_is_there(guide: str) -> None:
 @pytest.mark.parametrize(
     "section", blocks((ROOT / "search_spaces/README.md").read_text(encoding="utf-8"), "yaml")
 )
-def test_the_sections_in_the_guide_to_spaces_read(section: str, tmp_path: Path) -> None:
+def test_the_sections_in_the_guide_to_spaces_are_valid(section: str, tmp_path: Path) -> None:
     whole = (ROOT / "search_spaces/adalora_rs.yaml").read_text(encoding="utf-8")
     keys = re.findall(r"^(\w+):", section, flags=re.MULTILINE)
     if "adapter" in keys:

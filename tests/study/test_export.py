@@ -121,14 +121,14 @@ def test_peft_gives_the_winners_test_logits(
 ) -> None:
     study, trial = finished(method)
     assert main([str(study), "--to", to, "--out", str(tmp_path / "out")]) == 0
-    wanted = trial.logits(trial.data.test)
+    expected = trial.logits(trial.data.test)
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
     plain = AutoModelForSequenceClassification.from_pretrained(
         config["base_model_name_or_path"], num_labels=3, dtype="float32"
     )
-    assert abs(logits(trial, plain) - wanted).max() > 1e-2
+    assert abs(logits(trial, plain) - expected).max() > 1e-2
     loaded = peft.PeftModel.from_pretrained(plain, tmp_path / "out")
-    np.testing.assert_allclose(logits(trial, loaded), wanted, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits(trial, loaded), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ADAPTERS)
@@ -138,9 +138,9 @@ def test_the_merged_folder_gives_the_winners_test_logits(
     (study, trial), out = finished(method), tmp_path / "out"
     assert main([str(study), "--to", "merged", "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}\n"
-    wanted = trial.logits(trial.data.test)
+    expected = trial.logits(trial.data.test)
     plain = AutoModelForSequenceClassification.from_pretrained(out)
-    np.testing.assert_allclose(logits(trial, plain), wanted, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(logits(trial, plain), expected, rtol=0, atol=1e-5)
 
 
 def test_the_merged_folder_can_be_used_as_a_backbone(

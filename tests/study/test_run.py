@@ -320,7 +320,7 @@ def test_options_become_overrides_after_those_of_set() -> None:
     ]
 
 
-# Whole runs in processes of their own
+# Whole runs in separate processes
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -363,7 +363,7 @@ def test_ctrl_c_and_sigterm_end_the_study_cleanly_and_a_resume_repeats_nothing(
     tmp_path: Path,
 ) -> None:
     before: list[dict[str, Any]] = []
-    again = ("--resume", "--max-concurrent=1")  # The start of a worker is what takes long here.
+    again = ("--resume", "--max-concurrent=1")  # Starting a worker takes longest here.
     for interruption, reports in ((signal.SIGINT, 2), (signal.SIGTERM, 5)):
         process = start(tmp_path, *(again if before else ()))
         wait_for_reports(tmp_path, process, reports)

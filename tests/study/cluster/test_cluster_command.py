@@ -82,7 +82,7 @@ def test_a_rayjob_has_what_kuberay_needs(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("workers", [(), ("10.0.0.2", "10.0.0.3")])
-def test_ray_takes_the_cluster_of_ray_up(
+def test_ray_accepts_the_cluster_of_ray_up(
     capsys: pytest.CaptureFixture[str], workers: tuple[str, ...]
 ) -> None:
     setup = ("--setup", 'source "/opt/v/bin/activate"')
@@ -95,7 +95,9 @@ def test_ray_takes_the_cluster_of_ray_up(
     validate_config(prepare_config(config))
 
 
-def test_a_space_that_only_the_pods_see_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_space_may_be_a_path_that_exists_only_in_the_pods(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     study = ("--", "--space", "/shared/spaces/mine.yaml", "--storage", "/shared/runs")
     assert main([*KUBERAY, *study]) == 0
     assert "/shared/runs/mine/spec.yaml" in capsys.readouterr().out

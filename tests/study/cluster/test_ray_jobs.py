@@ -70,7 +70,7 @@ def dashboard(
 
 
 @pytest.mark.chaos
-def test_a_submitted_study_runs_from_the_folder_that_travels_with_it(
+def test_a_submitted_study_runs_from_the_submitted_folder(
     dashboard: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     study = ["--space", "smoke", "--storage", str(tmp_path / "runs"), "--trials", "2"]
@@ -90,7 +90,7 @@ def test_a_submitted_study_runs_from_the_folder_that_travels_with_it(
 
 
 @pytest.mark.chaos
-def test_the_dashboard_is_on_loopback_alone_and_asks_for_the_token(
+def test_the_dashboard_is_on_loopback_only_and_requires_the_token(
     dashboard: str, environment: dict[str, str]
 ) -> None:
     port = int(dashboard.rpartition(":")[2])

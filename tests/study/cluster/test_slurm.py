@@ -1,4 +1,4 @@
-"""The batch script: what it asks of Slurm, and what it calls, in order, beside stand-ins."""
+"""The batch script: its requests to Slurm, and its calls in order, with stubs of the commands."""
 
 import os
 import shlex
@@ -76,7 +76,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Job]]:
         job.process.wait()
 
 
-def test_the_job_asks_for_what_it_was_told(render: Render) -> None:
+def test_the_job_requests_the_given_resources(render: Render) -> None:
     script = render(
         "--nodes", "2", "--gpus-per-node", "4", "--cpus-per-node", "16", "--time", "1-12:00:00",
         "--partition", "gpu,gpu_long", "--account", "lab-1", "--setup", "module load python",
@@ -129,7 +129,7 @@ def test_the_study_runs_between_the_start_and_the_end_of_ray(
 @pytest.mark.parametrize(
     ("sent", "queued_again"), [(signal.SIGUSR1, True), (signal.SIGTERM, False)]
 )
-def test_before_the_time_is_up_the_study_is_interrupted_and_queued_again(
+def test_the_study_is_interrupted_before_the_time_limit_and_queued_again(
     tmp_path: Path,
     render: Render,
     start: Callable[..., Job],
@@ -147,7 +147,7 @@ def test_before_the_time_is_up_the_study_is_interrupted_and_queued_again(
     assert (job.calls()[-1] == ["scontrol", "requeue", "4711"]) is queued_again
 
 
-def test_a_time_that_is_up_before_the_study_has_begun_queues_the_job_again(
+def test_a_job_whose_time_ends_before_the_study_starts_is_queued_again(
     tmp_path: Path, render: Render, start: Callable[..., Job]
 ) -> None:
     script = render("--time", "60", "--", "--space", "smoke", "--storage", str(tmp_path))
@@ -161,7 +161,7 @@ def test_a_time_that_is_up_before_the_study_has_begun_queues_the_job_again(
     assert ["ray", "told", "to", "stop"] in job.calls()
 
 
-def test_bash_and_where_there_is_one_a_checker_can_read_the_script(render: Render) -> None:
+def test_the_script_passes_bash_and_shellcheck(render: Render) -> None:
     script = render("--nodes", "2", "--time", "60", "--", "--space", "smoke", "--storage", "/it's")
     checkers = [["bash", "-n"]]
     checkers += [["shellcheck", "-"]] if shutil.which("shellcheck") else []
@@ -170,7 +170,7 @@ def test_bash_and_where_there_is_one_a_checker_can_read_the_script(render: Rende
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_benchmark_is_launched_likewise(render: Render) -> None:
+def test_a_benchmark_can_be_launched(render: Render) -> None:
     script = render(
         "--time", "60", "--benchmark", "--", "--space", "mini_tables", "--storage", "/shared/runs"
     )

@@ -81,7 +81,7 @@ def test_a_failed_write_leaves_the_previous_checkpoint(folder: StudyFolder) -> N
     before = folder.checkpoint(0).read_bytes()
     unwritable: dict[str, Any] = {"weights": torch.zeros(4).to_sparse(), "none": lambda: None}
     with pytest.raises(Exception, match="pickle"):
-        save(folder, 0, unwritable)  # A bug, which is not taken for a full disk.
+        save(folder, 0, unwritable)  # A bug, which is raised, unlike a full disk.
     assert folder.checkpoint(0).read_bytes() == before
 
 

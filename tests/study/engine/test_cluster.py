@@ -34,7 +34,7 @@ from study.storage.journal import Journal
 from study.storage.record import StudyRecord
 from study.storage.stored import StoredStudy
 
-# Ray and what it imports warn and leave sockets open; that is not what is tested here.
+# Ray and its dependencies warn and leave sockets open, which is not tested here.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 TINY = (
@@ -185,7 +185,7 @@ def run(nodes: Nodes, path: Path, trials: int, happens: Callable[[], None]) -> S
 
 
 def most_at_once(lines: Sequence[dict[str, Any]]) -> int:
-    """The most trials that were at work at the same time on one GPU of one node.
+    """Returns the largest number of trials that ran at the same time on one GPU of a node.
 
     A trial is at work from its first word on a node to its last one there.
     """

@@ -48,7 +48,7 @@ def test_runs_at_the_previous_tracking_address_are_ended(
     runs.adopt()
     runs.write(ledger.record.trials.values())
     assert {run.status for run in tracked_runs(old, key)} == {"RUNNING"}
-    report(ledger, 0, 1, 0.5)  # The driver is killed before MLflow hears of it.
+    report(ledger, 0, 1, 0.5)  # The driver is killed before MLflow gets it.
     record_start(open_ledger(), new, {})
     left = {run.trial: (run.status, run.reports) for run in tracked_runs(old, key)}
     assert left == {None: ("KILLED", 0), 0: ("KILLED", 1)}

@@ -31,7 +31,7 @@ from study.storage.journal import Journal
 from study.storage.record import StudyRecord
 from study.storage.stored import StoredStudy
 
-# Ray and what it imports warn and leave sockets open; that is not what is tested here.
+# Ray and its dependencies warn and leave sockets open, which is not tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 
 TINY = (
@@ -146,7 +146,7 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     assert after == record
     assert folder.journal.read_bytes().endswith(b"}\n")
 
-    # A driver that died before the last files were written, or a server that was away then.
+    # A driver that died before the last files were written, or a server that was unreachable.
     folder.trials.unlink()
     folder.best_spec.unlink()
     [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
@@ -205,7 +205,7 @@ def test_a_finished_study_is_extended_with_a_wider_space_and_a_new_winner(
     [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
     assert parent.data.tags["winner"] == str(winner.number)
 
-    # Asked for less, it stays what it is, and the test split is not looked at again.
+    # Fewer trials change nothing, and the test split is not used again.
     again, _, after = run(tmp_path / "study", *quick, "search.trials=2", wider)
     assert (again, after) == (SessionStatus.DONE, record)
 

@@ -67,7 +67,7 @@ def test_an_error_of_the_evaluation_in_the_worker_is_raised_with_its_type_and_me
     message: str,
 ) -> None:
     def fail(reference: object) -> None:
-        if isinstance(raised, WorkerCrashedError):  # Ray's own, not the task's.
+        if isinstance(raised, WorkerCrashedError):  # Raised by Ray, not by the task.
             raise raised
         raise RayTaskError("_measure", "Traceback ...", raised).as_instanceof_cause()
 

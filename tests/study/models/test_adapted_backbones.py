@@ -76,6 +76,6 @@ def test_peft_and_a_plain_model_load_what_is_saved(family, save, checkpoint, ran
     expected = logits(model, backbone, dna)
     theirs = peft.PeftModel.from_pretrained(load(folder).model, tmp_path / "out")
     same(logits(theirs, backbone, dna), expected)
-    mine = load(folder).model
-    load_peft(mine, tmp_path / "out")
-    same(logits(mine, backbone, dna), expected)
+    adapted = load(folder).model
+    load_peft(adapted, tmp_path / "out")
+    same(logits(adapted, backbone, dna), expected)

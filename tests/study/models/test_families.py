@@ -49,7 +49,7 @@ def _megatron_checkpoint(folder: Path) -> None:
     transformers.MegatronBertForMaskedLM(config).save_pretrained(folder)
 
 
-def test_a_new_family_of_a_known_kin_is_one_entry_and_its_layer_names(
+def test_a_new_family_of_a_known_kind_is_one_entry_and_its_layer_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     name, layers = "megatron-bert", targets._FAMILIES["bert"]

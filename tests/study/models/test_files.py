@@ -21,19 +21,19 @@ LOAD = """
 import json, os, sys
 from study.errors import InputError
 from study.models import inspect_backbone, load_backbone
-answers, seed = [], int(os.environ["SEED"]) if "SEED" in os.environ else None
-for name, _, revision in (wanted.partition("@") for wanted in sys.argv[1:]):
+results, seed = [], int(os.environ["SEED"]) if "SEED" in os.environ else None
+for name, _, revision in (argument.partition("@") for argument in sys.argv[1:]):
     try:
         info = inspect_backbone(name, revision or None)
         backbone = load_backbone(info, num_labels=2, dtype="float32", random_seed=seed)
         total = sum(float(p.double().sum()) for n, p in backbone.model.named_parameters()
                     if "classifier" not in n and "score" not in n and "pooler" not in n)
-        answers.append({"name": info.name, "source": info.source, "family": info.family,
+        results.append({"name": info.name, "source": info.source, "family": info.family,
                         "dtype": str(next(backbone.model.parameters()).dtype), "total": total,
                         "ids": backbone.tokenizer(["ACGTACGTACGT"])[0]})
     except InputError as error:
-        answers.append({"error": str(error)})
-print(json.dumps(answers))
+        results.append({"error": str(error)})
+print(json.dumps(results))
 """
 Load = Callable[..., list[dict[str, Any]]]
 OPT, DNABERT_2 = "facebook/opt-125m", "zhihan1996/DNABERT-2-117M"
@@ -44,11 +44,11 @@ NT_V2 = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
 def load(tmp_path: Path) -> Load:
     """(address of the hub, *names or name@revision, **environment) -> the result of each."""
 
-    def run(endpoint: str, *wanted: str, **environment: str) -> list[dict[str, Any]]:
+    def run(endpoint: str, *names: str, **environment: str) -> list[dict[str, Any]]:
         settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "cache"), **environment}
         settings |= {"HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [sys.executable, "-c", LOAD, *wanted],
+            [sys.executable, "-c", LOAD, *names],
             env=os.environ | settings, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -81,12 +81,12 @@ def test_presets_revisions_and_refusals_of_the_hub(
 ) -> None:
     served = {OPT: checkpoint("opt"), DNABERT_2: checkpoint("bert")}
     served[NT_V2] = checkpoint("gated_esm", hub=True)
-    wanted = [
+    names = [
         f"opt-125m@{COMMIT}", "nt-v2-50m-multi-species", "opt-125m@v9", "facebook/opt-126m",
         "dnabert-2",
     ]  # fmt: skip
     with hub_of(served) as (address, requested):
-        opt, nt, revision, unknown, other_family = load(address, *wanted)
+        opt, nt, revision, unknown, other_family = load(address, *names)
     assert (opt["family"], nt["family"]) == ("opt", "gated_esm")
     assert f"{OPT}/resolve/main/config.json" not in requested
     assert f"{OPT}/resolve/{COMMIT}/config.json" in requested

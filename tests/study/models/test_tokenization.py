@@ -247,7 +247,7 @@ def test_the_byte_pairs_of_vocab_and_merges_are_those_of_the_tokenizer_class(
 @pytest.mark.parametrize(
     ("name", "family", "padding"), [("dnabert2", "mosaicbert", 3), ("dnabert6", "bert", 0)]
 )
-def test_real_configs_tell_their_family_and_padding(tmp_path, name, family, padding, random_dna):
+def test_real_configs_determine_family_and_padding(tmp_path, name, family, padding, random_dna):
     for file in (SHARED / name).iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "pytorch_model.bin").touch()

@@ -104,9 +104,9 @@ def recounted(backbone: str, method: str, group: str, over: str) -> int:
     )
     count = 0
     for task in tasks:
-        mine = scores(backbone, method, task)
-        assert mine is not None
-        count += sum((scores(*peer, task) or 0) > mine for peer in peers) < 2
+        score = scores(backbone, method, task)
+        assert score is not None
+        count += sum((scores(*peer, task) or 0) > score for peer in peers) < 2
     return count
 
 

@@ -1,4 +1,4 @@
-"""Domains in words, and which domains contain a domain or value from before."""
+"""Domains as text, and which domains contain a previous domain or value."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def choices(*values: Any) -> dict[str, Any]:
         (0, choices(0.0, 0.1)),
     ],
 )
-def test_more_of_the_same_contains_what_was_there(before: Any, now: Any) -> None:
+def test_a_wider_domain_contains_the_previous_one(before: Any, now: Any) -> None:
     assert contains(leaf(now), leaf(before))
 
 
@@ -80,7 +80,9 @@ def test_more_of_the_same_contains_what_was_there(before: Any, now: Any) -> None
         ("zero", choices("mask")),
     ],
 )
-def test_less_or_another_kind_does_not(before: Any, now: Any) -> None:
+def test_a_narrower_or_different_domain_does_not_contain_the_previous_one(
+    before: Any, now: Any
+) -> None:
     assert not contains(leaf(now), leaf(before))
 
 
@@ -91,7 +93,7 @@ def int_domains(draw: st.DrawFn) -> Any:
 
 
 @given(before=int_domains(), now=int_domains())
-def test_of_whole_numbers_containment_is_that_of_the_sets(
+def test_containment_of_integer_domains_equals_that_of_their_sets(
     before: dict[str, Any], now: dict[str, Any]
 ) -> None:
     assert contains(leaf(now), leaf(before)) == (set(values(before)) <= set(values(now)))
@@ -105,7 +107,7 @@ ends = st.floats(0, 10, allow_nan=False)
 
 
 @given(low=ends, high=ends, new_low=ends, new_high=ends, share=st.floats(0, 1))
-def test_what_a_contained_domain_gave_optuna_finds_in_the_new_one(
+def test_values_of_a_contained_domain_are_in_the_distribution_of_the_new_one(
     low: float, high: float, new_low: float, new_high: float, share: float
 ) -> None:
     assume(low <= high and new_low <= new_high)
@@ -116,7 +118,9 @@ def test_what_a_contained_domain_gave_optuna_finds_in_the_new_one(
 
 
 @given(now=int_domains(), value=st.integers(0, 40))
-def test_a_fixed_value_is_contained_where_optuna_finds_it(now: dict[str, Any], value: int) -> None:
+def test_a_fixed_value_is_contained_exactly_if_it_is_in_the_distribution(
+    now: dict[str, Any], value: int
+) -> None:
     try:
         domain = leaf(now)
     except ValidationError:
@@ -137,5 +141,5 @@ def test_a_fixed_value_is_contained_where_optuna_finds_it(now: dict[str, Any], v
         ({"type": "categorical", "choices": [0.05, "zero", True]}, "0.05 | zero | True"),
     ],
 )
-def test_a_domain_in_words_names_its_kind_and_its_scale(given, text):
+def test_the_text_of_a_domain_names_its_kind_and_its_scale(given, text):
     assert domain_text(read_domain(given)) == text

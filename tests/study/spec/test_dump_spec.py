@@ -24,7 +24,7 @@ def test_every_shipped_space_survives_dumping_and_pickling(name: str, read):
 
 
 @pytest.mark.parametrize("name", shipped_spaces())
-def test_a_resolved_spec_runs_as_a_space_of_its_own(name: str, read):
+def test_a_resolved_spec_is_a_valid_space(name: str, read):
     spec = load_spec(name)
     for point in corners(spec):
         resolved = resolve(spec, point)
@@ -62,7 +62,7 @@ def test_numbers_survive_dumping_exactly(read, lr, head_lr, low, high, seed):
     assert read(dump_spec(spec)) == spec
 
 
-def test_a_dumped_domain_stands_on_one_line():
+def test_a_dumped_domain_is_on_one_line():
     lines = dump_spec(load_spec("adalora_rs")).splitlines()
     assert "  b0: {type: int, low: 6, high: 14}" in lines
     assert "  matrices: [q, k, v, o, f1, f2]" in lines
@@ -77,7 +77,7 @@ def refusals(values: dict[str, Any]) -> list[str]:
     return [error.json_path for error in SCHEMA.iter_errors(values)]
 
 
-def test_the_json_schema_refuses_what_an_editor_can_see():
+def test_the_json_schema_refuses_invalid_types_and_keys():
     assert refusals({"training": {"lr": 1e-3}}) == []
     assert refusals({"training": {"lr": {"type": "float", "low": 1, "high": 2}}}) == []
     assert refusals({"training": {"lr": "fast"}}) == ["$.training.lr"]

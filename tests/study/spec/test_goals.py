@@ -29,7 +29,7 @@ def test_goals_are_read_and_survive_dumping(read):
     ]  # fmt: skip
 
 
-def test_the_search_metric_alone_decides_where_nothing_else_is_said(read):
+def test_the_search_metric_is_the_only_objective_by_default(read):
     assert StudySpec().goals == Goals((MCC,), ())
     assert read("search: {metric: loss}").goals.objectives == (Objective("dev_loss", False),)
     text = dump_spec(StudySpec())
@@ -86,11 +86,11 @@ def test_every_metric_may_be_bounded():
         ),
     ],
 )
-def test_what_is_no_goal_is_refused(refused, text: str, message: str):
+def test_invalid_goals_are_refused(refused, text: str, message: str):
     assert message in refused(text)
 
 
-def test_the_json_schema_knows_the_goals():
+def test_the_json_schema_has_the_goals():
     schema = jsonschema.Draft202012Validator(json_schema())
     assert schema.is_valid({"objectives": ["maximize dev_mcc"], "constraints": {"dev_f1": "<=1"}})
     assert not schema.is_valid({"objectives": ["maximize"]})
@@ -114,7 +114,7 @@ def test_a_violation_is_a_share_of_the_bound(sign, bound, value, violation):
     assert Constraint("dev_mcc", sign, bound).violation(value) == violation
 
 
-def test_the_front_holds_what_nothing_else_beats():
+def test_the_front_has_the_trials_that_no_other_dominates():
     goals = Goals((MCC, SIZE), ())
     values = {0: [0.5, 100.0], 1: [0.6, 100.0], 2: [0.6, 90.0], 3: [0.2, 10.0], 4: [0.6, 90.0]}
     assert goals.front(values) == [2, 4, 3]

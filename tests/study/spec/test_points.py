@@ -84,7 +84,7 @@ def test_a_point_outside_the_space_is_refused_with_its_line(refused, point: str,
     assert refused(SPACE + f"points:\n  - {{{point}}}\n").startswith(f"x.yaml:11: {message}")
 
 
-def test_what_is_no_list_of_points_is_refused(refused):
+def test_invalid_lists_of_points_are_refused(refused):
     assert "points: must be a list, but got a mapping" in refused(SPACE + "points: {p: 0.1}")
     assert "points.0: must be a mapping of keys to values" in refused(SPACE + "points: [3]")
     grid = SPACE + "search: {sampler: {name: grid}}\npoints: [{prune_mode: mask}]\n"
@@ -92,7 +92,7 @@ def test_what_is_no_list_of_points_is_refused(refused):
     assert "points: must be left out with the grid sampler, which tries every comb" in text
 
 
-def test_an_override_takes_out_the_files_points_that_name_its_leaf(read, refused):
+def test_an_override_removes_the_points_of_the_file_that_have_its_leaf(read, refused):
     text = SPACE + "points:\n  - {p: 0.1}\n  - {b0: 8, bT: 6}\n  - {prune_mode: mask}\n"
     assert read(text, "adapter.p=0.2").point_params == [
         {"b0": 8, "bT_ratio": 0.75}, {"prune_mode": "mask"},
@@ -108,7 +108,7 @@ def test_an_override_takes_out_the_files_points_that_name_its_leaf(read, refused
     )
 
 
-def test_the_json_schema_knows_points():
+def test_the_json_schema_has_points():
     schema = jsonschema.Draft202012Validator(json_schema())
     assert schema.is_valid({"points": [{"p": 0.1, "prune_mode": "mask"}]})
     assert not schema.is_valid({"points": [{"p": [0.1]}]})
@@ -116,7 +116,7 @@ def test_the_json_schema_knows_points():
 
 
 @pytest.mark.parametrize("name", shipped_spaces())
-def test_optuna_takes_the_points_of_the_shipped_spaces(name: str):
+def test_optuna_accepts_the_points_of_the_shipped_spaces(name: str):
     spec = load_spec(name)
     space = distributions(spec)
     for params in spec.point_params:

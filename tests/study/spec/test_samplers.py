@@ -40,10 +40,10 @@ def test_every_sampler_of_the_table_is_known():
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
 def test_arguments_and_defaults_are_those_of_optuna(spec):
-    theirs = inspect.signature(getattr(optuna.samplers, CLASSES[spec.name])).parameters
+    optunas = inspect.signature(getattr(optuna.samplers, CLASSES[spec.name])).parameters
     ours = {name: value for name, value in spec if name != "name"}
-    assert ours == {name: theirs[name].default for name in ours}
-    assert set(theirs) - set(ours) == set(LEFT_OUT[spec.name].split())
+    assert ours == {name: optunas[name].default for name in ours}
+    assert set(optunas) - set(ours) == set(LEFT_OUT[spec.name].split())
 
 
 def test_only_arguments_that_differ_from_the_defaults_are_passed_on():

@@ -73,7 +73,7 @@ def test_resolving_replaces_every_domain_and_nothing_else(read):
 
 
 @given(b0=st.integers(1, 64), ratio=st.floats(0.01, 1))
-def test_a_ratio_never_lifts_bT_above_b0_nor_below_one(b0: int, ratio: float):  # noqa: N802
+def test_a_ratio_gives_a_bT_from_1_to_b0(b0: int, ratio: float):  # noqa: N802
     bT = FloatDomain(low=0.01, high=1.0, ratio_of="b0")
     spec = StudySpec(adapter=AdaLoraRSSpec(b0=IntDomain(low=1, high=64), bT=bT))
     adapter = resolve(spec, {"b0": b0, "bT_ratio": ratio}).adapter
@@ -103,7 +103,7 @@ def test_distributions_have_the_parameter_names_and_bounds(read):
 
 
 @pytest.mark.parametrize("name", ["adalora_rs", "adalora", "lora", "fmft", "smoke"])
-def test_whatever_optuna_suggests_resolves(name: str):
+def test_every_suggestion_of_optuna_resolves(name: str):
     spec = load_spec(name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(20):

@@ -28,13 +28,13 @@ def test_oriented_tasks_are_read_as_they_are(name: str) -> None:
     assert named(name, rc_average=True).averages_rc
 
 
-def test_a_path_says_nothing_of_its_strands() -> None:
+def test_a_task_from_a_path_uses_one_strand_by_default() -> None:
     task = TaskSpec(path="emp/H3")
     assert (task.augments_rc, task.averages_rc) == (False, False)
     assert TaskSpec(path="x", rc_augment=True).augments_rc
 
 
-def test_dedup_is_one_of_two_words() -> None:
+def test_dedup_has_two_values() -> None:
     assert TaskSpec().dedup == "none"
     with pytest.raises(ValidationError):
         TaskSpec(dedup="all")

@@ -24,7 +24,7 @@ def test_after_a_failed_write_the_record_ends_with_the_last_written_event(
     with pytest.raises(OSError, match="No space left") as first, ledger.batch():
         ledger.append(Report(trial=0, report=1, step=1, metrics={}))
     assert first.value.errno == errno.ENOSPC
-    # Room comes back, but a torn line may stand in the way: nothing is written any more.
+    # A torn line may be left, so nothing is written even if there is space again.
     ledger.journal = Journal(ledger.folder.journal)
     with pytest.raises(OSError, match="No space left"), ledger.batch():
         ledger.append(Report(trial=0, report=2, step=2, metrics={}))

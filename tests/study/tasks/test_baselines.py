@@ -1,4 +1,4 @@
-"""Classifiers without a backbone: what they can and cannot separate."""
+"""Classifiers without a backbone: which classes they separate."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_logistic_regression_separates_what_k_mers_separate():
     assert 0 < scores["test_loss"] < 0.2
 
 
-def test_logistic_regression_finds_nothing_in_noise():
+def test_logistic_regression_scores_near_chance_on_noise():
     rng = np.random.default_rng(1)
     splits = [
         Split(["".join(rng.choice(list("ACGT"), 50)) for _ in range(n)], [0, 1] * (n // 2))
@@ -59,7 +59,7 @@ def test_logistic_regression_finds_nothing_in_noise():
     assert abs(scores["test_auc"] - 0.5) < 0.08
 
 
-def test_logistic_regression_takes_more_classes_and_absent_ones():
+def test_logistic_regression_accepts_several_and_absent_classes():
     rng = np.random.default_rng(2)
     sequences = ["".join(rng.choice(list("ACGT"), 30)) for _ in range(90)]
     whole = Split(sequences, [0, 1, 2] * 30)
@@ -88,20 +88,20 @@ def of_gc(shares: list[float], rng: np.random.Generator) -> list[str]:
     return ["".join(rng.choice(list("GC" if x else "AT")) for x in row) for row in draws]
 
 
-def test_gc_content_alone_tells_classes_that_differ_in_it():
+def test_gc_content_separates_classes_that_differ_in_it():
     rng = np.random.default_rng(3)
     labels = [0, 1] * 40
     split = Split(of_gc([0.3 + 0.4 * label for label in labels], rng), labels)
     scores = gc_logistic_regression(Task("gc", split, split, split, 2, []))
 
     assert scores["test_mcc"] > 0.9
-    # It sees nothing but the share: other letters of the same share score the same.
+    # It uses only the share: other letters with the same share score the same.
     swapped = [s.translate(str.maketrans("ACGT", "TGCA")) for s in split.sequences]
     turned = Task("gc", split, Split(swapped, labels), split, 2, [])
     assert gc_logistic_regression(turned) == pytest.approx(scores)
 
 
-def test_gc_content_is_blind_to_the_order_of_letters():
+def test_the_gc_baseline_ignores_the_order_of_letters():
     labels = [0, 1] * 30
     split = Split(["ACGT" * 10 if label else "A" * 10 + "CG" * 10 + "T" * 10 for label in labels],
                   labels)  # fmt: skip
@@ -131,7 +131,7 @@ def test_every_baseline_reports_what_a_trial_reports(name):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_no_baseline_looks_at_held_out_labels(name):
+def test_no_baseline_uses_held_out_labels(name):
     train, dev, test = generate(60, 20, 20, seed=0)
     lied = Split(test.sequences, [1 - label for label in test.labels])
     honest, fooled = (

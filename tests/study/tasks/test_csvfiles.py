@@ -47,7 +47,7 @@ def test_a_folder_is_read_row_by_row(tmp_path):
     assert task.warnings == []
 
 
-def test_columns_are_found_by_the_names_that_the_user_gave(tmp_path):
+def test_columns_have_the_names_given_in_the_spec(tmp_path):
     text = "id,y,dna\n7,{},{}\n8,{},{}\n"
     folder = write_folder(
         tmp_path,
@@ -62,7 +62,7 @@ def test_columns_are_found_by_the_names_that_the_user_gave(tmp_path):
     assert task.test.labels == [1, 0]
 
 
-def test_lower_case_whitespace_blank_lines_bom_and_crlf_are_forgiven(tmp_path):
+def test_lower_case_whitespace_blank_lines_bom_and_crlf_are_accepted(tmp_path):
     messy = "\ufeff sequence , label \r\n acgtn , 0 \r\n\r\nGGcc,1\r\n"
     task = load_task(TaskSpec(path=write_folder(tmp_path, train=messy)))
 
@@ -112,18 +112,18 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
     assert f"but got {nowhere}, which does not exist" in complaint(nowhere)
 
 
-def test_a_path_that_the_system_refuses_is_answered(tmp_path):
+def test_a_path_that_the_system_rejects_is_refused(tmp_path):
     with pytest.raises(
         InputError, match=r"task.path: .*must be readable, but got: File name too long"
     ):
         load_task(TaskSpec(path=tmp_path / ("x" * 5000)))
 
 
-def test_a_folder_is_a_name_with_its_dots(tmp_path):
+def test_a_task_has_the_name_of_its_folder_with_dots(tmp_path):
     assert load_task(TaskSpec(path=write_folder(tmp_path / "h3.v2"))).name == "h3.v2"
 
 
-def test_a_folder_without_dev_says_how_to_make_one(tmp_path):
+def test_the_error_for_a_folder_without_dev_names_the_fix(tmp_path):
     folder = write_folder(tmp_path)
     (folder / "dev.csv").unlink()
     message = complaint(folder)
@@ -134,7 +134,7 @@ def test_a_folder_without_dev_says_how_to_make_one(tmp_path):
     assert "rename validation.csv to dev.csv" in complaint(folder)
 
 
-def test_a_folder_without_csv_files_says_so(tmp_path):
+def test_a_folder_without_csv_files_is_refused(tmp_path):
     message = complaint(tmp_path)
     assert "but got no csv file without train.csv, dev.csv, test.csv; " in message
 
@@ -149,7 +149,7 @@ def test_a_header_without_rows_is_refused(tmp_path):
     assert "test.csv: must have rows below the header" in message
 
 
-def test_missing_columns_are_answered_with_the_ones_that_exist(tmp_path):
+def test_the_error_for_missing_columns_lists_the_existing_ones(tmp_path):
     message = complaint(write_folder(tmp_path, train="seq,y\nAC,0\n"))
     assert "train.csv:1: must have the columns 'sequence', 'label', but got seq, y;" in message
     assert "task.sequence_column" in message
@@ -166,12 +166,12 @@ def test_tabs_and_semicolons_are_recognised(tmp_path):
     assert "separate the columns by commas" in message
 
 
-def test_a_column_that_stands_twice_is_refused(tmp_path):
+def test_a_duplicate_column_is_refused(tmp_path):
     message = complaint(write_folder(tmp_path, train="sequence,label,label\nAC,0,1\n"))
     assert "column 'label' must be in the header once, but got it 2 times" in message
 
 
-def test_a_single_file_without_a_split_column_is_answered(tmp_path):
+def test_a_single_file_without_a_split_column_is_refused(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text(GOOD)
     message = complaint(path)

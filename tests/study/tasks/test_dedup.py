@@ -22,7 +22,7 @@ ROWS = st.lists(
 SPLITS = ROWS.map(lambda rows: Split(*map(list, zip(*rows, strict=True))))
 
 
-def test_each_row_goes_for_its_first_reason():
+def test_each_dropped_row_is_counted_under_its_first_reason():
     train = Split(
         ["AAAA", "CCCC", "AAAC", "AAAC", "GGGG", "ACCA", "ACCA", "GTTT"],
         [0, 1, 0, 1, 1, 0, 0, 1],
@@ -36,7 +36,9 @@ def test_each_row_goes_for_its_first_reason():
 
 @settings(max_examples=100)
 @given(train=SPLITS, dev=SPLITS, test=SPLITS)
-def test_what_is_left_leaks_conflicts_and_repeats_nothing(train: Split, dev: Split, test: Split):
+def test_the_remaining_rows_have_no_leaks_conflicts_or_copies(
+    train: Split, dev: Split, test: Split
+):
     before = [Split(list(s.sequences), list(s.labels)) for s in (train, dev, test)]
     kept, dropped = drop_from_train(train, dev, test)
     assert [train, dev, test] == before
@@ -54,7 +56,7 @@ def test_what_is_left_leaks_conflicts_and_repeats_nothing(train: Split, dev: Spl
 
 @settings(max_examples=50)
 @given(train=SPLITS, dev=SPLITS)
-def test_every_sequence_that_may_stay_stays_once_and_in_order(train: Split, dev: Split):
+def test_every_remaining_sequence_is_kept_once_and_in_order(train: Split, dev: Split):
     kept, _ = drop_from_train(train, dev, dev)
     rows = set(zip(train.sequences, train.labels, strict=True))
     expected = [
@@ -75,7 +77,7 @@ def leaky_folder(tmp_path):
     )
 
 
-def test_a_task_drops_only_where_it_is_asked_to(tmp_path):
+def test_rows_are_dropped_only_on_request(tmp_path):
     folder = leaky_folder(tmp_path)
     plain = load_task(TaskSpec(path=folder))
     assert len(plain.train) == 5

@@ -50,7 +50,7 @@ def test_perfect_and_reversed_predictions_score_one_and_minus_one() -> None:
     assert [worst[name] for name in ("mcc", "auc", "f1", "accuracy")] == [-1, 0, 0, 0]
 
 
-def test_one_prediction_for_all_is_worth_nothing_and_warns_nobody() -> None:
+def test_a_constant_prediction_has_chance_scores_without_a_warning() -> None:
     scores = classification_metrics(_logits([0, 0, 0, 0]), np.array([0, 1, 0, 1]))
     assert (scores["mcc"], scores["f1"], scores["auc"]) == (0, 0, 0.5)
 

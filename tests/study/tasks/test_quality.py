@@ -1,4 +1,4 @@
-"""Measurements of the data, on written splits and against slow counting."""
+"""Measurements of the data, on small splits and against slow counting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEQUENCES = st.lists(st.text("ACG", min_size=1, max_size=3), min_size=1, max_siz
 SPLITS = SEQUENCES.map(lambda s: Split(s, [len(x) % 2 for x in s]))
 
 
-def test_a_split_is_counted_by_hand():
+def test_counts_of_a_split_equal_hand_computed_values():
     train = measure(TRAIN, DEV, TEST, 2).splits["train"]
     assert (train.rows, train.class_rows, train.bases) == (6, (4, 2), (4, 4.0, 4))
     assert train.gc_mean == pytest.approx((0.25, 0.75))
@@ -86,7 +86,7 @@ def test_reading_the_other_strand_changes_no_count(split: Split):
     assert json.dumps(before) == json.dumps(after)
 
 
-def test_the_text_names_what_was_found_and_nothing_else():
+def test_the_text_has_only_the_measurements_that_are_not_zero():
     quality = measure(TRAIN, DEV, TEST, 2, {"copies": 3})
     train, dev, test, shared, dropped = quality.lines()
     assert train == (

@@ -43,7 +43,7 @@ def test_the_real_tata_promoters_have_the_published_rows():
     assert (task.name, task.warnings) == ("prom/tata", load(folder).warnings)
 
 
-def test_a_reduced_task_is_told_from_the_published_one():
+def test_a_reduced_task_causes_a_warning_with_both_row_counts():
     task = load_task(TaskSpec(name="emp/H3", path=DATA / "emp_h3_reduced"))
     assert "train 2285 instead of 11971, dev 403 instead of 1497;" in task.warnings[0]
 
@@ -80,7 +80,7 @@ def test_the_quality_of_the_tata_promoters_is_as_known():
     assert positives - negatives == pytest.approx(0.045, abs=0.01)
 
 
-def test_nothing_of_the_tata_promoters_leaks_once_it_is_dropped():
+def test_the_tata_promoters_have_no_leaks_after_deduplication():
     before = load("gue_prom_300_tata")
     task = load_task(TaskSpec(path=DATA / "gue_prom_300_tata", dedup="drop_from_train"))
     dropped = {"in dev or test": 20, "with different labels": 20, "copies": 46}
@@ -91,7 +91,7 @@ def test_nothing_of_the_tata_promoters_leaks_once_it_is_dropped():
     assert task.quality.conflicts == 0
 
 
-def test_gc_content_alone_says_much_of_h3_and_little_of_the_tata_promoters():
+def test_gc_content_predicts_h3_better_than_the_tata_promoters():
     scores = {name: gc_logistic_regression(load(name))["test_mcc"] for name in (
         "gue_prom_300_tata", "emp_h3_bychrom")}  # fmt: skip
     assert scores["gue_prom_300_tata"] == pytest.approx(0.08, abs=0.03)

@@ -125,9 +125,9 @@ def test_training_on_equal_strands_equals_training_on_one() -> None:
 
 def test_the_other_strand_is_trained_on() -> None:
     task = tiny_task()
-    wanted = {"lr": 5e-3, "reports": 1}
-    plain = tiny_trial("fmft", task=task, **wanted)
-    augmented = tiny_trial("fmft", task=both_task("train"), **wanted)
+    settings = {"lr": 5e-3, "reports": 1}
+    plain = tiny_trial("fmft", task=task, **settings)
+    augmented = tiny_trial("fmft", task=both_task("train"), **settings)
     seen: list[torch.Tensor] = []
     forward = augmented.model.forward
 

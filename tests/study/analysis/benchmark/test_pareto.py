@@ -11,7 +11,9 @@ points = st.tuples(st.sampled_from([1.0, 2.0, 3.0, 5.0]), st.sampled_from([-0.1,
 
 
 @given(st.lists(points, max_size=12))
-def test_the_front_is_what_no_other_point_dominates(found: list[tuple[float, float]]) -> None:
+def test_the_front_has_the_points_that_no_other_point_dominates(
+    found: list[tuple[float, float]],
+) -> None:
     def dominated(point: tuple[float, float]) -> bool:
         return any(
             other != point and other[0] <= point[0] and other[1] >= point[1] for other in found

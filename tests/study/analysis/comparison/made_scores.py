@@ -1,4 +1,4 @@
-"""Scores with known effects, made the slow way: a dictionary of effects, by kind and seeds."""
+"""Scores with known effects, computed from a dictionary of effects by kind and seeds."""
 
 from itertools import product
 

@@ -149,7 +149,7 @@ def test_the_same_folder_and_seed_give_the_same_sentences(mixed: Path, report_te
     assert words(mixed) == report_text
 
 
-def test_tables_hold_the_numbers_and_the_page_the_pictures(mixed: Path, found: Analysis) -> None:
+def test_tables_have_the_numbers_and_the_page_the_pictures(mixed: Path, found: Analysis) -> None:
     written = {path.name for path in write_analysis(found)}
     assert written == {
         "configurations.csv", "comparisons.csv", "components.csv", "stability.csv", "ranks.csv",
@@ -202,7 +202,7 @@ def test_names_of_the_user_are_escaped(tmp_path: Path) -> None:
     assert "<b>$x$" not in (folder / "report.html").read_text()
 
 
-def test_the_metric_is_test_mcc_where_all_have_it_else_dev_mcc(tmp_path: Path) -> None:
+def test_the_metric_is_test_mcc_if_all_runs_have_it_else_dev_mcc(tmp_path: Path) -> None:
     rows: list[Row] = [row | {"dev_mcc": 0.5} for row in crossed([LORA, ADALORA], (1, 2, 2))]
     rows[0]["test_mcc"] = "nan"
     assert analyse([write(tmp_path, rows)]).metric == "test_mcc"

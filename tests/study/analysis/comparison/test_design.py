@@ -1,4 +1,4 @@
-"""A design of runs: its levels, what is missing, and what cannot be a design."""
+"""A design of runs: its levels, missing runs, and invalid designs."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from study.analysis.comparison.design import SeedCombination, read_design
 from tests.study.analysis.comparison.made_scores import made_design
 
 
-def test_a_failed_run_and_one_that_was_never_made_are_both_missing() -> None:
+def test_failed_runs_and_absent_runs_are_missing() -> None:
     design = read_design(
         ["rs"] * 7, [1, 1, 1, 1, 2, 2, 2], [1, 1, 2, 2, 1, 1, 2], [1, 2, 1, 2, 1, 2, 1],
         [0.5, np.nan, 0.7, 0.8, 0.6, 0.7, 0.4],
@@ -60,7 +60,7 @@ def test_an_invalid_design_is_refused(seeds: list[int], scores: list[float], mes
         read_design(["a", "a"], seeds, seeds, seeds, scores)
 
 
-def test_a_failed_run_may_have_been_made_again() -> None:
+def test_a_failed_run_may_have_been_repeated() -> None:
     design = read_design(["a"] * 2, [0, 0], [0, 0], [0, 0], [np.nan, 0.3])
     assert design.missing == []
     assert design.scores.tolist() == [0.3]

@@ -1,4 +1,4 @@
-"""results.csv of a comparison folder, good and bad."""
+"""Valid and invalid results.csv of a comparison folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_configurations_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert [len(runs) for runs in found.configurations.values()] == [45, 9, 9, 9]
 
 
-def test_a_task_is_called_like_its_folder_and_finalists_like_their_study(tmp_path: Path) -> None:
+def test_a_task_is_named_after_its_folder_and_finalists_after_their_study(tmp_path: Path) -> None:
     assert read_results(write(tmp_path / "tata", crossed())).name == "tata"
     found = read_results(write(tmp_path / "study" / "finalists", finalists()))
     assert (found.name, found.fixed_before) == ("study/finalists", False)
@@ -61,7 +61,7 @@ def test_a_task_is_called_like_its_folder_and_finalists_like_their_study(tmp_pat
         ("copied", "comparison", False),
     ],
 )
-def test_a_race_is_known_by_its_spec_and_without_one_by_its_name(
+def test_a_race_is_recognised_by_its_spec_or_by_its_name(
     tmp_path: Path, name: str, spec: str | None, is_race: bool
 ) -> None:
     folder = write(tmp_path / name, finalists())
@@ -75,7 +75,7 @@ def test_unknown_columns_are_named_and_not_used(tmp_path: Path) -> None:
     path = write(tmp_path, rows) / "results.csv"
     head, _, rest = path.read_text().partition("\n")
     names = head.split(",")
-    # Between `reason` and `reports` stand settings, known or not; behind them it is strange.
+    # Columns between `reason` and `reports` are settings; unknown columns after them are ignored.
     order = [n for n in names if n != "mood"] + ["mood"]
     lines = [line.split(",") for line in rest.splitlines()]
     table = [[line[names.index(name)] for name in order] for line in lines]
@@ -90,7 +90,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert "must be a comparison folder with results.csv" in refusal(tmp_path)
 
 
-def test_a_missing_folder_is_refused_as_such(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_folder_names_it(tmp_path: Path) -> None:
     assert "must be a comparison folder with results.csv, but got no such folder; " in refusal(
         tmp_path / "nowhere"
     )
@@ -109,7 +109,7 @@ def test_the_results_of_a_benchmark_are_refused_with_the_command(tmp_path: Path)
     assert "with study.report" in refusal(tmp_path)
 
 
-def test_a_metric_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_metric_lists_the_known_ones(tmp_path: Path) -> None:
     assert "got 'test_auc'; name one of test_mcc" in refusal(
         write(tmp_path, crossed()), "test_auc"
     )

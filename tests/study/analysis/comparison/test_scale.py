@@ -1,4 +1,4 @@
-"""The scale of scores: there and back, its limits, and when it is used."""
+"""The scale of scores: its inverse, its limits, and when it is used."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from study.analysis.comparison.scale import Scale, scale_of
 
 
 @given(st.floats(-0.99, 0.99))
-def test_fishers_z_and_back(mcc: float) -> None:
+def test_the_inverse_of_fishers_z_gives_the_score(mcc: float) -> None:
     scale = Scale("Fisher z", 0.001)
     assert scale.inverse(scale.forward([mcc])) == pytest.approx([mcc])
 
 
 @given(st.floats(0.01, 0.99))
-def test_the_logit_and_back(auc: float) -> None:
+def test_the_inverse_of_the_logit_gives_the_score(auc: float) -> None:
     scale = Scale("logit", 0.001)
     assert scale.forward([auc])[0] == pytest.approx(np.log(auc / (1 - auc)))
     assert scale.inverse(scale.forward([auc])) == pytest.approx([auc])
@@ -30,7 +30,7 @@ def test_a_perfect_score_counts_as_half_a_row_from_its_limit() -> None:
     assert logit.inverse(logit.forward([1.0, 0.0])) == pytest.approx([0.995, 0.005])
 
 
-def test_a_score_that_is_missing_stays_so() -> None:
+def test_a_missing_score_is_missing_on_the_scale() -> None:
     for scale in (Scale("raw"), Scale("Fisher z", 0.1), Scale("logit", 0.1)):
         assert np.isnan(scale.forward([np.nan, 0.5])).tolist() == [True, False]
         assert np.isnan(scale.inverse([np.nan, 0.5])).tolist() == [True, False]
@@ -59,7 +59,7 @@ def test_the_scale_is_used_only_near_the_limits(
     assert scale_of(metric, scores, rows=500).name == name
 
 
-def test_a_few_collapsed_runs_do_not_decide() -> None:
+def test_a_few_collapsed_runs_do_not_change_the_scale() -> None:
     scores = [0.7, 0.72] * 20 + [0.0, 0.0]
     assert scale_of("test_mcc", scores, rows=500).name == "raw"
     assert scale_of("test_mcc", [*scores, 0.99], rows=500).name == "raw"

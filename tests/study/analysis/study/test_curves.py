@@ -61,7 +61,7 @@ def test_the_best_so_far_uses_complete_trials_and_extends_to_the_last(
     assert data.best == [(0, 0.5), (2, 0.5), (3, 0.5)]
 
 
-def test_the_best_loss_so_far_falls(tmp_path: Path) -> None:
+def test_the_best_loss_so_far_decreases(tmp_path: Path) -> None:
     made = MadeStudy(tmp_path / "loss", FIXED)
     for trial, loss in enumerate([0.7, 0.5, 0.6]):
         made.create(trial, {})

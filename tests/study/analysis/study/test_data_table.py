@@ -1,4 +1,4 @@
-"""The table of the data on the page, from what the journal says."""
+"""The table of the data on the page, from the events of the journal."""
 
 from study.analysis.study.data_table import data_table
 from study.analysis.study.page import render

@@ -53,7 +53,7 @@ def test_the_front_has_one_row_per_trial_best_score_first(made: MadeStudy) -> No
     assert (panel.bounds, len(panel.points)) == ((10, 200), 5)
 
 
-def test_the_fronts_picture_marks_it(made: MadeStudy) -> None:
+def test_the_picture_marks_the_front(made: MadeStudy) -> None:
     found = pareto_front(made.read())
     assert found is not None
     with_front = plots.parameters(found.panels, "dev_mcc", 0)

@@ -1,4 +1,4 @@
-"""The figures themselves; `__wrapped__` is the function before its figure becomes SVG."""
+"""Figures before they become SVG; `__wrapped__` is the function before its figure becomes SVG."""
 
 from typing import Any
 from xml.etree import ElementTree
@@ -78,7 +78,7 @@ def test_a_domain_of_one_value_can_be_drawn() -> None:
     assert plots.parameters(data, "dev_mcc", None).startswith("<?xml")
 
 
-def test_the_best_so_far_never_falls_in_its_picture(finished: MadeStudy) -> None:
+def test_the_drawn_best_score_so_far_never_decreases(finished: MadeStudy) -> None:
     data = best_so_far(finished.read())
     (axes,) = figure_of(plots.best_so_far, data, "dev_mcc").axes
     line = next(line for line in axes.lines if line.get_label() == "best so far")

@@ -50,13 +50,13 @@ def test_a_budget_trace_without_a_winner_is_not_read(study: MadeStudy) -> None:
     assert study.read().trace == []
 
 
-def test_the_winner_leads_once_there_is_one(finished: MadeStudy) -> None:
+def test_the_winner_is_the_leader(finished: MadeStudy) -> None:
     leader = finished.read().leader
     assert leader is not None
     assert leader.number == 0
 
 
-def test_the_best_complete_trial_leads_before_there_is_a_winner(study: MadeStudy) -> None:
+def test_without_a_winner_the_best_complete_trial_is_the_leader(study: MadeStudy) -> None:
     study.run(0, [0.1] * 8)
     study.run(1, [0.2] * 8)
     study.run(2, [0.9])
@@ -65,7 +65,7 @@ def test_the_best_complete_trial_leads_before_there_is_a_winner(study: MadeStudy
     assert leader.number == 1
 
 
-def test_the_smallest_loss_leads(tmp_path: Path) -> None:
+def test_the_trial_with_the_smallest_loss_is_the_leader(tmp_path: Path) -> None:
     made = MadeStudy(tmp_path / "loss", FIXED)
     for trial, loss in enumerate([0.7, 0.5, 0.6]):
         made.create(trial, {})
@@ -76,7 +76,7 @@ def test_the_smallest_loss_leads(tmp_path: Path) -> None:
     assert leader.number == 1
 
 
-def test_the_name_is_the_journals_else_the_folders(study: MadeStudy) -> None:
+def test_the_name_is_that_of_the_journal_or_of_the_folder(study: MadeStudy) -> None:
     assert study.read().name == "made"
     study.folder.journal.write_text("")
     moved = study.folder.path.rename(study.folder.path.with_name("moved"))

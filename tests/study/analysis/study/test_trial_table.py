@@ -30,7 +30,9 @@ def test_the_smallest_loss_comes_first_and_a_missing_one_last(tmp_path: Path) ->
     assert [row.trial for row in trial_table(made.read()).rows] == [2, 0, 1]
 
 
-def test_columns_have_the_journals_names_and_ratio_and_number(finished: MadeStudy) -> None:
+def test_columns_have_the_names_of_the_journal(
+    finished: MadeStudy,
+) -> None:
     columns = trial_table(finished.read()).columns
     assert columns == [
         "b0", "bT_ratio", "bT", "p", "lr", "dev_mcc", "dev_auc", "steps", "trainable_parameters",

@@ -23,7 +23,7 @@ from study.storage.journal import Journal
 from study.storage.stored import StoredStudy
 from tests.study.engine.benchmark.bench import ReadBenchmark
 
-# Ray and what it imports warn and leave sockets open; that is not what is tested here.
+# Ray and its dependencies warn and leave sockets open, which is not tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 Go = Callable[..., tuple[SessionStatus, list[dict[str, str]]]]
 
@@ -154,7 +154,7 @@ def test_a_crashed_run_is_an_error_and_is_repeated_on_resume(
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(session, "RunWorker", CrashingWorker)
-    once = "resources.max_failures=0"  # It would be tried again at once.
+    once = "resources.max_failures=0"  # The run would be repeated immediately.
     ended, rows = go(once)
     assert ended is SessionStatus.FAILED
     assert [row["state"] for row in rows] == ["complete"] * 4 + ["failed"]

@@ -90,7 +90,7 @@ def test_later_scores_do_not_change_the_decision(study: StudyLedger) -> None:
     candidates = Candidates(study)
     assert candidates.race(race.record).winner == 6  # The other has failed.
     candidates.record_decision(candidates.race(race.record))
-    # In a later session the crashed run is tried again, and would have won.
+    # In a later session the crashed run is repeated, and would have won.
     again = open_race(study)
     driver = Driver(again, Candidates(study).all_runs, concurrent=1)
     driver.fill()

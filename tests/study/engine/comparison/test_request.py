@@ -71,7 +71,7 @@ def test_seeds_do_not_depend_on_how_a_configuration_is_given(
     study = make_study([(0.1, 0.3), (0.2, 0.5)])
     by_study = read_request(SeedsOptions(study=study)).spec
     by_file = read_request(SeedsOptions(configs=[study + file])).spec
-    assert by_file.first.seeds.mask == 6  # The trial's own, apart from the study's.
+    assert by_file.first.seeds.mask == 6  # The seed of the trial, not of the study.
     assert by_file.seeds == by_study.seeds
     both = SeedsOptions(study=study, configs=[study + file])
     assert read_request(both).spec.seeds == by_study.seeds

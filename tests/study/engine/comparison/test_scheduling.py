@@ -62,7 +62,7 @@ def test_a_source_that_depends_on_results_is_called_again_after_each_round(
         trial.params["configuration"] for trial in driver.ledger.record.trials.values()
     )
     assert counts == {"c2": 3, "c3": 2, "c4": 1, "c5": 1}
-    assert None in driver.answers  # While the last of a round ran, there was nothing to hand out.
+    assert None in driver.answers  # No run was left to suggest while the last one of a round ran.
     assert driver.answers[-1] == Searcher.FINISHED
 
 
@@ -73,7 +73,7 @@ def test_a_run_waits_until_another_has_trained_the_shared_prefix(
     driver = Driver(open_ledger(), constant(runs), concurrent=4)
     driver.fill()
     blocks = [config["params"]["init"] for config in driver.handed]
-    assert blocks == [200, 201]  # One of each block leads, four others wait.
+    assert blocks == [200, 201]  # One run of each block trains the prefix, four others wait.
     assert driver.answers[-1] is None
     key = Prefixes(ROWS).key(runs[0])
     assert key is not None
@@ -124,7 +124,7 @@ def test_an_interrupted_run_keeps_its_number_and_a_crashed_one_gets_a_new_one(
     assert first.crash() == 0
     first.fill()
     first.report()
-    assert first.running[0].config["trial"] == 0  # Tried again at once.
+    assert first.running[0].config["trial"] == 0  # Repeated immediately.
     assert first.crash() == 0
     assert first.ledger.record.trials[0].state == "failed"
     first.fill()

@@ -168,7 +168,7 @@ def test_a_damaged_prefix_is_set_aside_and_the_run_trains_all_steps(
     result: dict[str, Any] = worker.step()
     assert "is damaged and was set aside" in result["warnings"][0]
     assert file.with_suffix(".damaged").exists()
-    assert file.exists()  # Left anew, for the next.
+    assert file.exists()  # Saved again, for the next run.
     expected = reports_of(start(prepared, alone, follower))
     assert reports_of(worker, 1) == expected[1:]
 

@@ -262,7 +262,7 @@ def test_an_interrupted_trial_is_killed_in_mlflow_and_running_after_a_resume(
     write(after, ledger)
     [parent], [child] = found(after)
     assert [parent.info.status, child.info.status] == ["RUNNING", "RUNNING"]
-    # What looks ended is not: MLflow does not say for what reason a run was killed.
+    # The run looks ended, but MLflow does not record why a run was killed.
     write(after, ledger, final=True)
     report(ledger, 0, 1, 0.25)
     ledger.end(ledger.record.trials[0], "pruned", "below the rung")

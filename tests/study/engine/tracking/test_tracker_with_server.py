@@ -143,7 +143,7 @@ def test_a_killed_and_restarted_server_has_every_run_and_report_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.5)
-    # One study sees the server come back; the other's driver stops before, and is resumed.
+    # One study runs until the server is back; the other stops before, and is resumed.
     ledger, stopped = open_ledger(), other_ledger
     tracker, given_up = follow(ledger, server.uri), follow(stopped, server.uri)
     for number in range(2):

@@ -1,4 +1,4 @@
-"""A benchmark's YAML: axes, rules, the paper's settings, and what is wrong with it."""
+"""The YAML of a benchmark: axes, rules, the paper's settings, and errors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_promoter_tasks_have_six_matrices_and_a_higher_p(read: Read) -> None:
     assert (adapter.b0, adapter.p, adapter.deltaT, len(adapter.matrices)) == (8, 0.1, 5000, 6)
 
 
-def test_rules_concern_what_they_match_and_later_ones_win(read: Read) -> None:
+def test_rules_apply_to_the_runs_that_they_match_and_later_rules_win(read: Read) -> None:
     text = SMALL + "  - {where: {method: lora}, set: {training.lr: 5e-4}}\n"
     benchmark = read(text)
     assert cell(benchmark, "mine", "lora").spec.training.lr == 5e-4
@@ -88,7 +88,7 @@ def test_an_override_of_a_setting_is_the_last_rule_and_of_a_key_replaces_it(read
     assert {c.spec.training.epochs for c in benchmark.cells if not c.is_baseline} == {None}
 
 
-def test_rules_that_an_override_leaves_idle_are_no_error(read: Read) -> None:
+def test_rules_that_match_nothing_after_an_override_are_accepted(read: Read) -> None:
     fewer = read(SMALL, "tasks=[emp/H3]")
     assert {c.task for c in fewer.cells} == {"emp/H3"}
     assert len(fewer.spec.rules) == 2
@@ -96,7 +96,7 @@ def test_rules_that_an_override_leaves_idle_are_no_error(read: Read) -> None:
     assert (again.cells, len(again.spec.rules)) == (fewer.cells, 1)
 
 
-def test_an_option_for_all_runs_reaches_the_methods_that_know_it(read: Read) -> None:
+def test_an_option_for_all_runs_applies_to_the_methods_that_have_it(read: Read) -> None:
     benchmark = read(SMALL, "adapter.deltaT=50")
     assert cell(benchmark, "mine", "adalora").spec.adapter.deltaT == 50  # type: ignore[union-attr]
     assert not hasattr(cell(benchmark, "mine", "lora").spec.adapter, "deltaT")
@@ -106,7 +106,7 @@ def test_an_option_for_all_runs_reaches_the_methods_that_know_it(read: Read) -> 
         read(SMALL, "adapter.delta=50")
 
 
-def test_a_rule_may_concern_a_baseline(read: Read) -> None:
+def test_a_rule_may_apply_to_a_baseline(read: Read) -> None:
     rule = "  - {where: {method: kmer}, set: {task.dedup: drop_from_train}}\n"
     specs = {c.method: c.spec.task.dedup for c in read(SMALL + rule).cells if c.task == "mine"}
     assert specs == dict.fromkeys(("lora", "adalora", "adalora_rs"), "none") | {
@@ -119,7 +119,7 @@ def test_a_benchmark_written_out_reads_as_the_same_cells(read: Read, tmp_path: P
     assert read(dump_benchmark(first.spec)) == first
 
 
-def test_the_settings_of_a_best_yaml_take_the_place_of_the_papers(
+def test_the_settings_of_a_best_yaml_replace_those_of_the_paper(
     read: Read, tmp_path: Path
 ) -> None:
     best = tmp_path / "best.yaml"
@@ -136,7 +136,7 @@ def test_the_settings_of_a_best_yaml_take_the_place_of_the_papers(
         read(SMALL + "  - {best: best.yaml}\n")
 
 
-def test_paths_are_looked_for_beside_the_file(read: Read, tmp_path: Path) -> None:
+def test_paths_are_resolved_beside_the_file(read: Read, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "model").mkdir()
     text = """\
@@ -220,7 +220,9 @@ def test_a_bad_benchmark_is_refused_with_its_place(
     assert "\n" not in str(caught.value)
 
 
-def test_a_study_is_no_benchmark_and_a_benchmark_no_study(read: Read, tmp_path: Path) -> None:
+def test_a_study_is_refused_as_a_benchmark_and_a_benchmark_as_a_study(
+    read: Read, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"must be a benchmark.*python -m study.run"):
         read("adapter: {method: lora}\n")
     read()

@@ -1,4 +1,4 @@
-"""Another method at equal everything else, and one setting varied."""
+"""Opponents: another method with otherwise equal settings, and one varied setting."""
 
 from pathlib import Path
 
@@ -30,10 +30,12 @@ def test_adalora_has_the_first_configurations_values_of_settings_without_a_value
     first: StudySpec,
 ) -> None:
     made = opponent("adalora", first)
-    theirs, mine = dict(made.spec.adapter), dict(first.adapter)
-    same = set(theirs) - {"method", "alpha"}
-    assert {name: theirs[name] for name in same} == {name: mine[name] for name in same}
-    assert theirs["alpha"] == 32  # Which its file gives.
+    opponent_settings, first_settings = dict(made.spec.adapter), dict(first.adapter)
+    same = set(opponent_settings) - {"method", "alpha"}
+    assert {name: opponent_settings[name] for name in same} == {
+        name: first_settings[name] for name in same
+    }
+    assert opponent_settings["alpha"] == 32  # From its file.
     assert made.spec.training == first.training
     assert made.notes[0].startswith("not tuned for this method: lr 0.006; for a fair comparison")
 

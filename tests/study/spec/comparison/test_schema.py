@@ -1,4 +1,4 @@
-"""A comparison's spec: there and back, its seeds, and what must not be compared."""
+"""The spec of a comparison: writing and reading, seeds, and invalid comparisons."""
 
 from pathlib import Path
 

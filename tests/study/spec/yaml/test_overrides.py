@@ -40,7 +40,7 @@ def test_one_of_two_exclusive_keys_replaces_the_other_of_the_file(read):
     assert read(SPACE, "task.path=data").task.name is None
 
 
-def test_a_path_goes_with_the_name_of_a_published_task_alone(read, tmp_path: Path):
+def test_a_path_and_a_name_may_be_combined_for_published_tasks_only(read, tmp_path: Path):
     def source(text: str, *overrides: str) -> tuple[str | None, Path | None]:
         task = read(text, *overrides).task
         return task.name, task.path
@@ -97,11 +97,11 @@ def test_a_bad_override_is_named_in_the_message(refused, setting, message):
     assert message in refused(SPACE, setting)
 
 
-def test_overrides_come_after_the_lines_of_the_file_in_the_count(refused):
+def test_errors_of_overrides_are_counted_with_those_of_the_file(refused):
     assert refused(SPACE, "training.lr=0", "seeds.init=-1").endswith(" (and 1 more)")
 
 
-def test_a_path_in_the_file_is_looked_for_beside_the_file_then_in_the_working_directory(
+def test_a_path_in_the_file_is_resolved_beside_the_file_then_in_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     beside, working = tmp_path / "spaces", tmp_path / "work"

@@ -87,7 +87,7 @@ def test_a_big_file_is_refused(refused):
     assert "at most 64 KiB" in refused("#" * (MAX_BYTES + 1))
 
 
-def test_a_name_that_no_file_system_takes_is_refused():
+def test_a_name_that_no_file_system_accepts_is_refused():
     with pytest.raises(
         InputError, match=r"must be readable, but got: File name too long; check its path"
     ):

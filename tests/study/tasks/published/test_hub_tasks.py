@@ -1,6 +1,6 @@
-"""Published tasks of the hub through its real client, from a hub of the test's own on loopback.
+"""Published tasks of the hub through its real client, from a local server.
 
-The client reads its settings when it is imported, so each question is a process of its own.
+The client reads its settings when it is imported, so each test starts a process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from study.tasks.published.catalogue import GUE, NT
 from tests.hub_server import COMMIT, hub_of
 from tests.study.tasks.small_tasks import ROWS, rows, write_csv, write_parquet
 
-# Each question is a process of its own, with imports of seconds.
+# Each test starts a process, whose imports take seconds.
 pytestmark = pytest.mark.process
 
 LOAD = """
@@ -27,16 +27,16 @@ import json, sys
 from study.errors import InputError
 from study.spec import TaskSpec
 from study.tasks import load_task
-answers = []
-for name, _, revision in (wanted.partition("@") for wanted in sys.argv[1:]):
+results = []
+for name, _, revision in (argument.partition("@") for argument in sys.argv[1:]):
     try:
         task = load_task(TaskSpec(name=name, revision=revision or None))
-        answers.append({"name": task.name, "warnings": task.warnings,
+        results.append({"name": task.name, "warnings": task.warnings,
                         "rows": {name: len(split) for name, split in task.splits()},
                         "first": [task.train.sequences[0], task.train.labels[0]]})
     except InputError as error:
-        answers.append({"error": str(error)})
-print(json.dumps(answers))
+        results.append({"error": str(error)})
+print(json.dumps(results))
 """
 Ask = Callable[..., list[dict[str, Any]]]
 NOWHERE = "http://127.0.0.1:9"
@@ -46,11 +46,11 @@ NOWHERE = "http://127.0.0.1:9"
 def ask(tmp_path: Path) -> Ask:
     """(hub's address, *names or name@revision, **environment) -> what loading each gave."""
 
-    def load(endpoint: str, *wanted: str, **environment: str) -> list[dict[str, Any]]:
+    def load(endpoint: str, *names: str, **environment: str) -> list[dict[str, Any]]:
         settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "cache"), **environment}
         settings |= {"HF_HUB_DISABLE_TELEMETRY": "1"}
         run = subprocess.run(
-            [sys.executable, "-c", LOAD, *wanted],
+            [sys.executable, "-c", LOAD, *names],
             env=os.environ | settings, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
@@ -80,13 +80,13 @@ def test_a_task_comes_from_the_hub_once_and_then_from_its_cache(gue: Path, ask: 
         assert all(f"{GUE}/resolve/" in path and "/GUE/emp_H3/" in path for path in files)
         asked.clear()
         assert ask(address, "emp/H3") == [first]
-        assert asked == []  # Not a single question: the hub might as well be gone.
+        assert asked == []  # No request, so the hub may be unreachable.
     offline = ask(NOWHERE, "emp/H3", "prom/tata", HF_HUB_OFFLINE="1")
     assert offline[0] == first
     assert "no copy in the cache (HF_HUB_OFFLINE is set)" in offline[1]["error"]
 
 
-def test_a_busy_hub_is_asked_again(gue: Path, ask: Ask) -> None:
+def test_a_request_to_a_busy_hub_is_repeated(gue: Path, ask: Ask) -> None:
     busy = f"datasets/{GUE}/resolve/main/GUE/emp_H3/dev.csv"
     with hub_of({}, {GUE: gue}, busy_once=[busy]) as (address, asked):
         [answer] = ask(address, "emp/H3")
@@ -99,11 +99,11 @@ def test_revisions_layouts_and_refusals_go_through_the_hubs_client(
 ) -> None:
     nt = write_parquet(tmp_path / "nt" / "H3", "H3").parent
     write_parquet(nt / "data", "promoter_all", "promoter_tata", form="{}-00000-of-00001.parquet")
-    wanted = [
+    names = [
         f"emp/H3@{COMMIT}", "emp/H3@v9", "prom/all", "nt/H3", "nt/promoter_tata", "nt/H4",
     ]  # fmt: skip
     with hub_of({}, {GUE: gue, NT: nt}) as (address, asked):
-        pinned, revision, absent, folder, shared, other = ask(address, *wanted)
+        pinned, revision, absent, folder, shared, other = ask(address, *names)
     assert pinned["rows"] == ROWS
     assert f"datasets/{GUE}/resolve/{COMMIT}/GUE/emp_H3/train.csv" in asked
     assert "no such revision of the data set: v9" in revision["error"]
@@ -117,7 +117,7 @@ def test_revisions_layouts_and_refusals_go_through_the_hubs_client(
     assert "column 'task' must name H4 in some rows, but got promoter_all" in other["error"]
 
 
-def test_without_hub_and_cache_the_error_names_both_ways_out(ask: Ask) -> None:
+def test_without_hub_and_cache_the_error_names_both_fixes(ask: Ask) -> None:
     with hub_of({}) as (address, _):
         [unknown] = ask(address, "nt/H3")
     [gone] = ask(NOWHERE, "emp/H3")

@@ -77,7 +77,7 @@ def test_a_gue_folder_is_read_in_every_layout(tmp_path, place):
     ]
 
 
-def test_a_task_is_not_taken_for_its_neighbour(tmp_path):
+def test_a_task_is_not_confused_with_one_of_a_similar_name(tmp_path):
     write_csv(tmp_path / "EMP" / "H3K4me1")
     message = complaint(name="emp/H3", path=tmp_path)
     assert message.startswith(f"task.path: {tmp_path}: emp/H3 must be train.csv, dev.csv,")
@@ -87,7 +87,7 @@ def test_a_task_is_not_taken_for_its_neighbour(tmp_path):
     assert message.count("the folder itself") == 1
 
 
-def test_a_folder_without_all_splits_is_passed_over_and_then_answered(tmp_path):
+def test_a_folder_without_all_splits_is_skipped_and_refused_if_there_is_no_other(tmp_path):
     write_csv(tmp_path / "GUE" / "EMP" / "H4", ("train", "test"))
     write_csv(tmp_path, ("test", "train"))
     assert "but got a folder with GUE, test.csv, train.csv" in complaint(
@@ -97,7 +97,7 @@ def test_a_folder_without_all_splits_is_passed_over_and_then_answered(tmp_path):
     assert len(load_task(TaskSpec(name="emp/H4", path=tmp_path)).dev) == ROWS["dev"]
 
 
-def test_a_path_that_is_no_folder_is_answered(tmp_path):
+def test_a_path_that_is_not_a_folder_is_refused(tmp_path):
     assert "but got no folder" in complaint(name="prom/all", path=tmp_path / "nowhere")
     long = complaint(name="prom/all", path=tmp_path / ("x" * 5000))
     assert "must be readable, but got: File name too long" in long
@@ -137,7 +137,7 @@ def test_parquet_is_read_from_a_folder_a_task_or_one_file_for_all(tmp_path, plac
     )
 
 
-def test_parquet_without_a_task_column_is_the_task_whole(tmp_path):
+def test_parquet_without_a_task_column_is_the_whole_task(tmp_path):
     folder = write_parquet(tmp_path / "H3", "H3")
     for file in folder.iterdir():
         pandas.read_parquet(file).drop(columns="task").to_parquet(file)

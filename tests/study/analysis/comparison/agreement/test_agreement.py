@@ -130,7 +130,7 @@ def test_disagreement_is_the_share_of_other_classes(tmp_path: Path) -> None:
     assert by_factor["mask"].independent == pytest.approx(independent)
 
 
-def test_equal_runs_agree_and_are_settled(tmp_path: Path) -> None:
+def test_equal_runs_have_no_disagreement(tmp_path: Path) -> None:
     rows = crossed([LORA], (1, 2, 1))
     (found,) = [
         one

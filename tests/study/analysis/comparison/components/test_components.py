@@ -1,4 +1,4 @@
-"""Variance components: what is reported, what cannot be, and missing scores."""
+"""Variance components: estimates, components that cannot be estimated, and missing scores."""
 
 import numpy as np
 import pytest

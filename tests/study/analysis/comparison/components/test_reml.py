@@ -1,4 +1,4 @@
-"""REML against a literal likelihood, statsmodels, and itself on complete designs."""
+"""REML against the likelihood, statsmodels, and the analysis of variance of complete designs."""
 
 import warnings
 
@@ -91,9 +91,11 @@ def test_estimates_are_those_of_statsmodels(without: tuple[int, ...]) -> None:
         fit = smf.mixedlm("score ~ 1", table, groups="all", vc_formula=parts).fit()
     model = incidence(design).only(["mask", "init", "data", "residual"])
     ours = dict(zip(model.codes, reml_of_scores(model, design.scores), strict=True))
-    theirs = dict(zip(sorted(parts), fit.vcomp, strict=True)) | {"residual": fit.scale}
-    assert min(theirs.values()) > 0.05, "an estimate at zero would compare nothing"
-    assert ours == pytest.approx(theirs, rel=2e-3)
+    statsmodels_estimates = dict(zip(sorted(parts), fit.vcomp, strict=True)) | {
+        "residual": fit.scale
+    }
+    assert min(statsmodels_estimates.values()) > 0.05, "an estimate at zero would compare nothing"
+    assert ours == pytest.approx(statsmodels_estimates, rel=2e-3)
 
 
 @pytest.mark.parametrize("configurations", [1, 3])

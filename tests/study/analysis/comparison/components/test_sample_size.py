@@ -1,4 +1,4 @@
-"""How many runs settle a question: against the formula, simulations, and at the edges."""
+"""Sample sizes against the formula and simulations, and edge cases."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ def test_a_crossed_design_has_a_term_for_each_way_to_share_seeds() -> None:
     assert layout.weights == pytest.approx([1 / 5, 1 / 3, 1 / 3, 1 / 15, 1 / 15, 1 / 9, 1 / 45])
 
 
-def test_seeds_that_change_together_and_single_seeds_are_no_terms_of_their_own() -> None:
+def test_seeds_that_change_together_and_single_seeds_are_no_separate_terms() -> None:
     assert Layout(np.array([(n, n, n) for n in range(6)])).terms == ["mask"]
     assert Layout(np.array([(0, i, d) for i, d in product(range(3), range(3))])).terms == [
         "init", "data", "init:data",

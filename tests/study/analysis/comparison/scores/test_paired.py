@@ -1,4 +1,4 @@
-"""Two configurations on equal seeds, and which are compared."""
+"""Differences of two configurations on equal seeds, and which pairs are compared."""
 
 from dataclasses import replace
 from pathlib import Path

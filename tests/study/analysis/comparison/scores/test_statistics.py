@@ -1,4 +1,4 @@
-"""IQM, CVaR, stratified bootstrap, P(improvement), Holm: by hand and against scipy."""
+"""IQM, CVaR, stratified bootstrap, P(improvement), Holm against hand-computed values and scipy."""
 
 from itertools import product
 
@@ -119,7 +119,7 @@ def test_seeds_that_always_change_together_are_drawn_once() -> None:
     assert high - low == pytest.approx(2 * 1.96 * scores.std() / np.sqrt(40), rel=0.1)
 
 
-def test_holm_by_hand() -> None:
+def test_holms_correction_equals_hand_computed_values() -> None:
     assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
     assert holm([0.6, 0.9]) == [1.0, 1.0]
     assert holm([]) == []

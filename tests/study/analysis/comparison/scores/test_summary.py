@@ -1,4 +1,4 @@
-"""A configuration over its seeds: what failed and what collapsed counts."""
+"""Summaries of a configuration over its seeds, with failed and collapsed runs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -95,7 +95,9 @@ def test_with_labels_a_run_has_collapsed_within_the_range_of_guessing(
     assert len(found.collapsed) == collapsed
 
 
-def test_a_run_that_answers_one_class_has_collapsed_whatever_its_score(tmp_path: Path) -> None:
+def test_a_run_that_predicts_one_class_has_collapsed_regardless_of_its_score(
+    tmp_path: Path,
+) -> None:
     rows = [row | {"test_accuracy": 0.7} for row in nine()]
     write_outputs(write(tmp_path, rows), rows)
     constant = np.tile(np.float32([0.4, 0.6]), (600, 1))
@@ -126,7 +128,7 @@ def test_the_interval_allows_for_runs_that_share_a_seed(tmp_path: Path) -> None:
     assert found.mean.high - found.mean.mean > 2.5 * found.sd / np.sqrt(3)
 
 
-def test_the_interval_of_a_mean_holds_no_impossible_score(tmp_path: Path) -> None:
+def test_the_interval_of_a_mean_contains_no_impossible_score(tmp_path: Path) -> None:
     rows = [
         row | {"test_mcc": 1.0 - 0.3 * (row["run"] == 0)} for row in crossed([LORA], (1, 3, 1))
     ]

@@ -72,7 +72,7 @@ def test_failures_of_only_the_other_configuration_do_not_make_a_winner(tmp_path:
     assert pair.winner is None
 
 
-def test_a_clear_winner_stays_one_where_the_other_fails(tmp_path: Path) -> None:
+def test_failures_of_the_other_configuration_do_not_change_a_clear_winner(tmp_path: Path) -> None:
     rows = crossed([BEST, ADALORA])
     rows[45] = failed(rows[45])
     assert pair_of(tmp_path, rows).winner == "adalora_rs"
