@@ -117,14 +117,14 @@ class Study:
     def kill_at_random(self, target: str, rng: random.Random) -> bool:
         """Kills a target at a random moment; returns whether the study was there to be killed.
 
-        A driver is started if there is none. One that has lost a worker goes on; one that has
+        A driver is started if there is none. One that has lost a worker continues; one that has
         lost Ray must end by itself.
         """
         if self.process is None:
             self.start()
         assert self.process is not None
-        wanted, delay = len(self.events()) + rng.randrange(6), rng.uniform(0, 0.3)
-        while self.process.poll() is None and len(self.events()) < wanted:
+        events_before_kill, delay = len(self.events()) + rng.randrange(6), rng.uniform(0, 0.3)
+        while self.process.poll() is None and len(self.events()) < events_before_kill:
             time.sleep(0.02)
         time.sleep(delay)
         there = False
@@ -136,7 +136,7 @@ class Study:
         return there
 
     def assert_undamaged(self) -> None:
-        """While nobody is at work, the doctor finds nothing that `--resume` does not mend."""
+        """Asserts that, without a running driver, the doctor finds only what `--resume` fixes."""
         if (self.folder / "spec.yaml").exists():
             damage = [one for one in examine(self.folder) if not one.unfinished]
             assert damage == []
@@ -145,7 +145,7 @@ class Study:
 def is_worker(command: str) -> bool:
     """Whether a process runs a trial, or evaluates the winner.
 
-    Not so those that Ray holds in readiness: while it starts it waits for the first of them, for
+    Those that Ray keeps idle do not count: while it starts it waits for the first of them, for
     ever if they have been killed.
     """
     return command.startswith("ray::") and "Agent" not in command and "IDLE" not in command

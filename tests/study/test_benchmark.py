@@ -111,12 +111,12 @@ def test_an_impossible_schedule_is_refused_in_the_plan(
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     small = "task.name: promoters, task.train: 32, task.dev: 32, task.test: 32"
     few = "adapter.b0: 2, adapter.bT: 1, adapter.deltaT: 2"
-    wanted = (
+    overrides = (
         f"tasks=[{{label: mine, set: {{{small}}}}}]",
         f"rules=[{{where: {{method: adalora*}}, set: {{{few}}}}}]",
         *TINY,
     )
-    settings = [part for setting in wanted for part in ("--set", setting)]
+    settings = [part for setting in overrides for part in ("--set", setting)]
     return subprocess.Popen(
         [sys.executable, "-m", "study.benchmark", "--space", "mini_tables", *settings, *arguments],
         cwd=folder,
@@ -134,10 +134,10 @@ def events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", wanted: int) -> None:
+def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", reports: int) -> None:
     pause, patience = threading.Event(), time.monotonic() + 240
     while time.monotonic() < patience:
-        if sum(event["event"] == "report" for event in events(folder)) >= wanted:
+        if sum(event["event"] == "report" for event in events(folder)) >= reports:
             return
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         pause.wait(0.1)

@@ -342,11 +342,11 @@ def events(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", wanted: int) -> None:
-    """Waits until the journal holds so many reports."""
+def wait_for_reports(folder: Path, process: "subprocess.Popen[str]", reports: int) -> None:
+    """Waits until the journal has a number of reports."""
     pause = threading.Event()
     for _ in range(1800):
-        if sum(event["event"] == "report" for event in events(folder)) >= wanted:
+        if sum(event["event"] == "report" for event in events(folder)) >= reports:
             return
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         pause.wait(0.1)

@@ -16,7 +16,7 @@ from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.record import StudyRecord
 
-# Ray Jobs need the dashboard, which comes with ray[default] alone.
+# Ray Jobs need the dashboard, which only ray[default] has.
 for needed in ("aiohttp_cors", "grpc", "opencensus", "prometheus_client"):
     pytest.importorskip(needed)
 
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
-    """What a user has set: a token of the cluster, which nobody else on the network knows."""
+    """Sets a token of the cluster, which other users of the network do not know."""
     own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     own |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | own
@@ -43,7 +43,7 @@ def environment() -> dict[str, str]:
 def dashboard(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A head's dashboard, at the address where it listens unless it is told otherwise."""
+    """The dashboard of a head, at its default address."""
     folder = tmp_path_factory.mktemp("ray")  # Short: sockets lie in it.
     port = free_port()
     start = ["start", "--head", "--block", "--num-cpus=2", f"--port={free_port()}"]

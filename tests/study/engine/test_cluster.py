@@ -1,7 +1,7 @@
 """Studies on several Ray nodes, all on this machine, with GPUs in name only.
 
 Nodes join and die while a study runs; no trial is lost, none runs twice, no GPU has more trials
-than fit. Trials wait where the test wants them to be when something happens.
+than fit. Trials wait at the points at which a test acts.
 """
 
 import json
@@ -89,7 +89,7 @@ class Nodes:
 
 @pytest.fixture(scope="module")
 def hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of the hub's client that holds facebook/opt-125m, or so it says."""
+    """A cache of the hub's client that seems to contain facebook/opt-125m."""
     home = tmp_path_factory.mktemp("cache")
     model = home / "hub" / "models--facebook--opt-125m"
     commit = "c0ffee" * 6 + "c0ff"
@@ -240,13 +240,13 @@ def test_a_node_without_the_hub_model_in_its_cache_is_reported_before_the_start(
     nodes: Nodes, hub_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub_cache / "hub"))
-    wanted = [(portable(inspect_backbone("facebook/opt-125m")), True)]
+    backbones = [(portable(inspect_backbone("facebook/opt-125m")), True)]
     ray.init(nodes.cluster.address, log_to_driver=False, logging_level="ERROR")
-    check_nodes(tmp_path / "runs" / "study", wanted)
+    check_nodes(tmp_path / "runs" / "study", backbones)
     nodes.add(env_vars={"HF_HOME": str(tmp_path / "empty")})
     one_node = r"^node [^ ]+ \([^ ]+\): backbone.name: facebook/opt-125m must be .* in its cache"
     with pytest.raises(InputError, match=one_node):
-        check_nodes(tmp_path / "runs" / "study", wanted)
+        check_nodes(tmp_path / "runs" / "study", backbones)
     assert list((tmp_path / "runs").iterdir()) == []
 
 

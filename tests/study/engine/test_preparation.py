@@ -148,8 +148,8 @@ def test_a_byte_pair_strand_longer_than_the_given_one_sets_the_limit() -> None:
     only = Split([sequence] * 2, [0, 1])
     task = Task("one", only, only, only, 2, [])
     plain = encode_task(TaskSpec(), info, task)
-    for wanted in ({"rc_augment": True}, {"rc_average": True}):
-        double = encode_task(TaskSpec(**wanted), info, task)
+    for options in ({"rc_augment": True}, {"rc_average": True}):
+        double = encode_task(TaskSpec(**options), info, task)
         assert double.tokens.max_length == plain.tokens.max_length + difference(sequence)
     assert difference(sequence) > 0
 

@@ -110,8 +110,8 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     runs = [r for r in runs if r not in (*races, *raced)]
     assert len(runs) == 9
     expected = {"complete": "FINISHED", "pruned": "KILLED"}
-    wanted = sorted(["FINISHED", *(expected[state] for state in states)])
-    assert sorted(r.info.status for r in runs) == wanted
+    statuses = sorted(["FINISHED", *(expected[state] for state in states)])
+    assert sorted(r.info.status for r in runs) == statuses
 
     assert record.winner is not None
     race, won = record.winner.race, record.winner.trial

@@ -74,8 +74,8 @@ def test_peft_and_a_plain_model_load_what_is_saved(family, save, checkpoint, ran
     model = adapt(backbone)
     save(model, tmp_path / "out", head=head_modules(family), task_type="SEQ_CLS")
     expected = logits(model, backbone, dna)
-    theirs = peft.PeftModel.from_pretrained(load(folder).model, tmp_path / "out")
-    same(logits(theirs, backbone, dna), expected)
+    by_peft = peft.PeftModel.from_pretrained(load(folder).model, tmp_path / "out")
+    same(logits(by_peft, backbone, dna), expected)
     adapted = load(folder).model
     load_peft(adapted, tmp_path / "out")
     same(logits(adapted, backbone, dna), expected)

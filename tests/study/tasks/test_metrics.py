@@ -76,7 +76,7 @@ def test_a_logit_that_is_not_finite_makes_every_score_nan(poison: float) -> None
     assert all(math.isnan(score) for score in scores.values())
 
 
-def test_auc_tells_very_confident_predictions_apart() -> None:
+def test_auc_distinguishes_very_confident_predictions() -> None:
     # In float32 both probabilities of class 1 are 1.
     logits = np.array([[0, 30], [0, 40]], dtype=np.float32)
     assert classification_metrics(logits, np.array([0, 1]))["auc"] == 1

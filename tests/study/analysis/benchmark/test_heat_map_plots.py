@@ -116,11 +116,11 @@ def test_the_heat_map_has_every_number_inside_the_figure_of(grid: BenchmarkResul
     data = heat_map_of(grid)
     found = figure_of(heat_map_plots.heat_map, data)
     written = [text for axes in found.axes for text in texts(axes)]
-    wanted = [
+    expected = [
         part for _, rows in data.blocks for row in rows for cell in row.cells
         for part in (cell.measured, cell.published) if part
     ]  # fmt: skip
-    assert sorted(written) == sorted(wanted)
+    assert sorted(written) == sorted(expected)
     boxes = [axes.get_position() for axes in found.axes]
     assert all(0 < box.x0 < box.x1 <= 1 and 0 < box.y0 < box.y1 < 1 for box in boxes)
     assert all(above.y0 > below.y1 for above, below in pairwise(boxes))

@@ -41,16 +41,16 @@ def test_a_source_that_depends_on_results_is_called_again_after_each_round(
     all_ = [configuration(f"c{n}", f"training.lr=1e-{n}") for n in (2, 3, 4, 5)]
 
     def race(record: StudyRecord) -> list[ComparisonRun]:
-        wanted, left, latest = [], all_, latest_trials(record)
+        requested, left, latest = [], all_, latest_trials(record)
         for place in range(3):
             round_ = [ComparisonRun.of(c, mask=place, init=place, data=place) for c in left]
-            wanted += round_
+            requested += round_
             ends = {run.configuration.label: latest.get(key_of(run)) for run in round_}
             if any(trial is None or trial.state == "running" for trial in ends.values()):
                 break
             scores = {c: trial.value or 0.0 for c, trial in ends.items() if trial is not None}
             left = sorted(left, key=lambda c: -scores[c.label])[: max(1, len(left) // 2)]
-        return wanted
+        return requested
 
     driver = Driver(open_ledger(), race, concurrent=3)
     driver.fill()

@@ -19,9 +19,9 @@ LEADER = ComparisonRun.of(configuration(), mask=1, init=2, data=3)
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[StudyFolder, StudyFolder]:
-    """Two empty folders: in one runs share, in the other each trains alone."""
-    shared, alone = (open_folder(tmp_path / name, "{}") for name in ("shared", "alone"))
-    return shared, alone
+    """Two empty folders: one for runs with shared prefixes, one for runs without."""
+    shared, separate = (open_folder(tmp_path / name, "{}") for name in ("shared", "separate"))
+    return shared, separate
 
 
 def key(run: ComparisonRun) -> str:
@@ -41,14 +41,14 @@ def assert_same_as_alone(
     runs: list[ComparisonRun],
     reports: int = 2,
 ) -> None:
-    """Trains `runs` one after the other, sharing what they begin with, and each alone."""
+    """Trains runs with shared prefixes and without; asserts that their reports are equal."""
     for number, run in enumerate(runs):
         shared = start(prepared, folders[0], run, number, key(run))
         begun = 0 if shared.trial is None else shared.trial.step
         assert (begun > 0) == (number > 0), f"run {number} begins at step {begun}"
-        alone = start(prepared, folders[1], run, number)
-        assert reports_of(shared, reports) == reports_of(alone, reports)
-        assert all(map(torch.equal, weights(shared).values(), weights(alone).values()))
+        separate = start(prepared, folders[1], run, number)
+        assert reports_of(shared, reports) == reports_of(separate, reports)
+        assert all(map(torch.equal, weights(shared).values(), weights(separate).values()))
         outputs = [np.load(folder.output(number)) for folder in folders]
         assert all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[1].files)
 
@@ -157,7 +157,7 @@ def test_shared_steps_are_in_every_report_after_a_restart(
 def test_a_damaged_prefix_is_set_aside_and_the_run_trains_all_steps(
     prepared: Prepared, folders: tuple[StudyFolder, StudyFolder]
 ) -> None:
-    shared, alone = folders
+    shared, separate = folders
     start(prepared, shared, LEADER, 0, key(LEADER)).step()
     file = shared.prefix(key(LEADER))
     data = bytearray(file.read_bytes())
@@ -169,7 +169,7 @@ def test_a_damaged_prefix_is_set_aside_and_the_run_trains_all_steps(
     assert "is damaged and was set aside" in result["warnings"][0]
     assert file.with_suffix(".damaged").exists()
     assert file.exists()  # Saved again, for the next run.
-    expected = reports_of(start(prepared, alone, follower))
+    expected = reports_of(start(prepared, separate, follower))
     assert reports_of(worker, 1) == expected[1:]
 
 

@@ -101,14 +101,14 @@ class Stream:
             arrival = self._arrive(number, running[number])
             result = self._result(arrival)
             ray_trial = _ray_trial(number)
-            mine = ours.on_trial_result(None, ray_trial, result) == TrialScheduler.STOP
+            is_stopped = ours.on_trial_result(None, ray_trial, result) == TrialScheduler.STOP
             yield Decided(
                 arrival,
-                mine,
+                is_stopped,
                 rays.on_trial_result(None, ray_trial, result) == TrialScheduler.STOP,
                 self._ask_optuna(optunas[number], arrival),
             )
-            if mine:
+            if is_stopped:
                 del running[number]
 
     def _three(self) -> tuple[AshaScheduler, AsyncHyperBandScheduler, optuna.Study]:
@@ -251,9 +251,9 @@ def test_decisions_equal_those_of_ray_for_fractional_reduction_factors(
         for report in range(1, 13):
             value = round(float(draw.normal(0.5, 0.1)), 2)
             result = stream._result(Arrival(number, report, value, 0, 0))
-            mine = ours.on_trial_result(None, _ray_trial(number), result)
-            assert mine == rays.on_trial_result(None, _ray_trial(number), result)
-            if mine == TrialScheduler.STOP:
+            action = ours.on_trial_result(None, _ray_trial(number), result)
+            assert action == rays.on_trial_result(None, _ray_trial(number), result)
+            if action == TrialScheduler.STOP:
                 stopped += report < 12
                 break
     assert stopped >= 5

@@ -1,8 +1,8 @@
 """Optuna's own contracts for samplers and storages, on those that a study uses.
 
 Every suite that applies, on one sampler each: all of them go the same way through our class, and
-Optuna tests its own. The grid is in none, as it has a space of its own and the suites bring
-theirs; of those that know one objective, the only one here is CMA-ES.
+Optuna tests its own. The grid is in none, as it needs its own space and the suites have
+others; of those that know one objective, the only one here is CMA-ES.
 """
 
 from collections.abc import Callable

@@ -72,10 +72,10 @@ def tracker_of(ledger: StudyLedger) -> tuple[Tracker, Runs]:
     return tracker, tracker.runs
 
 
-def until(holds: Callable[[], object]) -> None:
+def until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
+    while not condition():
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.002)
 
 

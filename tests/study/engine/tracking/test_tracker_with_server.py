@@ -78,10 +78,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-def until(holds: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
+    while not condition():
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.1)
 
 

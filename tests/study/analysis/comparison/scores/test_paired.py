@@ -50,10 +50,10 @@ def test_a_run_without_mask_meets_every_mask_of_its_init_and_data_seed(tmp_path:
 def test_the_difference_is_the_mean_over_equal_seeds(tmp_path: Path) -> None:
     rows = crossed([RS, ADALORA])
     pair = compared(read(tmp_path, rows), "adalora_rs", "adalora")
-    by_hand = np.mean([r["test_mcc"] for r in rows[:45]]) - np.mean(
+    expected = np.mean([r["test_mcc"] for r in rows[:45]]) - np.mean(
         [r["test_mcc"] for r in rows[45:]]
     )
-    assert pair.difference.mean == pytest.approx(by_hand)
+    assert pair.difference.mean == pytest.approx(expected)
     assert (pair.difference.n, pair.failed_pairs, pair.masked, pair.best) == (
         45,
         0,
@@ -182,8 +182,8 @@ def test_p_0_first_still_asks_for_p_above_0(tmp_path: Path) -> None:
 
 
 def test_re_introduction_only_is_a_separate_question(tmp_path: Path) -> None:
-    alone = with_settings("back", p=0.0, p_reintroduce=0.1)
-    assert asked(tmp_path, alone, ADALORA) == [
+    only_reintroduction = with_settings("back", p=0.0, p_reintroduce=0.1)
+    assert asked(tmp_path, only_reintroduction, ADALORA) == [
         ("setting", "re-introduction only (p_reintroduce = 0.1) against p = 0")
     ]
 

@@ -200,9 +200,9 @@ def test_the_number_of_runs_is_for_the_corrected_level(tmp_path: Path) -> None:
         runs_to_decide(known(pair, 0.02, 0.021, 0.06, tests), np.random.default_rng(0))
         for tests in (1, 6)
     ]
-    alone, corrected_for = [plan.independent for plan in plans if plan is not None]
+    uncorrected, corrected_for = [plan.independent for plan in plans if plan is not None]
     # In standard errors, 80 % of the time: 1.960 + 0.842, and 2.638 + 0.842.
-    assert corrected_for / alone == pytest.approx((3.480 / 2.802) ** 2, rel=0.05)
+    assert corrected_for / uncorrected == pytest.approx((3.480 / 2.802) ** 2, rel=0.05)
 
 
 def test_planned_runs_come_before_further_runs(tmp_path: Path) -> None:
