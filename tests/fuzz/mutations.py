@@ -1,12 +1,13 @@
 """Random damage of bytes and of JSON-like values, and a limit in time, for the fuzz tests.
 
-All randomness comes from the `random.Random` that a caller passes, so that a case is known by its seed.
+All randomness comes from the `random.Random` that a caller passes, so that a case is known by its
+seed.
 """
 
 import copy
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +35,8 @@ ODD_BYTES = (
 def damaged_bytes(data: bytes, rng: random.Random) -> bytes:
     """Returns `data` with one to four kinds of damage.
 
-    The kinds: flipped, deleted, repeated, zeroed and inserted stretches, a cut end, two exchanged stretches.
+    The kinds: flipped, deleted, repeated, zeroed and inserted stretches, a cut end, an exchange of
+    two stretches.
     """
     damaged = bytearray(data)
     for _ in range(rng.randint(1, 4)):
@@ -63,8 +65,8 @@ def damaged_bytes(data: bytes, rng: random.Random) -> bytes:
 def damaged_value(value: Any, rng: random.Random) -> Any:
     """Returns a copy of a JSON-like `value` with one place changed.
 
-    The place is a random leaf or container of it; it is replaced by an odd value, removed, renamed, repeated, or
-    nested.
+    The place is a random leaf or container of it; it is replaced by an odd value, removed,
+    renamed, repeated, or nested.
     """
     changed = copy.deepcopy(value)
     places = list(_places(changed))
@@ -93,24 +95,26 @@ def nested(value: Any, depth: int) -> Any:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
     for key, child in items:
         yield value, key
         yield from _places(child)
 
 
+class TookTooLong(BaseException):
+    """A block took too long; not an Exception, so that no `except` swallows it."""
+
+
 @contextmanager
 def time_limit(seconds: float, what: object) -> Iterator[None]:
-    """Raises TimeoutError in the main thread when the block takes more than `seconds`; for code that may hang."""
+    """Raises TookTooLong in the main thread when the block takes more than `seconds`."""
 
     def expired(_signal: int, _frame: object) -> None:
-        raise TimeoutError(f"{what} took more than {seconds} s")
+        raise TookTooLong(f"{what} took more than {seconds} s")
 
     before = signal.signal(signal.SIGALRM, expired)
     signal.setitimer(signal.ITIMER_REAL, seconds)
