@@ -24,27 +24,25 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _of_unfinished(subject: Subject, trial: TrialRecord) -> Iterator[Finding]:
     # Imported here: torch takes seconds.
-    from study.engine.checkpoints import DAMAGED, previous, read
+    from study.engine.checkpoints import PARTS, DamagedError, previous, read
 
     newest = subject.folder.checkpoint(trial.number)
     damaged = False
     for file in (newest, previous(newest)):
         try:
-            saved = read(file)
-            report, params = int(saved["result"]["report"]), saved["params"]
+            saved = read(file, PARTS)
         except FileNotFoundError:  # Also one that was replaced meanwhile.
             continue
-        except DAMAGED as error:
+        except DamagedError as error:
             damaged = True
             yield finding(
-                f"trial {trial.number}: checkpoints/{file.name} is damaged: "
-                f"{(str(error).splitlines() or [type(error).__name__])[0]}",
+                f"trial {trial.number}: checkpoints/{file.name} is damaged: {error}",
                 "nothing needs to be done: the trial continues from the checkpoint before it, or "
                 f"starts again, to the same values; {subject.resume}",
             )
             continue
         if not damaged:
-            yield from _content(subject, trial, file, report, params)
+            yield from _content(subject, trial, file, saved["result"]["report"], saved["params"])
         return
     if trial.reports and not subject.running and not damaged:
         yield finding(

@@ -4,10 +4,8 @@
 if the last is damaged. A file that is being written has a name unique to its process.
 """
 
-import pickle
 import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,12 @@ import torch
 from study.storage.durable import replacing
 from study.storage.folder import StudyFolder
 
-DAMAGED = (
-    *(RuntimeError, ValueError, KeyError, TypeError, EOFError),
-    *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
-)
-"""Exceptions of torch's reader for damaged files; an OSError does not mean damage."""
+PARTS = ("trial", "result", "params")
+"""What a trial's checkpoint has: its state, its last report, its parameters."""
+
+
+class DamagedError(Exception):
+    """A file of `write` that cannot be read; the message is the reason, on one line."""
 
 
 def save(folder: StudyFolder, trial: int, state: dict[str, Any]) -> str:
@@ -54,34 +53,42 @@ def load(
     warnings: list[str] = []
     for candidate in (path, previous(path)):
         try:
-            state = read(candidate)
-            if fits(state):
-                return state, warnings
+            state = read(candidate, PARTS)
         except FileNotFoundError:
             continue
-        except DAMAGED as error:
+        except DamagedError as error:
             warnings.append(set_aside(candidate, error))
+            continue
+        if fits(state):
+            return state, warnings
     if warnings:
         warnings.append("no older checkpoint: the trial starts again from its beginning")
     return None, warnings
 
 
-def read(file: Path) -> dict[str, Any]:
-    """Returns the content of a checkpoint file, on the CPU.
+def read(file: Path, parts: Collection[str]) -> dict[str, Any]:
+    """Returns the content of a file of `write`, on the CPU; `parts` are its keys.
 
     Raises:
         FileNotFoundError: there is no such file.
-        Exception: one of `DAMAGED` if the file is damaged.
+        DamagedError: the file is damaged, lacks a part, or cannot be read from the disk.
     """
-    _check_sums(file)
-    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        _check_sums(file)
+        state: object = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # The readers of zip, pickle and torch raise almost anything.
+        raise DamagedError(_first_line(error)) from error
+    if not isinstance(state, dict) or not state.keys() >= set(parts):
+        raise DamagedError(f"it must have {', '.join(parts)}")
     return state
 
 
-def set_aside(file: Path, error: Exception) -> str:
+def set_aside(file: Path, error: DamagedError) -> str:
     """Renames a damaged file to `.damaged`; returns a warning."""
     file.replace(file.with_suffix(".damaged"))
-    return f"{file.name} is damaged and was set aside: {_first_line(error)}"
+    return f"{file.name} is damaged and was set aside: {error}"
 
 
 def discard(folder: StudyFolder, trial: int) -> None:

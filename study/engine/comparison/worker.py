@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from study.engine.checkpoints import DAMAGED, read, set_aside, write
+from study.engine.checkpoints import DamagedError, read, set_aside, write
 from study.engine.comparison.outputs import evaluate_run
 from study.engine.comparison.shared_prefixes import SHARED, prefix_steps
 from study.engine.reporting import metrics_of
@@ -92,10 +92,10 @@ class ComparisonWorker(TrialWorker):
     def _continue_from(self, trial: Trial, prefix: Path) -> None:
         """Continues from the prefix that another run has saved, if it exists."""
         try:
-            saved = read(prefix)
+            saved = read(prefix, ("trial", "part", "results"))
         except FileNotFoundError:
             return
-        except DAMAGED as error:
+        except DamagedError as error:
             self._warn(set_aside(prefix, error))
             return
         trial.load_state_dict(saved["trial"])

@@ -18,7 +18,8 @@ def folder(tmp_path: Path) -> StudyFolder:
 
 def state(report: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(report)
-    return {"report": report, "weights": torch.randn(500, generator=generator)}
+    weights = torch.randn(500, generator=generator)
+    return {"trial": weights, "result": {"report": report}, "params": {}}
 
 
 def anything(saved: dict[str, Any]) -> bool:
@@ -27,7 +28,7 @@ def anything(saved: dict[str, Any]) -> bool:
 
 def flip_a_bit(file: Path) -> None:
     data = bytearray(file.read_bytes())
-    place = data.index(state(2)["weights"].numpy().tobytes()) + 1000
+    place = data.index(state(2)["trial"].numpy().tobytes()) + 1000
     data[place] ^= 1
     file.write_bytes(data)
 
@@ -37,8 +38,8 @@ def test_the_last_checkpoint_is_loaded(folder: StudyFolder) -> None:
         assert save(folder, 3, state(report)) == ""
     found, warnings = load(folder, 3, anything)
     assert found is not None
-    assert (found["report"], warnings) == (2, [])
-    assert torch.equal(found["weights"], state(2)["weights"])
+    assert (found["result"]["report"], warnings) == (2, [])
+    assert torch.equal(found["trial"], state(2)["trial"])
     assert load(folder, 4, anything) == (None, [])
 
 
@@ -48,6 +49,13 @@ DAMAGE = {
     "nothing": lambda file: file.write_bytes(b""),
     "zeros": lambda file: file.write_bytes(b"\0" * 4000),
     "text": lambda file: file.write_text("not a checkpoint"),
+    "lost bytes": lambda file: file.write_bytes(
+        file.read_bytes()[:700] + file.read_bytes()[1700:]
+    ),
+    "an endless part": lambda file: file.write_bytes(
+        file.read_bytes().replace(b"PK\x01\x02", b"PK\x01\x02" + b"\xff" * 40, 1)
+    ),
+    "another content": lambda file: torch.save({"weights": 1}, file),
 }
 
 
@@ -61,7 +69,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_is_used(
     damaged = folder.checkpoint(0).read_bytes()
     found, warnings = load(folder, 0, anything)
     assert found is not None
-    assert found["report"] == 1
+    assert found["result"]["report"] == 1
     assert warnings[0].startswith("trial-00000.pt is damaged and was set aside: ")
     assert (folder.checkpoints / "trial-00000.damaged").read_bytes() == damaged
 
@@ -96,7 +104,7 @@ def test_a_full_disk_causes_a_warning_and_no_other_loss_than_the_checkpoint(
     assert reason.startswith("trial-00000.pt could not be written: ")
     found, _ = load(folder, 0, anything)
     assert found is not None
-    assert found["report"] == 1
+    assert found["result"]["report"] == 1
 
 
 def test_discarding_deletes_all_checkpoints_of_the_trial_and_no_others(
@@ -123,4 +131,37 @@ def test_a_checkpoint_that_cannot_be_deleted_is_kept(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     folder.checkpoint(0).mkdir(parents=True)  # No file, so it cannot be unlinked.
     discard(folder, 0)
+    assert folder.checkpoint(0).exists()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(22, "Invalid argument"), MemoryError(), RecursionError("depth"), KeyError(1)]
+)
+def test_whatever_a_reader_raises_is_damage(
+    folder: StudyFolder, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    for report in (1, 2):
+        save(folder, 0, state(report))
+    read = torch.load
+    failing = [error]
+
+    def load_(*arguments: Any, **options: Any) -> Any:
+        if failing:
+            raise failing.pop()
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", load_)
+    found, warnings = load(folder, 0, anything)
+    assert found is not None
+    assert found["result"]["report"] == 1
+    assert len(warnings) == 1
+
+
+def test_an_error_of_the_comparison_with_the_journal_is_no_damage(folder: StudyFolder) -> None:
+    def fits(saved: dict[str, Any]) -> bool:
+        raise KeyError("a bug")
+
+    save(folder, 0, state(1))
+    with pytest.raises(KeyError, match="a bug"):
+        load(folder, 0, fits)
     assert folder.checkpoint(0).exists()
