@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from study.errors import InputError
+from study.errors import InputError, one_line
 
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 STORAGE_ERRORS = (
@@ -50,7 +50,7 @@ def run_command(
 
 
 def _print_error(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    print(f"error: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
 def report_interrupted(arguments: argparse.Namespace, resumable: str | None) -> int:

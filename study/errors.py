@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+from typing_extensions import override
+
+LONGEST = 1500
+"""The most characters of a message that are shown."""
+
 
 class InputError(Exception):
     """A setting, file or service given by the user cannot be used.
@@ -11,12 +16,29 @@ class InputError(Exception):
     with status 2. Any other exception is a bug.
     """
 
+    @override
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
 
 class UnavailableError(InputError):
     """Weights or data are unavailable: no network and not in the cache, or they do not exist.
 
     A study stops with this error; a benchmark leaves the cells that need them empty.
     """
+
+
+def one_line(text: str) -> str:
+    """Returns a message as it can be shown: on one line, without control characters.
+
+    What cannot be printed (NUL, escape sequences, line breaks, lone surrogates) is escaped as in a
+    Python string. A text of more than `LONGEST` characters is cut in its middle.
+    """
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def instead_of(*files: Path) -> str:

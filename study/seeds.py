@@ -24,7 +24,7 @@ from study.cli import (
     study_path,
 )
 from study.engine.comparison.request import SeedsOptions, label_of, read_request
-from study.errors import InputError, instead_of
+from study.errors import InputError, instead_of, one_line
 from study.spec.comparison.schema import ComparisonSpec
 from study.spec.rules import quoted, suggestion
 from study.spec.schema import Metric
@@ -208,7 +208,7 @@ def analyse(folders: Sequence[Path], metric: str | None) -> None:
 
     analysis = analyse(folders, metric)
     for warning in analysis.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
+        print(f"warning: {one_line(warning)}", file=sys.stderr)  # noqa: T201
     files = write_analysis(analysis)  # Files are written before anything is printed.
     print(*report_lines(analysis), "", *files, sep="\n")  # noqa: T201
 

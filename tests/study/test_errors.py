@@ -1,8 +1,8 @@
-"""What messages report in place of a folder with certain files."""
+"""How messages are shown, and what they report in place of a folder with certain files."""
 
 from pathlib import Path
 
-from study.errors import instead_of
+from study.errors import InputError, instead_of
 
 
 def test_a_missing_folder_a_file_and_missing_files_are_distinguished(tmp_path: Path) -> None:
@@ -14,3 +14,16 @@ def test_a_missing_folder_a_file_and_missing_files_are_distinguished(tmp_path: P
     files[0].touch()
     assert instead_of(*files) == "a folder without best/scores.json"
     assert instead_of(files[0] / "spec.yaml") == "a file"
+
+
+def test_a_message_is_shown_without_control_characters() -> None:
+    error = InputError("a\x00b: must be \x1b[31mtext, but got 'x\ny\u202e\ud800'")
+    assert str(error) == ("a\\x00b: must be \\x1b[31mtext, but got 'x\\ny\\u202e\\ud800'")
+    assert str(InputError("a: must be 'Straße', but got “…”")).endswith("'Straße', but got “…”")
+
+
+def test_a_long_message_keeps_its_place_and_its_fix() -> None:
+    text = str(InputError(f"x.csv:3: must be a base, but got {'N' * 10**6}; change it"))
+    assert len(text) < 1600
+    assert text.startswith("x.csv:3: must be a base, but got NNN")
+    assert text.endswith("NNN; change it")

@@ -8,13 +8,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from study.errors import one_line
+
 TITLE_WIDTH = 11
 """Characters of the first of the two columns in which plan and summary are printed."""
 
 
 def warn(message: str) -> None:
     """Prints a warning on standard error."""
-    print(f"warning: {message}", file=sys.stderr)  # noqa: T201
+    print(f"warning: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
 def print_lines(console: Console, lines: Iterable[str]) -> None:
