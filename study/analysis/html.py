@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from study.analysis.text import shown
 from study.errors import InputError
+from study.storage.durable import replacing
 
 
 def page(template: Path, content: dict[str, Any]) -> str:
@@ -35,15 +36,10 @@ def write(path: Path, content: str | bytes) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    partial = path.with_suffix(".partial")
     with _as_input_error(path):
         path.parent.mkdir(exist_ok=True)
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        try:
-            partial.replace(path)
-        except OSError:
-            partial.unlink()
-            raise
+        with replacing(path) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
 
 
 def remove(path: Path) -> None:

@@ -81,7 +81,8 @@ def _cause(error: BaseException, winner: int, best: Path) -> BaseException:
 
 def write_best_spec(folder: StudyFolder, spec: StudySpec) -> None:
     """Writes the winner's resolved spec, a space with a single trial."""
-    folder.best_spec.write_text(dump_spec(single_trial(spec)), encoding="utf-8")
+    with replacing(folder.best_spec) as file:
+        file.write(dump_spec(single_trial(spec)).encode())
 
 
 def _evaluate(

@@ -1,19 +1,24 @@
 """Files that are replaced whole, and whose names survive a loss of power."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+PARTIAL = ".partial"
+"""The suffix of a file that is being written."""
 
 
 @contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     """Yields a file that replaces `path` once it is on disk; after an error it is deleted.
 
-    Until then it has a temporary name. The previous file at `path` is kept as `keep`, if given.
+    Until then it has a temporary name that no other writer has, on this or another machine. The
+    previous file at `path` is kept as `keep`, if given.
     """
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
     try:
         with partial.open("wb") as file:
             yield file

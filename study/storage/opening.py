@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study.errors import InputError, instead_of
-from study.storage.durable import sync_names
+from study.storage.durable import PARTIAL, replacing
 from study.storage.folder import StudyFolder
 from study.storage.stored import StoredStudy
 
@@ -85,13 +85,8 @@ def open_folder(path: Path, spec: str, replace: bool = False) -> StudyFolder:
     folder = StudyFolder(path)
     _create(path)
     if replace or not folder.spec.exists():
-        partial = _partial(folder)
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(spec)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder.spec)
-        sync_names(path)
+        with replacing(folder.spec) as file:
+            file.write(spec.encode())
     # After spec.yaml: a study can be started if the driver dies before, resumed if it dies later.
     for directory in _subfolders(folder):
         directory.mkdir(exist_ok=True)
@@ -160,14 +155,11 @@ def _subfolders(folder: StudyFolder) -> tuple[Path, ...]:
     return folder.checkpoints, folder.failures, folder.ray
 
 
-def _partial(folder: StudyFolder) -> Path:
-    return folder.spec.with_suffix(".partial")
-
-
 def _holds_nothing(folder: StudyFolder) -> bool:
     """Whether the folder has only files of a driver that died before it wrote spec.yaml."""
     return all(
-        path in (folder.lock, _partial(folder))
+        path == folder.lock
+        or path.suffix == PARTIAL
         or path.name.startswith(".cluster-check-")
         or (path in _subfolders(folder) and path.is_dir() and not any(path.iterdir()))
         for path in folder.path.iterdir()

@@ -1,11 +1,13 @@
 """trials.csv and pareto.csv, and rows of results.csv: one row per trial."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from study.spec.goals import Goals
+from study.storage.durable import replacing
 from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
 
@@ -13,12 +15,12 @@ from study.storage.record import StudyRecord, TrialRecord
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], always: Sequence[str] = ()) -> None:
     """Writes a csv with the columns of all rows and those in `always`; replaces it atomically."""
     columns = list(dict.fromkeys([*(name for row in rows for name in row), *always]))
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, columns, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    with replacing(path) as file:
+        file.write(table.getvalue().encode())
 
 
 def outcome(trial: TrialRecord) -> dict[str, Any]:

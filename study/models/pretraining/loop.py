@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -82,7 +83,7 @@ class PretrainingLoop:
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint to `path`, atomically."""
-        temporary = path.with_suffix(".tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         state = {
             "place": [self.step, self.number, self.row],
             "model": self.model.state_dict(),

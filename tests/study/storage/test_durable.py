@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.engine.checkpoints import save
+from study.storage.durable import replacing
 from study.storage.events import StudyResumed
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
@@ -45,3 +46,13 @@ def test_the_folders_of_the_spec_and_of_checkpoints_are_synced(
     for _ in range(2):
         assert save(folder, 0, {}) == ""
     assert synced[1:] == [folder.checkpoints] * 2
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    with replacing(path) as first, replacing(path) as second:
+        first.write(b"first" * 1000)
+        second.write(b"second")
+        second.flush()
+    assert path.read_bytes() == b"first" * 1000
+    assert list(tmp_path.iterdir()) == [path]

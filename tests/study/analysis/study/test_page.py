@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from study.analysis import html
 from study.analysis.study.page import render, write_report
 from study.errors import InputError
 from study.storage.stored import StoredStudy
@@ -189,6 +190,6 @@ def test_a_report_that_cannot_be_written_is_an_input_error(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(html, "replacing", refuse)
     with pytest.raises(InputError, match=r"report\.html: must be writable"):
         write_report(StoredStudy.read(study.folder))
