@@ -6,6 +6,9 @@ Map:
     presets.py       the paper's models by name: hub id, sizes, licence
     sizes.py         parameter counts by arithmetic
     files.py         files of a hub model: from the cache, or downloaded
+    folders.py       whether a local folder is a model, or what else it is
+    config_file.py   the values of config.json, each checked when it is used
+    damage.py        one-line errors for files that a library cannot read
     info.py          BackboneInfo: family, sizes and special tokens, from config.json
     portable.py      a BackboneInfo that another process or machine can use
     tokenization.py  DNA sequences -> token ids

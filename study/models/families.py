@@ -86,7 +86,9 @@ def recognise(config: dict[str, Any]) -> str | None:
     if kind is not None and not isinstance(kind, str):
         return None
     if kind is None:
-        architecture = str(next(iter(config.get("architectures") or []), "")).lower()
+        architectures = config.get("architectures")
+        named = architectures[:1] if isinstance(architectures, list) else []
+        architecture = "".join(map(str, named)).lower()
         kind = next((base for base in HEADS if architecture.startswith(base)), None)
     marked = [name for name, f in FAMILIES.items() if kind in (None, f.base) and f.mark in config]
     return marked[0] if marked else kind if kind in FAMILIES else None

@@ -1,14 +1,14 @@
 """Family, sizes and special tokens of a backbone, from config.json and the file names only."""
 
 import difflib
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from study.errors import InputError
-from study.models.families import FAMILIES, BaseFamily, recognise
-from study.models.files import TOKENIZER_FILES, WEIGHT_FILES
+from study.models.config_file import MOST_LAYERS, ConfigFile
+from study.models.families import FAMILIES, BaseFamily
+from study.models.files import TOKENIZER_FILES
+from study.models.folders import check_folder
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
 
@@ -95,13 +95,13 @@ def inspect_backbone(
     used.
 
     Raises:
-        InputError: the folder has no config or, with `with_weights`, no weights; the hub model
-            is not available; the family is unknown; or the config lacks a size.
+        InputError: the folder is not a model or, with `with_weights`, has no weights; the hub
+            model is not available; the family is unknown; or the config lacks a size.
     """
     folder = EMBEDDED.get(name, Path(name).expanduser())
     if folder.is_dir():
         folder = folder.resolve()
-        _check_folder(name, folder, with_weights)
+        check_folder(name, folder, with_weights)
         source, revision = str(folder), None
     elif name in PRESETS or _is_hub_id(name):
         from study.models.files import fetch
@@ -132,104 +132,26 @@ def _is_hub_id(name: str) -> bool:
     return len(parts) == 2 and all(p and not p.startswith((".", "~")) for p in parts)
 
 
-def _check_folder(name: str, folder: Path, with_weights: bool) -> None:
-    if not (folder / "config.json").is_file():
-        raise InputError(
-            f"backbone {name}: the folder must contain config.json, but got "
-            f"{_listing(folder)}; save the model with save_pretrained"
-        )
-    if with_weights and not any((folder / file).is_file() for file in WEIGHT_FILES):
-        raise InputError(
-            f"backbone {name}: the folder must contain weights (model.safetensors or "
-            f"pytorch_model.bin), but got {_listing(folder)}; save the model with save_pretrained"
-        )
-
-
-def _listing(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "") if names else "nothing"
-
-
 def _describe(name: str, source: str, revision: str | None, folder: Path) -> BackboneInfo:
-    config = _read_config(name, folder / "config.json")
-    family = _family(name, config)
+    config = ConfigFile.read(name, folder)
+    family = config.family
     base = FAMILIES[family].base
     opt = base == "opt"
-    hidden = _size(name, config, "hidden_size")
-    positions = _positions(name, config, family)
+    hidden = config.size("hidden_size")
+    projected = opt and config.values.get("word_embed_proj_dim") is not None
     return BackboneInfo(
         name=name,
         source=source,
         revision=revision,
         folder=folder,
         family=family,
-        layers=_size(name, config, "num_hidden_layers"),
+        layers=config.size("num_hidden_layers", MOST_LAYERS),
         hidden_size=hidden,
-        embedding_size=config.get("word_embed_proj_dim", hidden) if opt else hidden,
-        feed_forward_size=_size(name, config, "ffn_dim" if opt else "intermediate_size"),
-        vocab_size=_size(name, config, "vocab_size"),
-        max_positions=positions,
-        pad_id=_token_id(name, config, "pad_token_id", required=base == "esm"),
-        bos_id=_token_id(name, {"bos_token_id": 2} | config, "bos_token_id") if opt else None,
+        embedding_size=config.size("word_embed_proj_dim") if projected else hidden,
+        feed_forward_size=config.size("ffn_dim" if opt else "intermediate_size"),
+        vocab_size=config.size("vocab_size"),
+        max_positions=config.positions(),
+        pad_id=config.token_id("pad_token_id", required=base == "esm"),
+        bos_id=config.token_id("bos_token_id", default=2) if opt else None,
         has_tokenizer_json=(folder / "tokenizer.json").is_file(),
     )
-
-
-def _read_config(name: str, path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"backbone {name}: config.json must be readable JSON, but got {error}; restore the "
-            "file"
-        ) from error
-    if not isinstance(config, dict):
-        raise InputError(
-            f"backbone {name}: config.json must be a JSON object, but got "
-            f"{type(config).__name__}; restore the file"
-        )
-    return config
-
-
-def _positions(name: str, config: dict[str, Any], family: str) -> int | None:
-    if not FAMILIES[family].limited:
-        return None
-    positions = _size(name, config, "max_position_embeddings")
-    if FAMILIES[family].base == "esm":  # it counts positions from pad_id + 1
-        positions -= (_token_id(name, config, "pad_token_id", required=True) or 0) + 1
-    return positions
-
-
-def _token_id(
-    name: str, config: dict[str, Any], key: str, *, required: bool = False
-) -> int | None:
-    """Returns the id of a special token; None if absent and not `required`."""
-    value, vocab_size = config.get(key), _size(name, config, "vocab_size")
-    if (value is None and not required) or (isinstance(value, int) and 0 <= value < vocab_size):
-        return value
-    raise InputError(
-        f"backbone {name}: {key} in config.json must be a token id below vocab_size {vocab_size}, "
-        f"but got {value!r}; restore the file"
-    )
-
-
-def _family(name: str, config: dict[str, Any]) -> str:
-    family = recognise(config)
-    if family is not None:
-        return family
-    code = " with its own code, which is never run" if "auto_map" in config else ""
-    raise InputError(
-        f"backbone {name}: the family (model_type in config.json) must be one of "
-        f"{', '.join(FAMILIES)}, but got {config.get('model_type')}{code}; choose a model of one "
-        "of these families"
-    )
-
-
-def _size(name: str, config: dict[str, Any], key: str) -> int:
-    value = config.get(key)
-    if not isinstance(value, int) or value < 1:
-        raise InputError(
-            f"backbone {name}: {key} in config.json must be a positive integer, but got "
-            f"{value!r}; restore the file"
-        )
-    return value

@@ -64,7 +64,7 @@ def test_a_model_that_needs_its_own_code_is_refused(checkpoint):
         inspect_backbone(str(folder))
 
 
-@pytest.mark.parametrize("text", ["{", "[1]"])
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000, "\x00"])
 def test_a_config_that_is_no_json_object_is_refused(checkpoint, text):
     folder = checkpoint("opt")
     (folder / "config.json").write_text(text)
@@ -97,6 +97,38 @@ def test_a_special_token_without_an_embedding_is_refused(checkpoint, family, cha
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(InputError, match=rf"{next(iter(change))} in config\.json must .*{got}"):
+        inspect_backbone(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"hidden_size": True}, "a positive integer, but got True"),
+        ({"hidden_size": "16"}, "a positive integer, but got '16'"),
+        ({"hidden_size": 2**63}, "a positive integer of at most"),
+        ({"num_hidden_layers": 10**9}, "a positive integer of at most 1000"),
+        ({"word_embed_proj_dim": "8"}, "a positive integer"),
+        ({"dropout": 3}, "a rate from 0 to below 1, but got 3"),
+        ({"attention_dropout": -0.1}, "a rate from 0"),
+        ({"layerdrop": float("nan")}, "a rate from 0"),
+        ({"layer_norm_eps": 0}, "a number between 0 and 1"),
+    ],
+)
+def test_a_value_that_no_model_can_have_is_refused(checkpoint, change, rule):
+    folder = checkpoint("opt")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(InputError, match=rf"{next(iter(change))} in config\.json must be {rule}"):
+        inspect_backbone(str(folder))
+
+
+@pytest.mark.parametrize("architectures", [7, {"a": 1}, [], [None], "BertModel"])
+def test_odd_architectures_are_no_family(checkpoint, architectures):
+    folder = checkpoint("bert")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": None, "architectures": architectures}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"the family .* must be one of"):
         inspect_backbone(str(folder))
 
 
