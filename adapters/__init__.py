@@ -2,6 +2,7 @@
 
     targets.py           layer names of q, k, v, o, f1, f2 in the OPT, BERT and ESM families
     inject.py            adds adapters to a model, removes them, merges them into the weights
+    adaptable.py         layers that can be adapted, adapters that can be merged
     svd.py               adapted linear layers: SVDLinear (AdaLoRA) and LoRALinear (LoRA)
     orthogonality.py     orthogonality penalty on P and Q, and its gradient
     budget.py            CubicBudget: triplets after each step, and the steps of the mask events
@@ -13,6 +14,7 @@
     peft_import.py       import of these formats
     counting.py          numbers of trainable parameters
     trainer_callback.py  RankAllocatorCallback: the allocator inside transformers.Trainer
+    _rules.py            checks of numbers and names
     _shapes.py           jaxtyping's shape annotations, where jaxtyping is installed
 
     name     shape                   meaning                          PEFT's name

@@ -11,6 +11,7 @@ The cubic schedule of AdaLoRA (arXiv 2303.10512, eq. 12), in exact integer arith
 from dataclasses import dataclass
 from typing import Literal
 
+from adapters._rules import require, require_integers, require_numbers
 from adapters._shapes import Number
 
 Phase = Literal["warmup", "pruning", "final"]
@@ -50,22 +51,31 @@ class CubicBudget:
     """Steps between mask events, at least 1. If it exceeds T, the event at T is the only one."""
 
     def __post_init__(self) -> None:
-        _require(self.total_steps >= 1, "total_steps >= 1", total_steps=self.total_steps)
-        _require(self.matrices >= 1, "matrices >= 1", matrices=self.matrices)
-        _require(1 <= self.bT <= self.b0, "1 <= bT <= b0", bT=self.bT, b0=self.b0)
-        _require(
+        require_integers(
+            total_steps=self.total_steps,
+            b0=self.b0,
+            bT=self.bT,
+            matrices=self.matrices,
+            warmup_steps=self.warmup_steps,
+            deltaT=self.deltaT,
+        )
+        require_numbers(final_fraction=self.final_fraction)
+        require(self.total_steps >= 1, "total_steps >= 1", total_steps=self.total_steps)
+        require(self.matrices >= 1, "matrices >= 1", matrices=self.matrices)
+        require(1 <= self.bT <= self.b0, "1 <= bT <= b0", bT=self.bT, b0=self.b0)
+        require(
             0 <= self.final_fraction < 1,
             "0 <= final_fraction < 1",
             final_fraction=self.final_fraction,
         )
-        _require(self.T >= 1, "T = round((1 - final_fraction) total_steps) >= 1", T=self.T)
-        _require(
+        require(self.T >= 1, "T = round((1 - final_fraction) total_steps) >= 1", T=self.T)
+        require(
             0 <= self.warmup_steps < self.T,
             "0 <= warmup_steps < T",
             warmup_steps=self.warmup_steps,
             T=self.T,
         )
-        _require(self.deltaT >= 1, "deltaT >= 1", deltaT=self.deltaT)
+        require(self.deltaT >= 1, "deltaT >= 1", deltaT=self.deltaT)
 
     @property
     def T(self) -> int:  # noqa: N802
@@ -108,9 +118,3 @@ class CubicBudget:
         first = (self.warmup_steps // self.deltaT + 1) * self.deltaT
         steps = [*range(first, self.T, self.deltaT), self.T]
         return [(t, self.budget(t)) for t in steps]
-
-
-def _require(holds: bool, rule: str, **values: Number) -> None:
-    if not holds:
-        got = ", ".join(f"{name}={value}" for name, value in values.items())
-        raise ValueError(f"{rule} must hold, but got {got}")

@@ -1,14 +1,20 @@
-"""Adds adapters to a model, removes them, or merges them into the weights."""
+"""Adds adapters to a model, removes them, or merges them into the weights.
 
+Every function checks all of its arguments before it changes the model.
+"""
+
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Literal, get_args, overload
 
 import torch
 from torch import nn
 
+from adapters._rules import require, require_choice, require_integers, require_numbers
 from adapters._shapes import Number
+from adapters.adaptable import check_adaptable, check_mergeable
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 
 Kind = Literal["svd", "lora"]
@@ -73,7 +79,7 @@ def inject(
         patterns: Regular expressions that match the whole name of a module (`re.fullmatch`);
             `target_patterns` returns those of the known families.
         rank: Triplets per layer, at least 1.
-        alpha: The update is multiplied by alpha / rank.
+        alpha: The update is multiplied by alpha / rank; finite.
         dropout: Dropout probability of the update's input, in [0, 1).
         kind: `svd` for AdaLoRA and AdaLoRA+RS, `lora` for LoRA.
         generator: CPU generator from which P and Q are drawn.
@@ -83,9 +89,9 @@ def inject(
         The adapted layers by name, in the order of the model's modules.
 
     Raises:
-        ValueError: a pattern matches no layer or one that is not `nn.Linear`, the number of
-            matches is not `expected`, the model has adapters already, or a number is out of
-            range. The model is unchanged.
+        ValueError: a pattern matches no layer or one that cannot be adapted (see adaptable.py),
+            the number of matches is not `expected`, the model has adapters already, or an
+            argument is out of range. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
@@ -97,21 +103,21 @@ def inject(
         >>> [name for name, weight in model.named_parameters() if weight.requires_grad]
         ['0.P', '0.Q', '0.lam']
     """
-    _check_numbers(rank, dropout)
+    _check_arguments(patterns, rank, alpha, dropout, kind, generator)
     if present := adapted_layers(model):
         raise ValueError(
             f"the model must have no adapters yet, but got {len(present)} adapted layers; call "
             "eject or merge first"
         )
     targets = _matching_layers(model, patterns, expected)
-    record = _Record({name: p.requires_grad for name, p in model.named_parameters()})
-    model.requires_grad_(False)
     adapters = {
         name: _LAYERS[kind](base, rank, alpha=alpha, dropout=dropout, generator=generator)
         for name, base in targets.items()
     }
     for name, adapter in adapters.items():
         adapter.train(targets[name].training)  # No dropout in evaluation mode.
+    record = _Record({name: p.requires_grad for name, p in model.named_parameters()})
+    model.requires_grad_(False)
     _replace(model, {targets[name]: adapter for name, adapter in adapters.items()})
     setattr(model, _RECORD, record)
     return adapters
@@ -120,8 +126,10 @@ def inject(
 def eject(model: nn.Module) -> None:
     """Restores the original layers and every parameter's `requires_grad`; undoes `inject`.
 
+    Parameters that the model got after `inject`, such as those of a new head, stay as they are.
+
     Raises:
-        ValueError: the model has no adapters.
+        ValueError: the model has no adapters. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -130,8 +138,8 @@ def eject(model: nn.Module) -> None:
         >>> model[0]
         Linear(in_features=4, out_features=3, bias=True)
     """
-    adapters = adapted_layers(model)
-    _remove(model, {adapter: adapter.base for adapter in adapters.values()})
+    record, adapters = _injected(model)
+    _remove(model, record, {adapter: adapter.base for adapter in adapters.values()})
 
 
 @torch.no_grad()
@@ -139,10 +147,13 @@ def merge(model: nn.Module) -> None:
     """Replaces every adapted layer by an `nn.Linear` whose weight includes the update.
 
     The sum is computed in float32 and rounded once to the layer's dtype. The original layers are
-    not changed: another model that shares them keeps its weights.
+    not changed: another model that shares them keeps its weights. `requires_grad` is restored as
+    by `eject`.
 
     Raises:
-        ValueError: the model has no adapters.
+        ValueError: the model has no adapters, or one that cannot be merged: its layer has a
+            forward pass of its own, shares its weight with another layer (a tied lm_head), or has
+            no floating-point weight. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -152,8 +163,9 @@ def merge(model: nn.Module) -> None:
         >>> model[0], torch.equal(model[0].weight, expected)
         (Linear(in_features=4, out_features=3, bias=True), True)
     """
-    adapters = adapted_layers(model)
-    _remove(model, {adapter: _merged(adapter) for adapter in adapters.values()})
+    record, adapters = _injected(model)
+    check_mergeable(model, adapters)
+    _remove(model, record, {adapter: _merged(adapter) for adapter in adapters.values()})
 
 
 def adapted_layers(model: nn.Module) -> dict[str, AdaptedLinear]:
@@ -170,11 +182,29 @@ def adapted_layers(model: nn.Module) -> dict[str, AdaptedLinear]:
     }
 
 
-def _check_numbers(rank: int, dropout: Number) -> None:
-    if rank < 1:
-        raise ValueError(f"rank >= 1 must hold, but got rank={rank}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"0 <= dropout < 1 must hold, but got dropout={dropout}")
+def _check_arguments(
+    patterns: Sequence[str],
+    rank: int,
+    alpha: Number,
+    dropout: Number,
+    kind: str,
+    generator: torch.Generator,
+) -> None:
+    if isinstance(patterns, str):
+        raise ValueError(
+            f"patterns must be a sequence of regular expressions, but got {patterns!r}; put it "
+            "in a list"
+        )
+    require_integers(rank=rank)
+    require(rank >= 1, "rank >= 1", rank=rank)
+    require_numbers(alpha=alpha, dropout=dropout)
+    require(math.isfinite(alpha), "-inf < alpha < inf", alpha=alpha)
+    require(0 <= dropout < 1, "0 <= dropout < 1", dropout=dropout)
+    require_choice(get_args(Kind), kind=kind)
+    if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
+        raise ValueError(
+            f"generator must be a CPU generator, but got {generator!r}; pass torch.Generator()"
+        )
 
 
 def _matching_layers(
@@ -187,7 +217,7 @@ def _matching_layers(
     modules = dict(model.named_modules())
     matched: set[str] = set()
     for pattern in patterns:
-        names = [name for name in modules if re.fullmatch(pattern, name)]
+        names = [name for name in modules if _compiled(pattern).fullmatch(name)]
         if not names:
             raise ValueError(
                 f"pattern {pattern!r} must match the whole name of a layer, but got no match; the "
@@ -199,16 +229,17 @@ def _matching_layers(
             f"the patterns must match {expected} layers, but got {len(matched)}: "
             f"{_shortened(sorted(matched))}; correct the patterns or `expected`"
         )
-    return {name: _as_linear(name, modules[name]) for name in modules if name in matched}
+    layers = {name: module for name, module in modules.items() if name in matched}
+    return check_adaptable(model, layers)
 
 
-def _as_linear(name: str, module: nn.Module) -> nn.Linear:
-    if not isinstance(module, nn.Linear):
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, TypeError) as error:
         raise ValueError(
-            f"every matched layer must be nn.Linear, but got {name!r} of type "
-            f"{type(module).__name__}; make the pattern match whole names of linear layers only"
-        )
-    return module
+            f"every pattern must be a regular expression, but got {pattern!r} ({error})"
+        ) from error
 
 
 def _linear_layers(modules: Mapping[str, nn.Module]) -> list[str]:
@@ -220,33 +251,43 @@ def _shortened(names: Sequence[str], most: int = 8) -> str:
     return (", ".join(names[:most]) or "none") + tail
 
 
+def _injected(model: nn.Module) -> tuple[_Record, dict[str, AdaptedLinear]]:
+    """Returns what `inject` recorded, and the adapted layers."""
+    adapters, record = adapted_layers(model), getattr(model, _RECORD, None)
+    if not adapters:
+        raise ValueError("the model must have adapters, but got none; call inject first")
+    if not isinstance(record, _Record):
+        raise ValueError(
+            "the model must be the one that was given to inject, but got a part of it, or a model "
+            f"around it, with the adapted layers {_shortened(list(adapters))}; pass that model"
+        )
+    return record, adapters
+
+
+def _remove(
+    model: nn.Module, record: _Record, replacements: Mapping[nn.Module, nn.Module]
+) -> None:
+    _replace(model, replacements)
+    for name, parameter in model.named_parameters():
+        if name in record.required_grad:
+            parameter.requires_grad_(record.required_grad[name])
+    delattr(model, _RECORD)
+
+
 def _replace(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> None:
     for parent in list(model.modules()):
         if isinstance(parent, AdaptedLinear):
             continue
-        for name, child in list(parent.named_children()):
-            if child in replacements:
+        # Unlike named_children(), this has a layer under each of its names.
+        for name, child in list(parent._modules.items()):
+            if child is not None and child in replacements:
                 setattr(parent, name, replacements[child])
-
-
-def _remove(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> None:
-    record = getattr(model, _RECORD, None)
-    if not replacements or not isinstance(record, _Record):
-        raise ValueError("the model must have adapters, but got none; call inject first")
-    _replace(model, replacements)
-    _restore(model.named_parameters(), record)
-    delattr(model, _RECORD)
-
-
-def _restore(parameters: Iterable[tuple[str, nn.Parameter]], record: _Record) -> None:
-    for name, parameter in parameters:
-        parameter.requires_grad_(record.required_grad[name])
 
 
 def _merged(adapter: AdaptedLinear) -> nn.Linear:
     base = adapter.base
     merged = nn.Linear(base.in_features, base.out_features, bias=False, device="meta")
-    weight = base.weight.float() + adapter.delta()
+    weight = base.weight + adapter.delta()  # In float32, or float64 if the layer is.
     merged.weight = nn.Parameter(weight.to(base.weight.dtype))
     merged.bias = None if base.bias is None else nn.Parameter(base.bias.clone())
     return merged.train(base.training)

@@ -110,6 +110,16 @@ class AdaptedLinear(nn.Module):
         return update.view(y.shape)
 
     @property
+    def in_features(self) -> int:
+        """Number of inputs of `base`."""
+        return self.base.in_features
+
+    @property
+    def out_features(self) -> int:
+        """Number of outputs of `base`."""
+        return self.base.out_features
+
+    @property
     def weight(self) -> Tensor:
         """The frozen weight of `base`; some models read its dtype."""
         return self.base.weight

@@ -1,7 +1,8 @@
-"""A fixture for the tests with a Trainer."""
+"""Fixtures for the tests with a Trainer, and for arguments of a wrong type."""
 
 import gc
 
+import jaxtyping
 import pytest
 
 
@@ -12,3 +13,11 @@ def fast_garbage_collection():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def without_type_checks():
+    """Switches the checks of annotations off, which only the tests have."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

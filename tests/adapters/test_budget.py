@@ -110,8 +110,15 @@ def test_event_number_counts_the_events_before_a_step(budget):
         ({"total_steps": 1, "final_fraction": 0.9}, ">= 1"),
         ({"warmup_steps": 85}, "warmup_steps < T"),
         ({"deltaT": 0}, "deltaT >= 1"),
+        ({"deltaT": 2.0}, "deltaT must be an integer, but got deltaT=2.0"),
+        ({"bT": 2.5}, "bT must be an integer, but got bT=2.5"),
+        ({"b0": "8"}, "b0 must be an integer"),
+        ({"matrices": True}, "matrices must be an integer"),
+        ({"final_fraction": float("nan")}, "final_fraction < 1"),
+        ({"final_fraction": None}, "final_fraction must be a number"),
     ],
 )
+@pytest.mark.usefixtures("without_type_checks")
 def test_a_field_out_of_range_is_refused_with_its_rule(change, rule):
     fields = {"total_steps": 100, "b0": 8, "bT": 6, "matrices": 4, "final_fraction": 0.15}
     with pytest.raises(ValueError, match=rule):

@@ -26,6 +26,12 @@ def test_both_kinds_initially_compute_the_output_of_the_base_layer():
         assert torch.equal(module(x), base(x))
 
 
+@pytest.mark.parametrize("kind", [SVDLinear, LoRALinear])
+def test_an_adapted_layer_has_the_sizes_of_its_base(kind):
+    module = layer(kind)
+    assert (module.in_features, module.out_features) == (6, 5)
+
+
 def test_the_update_is_the_triplets_times_alpha_over_rank():
     module = layer()
     x = torch.randn(2, 7, 6)

@@ -151,15 +151,26 @@ def test_patterns_match_whole_names():
         ({"patterns": [r".*\.q_proj"], "expected": 3}, "must match 3 layers, but got 2"),
         ({"patterns": [r".*\.self_attn"]}, "must be nn.Linear, but got .*OPTAttention"),
         ({"patterns": ()}, "must not be empty"),
+        ({"patterns": r".*\.fc1"}, "must be a sequence of regular expressions"),
+        ({"patterns": ["(fc1"]}, r"must be a regular expression, but got '\(fc1'"),
         ({"rank": 0}, "rank >= 1"),
+        ({"rank": 2.0}, "rank must be an integer, but got rank=2.0"),
+        ({"rank": True}, "rank must be an integer"),
         ({"dropout": 1.0}, "dropout < 1"),
+        ({"dropout": float("nan")}, "dropout < 1"),
+        ({"alpha": float("inf")}, "alpha < inf"),
+        ({"alpha": "16"}, "alpha must be a number"),
+        ({"kind": "adalora"}, "kind must be one of svd, lora, but got kind='adalora'"),
+        ({"generator": 0}, "generator must be a CPU generator"),
     ],
 )
+@pytest.mark.usefixtures("without_type_checks")
 def test_invalid_arguments_are_refused_and_the_model_is_unchanged(settings, message):
     model = tiny_opt()
-    arguments = {"patterns": target_patterns("opt"), "rank": 2, "alpha": 4} | settings
+    defaults = {"rank": 2, "alpha": 4, "generator": torch.Generator()}
+    arguments = {"patterns": target_patterns("opt"), **defaults, **settings}
     with pytest.raises(ValueError, match=message):
-        inject(model, **arguments, generator=torch.Generator())
+        inject(model, **arguments)
     assert not adapted_layers(model)
     assert all(p.requires_grad for p in model.parameters())
 
@@ -197,6 +208,13 @@ def test_a_layer_shared_by_two_parents_is_adapted_in_both():
     assert model["a"][0] is model["b"][0] is adapters["a.0"]
     eject(model)
     assert model["a"][0] is model["b"][0] is shared
+
+
+def test_a_layer_with_two_names_in_a_parent_is_adapted_under_both():
+    model = nn.Module()
+    model.a = model.b = nn.Linear(4, 4)
+    adapters = adapt(model, ["b|a"])
+    assert model.a is model.b is adapters["a"]
 
 
 @pytest.mark.parametrize("kind", ["svd", "lora"])
@@ -263,6 +281,30 @@ def test_merge_rounds_once_to_the_models_dtype(dtype):
 def test_eject_and_merge_refuse_a_model_without_adapters(undo):
     with pytest.raises(ValueError, match="must have adapters"):
         undo(tiny_opt())
+
+
+@pytest.mark.parametrize("undo", [eject, merge])
+def test_a_part_of_the_model_is_refused_and_unchanged(undo):
+    model = tiny_opt()
+    adapters = adapt(model)
+    with pytest.raises(ValueError, match="must be the one that was given to inject"):
+        undo(model.model)
+    assert list(adapted_layers(model).values()) == list(adapters.values())
+
+
+@pytest.mark.parametrize("undo", [eject, merge])
+def test_a_head_that_was_attached_later_stays_as_it_is(undo):
+    model = tiny_opt()
+    model.score.requires_grad_(False)
+    adapt(model)
+    model.second_head = nn.Linear(2, 2)
+    model.second_head.weight.requires_grad_(False)
+    undo(model)
+    assert not adapted_layers(model)
+    assert not model.score.weight.requires_grad
+    assert not model.second_head.weight.requires_grad
+    assert model.second_head.bias.requires_grad
+    assert model.model.decoder.layers[0].fc1.weight.requires_grad
 
 
 def test_adapters_have_the_training_mode_of_their_layers():

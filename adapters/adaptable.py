@@ -1,0 +1,114 @@
+"""Which layers can be adapted, and which adapted layers can be merged.
+
+inject refuses  layers other than nn.Linear; weights that are not floating-point parameters of
+                the shape (out, in); layers whose weight the model reads without a call
+merge refuses   the same, layers with a forward pass of their own, shared weights
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from adapters.svd import AdaptedLinear
+
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def check_adaptable(model: nn.Module, layers: Mapping[str, nn.Module]) -> dict[str, nn.Linear]:
+    """Returns the layers if all of them can be adapted.
+
+    Raises:
+        ValueError: with the name of the first layer that cannot.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> check_adaptable(model, {"0": model[0]})
+        {'0': Linear(in_features=4, out_features=3, bias=True)}
+    """
+    readers = _uncalled_layers(model)
+    linear = {}
+    for name, layer in layers.items():
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(
+                f"every matched layer must be nn.Linear, but got {name!r} of type "
+                f"{type(layer).__name__}; make the pattern match whole names of linear layers only"
+            )
+        if layer is model:
+            raise ValueError(
+                "the layer must be part of the model, but got a model that is the layer itself "
+                f"({type(layer).__name__}); wrap it in nn.Sequential"
+            )
+        if layer in readers:
+            raise ValueError(
+                f"every adapted layer must be called by the model, but got {name!r}, whose weight "
+                f"{readers[layer]} reads without calling the layer; leave it out of the patterns"
+            )
+        _check_weight(name, layer)
+        linear[name] = layer
+    return linear
+
+
+def check_mergeable(model: nn.Module, adapters: Mapping[str, AdaptedLinear]) -> None:
+    """Raises ValueError with the name of the first layer whose update cannot be merged.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 3))
+        >>> check_mergeable(model, inject(model, ["0"], 2, alpha=4, generator=torch.Generator()))
+    """
+    for name, adapter in adapters.items():
+        base = adapter.base
+        _check_weight(name, base)
+        if getattr(base.forward, "__func__", None) is not nn.Linear.forward:
+            raise ValueError(
+                f"a merged layer must compute what nn.Linear computes, but got {name!r} of type "
+                f"{type(base).__name__} with a forward pass of its own; keep the adapters"
+            )
+        others = [
+            f"{holder}.{key}"
+            for holder, module in model.named_modules()
+            for key, parameter in module.named_parameters(recurse=False)
+            if parameter is base.weight and module is not base
+        ]
+        if others:
+            raise ValueError(
+                f"a merged layer must have a weight of its own, but got {name!r}, which shares it "
+                f"with {others[0]}; give the layer a copy of the weight, or keep the adapters"
+            )
+
+
+def _uncalled_layers(model: nn.Module) -> dict[nn.Module, str]:
+    """Returns the layers whose weight torch's own modules read, with the types of these modules.
+
+    MultiheadAttention never calls out_proj; TransformerEncoderLayer calls its layers in training
+    only, so that an adapter would train and then be missing in evaluation.
+    """
+    readers: dict[nn.Module, str] = {}
+    for module in model.modules():
+        if isinstance(module, nn.MultiheadAttention):
+            readers[module.out_proj] = "nn.MultiheadAttention"
+        elif isinstance(module, nn.TransformerEncoderLayer):
+            layers = (module.linear1, module.linear2)
+            readers |= dict.fromkeys(layers, "nn.TransformerEncoderLayer")
+    return readers
+
+
+def _check_weight(name: str, layer: nn.Linear) -> None:
+    """Refuses a weight that is quantised, sharded, not initialised, or computed from others."""
+    weight = layer._parameters.get("weight")
+    shape = (layer.out_features, layer.in_features)
+    if weight is None:
+        found = "a weight that is computed from other parameters"
+        fix = "remove the parametrization (weight_norm, spectral_norm, pruning) first"
+    elif type(weight) is not nn.Parameter or weight.dtype not in _DTYPES:
+        found = f"a {type(weight).__name__} of dtype {weight.dtype}"
+        fix = "load the model without quantization; call it once if it has lazy layers"
+    elif weight.shape != shape:
+        found = f"the shape {tuple(weight.shape)}"
+        fix = "load the model without quantization or sharding"
+    else:
+        return
+    raise ValueError(
+        f"the weight of an adapted layer must be a floating-point parameter of the shape {shape}, "
+        f"but got {found} in {name!r} ({type(layer).__name__}); {fix}"
+    )
