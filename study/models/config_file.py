@@ -26,7 +26,8 @@ class ConfigFile:
         """Returns the config.json of a folder.
 
         Raises:
-            InputError: it is not a JSON object, or has a rate that is no probability.
+            InputError: it is not a JSON object, has a rate that is no probability, or is that of
+                a quantised model.
         """
         with refusing(f"backbone {name}: config.json must be readable JSON", "restore the file"):
             values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -37,6 +38,7 @@ class ConfigFile:
             )
         config = cls(name, values)
         config._check_rates()
+        config._check_not_quantised()
         return config
 
     @property
@@ -101,6 +103,18 @@ class ConfigFile:
                 raise self._wrong(key, "a rate from 0 to below 1")
             if key.endswith("_eps") and not 0 < value < 1:
                 raise self._wrong(key, "a number between 0 and 1")
+
+    def _check_not_quantised(self) -> None:
+        """Refuses weights that adapters cannot be added to, and full fine-tuning cannot train."""
+        found = self.values.get("quantization_config")
+        if not found:
+            return
+        method = found.get("quant_method") if isinstance(found, dict) else None
+        by = "" if method is None else f" ({_shown(method)})"
+        raise InputError(
+            f"backbone {self.name}: the weights must be floating-point numbers, but got a config.json "
+            f"with quantization_config{by}; give the model before it was quantised"
+        )
 
     def _wrong(self, key: str, rule: str) -> InputError:
         return InputError(

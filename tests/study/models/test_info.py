@@ -122,6 +122,24 @@ def test_a_value_that_no_model_can_have_is_refused(checkpoint, change, rule):
         inspect_backbone(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, r" \(bitsandbytes\);"),
+        ({"bits": 4}, ";"),
+        ("4bit", ";"),
+    ],
+)
+def test_a_quantised_model_is_refused(checkpoint, found, shown):
+    folder = checkpoint("opt")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": found}))
+    with pytest.raises(InputError, match=f"floating-point .*with quantization_config{shown}"):
+        inspect_backbone(str(folder))
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": None}))
+    assert inspect_backbone(str(folder)).family == "opt"
+
+
 @pytest.mark.parametrize("architectures", [7, {"a": 1}, [], [None], "BertModel"])
 def test_odd_architectures_are_no_family(checkpoint, architectures):
     folder = checkpoint("bert")
