@@ -112,7 +112,7 @@ class ConfigFile:
         method = found.get("quant_method") if isinstance(found, dict) else None
         by = "" if method is None else f" ({_shown(method)})"
         raise InputError(
-            f"backbone {self.name}: the weights must be floating-point numbers, but got a config.json "
+            f"backbone {self.name}: the weights must be floating-point, but got a config.json "
             f"with quantization_config{by}; give the model before it was quantised"
         )
 
