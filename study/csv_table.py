@@ -2,13 +2,17 @@
 
 A schema is a list of columns, each with the rules of its cells. A cell that breaks a rule is
 reported with its file, its line (from 1, the header is line 1), and the other lines that break
-the same rule.
+the same rule. Columns that are not in the schema are not judged.
 """
 
 import csv
+import gzip
 import math
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress, dropwhile
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +22,15 @@ MAX_LISTED = 5
 """How many lines a message lists before it only counts the rest."""
 MAX_CELL = 20
 """How many characters of a cell a message shows."""
+MAX_NAME = 40
+"""How many characters of a name in a list a message shows."""
+SEPARATORS = ",\t;"
+GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""Bytes that are not UTF-8, as Python reads them."""
+
+csv.field_size_limit(2**31 - 1)  # The default, 131,072 characters, is less than a long sequence.
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,12 @@ class Table:
     unit: str = "line"
     """What `lines` count: "row" where the file has no lines."""
 
+    def where(self, chosen: Iterable[bool]) -> "Table":
+        """Returns the chosen rows in their order; `chosen` has one entry per row."""
+        chosen = list(chosen)
+        cells = {name: list(compress(column, chosen)) for name, column in self.cells.items()}
+        return replace(self, lines=list(compress(self.lines, chosen)), cells=cells)
+
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yields the place of every row, `file:line`, and its cells by column."""
         for row, line in enumerate(self.lines):
@@ -60,36 +79,27 @@ class Table:
 
 
 def read_csv(path: Path, schema: Sequence[Column]) -> Table:
-    """Reads a comma-separated UTF-8 file with a header, and checks the columns of `schema`.
+    """Reads a UTF-8 file with a header, also compressed by gzip, and checks the schema's columns.
 
-    A byte-order mark, blank lines and spaces around cells are ignored. Of other columns with the
-    same name the table has the first.
+    The separator is the comma, tab or semicolon that gives the header the most of the required
+    columns. A byte-order mark, blank lines, spaces around cells and empty cells beyond the header
+    are ignored. Of other columns with the same name the table has the first.
 
     Raises:
-        InputError: the file is unreadable, not UTF-8, not csv, empty, has rows of different
-            lengths, lacks a column, or breaks a rule.
+        InputError: the file is unreadable, not csv, empty, has rows of different lengths, lacks a
+            column, or a column of the schema is not UTF-8 or breaks a rule.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, lines, rows = _parse(path, file)
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
+        with _open(path) as file:
+            separator = _separator(file, schema)
+            file.seek(0)
+            header, lines, rows = _parse(path, file, separator, schema)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{path}: must be UTF-8 text, but got byte {byte:#04x}; save it as UTF-8"
+            f"{path}: must be a readable file, but got: {reason}; check its path and permissions, "
+            "or copy it again"
         ) from error
-    except OSError as error:
-        raise InputError(
-            f"{path}: must be a readable file, but got: {error.strerror}; check its path and "
-            "permissions"
-        ) from error
-    for column in schema:
-        times = header.count(column.name)
-        if times > 1:
-            raise InputError(
-                f"{path}:1: column {column.name!r} must be in the header once, but got it {times} "
-                "times; rename one"
-            )
-    check_columns(f"{path}:1", header, schema)
     uneven = [line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)]
     if uneven:
         raise InputError(
@@ -101,22 +111,48 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
     places = {name: header.index(name) for name in header}
     cells = {name: [row[place].strip() for row in rows] for name, place in places.items()}
     table = Table(path, lines, cells)
-    check(table, schema)
+    check(table, [replace(column, rules=(_utf8(column.name), *column.rules)) for column in schema])
+    judged = {column.name for column in schema}
+    for name in cells.keys() - judged:
+        cells[name] = list(map(_decoded, cells[name]))
     return table
 
 
-def check_columns(where: str, names: Sequence[str], schema: Iterable[Column]) -> None:
-    """Checks that a table has all required columns.
+def _open(path: Path) -> TextIO:
+    """Opens a text file, compressed or not; bytes that are not UTF-8 become lone surrogates."""
+    with path.open("rb") as file:
+        opener = gzip.open if file.read(len(GZIP)) == GZIP else open
+    return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _separator(file: TextIO, schema: Sequence[Column]) -> str:
+    """Returns the separator with the most required columns; of equals, with the most fields."""
+    line = next(dropwhile(lambda line: not line.strip(), file), "")
+    required = {column.name for column in schema if column.required}
+
+    def found(separator: str) -> tuple[int, int]:
+        names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+        return len(required.intersection(names)), len(names)
+
+    return max(SEPARATORS, key=found)
+
+
+def check_columns(where: str, names: Sequence[str], schema: Sequence[Column]) -> None:
+    """Checks that a table has all required columns, and no column of the schema twice.
 
     Raises:
-        InputError: columns are missing; names all of them.
+        InputError: columns are missing, with the names of all of them, or one is there twice.
     """
+    for column in schema:
+        if (times := names.count(column.name)) > 1:
+            raise InputError(
+                f"{where}: column {column.name!r} must be in the header once, but got it {times} "
+                "times; rename one"
+            )
     missing = [column for column in schema if column.required and column.name not in names]
     if not missing:
         return
     fix = "; ".join(dict.fromkeys(column.fix for column in missing))
-    if len(names) == 1 and any(mark in names[0] for mark in "\t;"):
-        fix = "separate the columns by commas"
     lacking = ", ".join(repr(column.name) for column in missing)
     raise InputError(
         f"{where}: must have {'a column' if len(missing) == 1 else 'the columns'} {lacking}, but "
@@ -144,16 +180,20 @@ def check(table: Table, schema: Iterable[Column]) -> None:
                 )
 
 
-def _parse(path: Path, file: TextIO) -> tuple[list[str], list[int], list[list[str]]]:
-    """Returns the header, the line of each row's end, and the rows."""
-    reader = csv.reader(file, strict=True)
+def _parse(
+    path: Path, file: TextIO, separator: str, schema: Sequence[Column]
+) -> tuple[list[str], list[int], list[list[str]]]:
+    """Returns the checked header, the line of each row's end, and the rows."""
+    reader = csv.reader(file, strict=True, delimiter=separator)
     header: list[str] = []
     lines, rows = [], []
     try:
         for row in reader:
             if not header:
-                header = [name.strip() for name in row]
+                header = _header(f"{path}:{reader.line_num}", row, schema)
             elif row:
+                while len(row) > len(header) and not row[-1].strip():
+                    row.pop()
                 lines.append(reader.line_num)
                 rows.append(row)
     except csv.Error as error:
@@ -164,6 +204,37 @@ def _parse(path: Path, file: TextIO) -> tuple[list[str], list[int], list[list[st
     if not header:
         raise InputError(f"{path}: must have a header and rows, but got an empty file; add them")
     return header, lines, rows
+
+
+def _header(where: str, row: Sequence[str], schema: Sequence[Column]) -> list[str]:
+    """Returns the names of the columns, without empty ones at the end."""
+    names = [name.strip() for name in row]
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    byte = _undecoded("".join(names))
+    if byte is not None and any(c.required and c.name not in names for c in schema):
+        raise InputError(f"{where}: must be UTF-8 text, but got {byte}; save the file as UTF-8")
+    names = list(map(_decoded, names))
+    check_columns(where, names, schema)
+    return names
+
+
+def _utf8(name: str) -> Rule:
+    """Returns the rule that a cell has no byte that is not UTF-8."""
+    return Rule(f"{name} must be UTF-8 text", _undecoded, "save the file as UTF-8")
+
+
+def _undecoded(text: str) -> str | None:
+    """Returns the first byte of a text that is not UTF-8, as `byte 0xe9`; None without one."""
+    found = None if text.isascii() else _UNDECODED.search(text)
+    return None if found is None else f"byte {ord(found[0]) - 0xDC00:#04x}"
+
+
+def _decoded(cell: str) -> str:
+    """Returns a cell with bytes that are not UTF-8 written as `\\xe9`."""
+    if cell.isascii():
+        return cell
+    return cell.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def not_empty(name: str) -> Rule:
@@ -220,7 +291,13 @@ def finite(cell: str) -> float | None:
 
 def listed(names: Sequence[str]) -> str:
     """Returns names joined by commas, at most ten of them."""
-    return ", ".join(names[:10]) + (", .." if len(names) > 10 else "")
+    return ", ".join(map(shown, names[:10])) + (", .." if len(names) > 10 else "")
+
+
+def shown(name: str, most: int = MAX_NAME) -> str:
+    """Returns a text for a message: cut, and characters that cannot be printed escaped."""
+    cut = name if len(name) <= most else name[:most] + ".."
+    return cut if cut.isprintable() else repr(cut)[1:-1]
 
 
 def numbered(lines: Sequence[int], unit: str = "line") -> str:

@@ -40,7 +40,7 @@ LAYERS = {
 # Used by layers and commands, and import no layer; only commands may import `cli`.
 SHARED = {"cli", "csv_table", "deadline", "errors", "hub"}
 HOMES = {
-    "datasets": ("study/tasks/published/",),
+    "pyarrow": ("study/tasks/parquet.py",),
     "ray": ("study/engine/",),
     "optuna": (
         "study/spec/space.py",
@@ -184,7 +184,7 @@ def test_help_loads_no_heavy_library(command: str) -> None:
         "except SystemExit as end:\n"
         "    assert end.code == 0, end.code\n"
         "heavy = {'torch', 'ray', 'optuna', 'transformers', 'mlflow', 'pandas', 'sklearn',\n"
-        "         'matplotlib', 'datasets'}\n"
+        "         'matplotlib', 'pyarrow'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """The `task` section, which selects the labelled sequences, and the names of known tasks."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -45,14 +45,44 @@ STRANDLESS = ("emp/", "nt/H")
 """Prefixes of the names of tasks on histone marks."""
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SplitSpec(Section):
+    """How one file is split, or which splits are drawn from the rows of train."""
+
+    dev: Share | None = None
+    """Share of train's rows that become dev; None: dev is in the data."""
+    test: Share | None = None
+    seed: Seed = 0
+    """Seed of the draw."""
+    column: Text | None = None
+    """Column of a single file with train, dev and test. None: `split`, if the file has it."""
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares of the splits that are drawn, by name."""
+        shares = {"dev": self.dev, "test": self.test}
+        return {name: share for name, share in shares.items() if share is not None}
+
+    @model_validator(mode="after")
+    def _draws_or_names(self) -> Self:
+        if not self.shares and self.column is None:
+            refuse((), "must have dev, test or column, but got none of them; e.g. {dev: 0.1}")
+        if sum(self.shares.values()) >= 1:
+            rule = "dev and test must leave rows for train"
+            refuse((), f"{rule}, but got {self.dev:g} and {self.test:g}; lower them")
+        return self
+
+
 class TaskSpec(Section):
     """The labelled sequences: generated or published (`name`), or a user's own (`path`)."""
 
     name: TaskName | None = None
     """`promoters` (generated), or a published task, from the hub or from a copy at `path`."""
     path: Annotated[Path, Field(strict=False)] | None = None
-    """A folder with train/dev/test csv, or one csv with a split column; with the name of a
-    published task also a folder of the whole collection. Made absolute when read."""
+    """A folder with a table for each split, or one table; with the name of a published task also
+    a folder of the whole collection. Made absolute when read."""
     revision: Text | None = None
     """Commit of the data set on the hub. None: the newest, or the one in the cache."""
     train: Count = 3000
@@ -65,7 +95,8 @@ class TaskSpec(Section):
     """Maximum length in tokens; longer sequences are truncated. None: nothing is truncated."""
     sequence_column: Text = "sequence"
     label_column: Text = "label"
-    split_column: Text = "split"
+    split: SplitSpec | None = None
+    """Splits of a user's own data that are drawn by shares, or the split column of one file."""
     dedup: Literal["none", "drop_from_train"] = "none"
     """drop_from_train: removes rows of train that are in dev or test on either strand, that have
     conflicting labels, or that repeat a row of train. Dev and test are unchanged."""
@@ -98,14 +129,27 @@ class TaskSpec(Section):
     def _one_source(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
+        given = _with_split(given)
         name, path = given.get("name"), given.get("path")
         if name is None and path is None:
             given = given | {"name": GENERATED}
         if path is not None and name == GENERATED:
             rule = f"must be left out with the name {GENERATED}, a generated task"
             refuse(("path",), f"{rule}, but got {quoted(path)}; remove name or path", path)
+        if given.get("split") is not None and (path is None or name is not None):
+            rule = "must be left out unless the data are a file or folder of your own"
+            refuse(("split",), f"{rule}, but got {quoted(given['split'])}; remove it", given)
         revision = given.get("revision")
         if revision is not None and (path is not None or given["name"] == GENERATED):
             rule = "must be left out for a task that is not from the hub"
             refuse(("revision",), f"{rule}, but got {quoted(revision)}; remove it", revision)
         return given
+
+
+def _with_split(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns the section with `split_column`, which stored specs have, as part of `split`."""
+    column = given.get("split_column", "split")
+    given = {key: value for key, value in given.items() if key != "split_column"}
+    if column == "split" or given.get("path") is None or given.get("name") is not None:
+        return given
+    return {"split": {"column": column}} | given

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from study.errors import InputError
+from study.tasks.labels import class_name
 from study.tasks.quality import Quality
 from study.tasks.split import Split
 
@@ -12,23 +13,28 @@ SKEW = 0.2
 """A class with less than this fraction of an even share of train (1 / classes) is reported."""
 
 
-def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
+def require_classes(
+    where: str, train: Split, dev: Split, test: Split, names: Sequence[str] = ()
+) -> int:
     """Returns the number of classes k >= 2: 0..k-1, all in train, two or more in dev and test.
+
+    `names` has their names, if they have any, for messages.
 
     Raises:
         InputError: a class is missing in train, or a split has only one class.
     """
     classes = sorted(set(train.labels))
     if len(classes) < 2:
-        only = f"only label {classes[0]}" if classes else "no row"
+        only = f"only label {class_name(classes[0], names)}" if classes else "no row"
         raise InputError(
             f"{where}: train must have two classes or more, but got {only}; add others"
         )
     if classes != list(range(len(classes))):
         gap = next(i for i, label in enumerate(classes) if i != label)
         raise InputError(
-            f"{where}: the labels of train must be 0..k-1 without a gap, but got none of {gap}"
-            f" (largest label {classes[-1]}); number the classes from 0"
+            f"{where}: the labels of train must be 0..k-1 without a gap, but got none of"
+            f" {class_name(gap, names)} (largest label {class_name(classes[-1], names)}); number"
+            " the classes from 0"
         )
     for name, split in (("dev", dev), ("test", test)):
         labels = sorted(set(split.labels))
@@ -40,7 +46,7 @@ def require_classes(where: str, train: Split, dev: Split, test: Split) -> int:
         if len(labels) < 2:
             raise InputError(
                 f"{where}: {name} must have two classes or more for scores to mean anything, but"
-                f" got only label {labels[0]}; draw the splits again"
+                f" got only label {class_name(labels[0], names)}; draw the splits again"
             )
     return len(classes)
 
@@ -67,14 +73,19 @@ def _conflicts(quality: Quality) -> Iterator[str]:
 
 def _class_shares(quality: Quality) -> Iterator[str]:
     for name, split in quality.splits.items():
-        absent = [str(label) for label, count in enumerate(split.class_rows) if not count]
+        absent = [
+            class_name(label, quality.classes)
+            for label, count in enumerate(split.class_rows)
+            if not count
+        ]
         if absent:
             yield f"{name} has no row of class {', '.join(absent)}"
     train = quality.splits["train"]
     label, count = min(enumerate(train.class_rows), key=lambda item: item[1])
     if count * len(train.class_rows) < SKEW * train.rows:
         share = 100 * count / train.rows
-        yield f"class {label} is {share:.1f} % of train: read MCC and F1, not accuracy"
+        name = class_name(label, quality.classes)
+        yield f"class {name} is {share:.1f} % of train: read MCC and F1, not accuracy"
 
 
 def _sequences(count: int) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.csv_table import read_csv
+from study.csv_table import Table, read_csv
 from study.errors import InputError
 from study.tasks.checks import data_warnings, require_classes
-from study.tasks.columns import columns_of, to_split
-from study.tasks.csvfiles import read_folder, read_single
+from study.tasks.columns import columns_of, joined
 from study.tasks.dedup import cut_dev, drop_from_train
+from study.tasks.drawing import draw_splits
 from study.tasks.generated import promoters
+from study.tasks.labels import numbered_labels
+from study.tasks.own_files import read_splits, task_name
+from study.tasks.parquet import read_parquet
 from study.tasks.published.catalogue import PUBLISHED, PublishedTask, row_warnings
 from study.tasks.published.files import find_files
-from study.tasks.published.parquet import read_parquet
 from study.tasks.quality import measure
 from study.tasks.split import SPLITS, Split
 from study.tasks.task import Task
@@ -28,9 +31,9 @@ def load_task(task: TaskSpec) -> Task:
     """Generates or reads the task that `task` specifies, and checks it.
 
     A published name is read from the hub or from a copy at the path. A path without a name is a
-    folder with train.csv, dev.csv and test.csv, or a single csv with a split column. Otherwise
-    the task is generated from its sizes and seed. With `dedup: drop_from_train` rows are removed
-    from train as `drop_from_train` does it.
+    folder with a table for each split, or one table, of which `task.split` says how it is split.
+    Otherwise the task is generated from its sizes and seed. With `dedup: drop_from_train` rows are
+    removed from train as `drop_from_train` does it.
 
     Raises:
         InputError: a file, column, row or class breaks a rule, or the hub refuses.
@@ -39,9 +42,8 @@ def load_task(task: TaskSpec) -> Task:
         if task.name in PUBLISHED:
             return _published(task, PUBLISHED[task.name])
         if task.path is None:
-            return _checked(task, str(task.name), f"task {task.name}", *_generate(task))
-        path = Path(task.path)
-        return _checked(task, path.name.removesuffix(".csv"), str(path), *_read(path, task))
+            return _checked(task, str(task.name), f"task {task.name}", _generate(task))
+        return _own(task, Path(task.path))
     except OSError as error:
         place = f"task.name: {task.name}" if task.path is None else f"task.path: {task.path}"
         raise InputError(
@@ -49,9 +51,24 @@ def load_task(task: TaskSpec) -> Task:
         ) from error
 
 
+def _own(task: TaskSpec, path: Path) -> Task:
+    splits, classes = _to_splits(read_splits(path, task), task)
+    drawn: dict[str, int] = {}
+    if task.split is not None and task.split.shares:
+        shares, seed = task.split.shares, task.split.seed
+        splits |= draw_splits(f"{path}: task.split", splits["train"], shares, seed, classes)
+        drawn = {name: len(splits[name]) for name in shares}
+    checked = _checked(task, task_name(path), str(path), splits, classes, drawn)
+    if task.split is not None and task.split.column is not None and path.is_dir():
+        unused = "task.split.column is not used: the files of a folder are its splits"
+        return replace(checked, warnings=[unused, *checked.warnings])
+    return checked
+
+
 def _published(task: TaskSpec, published: PublishedTask) -> Task:
     files = find_files(task, published)
-    splits = {name: _read_split(file, task, published) for name, file in files.items()}
+    tables = {name: _published_table(file, task, published) for name, file in files.items()}
+    splits, classes = _to_splits(tables, task)
     findings = row_warnings(published, {name: len(split) for name, split in splits.items()})
     if "dev" not in splits:
         whole = len(splits["train"])
@@ -60,44 +77,52 @@ def _published(task: TaskSpec, published: PublishedTask) -> Task:
             f"the data set has no dev split: {len(splits['dev'])} of the {whole} train rows were"
             f" drawn for it (task.seed={task.seed})"
         )
-    where = str(files["train"].parent)
-    checked = _checked(task, str(task.name), where, **splits)
+    checked = _checked(task, str(task.name), str(files["train"].parent), splits, classes)
     return replace(checked, warnings=findings + checked.warnings)
 
 
-def _read_split(file: Path, task: TaskSpec, published: PublishedTask) -> Split:
+def _published_table(file: Path, task: TaskSpec, published: PublishedTask) -> Table:
     columns = columns_of(task)
-    if file.suffix == ".csv":  # not by `datasets`, which loses lines and reads NAN as missing
-        return to_split(read_csv(file, columns), task)
-    return to_split(read_parquet(file, columns, published.label), task)
+    if file.suffix == ".csv":
+        return read_csv(file, columns)
+    return read_parquet(file, columns, published.label)
 
 
-def _generate(task: TaskSpec) -> tuple[Split, Split, Split]:
+def _to_splits(
+    tables: Mapping[str, Table], task: TaskSpec
+) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Returns the sequences and labels of checked tables, and the names of the classes, if any."""
+    labels, classes = numbered_labels(tables, task.label_column)
+    return {
+        name: Split(list(map(joined, table.cells[task.sequence_column])), labels[name])
+        for name, table in tables.items()
+    }, classes
+
+
+def _generate(task: TaskSpec) -> dict[str, Split]:
     for split in SPLITS:
         rows = getattr(task, split)
         if rows < 2:
             raise InputError(
                 f"task.{split}: must be at least 2, one row per class, but got {rows}; raise it"
             )
-    return promoters.generate(task.train, task.dev, task.test, task.seed)
+    splits = promoters.generate(task.train, task.dev, task.test, task.seed)
+    return dict(zip(SPLITS, splits, strict=True))
 
 
-def _read(path: Path, task: TaskSpec) -> tuple[Split, Split, Split]:
-    if path.is_dir():
-        return read_folder(path, task)
-    if path.exists():
-        return read_single(path, task)
-    raise InputError(
-        f"task.path: must be a folder with train.csv, dev.csv and test.csv or a single csv,"
-        f" but got {path}, which does not exist; correct it"
-    )
-
-
-def _checked(task: TaskSpec, name: str, where: str, train: Split, dev: Split, test: Split) -> Task:
-    num_labels = require_classes(where, train, dev, test)
+def _checked(
+    task: TaskSpec,
+    name: str,
+    where: str,
+    splits: Mapping[str, Split],
+    classes: tuple[str, ...] = (),
+    drawn: Mapping[str, int] | None = None,
+) -> Task:
+    train, dev, test = (splits[split] for split in SPLITS)
+    num_labels = require_classes(where, train, dev, test, classes)
     dropped: dict[str, int] = {}
     if task.dedup == "drop_from_train":
         train, dropped = drop_from_train(train, dev, test)
-        require_classes(f"{where}: after task.dedup", train, dev, test)
-    quality = measure(train, dev, test, num_labels, dropped)
-    return Task(name, train, dev, test, num_labels, data_warnings(quality), quality)
+        require_classes(f"{where}: after task.dedup", train, dev, test, classes)
+    quality = measure(train, dev, test, num_labels, dropped, drawn or {}, classes)
+    return Task(name, train, dev, test, num_labels, data_warnings(quality), quality, classes)

@@ -5,7 +5,7 @@ A reverse complement counts as a copy, since a backbone may predict it from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from study.tasks.labels import class_name
 from study.tasks.split import SPLITS, Split, reverse_complement
 
 
@@ -54,11 +55,18 @@ class Quality:
     """Sequences with different labels, in all splits together."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Rows removed from train, by reason; empty without `task.dedup`."""
+    drawn: dict[str, int] = field(default_factory=dict)
+    """Rows that `task.split` has drawn from train, by split."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes 0..k-1; empty if the labels are numbers."""
 
     def lines(self) -> list[str]:
         """Returns a line of text for each split, and one for all of them."""
-        lines = [_line(name, split) for name, split in self.splits.items()]
+        lines = [_line(name, split, self.classes) for name, split in self.splits.items()]
         lines.append("shared: " + ("; ".join(self._common()) or "nothing"))
+        if self.drawn:
+            rows = ", ".join(f"{count} {split}" for split, count in self.drawn.items())
+            lines.append(f"drawn from train by task.split: {rows}")
         return [*lines, *([dropped_line(self.dropped)] if self.dropped else [])]
 
     def _common(self) -> Iterator[str]:
@@ -76,11 +84,19 @@ class Quality:
             "shared": {", ".join(pair): vars(shared) for pair, shared in self.shared.items()},
             "conflicts": self.conflicts,
             "dropped": self.dropped,
+            "drawn": self.drawn,
+            "classes": self.classes,
         }
 
 
 def measure(
-    train: Split, dev: Split, test: Split, num_labels: int, dropped: dict[str, int] | None = None
+    train: Split,
+    dev: Split,
+    test: Split,
+    num_labels: int,
+    dropped: Mapping[str, int] | None = None,
+    drawn: Mapping[str, int] | None = None,
+    classes: tuple[str, ...] = (),
 ) -> Quality:
     """Measures the splits, none of them empty, of a task with classes 0..`num_labels` - 1."""
     splits = dict(zip(SPLITS, (train, dev, test), strict=True))
@@ -90,7 +106,9 @@ def measure(
         {name: _measure(s, num_labels, known[name], other[name]) for name, s in splits.items()},
         {(a, b): _share(known[a], other[a], known[b]) for a, b in combinations(SPLITS, 2)},
         len(conflicting(*splits.values())),
-        dropped or {},
+        dict(dropped or {}),
+        dict(drawn or {}),
+        classes,
     )
 
 
@@ -152,7 +170,7 @@ def dropped_line(dropped: dict[str, int]) -> str:
     return f"dropped from train: {sum(dropped.values())} rows ({reasons})"
 
 
-def _line(name: str, split: SplitQuality) -> str:
+def _line(name: str, split: SplitQuality, classes: Sequence[str]) -> str:
     shortest, median, longest = split.bases
     bases = f"{longest}" if shortest == longest else f"{shortest} to {longest} (median {median:g})"
     counts = {
@@ -161,11 +179,11 @@ def _line(name: str, split: SplitQuality) -> str:
         "with different labels": split.conflicts,
     }
     problems = "".join(f", {what}: {count}" for what, count in counts.items() if count)
-    classes = ", ".join(_classes(split))
-    return f"{name}: {split.rows:,} sequences of {bases} bases, {classes}{problems}"
+    shares = ", ".join(_shares(split, classes))
+    return f"{name}: {split.rows:,} sequences of {bases} bases, {shares}{problems}"
 
 
-def _classes(split: SplitQuality) -> Iterator[str]:
+def _shares(split: SplitQuality, classes: Sequence[str]) -> Iterator[str]:
     for label, rows in enumerate(split.class_rows):
         gc = f" (GC {split.gc_mean[label]:.2f} ± {split.gc_sd[label]:.2f})" if rows else ""
-        yield f"class {label} {rows / split.rows:.1%}{gc}"
+        yield f"class {class_name(label, classes)} {rows / split.rows:.1%}{gc}"

@@ -26,6 +26,8 @@ class Task:
     num_labels: int
     warnings: list[str]
     quality: Quality | None = None
+    classes: tuple[str, ...] = ()
+    """Names of the classes 0..k-1; empty if the labels are numbers."""
 
     def splits(self) -> Iterator[tuple[str, Split]]:
         """Yields ("train", ...), ("dev", ...), ("test", ...)."""

@@ -4,7 +4,7 @@ Imports no torch, so that bad data is refused before anything heavy is imported.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -63,6 +63,8 @@ class EncodedTask:
     test: EncodedSplit
     tokens: TokenReport | None = None
     quality: Quality | None = None
+    classes: tuple[str, ...] = ()
+    """Names of the classes 0..k-1; empty if the labels are numbers."""
 
     def reports(self) -> dict[str, Any]:
         """Returns `tokens` and `quality` as JSON for the journal, if they were measured."""
@@ -70,8 +72,10 @@ class EncodedTask:
         return {name: report.record() for name, report in reports.items() if report is not None}
 
     def fingerprint(self) -> str:
-        """Returns a hash of all tokens and labels, to detect changed data."""
+        """Returns a hash of all tokens, labels and names of classes, to detect changed data."""
         digest = hashlib.sha256(f"{self.num_labels} {self.pad_id}".encode())
+        for name in self.classes:
+            digest.update(f"{len(name)} {name}".encode())
         for split in (self.train, self.dev, self.test):
             for strand in (split, split.reverse_complement):
                 if strand is not None:
@@ -95,7 +99,8 @@ def encode_task(spec: TaskSpec, info: BackboneInfo, task: Task) -> EncodedTask:
     lengths = {name: list(map(len, part)) for name, part in rows.items()}
     longest = max(max(part) for part in lengths.values())
     limit = spec.max_length or longest
-    _check_positions(spec, info, task, limit, longest)
+    if info.max_positions is not None and limit > info.max_positions:
+        raise _too_long(spec, info, task, lengths)
     counts = {name: count_tokens(part, limit) for name, part in lengths.items()}
     report = TokenReport(limit, spec.max_length is None, counts)
     encoded = {
@@ -111,6 +116,7 @@ def encode_task(spec: TaskSpec, info: BackboneInfo, task: Task) -> EncodedTask:
         **encoded,
         tokens=report,
         quality=task.quality,
+        classes=task.classes,
     )
 
 
@@ -132,17 +138,25 @@ def _rows(tokenizer: Tokenizer, where: str, sequences: Sequence[str]) -> Rows:
         raise InputError(f"{where}: {error}") from None
 
 
-def _check_positions(
-    spec: TaskSpec, info: BackboneInfo, task: Task, limit: int, longest: int
-) -> None:
-    if info.max_positions is not None and limit > info.max_positions:
-        raise InputError(
-            f"task.max_length: sequences must fit the {info.max_positions} positions of "
-            f"{info.name}, but got up to {longest} tokens in {task.name}"
-            + (f" and max_length = {limit}" if spec.max_length else "")
-            + f"; set task.max_length to {info.max_positions} to truncate them, or use a backbone "
-            "with more positions"
-        )
+def _too_long(
+    spec: TaskSpec, info: BackboneInfo, task: Task, lengths: Mapping[str, Sequence[int]]
+) -> InputError:
+    """Returns the error of sequences, or a limit, that do not fit the backbone's positions."""
+    assert info.max_positions is not None
+    places = [
+        (tokens, f"{name}, row {row}")
+        for name, part in lengths.items()
+        for row, tokens in enumerate(part, start=1)
+        if tokens > info.max_positions
+    ]
+    longest, place = max(places, key=lambda found: found[0], default=(0, ""))
+    found = [f"up to {longest} tokens in {task.name}, {place} ({len(places)} too long)"]
+    limit = [f"max_length = {spec.max_length}"] if spec.max_length else []
+    return InputError(
+        f"task.max_length: sequences must fit the {info.max_positions} positions of {info.name}, "
+        f"but got {' and '.join([*(found if places else []), *limit])}; set task.max_length to "
+        f"{info.max_positions} to truncate them, or use a backbone with more positions"
+    )
 
 
 def _encode(

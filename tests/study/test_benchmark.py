@@ -54,7 +54,7 @@ def test_the_papers_grid_is_planned_without_a_network(
 def test_the_plan_of_the_grid_loads_no_backbone_library_and_no_ray() -> None:
     code = (
         "import sys; from study.benchmark import main; status = main(sys.argv[1:]);"
-        "heavy = {'ray', 'transformers', 'datasets', 'mlflow', 'optuna', 'pandas'};"
+        "heavy = {'ray', 'transformers', 'pyarrow', 'mlflow', 'optuna', 'pandas'};"
         "sys.exit(status or ' '.join(heavy & set(sys.modules)) or 0)"
     )
     command = [sys.executable, "-c", code, "--space", "paper_tables", "--dry-run"]

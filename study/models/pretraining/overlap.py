@@ -4,14 +4,13 @@ Windows are compared by a 64-bit rolling hash. Equal windows have equal hashes, 
 missed; a collision (probability about 10^-19 per pair) can only exclude one line too many.
 """
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt64
 
-from study.errors import InputError
+from study.csv_table import Column, read_csv
 from study.models.pretraining.text import reverse_complement
 
 WINDOW = 50
@@ -50,18 +49,8 @@ def sequences_of_csv(path: Path) -> list[str]:
     Raises:
         InputError: there is no such file or column.
     """
-    if not path.is_file():
-        raise InputError(
-            f"{path}: must be a csv file with a sequence column, but got no file; correct the path"
-        )
-    with path.open(newline="") as handle:
-        reader = csv.DictReader(handle)
-        if "sequence" not in (reader.fieldnames or []):
-            raise InputError(
-                f"{path}:1: must have a column named sequence, but got {reader.fieldnames}; "
-                "rename the column"
-            )
-        return [row["sequence"].upper() for row in reader]
+    column = Column("sequence", fix="rename the column")
+    return [cell.upper() for cell in read_csv(path, [column]).cells["sequence"]]
 
 
 def _blocks(

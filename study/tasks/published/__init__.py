@@ -2,5 +2,4 @@
 
 catalogue.py  the tasks by name: repository, places, row counts, citation
 files.py      their files: in a local copy, the hub's cache, or downloaded from the hub
-parquet.py    one parquet file as a checked table
 """

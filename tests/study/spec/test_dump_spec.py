@@ -34,7 +34,7 @@ def test_a_resolved_spec_is_a_valid_space(name: str, read):
 def test_paths_and_odd_choices_survive_dumping(read):
     spec = read(
         "adapter: {method: adalora_rs, p_reintroduce: {type: categorical, choices: [null, 0.0]}}\n"
-        "task: {path: 'a folder: # with \"signs\"', label_column: 'no', split_column: '1'}\n"
+        "task: {path: 'a folder: # with \"signs\"', label_column: 'no', split: {column: '1'}}\n"
         "search: {sampler: {name: cmaes, popsize: 6}}\n"
         "training: {steps: 800}\n"
     )
@@ -42,9 +42,14 @@ def test_paths_and_odd_choices_survive_dumping(read):
 
 
 @pytest.mark.parametrize(
-    "task", ["{name: emp/H3, revision: v1}", "{name: nt/H4ac, path: data, seed: 3}"]
+    "task",
+    [
+        "{name: emp/H3, revision: v1}",
+        "{name: nt/H4ac, path: data, seed: 3}",
+        "{path: data, split: {dev: 0.1, test: 0.2, seed: 3}}",
+    ],
 )
-def test_published_tasks_survive_dumping(read, task):
+def test_tasks_survive_dumping(read, task):
     spec = read(f"task: {task}")
     assert read(dump_spec(spec)) == spec
 

@@ -14,7 +14,7 @@ from study.tasks import Split, load_task
 from study.tasks.dedup import drop_from_train
 from study.tasks.quality import measure
 from study.tasks.split import reverse_complement
-from tests.study.tasks.test_csvfiles import write_folder
+from tests.study.tasks.test_own_files import write_folder
 
 ROWS = st.lists(
     st.tuples(st.text("ACGT", min_size=1, max_size=3), st.integers(0, 1)), min_size=1, max_size=20

@@ -49,7 +49,7 @@ def test_nothing_overlaps_an_empty_set():
 
 def test_a_csv_without_a_sequence_column_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("seq,label\nACGT,1\n")
-    with pytest.raises(InputError, match="a column named sequence"):
+    with pytest.raises(InputError, match="a column 'sequence'"):
         sequences_of_csv(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("sequence,label\nacgt,1\n")
     assert sequences_of_csv(tmp_path / "b.csv") == ["ACGT"]

@@ -1,0 +1,65 @@
+"""One parquet file as a checked table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from study.csv_table import Column, Table, check, check_columns, listed
+from study.errors import InputError
+
+TASK_COLUMN = "task"
+
+
+def read_parquet(path: Path, schema: Sequence[Column], task: str | None = None) -> Table:
+    """Reads the columns of `schema` from a parquet file, and checks them.
+
+    If `task` is given and there is a task column, only the rows of that task are read.
+
+    Raises:
+        InputError: the file is unreadable, lacks a column, has no row of the task, or breaks a
+            rule.
+    """
+    columns = _columns(path, schema, task)
+    tasks = columns.pop(TASK_COLUMN, None) if task is not None else None
+    count = len(columns[schema[0].name])
+    rows = range(count) if tasks is None else [r for r in range(count) if tasks[r] == task]
+    if not rows:
+        if not count:
+            raise InputError(f"{path}: must have rows, but got none; add some")
+        raise InputError(
+            f"{path}: column {TASK_COLUMN!r} must name {task} in some rows, but got "
+            f"{listed(sorted(set(map(str, tasks or ()))))}; correct task.name or task.path"
+        )
+    cells = {name: [_text(values[row]) for row in rows] for name, values in columns.items()}
+    table = Table(path, [row + 1 for row in rows], cells, unit="row")
+    check(table, schema)
+    return table
+
+
+def _columns(path: Path, schema: Sequence[Column], task: str | None) -> dict[str, list[Any]]:
+    """Returns the columns of the schema that the file has, and its task column if asked for."""
+    import pyarrow  # Here, as a study on generated data does without it.
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            check_columns(str(path), names, schema)
+            wanted = [column.name for column in schema if column.name in names]
+            if task is not None and TASK_COLUMN in names and TASK_COLUMN not in wanted:
+                wanted.append(TASK_COLUMN)
+            table = file.read(wanted)
+            table.validate(full=True)  # Also that texts are UTF-8.
+            return {name: table.column(name).to_pylist() for name in wanted}
+    except (OSError, pyarrow.ArrowException) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"{path}: must be a readable parquet file, but got: {first}; copy or download it again"
+        ) from error
+
+
+def _text(value: object) -> str:
+    """Returns a value as a csv file would have it; an empty cell where it is missing."""
+    return "" if value is None or value != value else str(value).strip()
