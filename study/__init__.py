@@ -8,6 +8,7 @@ Map:
     pretrain, card                commands that train and measure the embedded backbone
     cli                           what commands share: exit statuses, options, how to resume
     errors                        errors that the user can fix: one line, exit status 2
+    paths                         paths that a user gives, as paths of this machine
     csv_table                     csv files of tasks and results, read and checked by a schema
     hub, deadline                 access to the Hugging Face hub; time limits of network requests
     spec/                         the specification: YAML -> typed, validated settings

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, run_command
+from study.cli import DONE, path_option, path_text, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,8 +35,19 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--task", nargs="+", type=Path, required=True, help="folders of train, dev and test csv")
-    add("--backbone", default="opt-dna-mini", help="an embedded name, a folder or a hub id")
+    add(
+        "--task",
+        nargs="+",
+        type=path_option,
+        required=True,
+        help="folders of train, dev and test csv",
+    )
+    add(
+        "--backbone",
+        type=path_text,
+        default="opt-dna-mini",
+        help="an embedded name, a folder or a hub id",
+    )
     add("--lr", nargs="+", type=float, default=[2e-3, 5e-3], help="learning rates to choose from")
     add("--steps", type=int, default=900, help="optimizer steps of each run")
     add("--batch-size", type=int, default=16, help="sequences per step")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from study.errors import InputError, one_line
+from study.paths import local_path
 
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 STORAGE_ERRORS = (
@@ -102,21 +103,54 @@ def study_path(arguments: argparse.Namespace) -> Path:
     return Path(arguments.storage).absolute() / name
 
 
+def path_text(text: str) -> str:
+    """An argparse type: a path as text, with `~` expanded.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no path of this machine.
+    """
+    try:
+        return local_path(text, "path")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("path: ")) from None
+
+
+def path_option(text: str) -> Path:
+    """An argparse type: `path_text` as a Path."""
+    return Path(path_text(text))
+
+
 def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command line of `study.run`."""
     parser = argparse.ArgumentParser(
         prog="python -m study.run", description="Run a study of AdaLoRA+RS hyperparameters."
     )
     add = parser.add_argument
-    add("--space", metavar="YAML|NAME", help="the study: a YAML file or a name in search_spaces/")
+    add(
+        "--space",
+        type=path_text,
+        metavar="YAML|NAME",
+        help="the study: a YAML file or a name in search_spaces/",
+    )
     add("--name", help="the study's name (default: the YAML's)")
-    add("--storage", default="runs", metavar="DIR", help="folder of all studies (runs)")
+    add(
+        "--storage",
+        type=path_text,
+        default="runs",
+        metavar="DIR",
+        help="folder of all studies (runs)",
+    )
     add("--set", action="append", default=[], metavar="a.b=c", help="override a setting")
     add("--trials", type=int, metavar="N", help="search.trials")
     add_services(parser)
     add("--resume", action="store_true", help="resume an interrupted study")
     add("--extend", type=int, metavar="N", help="resume with N more trials, also when finished")
-    add("--warm-start", metavar="DIR", help="start the sampler with an earlier study's results")
+    add(
+        "--warm-start",
+        type=path_text,
+        metavar="DIR",
+        help="start the sampler with an earlier study's results",
+    )
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
     add("--print-schema", action="store_true", help="print the JSON schema of a space and exit")
     arguments = parser.parse_args(argv)
@@ -135,9 +169,21 @@ def parse_benchmark(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Run backbones x tasks x methods x seeds, and make the paper's tables.",
     )
     add = parser.add_argument
-    add("--space", metavar="YAML|NAME", required=True, help="a YAML file or a shipped benchmark")
+    add(
+        "--space",
+        type=path_text,
+        metavar="YAML|NAME",
+        required=True,
+        help="a YAML file or a shipped benchmark",
+    )
     add("--name", help="the benchmark's name (default: the YAML's)")
-    add("--storage", default="runs", metavar="DIR", help="folder of all benchmarks (runs)")
+    add(
+        "--storage",
+        type=path_text,
+        default="runs",
+        metavar="DIR",
+        help="folder of all benchmarks (runs)",
+    )
     add(
         "--set",
         action="append",

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cli import DONE, run_command
+from study.cli import DONE, path_option, run_command
 from study.errors import InputError, instead_of
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m study.export",
         description="Export the winner of a study for PEFT, or as weights for transformers.",
     )
-    parser.add_argument("study", metavar="DIR", type=Path, help="a study folder")
+    parser.add_argument("study", metavar="DIR", type=path_option, help="a study folder")
     parser.add_argument("--to", choices=FORMATS, required=True, help="the format")
-    parser.add_argument("--out", type=Path, required=True, help="an empty or a new folder")
+    parser.add_argument("--out", type=path_option, required=True, help="an empty or a new folder")
     return parser
 
 

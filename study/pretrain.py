@@ -10,10 +10,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, INTERRUPTED, run_command
+from study.cli import DONE, INTERRUPTED, path_option, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,10 +58,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--data", nargs="+", type=Path, required=True, help="files, or folders of .txt[.gz]")
-    add("--out", type=Path, required=True, help="folder of weights, tokenizer and checkpoint")
     add(
-        "--exclude", nargs="*", type=Path, default=[], metavar="CSV",
+        "--data", nargs="+", type=path_option, required=True, help="files, or folders of .txt[.gz]"
+    )
+    add(
+        "--out",
+        type=path_option,
+        required=True,
+        help="folder of weights, tokenizer and checkpoint",
+    )
+    add(
+        "--exclude", nargs="*", type=path_option, default=[], metavar="CSV",
         help="exclude lines that share 50 bases, on either strand, with these sequences",
     )  # fmt: skip
     add("--resume", action="store_true", help="continue from the checkpoint in --out")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.cli import DONE, run_command
+from study.cli import DONE, path_option, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Write report.html of a study; and tables/ of a benchmark or a comparison.",
     )
     help_text = "the folder of a study, a benchmark or a comparison"
-    parser.add_argument("folder", metavar="DIR", type=Path, help=help_text)
+    parser.add_argument("folder", metavar="DIR", type=path_option, help=help_text)
     return run_command(run, parser.parse_args(argv))
 
 

@@ -19,6 +19,7 @@ from study.cli import (
     DONE,
     add_services,
     overrides,
+    path_text,
     report_interrupted,
     run_command,
     study_path,
@@ -53,11 +54,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Run configurations with many seeds; report which differences remain.",
     )
     add = parser.add_argument
-    add("--study", metavar="DIR", help="folder of a study; its winner (best.yaml) is run")
+    add(
+        "--study",
+        type=path_text,
+        metavar="DIR",
+        help="folder of a study; its winner (best.yaml) is run",
+    )
     add("--top", type=_count, metavar="K", help="with --study: its K best complete trials")
     add(
         "--config",
         nargs="+",
+        type=path_text,
         metavar="YAML",
         default=[],
         help="files with one value per setting, such as best.yaml",
@@ -70,18 +77,37 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         option, text = f"--{factor}-seeds", f"number of seeds of {of} ({count})"
         add(option, type=_count, default=count, metavar="N", help=text)
     against = "other methods; settings without a value are those of the first configuration"
-    add("--against", nargs="+", default=[], metavar="YAML|NAME|DIR", help=against)
+    add(
+        "--against",
+        nargs="+",
+        type=path_text,
+        default=[],
+        metavar="YAML|NAME|DIR",
+        help=against,
+    )
     vary = "the first configuration with a changed setting (or several: a.b=c,d.e=f), each"
     add("--vary", nargs="+", default=[], metavar="a.b=c", help=vary)
     add("--metric", help="metric to analyse; default: test_<search metric>")
     add("--name", help="name of the comparison; default: <study>-seeds")
-    add("--storage", default="runs", metavar="DIR", help="parent of its folder (runs)")
+    add(
+        "--storage",
+        type=path_text,
+        default="runs",
+        metavar="DIR",
+        help="parent of its folder (runs)",
+    )
     text = "override a setting of all configurations"
     add("--set", action="append", default=[], metavar="a.b=c", help=text)
     add_services(parser)
     add("--resume", action="store_true", help="continue, also with more seeds or configurations")
     add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    add("--analyse", nargs="+", metavar="DIR", help="only analyse folders, one per task")
+    add(
+        "--analyse",
+        nargs="+",
+        type=path_text,
+        metavar="DIR",
+        help="only analyse folders, one per task",
+    )
     arguments = parser.parse_args(argv)
     if arguments.analyse:
         _check_alone(parser, arguments)

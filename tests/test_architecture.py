@@ -38,7 +38,7 @@ LAYERS = {
     "study.analysis": {"study.spec", "study.storage", "study.paper"},
 }
 # Used by layers and commands, and import no layer; only commands may import `cli`.
-SHARED = {"cli", "csv_table", "deadline", "errors", "hub"}
+SHARED = {"cli", "csv_table", "deadline", "errors", "hub", "paths"}
 HOMES = {
     "pyarrow": ("study/tasks/parquet.py",),
     "ray": ("study/engine/",),

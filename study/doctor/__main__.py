@@ -8,9 +8,8 @@ sound, 1 something is wrong or unfinished, 2 not a study folder, 130 interrupted
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from study.cli import run_command
+from study.cli import path_option, run_command
 
 SOUND, FINDINGS = 0, 1
 
@@ -22,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Check a study folder; print what is wrong and how to fix it.",
     )
     add = parser.add_argument
-    add("folder", metavar="DIR", type=Path, help="a study, benchmark or comparison folder")
+    add("folder", metavar="DIR", type=path_option, help="a study, benchmark or comparison folder")
     add("--tracking-uri", metavar="URI", help="its MLflow server; default: what the study used")
     return run_command(run, parser.parse_args(argv))
 

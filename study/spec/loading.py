@@ -15,12 +15,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 import study
 from study.errors import InputError
+from study.paths import local_path
 from study.spec.domains import DOMAINS
 from study.spec.rules import suggestion
 from study.spec.schema import PRESET_BACKBONE, StudySpec
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.overrides import override
-from study.spec.yaml.reader import Document, parse, read_text
+from study.spec.yaml.reader import Document, Place, parse, read_text
 
 
 def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
@@ -167,15 +168,20 @@ def _make_paths_absolute(document: Document, beside: Path) -> None:
         from_file = document.place((section, key)).line > 0
         folders = [beside, Path.cwd()] if from_file else [Path.cwd()]
         if isinstance(given, str) and given:
-            values[key] = absolute(f"{section}.{key}", given, folders)
+            values[key] = absolute(
+                f"{section}.{key}", given, folders, document.place((section, key))
+            )
 
 
-def absolute(setting: str, given: str, folders: Sequence[Path]) -> str:
+def absolute(setting: str, given: str, folders: Sequence[Path], place: Place) -> str:
     """Returns a path setting as an absolute path, relative to the first of `folders` that has it.
 
     A backbone's name that is not a folder is returned unchanged.
+
+    Raises:
+        InputError: it is no path of this machine; names `place`.
     """
-    path = Path.home() / given[2:] if given.startswith("~/") else Path(given)
+    path = Path(local_path(given, f"{place}: {setting}", folders))
     candidates = [Path(os.path.realpath(folder / path)) for folder in folders]
     path = next((path for path in candidates if _exists(path)), candidates[-1])
     return str(path) if setting != "backbone.name" or _is_folder(given, path) else given
@@ -192,7 +198,7 @@ def _is_folder(given: str, path: Path) -> bool:
     """Returns whether a backbone's name is a folder, not the preset or a hub id."""
     if given == PRESET_BACKBONE:
         return False
-    return given.startswith((".", "~/", "/")) or (_exists(path) and path.is_dir())
+    return given.startswith((".", "~", "/")) or (_exists(path) and path.is_dir())
 
 
 def shipped_folder() -> Path:

@@ -29,8 +29,9 @@ def quoted(value: object) -> str:
 
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Returns `; did you mean X?` for the most similar known word; empty if none is similar."""
-    near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(str(word).lower(), list(by_lower), n=1, cutoff=0.6)
+    return f"; did you mean `{by_lower[near[0]]}`?" if near else ""
 
 
 class Section(BaseModel):
@@ -50,10 +51,16 @@ class Section(BaseModel):
         if isinstance(given, BaseModel):
             return given
         if not isinstance(given, dict):
-            refuse((), f"must be a mapping of keys to values, but got {quoted(given)}")
+            details = InitErrorDetails(type="dict_type", loc=(), input=given)
+            raise ValidationError.from_exception_data("study", [details])
         known = list(cls.model_fields)
         for key in given:
             if key not in known:
                 hint = suggestion(key, known) or f"; known keys: {', '.join(known) or 'none'}"
-                refuse((str(key),), f"must be a known key, but got {quoted(key)}{hint}", key)
+                text = f"must be a known key, but got {quoted(key)}"
+                error = PydanticCustomError(
+                    "unknown_key", "{text}{hint}", {"text": text, "hint": hint, "known": known}
+                )
+                details = InitErrorDetails(type=error, loc=(str(key),), input=key)
+                raise ValidationError.from_exception_data("study", [details])
         return given

@@ -30,7 +30,9 @@ _SUMMARY = (
 
 def _known(name: str) -> str:
     if name != GENERATED and name not in PUBLISHED:
-        near = suggestion(name, (GENERATED, *PUBLISHED)) or f"; known: {_SUMMARY}"
+        near = suggestion(name, (GENERATED, *PUBLISHED)) or (
+            f"; known: {_SUMMARY}; for other data write path: FOLDER"
+        )
         raise refusal(f"must be a known task, but got {quoted(name)}{near}")
     return name
 

@@ -112,10 +112,11 @@ def _make_paths_absolute(document: Document, beside: Path) -> None:
         entries = document.values.get(axis)
         for place, entry in enumerate(entries if isinstance(entries, list) else []):
             if isinstance(entry, dict):
-                _absolute_in(document, (axis, place), entry.get("set"), _PATHS, beside)
+                _absolute_in(document, (axis, place, "set"), entry.get("set"), _PATHS, beside)
                 _absolute_in(document, (axis, place), entry, ("best",), beside)
             elif axis == "backbones" and isinstance(entry, str) and entry:
-                name = absolute("backbone.name", entry, [beside, Path.cwd()])
+                at = document.place((axis, place))
+                name = absolute("backbone.name", entry, [beside, Path.cwd()], at)
                 entries[place] = {"label": entry, "set": {"backbone.name": name}}
 
 
@@ -126,4 +127,4 @@ def _absolute_in(
     folders = [beside, Path.cwd()] if from_file else [Path.cwd()]
     for key in keys if isinstance(values, dict) else ():
         if isinstance(values.get(key), str) and values[key]:
-            values[key] = absolute(key, values[key], folders)
+            values[key] = absolute(key, values[key], folders, document.place((*owner, key)))

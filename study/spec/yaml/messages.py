@@ -10,6 +10,8 @@ from study.errors import InputError
 from study.spec.methods import Adapter
 from study.spec.rules import quoted, suggestion
 from study.spec.samplers import Sampler
+from study.spec.yaml.aliases import key_fix, word_fix
+from study.spec.yaml.corrections import domain_text, sweep_line, value_fix
 from study.spec.yaml.reader import Document, KeyPath
 
 _EXPECTED = {
@@ -33,15 +35,22 @@ _COMPARISONS = {
 
 def input_error(error: ValidationError, document: Document) -> InputError:
     """Returns the error of the first line in the file, with the number of the others."""
-    lines = []
+    lines = {}
     for details in error.errors(include_url=False):
         path = _path(details)
         place = document.place(path)
-        where = ".".join(map(str, path)) or "the file"
-        lines.append((place.line, f"{place}: {where}: {_text(details, path)}"))
-    lines.sort(key=lambda line: line[0])
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return InputError((lines[0][1] + more).replace("\n", " "))
+        found = domain_text(document, path)
+        if found is None:
+            text = _text(details, path, document)
+        else:
+            path, text = path[:2], found
+        lines[f"{place}: {'.'.join(map(str, path)) or 'the file'}: {text}"] = place.line
+        swept = sweep_line(document) if details["type"] == "unknown_key" and not path[1:] else None
+        if swept is not None:
+            return InputError(swept)
+    first, *others = sorted(lines, key=lambda line: lines[line])
+    more = f" (and {len(others)} more)" if others else ""
+    return InputError((first + more).replace("\n", " "))
 
 
 def _path(details: ErrorDetails) -> KeyPath:
@@ -54,7 +63,7 @@ def _path(details: ErrorDetails) -> KeyPath:
     return path
 
 
-def _text(details: ErrorDetails, path: KeyPath) -> str:
+def _text(details: ErrorDetails, path: KeyPath, document: Document) -> str:
     kind, value, ctx = details["type"], details["input"], details.get("ctx", {})
     if kind in _COMPARISONS:
         sign, key = _COMPARISONS[kind]
@@ -64,8 +73,11 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
         bound = f"{ctx[key]:g}" if isinstance(ctx[key], float) else ctx[key]
         return f"{leaf} {sign} {bound} must hold, but got {got}={quoted(value)}"
     if kind in _EXPECTED:
-        fix = "; this cannot be searched" if isinstance(value, dict) and "type" in value else ""
+        fix = value_fix(kind, str(path[-1]), value) if path else ""
         return f"must be {_EXPECTED[kind]}, but got {quoted(value)}{fix}"
+    if kind == "unknown_key":
+        fix = key_fix(path, document.value(path), ctx["known"]) or ctx["hint"]
+        return f"{ctx['text']}{fix}"
     if kind == "literal_error":
         return _one_of(re.findall("'(.*?)'", ctx["expected"]), value)
     if kind == "union_tag_invalid":
@@ -85,7 +97,9 @@ def _text(details: ErrorDetails, path: KeyPath) -> str:
 
 def _one_of(known: list[str], value: Any) -> str:
     expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
-    return f"must be {expected}, but got {quoted(value)}{suggestion(value, known)}"
+    fix = suggestion(value, known) or word_fix(value, known)
+    fix = "; this cannot be searched: run a study for each" if isinstance(value, dict) else fix
+    return f"must be {expected}, but got {quoted(value)}{fix}"
 
 
 def _tags(union: Any, key: str) -> list[str]:

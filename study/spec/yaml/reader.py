@@ -18,6 +18,8 @@ MAX_DEPTH = 20
 MAX_KEY = 60
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
 
+_ODD_SPACES = "\u00a0\u1680\u2007\u2009\u200b\u200c\u200d\u202f\u205f\u3000\ufeff"
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -45,6 +47,16 @@ class Document:
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(self.source))
+
+    def value(self, path: KeyPath) -> Any:
+        """Returns the value at `path`; None if there is none."""
+        value: Any = self.values
+        for key in path:
+            try:
+                value = value[key]
+            except (LookupError, TypeError):  # TypeError: a plain value has no keys.
+                return None
+        return value
 
 
 def read_text(path: Path, source: str) -> str:
@@ -93,6 +105,13 @@ def parse(text: str, source: str, *, numbered: bool = True) -> Document:
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
+        odd = next((at for at, letter in enumerate(text) if letter in _ODD_SPACES), None)
+        if odd is not None:
+            place = Place(source, text.count("\n", 0, odd) + 1 if numbered else 0)
+            raise InputError(
+                f"{place}: must have ordinary spaces, but got U+{ord(text[odd]):04X}, which looks "
+                "like one or is invisible; type the line again"
+            ) from error
         raise InputError(_syntax_message(error, source, numbered)) from error
     except YAMLError as error:
         problem = str(error).splitlines()[0]
@@ -131,6 +150,7 @@ def _syntax_message(error: MarkedYAMLError, source: str, numbered: bool) -> str:
         return f"{place}: must be a single document, but got another one; remove `---`"
     context = f" {error.context}" if error.context else ""
     fix = "; quote a text that begins with > or |" if "block scalar" in context else ""
+    fix = "; write text with backslashes in single quotes" if "double-quoted" in context else fix
     return f"{place}: must be YAML, but got an error{context}: {problem}{fix}".replace("\n", " ")
 
 

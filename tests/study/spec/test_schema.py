@@ -26,7 +26,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
         ),
         (
             "adapter: {method: fmft, rank: 3}",
-            "adapter.rank: must be a known key, but got 'rank'; known keys: method",
+            "adapter.rank: must be a known key, but got 'rank'; remove it, as rank is a setting",
         ),
         ("adapter: {method: adalora, p: 0.1}", "x.yaml:1: adapter.p: must be a known key"),
         (
@@ -40,7 +40,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
         (adapter("b0: 3.5"), "adapter.b0: must be a whole number, but got 3.5"),
         (adapter("b0: true"), "adapter.b0: must be a whole number, but got True"),
         (adapter("p: '0.1'"), "adapter.p: must be a number, but got '0.1'"),
-        (adapter("p: [0.1]"), "adapter.p: must be a number, but got [0.1]"),
+        (adapter("alpha: {}"), "adapter.alpha.type: must be one of float, int, categorical"),
         (adapter("b0:"), "adapter.b0: must be a whole number, but got nothing"),
         ("training: {group_by_length: yes}", "must be true or false, but got 'yes'"),
         ("task: {path: 3}", "task.path: must be text, but got 3"),
@@ -51,7 +51,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
             "x.yaml:3: adapter.b0: low <= high must hold, but got low=16, high=4",
         ),
         (adapter("b0: {type: int, low: 6}"), "adapter.b0.high: must be given"),
-        (adapter("b0: {low: 6, high: 9}"), "adapter.b0.type: must be one of float, int, categ"),
+        (adapter("b0: {low: 6, hihg: 9}"), "adapter.b0.type: must be one of float, int, categ"),
         (adapter("b0: {type: integer}"), "but got 'integer'; did you mean `int`?"),
         (adapter("b0: {type: [int]}"), "adapter.b0.type: must be one of float, int, categorical"),
         (
