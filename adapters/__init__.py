@@ -2,7 +2,7 @@
 
     targets.py           layer names of q, k, v, o, f1, f2 in the OPT, BERT and ESM families
     inject.py            adds adapters to a model, removes them, merges them into the weights
-    adaptable.py         layers that can be adapted, adapters that can be merged
+    checks.py            arguments and layers that are refused
     svd.py               adapted linear layers: SVDLinear (AdaLoRA) and LoRALinear (LoRA)
     orthogonality.py     orthogonality penalty on P and Q, and its gradient
     budget.py            CubicBudget: triplets after each step, and the steps of the mask events
@@ -11,10 +11,10 @@
     allocator.py         RankAllocator: importance, budget and masks of a whole model
     state.py             adapter weights as a dict of tensors and as a safetensors file
     peft_format.py       export to the LoRA and AdaLoRA formats of Hugging Face's PEFT
+    peft_config.py       adapter_config.json of these formats
     peft_import.py       import of these formats
     counting.py          numbers of trainable parameters
     trainer_callback.py  RankAllocatorCallback: the allocator inside transformers.Trainer
-    _rules.py            checks of numbers and names
     _shapes.py           jaxtyping's shape annotations, where jaxtyping is installed
 
     name     shape                   meaning                          PEFT's name

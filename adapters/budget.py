@@ -11,8 +11,8 @@ The cubic schedule of AdaLoRA (arXiv 2303.10512, eq. 12), in exact integer arith
 from dataclasses import dataclass
 from typing import Literal
 
-from adapters._rules import require, require_integers, require_numbers
 from adapters._shapes import Number
+from adapters.checks import require, require_integers, require_numbers
 
 Phase = Literal["warmup", "pruning", "final"]
 

@@ -12,9 +12,15 @@ from typing import Literal, get_args, overload
 import torch
 from torch import nn
 
-from adapters._rules import require, require_choice, require_integers, require_numbers
 from adapters._shapes import Number
-from adapters.adaptable import check_adaptable, check_mergeable
+from adapters.checks import (
+    check_adaptable,
+    check_mergeable,
+    require,
+    require_choice,
+    require_integers,
+    require_numbers,
+)
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 
 Kind = Literal["svd", "lora"]
@@ -89,7 +95,7 @@ def inject(
         The adapted layers by name, in the order of the model's modules.
 
     Raises:
-        ValueError: a pattern matches no layer or one that cannot be adapted (see adaptable.py),
+        ValueError: a pattern matches no layer or one that cannot be adapted (see checks.py),
             the number of matches is not `expected`, the model has adapters already, or an
             argument is out of range. The model is unchanged.
 

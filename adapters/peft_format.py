@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapters.checks import parameter_names, require_choice
 from adapters.inject import adapted_layers
 from adapters.svd import AdaptedLinear, SVDLinear
 
@@ -30,8 +31,17 @@ PREFIX = "base_model.model."
 """Prefix that PEFT adds to the names of the model."""
 RANK_OFFSET = 1e-5
 """PEFT's AdaLoRA divides alpha by the initial rank plus this number."""
-CLASSIFIERS = ("classifier", "score")
-"""Name endings of the modules that PEFT treats as the head of a sequence classifier."""
+_CLASSIFIERS = ("classifier", "score")
+HEADS: dict[str | None, tuple[str, ...]] = {
+    None: (),
+    "SEQ_CLS": _CLASSIFIERS,
+    "TOKEN_CLS": _CLASSIFIERS,
+    "QUESTION_ANS": ("qa_outputs",),
+    "CAUSAL_LM": (),
+    "SEQ_2_SEQ_LM": (),
+    "FEATURE_EXTRACTION": (),
+}
+"""Name endings of the modules that PEFT treats as the head, by its name of the task."""
 
 
 def save_peft_lora(
@@ -52,13 +62,14 @@ def save_peft_lora(
         model: A model adapted by `inject`.
         folder: Created if it does not exist; existing files of the adapter are overwritten.
         head: Names of the modules that were trained with the adapters; they are saved completely.
-        task_type: PEFT's name of the task, such as `SEQ_CLS`.
+        task_type: PEFT's name of the task, one of `HEADS`. With one that has a head, `head` must
+            name it: PEFT would draw a new one.
         base_model: Folder or hub id of the model without adapters.
         revision: Its revision on the hub.
 
     Raises:
-        ValueError: the model has no adapters, or `head` is not the set of modules that PEFT would
-            save with them.
+        ValueError: the model has no adapters, `task_type` is unknown, or `head` is not the set of
+            modules that PEFT would save with them, or shares parameters with other modules.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
@@ -160,6 +171,7 @@ def _check(
 ) -> None:
     if not adapters:
         raise ValueError("the model must have adapters, but got none; call inject first")
+    require_choice(list(HEADS), task_type=task_type)
     names = [name for name, _ in model.named_modules()]
     absent = [name for name in head if name not in names]
     if absent:
@@ -172,13 +184,30 @@ def _check(
             f"head must have no adapters inside, but got the adapted layer {inside[0]!r}; name "
             "modules that contain none"
         )
-    endings = tuple({*head, *CLASSIFIERS} if task_type == "SEQ_CLS" else head)
+    endings = (*head, *HEADS[task_type])
     others = [n for n in names if n.endswith(endings) and n not in head] if endings else []
     if others:
         raise ValueError(
-            f"head must name every module whose name ends in {' or '.join(sorted(endings))} (PEFT "
-            f"saves them all), but got {list(head)} without {others}; add them to head"
+            f"head must name every module whose name ends in {' or '.join(sorted({*endings}))} "
+            f"(PEFT saves them all), but got {list(head)} without {others}; add them to head"
         )
+    if HEADS[task_type] and not head:
+        raise ValueError(
+            f"head must name the modules of the head if task_type is {task_type}, but got none; "
+            "name them, or give no task_type"
+        )
+    check_untied(model, head)
+
+
+def check_untied(model: nn.Module, modules: Sequence[str]) -> None:
+    """Raises ValueError if a saved module shares a parameter: PEFT gives it a copy of its own."""
+    prefixes = tuple(f"{name}." for name in modules)
+    for first, *others in parameter_names(model).values():
+        if others and any(name.startswith(prefixes) for name in (first, *others)):
+            raise ValueError(
+                f"saved modules must have parameters of their own, but got {first} tied to "
+                f"{others[0]}; give each module a copy of the parameter"
+            )
 
 
 def _remaining_triplets(adapters: Mapping[str, AdaptedLinear]) -> dict[str, Tensor]:

@@ -1,7 +1,5 @@
 """Import of adapters in PEFT's LoRA and AdaLoRA formats, without PEFT installed."""
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,33 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adapters._shapes import Number
-from adapters.inject import Kind, inject
-from adapters.peft_format import CONFIG, PREFIX, RANK_OFFSET, WEIGHTS
+from adapters.inject import inject
+from adapters.peft_config import KINDS, rank_of, read_config, scale_of
+from adapters.peft_format import CONFIG, PREFIX, WEIGHTS, check_untied
 from adapters.svd import AdaptedLinear, SVDLinear
 
-_KINDS: dict[str, Kind] = {"LORA": "lora", "ADALORA": "svd"}
 _TENSORS = {
     "LORA": {"A": "lora_A.weight", "B": "lora_B.weight"},
     "ADALORA": {"A": "lora_A", "B": "lora_B", "E": "lora_E"},
 }
-# PEFT settings that change what an adapted layer computes; a config that sets one is refused.
-_UNSUPPORTED = (
-    "use_dora",
-    "lora_bias",
-    "fan_in_fan_out",
-    "use_qalora",
-    "use_bdlora",
-    "layer_replication",
-    "target_parameters",
-    "trainable_token_indices",
-    "alora_invocation_tokens",
-    "arrow_config",
-    "kasa_config",
-    "monteclora_config",
-)
-# Values of init_lora_weights that do not change the weights of the base model.
-_SUPPORTED_INITS = (True, False, None, "gaussian", "eva", "orthogonal")
 
 
 @dataclass(frozen=True)
@@ -68,8 +48,8 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
 
     Raises:
         ValueError: files or tensors are missing, unexpected, or do not match the model or the
-            config, or the config has a setting that these layers do not support. The model is
-            unchanged.
+            config; a setting is unknown or not supported by these layers; a saved module shares
+            a parameter with another module of the model. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -80,7 +60,7 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
         ('LoRALinear', True)
     """
     path = Path(folder)
-    config = _read_config(path)
+    config = read_config(path)
     tensors = _read_tensors(path)
     layers = _pop_factors(path, config, tensors)
     _check_layers(path, config, layers, model)
@@ -92,7 +72,7 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
         rank,
         alpha=rank,
         dropout=config.get("lora_dropout", 0.0),
-        kind=_KINDS[config["peft_type"]],
+        kind=KINDS[config["peft_type"]],
         generator=torch.Generator().manual_seed(0),
     )
     for name, module in adapters.items():
@@ -112,32 +92,6 @@ def _copy_factors(module: AdaptedLinear, factors: _Factors) -> None:
 
 
 # Files
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{folder}: the folder must have {CONFIG}, but got none") from None
-    except ValueError as error:
-        raise ValueError(f"{folder}: {CONFIG} must be JSON, but got {error}") from error
-    kind = config.get("peft_type") if isinstance(config, dict) else None
-    if kind not in _KINDS:
-        raise ValueError(
-            f"{folder}: peft_type must be one of {', '.join(_KINDS)}, but got {kind!r}"
-        )
-    unsupported = [name for name in _UNSUPPORTED if config.get(name)]
-    unsupported += ["bias"] * (config.get("bias", "none") != "none")
-    unsupported += ["init_lora_weights"] * (
-        config.get("init_lora_weights") not in _SUPPORTED_INITS
-    )
-    if unsupported:
-        settings = ", ".join(f"{name}={config[name]!r}" for name in unsupported)
-        raise ValueError(
-            f"{folder}: the adapter must be {kind} without variants, but got {settings}; merge "
-            "it into the model with PEFT instead"
-        )
-    return dict(config)
 
 
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
@@ -182,7 +136,7 @@ def _pop_factors(
                 f"{', '.join(absent)}"
             )
         factors = {part: tensors.pop(f"{layer}.{end}") for part, end in parts.items()}
-        rank = _rank(config, layer)
+        rank = rank_of(config, layer)
         shapes = {part: tuple(tensor.shape) for part, tensor in factors.items()}
         fits = factors["A"].shape[:1] == (rank,) and factors["B"].shape[1:] == (rank,)
         if not fits or shapes.get("E", (rank, 1)) != (rank, 1):
@@ -190,7 +144,7 @@ def _pop_factors(
                 f"{folder}: {layer} must have the rank {rank} of {CONFIG}, but got tensors of the "
                 f"shapes {shapes}"
             )
-        scale = _scale(config, layer)
+        scale = scale_of(config, layer)
         layers[layer] = _Factors(factors["A"], factors["B"], factors.get("E"), scale)
     if not layers:
         raise ValueError(
@@ -198,31 +152,6 @@ def _pop_factors(
             "but got none"
         )
     return layers
-
-
-def _rank(config: Mapping[str, Any], layer: str) -> int:
-    """Returns the rank of a layer's tensors; absent settings have PEFT's defaults."""
-    pattern = config.get("rank_pattern") or {}
-    if config["peft_type"] == "LORA":
-        return int(_by_pattern(pattern, layer, config.get("r", 8)))
-    flags = pattern.get(f"{layer}.lora_E")
-    return int(config.get("init_r", 12)) if flags is None else sum(flags)
-
-
-def _scale(config: Mapping[str, Any], layer: str) -> float:
-    alpha = config.get("lora_alpha", 8)
-    if config["peft_type"] == "LORA":
-        rank = _rank(config, layer)
-        alpha = _by_pattern(config.get("alpha_pattern") or {}, layer, alpha)
-        return float(alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
-    rank = config.get("init_r", 12)
-    return float((alpha if alpha > 0 else rank) / (rank + RANK_OFFSET))
-
-
-def _by_pattern(patterns: Mapping[str, Number], layer: str, default: Number) -> Number:
-    """Returns the value of the first pattern that matches the name or its end, as in PEFT."""
-    matching = (value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", layer))
-    return next(matching, default)
 
 
 def _check_layers(
@@ -273,6 +202,7 @@ def _match_head(
     """Returns pairs of a tensor of the model and the saved tensor that replaces it."""
     ends = tuple(config.get("modules_to_save") or ())
     heads = [n for n, _ in model.named_modules() if ends and n.endswith(ends)]
+    check_untied(model, heads)
     state = model.state_dict(keep_vars=True)
     expected = {key for key in state for head in heads if key.startswith(f"{head}.")}
     missing, extra = sorted(expected - tensors.keys()), sorted(tensors.keys() - expected)

@@ -170,6 +170,10 @@ def test_the_export_compensates_for_what_peft_adds_to_the_rank(tmp_path):
         ({"head": ["model.decoder.layers"]}, "no adapters inside, but got"),
         ({"task_type": "SEQ_CLS"}, r"but got \[\] without \['score'\]"),
         ({"head": ["score"], "task_type": "SEQ_CLS"}, r"but got \['score'\] without \['zscore'\]"),
+        ({"task_type": "TOKEN_CLS"}, r"but got \[\] without \['score'\]"),
+        ({"task_type": "QUESTION_ANS"}, "must name the modules of the head if task_type is QUEST"),
+        ({"task_type": "SEQUENCE"}, "task_type must be one of None, SEQ_CLS, .*'SEQUENCE'"),
+        ({"head": ["tied"]}, "parameters of their own, but got score.weight tied to tied.weight"),
     ],
 )
 def test_a_head_other_than_that_of_peft_is_refused(settings, message, save, tmp_path):
@@ -177,6 +181,9 @@ def test_a_head_other_than_that_of_peft_is_refused(settings, message, save, tmp_
     svd_adapters(model, 2)
     if "zscore" in message:
         model.zscore = nn.Linear(2, 2)
+    if "tied" in message:
+        model.tied = nn.Linear(16, 2, bias=False)
+        model.tied.weight = model.score.weight
     with pytest.raises(ValueError, match=message):
         save(model, tmp_path / "out", **settings)
     assert not (tmp_path / "out").exists()

@@ -6,6 +6,8 @@ import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import OPTForCausalLM
 
 from adapters import (
     CubicBudget,
@@ -37,9 +39,9 @@ pytestmark = [
 ]
 
 
-def peft_saved(folder, config, family="opt"):
+def peft_saved(folder, config, base="opt"):
     """Saves a PEFT model with random values, and returns its logits."""
-    model = peft.get_peft_model(tiny_model(family), config)
+    model = peft.get_peft_model(tiny_model(base) if isinstance(base, str) else base, config)
     perturb(model, 0.1)
     model.save_pretrained(folder)
     return logits(model)
@@ -169,12 +171,50 @@ def refuse(folder, message, model=None):
             "must have tensors, but got none of score",
         ),
         ({"modules_to_save": ["score"]}, r"but got 1 missing \['score.weight'\]"),
+        ({"use_next_variant": True}, "without variants, but got use_next_variant=True"),
+        ({"next_config": {"a": 1}}, "without variants, but got next_config={'a': 1}"),
+        ({"r": "2"}, "r in adapter_config.json must be as PEFT writes it, but got '2'"),
+        ({"r": 0}, "r in adapter_config.json must be"),
+        ({"lora_alpha": float("nan")}, "lora_alpha in adapter_config.json must be .*nan"),
+        ({"rank_pattern": [2]}, "rank_pattern in adapter_config.json must be"),
+        ({"rank_pattern": {"fc1": 2.5}}, "rank_pattern in adapter_config.json must be"),
+        ({"alpha_pattern": {"fc1": "2"}}, "alpha_pattern in adapter_config.json must be"),
+        ({"alpha_pattern": {"(fc1": 2}}, "alpha_pattern in adapter_config.json must be"),
+        ({"target_modules": "(fc1"}, "target_modules in adapter_config.json must be"),
+        ({"modules_to_save": "score"}, "modules_to_save in adapter_config.json must be"),
+        ({"modules_to_save": [1]}, "modules_to_save in adapter_config.json must be"),
     ],
 )
 def test_an_unsupported_config_is_refused(changes, message, tmp_path):
     peft_saved(tmp_path, peft.LoraConfig(r=2, target_modules=["fc1", "fc2", "q_proj"]))
     edit_config(tmp_path, **changes)
     refuse(tmp_path, message)
+
+
+def test_settings_of_a_newer_peft_that_are_off_are_ignored(tmp_path):
+    expected = peft_saved(tmp_path, peft.LoraConfig(r=2, target_modules=["fc1"]))
+    edit_config(tmp_path, use_next_variant=False, next_config=None, next_modules=[])
+    model = tiny_opt()
+    load_peft(model, tmp_path)
+    assert_same(logits(model), expected)
+
+
+def causal():
+    """A language model whose output layer has the weight of the embedding."""
+    torch.manual_seed(1)
+    return OPTForCausalLM(tiny_opt().config)
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`")
+def test_a_saved_module_that_is_tied_is_refused(tmp_path):
+    # PEFT trains a copy of lm_head, and leaves the embedding as it was.
+    config = peft.LoraConfig(r=2, target_modules=["fc1"], modules_to_save=["lm_head"])
+    expected = peft_saved(tmp_path, config, causal())
+    refuse(tmp_path, "must have parameters of their own, but got .*embed_tokens.* tied", causal())
+    model = causal()
+    model.lm_head.weight = nn.Parameter(model.lm_head.weight.detach().clone())
+    load_peft(model, tmp_path)
+    assert_same(logits(model), expected)
 
 
 A, B = (f"base_model.model.{Q_PROJ}.lora_{part}.weight" for part in "AB")

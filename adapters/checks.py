@@ -1,18 +1,50 @@
-"""Which layers can be adapted, and which adapted layers can be merged.
+"""Checks of arguments and layers; the errors have the form RULE, but got FOUND; FIX.
 
 inject refuses  layers other than nn.Linear; weights that are not floating-point parameters of
                 the shape (out, in); layers whose weight the model reads without a call
 merge refuses   the same, layers with a forward pass of their own, shared weights
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from adapters.svd import AdaptedLinear
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def require(holds: bool, rule: str, **values: object) -> None:
+    """Raises ValueError with the rule and the values if it does not hold."""
+    if not holds:
+        got = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise ValueError(f"{rule} must hold, but got {got}")
+
+
+def require_integers(**values: object) -> None:
+    """Raises ValueError at the first value that is not an integer; True and 2.0 are none."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise ValueError(f"{name} must be an integer, but got {name}={value!r}")
+
+
+def require_numbers(**values: object) -> None:
+    """Raises ValueError at the first value that is not a real number; NaN is one."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise ValueError(f"{name} must be a number, but got {name}={value!r}")
+
+
+def require_choice(choices: Sequence[Any], **values: object) -> None:
+    """Raises ValueError at the first value that is not one of the choices."""
+    for name, value in values.items():
+        if value not in choices:
+            raise ValueError(
+                f"{name} must be one of {', '.join(map(str, choices))}, but got {name}={value!r}"
+            )
 
 
 def check_adaptable(model: nn.Module, layers: Mapping[str, nn.Module]) -> dict[str, nn.Linear]:
@@ -56,6 +88,7 @@ def check_mergeable(model: nn.Module, adapters: Mapping[str, AdaptedLinear]) -> 
         >>> model = nn.Sequential(nn.Linear(4, 3))
         >>> check_mergeable(model, inject(model, ["0"], 2, alpha=4, generator=torch.Generator()))
     """
+    names = parameter_names(model)
     for name, adapter in adapters.items():
         base = adapter.base
         _check_weight(name, base)
@@ -64,17 +97,28 @@ def check_mergeable(model: nn.Module, adapters: Mapping[str, AdaptedLinear]) -> 
                 f"a merged layer must compute what nn.Linear computes, but got {name!r} of type "
                 f"{type(base).__name__} with a forward pass of its own; keep the adapters"
             )
-        others = [
-            f"{holder}.{key}"
-            for holder, module in model.named_modules()
-            for key, parameter in module.named_parameters(recurse=False)
-            if parameter is base.weight and module is not base
-        ]
+        others = [other for other in names[base.weight] if other != f"{name}.base.weight"]
         if others:
             raise ValueError(
                 f"a merged layer must have a weight of its own, but got {name!r}, which shares it "
                 f"with {others[0]}; give the layer a copy of the weight, or keep the adapters"
             )
+
+
+def parameter_names(model: nn.Module) -> dict[Tensor, list[str]]:
+    """Returns all names of every parameter; one that is tied has several.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+        >>> model[1].weight = model[0].weight
+        >>> list(parameter_names(model).values())
+        [['0.weight', '1.weight']]
+    """
+    names: dict[Tensor, list[str]] = {}
+    for prefix, module in model.named_modules():
+        for key, parameter in module.named_parameters(prefix, recurse=False):
+            names.setdefault(parameter, []).append(key)
+    return names
 
 
 def _uncalled_layers(model: nn.Module) -> dict[nn.Module, str]:
