@@ -290,14 +290,9 @@ def finite(cell: str) -> float | None:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Returns names joined by commas, at most ten of them."""
-    return ", ".join(map(shown, names[:10])) + (", .." if len(names) > 10 else "")
-
-
-def shown(name: str, most: int = MAX_NAME) -> str:
-    """Returns a text for a message: cut, and characters that cannot be printed escaped."""
-    cut = name if len(name) <= most else name[:most] + ".."
-    return cut if cut.isprintable() else repr(cut)[1:-1]
+    """Returns names joined by commas, at most ten of them, long ones cut."""
+    shown = (name if len(name) <= MAX_NAME else name[:MAX_NAME] + ".." for name in names[:10])
+    return ", ".join(shown) + (", .." if len(names) > 10 else "")
 
 
 def numbered(lines: Sequence[int], unit: str = "line") -> str:

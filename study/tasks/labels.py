@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from study.csv_table import Column, Rule, Table, check, listed
+from study.csv_table import MAX_NAME, Column, Rule, Table, check, listed
 from study.errors import InputError
 
 NUMBER = re.compile(r"([0-9]{1,6})(\.0*)?")
@@ -64,11 +64,13 @@ def _whole(column: str) -> Rule:
 
 
 def _named(column: str) -> Rule:
-    return Rule(
-        f"{column} must be one class in every row, by its number or name",
-        lambda cell: cell if not cell or cell.lower() in MISSING or cell[0] in "[{" else None,
-        "fill it in, or remove these rows",
-    )
+    def fault(cell: str) -> str | None:
+        missing = not cell or cell.lower() in MISSING
+        odd = len(cell) > MAX_NAME or not cell.isprintable() or cell[:1] in ("[", "{")
+        return cell if missing or odd else None
+
+    rule = f"{column} must be one class in every row, by its number or name"
+    return Rule(rule, fault, "fill it in, or remove these rows")
 
 
 def _of_train(column: str, names: Iterable[str]) -> Rule:

@@ -44,7 +44,7 @@ def _columns(path: Path, schema: Sequence[Column], task: str | None) -> dict[str
     from pyarrow.parquet import ParquetFile
 
     try:
-        with ParquetFile(path) as file:
+        with ParquetFile(path, page_checksum_verification=True) as file:
             names = file.schema_arrow.names
             check_columns(str(path), names, schema)
             wanted = [column.name for column in schema if column.name in names]

@@ -1,6 +1,6 @@
 """The data of a study: one table row for each split, and remarks on shared sequences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ def data_table(study: StudyData) -> DataTable | None:
     opened = study.opened or StudyOpened()
     quality, tokens = opened.quality or {}, opened.tokens or {}
     sequences, counts = quality.get("splits", {}), tokens.get("splits", {})
+    classes = quality.get("classes") or ()
     rows = {
-        name: _sequences(sequences.get(name, {})) | _tokens(counts.get(name, {}))
+        name: _sequences(sequences.get(name, {}), classes) | _tokens(counts.get(name, {}))
         for name in dict.fromkeys([*counts, *sequences])
     }
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
@@ -34,7 +35,8 @@ def data_table(study: StudyData) -> DataTable | None:
     return DataTable(columns, cells, [*_shared(quality), *_limit(tokens)])
 
 
-def _sequences(split: Mapping[str, Any]) -> dict[str, str]:
+def _sequences(split: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Returns the cells of a split; `names` are those of the classes, if they have any."""
     if not split:
         return {}
     rows, (shortest, _, longest) = split["rows"], split["bases"]
@@ -42,7 +44,7 @@ def _sequences(split: Mapping[str, Any]) -> dict[str, str]:
     return {
         "rows": f"{rows:,}",
         "length (bases)": f"{longest}" if shortest == longest else f"{shortest}-{longest}",
-        "shares of classes": " / ".join(classes),
+        "shares of classes" + (f" ({' / '.join(names)})" if names else ""): " / ".join(classes),
         "GC content by class (sd)": " / ".join(map(_gc, split["gc_mean"], split["gc_sd"])),
         "duplicates": str(split["copies"]),
         "reverse-complement pairs": str(split["reverse_copies"]),
@@ -74,6 +76,9 @@ def _shared(quality: Mapping[str, Any]) -> list[str]:
     ]
     if quality.get("conflicts"):
         remarks.append(f"sequences with conflicting labels: {quality['conflicts']}")
+    if quality.get("drawn"):
+        drawn = ", ".join(f"{count} {split}" for split, count in quality["drawn"].items())
+        remarks.append(f"drawn from train by task.split: {drawn}")
     if quality.get("dropped"):
         reasons = ", ".join(f"{count} {reason}" for reason, count in quality["dropped"].items())
         remarks.append(f"dropped from train: {reasons}")

@@ -52,6 +52,14 @@ def test_the_table_has_sequences_and_tokens_of_each_split(study: MadeStudy) -> N
     ]
 
 
+def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) -> None:
+    quality = measure(TRAIN, DEV, DEV, 2, drawn={"dev": 2, "test": 2}, classes=("no", "yes"))
+    opened(study, quality=quality.record())
+    table = data_table(study.read())
+    assert "shares of classes (no / yes)" in table.columns
+    assert "drawn from train by task.split: 2 dev, 2 test" in table.remarks
+
+
 def test_the_page_shows_the_table(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
     page = render(study.read())
