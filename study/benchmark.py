@@ -36,8 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     benchmark = load_benchmark(arguments.space, overrides(arguments))
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
-    if arguments.resume or not arguments.dry_run:
-        stored = check(arguments, path, benchmark)
+    stored = check(arguments, path, benchmark)
     if arguments.dry_run:
         from study.engine.benchmark.preview import preview
 

@@ -40,24 +40,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_schema:
         print(json.dumps(json_schema(), indent=2))  # noqa: T201
         return DONE
-    spec = load_spec(arguments.space, overrides(arguments))
+    from study.engine.console.lines import warn
+
+    spec = load_spec(arguments.space, overrides(arguments), warn)
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     from study.engine.preparation import check_services, prepare_data
-    from study.storage.folder import StudyFolder
     from study.storage.growth import changes_of_study
-    from study.storage.stored import StoredStudy
 
-    stored = StoredStudy(StudyFolder(path), ())  # A plan does not depend on a folder.
-    if arguments.resume or not arguments.dry_run:
-        stored = check_services(
-            path,
-            changes_of_study(spec),
-            arguments.resume,
-            arguments.tracking_uri,
-            arguments.address,
-            spec.resources.cpus_per_trial or 1,
-        )
+    stored = check_services(
+        path,
+        changes_of_study(spec),
+        arguments.resume,
+        arguments.tracking_uri,
+        arguments.address,
+        spec.resources.cpus_per_trial or 1,
+    )
     if arguments.resume:
         spec = resume_spec(arguments, stored, spec)
     earlier = earlier_study(arguments, stored, spec)

@@ -173,15 +173,14 @@ def run(arguments: argparse.Namespace) -> int:
     from study.engine.preparation import check_services, prepare_data
 
     first = comparison.spec.first
-    if arguments.resume or not arguments.dry_run:
-        stored = check_services(
-            path,
-            changes_of_comparison(comparison.spec),
-            arguments.resume,
-            arguments.tracking_uri,
-            arguments.address,
-            first.resources.cpus_per_trial or 1,
-        )
+    stored = check_services(
+        path,
+        changes_of_comparison(comparison.spec),
+        arguments.resume,
+        arguments.tracking_uri,
+        arguments.address,
+        first.resources.cpus_per_trial or 1,
+    )
     info, data = prepare_data(first)
     check_runs(comparison.spec, len(data.train))
     preview(comparison, len(data.train))

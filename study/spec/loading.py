@@ -4,7 +4,7 @@ In this order: `load_spec` and `dump_spec`; `json_schema`; relative paths; shipp
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,17 @@ from study.spec.yaml.overrides import override
 from study.spec.yaml.reader import Document, Place, parse, read_text
 
 
-def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
+def load_spec(
+    path_or_name: str,
+    overrides: Sequence[str] = (),
+    note: Callable[[str], None] | None = None,
+) -> StudySpec:
     """Returns the study of a YAML file, or of a shipped space by its name.
 
     `overrides` are texts `a.b=c`, applied in order. A relative path in the file is relative to
     the file's folder or, if nothing is there, to the working directory; a relative path in an
-    override is relative to the working directory. Paths are absolute in the result.
+    override is relative to the working directory. Paths are absolute in the result. `note` is
+    called with a line for each override that has removed settings of the file.
 
     Raises:
         InputError: the file is not such a YAML. Of several errors the first by line, with the
@@ -50,7 +55,10 @@ def load_spec(path_or_name: str, overrides: Sequence[str] = ()) -> StudySpec:
     for setting in overrides:
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
-    return _validated(document)
+    spec = _validated(document)
+    for line in document.notes if note else ():
+        note(line)
+    return spec
 
 
 def read_spec(

@@ -51,8 +51,8 @@ class Section(BaseModel):
         if isinstance(given, BaseModel):
             return given
         if not isinstance(given, dict):
-            details = InitErrorDetails(type="dict_type", loc=(), input=given)
-            raise ValidationError.from_exception_data("study", [details])
+            text = f"must be a mapping of keys to values, but got {quoted(given)}"
+            raise PydanticCustomError("dict_type", "{text}", {"text": text})
         known = list(cls.model_fields)
         for key in given:
             if key not in known:

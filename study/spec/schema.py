@@ -32,6 +32,7 @@ from study.spec.points import read_point
 from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
 from study.spec.task import TaskSpec
+from study.spec.yaml.spellings import finite, flow
 
 PRESET_BACKBONE = "opt-dna-mini"
 Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
@@ -262,6 +263,7 @@ class StudySpec(Section):
                 section = "training" if hasattr(self.training, leaf) else "adapter"
                 tag = (self.adapter.method,) if section == "adapter" else ()
                 rule = "must be categorical or have a step for the grid sampler"
-                text = f"{rule}, but got a continuous domain; add a step or choices"
+                line = f"{leaf}: {flow(finite(domain.as_mapping()))}"
+                text = f"{rule}, but got a continuous domain; write for example {line}"
                 refuse((section, *tag, leaf), text)
         return self

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +36,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
         ) from None
     if folder.spec.exists():
         if not resume:
-            raise InputError(
-                f"{path}: a new study needs a new folder, but got one that has been started; "
-                "continue it with --resume, or choose another --name"
-            )
+            raise _started(folder, changes)
         _check_journal(folder)
         stored = StoredStudy.read(folder)  # First: a newer spec.yaml may have unknown keys.
         stored.check()
@@ -57,6 +55,25 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
         )
     _check_writable(path)
     return StoredStudy.read(folder)
+
+
+def _started(folder: StudyFolder, changes: Changes) -> InputError:
+    """Returns the error for a new study in the folder of another, with a name that is free."""
+    try:
+        changed = list(changes(StoredStudy.read(folder)))
+    except InputError:  # Damaged: --resume says how.
+        changed = []
+    path, number = folder.path, 2
+    while (path.parent / f"{path.name}-{number}").exists():
+        number += 1
+    name = f"--name {shlex.quote(f'{path.name}-{number}')}"
+    rule = f"{path}: a new study needs a new folder, but got"
+    if changed:
+        return InputError(f"{rule} one with other settings ({'; '.join(changed)}); add {name}")
+    return InputError(
+        f"{rule} one that has been started; continue it with --resume, or start another with "
+        f"{name}"
+    )
 
 
 def has_results(folder: StudyFolder) -> bool:

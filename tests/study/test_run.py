@@ -135,8 +135,11 @@ def test_a_name_that_is_not_a_folder_name_is_refused(
 
 
 def test_an_impossible_storage_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    message = refuse(capsys, "--space", "smoke", "--storage", "a" * 300)
-    assert "must be a valid path" in message
+    with pytest.raises(SystemExit) as ended:
+        main(["--space", "smoke", "--storage", "a" * 300])
+    assert ended.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "argument --storage: must be a path that the file system accepts, but got" in message
 
 
 def test_auc_without_every_class_in_dev_is_refused(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.engine.comparison.runs import label_of_trial
+from study.engine.console.lines import warn
 from study.errors import InputError, instead_of
 from study.spec import StudySpec, dump_spec, load_spec, read_spec, resolve, single_trial
 from study.spec.comparison.opponents import opponent, varied
@@ -107,7 +108,7 @@ def _own(
 def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
     """Returns the configuration of a file, or of a study's best.yaml."""
     file = _file(given)
-    spec = load_spec(file, overrides)
+    spec = load_spec(file, overrides, warn)
     if spec.domains:
         searched = ", ".join(spec.domains)
         raise InputError(

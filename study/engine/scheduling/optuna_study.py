@@ -7,6 +7,7 @@ that samplers avoid its region.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -35,7 +36,7 @@ def rebuild_study(record: StudyRecord, space: Space, goals: Goals) -> optuna.Stu
 
     The results of an earlier study that the record started with precede them.
     """
-    study = optuna.create_study(directions=directions(goals))
+    study = new_study(goals)
     for earlier in earlier_trials(record):
         study.add_trial(_frozen_earlier(earlier, space, goals))
     for trial in record.trials.values():
@@ -43,6 +44,17 @@ def rebuild_study(record: StudyRecord, space: Space, goals: Goals) -> optuna.Stu
         for key, value in trial.optuna.get("study", {}).items():
             study._storage.set_study_system_attr(study._study_id, key, value)
     return study
+
+
+def new_study(goals: Goals, **where: Any) -> optuna.Study:
+    """Returns a new study, without Optuna's own line about it.
+
+    Args:
+        goals: its directions.
+        where: `storage` and `study_name`; in memory without them.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(directions=directions(goals), **where)
 
 
 def earlier_trials(record: StudyRecord) -> list[EarlierTrial]:
@@ -142,10 +154,8 @@ class OptunaJournal:
         # Includes locks of a killed driver, for which Optuna would wait half a minute.
         for file in ledger.folder.path.glob(f"{ledger.folder.optuna.name}*"):
             file.unlink()
-        self._study = optuna.create_study(
-            storage=open_storage(ledger.folder),
-            study_name=ledger.folder.path.name,
-            directions=directions(ledger.goals),
+        self._study = new_study(
+            ledger.goals, storage=open_storage(ledger.folder), study_name=ledger.folder.path.name
         )
         for trial in ledger.record.in_state("complete", "pruned", "failed"):
             self.add(trial)

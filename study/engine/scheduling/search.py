@@ -37,7 +37,6 @@ class OptunaSearcher(Dispatcher):
         self, ledger: StudyLedger, planner: TrialPlanner, capacity: Capacity = unlimited
     ) -> None:
         super().__init__(ledger, "max" if ledger.maximize else "min", capacity)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.planner = planner
         self._unfinished = [trial.number for trial in ledger.record.in_state("running")]
         self._open(ledger)

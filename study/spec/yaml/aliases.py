@@ -120,8 +120,8 @@ def key_fix(path: KeyPath, value: Any, known: Sequence[str]) -> str:
         return "; leave it out, as loss is minimized and every other metric maximized"
     if section == "adapter" and name in section_fields(section):
         methods = [spec for spec in METHOD_SPECS if name in spec.model_fields]
-        names = " and ".join(spec.model_fields["method"].default for spec in methods)
-        return f"; remove it, as {name} is a setting of {names} only"
+        names = ", ".join(spec.model_fields["method"].default for spec in methods)
+        return f"; remove it, as {name} is only a setting of {names}"
     elsewhere = homes(key) if len(path) < 3 else []
     return f"; did you mean `{elsewhere[0]}`?" if len(elsewhere) == 1 else ""
 

@@ -48,7 +48,8 @@ def domain_text(document: Document, path: KeyPath) -> str | None:
     if len(path) < 2:
         return None
     section, leaf, given = str(path[0]), str(path[1]), document.value(path[:2])
-    alternatives = spellings(given) if leaf in section_fields(section) else []
+    is_leaf = leaf in section_fields(section) and leaf not in _NAMED_BY
+    alternatives = spellings(given) if is_leaf else []
     if is_searchable(section, leaf) and alternatives:
         chosen = [_suitable(document, section, leaf, each) for each in alternatives]
         lines = " or ".join(cut(f"{leaf}: {flow(domain)}") for domain in chosen)

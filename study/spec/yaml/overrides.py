@@ -1,10 +1,14 @@
 """`--set a.b=c`: replaces one leaf of a document."""
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, get_args
 
 from study.errors import InputError
+from study.spec.methods import METHOD_SPECS
 from study.spec.rules import quoted
-from study.spec.task import PUBLISHED
+from study.spec.samplers import Sampler
+from study.spec.schema import BackboneSpec
+from study.spec.task import PUBLISHED, TaskSpec
 from study.spec.yaml.reader import MAX_KEY, Document, KeyPath, Place, parse
 
 _ALTERNATIVES = {
@@ -13,6 +17,7 @@ _ALTERNATIVES = {
     ("training", "epochs"): "steps",
     ("training", "steps"): "epochs",
 }
+_SAMPLERS = get_args(get_args(Sampler)[0])
 
 
 def override(document: Document, setting: str, option: str = "--set") -> None:
@@ -20,7 +25,9 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
 
     Of two keys that exclude each other, setting one removes the other if it is from the file;
     a path and the name of a published task do not exclude each other. Setting a leaf removes the
-    file's points that name it; setting the method removes all of them.
+    file's points that name it; setting the method removes all of them. Setting a method, a
+    sampler or another source removes what the file has for the previous one only. Except for the
+    first, `document.notes` has a line for what was removed.
 
     Raises:
         InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
@@ -37,8 +44,12 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
     section[path[-1]] = value
     document.places[path] = Place(source)
     _drop_alternative(document, path, value)
-    if path[0] in ("adapter", "training"):
-        _drop_points(document, path[1:])
+    dropped = _drop_replaced(document, path, value)
+    is_grid = path[:2] == ("search", "sampler") and "grid" in (value, _name(value))
+    if path[0] in ("adapter", "training") or is_grid:
+        dropped += _drop_points(document, () if is_grid else path[1:])
+    if dropped:
+        document.notes.append(f"{source}: of {document.source} are left out: {', '.join(dropped)}")
 
 
 def _label(setting: str, option: str) -> str:
@@ -77,11 +88,42 @@ def _drop_alternative(document: Document, path: tuple[str, ...], value: Any) -> 
         section[other] = None
 
 
-def _drop_points(document: Document, leaf: tuple[str, ...]) -> None:
-    """Removes the file's points that name a leaf; all of them for the method."""
+def _name(value: Any) -> Any:
+    return value.get("name") if isinstance(value, dict) else None
+
+
+def _drop_replaced(document: Document, path: tuple[str, ...], value: Any) -> list[str]:
+    """Removes the file's keys that the new method, sampler or source does not have."""
+    section = document.value(path[:-1])
+    keep = _keys_with(path, value)
+    dropped = [] if keep is None else [key for key in section if key not in keep]
+    dropped = [key for key in dropped if document.place((*path[:-1], key)).line]
+    for key in dropped:
+        del section[key]
+        _forget(document, (*path[:-1], key))
+    return [".".join((*path[:-1], key)) for key in dropped]
+
+
+def _keys_with(path: tuple[str, ...], value: Any) -> Collection[str] | None:
+    """Returns the keys that fit the value of the key at `path`; None if all do."""
+    if path == ("adapter", "method"):
+        fitting = [spec for spec in METHOD_SPECS if spec.model_fields["method"].default == value]
+    elif path == ("search", "sampler", "name"):
+        fitting = [spec for spec in _SAMPLERS if spec.model_fields["name"].default == value]
+    elif path == ("backbone", "name"):
+        return BackboneSpec.model_fields.keys() - {"revision"}
+    elif path in (("task", "path"), ("task", "name")) and value not in PUBLISHED:
+        return TaskSpec.model_fields.keys() - {"revision"}
+    else:
+        return None
+    return fitting[0].model_fields.keys() if fitting else None
+
+
+def _drop_points(document: Document, leaf: tuple[str, ...]) -> list[str]:
+    """Removes the file's points that name a leaf; all of them for the method or no leaf."""
     points, place = document.values.get("points"), document.places.get(("points",))
     if not isinstance(points, list) or place is None or not place.line:
-        return
+        return []
     names = {leaf[0], f"{leaf[0]}_ratio"} if leaf and leaf[0] != "method" else None
     stay = [
         number
@@ -96,3 +138,5 @@ def _drop_points(document: Document, leaf: tuple[str, ...]) -> None:
         place = document.places.pop(path)
         if path[:2] in moved:
             document.places[(*moved[path[:2]], *path[2:])] = place
+    gone = len(points) - len(stay)
+    return [f"{gone} point{'s' if gone > 1 else ''}"] if gone else []

@@ -41,6 +41,8 @@ class Document:
     source: str
     values: Any
     places: dict[KeyPath, Place] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What overrides have removed."""
 
     def place(self, path: KeyPath) -> Place:
         """Returns the place of `path`, or of the nearest mapping or list around it."""

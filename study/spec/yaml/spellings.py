@@ -219,6 +219,20 @@ def _intervals(
     return domains
 
 
+def finite(interval: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a few values of an interval as a domain for the grid: steps, or choices if log."""
+    low, high = interval["low"], interval["high"]
+    if not interval.get("log"):
+        return {**interval, "step": float(f"{(high - low) / 4:.12g}") or 1.0}
+    choices = dict.fromkeys((low, float(f"{math.sqrt(low) * math.sqrt(high):.3g}"), high))
+    whole = interval["type"] == "int"
+    return {
+        "type": "categorical",
+        "choices": list(dict.fromkeys(map(round, choices) if whole else choices)),
+        **{key: interval[key] for key in ("role",) if key in interval},
+    }
+
+
 def flow(value: Any) -> str:
     """Returns a value as YAML on one line."""
     if isinstance(value, dict):

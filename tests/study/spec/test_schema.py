@@ -26,7 +26,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
         ),
         (
             "adapter: {method: fmft, rank: 3}",
-            "adapter.rank: must be a known key, but got 'rank'; remove it, as rank is a setting",
+            "adapter.rank: must be a known key, but got 'rank'; remove it, as rank is only a",
         ),
         ("adapter: {method: adalora, p: 0.1}", "x.yaml:1: adapter.p: must be a known key"),
         (

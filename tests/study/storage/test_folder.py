@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import InputError
-from study.spec import dump_spec, load_spec
+from study.spec import TaskSpec, dump_spec, load_spec
 from study.storage.events import StudyOpened, StudyResumed
 from study.storage.folder import StudyFolder
 from study.storage.growth import changes_of_study
@@ -35,6 +35,20 @@ def test_a_folder_with_a_study_is_refused_unless_it_is_resumed(
     with pytest.raises(InputError, match="has been started; continue it with --resume"):
         check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=False)
     check_folder(tmp_path / "study", changes_of_study(read_spec()), resume=True)
+
+
+def test_a_new_study_in_the_folder_of_another_is_told_a_free_name(
+    tmp_path: Path, read_spec: ReadSpec
+) -> None:
+    open_folder(tmp_path / "my study", dump_spec(read_spec()))
+    with pytest.raises(InputError, match=r"or start another with --name 'my study-2'$"):
+        check_folder(tmp_path / "my study", changes_of_study(read_spec()), resume=False)
+    (tmp_path / "my study-2").mkdir()
+    other = read_spec().model_copy(update={"task": TaskSpec(path=tmp_path)})
+    with pytest.raises(
+        InputError, match=r"other settings \(task\.[^)]*\); add --name 'my study-3'"
+    ):
+        check_folder(tmp_path / "my study", changes_of_study(other), resume=False)
 
 
 def test_resuming_needs_a_study(tmp_path: Path, read_spec: ReadSpec) -> None:

@@ -6,7 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from study.engine.scheduling.optuna_study import open_storage
+from study.engine.scheduling.optuna_study import OptunaJournal, open_storage, rebuild_study
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec.space import distributions
 from study.storage.events import Report
@@ -195,3 +195,17 @@ def test_the_searchers_study_is_the_same_after_a_resume(open_ledger: OpenLedger)
     again = OptunaSearcher(open_ledger(BOUNDS), planner)._study.trials
     assert [t.state for t in again] == [TrialState.COMPLETE, TrialState.RUNNING]
     assert again[0].distributions == distributions(ledger.spec)
+
+
+def test_optuna_logs_no_line_of_its_own_about_a_study(
+    open_ledger: OpenLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = open_ledger()
+    optuna.logging.enable_propagation()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    try:
+        OptunaJournal(ledger, distributions(ledger.spec))
+        rebuild_study(ledger.record, distributions(ledger.spec), ledger.goals)
+    finally:
+        optuna.logging.disable_propagation()
+    assert "A new study created" not in caplog.text

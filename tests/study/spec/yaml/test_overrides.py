@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from study.spec import FloatDomain, load_spec
+from study.spec.loading import shipped_spaces
 
 SPACE = "training:\n  lr: 1e-4\n  epochs: 3\ntask:\n  name: promoters\n"
 
@@ -59,6 +60,78 @@ def test_two_exclusive_overrides_are_refused(refused):
     assert line.startswith(
         "--set training.steps=400: training.steps: must not be given with epochs,"
     )
+
+
+def notes_of(name: str, *overrides: str) -> list[str]:
+    notes: list[str] = []
+    load_spec(name, overrides, notes.append)
+    return notes
+
+
+@pytest.mark.parametrize("space", shipped_spaces())
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *(f"search.sampler.name={name}" for name in ("tpe", "gp", "cmaes", "random", "qmc")),
+        "search.sampler.name=nsgaii",
+        "scheduler.name=none",
+        "scheduler.name=asha",
+        *(f"adapter.method={name}" for name in ("adalora_rs", "adalora", "lora", "fmft")),
+        "adapter.method=linear_probe",
+        "backbone.name=org/name",
+        "task.name=emp/H3",
+        "task.name=promoters",
+        "task.path=folder",
+    ],
+)
+def test_every_kind_can_be_replaced_in_every_shipped_space(space: str, setting: str):
+    load_spec(space, [setting])
+
+
+def test_what_belongs_to_the_replaced_kind_is_left_out_and_said():
+    assert notes_of("adalora_rs", "search.sampler.name=random") == [
+        "--set search.sampler.name=random: of search_spaces/adalora_rs.yaml are left out: "
+        "search.sampler.n_startup_trials"
+    ]
+    assert notes_of("adalora_rs", "search.sampler.name=gp") == []
+    (note,) = notes_of("lora", "adapter.method=linear_probe")
+    assert note.endswith("are left out: adapter.matrices, adapter.rank, adapter.alpha")
+
+
+def test_the_grid_leaves_out_points_and_names_a_finite_domain(refused, read):
+    space = "adapter: {method: lora, rank: {type: int, low: 2, high: 4}}\npoints: [{rank: 2}]\n"
+    assert read(space, "search.sampler.name=grid").points == ()
+    assert read(space, "search.sampler={name: grid}").points == ()
+    for lr, written in (
+        ("{type: float, low: 1e-3, high: 1e-2, log: true, role: nuisance}",
+         "{type: categorical, choices: [0.001, 0.00316, 0.01], role: nuisance}"),
+        ("{type: float, low: 0.1, high: 0.3}", "{type: float, low: 0.1, high: 0.3, step: 0.05}"),
+    ):  # fmt: skip
+        line = refused(f"training: {{lr: {lr}}}", "search.sampler.name=grid")
+        assert line.endswith(f"; write for example lr: {written}")
+        read(f"training: {{lr: {written}}}", "search.sampler.name=grid")
+
+
+def test_what_an_override_gives_for_another_kind_is_refused_not_left_out(refused):
+    line = refused("adapter: {method: lora, rank: 4}", "adapter.rank=3", "adapter.method=adalora")
+    assert line.startswith("--set adapter.rank=3: adapter.rank: must be a known key")
+    line = refused("adapter: {method: lora, rank: 4}", "adapter.method=adalora", "adapter.rank=3")
+    assert line.startswith("--set adapter.rank=3: adapter.rank: must be a known key")
+
+
+def test_a_revision_is_left_out_with_its_source(read):
+    hub = "backbone: {name: a/b, revision: v1}\ntask: {name: emp/H3, revision: v2}\n"
+    spec = read(hub, "backbone.name=a/c", "task.path=folder")
+    assert (spec.backbone.revision, spec.task.revision) == (None, None)
+    spec = read(hub, "backbone.weights=random", "task.name=emp/H4")
+    assert (spec.backbone.revision, spec.task.revision) == ("v1", "v2")
+    assert read(hub, "backbone.revision=v3", "backbone.name=a/c").backbone.revision == "v3"
+
+
+def test_removed_points_are_said():
+    (note,) = notes_of("adalora_rs", "adapter.p=0.1")
+    assert note.startswith("--set adapter.p=0.1: of search_spaces/adalora_rs.yaml are left out: ")
+    assert note.endswith(" points")
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def space(leaf: str) -> str:
         ("adapter: {method: lora, matrices: [q_proj]}", "but got 'q_proj'; did you mean `q`?"),
         (
             "adapter: {method: lora, init_r: 12}",
-            "remove it, as b0 is a setting of adalora_rs and adalora only",
+            "remove it, as b0 is only a setting of adalora_rs, adalora",
         ),
         ("training: {learning_rate: 1e-3}", "write lr: 0.001"),
         ("training: {bf16: true}", "did you mean `precision`?"),
@@ -121,6 +121,10 @@ def space(leaf: str) -> str:
         (
             "search: {mode: min}",
             "leave it out, as loss is minimized and every other metric maximized",
+        ),
+        (
+            "search: {sampler: {name: grid, n_startup_trials: 8}}",
+            "must be a known key, but got 'n_startup_trials'; known keys: name",
         ),
         # names of other tools
         ("search: {sampler: TPESampler}", "write sampler: {name: tpe}"),
