@@ -7,6 +7,7 @@
     orthogonality.py     orthogonality penalty on P and Q, and its gradient
     budget.py            CubicBudget: triplets after each step, and the steps of the mask events
     importance.py        importance scores of the triplets: EMAs of |weight · gradient|
+    score_loss.py        the part of a gradient that is the task's, without the penalty's
     masking.py           choice of the kept triplets: largest scores, then a Bernoulli mask
     allocator.py         RankAllocator: importance, budget and masks of a whole model
     state.py             adapter weights as a dict of tensors and as a safetensors file

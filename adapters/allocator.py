@@ -9,12 +9,14 @@ from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
 from adapters.budget import CubicBudget
-from adapters.importance import LayerGroup, observe
+from adapters.importance import LayerGroup, flat_gradient, observe, shape_groups
 from adapters.masking import event_uniforms, flip, keep_top
+from adapters.score_loss import penalty_share, task_gradient
 from adapters.svd import SVDLinear
 
 PruneMode = Literal["zero", "mask"]
 FinalMask = Literal["stochastic", "deterministic"]
+ScoreLoss = Literal["task", "total"]
 
 
 class RankAllocator:
@@ -38,6 +40,9 @@ class RankAllocator:
             values are restored bit for bit when a later event keeps the triplet.
         final_mask: `stochastic` applies the Bernoulli mask at T as well, `deterministic` does not.
         mask_seed: Seed of the Bernoulli masks, any integer.
+        score_loss: The loss whose gradient the scores use. `task` is that of AdaLoRA+RS's paper:
+            the part of `orthogonality` is taken out of the gradient. `total` leaves it in, as
+            AdaLoRA's code does.
 
     Raises:
         ValueError: a number is out of range, or adapters and budget do not match.
@@ -71,6 +76,7 @@ class RankAllocator:
         prune_mode: PruneMode = "zero",
         final_mask: FinalMask = "stochastic",
         mask_seed: int,
+        score_loss: ScoreLoss = "task",
     ) -> None:
         self.budget = budget
         self.beta1, self.beta2 = beta1, beta2
@@ -78,6 +84,7 @@ class RankAllocator:
         self.p_reintroduce = p if p_reintroduce is None else p_reintroduce
         self.prune_mode, self.final_mask = prune_mode, final_mask
         self.mask_seed = mask_seed
+        self.score_loss = score_loss
         self._check(adapters)
 
         self.t = 0
@@ -95,6 +102,8 @@ class RankAllocator:
         rows = len(budget.events())
         self._trace = torch.zeros(rows, len(adapters) + 3, dtype=counts, device=device)
         """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
+        self._shares = torch.full((rows,), -1, dtype=torch.float32, device=device)
+        """Per event: the penalty's share of the median score; -1: unknown."""
         if prune_mode == "mask":
             self._set_masks(self._keep)
 
@@ -135,8 +144,8 @@ class RankAllocator:
         self.t += 1
         if self._must_reset_pruned():
             self._reset_pruned()
-        if self.t < self.budget.T and not skipped:
-            self.missing_gradients += observe(self._scores.groups, self.beta1, self.beta2)
+        if self.t <= self.budget.T and not skipped:
+            self._observe()
         if self.budget.is_event(self.t):
             self._event()
 
@@ -180,10 +189,13 @@ class RankAllocator:
 
         Keys: `t`, the step; `budget`, b(t); `kept`, triplets after the Bernoulli mask;
         `reintroduced`, triplets kept that are not among the top b(t); `dropped`, triplets of the
-        top b(t) that are not kept; `ranks`, non-zero singular values per adapter.
+        top b(t) that are not kept; `ranks`, non-zero singular values per adapter;
+        `penalty_share`, the part of the median score at the event's step that is due to the
+        orthogonality penalty (in [0, 1], to three digits) if `score_loss` is `total`, and that
+        would be if it is `task`; None if unknown.
         """
         done = self.budget.event_number(self.t + 1)
-        rows = self._trace[:done].tolist()
+        rows, shares = self._trace[:done].tolist(), self._shares[:done].tolist()
         return [
             {
                 "t": t,
@@ -192,9 +204,10 @@ class RankAllocator:
                 "reintroduced": reintroduced,
                 "dropped": dropped,
                 "ranks": dict(zip(self._modules, ranks, strict=True)),
+                "penalty_share": None if share < 0 else round(share, 3),
             }
-            for (t, budget), (kept, reintroduced, dropped, *ranks) in zip(
-                self.budget.events(), rows, strict=False
+            for (t, budget), (kept, reintroduced, dropped, *ranks), share in zip(
+                self.budget.events(), rows, shares, strict=False
             )
         ]
 
@@ -211,6 +224,7 @@ class RankAllocator:
             "keep": self._keep,
             "stored": self._stored,
             "trace": self._trace,
+            "penalty_shares": self._shares,
         }
 
     @torch.no_grad()
@@ -221,16 +235,31 @@ class RankAllocator:
             ValueError: the state has other keys or shapes.
         """
         own = self.state_dict()
+        shares = torch.full_like(self._shares, -1)  # Absent in older states.
+        state = {"penalty_shares": shares, **state}
         _check_state(own, state)
         for key in ("sensitivity", "uncertainty"):
             for target, source in zip(own[key], state[key], strict=True):
                 target.copy_(source)
-        for key in ("keep", "stored", "trace"):
+        for key in ("keep", "stored", "trace", "penalty_shares"):
             own[key].copy_(state[key])
         self.t = int(state["t"])
         self.missing_gradients = int(state["missing_gradients"])
         if self.prune_mode == "mask":
             self._set_masks(self._keep)
+
+    # Scores
+
+    def _observe(self) -> None:
+        groups, layers = self._scores.groups, self._scores.layers
+        gradient = flat_gradient(groups)
+        task = task_gradient(gradient, layers)
+        if self.t < self.budget.T:
+            scored = task if self.score_loss == "task" else gradient
+            self.missing_gradients += observe(groups, self.beta1, self.beta2, scored)
+        if self.budget.is_event(self.t):
+            share = penalty_share(gradient, task, layers)
+            self._shares[self.budget.event_number(self.t)] = share.nan_to_num(-1)
 
     # Mask events
 
@@ -291,14 +320,14 @@ class _Scores:
         rows: dict[tuple[torch.Size, torch.Size], list[int]] = {}
         for row, layer in enumerate(layers):
             rows.setdefault((layer.P.shape, layer.Q.shape), []).append(row)
-        self._layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
-        self.groups = [weights for group in self._layers for weights in group.weights]
+        self.layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
+        self.groups = shape_groups(self.layers)
         grouped = torch.tensor([row for group in rows.values() for row in group])
         self._order = torch.argsort(grouped).to(layers[0].lam.device)
 
     def triplets(self) -> Float[Tensor, " n"]:
         """Returns S_i of every triplet, in the order of the layers."""
-        return torch.cat([group.score() for group in self._layers])[self._order].flatten()
+        return torch.cat([group.score() for group in self.layers])[self._order].flatten()
 
 
 def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ by the same factor and the masks are equal.
 All averages are float32 whatever the model's dtype: in float16 every score underflows to 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from adapters.svd import SVDLinear
 
 
 class ShapeGroup:
-    """EMAs of all weights of one shape, stacked so that one kernel updates all of them.
+    """EMAs of all weights of one shape.
 
     Args:
         weights: Weights of equal shape (*lanes, …) on one device.
@@ -33,7 +33,8 @@ class ShapeGroup:
     def __init__(self, weights: Sequence[Tensor]) -> None:
         self.weights = list(weights)
         shape = (len(self.weights), *self.weights[0].shape)
-        self.sensitivity = torch.zeros(shape, device=self.weights[0].device)
+        device = self.weights[0].device
+        self.sensitivity = torch.zeros(shape, dtype=torch.float32, device=device)
         self.uncertainty = torch.zeros_like(self.sensitivity)
 
     def score(self) -> Float[Tensor, "k *shape"]:
@@ -41,12 +42,60 @@ class ShapeGroup:
         return self.sensitivity * self.uncertainty
 
 
-def observe(groups: Sequence[ShapeGroup], beta1: Number, beta2: Number) -> int:
+def flat(groups: Sequence[ShapeGroup], tensors: Iterable[Sequence[Tensor]]) -> Float[Tensor, " n"]:
+    """Returns tensors of the groups' shapes as one float32 tensor, one group after the other.
+
+    Args:
+        groups: Groups of weights.
+        tensors: Of each group, one tensor per weight.
+    """
+    count = sum(group.sensitivity.numel() for group in groups)
+    entries = torch.empty(count, dtype=torch.float32, device=groups[0].sensitivity.device)
+    for part, own in zip(views(entries, groups), tensors, strict=True):
+        torch.stack(tuple(own), out=part)
+    return entries
+
+
+def views(entries: Float[Tensor, " n"], groups: Sequence[ShapeGroup]) -> list[Tensor]:
+    """Returns the parts of a flat tensor, each in its group's shape (k, *lanes, …)."""
+    shapes = [group.sensitivity.shape for group in groups]
+    parts = torch.split(entries, [shape.numel() for shape in shapes])
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def flat_weights(groups: Sequence[ShapeGroup]) -> Float[Tensor, " n"]:
+    """Returns the entries of all weights."""
+    return flat(groups, [group.weights for group in groups])
+
+
+def flat_gradient(groups: Sequence[ShapeGroup]) -> Float[Tensor, " n"]:
+    """Returns the gradients of all weights, 0 where a weight has none."""
+    return flat(groups, [[gradient_of(w) for w in group.weights] for group in groups])
+
+
+def gradient_of(weight: Tensor) -> Tensor:
+    """Returns the gradient of a weight, 0 if it has none."""
+    return torch.zeros_like(weight) if weight.grad is None else weight.grad
+
+
+@torch.no_grad()
+def observe(
+    groups: Sequence[ShapeGroup],
+    beta1: Number,
+    beta2: Number,
+    gradient: Float[Tensor, " n"] | None = None,
+) -> int:
     """Updates the EMAs of all groups with the weights and gradients of one step.
 
     The EMAs of a weight without a gradient (a layer that the step did not use) stay unchanged.
     If any gradient is not finite (the loss scaler has skipped the step), all EMAs do; this is
     decided on the device, without a synchronisation.
+
+    Args:
+        groups: The groups to update.
+        beta1: EMA factor of the sensitivity.
+        beta2: EMA factor of the uncertainty.
+        gradient: The gradient to use, in the order of `flat_gradient`; default: the weights'.
 
     Returns:
         Number of weights without a gradient.
@@ -60,52 +109,35 @@ def observe(groups: Sequence[ShapeGroup], beta1: Number, beta2: Number) -> int:
         >>> group.sensitivity
         tensor([[1.5000, 1.0000]])
     """
-    observed = [_sensitivities(group) for group in groups]
-    current = [part for parts in observed for part in parts[0]]
-    if current:
-        smoothed = [part for parts in observed for part in parts[1]]
-        uncertainty = [part for parts in observed for part in parts[2]]
-        _smooth(current, smoothed, uncertainty, beta1, beta2)
-    return sum(parts[3] for parts in observed)
+    gradient = flat_gradient(groups) if gradient is None else gradient
+    current = flat_weights(groups).mul_(gradient).abs_()
+    finite = current.sum().isfinite()
+    current.nan_to_num_(0, 0, 0)
+    parts, smoothed, uncertainty = _with_gradient(groups, views(current, groups))
+    if parts:
+        torch._foreach_sub_(parts, smoothed)
+        torch._foreach_add_(smoothed, torch._foreach_mul(parts, finite * (1 - beta1)))
+        torch._foreach_abs_(parts)
+        torch._foreach_sub_(parts, uncertainty)
+        torch._foreach_mul_(parts, finite * (1 - beta2))
+        torch._foreach_add_(uncertainty, parts)
+    return sum(weight.grad is None for group in groups for weight in group.weights)
 
 
-_Observed = tuple[list[Tensor], list[Tensor], list[Tensor], int]
-
-
-def _sensitivities(group: ShapeGroup) -> _Observed:
-    gradients = [weight.grad for weight in group.weights]
-    present = [gradient for gradient in gradients if gradient is not None]
-    missing = len(gradients) - len(present)
-    if not missing:
-        current = [_product(torch.stack(group.weights), torch.stack(present))]
-        return current, [group.sensitivity], [group.uncertainty], 0
-    rows = [row for row, gradient in enumerate(gradients) if gradient is not None]
-    current = [_product(group.weights[row], g) for row, g in zip(rows, present, strict=True)]
-    smoothed = [group.sensitivity[row] for row in rows]
-    return current, smoothed, [group.uncertainty[row] for row in rows], missing
-
-
-def _product(weight: Tensor, gradient: Tensor) -> Tensor:
-    return weight.float() * gradient.float()
-
-
-def _smooth(
-    current: list[Tensor],
-    smoothed: list[Tensor],
-    uncertainty: list[Tensor],
-    beta1: Number,
-    beta2: Number,
-) -> None:
-    torch._foreach_abs_(current)
-    finite = torch.stack([part.sum() for part in current]).sum().isfinite()
-    for part in current:
-        part.nan_to_num_(0, 0, 0)
-    torch._foreach_sub_(current, smoothed)
-    torch._foreach_add_(smoothed, torch._foreach_mul(current, finite * (1 - beta1)))
-    torch._foreach_abs_(current)
-    torch._foreach_sub_(current, uncertainty)
-    torch._foreach_mul_(current, finite * (1 - beta2))
-    torch._foreach_add_(uncertainty, current)
+def _with_gradient(
+    groups: Sequence[ShapeGroup], current: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """Returns sensitivities and EMAs by group; by weight, in a group in which a gradient lacks."""
+    triples: list[tuple[Tensor, Tensor, Tensor]] = []
+    for group, part in zip(groups, current, strict=True):
+        rows = [row for row, weight in enumerate(group.weights) if weight.grad is not None]
+        whole = (part, group.sensitivity, group.uncertainty)
+        if len(rows) == len(group.weights):
+            triples.append(whole)
+        else:
+            triples += [(whole[0][row], whole[1][row], whole[2][row]) for row in rows]
+    parts, smoothed, uncertainty = zip(*triples, strict=True) if triples else ((), (), ())
+    return list(parts), list(smoothed), list(uncertainty)
 
 
 def triplet_score(
@@ -133,6 +165,7 @@ class LayerGroup:
     """
 
     def __init__(self, layers: Sequence[SVDLinear]) -> None:
+        self.layers = list(layers)
         self.P = ShapeGroup([layer.P for layer in layers])
         self.lam = ShapeGroup([layer.lam for layer in layers])
         self.Q = ShapeGroup([layer.Q for layer in layers])
@@ -141,3 +174,8 @@ class LayerGroup:
     def score(self) -> Float[Tensor, "k rank"]:
         """Returns S_i of every triplet of every layer."""
         return triplet_score(self.lam.score(), self.P.score(), self.Q.score())
+
+
+def shape_groups(layers: Sequence[LayerGroup]) -> list[ShapeGroup]:
+    """Returns the groups of P, lam and Q of each group of layers."""
+    return [weights for group in layers for weights in group.weights]

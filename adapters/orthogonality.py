@@ -6,17 +6,33 @@ AdaLoRA (arXiv 2303.10512, eq. 4) with unsquared norms, as in its code. The grad
 in closed form, batched over all weights of one shape: for a matrix W whose rows are the vectors,
 
     ∂‖W Wᵀ − I‖_F / ∂W = 2 (W Wᵀ − I) W / ‖W Wᵀ − I‖_F,   and 0 where the norm is 0
+
+Half of it is the slope. A backward pass notes the slopes and the weights of every layer, so that
+the allocator can separate the penalty's part of the gradient from the task's (score_loss.py).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
 from adapters._shapes import Float
-from adapters.svd import AdaptedLinear
+from adapters.svd import AdaptedLinear, SVDLinear
+
+
+class PenaltyNote(NamedTuple):
+    """A layer's weights when the penalty was computed, and the penalty's slopes in them."""
+
+    weights: tuple[Tensor, Tensor, Tensor]
+    """P, lam and Q."""
+    slopes: tuple[Tensor, Tensor, Tensor]
+    """Those in P, lam (always 0) and Q."""
+
+
+_NOTES: WeakKeyDictionary[AdaptedLinear, PenaltyNote] = WeakKeyDictionary()
 
 
 def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
@@ -37,10 +53,36 @@ def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
         raise ValueError(
             "the penalty must have at least one adapted layer, but got none; call inject first"
         )
-    weights = [module.P.mT for module in adapters.values()]
-    weights += [module.Q for module in adapters.values()]
+    layers = list(adapters.values())
+    weights = [layer.P.mT for layer in layers] + [layer.Q for layer in layers]
     total: Tensor = _GramGaps.apply(*weights)  # type: ignore[no-untyped-call]
+    if total.grad_fn is not None:  # The context of _GramGaps: its backward pass notes them.
+        total.grad_fn.notes = _notes(layers, total.grad_fn)  # type: ignore[attr-defined]
     return total / (2 * len(adapters))
+
+
+def take_notes(layers: Sequence[SVDLinear]) -> list[PenaltyNote | None]:
+    """Returns and removes what the last backward pass through the penalty noted of each layer."""
+    return [_NOTES.pop(layer, None) for layer in layers]
+
+
+def _notes(layers: Sequence[AdaptedLinear], context: Any) -> dict[AdaptedLinear, PenaltyNote]:
+    """Returns what a backward pass notes of the layers that have singular values."""
+    weights, slopes, n = context.weights, context.slopes, len(layers)
+    values = [layer.lam.detach() for layer in layers if isinstance(layer, SVDLinear)]
+    if not values:
+        return {}
+    ranks = [value.shape[-1] for value in values]
+    lam = torch.cat(values, dim=-1)
+    lams, zeros = (iter(torch.split(part, ranks, dim=-1)) for part in (lam, torch.zeros_like(lam)))
+    return {
+        layer: PenaltyNote(
+            (weights[k].mT, next(lams), weights[n + k]),
+            (slopes[k].mT, next(zeros), slopes[n + k]),
+        )
+        for k, layer in enumerate(layers)
+        if isinstance(layer, SVDLinear)
+    }
 
 
 def penalty_backward(penalty: Float[Tensor, ""], adapters: Mapping[str, AdaptedLinear]) -> None:
@@ -90,34 +132,43 @@ class _GramGaps(torch.autograd.Function):
     @staticmethod
     @override
     def forward(ctx: Any, *weights: Tensor) -> Tensor:
-        groups = _by_shape(weights)
-        gaps = [gram_gap(_stack(weights, rows)) for rows in groups]
-        norms = [torch.linalg.matrix_norm(gap) for gap in gaps]
-        ctx.groups = groups
-        ctx.save_for_backward(*weights, *gaps, *norms)
-        return torch.stack([norm.sum() for norm in norms]).sum()
+        ctx.weights, ctx.slopes, ctx.notes = list(weights), list(weights), {}
+        norms = []
+        for rows in _by_layout(weights):
+            stacked = _stack([weights[row] for row in rows])
+            gap = gram_gap(stacked)
+            norm = torch.linalg.matrix_norm(gap)
+            norms.append(norm.sum())
+            unit = gap / norm.clamp_min(torch.finfo(norm.dtype).tiny)[..., None, None]
+            # The gap is symmetric; a product of transposed factors keeps the weights' layout.
+            slope = (stacked.mT @ unit).mT if _is_transposed(weights[rows[0]]) else unit @ stacked
+            for row, copy, part in zip(rows, stacked.unbind(), slope.unbind(), strict=True):
+                ctx.weights[row], ctx.slopes[row] = copy, part
+        ctx.dtypes = [weight.dtype for weight in weights]
+        return torch.stack(norms).sum()
 
     @staticmethod
     @override
     def backward(ctx: Any, grad: Tensor) -> Any:
-        saved, groups = ctx.saved_tensors, ctx.groups
-        count, kinds = len(saved) - 2 * len(groups), len(groups)
-        weights, gaps, norms = saved[:count], saved[count : count + kinds], saved[count + kinds :]
-        gradients: list[Tensor | None] = [None] * count
-        for rows, gap, norm in zip(groups, gaps, norms, strict=True):
-            factor = torch.where(norm > 0, 2 * grad / norm, 0)
-            slope = (gap * factor[..., None, None]) @ _stack(weights, rows)
-            for row, gradient in zip(rows, slope.unbind(), strict=True):
-                gradients[row] = gradient.to(weights[row].dtype)
-        return tuple(gradients)
+        _NOTES.update(ctx.notes)
+        gradients = torch._foreach_mul(ctx.slopes, 2 * grad)
+        return tuple(g.to(dtype) for g, dtype in zip(gradients, ctx.dtypes, strict=True))
 
 
-def _by_shape(weights: Sequence[Tensor]) -> list[list[int]]:
-    groups: dict[tuple[torch.Size, torch.device], list[int]] = {}
+def _by_layout(weights: Sequence[Tensor]) -> list[list[int]]:
+    groups: dict[tuple[torch.Size, bool, torch.device], list[int]] = {}
     for row, weight in enumerate(weights):
-        groups.setdefault((weight.shape, weight.device), []).append(row)
+        key = (weight.shape, _is_transposed(weight), weight.device)
+        groups.setdefault(key, []).append(row)
     return list(groups.values())
 
 
-def _stack(weights: Sequence[Tensor], rows: Sequence[int]) -> Float[Tensor, "k *lanes rank width"]:
-    return torch.stack([weights[row] for row in rows]).float()
+def _is_transposed(weight: Tensor) -> bool:
+    return weight.stride(-1) != 1 and weight.mT.is_contiguous()
+
+
+def _stack(weights: Sequence[Tensor]) -> Float[Tensor, "k *lanes rank width"]:
+    """Returns copies of weights of one shape, in their memory layout."""
+    if _is_transposed(weights[0]):
+        return torch.stack([weight.mT for weight in weights]).float().mT
+    return torch.stack(tuple(weights)).float()

@@ -34,7 +34,7 @@ from transformers.trainer_callback import ExportableState, TrainerCallback
 from typing_extensions import override
 
 from adapters._shapes import Number
-from adapters.allocator import FinalMask, PruneMode, RankAllocator
+from adapters.allocator import FinalMask, PruneMode, RankAllocator, ScoreLoss
 from adapters.budget import CubicBudget
 from adapters.inject import adapted_layers
 from adapters.orthogonality import orthogonality, penalty_backward
@@ -42,7 +42,7 @@ from adapters.svd import SVDLinear
 
 HEAD = re.compile(r"(^|\.)(score|classifier)\.")
 """Parameter names of a classification head in transformers."""
-LOGGED = ("budget", "kept", "reintroduced", "dropped")
+LOGGED = ("budget", "kept", "reintroduced", "dropped", "penalty_share")
 """Keys of a mask event in the log history, in addition to `step` and `rank`."""
 
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
@@ -74,6 +74,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         final_mask: `stochastic` or `deterministic`, see RankAllocator.
         mask_seed: Seed of the Bernoulli masks, any integer.
         gamma: Weight of the orthogonality penalty, at least 0.
+        score_loss: `task` or `total`, see RankAllocator.
 
     Raises:
         ValueError: here or before the first training step: a number is out of range, no mask
@@ -107,6 +108,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         final_mask: FinalMask = "stochastic",
         mask_seed: int = 0,
         gamma: Number = 0.1,
+        score_loss: ScoreLoss = "task",
     ) -> None:
         if not isinstance(deltaT, int) and not 0 < deltaT < 1:
             raise ValueError(
@@ -129,6 +131,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
             "prune_mode": prune_mode,
             "final_mask": final_mask,
             "mask_seed": mask_seed,
+            "score_loss": score_loss,
         }
         self.gamma = gamma
         self.allocator: RankAllocator | None = None

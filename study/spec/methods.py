@@ -45,6 +45,8 @@ class _Budgeted(Section):
     gamma: NonNegative = 0.1
     """Weight of the orthogonality penalty in the training loss."""
     prune_mode: Annotated[Literal["zero", "mask"], Searchable()] = "zero"
+    score_loss: Annotated[Literal["task", "total"], Searchable()] = "task"
+    """The loss whose gradient the scores use: the task's, or the total with the penalty."""
 
     @model_validator(mode="after")
     def _final_budget_at_most_b0(self) -> "_Budgeted":

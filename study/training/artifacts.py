@@ -13,7 +13,8 @@ def save_artifacts(trial: Trial, folder: Path) -> None:
     """Writes adapters.safetensors, head.safetensors and budget_trace.json into `folder`.
 
     Full fine-tuning, which has no adapters, writes model.safetensors instead. The trace has one
-    entry per mask event: step, budget, kept, reintroduced, dropped and the rank of every matrix.
+    entry per mask event: step, budget, kept, reintroduced, dropped, the rank of every matrix and
+    the penalty's share of the median score.
     """
     folder.mkdir(parents=True, exist_ok=True)
     metadata = {

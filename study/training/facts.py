@@ -34,15 +34,23 @@ def _kept_parameters(prepared: PreparedModel, allocator: RankAllocator | None) -
 def rank_facts(allocator: RankAllocator | None) -> dict[str, float]:
     """Returns budget, kept, dropped and reintroduced triplets of the last mask event, and rank.
 
-    Before the first event budget and kept are all triplets. Empty without a rank allocator.
+    Before the first event budget and kept are all triplets. From then on `penalty_share` is
+    included, see `RankAllocator.trace`. Empty without a rank allocator.
     """
     if allocator is None:
         return {}
     triplets = allocator.budget.triplets
-    facts = {"budget": triplets, "kept": triplets, "reintroduced": 0, "dropped": 0}
+    facts: dict[str, float] = {
+        "budget": triplets,
+        "kept": triplets,
+        "reintroduced": 0,
+        "dropped": 0,
+    }
     trace = allocator.trace()
     if trace:
         facts = {name: trace[-1][name] for name in facts}
+        if trace[-1]["penalty_share"] is not None:
+            facts["penalty_share"] = trace[-1]["penalty_share"]
     return {
         **facts,
         "rank": allocator.rank(),

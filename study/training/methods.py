@@ -124,6 +124,7 @@ def make_allocator(
         prune_mode=adapter.prune_mode,
         final_mask=adapter.final_mask,
         mask_seed=spec.seeds.mask,
+        score_loss=adapter.score_loss,
     )
 
 

@@ -23,6 +23,48 @@ def uniform(seed, event, triplet):
     return (mix(key + (triplet + 1) * GOLDEN) >> 11) / 2**53
 
 
+def penalty_gradient(rows):
+    """Returns the gradient of the Frobenius norm of W Wᵀ - I for a list of rows."""
+    width, count = len(rows[0]), len(rows)
+    gap = [[sum(a * b for a, b in zip(r, q, strict=True)) for q in rows] for r in rows]
+    for i in range(count):
+        gap[i][i] -= 1
+    norm = sum(value**2 for row in gap for value in row) ** 0.5
+    if norm == 0:
+        return [[0.0] * width for _ in rows]
+    return [
+        [2 * sum(gap[i][k] * rows[k][j] for k in range(count)) / norm for j in range(width)]
+        for i in range(count)
+    ]
+
+
+def transposed(rows):
+    """Returns the columns of a list of rows."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def without_penalty(gradients, before, factor):
+    """Returns the gradients of a step less `factor` times the penalty's at the weights before it.
+
+    `factor` is gamma times what clipping left of the gradient.
+    """
+    scale = factor / (2 * len(before))
+    task = []
+    for gradient, weights in zip(gradients, before, strict=True):
+        penalty = {
+            "P": transposed(penalty_gradient(transposed(weights["P"]))),
+            "Q": penalty_gradient(weights["Q"]),
+        }
+        own = dict(gradient)
+        for key, rows in penalty.items():
+            own[key] = [
+                [g - scale * r for g, r in zip(row, other, strict=True)]
+                for row, other in zip(gradient[key], rows, strict=True)
+            ]
+        task.append(own)
+    return task
+
+
 class Average:
     """The two EMAs of one entry."""
 

@@ -5,8 +5,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from adapters import CubicBudget, RankAllocator
-from tests.adapters.reference import Reference
+from adapters import CubicBudget, RankAllocator, orthogonality
+from tests.adapters.reference import Reference, without_penalty
 from tests.adapters.tiny_models import draw_gradients, linear_adapters
 
 SHAPES = [(3, 5), (5, 3), (3, 5), (4, 4)]  # (in, out): two of one shape, and a square one
@@ -59,13 +59,13 @@ def optimizer_step(adapters, step):
             weight.data += 0.3 * torch.randn(weight.shape, generator=generator)
 
 
-def is_unambiguous(scores, budget):
+def is_unambiguous(scores, budget, rounding=1e-4):
     """Returns whether the last score chosen and the next differ by more than float32 rounding."""
     ranked = sorted(scores, reverse=True)
     if budget == len(ranked):
         return True
     last, first_out = ranked[budget - 1], ranked[budget]
-    return last - first_out > 1e-4 * last
+    return last - first_out > rounding * last
 
 
 @settings(max_examples=100)
@@ -86,6 +86,54 @@ def test_every_step_equals_the_reference(setup):
         assert allocator.scores().tolist() == pytest.approx(reference.scores(), rel=1e-4)
         for module, matrix in zip(adapters.values(), weights, strict=True):
             assert module.lam.tolist() == matrix["lam"]
+
+
+def task_loss(adapters, step):
+    """Returns a loss that depends on the adapters through their updates, as a model's does."""
+    generator = torch.Generator().manual_seed(177 + step)
+    return sum(
+        (module.delta() * torch.randn(module.delta().shape, generator=generator)).sum()
+        for module in adapters.values()
+    )
+
+
+@settings(max_examples=20)
+@given(
+    st.sampled_from(["task", "task", "total"]),
+    setups(),
+    st.sampled_from([0.01, 0.1, 2.0]),
+    st.sampled_from([0.05, 0.5, 1e9]),
+    st.sampled_from([1.0, 2.0**12]),
+    st.booleans(),
+)
+def test_scores_with_a_penalty_equal_the_reference(score_loss, setup, gamma, clip, scale, first):
+    """The step's gradient is unscaled and clipped; the penalty is added before or after."""
+    adapters = linear_adapters(SHAPES, setup["b0"])
+    allocator = allocator_of(adapters, setup | {"score_loss": score_loss})
+    reference = Reference([(out, width) for width, out in SHAPES], setup)
+    weights = [w for m in adapters.values() for w in (m.P, m.lam, m.Q)]
+    for step in range(setup["total_steps"]):
+        losses = [task_loss(adapters, step), gamma * orthogonality(adapters)]
+        for loss in reversed(losses) if first else losses:
+            (scale * loss).backward()
+        for weight in weights:
+            weight.grad /= scale
+        norm = float(torch.nn.utils.clip_grad_norm_(weights, clip))
+        used = without_penalty(
+            as_lists(adapters, "grad"),
+            as_lists(adapters, "data"),
+            gamma * min(1, clip / (norm + 1e-6)) if score_loss == "task" else 0.0,
+        )
+        optimizer_step(adapters, step)
+        after = as_lists(adapters, "data")
+        reference.step(after, used)
+        allocator.step()
+        assert allocator.scores().tolist() == pytest.approx(reference.scores(), rel=1e-3)
+        if reference.last_scores is not None:
+            assume(is_unambiguous(reference.last_scores, reference.last_budget, 1e-3))
+        assert allocator.kept().tolist() == reference.keep
+        for weight in weights:
+            weight.grad = None
 
 
 def test_the_trace_equals_the_reference():
@@ -125,6 +173,7 @@ def test_the_trace_equals_the_reference():
                     "reintroduced": sum(kept and not top for kept, top in pairs),
                     "dropped": sum(top and not kept for kept, top in pairs),
                     "ranks": dict(zip(adapters, ranks, strict=True)),
+                    "penalty_share": 0.0,
                 }
             )
     assert [row["t"] for row in expected] == [4, 8, 10]

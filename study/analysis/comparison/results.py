@@ -40,8 +40,8 @@ _SPLITS = ("dev_", "test_")
 _FACTS = (
     "trainable_parameters", "adapter_parameters", "head_parameters", "kept_parameters",
     "peak_memory_gib", "train_seconds", "train_loss", "lr", "rank", "budget", "kept",
-    "reintroduced", "dropped", "missing_gradients", "start_seconds", "shared_steps",
-    "shared_seconds", "test_rows",
+    "reintroduced", "dropped", "penalty_share", "missing_gradients", "start_seconds",
+    "shared_steps", "shared_seconds", "test_rows",
 )  # fmt: skip
 _SETTINGS = tuple(
     name

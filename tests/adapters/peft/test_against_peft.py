@@ -1,4 +1,4 @@
-"""With p = 0 the scores, masks and weights equal those of PEFT's AdaLoRA at every step."""
+"""With p = 0 and score_loss = total scores, masks and weights equal those of PEFT's AdaLoRA."""
 
 import re
 
@@ -80,7 +80,9 @@ def our_run(peft_run):
     model.score.requires_grad_(True)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-3)
     budget = CubicBudget(STEPS, RANK, TARGET, len(adapters), FINAL / STEPS, deltaT=EVERY)
-    allocator = RankAllocator(adapters, budget, beta1=BETA1, beta2=BETA2, p=0.0, mask_seed=0)
+    allocator = RankAllocator(
+        adapters, budget, beta1=BETA1, beta2=BETA2, p=0.0, mask_seed=0, score_loss="total"
+    )
     return model, adapters, optimizer, allocator
 
 

@@ -101,13 +101,31 @@ def test_a_custom_loss_works(tmp_path):
     def loss(outputs, labels, num_items_in_batch=None):
         return squared(outputs.logits, labels) / 2
 
-    callback = callback_of()
+    callback = callback_of(score_loss="total")
     recorder = Recorder(callback)
     trainer = make_trainer(
         tmp_path, callback, extra=[recorder], loss=loss, gradient_accumulation_steps=2
     )
     trainer.train()
-    assert_same_training(trainer, recorder, Loop(2, squared).run())
+    assert_same_training(trainer, recorder, Loop(2, squared, score_loss="total").run())
+
+
+@pytest.mark.parametrize("score_loss", ["task", "total"])
+def test_the_scores_are_those_of_the_task_or_of_the_total_loss(tmp_path, score_loss):
+    """While lam is 0, only the penalty has a gradient in P and Q."""
+    callback = callback_of(score_loss=score_loss)
+    seen = []
+    note = calling("on_optimizer_step", lambda *_: seen.append(largest(callback.allocator)))
+    make_trainer(tmp_path, callback, extra=[note], gradient_accumulation_steps=2).train()
+    P, lam, Q = seen[0]
+    assert (max(P, Q) < 1e-4 * lam) == (score_loss == "task")
+    share = callback.allocator.trace()[0]["penalty_share"]
+    assert 0 < share < 1
+
+
+def largest(allocator):
+    """Returns the largest sensitivities of P, lam and Q."""
+    return [group.sensitivity.max().item() for group in allocator._scores.groups[:3]]
 
 
 def test_bfloat16_autocast_equals_a_plain_loop(tmp_path):

@@ -121,6 +121,20 @@ def test_the_penalty_is_in_no_reported_loss() -> None:
     assert fresh.evaluate(fresh.data.dev)["loss"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("score_loss", ["task", "total"])
+def test_the_scores_use_the_task_s_part_of_the_clipped_gradient(score_loss: str) -> None:
+    """At the first step lam is 0 before, so that only the penalty has a gradient in P and Q."""
+    settings: dict[str, Any] = {"batch_size": 2, "accumulation": 2, "max_grad_norm": 0.01}
+    trial = _without_dropout(gamma=0.5, score_loss=score_loss, **settings)
+    clipped = _gradients(trial)
+    assert trial.allocator is not None
+    P, lam, Q = (group.sensitivity for group in trial.allocator._scores.groups[:3])
+    name, layer = next(iter(trial.prepared.adapters.items()))
+    used = 0.15 * (layer.lam * clipped[f"{name}.lam"]).abs()
+    torch.testing.assert_close(lam[0], used, rtol=1e-4, atol=0)
+    assert (max(P.max(), Q.max()) < 1e-4 * lam.max()) == (score_loss == "task")
+
+
 def test_the_reported_training_loss_is_the_mean_over_the_steps() -> None:
     single, whole = tiny_trial(), tiny_trial()
     losses = [single.train_until(step) for step in range(1, 7)]
