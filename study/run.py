@@ -111,12 +111,13 @@ def dry_run(
     data: "EncodedTask",
     earlier: "WarmStart | None",
 ) -> int:
-    """Prints the plan; checks first that an existing study could be resumed with this data."""
+    """Prints the plan; checks first that an existing study could be resumed with this input."""
     from study.engine.driver import check_data
+    from study.engine.preparation import check_weights_of_plan
     from study.engine.session import preview
 
-    if arguments.resume:
-        check_data(stored, data)
+    check_data(stored, data)
+    check_weights_of_plan(spec, info, data, stored)
     preview(spec, info, data, arguments.address, earlier)
     return DONE
 

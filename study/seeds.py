@@ -170,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Heavy imports come after the YAML has been read, so that errors in it are reported at once.
     from study.engine.comparison.design import changes_of_comparison
     from study.engine.comparison.preview import check_runs, preview
-    from study.engine.preparation import check_services, prepare_data
+    from study.engine.preparation import check_services, check_weights_of_plan, prepare_data
 
     first = comparison.spec.first
     stored = check_services(
@@ -183,6 +183,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     info, data = prepare_data(first)
     check_runs(comparison.spec, len(data.train))
+    if arguments.dry_run:
+        check_weights_of_plan(first, info, data, stored)
     preview(comparison, len(data.train))
     if arguments.dry_run:
         return DONE

@@ -5,19 +5,19 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import ray
 from rich.console import Console
 
 from study.engine.console.plan import print_data
 from study.engine.nodes import alive, check_nodes
+from study.engine.preparation import check_weights
 from study.engine.resources import Resources, concurrent_trials, resources
 from study.errors import InputError
-from study.models import load_backbone
 from study.models.info import BackboneInfo
 from study.models.portable import portable
 from study.spec import StudySpec
+from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
 RAY_SETTINGS = {
@@ -91,7 +91,7 @@ def _connect(address: str | None, store_bytes: int | None) -> None:
 
 @contextmanager
 def study_cluster(
-    path: Path,
+    stored: StoredStudy,
     spec: StudySpec,
     info: BackboneInfo,
     data: EncodedTask,
@@ -103,20 +103,15 @@ def study_cluster(
     The weights are loaded once here, so that an error in them is not repeated by every worker.
 
     Raises:
-        InputError: the weights or the cluster cannot be used.
+        InputError: the weights or the cluster cannot be used, or the weights are not those that
+            the study was started with.
     """
-    load_backbone(
-        info,
-        num_labels=data.num_labels,
-        dtype=spec.backbone.dtype,
-        random_seed=spec.backbone.random_seed,
-    )
+    info = portable(check_weights(spec, info, data, stored))
     print_data(console, data)
-    info = portable(info)
     start_ray(address)
     try:
         if address is not None:
-            check_nodes(path, [(info, spec.backbone.random_seed is None)])
+            check_nodes(stored.folder.path, [(info, spec.backbone.random_seed is None)])
         yield info, resources(spec, alive())
     finally:
         ray.shutdown()

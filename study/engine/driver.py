@@ -28,7 +28,8 @@ def created_with() -> dict[str, str]:
 
 def input_facts(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
     """Returns the facts of backbone and data that the first event of a study contains."""
-    return {"data": data.fingerprint(), "commit": info.commit, **data.reports()}
+    facts = {"data": data.fingerprint(), "backbone": info.weights, "commit": info.commit}
+    return facts | data.reports()
 
 
 def record_start(ledger: Ledger, tracking_uri: str | None, facts: Mapping[str, Any]) -> None:

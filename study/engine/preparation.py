@@ -8,6 +8,7 @@ from study.deadline import within
 from study.engine.console.lines import warn
 from study.engine.tracking.address import check_tracking
 from study.errors import InputError
+from study.models.files import has_weights
 from study.models.info import BackboneInfo, inspect_backbone
 from study.spec import StudySpec
 from study.storage.opening import Changes, check_folder
@@ -100,6 +101,55 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     data = encode_task(spec.task, info, task)
     warn_of_cuts(task.name, data)
     return info, data
+
+
+def check_weights(
+    spec: StudySpec, info: BackboneInfo, data: EncodedTask, stored: StoredStudy
+) -> BackboneInfo:
+    """Loads the backbone once, tries it, and returns its description with a hash of the weights.
+
+    Warns on standard error.
+
+    Raises:
+        InputError: the backbone cannot be used, or is not the one that the study was started with.
+    """
+    # Here, as this module is also used to check the data, which needs no torch.
+    from study.models import check_backbone
+
+    info, remarks = check_backbone(
+        info,
+        num_labels=data.num_labels,
+        dtype=spec.backbone.dtype,
+        random_seed=spec.backbone.random_seed,
+    )
+    for remark in remarks:
+        warn(remark)
+    opened = stored.opened
+    if opened is not None and opened.backbone and info.weights not in (None, opened.backbone):
+        raise InputError(
+            f"{stored.folder.path}: must be resumed with the weights that the study was started "
+            f"with, but got another config.json or other weights of {info.name}; restore them, or "
+            "start a study with another --name"
+        )
+    return info
+
+
+def check_weights_of_plan(
+    spec: StudySpec, info: BackboneInfo, data: EncodedTask, stored: StoredStudy
+) -> None:
+    """Checks the weights as `check_weights`; warns instead if they would be downloaded for it.
+
+    Raises:
+        InputError: as `check_weights`.
+    """
+    on_hub = info.source != str(info.folder) and spec.backbone.random_seed is None
+    if on_hub and not has_weights(info.source, info.revision):
+        warn(
+            f"backbone {info.name}: the weights were not checked, as they are not in the cache "
+            "yet; they are when the study starts"
+        )
+    else:
+        check_weights(spec, info, data, stored)
 
 
 def warn_of_cuts(name: str, data: EncodedTask) -> None:

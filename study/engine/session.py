@@ -113,7 +113,7 @@ def run_study(
                 return SessionStatus.DONE
     check_space(spec, info, data)
     with (
-        study_cluster(folder.path, spec, info, data, address, console) as (info, trial_resources),
+        study_cluster(stored, spec, info, data, address, console) as (info, trial_resources),
         locked(folder),
     ):
         stored = stored.current()

@@ -13,20 +13,24 @@ Map:
     portable.py      a BackboneInfo that another process or machine can use
     tokenization.py  DNA sequences -> token ids
     description.py   backbone.name -> Description: source, class, targets, licence
+    names.py         names of weights in a checkpoint -> names in the class
+    weights.py       the weight files -> tensors, or one line about what they are instead
     backbones.py     Backbone: model and tokenizer; the weights are checked key by key
+    check.py         a backbone, loaded once and tried in the driver
     heads.py         modules, number of classes and initial weights of the head
     architectures/   model classes that transformers lacks
     pretraining/     how the embedded backbone was trained
     opt_dna_mini/    the embedded backbone: weights, tokenizer, model card
 
-backbones.py, heads.py, architectures/ and parts of pretraining/ import torch or transformers; the
-other modules do not. The names below are imported when they are first used.
+weights.py, backbones.py, check.py, heads.py, architectures/ and parts of pretraining/ import torch
+or transformers; the other modules do not. The names below are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from study.models.backbones import Backbone, empty_backbone, load_backbone
+    from study.models.check import check_backbone
     from study.models.description import Description, describe
     from study.models.heads import head_labels, head_modules, head_pattern, reset_head
     from study.models.info import BackboneInfo, inspect_backbone, sizes_of
@@ -38,6 +42,7 @@ __all__ = [
     "BackboneInfo",
     "Description",
     "Sizes",
+    "check_backbone",
     "describe",
     "empty_backbone",
     "head_labels",
@@ -55,6 +60,7 @@ _HOMES = {
     "BackboneInfo": "info",
     "Description": "description",
     "Sizes": "sizes",
+    "check_backbone": "check",
     "describe": "description",
     "empty_backbone": "backbones",
     "head_labels": "heads",

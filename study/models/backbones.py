@@ -1,38 +1,31 @@
 """Loading of a backbone: model and tokenizer, the weights checked key by key or drawn."""
 
+import dataclasses
+import hashlib
+import json
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from study.errors import InputError
+from study.models.config_file import ConfigFile
+from study.models.damage import refusing
 from study.models.families import FAMILIES
-from study.models.files import model_repository
-from study.models.heads import head_pattern
 from study.models.info import BackboneInfo
+from study.models.names import required
 from study.models.portable import local_copy
 from study.models.tokenization import Tokenizer, load_tokenizer
+from study.models.weights import check_finite, read_weights
 
-# For a checkpoint without safetensors, transformers would start a thread that requests a
-# conversion from the hub.
-os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-
-# Keys that may be missing from a checkpoint or left over in it, besides the head's: the output
-# layers of pre-training, which a classifier does not use, and buffers that older versions saved.
-_OPTIONAL = re.compile(
-    r"lm_head\..+|cls\..+|.+\.embeddings\.position_ids|esm\.pooler\..+"
-    r"|esm\.contact_head\..+|.*\.rotary_embeddings\.inv_freq"
-)
+_SLACK = 10_000_000
+"""Weights by which a model may be larger than twice its checkpoint before it is built."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +38,8 @@ class Backbone:
     info: BackboneInfo
     model: nn.Module
     tokenizer: Tokenizer
+    remarks: tuple[str, ...] = ()
+    """What was changed to load the weights, for the user."""
 
 
 def load_backbone(
@@ -61,79 +56,131 @@ def load_backbone(
     used; no code from the model's repository is run.
 
     Raises:
-        InputError: a weight of the backbone is missing from the checkpoint, left over in it or of
-            another shape; the message names the keys.
+        InputError: files cannot be read; a weight is NaN or infinite, or one of the backbone is
+            missing from the checkpoint, left over in it or of another shape; the message names
+            the keys.
         UnavailableError: the backbone is not on this machine.
     """
     with local_copy(info) as local, _quiet(), torch.random.fork_rng(devices=[]):
         tokenizer = load_tokenizer(local)
+        remarks: tuple[str, ...] = ()
         if random_seed is None:
-            model, report = _read_weights(local, num_labels, getattr(torch, dtype))
-            _check_keys(info, report)
+            stored, remarks = read_weights(local)
+            model = _with_weights(local, num_labels, getattr(torch, dtype), stored)
         else:
+            _check_memory(local, num_labels)
             torch.default_generator.manual_seed(random_seed)  # the classes draw from this one
             model = _build(local, num_labels).to(getattr(torch, dtype))
             model.config.dtype = model.dtype
+    check_finite(info, _outside_head(info, model))
     model.config.pad_token_id = tokenizer.pad_id
-    return Backbone(info, model.eval(), tokenizer)
+    return Backbone(info, model.eval(), tokenizer, remarks)
 
 
 def empty_backbone(info: BackboneInfo, *, num_labels: int) -> Backbone:
     """Returns the backbone on the meta device, without weights: to count and match modules."""
+    return Backbone(info, _empty(info, num_labels), load_tokenizer(info))
+
+
+def fingerprint(backbone: Backbone) -> str:
+    """Returns a hash of the settings and of all weights but the head's.
+
+    It depends on `backbone.dtype`, and not on the format or the names of the weight files.
+    """
+    info = backbone.info
+    digest = hashlib.sha256(json.dumps(_settings(info), sort_keys=True).encode())
+    for name, weight in sorted(_outside_head(info, backbone.model).items()):
+        digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
+        digest.update(weight.detach().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _outside_head(info: BackboneInfo, model: nn.Module) -> dict[str, Tensor]:
+    return {n: p for n, p in model.named_parameters() if required(info.family, n)}
+
+
+def _empty(info: BackboneInfo, num_labels: int) -> Any:
     with _quiet(), torch.device("meta"):
-        model = _build(info, num_labels)
-    return Backbone(info, model, load_tokenizer(info))
+        return _build(info, num_labels)
 
 
 def _build(info: BackboneInfo, num_labels: int) -> Any:
     """Returns the model of config.json, initialised in float32 or on the meta device."""
-    config = _config(info, num_labels)
-    try:
-        return _classifier(info)(config)
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise _no_model(info, error) from error
+    with _describing(info):
+        return _classifier(info)(_config(info, num_labels))
 
 
 def _config(info: BackboneInfo, num_labels: int) -> Any:
-    try:
-        return _classifier(info).config_class.from_pretrained(info.folder, num_labels=num_labels)
-    except StrictDataclassError as error:
-        raise _no_model(info, error) from error
+    return _classifier(info).config_class(**_settings(info), num_labels=num_labels)
 
 
-def _no_model(info: BackboneInfo, error: Exception) -> InputError:
-    return InputError(
-        f"backbone {info.name}: config.json must describe a model of the {info.family} family, "
-        f"but got an error ({_first_line(error)}); restore the config.json that belongs to it"
-    )
+def _settings(info: BackboneInfo) -> dict[str, Any]:
+    """Returns the values of config.json that describe the architecture.
+
+    These are the fields that the family's config adds to those of all models. The others steer
+    how a model runs (attention code, outputs, dtype, problem type, names of labels), which is not
+    the checkpoint's to decide.
+    """
+    own = {field.name for field in dataclasses.fields(_classifier(info).config_class)}
+    own -= {field.name for field in dataclasses.fields(transformers.PreTrainedConfig)}
+    values = ConfigFile.read(info.name, info.folder).values
+    return {name: value for name, value in values.items() if name in own}
 
 
-def _read_weights(
-    info: BackboneInfo, num_labels: int, dtype: torch.dtype
-) -> tuple[Any, dict[str, Any]]:
-    config = _config(info, num_labels)
+@contextmanager
+def _describing(info: BackboneInfo) -> Iterator[None]:
+    rule = f"backbone {info.name}: config.json must describe a model of the {info.family} family"
+    with refusing(rule, "restore the config.json that belongs to it"):
+        yield
 
-    def load(**more: Any) -> tuple[Any, dict[str, Any]]:
-        result: tuple[Any, dict[str, Any]] = _classifier(info).from_pretrained(
-            info.source,
-            revision=info.revision or "main",
-            config=config,
+
+def _with_weights(
+    info: BackboneInfo, num_labels: int, dtype: torch.dtype, stored: dict[str, Tensor]
+) -> Any:
+    """Returns the model with the stored weights, which are copied."""
+    _check_size(info, num_labels, stored)
+    with _describing(info):
+        model, report = _classifier(info).from_pretrained(
+            None,
+            config=_config(info, num_labels),
+            state_dict=stored,
             dtype=dtype,
-            weights_only=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **more,
         )
-        return result
+    _check_keys(info, report)
+    mapped = {tensor.data_ptr() for tensor in stored.values()}
+    for weight in (*model.parameters(), *model.buffers()):
+        if weight.data_ptr() in mapped:  # A file may be overwritten while the study runs.
+            weight.data = weight.data.clone()
+    return model
 
-    try:
-        return load(local_files_only=True)  # For a hub id: the cache, without a request.
-    except (SafetensorError, UnpicklingError) as error:
-        raise _unreadable(info, error) from error
-    except OSError as error:
-        if info.source == str(info.folder):
-            raise _unreadable(info, error) from error
-        return model_repository(info.source, info.revision).call(load)
+
+def _check_size(info: BackboneInfo, num_labels: int, stored: Mapping[str, Tensor]) -> None:
+    """Checks that the model of config.json is not much larger than the stored weights."""
+    model = _count(_empty(info, num_labels))
+    there = sum(tensor.numel() for tensor in stored.values())
+    if model > 2 * there + _SLACK:
+        raise InputError(
+            f"backbone {info.name}: config.json must describe the model of the weights, but got "
+            f"{model:,} parameters and {there:,} weights; restore the config.json that belongs to "
+            "them"
+        )
+
+
+def _check_memory(info: BackboneInfo, num_labels: int) -> None:
+    model = _count(_empty(info, num_labels))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 4 * model > memory:
+        raise InputError(
+            f"backbone {info.name}: random weights must fit into this machine's memory of "
+            f"{memory / 2**30:.0f} GiB, but got {model:,} parameters in config.json; take a "
+            "smaller model"
+        )
+
+
+def _count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _classifier(info: BackboneInfo) -> Any:
@@ -141,26 +188,14 @@ def _classifier(info: BackboneInfo) -> Any:
     return getattr(import_module(module), name)
 
 
-def _unreadable(info: BackboneInfo, error: Exception) -> InputError:
-    return InputError(
-        f"backbone {info.name}: the weights must be safetensors, or a .bin with tensors only, "
-        f"but got {_first_line(error)}; save the model again with save_pretrained"
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")
-
-
 def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:
-    def required(keys: Sequence[str]) -> list[str]:
-        head = head_pattern(info.family)
-        return sorted(k for k in keys if not re.fullmatch(head, k) and not _OPTIONAL.fullmatch(k))
+    def of_backbone(keys: Sequence[str]) -> list[str]:
+        return sorted(key for key in keys if required(info.family, key))
 
     mismatches = {
-        "missing": required(report["missing_keys"]),
-        "left over": required(report["unexpected_keys"]),
-        "of another shape": required([entry[0] for entry in report["mismatched_keys"]]),
+        "missing": of_backbone(report["missing_keys"]),
+        "left over": of_backbone(report["unexpected_keys"]),
+        "of another shape": of_backbone([entry[0] for entry in report["mismatched_keys"]]),
     }
     faults = [
         f"{len(keys)} {kind} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"

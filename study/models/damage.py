@@ -21,12 +21,12 @@ def refusing(rule: str, fix: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{rule}, but got {first_line(error)}; {fix}") from error
+        raise InputError(f"{rule}, but got {one_line(error)}; {fix}") from error
 
 
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message with its control characters escaped."""
-    line = next((line for line in str(error).splitlines() if line.strip()), "")
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line.strip().rstrip(":"))
-    shown = shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
-    return shown if " " in shown else f"{type(error).__name__}({shown})"
+def one_line(error: BaseException) -> str:
+    """Returns an error's message on one line, cut, with its control characters escaped."""
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(error).split()))
+    text = text.rstrip(":. ")
+    text = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if " " in text else f"{type(error).__name__}({text})"

@@ -54,6 +54,13 @@ HEADS: dict[BaseFamily, Head] = {
 """By base family. BERT's head includes the pooler: checkpoints of masked language models have
 none, or one that pre-training never used."""
 
+EMBEDDINGS: dict[BaseFamily, str] = {
+    "opt": "model.decoder.embed_tokens.weight",
+    "bert": "bert.embeddings.word_embeddings.weight",
+    "esm": "esm.embeddings.word_embeddings.weight",
+}
+"""By base family, the name of the token embedding; the names of a checkpoint are read from it."""
+
 
 FAMILIES: dict[str, Family] = {
     "opt": Family("transformers:OPTForSequenceClassification", "opt"),

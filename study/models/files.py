@@ -1,11 +1,17 @@
-"""Files of a model on the Hugging Face hub: taken from the cache, else downloaded."""
+"""Files of a model: in its folder, or of the Hugging Face hub, from the cache or downloaded."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from study.errors import InputError
 from study.hub import Repository
+from study.models.damage import refusing
+
+if TYPE_CHECKING:
+    from study.models.info import BackboneInfo
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -54,14 +60,75 @@ def fetch(name: str, revision: str | None, files: Sequence[str]) -> Path:
     return hub.call(download)
 
 
+def weight_files(info: "BackboneInfo") -> list[Path]:
+    """Returns all weight files of a folder or of a hub model, every shard of them.
+
+    Those of a hub model that are not in the cache are downloaded.
+
+    Raises:
+        InputError: there are none, or the index of the shards is damaged or names a missing file.
+        UnavailableError: the hub or the network refuses.
+    """
+    if info.source == str(info.folder):
+        return _complete(info.name, lambda file: _existing(info.folder / file))
+    hub = model_repository(info.source, info.revision)
+
+    def download(file: str) -> Path | None:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import RemoteEntryNotFoundError
+
+        with suppress(RemoteEntryNotFoundError):
+            return _cached(info.source, file, info.revision) or Path(
+                hf_hub_download(info.source, file, revision=info.revision)
+            )
+        return None
+
+    return _complete(info.name, lambda file: hub.call(lambda: download(file)))
+
+
 def has_weights(name: str, revision: str | None) -> bool:
     """Returns whether the cache has all weights of a model, every shard of them."""
-    cached = (_cached(name, file, revision) for file in WEIGHT_FILES)
-    path = next((path for path in cached if path is not None), None)
-    if path is None or not path.name.endswith(".index.json"):
-        return path is not None
-    shards = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
-    return all(_cached(name, shard, revision) for shard in set(shards))
+    try:
+        return bool(_complete(name, lambda file: _cached(name, file, revision)))
+    except InputError:
+        return False
+
+
+def _complete(name: str, find: Callable[[str], Path | None]) -> list[Path]:
+    """Returns the weight files that `find` finds by their names."""
+    path = next((path for file in WEIGHT_FILES if (path := find(file)) is not None), None)
+    if path is None:
+        raise InputError(
+            f"backbone {name}: there must be weights, but got none of {', '.join(WEIGHT_FILES)}; "
+            "choose another model"
+        )
+    if not path.name.endswith(".index.json"):
+        return [path]
+    paths = []
+    for shard in _shards(name, path):
+        found = find(shard)
+        if found is None:
+            raise InputError(
+                f"backbone {name}: every file that {path.name} names must exist, but got none "
+                f"named {shard}; copy or download it as well"
+            )
+        paths.append(found)
+    return paths
+
+
+def _shards(name: str, index: Path) -> list[str]:
+    """Returns the names of the files in the index of a sharded checkpoint."""
+    rule = f"backbone {name}: {index.name} must name the file of each weight"
+    with refusing(rule, "copy or download it again"):
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        odd = [s for s in shards if s != Path(s).name or not s.endswith((".safetensors", ".bin"))]
+        if odd or not shards:
+            raise ValueError(f"the name {odd[0]!r}" if odd else "no file at all")
+    return sorted(shards)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
 
 
 def _cached(name: str, file: str, revision: str | None) -> Path | None:

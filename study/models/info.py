@@ -42,6 +42,8 @@ class BackboneInfo:
     """Names and contents of files sent with it; see `study.models.portable`."""
     fingerprint: str | None = None
     """A hash of the folder's files, to recognise a copy elsewhere; see `study.models.portable`."""
+    weights: str | None = None
+    """A hash of settings and weights, once they have been read; see `study.models.check`."""
 
     @property
     def commit(self) -> str | None:

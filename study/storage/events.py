@@ -68,6 +68,9 @@ class StudyOpened(Event):
     """The name of the spec's file."""
     data: str | Absent = ABSENT
     """The fingerprint of the tokenised data, added later; a benchmark has `DataRead` instead."""
+    backbone: str | Absent | None = ABSENT
+    """The fingerprint of the backbone's settings and weights; None for random weights. Added
+    later."""
     commit: str | Absent | None = ABSENT
     """Of a backbone of the hub; None for a local one. Added later."""
     tokens: Mapping[str, Any] | Absent = ABSENT
@@ -281,6 +284,9 @@ class DataFacts:
     fingerprint: str
     reports: Mapping[str, Any]
     """The reports on its quality and tokens."""
+    weights: str | Absent | None = ABSENT
+    """The fingerprint of the backbone's settings and weights; None for random weights. Added
+    later."""
 
     @property
     def key(self) -> str:

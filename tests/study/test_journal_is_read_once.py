@@ -74,7 +74,7 @@ def test_a_resume_parses_the_journal_once(
     interrupted: Path, parsed: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = SimpleNamespace(name="made", fingerprint=lambda: "", reports=dict, train=range(8))
-    info = SimpleNamespace(commit=None)
+    info = SimpleNamespace(commit=None, weights=None)
 
     @contextmanager
     def cluster(*arguments: object) -> Iterator[tuple[object, None]]:

@@ -120,8 +120,9 @@ def test_damaged_weights_are_refused_before_anything_is_written(
     shutil.copytree(EMBEDDED["opt-dna-mini"], tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])
-    message = refuse(capsys, "--space", "smoke", "--set", "backbone.name=./model")
-    assert "the weights must be safetensors" in message
+    for plan in ([], ["--dry-run"]):
+        message = refuse(capsys, "--space", "smoke", "--set", "backbone.name=./model", *plan)
+        assert "model.safetensors must be safetensors" in message
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -280,6 +281,21 @@ def test_the_plan_of_a_study_that_cannot_be_resumed_is_refused(
     before = journal.path.read_bytes()
     assert "labels or tokens of" in refuse(capsys, *plan)
     assert journal.path.read_bytes() == before
+
+
+def test_the_plan_of_a_study_whose_weights_have_changed_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    finished_study(tmp_path)
+    journal = Journal(tmp_path / "runs" / "smoke" / "events.jsonl")
+    plan = ["--space", "smoke", "--resume", "--dry-run"]
+    journal.append(StudyOpened(version=1))  # Of a version that did not record the weights.
+    assert main(plan) == command.DONE
+    capsys.readouterr()
+    journal.path.unlink()
+    Journal(journal.path).append(StudyOpened(version=1, backbone="of other weights"))
+    assert "another config.json or other weights of opt-dna-mini" in refuse(capsys, *plan)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ If the hub does not provide one of them, the runs that need it are skipped with 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import ray
@@ -14,7 +14,7 @@ from study.engine.benchmark.runs import BenchmarkRun, check_cell
 from study.engine.console.lines import warn
 from study.engine.preparation import warn_of_cuts
 from study.errors import UnavailableError
-from study.models import load_backbone
+from study.models import check_backbone
 from study.models.info import BackboneInfo, inspect_backbone
 from study.models.portable import portable
 from study.spec import BackboneSpec, StudySpec, TaskSpec
@@ -131,6 +131,7 @@ def _encode(inputs: BenchmarkInputs, run: BenchmarkRun, task: Task, print_line: 
         commit=inputs.infos[cell.spec.backbone].commit,
         fingerprint=encoded.fingerprint(),
         reports=encoded.reports(),
+        weights=inputs.infos[cell.spec.backbone].weights,
     )
     inputs.data[key] = ray.put(encoded)
 
@@ -153,11 +154,17 @@ def _checked_info(spec: BackboneSpec) -> BackboneInfo:
         inspect_backbone(spec.name, spec.revision, with_weights=spec.weights != "random")
     )
     try:
-        ray.get(ray.remote(num_cpus=1, max_calls=1)(_load).remote(info, spec))
+        checked, remarks = ray.get(ray.remote(num_cpus=1, max_calls=1)(_check).remote(info, spec))
     except RayTaskError as error:
         raise error.cause from None
-    return info
+    for remark in remarks:
+        warn(remark)
+    return replace(info, weights=checked)
 
 
-def _load(info: BackboneInfo, spec: BackboneSpec) -> None:
-    load_backbone(info, num_labels=2, dtype=spec.dtype, random_seed=spec.random_seed)
+def _check(info: BackboneInfo, spec: BackboneSpec) -> tuple[str | None, tuple[str, ...]]:
+    """Returns the hash of the weights, and remarks."""
+    checked, remarks = check_backbone(
+        info, num_labels=2, dtype=spec.dtype, random_seed=spec.random_seed
+    )
+    return checked.weights, remarks

@@ -67,6 +67,7 @@ def _overview(benchmark: Benchmark, cells: Sequence[Cell]) -> list[str]:
         name = str(entry.set.get("backbone.name"))
         if name in PRESETS:
             licences.setdefault(PRESETS[name].licence, []).append(entry.label)
+    lines += ["weights    not read for this plan; they are checked once the benchmark starts"]
     lines += [f"licence    {', '.join(names)}: {text}" for text, names in licences.items()]
     shares = {describe(cell.spec.resources): None for cell in cells}
     return [*lines, *(f"resources  {share} per run" for share in shares)]

@@ -97,20 +97,27 @@ def _open_ledger(
 
 
 def _check_data(stored: StoredStudy, inputs: BenchmarkInputs) -> None:
-    """Checks that the data are those of earlier sessions.
+    """Checks that data and weights are those of earlier sessions.
 
     Raises:
         InputError: they have changed.
     """
-    now = {facts.key: facts.fingerprint for facts in inputs.facts.values()}
+    now = {facts.key: facts for facts in inputs.facts.values()}
     for event in stored.events:
         for before in event.tasks if isinstance(event, DataRead) else ():
-            if now.get(before.key, before.fingerprint) != before.fingerprint:
+            facts = now.get(before.key, before)
+            if facts.fingerprint != before.fingerprint:
                 raise InputError(
                     f"{stored.folder.path}: must be resumed with the data that the benchmark was "
                     f"started with, but got other sequences, labels or tokens of {before.task} "
                     f"for {before.backbone}; restore them, or start a benchmark with another "
                     "--name"
+                )
+            if before.weights and facts.weights not in (None, before.weights):
+                raise InputError(
+                    f"{stored.folder.path}: must be resumed with the weights that the benchmark "
+                    f"was started with, but got another config.json or other weights of "
+                    f"{before.backbone}; restore them, or start a benchmark with another --name"
                 )
 
 

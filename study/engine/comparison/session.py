@@ -49,7 +49,7 @@ def run_comparison(
                 tracker = Tracker(ledger, tracking_uri, folder.path.name)
                 return _finish(ledger, runs, tracker, console)
     with (
-        study_cluster(folder.path, spec.first, info, data, address, console) as (
+        study_cluster(stored, spec.first, info, data, address, console) as (
             info,
             share,
         ),

@@ -1,5 +1,6 @@
 """Prepared tasks: tokens of both strands, and the reports on the data."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.engine.preparation import prepare_data
+from study.engine.preparation import check_weights, check_weights_of_plan, prepare_data
 from study.errors import InputError
 from study.models.info import inspect_backbone
 from study.models.tokenization import load_tokenizer
 from study.spec import StudySpec, TaskSpec
+from study.storage.events import StudyOpened
+from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
+from study.storage.stored import StoredStudy
 from study.tasks import Split, Task, load_task
 from study.tasks.split import reverse_complement
 from study.training.encoding import EncodedSplit, EncodedTask, encode_task
@@ -163,3 +168,38 @@ def test_the_reports_on_the_data_are_json() -> None:
         "in dev or test": 0, "with different labels": 0, "copies": 0,
     }  # fmt: skip
     assert EncodedTask("x", 2, 0, data.train, data.dev, data.test).reports() == {}
+
+
+def opened(path: Path, **facts: Any) -> StoredStudy:
+    """A study folder with the event of its start alone."""
+    folder = StudyFolder(path)
+    path.mkdir()
+    Journal(folder.journal).append(StudyOpened(version=1, **facts))
+    return StoredStudy.read(folder)
+
+
+def test_a_study_is_resumed_with_the_weights_of_its_start(tmp_path: Path) -> None:
+    spec = StudySpec.model_validate({"task": SIZES, "adapter": {"method": "lora"}})
+    info, data = prepare_data(spec)
+    info = check_weights(spec, info, data, opened(tmp_path / "older"))
+    assert info.weights is not None
+    check_weights(spec, info, data, opened(tmp_path / "same", backbone=info.weights))
+    check_weights(spec, info, data, opened(tmp_path / "drawn", backbone=None))
+    other = opened(tmp_path / "other", backbone="of others")
+    with pytest.raises(InputError, match=r"must be resumed with the weights .* opt-dna-mini;"):
+        check_weights(spec, info, data, other)
+    drawn = spec.model_copy(
+        update={"backbone": spec.backbone.model_copy(update={"weights": "random"})}
+    )
+    assert check_weights(drawn, info, data, other).weights is None
+
+
+def test_a_plan_downloads_no_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    spec = StudySpec.model_validate({"task": SIZES, "adapter": {"method": "lora"}})
+    info, data = prepare_data(spec)
+    on_hub = replace(info, name="opt-125m", source="facebook/opt-125m")
+    check_weights_of_plan(spec, on_hub, data, opened(tmp_path / "study"))
+    assert "backbone opt-125m: the weights were not checked" in capsys.readouterr().err

@@ -96,7 +96,7 @@ def test_a_bin_checkpoint_with_pickled_objects_is_refused(checkpoint):
 def test_a_damaged_safetensors_file_is_refused(checkpoint):
     folder = checkpoint("opt")
     (folder / "model.safetensors").write_bytes(b"nothing of the kind")
-    with pytest.raises(InputError, match="weights must be safetensors"):
+    with pytest.raises(InputError, match=r"model\.safetensors must be safetensors"):
         _load(folder)
 
 
@@ -109,7 +109,8 @@ def test_a_config_from_which_no_model_can_be_built_is_refused(checkpoint, change
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(
-        InputError, match=r"config\.json must describe a model of the opt family, but got an error"
+        InputError,
+        match=r"config\.json must describe a model of the opt family, but got .*;",
     ):
         empty_backbone(inspect_backbone(str(folder)), num_labels=2)
 

@@ -305,7 +305,7 @@ def test_a_study_killed_before_its_first_event_resumes_with_a_changed_spec(
     now = read_spec("search.trials=9")
     check_folder(folder.path, changes_of_study(now), resume=True)
     data = SimpleNamespace(fingerprint=lambda: "a", reports=dict)
-    info = SimpleNamespace(commit=None)
+    info = SimpleNamespace(commit=None, weights=None)
     opened = session._open_ledger(
         StoredStudy.read(folder), contained(StoredStudy.read(folder), now), info, data, None
     )  # type: ignore[arg-type]
