@@ -4,14 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from study.errors import InputError
 from study.hub import Repository
 from study.models.damage import refusing
-
-if TYPE_CHECKING:
-    from study.models.info import BackboneInfo
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -60,30 +56,31 @@ def fetch(name: str, revision: str | None, files: Sequence[str]) -> Path:
     return hub.call(download)
 
 
-def weight_files(info: "BackboneInfo") -> list[Path]:
+def weight_files(name: str, source: str, revision: str | None, folder: Path) -> list[Path]:
     """Returns all weight files of a folder or of a hub model, every shard of them.
 
-    Those of a hub model that are not in the cache are downloaded.
+    The arguments are those of a `BackboneInfo`. Files of a hub model that are not in the cache
+    are downloaded.
 
     Raises:
         InputError: there are none, or the index of the shards is damaged or names a missing file.
         UnavailableError: the hub or the network refuses.
     """
-    if info.source == str(info.folder):
-        return _complete(info.name, lambda file: _existing(info.folder / file))
-    hub = model_repository(info.source, info.revision)
+    if source == str(folder):
+        return _complete(name, lambda file: _existing(folder / file))
+    hub = model_repository(source, revision)
 
     def download(file: str) -> Path | None:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import RemoteEntryNotFoundError
 
         with suppress(RemoteEntryNotFoundError):
-            return _cached(info.source, file, info.revision) or Path(
-                hf_hub_download(info.source, file, revision=info.revision)
+            return _cached(source, file, revision) or Path(
+                hf_hub_download(source, file, revision=revision)
             )
         return None
 
-    return _complete(info.name, lambda file: hub.call(lambda: download(file)))
+    return _complete(name, lambda file: hub.call(lambda: download(file)))
 
 
 def has_weights(name: str, revision: str | None) -> bool:

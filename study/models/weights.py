@@ -39,7 +39,7 @@ def read_weights(info: BackboneInfo) -> tuple[dict[str, Tensor], tuple[str, ...]
         UnavailableError: the hub does not provide a file.
     """
     found: dict[str, Tensor] = {}
-    for path in weight_files(info):
+    for path in weight_files(info.name, info.source, info.revision, info.folder):
         tensors = _read(info, path)
         _check_tensors(info, path, tensors)
         found |= tensors
