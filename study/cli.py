@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from study.errors import InputError, one_line
+from study.errors import InputError, one_line, without_user
 from study.paths import local_path
 
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -66,7 +66,8 @@ def print_resume_command(
 ) -> None:
     """Prints the command line that resumes a study, if there is a study to resume."""
     if resumable is not None and (study_path(arguments) / "spec.yaml").exists():
-        line = shlex.join(["python", "-m", resumable, *_resume_options(arguments)])
+        options = map(without_user, _resume_options(arguments))
+        line = shlex.join(["python", "-m", resumable, *options])
         print(f"nothing that was reported is lost; {advice}:\n  {line}")  # noqa: T201
 
 

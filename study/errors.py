@@ -1,5 +1,6 @@
 """Errors that the user can fix; commands print them on one line and exit with status 2."""
 
+import re
 from pathlib import Path
 
 from typing_extensions import override
@@ -32,13 +33,20 @@ def one_line(text: str) -> str:
     """Returns a message as it can be shown: on one line, without control characters.
 
     What cannot be printed (NUL, escape sequences, line breaks, lone surrogates) is escaped as in a
-    Python string. A text of more than `LONGEST` characters is cut in its middle.
+    Python string. A text of more than `LONGEST` characters is cut in its middle. Users and
+    passwords of web addresses are left out.
     """
+    text = without_user(text)
     if len(text) > LONGEST:
         text = f"{text[: LONGEST * 2 // 3]} ... {text[-LONGEST // 3 :]}"
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def without_user(text: str) -> str:
+    """Returns a text without the users and passwords of the web addresses in it."""
+    return re.sub(r"(?<=://)\S*@", "", text)
 
 
 def instead_of(*files: Path) -> str:

@@ -1,23 +1,28 @@
 """Checks of MLflow: one run per study and one per trial, each as in the journal.
 
-A database in the folder is read from a copy, as MLflow writes when it opens one.
+A database is read from a copy, as MLflow writes when it opens one.
 """
 
+import shlex
 import shutil
 import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from study.doctor.finding import Finding, NotCheckedError, some
 from study.doctor.subject import Subject
-from study.engine.tracking.address import check_tracking_uri, database, tracking_address
-from study.engine.tracking.runs import STATUS, server_errors, study_key
+from study.engine.tracking.address import check_tracking_uri, tracking_address
+from study.engine.tracking.creation import BESIDE, never_used
+from study.engine.tracking.database import database, sqlite_uri
+from study.engine.tracking.outage import reason
+from study.engine.tracking.runs import STATUS, study_key
 from study.engine.tracking.tracker import apply_settings
-from study.engine.tracking.view import TrackedRun, tracked_runs
+from study.engine.tracking.view import TrackedRun, server_errors, tracked_runs
 from study.errors import InputError
 from study.storage.events import ABSENT, tracking_of
 from study.storage.folder import StudyFolder
@@ -36,19 +41,22 @@ def check(subject: Subject) -> Iterator[Finding]:
         tracked.append(_Tracked("the race", record, folder, "of the race "))
     keys = [study_key(one.folder, one.record) for one in tracked]
     uri = tracking_address(subject.stored, subject.tracking_uri)
-    if uri is not None:
-        runs = _of_server(uri, keys)
-    elif subject.running:
+    file = subject.folder.mlflow if uri is None else database(uri)
+    if file is None:
+        runs = _of_server(str(uri), keys)
+    elif subject.running and uri is None:
         raise NotCheckedError("the driver is writing mlflow.db")
-    elif subject.folder.mlflow.is_file():
+    elif file.is_file():
         try:
-            runs = _of_copy(subject.folder.mlflow, keys)
+            runs = _of_copy(file, keys)
         except _DamagedError as error:
-            yield finding(
-                f"mlflow.db is damaged: {error}",
-                f"rm {subject.folder.mlflow}; then resuming writes it again: {subject.resume}",
-            )
+            fix = f"resuming writes it again: {subject.resume}"
+            if not error.unused:
+                fix = f"rm {shlex.quote(str(file))}; then {fix}"
+            yield finding(f"{file.name} {error}", fix, unfinished=error.unused)
             return
+    elif uri is not None:
+        raise NotCheckedError(f"there is no database at {uri}")
     elif tracking_of(subject.events) is ABSENT:
         raise NotCheckedError("there is no mlflow.db; give its address with --tracking-uri")
     else:
@@ -71,53 +79,57 @@ class _Tracked:
 
 
 class _DamagedError(Exception):
-    """A database that cannot be read."""
+    """A database that cannot be read; the message says what it is."""
+
+    def __init__(self, what: str, unused: bool = False) -> None:
+        super().__init__(what)
+        self.unused = unused
+        """Whether nothing is in it, so that resuming replaces it."""
 
 
 def _of_server(uri: str, keys: list[str]) -> list[list[TrackedRun]]:
     apply_settings()
-    file = database(uri)
     try:
         check_tracking_uri(uri)
-        if file is not None and not file.is_file():
-            raise NotCheckedError(f"there is no database at {uri}")
         return [tracked_runs(uri, key) for key in keys]
     except InputError as error:
         raise NotCheckedError(str(error)) from None
     except server_errors() as error:
-        raise NotCheckedError(f"MLflow at {uri} cannot be read: {error}") from None
+        raise NotCheckedError(f"MLflow at {uri} cannot be read: {reason(error)}") from None
 
 
-def _of_copy(database: Path, keys: list[str]) -> list[list[TrackedRun]]:
+def _of_copy(file: Path, keys: list[str]) -> list[list[TrackedRun]]:
+    apply_settings()
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / database.name
+        copy = Path(folder) / "mlflow.db"
         try:
-            for suffix in ("", "-journal", "-wal", "-shm"):  # What was not yet written through.
-                if Path(f"{database}{suffix}").is_file():
-                    shutil.copyfile(f"{database}{suffix}", f"{copy}{suffix}")
+            for suffix in ("", *BESIDE):  # Others have what was not yet written through.
+                if Path(f"{file}{suffix}").is_file():
+                    shutil.copyfile(f"{file}{suffix}", f"{copy}{suffix}")
         except OSError as error:
-            raise NotCheckedError(f"mlflow.db cannot be copied: {error}") from None
+            raise NotCheckedError(f"{file.name} cannot be copied: {error}") from None
         _check_database(copy)
-        return [_read(f"sqlite:///{copy}", key) for key in keys]
+        return [_read(sqlite_uri(copy), key) for key in keys]
 
 
 def _check_database(file: Path) -> None:
-    connection = sqlite3.connect(file)
     try:
-        [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        with closing(sqlite3.connect(file)) as connection:
+            [answer] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        unused = never_used(file)
     except sqlite3.DatabaseError as error:
-        raise _DamagedError(str(error)) from None
-    finally:
-        connection.close()
+        raise _DamagedError(f"is damaged: {error}") from None
     if answer != "ok":
-        raise _DamagedError(answer.splitlines()[0])
+        raise _DamagedError(f"is damaged: {answer.splitlines()[0]}")
+    if unused:
+        raise _DamagedError("has no runs; it may be incomplete", unused=True)
 
 
 def _read(uri: str, key: str) -> list[TrackedRun]:
     try:
         return tracked_runs(uri, key)
     except server_errors() as error:
-        raise _DamagedError(str(error).splitlines()[0]) from None
+        raise _DamagedError(f"is damaged: {reason(error)}") from None
 
 
 def _one_of_each(subject: Subject, tracked: _Tracked, runs: list[TrackedRun]) -> Iterator[Finding]:

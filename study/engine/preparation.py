@@ -43,8 +43,7 @@ def check_services(
         InputError: one of them cannot be used.
     """
     stored = check_folder(path, changes, resume)
-    warning = check_tracking(stored, tracking_uri)
-    if warning is not None:
+    for warning in check_tracking(stored, tracking_uri):
         warn(warning)
     check_cluster(address, cpus)
     return stored

@@ -50,7 +50,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--trials", "0"], "search.trials: trials >= 1 must hold"),
         (["--space", "smoke", "--set", "task.path=nowhere"], "which does not exist"),
         (["--space", "smoke", "--set", "backbone.name=./nowhere"], "backbone"),
-        (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must respond to /health"),
+        (["--space", "smoke", "--tracking-uri", "http://127.0.0.1:9"], "must answer a search"),
         (["--space", "smoke", "--tracking-uri", "mlruns"], "must start with http"),
         (["--space", "smoke", "--resume"], "--resume needs a study folder"),
         (["--space", "adalora_rs", "--warm-start", "nowhere"], "must be the folder of a study"),
@@ -98,7 +98,7 @@ def test_a_study_resumes_while_its_tracking_server_is_unreachable(
     assert "warning: MLflow at http://127.0.0.1:9 does not respond" in printed
     assert "by a later --resume" in printed
     given = refuse(capsys, "--space", "smoke", "--resume", "--tracking-uri", "http://127.0.0.1:9")
-    assert "a tracking server must respond" in given
+    assert "a tracking server must answer" in given
 
 
 def test_bad_labels_are_refused_with_their_file(

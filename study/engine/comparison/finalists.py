@@ -16,6 +16,7 @@ from study.engine.comparison.runs import ComparisonRun, Configuration, label_of_
 from study.engine.console.lines import print_lines
 from study.engine.driver import record_new_address
 from study.engine.resources import Resources
+from study.engine.tracking.database import sqlite_uri
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.models.info import BackboneInfo
@@ -188,7 +189,7 @@ def bring_race_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None
 
 def _address(ledger: StudyLedger, tracking_uri: str | None) -> str:
     """Returns the MLflow address of the race, that of the study."""
-    return tracking_uri or f"sqlite:///{ledger.folder.mlflow.absolute()}"
+    return tracking_uri or sqlite_uri(ledger.folder.mlflow)
 
 
 def _tracker(ledger: StudyLedger, runs: Ledger, uri: str) -> Tracker:

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from study.engine.console.lines import format_value, print_lines
+from study.engine.tracking.database import sqlite_uri
 from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from study.storage.race import reported
@@ -39,7 +40,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         "next:",
         f"  open {shlex.quote(str(folder.report))}",
         f"  {_best_command(folder.path, folder.best_spec)}",
-        _tracking_line(tracking_uri or f"sqlite:///{folder.mlflow}"),
+        _tracking_line(tracking_uri or sqlite_uri(folder.mlflow)),
     ]
     print_lines(console, [line for line in lines if line is not None])
 

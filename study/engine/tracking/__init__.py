@@ -2,9 +2,14 @@
 
 Map:
 
-    address.py  the address of the tracking server or database, and checks of it
-    tracker.py  the thread of the driver that keeps MLflow up to date
-    entries.py  metrics and parameters of a trial for MLflow's requests
-    runs.py     the runs of a study in MLflow: found or created, and completed
-    view.py     reads the runs of a study without changing them
+    address.py   the tracking address of a study, and checks of it
+    server.py    addresses of servers, and whether one answers
+    database.py  addresses of sqlite databases, and checks of them
+    creation.py  new databases, complete or not at all
+    tracker.py   the thread of the driver that keeps MLflow up to date
+    outage.py    why MLflow cannot be written, with what to install or set
+    client.py    MLflow's client, without messages of its own
+    entries.py   metrics and parameters of a trial for MLflow's requests
+    runs.py      the runs of a study in MLflow: found or created, and completed
+    view.py      reads the runs of a study without changing them
 """

@@ -8,20 +8,24 @@ Requests: one to create a child, at most one per report, one to end it. Paramete
 the first report, the reason of the end with the last.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from study.engine.tracking.address import database
+from study.engine.tracking.client import open_client
+from study.engine.tracking.creation import create_database
+from study.engine.tracking.database import database
 from study.engine.tracking.entries import metric_entries, param_entries, report_batches
+from study.engine.tracking.outage import FilesError
 from study.storage.events import WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord, TrialRecord
 
 EXPERIMENT = "adalora-rs-study"
 STUDY_TAG, TRIAL_TAG, PARENT_TAG = "adalora_rs.study", "adalora_rs.trial", "mlflow.parentRunId"
+FILES_TAG = "adalora_rs.files"
+"""On the parent: the trial whose files have been stored."""
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
 UNFINISHED = "KILLED"
 """The status of a trial's run while no driver works on the study."""
@@ -56,7 +60,7 @@ class _Child:
 
 
 class StudyRuns:
-    """Writes what MLflow lacks of a study; methods may raise one of `server_errors`."""
+    """Writes what MLflow lacks of a study; methods may raise whatever MLflow and its stores do."""
 
     def __init__(self, uri: str, key: str, name: str) -> None:
         self.uri = uri
@@ -69,11 +73,15 @@ class StudyRuns:
         self._parent = ""
         self._parent_status = ""
         self._winner: str | None = None
+        self._files: str | None = None
         self._children: dict[int, _Child] = {}
 
     def adopt(self) -> None:
-        """Reads the runs of the study; creates the parent run if there is none."""
+        """Reads the runs of the study; creates the database and the parent run if need be."""
         if self._client is None:
+            file = database(self.uri)
+            if file is not None:
+                create_database(file)
             self._client = open_client(self.uri)
         self._experiment = self._adopt_experiment()
         runs = self.search()
@@ -106,21 +114,39 @@ class StudyRuns:
             self._set_status(trial, child, final)
 
     def end(self, status: str, winner: WinnerEvaluated | None, artifacts: Path | None) -> None:
-        """Ends the parent run; logs the winner's scores there and its files in its own run."""
+        """Ends the parent run; logs the winner's scores there and its files in its own run.
+
+        The files come last, as they may be stored elsewhere than the runs.
+
+        Raises:
+            FilesError: the files cannot be stored; the parent run has ended.
+        """
+        if winner is None:
+            self._client.set_terminated(self._parent, status)
+            return
+        if (self._parent_status, self._winner) != (status, str(winner.trial)):
+            self._end_with(status, winner)
+        if artifacts is not None and self._files != str(winner.trial):
+            self._store(winner.trial, artifacts)
+
+    def _end_with(self, status: str, winner: WinnerEvaluated) -> None:
         from mlflow.entities import RunTag
 
-        if winner is not None:
-            if (self._parent_status, self._winner) == (status, str(winner.trial)):
-                return
-            if artifacts is not None:
-                child = self._children[winner.trial]
-                self._client.log_artifacts(child.run_id, str(artifacts), artifact_path="best")
-            self._client.log_batch(
-                self._parent,
-                metrics=metric_entries({**winner.dev, **winner.test}, 0, winner.time),
-                tags=[RunTag("winner", str(winner.trial))],
-            )
+        self._client.log_batch(
+            self._parent,
+            metrics=metric_entries({**winner.dev, **winner.test}, 0, winner.time),
+            tags=[RunTag("winner", str(winner.trial))],
+        )
         self._client.set_terminated(self._parent, status)
+
+    def _store(self, winner: int, artifacts: Path) -> None:
+        run_id = self._children[winner].run_id
+        try:
+            self._client.log_artifacts(run_id, str(artifacts), artifact_path="best")
+        except Exception as error:  # The client of a storage raises errors of its own.
+            location = self._client.get_run(run_id).info.artifact_uri
+            raise FilesError(str(location)) from error
+        self._client.set_tag(self._parent, FILES_TAG, str(winner))
 
     # Existing runs
 
@@ -142,6 +168,7 @@ class StudyRuns:
         self._delete(duplicates)
         self._parent, self._parent_status = str(first.info.run_id), str(first.info.status)
         self._winner = first.data.tags.get("winner")
+        self._files = first.data.tags.get(FILES_TAG)
 
     def _adopt_children(self, runs: list[Any]) -> None:
         """Keeps the most complete run of each trial; a lost response leaves a duplicate."""
@@ -228,17 +255,6 @@ class StudyRuns:
             child.status = status
 
 
-def open_client(uri: str) -> Any:
-    """Returns MLflow's client of the database or server at `uri`."""
-    from mlflow import MlflowClient
-
-    # After the import, which sets levels itself. Hides the set-up messages of a new database, and
-    # tracebacks of failures that the tracker logs in one line.
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return MlflowClient(tracking_uri=uri)
-
-
 def search_runs(client: Any, experiment: str, key: str) -> list[Any]:
     """Returns the runs of the study with this key that are not deleted, including the parent."""
     runs: list[Any] = []
@@ -250,14 +266,6 @@ def search_runs(client: Any, experiment: str, key: str) -> list[Any]:
         runs.extend(page)
         token = page.token or ""
     return runs
-
-
-def server_errors() -> tuple[type[Exception], ...]:
-    """Returns the exceptions of a broken server, connection or database."""
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return (MlflowException, SQLAlchemyError, OSError)
 
 
 def study_key(folder: StudyFolder, record: StudyRecord) -> str:

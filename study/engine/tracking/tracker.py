@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from study.engine.tracking.address import database
-from study.engine.tracking.runs import StudyRuns, server_errors, study_key
+from study.engine.tracking.creation import never_used
+from study.engine.tracking.database import database, sqlite_uri
+from study.engine.tracking.outage import reason
+from study.engine.tracking.runs import StudyRuns, study_key
 from study.storage.events import Decision, Event, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
@@ -65,7 +67,6 @@ class Tracker:
         self._trials: dict[int, TrialRecord] = {}
         self._gather = GATHER_SECONDS
         self._failing = False
-        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
 
@@ -85,9 +86,6 @@ class Tracker:
 
         With `artifacts`, the winner's files are logged in its child run. Waits until MLflow has
         everything, fails, or `CLOSE_SECONDS` have passed. A second call does nothing.
-
-        Raises:
-            Exception: an error of the thread that is not the server's.
         """
         if self._ending is not None:
             return
@@ -98,8 +96,6 @@ class Tracker:
             self._thread.join(CLOSE_SECONDS - PATIENCE_SECONDS)
         if self._thread.is_alive():
             _log.warning("MLflow at %s is too slow; --resume sends the missing results", self.uri)
-        if self._error is not None:
-            raise self._error
 
     @contextmanager
     def ending(self, record: StudyRecord) -> Iterator[None]:
@@ -121,20 +117,12 @@ class Tracker:
     # In the thread
 
     def _work(self) -> None:
-        try:
-            final = False
-            while not final:
-                changed, ending = self._wait()
-                self._trials |= changed
-                self._log_outage(self._write(changed, ending), ending)
-                final = ending is not None
-        except Exception as error:  # Not of the server: `close` raises it again.
-            self._error = error
-            _log.error(
-                "MLflow gets no more results because of an unexpected %r; the study continues and "
-                "raises this at its end",
-                error,
-            )
+        final = False
+        while not final:
+            changed, ending = self._wait()
+            self._trials |= changed
+            self._log_outage(self._write(changed, ending), ending)
+            final = ending is not None
 
     def _wait(self) -> tuple[dict[int, TrialRecord], _Ending | None]:
         """Waits for changes, or for the next attempt in an outage; returns the changed trials."""
@@ -152,6 +140,8 @@ class Tracker:
 
         Everything is compared at first, after a failure and at the end. The first failure is
         retried at once: a connection closed while idle, or a run deleted by a user, is no outage.
+        Every exception is a failure, as storages of files raise their own: results do not depend
+        on MLflow.
         """
         failure = None
         for _ in range(1 if self._failing else 2):
@@ -160,12 +150,14 @@ class Tracker:
                     self.runs.adopt()
                     changed = self._trials
                 started = time.thread_time()
-                self.runs.write(changed.values(), final=ending is not None)
+                try:
+                    self.runs.write(changed.values(), final=ending is not None)
+                finally:  # A trial that is not accepted does not leave the study RUNNING.
+                    if ending is not None:
+                        self.runs.end(ending.status, ending.winner, ending.artifacts)
                 self._gather = _gather_seconds(time.thread_time() - started)
-                if ending is not None:
-                    self.runs.end(ending.status, ending.winner, ending.artifacts)
                 return None
-            except server_errors() as error:
+            except Exception as error:
                 self.runs.forget()
                 failure = error
         return failure
@@ -180,14 +172,14 @@ class Tracker:
                 "MLflow at %s lacks results (%s); they are in the study folder, and --resume "
                 "sends them",
                 self.uri,
-                _reason(failure),
+                reason(failure),
             )
         elif not self._failing:
             _log.warning(
                 "MLflow at %s does not accept results (%s); the study continues, and they are "
                 "sent later",
                 self.uri,
-                _reason(failure),
+                reason(failure),
             )
         self._failing = failure is not None
 
@@ -199,20 +191,20 @@ def end_previous_runs(folder: StudyFolder, uri: str | None, record: StudyRecord)
     """
     apply_settings()
     address = _address(folder, uri)
-    file = database(address)
-    if file is not None and not file.exists():
-        return
     runs = StudyRuns(address, study_key(folder, record), folder.path.name)
+    file = database(address)
     try:
+        if file is not None and (not file.exists() or never_used(file)):
+            return
         runs.adopt()
         runs.write(record.trials.values(), final=True)
         if runs.running:
             runs.end("KILLED", None, None)
-    except server_errors() as error:
+    except Exception as error:  # As in `Tracker._write`.
         _log.warning(
             "MLflow at %s does not respond (%s): runs that are RUNNING there stay so",
             runs.uri,
-            _reason(error),
+            reason(error),
         )
 
 
@@ -223,7 +215,7 @@ def apply_settings() -> None:
 
 
 def _address(folder: StudyFolder, uri: str | None) -> str:
-    return uri or f"sqlite:///{folder.mlflow}"
+    return uri or sqlite_uri(folder.mlflow)
 
 
 def _copy(trial: TrialRecord) -> TrialRecord:
@@ -234,10 +226,3 @@ def _copy(trial: TrialRecord) -> TrialRecord:
 def _gather_seconds(cpu_seconds: float) -> float:
     seconds = cpu_seconds * GATHER_PER_CPU_SECOND
     return min(max(GATHER_SECONDS, seconds), GATHER_AT_MOST_SECONDS)
-
-
-def _reason(error: BaseException) -> str:
-    """Returns the root cause, such as "[Errno 111] Connection refused", in one line."""
-    while (below := error.__cause__ or error.__context__) is not None:
-        error = below
-    return next(iter(str(error).splitlines()), type(error).__name__)

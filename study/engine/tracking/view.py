@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, open_client, search_runs
+from study.engine.tracking.client import open_client
+from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, search_runs
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,14 @@ def tracked_runs(uri: str, key: str) -> list[TrackedRun]:
         return []
     runs = search_runs(client, experiment.experiment_id, key)
     return [_tracked(run) for run in sorted(runs, key=lambda run: run.info.start_time)]
+
+
+def server_errors() -> tuple[type[Exception], ...]:
+    """Returns the exceptions of a broken server, connection or database."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, SQLAlchemyError, OSError)
 
 
 def _tracked(run: Any) -> TrackedRun:

@@ -1,7 +1,9 @@
 """Findings on Optuna's journal and on MLflow, if they differ from the events."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,14 @@ def tag(folder: StudyFolder) -> None:
     client.set_tag(runs[None], "winner", "0")
 
 
+def empty(folder: StudyFolder) -> None:
+    """Leaves a database as a kill leaves it while MLflow makes its tables."""
+    folder.mlflow.unlink()
+    with closing(sqlite3.connect(folder.mlflow)) as connection:
+        connection.execute("CREATE TABLE experiments (name)")
+        connection.execute("CREATE TABLE _alembic_tmp_runs (name)")
+
+
 MLFLOW: dict[str, tuple[Damage, str, bool]] = {
     "gone": (lambda f: f.mlflow.unlink(), "the study has no run", True),
     "garbage": (lambda f: f.mlflow.write_bytes(b"garbage" * 999), "mlflow.db is damaged", False),
@@ -130,6 +140,7 @@ MLFLOW: dict[str, tuple[Damage, str, bool]] = {
         "mlflow.db is damaged",
         False,
     ),
+    "never complete": (empty, "mlflow.db has no runs; it may be incomplete", True),
     "no parent": (delete(None), "the study has no run", True),
     "no child": (delete(1), "trial 1 have no run", True),
     "two parents": (create({}), "the study has 2 runs", True),
@@ -182,7 +193,7 @@ def test_mlflow_that_cannot_be_read_is_not_checked(finished: Path, tmp_path: Pat
         ask(finished, "mlflow")
     with pytest.raises(NotCheckedError, match="there is no database at"):
         ask(finished, "mlflow", f"sqlite:///{tmp_path}/none.db")
-    with pytest.raises(NotCheckedError, match="must respond"):
+    with pytest.raises(NotCheckedError, match="must answer a search"):
         ask(finished, "mlflow", "http://127.0.0.1:9")
     edit(finished, lambda events: events[0].pop("tracking"))
     StudyFolder(finished).mlflow.unlink()

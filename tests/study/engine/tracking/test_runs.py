@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from study.engine.tracking import runs as tracking_runs
+from study.engine.tracking.outage import FilesError
 from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, StudyRuns, study_key
 from study.storage.events import StudyOpened, WinnerEvaluated
 from study.storage.ledger import StudyLedger
@@ -344,6 +345,41 @@ def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
     assert artifact.path == "best/budget_trace.json"
     beside = Path(database.removeprefix("sqlite:///")).parent / "mlartifacts"
     assert [file.name for file in beside.rglob("*.json")] == ["budget_trace.json"]
+
+
+def test_a_storage_that_refuses_the_winners_files_leaves_no_run_running_and_gets_them_later(
+    runs: StudyRuns,
+    ledger: StudyLedger,
+    client: Client,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise ModuleNotFoundError("No module named 'boto3'", name="boto3")
+
+    create(ledger, 0)
+    report(ledger, 0, 4, 0.5)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
+    ledger.folder.best.mkdir()
+    (ledger.folder.best / "budget_trace.json").write_text("[]")
+    write(runs, ledger, final=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(client._client, "log_artifacts", refuse)
+        with pytest.raises(FilesError, match=r"^file://.*artifacts$"):
+            runs.end("FINISHED", ledger.record.winner, ledger.folder.best)
+    [parent], [child] = found(runs)
+    assert [run.info.status for run in (parent, child)] == ["FINISHED", "FINISHED"]
+    assert parent.data.tags["winner"] == "0"
+    for stored in (1, 0):  # The second time they are there.
+        client.requests.clear()
+        again = adopted(ledger, database)
+        write(again, ledger, final=True)
+        again.end("FINISHED", ledger.record.winner, ledger.folder.best)
+        assert client.requests["log_artifacts"] == stored
+    assert [one.path for one in client.list_artifacts(child.info.run_id, "best")] == [
+        "best/budget_trace.json"
+    ]
 
 
 def test_a_trial_that_was_lost_and_suggested_again_gets_a_new_run(

@@ -1,6 +1,5 @@
-"""The thread that writes MLflow: it delays no driver, retries after outages and reports bugs."""
+"""The thread that writes MLflow: it delays no driver, retries after outages."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -175,14 +174,6 @@ def test_a_single_failed_request_is_not_logged_as_an_outage(
     assert not caplog.records
 
 
-def test_the_reason_of_a_failure_is_the_first_exception_of_the_chain() -> None:
-    message = MlflowException("API request failed with a long story")
-    message.__context__ = OSError("retries exceeded")
-    message.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
-    assert tracking._reason(message) == "[Errno 111] Connection refused"
-    assert tracking._reason(TimeoutError()) == "TimeoutError"
-
-
 def test_results_that_a_server_lacks_at_closing_are_left_to_a_resume(
     ledger: StudyLedger, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -197,18 +188,37 @@ def test_results_that_a_server_lacks_at_closing_are_left_to_a_resume(
     )
 
 
-def test_a_bug_is_logged_immediately_and_raised_at_closing(
-    ledger: StudyLedger, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'boto3'"), KeyError("x")])
+def test_an_exception_of_any_kind_is_an_outage(
+    ledger: StudyLedger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
 ) -> None:
+    monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.01)
     tracker, runs = tracker_of(ledger)
-    runs.error = ZeroDivisionError("a bug")
+    runs.error = error
     report(ledger, 0, 1, 0.25)
     until(lambda: caplog.records)
-    report(ledger, 0, 2, 0.25)
-    assert [r.levelno for r in caplog.records] == [logging.ERROR]
-    with pytest.raises(ZeroDivisionError, match="a bug"):
-        tracker.close(ledger.record, "FINISHED")
-    tracker.close(ledger.record, "FINISHED")  # It was raised before.
+    assert "does not accept results" in caplog.text
+    runs.error = None
+    until(lambda: runs.received == {0: ("running", 1)})
+    tracker.close(ledger.record, "FINISHED")
+    assert runs.ended == "FINISHED"
+
+
+def test_the_parent_run_ends_even_if_a_trial_is_not_accepted(
+    ledger: StudyLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise MlflowException("a parameter is too long")
+
+    tracker, runs = tracker_of(ledger)
+    until(lambda: runs.received)
+    runs.write = refuse
+    tracker.close(ledger.record, "FAILED")
+    assert runs.ended == "FAILED"
+    assert "lacks results (a parameter is too long)" in caplog.text
 
 
 @pytest.mark.parametrize(
