@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from numbers import Integral
 from typing import Any, Literal
 
 import torch
@@ -210,6 +212,19 @@ class RankAllocator:
                 self.budget.events(), rows, shares, strict=False
             )
         ]
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what the masks depend on: layers, schedule, rates, modes, seed; plain values."""
+        numbers = asdict(self.budget) | {
+            name: getattr(self, name)
+            for name in ("beta1", "beta2", "p", "p_reintroduce", "mask_seed")
+        }
+        return {
+            "adapters": list(self._modules),
+            **{n: int(v) if isinstance(v, Integral) else float(v) for n, v in numbers.items()},
+            "prune_mode": self.prune_mode,
+            "final_mask": self.final_mask,
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the state needed, with those of model and optimizer, for a bit-equal resume.

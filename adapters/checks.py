@@ -121,6 +121,22 @@ def parameter_names(model: nn.Module) -> dict[Tensor, list[str]]:
     return names
 
 
+def check_settings(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    """Raises ValueError with the first setting that a saved run has with another value.
+
+    Settings that only one side has are not compared: an older version did not save them.
+
+    Example:
+        >>> check_settings({"p": 0.1, "mask_seed": 0}, {"p": 0.1})
+    """
+    for name, value in own.items():
+        if name in saved and saved[name] != value:
+            raise ValueError(
+                f"{name} must be that of the saved run, {name}={saved[name]!r}, but got "
+                f"{name}={value!r}; use the settings of the saved run"
+            )
+
+
 def _uncalled_layers(model: nn.Module) -> dict[nn.Module, str]:
     """Returns the layers whose weight torch's own modules read, with the types of these modules.
 

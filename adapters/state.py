@@ -1,15 +1,27 @@
-"""Adapter weights as a dict of tensors and as a safetensors file."""
+"""Adapter weights as a dict of tensors and as a safetensors file.
 
+The metadata of a file say what the weights are of, as JSON:
+
+    adapters.layers     per layer, by name: kind, rank and scale (alpha / rank)
+    adapters.allocator  settings of the rank allocator: schedule, rates, modes, seed of the masks
+"""
+
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from adapters.allocator import RankAllocator
+from adapters.checks import check_settings
 from adapters.inject import adapted_layers
 from adapters.svd import AdaptedLinear, SVDLinear
 
-_SCALE = "adapters.scale"  # Key in the metadata of a file.
+_LAYERS, _ALLOCATOR = "adapters.layers", "adapters.allocator"
+_SCALE = "adapters.scale"
+"""All scales of the model; in files without `_LAYERS`, of an older version."""
 
 
 def adapter_state(model: nn.Module) -> dict[str, Tensor]:
@@ -67,14 +79,19 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def save_adapters(
-    model: nn.Module, path: str | Path, metadata: Mapping[str, str] | None = None
+    model: nn.Module,
+    path: str | Path,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    allocator: RankAllocator | None = None,
 ) -> None:
-    """Writes `adapter_state(model)` and the scale (alpha / rank) to a safetensors file.
+    """Writes `adapter_state(model)` and what it is of to a safetensors file.
 
     Args:
         model: A model with adapters.
         path: File to write; an existing one is overwritten.
         metadata: Strings to store in the file, returned by `load_adapters`.
+        allocator: The allocator of the training, whose settings are stored too.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -83,15 +100,25 @@ def save_adapters(
     """
     from safetensors.torch import save_file
 
-    save_file(adapter_state(model), path, metadata={**(metadata or {}), _SCALE: _scales(model)})
+    identity = {_LAYERS: json.dumps(_layers(model))}
+    if allocator is not None:
+        identity[_ALLOCATOR] = json.dumps(allocator.settings())
+    save_file(adapter_state(model), path, metadata={**(metadata or {}), **identity})
 
 
-def load_adapters(model: nn.Module, path: str | Path) -> dict[str, str]:
+def load_adapters(
+    model: nn.Module, path: str | Path, *, allocator: RankAllocator | None = None
+) -> dict[str, str]:
     """Loads a file written by `save_adapters` into an adapted model, and returns its metadata.
 
+    Args:
+        model: A model with the same adapters.
+        path: The file.
+        allocator: If given, its settings must be those in the file, if it has any.
+
     Raises:
-        ValueError: the tensors or the scale do not match the model's adapters. The model is
-            unchanged.
+        ValueError: the file's layers, their kinds, ranks or scales, its tensors or its allocator
+            are not those of the model. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -105,18 +132,69 @@ def load_adapters(model: nn.Module, path: str | Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = dict(file.metadata() or {})
-    scale = metadata.pop(_SCALE, None)
-    if scale is not None and scale != _scales(model):
-        raise ValueError(
-            f"the adapters must have the file's scale (alpha / rank) {scale}, but got "
-            f"{_scales(model)}; call inject with the alpha and rank of the training"
-        )
+    layers, scales = metadata.pop(_LAYERS, None), metadata.pop(_SCALE, None)
+    if layers is not None:
+        _check_layers(_layers(model), _read(_LAYERS, layers))
+    elif scales is not None:
+        _check_scales(model, scales)
+    settings = metadata.pop(_ALLOCATOR, None)
+    if allocator is not None and settings is not None:
+        check_settings(allocator.settings(), _read(_ALLOCATOR, settings))
     load_adapter_state(model, state)
     return metadata
 
 
-def _scales(model: nn.Module) -> str:
-    return ", ".join(sorted({repr(module.scale) for module in adapted_layers(model).values()}))
+def _layers(model: nn.Module) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "kind": "svd" if isinstance(module, SVDLinear) else "lora",
+            "rank": module.rank,
+            "scale": module.scale,
+        }
+        for name, module in adapted_layers(model).items()
+    }
+
+
+def _check_scales(model: nn.Module, stored: str) -> None:
+    own = ", ".join(sorted({repr(module.scale) for module in adapted_layers(model).values()}))
+    if own != stored:
+        raise ValueError(
+            f"the adapters must have the file's scale (alpha / rank) {stored}, but got {own}; "
+            "call inject with the alpha and rank of the training"
+        )
+
+
+def _check_layers(own: Mapping[str, Mapping[str, Any]], layers: Mapping[str, Any]) -> None:
+    if differing := sorted(own.keys() ^ layers.keys()):
+        where = "the model" if differing[0] in own else "the file"
+        raise ValueError(
+            f"the model must have the file's adapted layers, but got {len(differing)} that only "
+            f"one of them has, such as {differing[0]} of {where}; call inject with the patterns "
+            "of the training"
+        )
+    words = {"kind": "kind", "rank": "rank", "scale": "scale (alpha / rank)"}
+    for name, layer in own.items():
+        for key, word in words.items():
+            if layers[name].get(key) != layer[key]:
+                raise ValueError(
+                    f"{name} must have the file's {word} {layers[name].get(key)}, but got "
+                    f"{layer[key]}; call inject with the settings of the training"
+                )
+
+
+def _read(key: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or (
+        key == _LAYERS and not all(isinstance(layer, dict) for layer in found.values())
+    ):
+        raise ValueError(
+            f"{key} in the file's metadata must be a JSON object as save_adapters writes it, but "
+            f"got {text[:80]!r}; restore the file"
+        )
+    return found
 
 
 def _tensors(module: AdaptedLinear) -> dict[str, Tensor]:

@@ -104,7 +104,7 @@ def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo
     named = spec.backbone
     random = named.random_seed is not None
     info = inspect_backbone(named.name, named.revision, with_weights=not random)
-    trained = _read(best / "head.safetensors")
+    trained = _read(best / "head.safetensors", spec)
     labels = head_labels(info.family, trained)
     if labels is None:
         raise InputError(
@@ -116,24 +116,40 @@ def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo
     )
     prepared = prepare(spec, backbone, torch.device("cpu"))
     if prepared.backbone:
-        trained |= _read(best / "model.safetensors")
-    _fill(prepared, trained, best)
+        trained |= _read(best / "model.safetensors", spec)
+    _fill(prepared, trained, best, spec)
     return prepared, info
 
 
-def _read(path: Path) -> "dict[str, Tensor]":
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def _read(path: Path, spec: "StudySpec") -> "dict[str, Tensor]":
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise InputError(
             f"{path}: must be a safetensors file, but got {error}; restore best/"
         ) from error
+    _check_identity(path, metadata, spec)
+    return tensors
 
 
-def _fill(prepared: "PreparedModel", trained: "Mapping[str, Tensor]", best: Path) -> None:
+def _check_identity(path: Path, metadata: "Mapping[str, str]", spec: "StudySpec") -> None:
+    """Refuses weights that were trained with other settings or seeds than best.yaml has."""
+    from study.training.identity import difference
+
+    if found := difference(metadata, spec):
+        raise InputError(
+            f"{path}: must have the settings and seeds of best.yaml, but got {found}; restore "
+            "best/ and best.yaml"
+        )
+
+
+def _fill(
+    prepared: "PreparedModel", trained: "Mapping[str, Tensor]", best: Path, spec: "StudySpec"
+) -> None:
     import torch
     from safetensors import SafetensorError
 
@@ -155,12 +171,14 @@ def _fill(prepared: "PreparedModel", trained: "Mapping[str, Tensor]", best: Path
         for name, parameter in expected.items():
             parameter.copy_(trained[name])
     if prepared.adapters:
+        file = best / "adapters.safetensors"
         try:
-            load_adapters(prepared.model, best / "adapters.safetensors")
+            metadata = load_adapters(prepared.model, file)
         except (OSError, SafetensorError, ValueError) as error:
             raise InputError(
                 f"{best}: must contain the winner's adapters, but got {error}; restore best/"
             ) from error
+        _check_identity(file, metadata, spec)
 
 
 def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) -> None:

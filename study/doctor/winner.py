@@ -11,6 +11,7 @@ from study.doctor.subject import ReadLedger, Subject
 from study.errors import InputError
 from study.spec import load_spec, resolve, single_trial
 from study.storage.events import WinnerEvaluated
+from study.training.identity import difference
 
 finding = partial(Finding, "winner")
 
@@ -33,27 +34,33 @@ def check(subject: Subject) -> Iterator[Finding]:
         raise NotCheckedError("another winner must be chosen; see trials")
     command = shlex.join(["rm", "-r", str(folder.best)])
     rewrite = f"{command}, and then {subject.resume}: best/ is made again"
-    for problem in (*_weights(subject, ledger), *_scores(folder.scores, winner)):
+    for problem in (*_weights(subject, ledger, winner), *_scores(folder.scores, winner)):
         yield finding(problem, rewrite)
     yield from _best_spec(subject, ledger)
 
 
-def _weights(subject: Subject, ledger: ReadLedger) -> Iterator[str]:
+def _weights(subject: Subject, ledger: ReadLedger, winner: WinnerEvaluated) -> Iterator[str]:
     # Imported here: torch takes seconds.
     from safetensors import SafetensorError, safe_open
 
+    trial = ledger.record.trials[winner.trial]
+    spec = resolve(ledger.spec, trial.params, trial.seeds)
     method = ledger.spec.adapter.method
     parts = {"fmft": ["model"], "linear_probe": []}.get(method, ["adapters"])
     for part in ("head", *parts):
         file = subject.folder.best / f"{part}.safetensors"
         try:
             with safe_open(file, framework="pt") as opened:
+                metadata = opened.metadata() or {}
                 for name in opened.keys():  # noqa: SIM118  No mapping: it has no `in`.
                     opened.get_tensor(name)
         except FileNotFoundError:
             yield f"best/{file.name} is missing"
         except (SafetensorError, OSError) as error:
             yield f"best/{file.name} is damaged: {error}"
+        else:
+            if found := difference(metadata, spec):
+                yield f"best/{file.name} is of another trial: it has {found}"
 
 
 def _scores(file: Path, winner: WinnerEvaluated) -> Iterator[str]:

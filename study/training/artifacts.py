@@ -1,4 +1,8 @@
-"""The files of a trained trial: adapter weights, head, budget trace."""
+"""The files of a trained trial: adapter weights, head, budget trace.
+
+The metadata of each safetensors file say what it is of: backbone, task, settings, seeds. That of
+the adapters also has the layers and the allocator's settings.
+"""
 
 import json
 from pathlib import Path
@@ -6,6 +10,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from adapters import save_adapters
+from study.training.identity import identity
 from study.training.trial import Trial
 
 
@@ -21,11 +26,17 @@ def save_artifacts(trial: Trial, folder: Path) -> None:
         "backbone": trial.spec.backbone.name,
         "method": trial.spec.adapter.method,
         "task": trial.data.name,
+        **identity(trial.spec),
     }
     head = {name: p.detach().cpu().contiguous() for name, p in trial.prepared.head.items()}
     save_file(head, folder / "head.safetensors", metadata)
     if trial.prepared.adapters:
-        save_adapters(trial.model, folder / "adapters.safetensors", metadata)
+        save_adapters(
+            trial.model,
+            folder / "adapters.safetensors",
+            metadata,
+            allocator=trial.allocator,
+        )
     if trial.prepared.backbone:
         model = {n: p.detach().cpu().contiguous() for n, p in trial.prepared.backbone.items()}
         save_file(model, folder / "model.safetensors", metadata)

@@ -1,7 +1,11 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from adapters import (
+    CubicBudget,
+    RankAllocator,
+    adapted_layers,
     adapter_state,
     inject,
     load_adapter_state,
@@ -81,16 +85,82 @@ def test_a_state_that_does_not_match_is_refused_and_changes_nothing(change, mess
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
-def test_a_file_of_another_scale_is_refused_and_changes_nothing(tmp_path):
-    models = []
-    for alpha in (8, 16):
-        model = tiny_opt()
-        generator = torch.Generator().manual_seed(alpha)
-        inject(model, target_patterns("opt"), 3, alpha=alpha, generator=generator)
-        models.append(model)
-    save_adapters(models[0], tmp_path / "best.safetensors")
-    before = adapter_state(models[1])
-    with pytest.raises(ValueError, match=r"scale \(alpha / rank\) 2\.66.*, but got 5\.33"):
-        load_adapters(models[1], tmp_path / "best.safetensors")
-    after = adapter_state(models[1])
+def injected(rank=3, alpha=16, kind="svd", patterns=None, scales=()):
+    model = tiny_opt()
+    settings = {"alpha": alpha, "kind": kind, "generator": torch.Generator().manual_seed(alpha)}
+    layers = inject(model, patterns or target_patterns("opt"), rank, **settings)
+    for layer, scale in zip(layers.values(), scales, strict=False):
+        layer.scale = scale
+    return model
+
+
+def refuse(model, path, message, **settings):
+    """Asserts that loading a file raises and changes nothing."""
+    before = adapter_state(model)
+    with pytest.raises(ValueError, match=message):
+        load_adapters(model, path, **settings)
+    after = adapter_state(model)
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            {"alpha": 8},
+            r"k_proj must have the file's scale .alpha / rank. 2\.66\d*, but got 5\.33",
+        ),
+        ({"scales": [2.0, 1.0]}, r"k_proj must have .* scale .* 2.0, but got 1.0"),
+        ({"rank": 2, "alpha": 8}, "must have the file's rank 2, but got 3"),
+        ({"kind": "lora"}, "must have the file's kind lora, but got svd"),
+        (
+            {"patterns": target_patterns("opt", ["q"])},
+            "got 10 that only one of them has, such as model.decoder.layers.0.fc1 of the model",
+        ),
+    ],
+)
+def test_a_file_of_other_layers_is_refused_and_changes_nothing(other, message, tmp_path):
+    save_adapters(injected(**other), tmp_path / "best.safetensors")
+    refuse(
+        injected(scales=[1.0, 2.0] if "scales" in other else ()),
+        tmp_path / "best.safetensors",
+        message,
+    )
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"model.decoder.layers.0.fc1": 1}'])
+def test_a_file_whose_layers_are_no_json_is_refused(text, tmp_path):
+    model = adapted()
+    save_file(adapter_state(model), tmp_path / "best.safetensors", {"adapters.layers": text})
+    refuse(model, tmp_path / "best.safetensors", "adapters.layers in the file's metadata must be")
+
+
+def test_a_file_of_an_older_version_is_loaded_if_its_scale_is_the_models(tmp_path):
+    source, target, file = adapted(seed=1), adapted(seed=2), tmp_path / "best.safetensors"
+    save_file(adapter_state(source), file, {"task": "x", "adapters.scale": repr(16 / 3)})
+    assert load_adapters(target, file) == {"task": "x"}
+    assert torch.equal(adapter_state(target)[f"{NAME}.P"], adapter_state(source)[f"{NAME}.P"])
+    refuse(injected(alpha=8), file, r"scale \(alpha / rank\) 5\.33.*, but got 2\.66")
+    save_file(adapter_state(source), file)
+    assert load_adapters(target, file) == {}
+
+
+def allocator_of(model, **settings):
+    budget = CubicBudget(12, 3, 1, 12, deltaT=settings.pop("deltaT", 4))
+    defaults = {"beta1": 0.8, "beta2": 0.9, "p": 0.1, "mask_seed": 5}
+    return RankAllocator(adapted_layers(model), budget, **(defaults | settings))
+
+
+def test_a_file_has_the_settings_of_its_allocator(tmp_path):
+    source, file = adapted(), tmp_path / "best.safetensors"
+    save_adapters(source, file, allocator=allocator_of(source))
+    target = adapted()
+    assert load_adapters(target, file) == {}
+    assert load_adapters(target, file, allocator=allocator_of(target)) == {}
+    for settings in ({"mask_seed": 6}, {"deltaT": 3}, {"beta2": 0.8}, {"prune_mode": "mask"}):
+        other = adapted()
+        (name,) = settings
+        message = f"{name} must be that of the saved run"
+        refuse(other, file, message, allocator=allocator_of(other, **settings))
+    save_adapters(source, file)
+    assert load_adapters(target, file, allocator=allocator_of(target, p=0.3)) == {}

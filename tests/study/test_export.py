@@ -214,6 +214,14 @@ def test_weights_of_another_winner_are_refused(
     assert "must contain the winner's adapters" in refuse(capsys, *command)
     (best / "adapters.safetensors").write_bytes(adapters)
 
+    save_file(head, best / "head.safetensors", {"seeds": '{"init": 7}'})
+    assert "the settings and seeds of best.yaml, but got seeds.init=7" in refuse(capsys, *command)
+    spec = (study / "best.yaml").read_text()
+    (study / "best.yaml").write_text(spec.replace("dropout: 0.0", "dropout: 0.5"))
+    save_file(head, best / "head.safetensors")
+    assert "best.yaml, but got adapter.dropout=0.0, not 0.5" in refuse(capsys, *command)
+    (study / "best.yaml").write_text(spec)
+
     save_file({"classifier.weight": head["score.weight"]}, best / "head.safetensors")
     assert "must be a head of the opt family, but got classifier.weight" in refuse(
         capsys, *command

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from study.spec import dump_spec, load_spec
 from study.storage.events import StudyGrown
@@ -119,6 +120,10 @@ def scores(folder: StudyFolder, **changed: Any) -> None:
     folder.scores.write_text(json.dumps(json.loads(folder.scores.read_text()) | changed))
 
 
+def of_another_trial(file: Path) -> None:
+    save_file(load_file(file), file, {"seeds": json.dumps({"init": 77})})
+
+
 WINNER: dict[str, tuple[Damage, str]] = {
     "no head": (lambda f: (f.best / "head.safetensors").unlink(), "head.safetensors is missing"),
     "no folder": (lambda f: shutil.rmtree(f.best), "head.safetensors is missing"),
@@ -131,6 +136,10 @@ WINNER: dict[str, tuple[Damage, str]] = {
             (f.best / "adapters.safetensors").read_bytes()[:-9]
         ),
         "adapters.safetensors is damaged",
+    ),
+    "adapters of another trial": (
+        lambda f: of_another_trial(f.best / "adapters.safetensors"),
+        "best/adapters.safetensors is of another trial: it has seeds.init=77, not 0",
     ),
     "no scores": (lambda f: f.scores.unlink(), "scores.json is missing"),
     "no JSON": (lambda f: f.scores.write_text("{"), "scores.json is not JSON"),

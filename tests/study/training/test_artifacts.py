@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from adapters import load_adapters
 from study.training.artifacts import save_artifacts
+from study.training.identity import difference, identity
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import METHODS, tiny_backbone, tiny_trial
 
@@ -69,6 +70,32 @@ def test_the_metadata_name_backbone_method_and_task(tmp_path: Path) -> None:
     for name in FILES["lora"]:
         with safe_open(tmp_path / name, framework="pt") as file:
             metadata = file.metadata()
-        scale = metadata.pop("adapters.scale", None)
-        assert metadata == {"backbone": "some/model", "method": "lora", "task": "tiny"}
-        assert (scale is not None) == (name == "adapters.safetensors")
+        assert {key: metadata[key] for key in ("backbone", "method", "task")} == {
+            "backbone": "some/model",
+            "method": "lora",
+            "task": "tiny",
+        }
+        assert json.loads(metadata["adapter"]) == trial.spec.adapter.model_dump(mode="json")
+        assert json.loads(metadata["seeds"]) == trial.spec.seeds.model_dump(mode="json")
+        assert ("adapters.layers" in metadata) == (name == "adapters.safetensors")
+
+
+def test_the_adapters_are_loaded_for_the_same_allocator_only(tmp_path: Path) -> None:
+    trial = tiny_trial()
+    save_artifacts(trial, tmp_path)
+    file = tmp_path / "adapters.safetensors"
+    load_adapters(trial.model, file, allocator=trial.allocator)
+    other = tiny_trial(seeds={"mask": 7})
+    with pytest.raises(ValueError, match="mask_seed"):
+        load_adapters(other.model, file, allocator=other.allocator)
+
+
+def test_a_difference_of_settings_or_seeds_is_named() -> None:
+    spec = tiny_trial("lora").spec
+    assert difference(identity(spec), spec) is None
+    assert difference({"method": "lora"}, spec) is None, "a file of an older version"
+    stored = identity(spec) | {"adapter": json.dumps({"method": "lora", "rank": 99, "new": 1})}
+    assert difference(stored, spec) == f"adapter.rank=99, not {spec.adapter.rank}"
+    seeds = {"seeds": json.dumps({"init": spec.seeds.init, "data": 8})}
+    assert difference(seeds, spec) == f"seeds.data=8, not {spec.seeds.data}"
+    assert "not a JSON object" in str(difference({"adapter": "{"}, spec))

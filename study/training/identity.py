@@ -1,0 +1,31 @@
+"""What the weights of a trial are of: the settings of its method and its seeds."""
+
+import json
+from collections.abc import Mapping
+
+from study.spec import StudySpec
+
+
+def identity(spec: StudySpec) -> dict[str, str]:
+    """Returns the settings of the method and the seeds of a resolved spec, each as JSON."""
+    sections = {"adapter": spec.adapter, "seeds": spec.seeds}
+    return {name: section.model_dump_json() for name, section in sections.items()}
+
+
+def difference(metadata: Mapping[str, str], spec: StudySpec) -> str | None:
+    """Returns in what a file differs from a resolved spec, as "NAME=VALUE, not VALUE".
+
+    None if it does not, or if an older version wrote the file: settings that it lacks are not
+    compared.
+    """
+    for section, text in identity(spec).items():
+        try:
+            stored = json.loads(metadata.get(section, "{}"))
+        except ValueError:
+            stored = None
+        if not isinstance(stored, dict):
+            return f"{section}={metadata[section][:80]!r}, which is not a JSON object"
+        for name, value in json.loads(text).items():
+            if stored.get(name, value) != value:
+                return f"{section}.{name}={stored[name]!r}, not {value!r}"
+    return None
