@@ -4,14 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
 from adapters.budget import CubicBudget
-from adapters.importance import LayerGroup, flat_gradient, observe, shape_groups
+from adapters.checks import (
+    check_settings,
+    require,
+    require_choice,
+    require_integers,
+    require_numbers,
+)
+from adapters.importance import GradientCheck, LayerGroup, flat_gradient, observe, shape_groups
 from adapters.masking import event_uniforms, flip, keep_top
 from adapters.score_loss import penalty_share, task_gradient
 from adapters.svd import SVDLinear
@@ -47,7 +54,7 @@ class RankAllocator:
             AdaLoRA's code does.
 
     Raises:
-        ValueError: a number is out of range, or adapters and budget do not match.
+        ValueError: an argument is out of range, or adapters and budget do not match.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
@@ -108,22 +115,29 @@ class RankAllocator:
         """Per event: the penalty's share of the median score; -1: unknown."""
         if prune_mode == "mask":
             self._set_masks(self._keep)
+        self._gradients = GradientCheck(self._modules, budget)
 
     def _check(self, adapters: Mapping[str, SVDLinear]) -> None:
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"0 <= {name} < 1 must hold, but got {name}={getattr(self, name)}"
-                )
-        for name in ("p", "p_reintroduce"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(
-                    f"0 <= {name} <= 1 must hold, but got {name}={getattr(self, name)}"
-                )
+        for names, below in ((("beta1", "beta2"), "<"), (("p", "p_reintroduce"), "<=")):
+            for name in names:
+                value = getattr(self, name)
+                require_numbers(**{name: value})
+                holds = 0 <= value < 1 or (below == "<=" and value == 1)
+                require(holds, f"0 <= {name} {below} 1", **{name: value})
+        require_integers(mask_seed=self.mask_seed)
+        require_choice(get_args(PruneMode), prune_mode=self.prune_mode)
+        require_choice(get_args(FinalMask), final_mask=self.final_mask)
+        require_choice(get_args(ScoreLoss), score_loss=self.score_loss)
         if len(adapters) != self.budget.matrices:
             raise ValueError(
                 f"adapters must have the budget's {self.budget.matrices} matrices, but got "
                 f"{len(adapters)}; make the budget with matrices=len(adapters)"
+            )
+        others = {name: m for name, m in adapters.items() if not isinstance(m, SVDLinear)}
+        for name, module in others.items():
+            raise ValueError(
+                f"every adapter must be an SVDLinear, but got {name!r} of type "
+                f"{type(module).__name__}; call inject with kind='svd'"
             )
         ranks = {module.rank for module in adapters.values()}
         if ranks != {self.budget.b0}:
@@ -142,7 +156,13 @@ class RankAllocator:
 
         Args:
             skipped: True if the optimizer did not change the weights (a loss scaler skipped it).
+
+        Raises:
+            ValueError: the lam of an adapter has no gradient in the first step, as the model does
+                not call the layer; or no weight had one since the last mask event, so that the
+                scores would not tell the triplets apart. Nothing has changed.
         """
+        self._gradients.check(self.t + 1, skipped=skipped)
         self.t += 1
         if self._must_reset_pruned():
             self._reset_pruned()
@@ -172,8 +192,10 @@ class RankAllocator:
     def at_final_budget(self) -> Iterator[None]:
         """Prunes the model to the final budget within the context, and restores it afterwards.
 
-        Before T, lam is masked to the n·bT triplets with the largest scores, without a Bernoulli
-        mask. From T on the context changes nothing, as the model has the final budget.
+        Before T, the model is as a mask event with the final budget and without a Bernoulli mask
+        would leave it now: lam is masked to the n·bT triplets with the largest scores. As at such
+        an event, a triplet that mode `mask` excludes now, but whose score is among them, has its
+        stored value. From T on the context changes nothing, as the model has the final budget.
         """
         if self.t >= self.budget.T:
             yield
@@ -224,6 +246,7 @@ class RankAllocator:
             **{n: int(v) if isinstance(v, Integral) else float(v) for n, v in numbers.items()},
             "prune_mode": self.prune_mode,
             "final_mask": self.final_mask,
+            "score_loss": self.score_loss,
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -232,6 +255,7 @@ class RankAllocator:
         The tensors are not copies. EMAs take 8 bytes per entry of P, lam and Q.
         """
         return {
+            "settings": self.settings(),
             "t": self.t,
             "missing_gradients": self.missing_gradients,
             "sensitivity": [group.sensitivity for group in self._scores.groups],
@@ -244,14 +268,15 @@ class RankAllocator:
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Copies in the state of an allocator with the same adapters and budget.
+        """Copies in the state of an allocator with the same adapters, budget and settings.
 
         Raises:
-            ValueError: the state has other keys or shapes.
+            ValueError: the state has other settings, keys or shapes. The allocator is unchanged.
         """
         own = self.state_dict()
         shares = torch.full_like(self._shares, -1)  # Absent in older states.
-        state = {"penalty_shares": shares, **state}
+        state = {"penalty_shares": shares, "settings": {}, **state}
+        check_settings(own["settings"], state["settings"])
         _check_state(own, state)
         for key in ("sensitivity", "uncertainty"):
             for target, source in zip(own[key], state[key], strict=True):
@@ -260,6 +285,7 @@ class RankAllocator:
             own[key].copy_(state[key])
         self.t = int(state["t"])
         self.missing_gradients = int(state["missing_gradients"])
+        self._gradients.resume()
         if self.prune_mode == "mask":
             self._set_masks(self._keep)
 

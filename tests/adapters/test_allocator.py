@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import CubicBudget, RankAllocator
+from adapters import CubicBudget, LoRALinear, RankAllocator
+from adapters.masking import keep_top
 from tests.adapters.tiny_models import (
     Run,
     draw_gradients,
@@ -331,11 +332,29 @@ def test_memory_beyond_the_two_averages_is_below_one_percent():
         ({"p_reintroduce": -0.1}, "0 <= p_reintroduce <= 1"),
         ({"budget": CubicBudget(20, 4, 2, 5)}, "budget's 5 matrices, but got 3"),
         ({"budget": CubicBudget(20, 6, 2, 3)}, "rank b0=6, but got ranks \\[4\\]"),
+        ({"beta1": float("nan")}, "0 <= beta1 < 1 must hold"),
+        ({"p": "0.1"}, "p must be a number, but got p='0.1'"),
+        (
+            {"prune_mode": "none"},
+            "prune_mode must be one of zero, mask, but got",
+        ),
+        ({"final_mask": "top"}, "final_mask must be one of stochastic, deterministic, but got"),
+        ({"score_loss": "penalty"}, "score_loss must be one of task, total, but got"),
+        ({"mask_seed": 1.5}, "mask_seed must be an integer, but got mask_seed=1.5"),
     ],
 )
+@pytest.mark.usefixtures("without_type_checks")
 def test_invalid_settings_are_refused_with_their_rule(settings, rule):
     with pytest.raises(ValueError, match=rule):
         make(linear_adapters(SHAPES, 4), **settings)
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_layers_of_lora_are_refused():
+    base = torch.nn.Linear(4, 4)
+    layer = LoRALinear(base, 4, alpha=4, generator=torch.Generator())
+    with pytest.raises(ValueError, match="'x' of type LoRALinear; call inject with kind='svd'"):
+        make({"x": layer}, CubicBudget(20, 4, 2, 1))
 
 
 # The context at_final_budget
@@ -350,6 +369,19 @@ def test_at_the_final_budget_only_the_best_triplets_are_used(prune_mode):
         values = torch.cat([module.effective_lam() for module in adapters.values()])
         assert set(values.nonzero().flatten().tolist()) <= set(best.tolist())
         assert torch.equal(values[best], lams(adapters)[best])
+
+
+def test_at_the_final_budget_a_masked_triplet_has_its_stored_value_as_at_an_event():
+    adapters, allocator = make(p=0.6, prune_mode="mask")
+    advance(adapters, allocator, 3)
+    best = keep_top(allocator.scores(), 3 * 2)
+    masked = best & ~allocator.kept()
+    assert masked.any(), "the case needs a triplet with a large score that is masked now"
+    stored = lams(adapters)
+    with allocator.at_final_budget():
+        values = torch.cat([module.effective_lam() for module in adapters.values()])
+    assert torch.equal(values, stored * best)
+    assert values[masked].all()
 
 
 @pytest.mark.parametrize("prune_mode", ["zero", "mask"])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from adapters import CubicBudget, RankAllocator, inject, orthogonality
 from tests.adapters.tiny_models import Run, svd_adapters, tiny_batch, tiny_opt
@@ -39,13 +40,15 @@ def test_tiny_scores_of_a_float16_model_do_not_prune_everything():
 
 def test_scores_that_are_all_equal_do_not_prune_everything():
     run = Run(CubicBudget(10, 4, 2, 12, deltaT=2), p=0.0)
+    for weight in run.optimizer.param_groups[0]["params"]:
+        weight.grad = torch.zeros_like(weight)
     for _ in range(2):
         run.allocator.step()
     assert run.allocator.kept().sum() == run.allocator.budget.budget(2)
 
 
 def test_an_unused_layer_does_not_raise():
-    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2)).steps(1)
     unused = next(iter(run.adapters.values()))
     loss = run.model(**tiny_batch(0)).loss
     loss.backward()
@@ -55,10 +58,64 @@ def test_an_unused_layer_does_not_raise():
 
 
 def test_a_step_after_zero_grad_counts_missing_gradients():
-    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2)).steps(2)
     run.optimizer.zero_grad()
     run.allocator.step()
     assert run.allocator.missing_gradients == 36
+
+
+class ReadsTheWeight(nn.Module):
+    """Calls one layer, and only reads the weight of the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.called = nn.Linear(4, 4)
+        self.read = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return nn.functional.linear(self.called(x), self.read.weight)
+
+
+def test_an_adapter_that_the_model_does_not_use_is_an_error_in_the_first_step():
+    model = ReadsTheWeight()
+    adapters = inject(model, ["called", "read"], 4, alpha=4, generator=torch.Generator())
+    budget = CubicBudget(10, 4, 2, 2, deltaT=2)
+    allocator = RankAllocator(adapters, budget, beta1=0.8, beta2=0.8, p=0, mask_seed=0)
+    # The penalty gives P and Q of the unused layer a gradient as well.
+    (model(torch.ones(1, 4)).sum() + orthogonality(adapters)).backward()
+    with pytest.raises(ValueError, match=r"in the first step, but got none for 1 of 2, .* 'read'"):
+        allocator.step()
+    assert allocator.t == 0
+    assert not allocator.scores().any()
+
+
+def test_a_first_step_after_zero_grad_is_an_error():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    with pytest.raises(ValueError, match=r"none for 12 of 12.* before zero_grad\(\)"):
+        run.allocator.step()
+
+
+def test_an_event_without_a_gradient_since_the_last_one_is_an_error():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2)).steps(3)
+    run.allocator.step()  # Step 4, an event: step 3 had gradients.
+    kept, lams = run.allocator.kept(), [m.lam.clone() for m in run.adapters.values()]
+    run.allocator.step()
+    with pytest.raises(ValueError, match=r"must follow a step with gradients, .* at step 6"):
+        run.allocator.step()
+    assert run.allocator.t == 5
+    assert torch.equal(run.allocator.kept(), kept)
+    assert all(map(torch.equal, lams, (m.lam for m in run.adapters.values())))
+
+
+def test_steps_that_the_loss_scaler_skipped_are_an_error_only_before_any_score():
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2)).steps(3)
+    for _ in range(3):  # The event at step 6 has the scores of step 3.
+        run.allocator.step(skipped=True)
+    assert [event["t"] for event in run.allocator.trace()] == [2, 4, 6]
+    run = Run(CubicBudget(10, 4, 2, 12, deltaT=2))
+    run.allocator.step(skipped=True)
+    with pytest.raises(ValueError, match=r"raise warmup_steps if the loss scaler skipped all"):
+        run.allocator.step(skipped=True)
 
 
 def test_the_loss_of_the_model_does_not_contain_the_penalty():

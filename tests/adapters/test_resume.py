@@ -5,7 +5,7 @@ import io
 import pytest
 import torch
 
-from adapters import CubicBudget
+from adapters import CubicBudget, RankAllocator
 from tests.adapters.tiny_models import Run
 
 STEPS = 12
@@ -65,7 +65,7 @@ def test_a_loaded_mask_applies_immediately():
 
 
 def test_the_count_of_missing_gradients_is_part_of_the_state():
-    run, other = run_of(), run_of()
+    run, other = run_of().steps(1), run_of()
     run.allocator.step()
     assert run.allocator.missing_gradients == 18
     other.allocator.load_state_dict(run.allocator.state_dict())
@@ -82,8 +82,46 @@ def test_the_count_of_missing_gradients_is_part_of_the_state():
 )
 def test_a_state_of_another_run_is_refused(budget):
     state = run_of().allocator.state_dict()
+    with pytest.raises(ValueError, match="must be that of the saved run"):
+        run_of(budget).allocator.load_state_dict(state)
+    del state["settings"]  # as in a state of an older version
     with pytest.raises(ValueError, match="same adapters and budget"):
         run_of(budget).allocator.load_state_dict(state)
+
+
+OTHER = {
+    "beta1": 0.1,
+    "beta2": 0.1,
+    "p": 0.9,
+    "p_reintroduce": 0.3,
+    "mask_seed": 2**64,
+    "prune_mode": "mask",
+    "final_mask": "deterministic",
+    "score_loss": "total",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), OTHER.items())
+def test_a_state_of_other_settings_is_refused_and_changes_nothing(name, value, tmp_path):
+    torch.save(run_of(**{name: value}).steps(4).allocator.state_dict(), tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    target = run_of().allocator
+    with pytest.raises(ValueError, match=f"{name} must be that of the saved run, {name}="):
+        target.load_state_dict(state)
+    assert target.t == 0
+    assert target.kept().all()
+    del state["settings"]  # as in a state of an older version
+    target.load_state_dict(state)
+    assert target.t == 4
+
+
+def test_a_state_of_layers_in_another_order_is_refused():
+    run, other = run_of(), run_of()
+    adapters = dict(reversed(other.adapters.items()))
+    settings = {"beta1": 0.85, "beta2": 0.85, "p": 0.2, "mask_seed": 5}
+    swapped = RankAllocator(adapters, run.allocator.budget, **settings)
+    with pytest.raises(ValueError, match="adapters must be that of the saved run"):
+        swapped.load_state_dict(run.allocator.state_dict())
 
 
 def test_a_state_with_other_keys_is_refused():
