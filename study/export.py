@@ -84,7 +84,7 @@ def _export(study: Path, to: str, out: Path) -> None:
         )
     prepared, info = _winner(spec, folder.best)
     try:
-        _write(prepared, info, to, out)
+        remark = _write(prepared, info, to, out)
     except OSError as error:
         raise InputError(
             f"--out {out}: must be writable, but got {error.strerror}; choose another folder"
@@ -92,6 +92,8 @@ def _export(study: Path, to: str, out: Path) -> None:
     module, name = FAMILIES[info.family].classifier.split(":")
     if module.startswith("study."):  # Not known to the Auto classes of transformers.
         print(f"load the model with {module}.{name}.from_pretrained")  # noqa: T201
+    if remark:
+        print(remark)  # noqa: T201
 
 
 def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo]":
@@ -181,12 +183,11 @@ def _fill(
         _check_identity(file, metadata, spec)
 
 
-def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) -> None:
-    import shutil
-
+def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) -> str:
+    """Writes the model; returns what the user must know about its tokenizer, often nothing."""
     from adapters import merge, save_peft_adalora, save_peft_lora
     from study.models import head_modules
-    from study.models.files import TOKENIZER_FILES
+    from study.models.exported_tokenizer import write_tokenizer
 
     model: Any = prepared.model.eval()
     if to != "merged":
@@ -199,13 +200,11 @@ def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) 
             base_model=info.source,
             revision=info.revision,
         )
-        return
+        return ""
     if prepared.adapters:
         merge(model)
     model.save_pretrained(out)
-    for name in TOKENIZER_FILES:
-        if (info.folder / name).is_file():
-            shutil.copy(info.folder / name, out / name)
+    return write_tokenizer(info, out)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ Map:
     info.py          BackboneInfo: family, sizes and special tokens, from config.json
     portable.py      a BackboneInfo that another process or machine can use
     tokenization.py  DNA sequences -> token ids
+    exported_tokenizer.py  tokenizer files of an exported model, for AutoTokenizer
     description.py   backbone.name -> Description: source, class, targets, licence
     names.py         names of weights in a checkpoint -> names in the class
     weights.py       the weight files -> tensors, or one line about what they are instead
@@ -22,8 +23,9 @@ Map:
     pretraining/     how the embedded backbone was trained
     opt_dna_mini/    the embedded backbone: weights, tokenizer, model card
 
-weights.py, backbones.py, check.py, heads.py, architectures/ and parts of pretraining/ import torch
-or transformers; the other modules do not. The names below are imported when they are first used.
+weights.py, backbones.py, check.py, exported_tokenizer.py, heads.py, architectures/ and parts of
+pretraining/ import torch or transformers; the other modules do not. The names below are imported
+when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -61,7 +61,7 @@ def load_backbone(
             the keys.
         UnavailableError: the backbone is not on this machine.
     """
-    with local_copy(info) as local, _quiet(), torch.random.fork_rng(devices=[]):
+    with local_copy(info) as local, quiet(), torch.random.fork_rng(devices=[]):
         tokenizer = load_tokenizer(local)
         remarks: tuple[str, ...] = ()
         if random_seed is None:
@@ -100,7 +100,7 @@ def _outside_head(info: BackboneInfo, model: nn.Module) -> dict[str, Tensor]:
 
 
 def _empty(info: BackboneInfo, num_labels: int) -> Any:
-    with _quiet(), torch.device("meta"):
+    with quiet(), torch.device("meta"):
         return _build(info, num_labels)
 
 
@@ -211,7 +211,7 @@ def _check_keys(info: BackboneInfo, report: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Suppresses transformers' progress bars and reports; `_check_keys` checks the keys."""
     logging = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -15,9 +15,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from study.errors import InputError
+from study.models.damage import refusing
 from study.models.info import BackboneInfo
+
+if TYPE_CHECKING:
+    import tokenizers
 
 _Split = Callable[[Sequence[str]], list[list[int]]]
 _PADS = ("<pad>", "[PAD]")
@@ -60,6 +65,12 @@ class Tokenizer:
                 fault = self._describe_unknown(rows) if ids else _TOO_SHORT
                 raise InputError(f"sequence {number} of {len(rows)} ({sequence[:30]}…): {fault}")
         return [[*self.prefix, *ids, *self.suffix] for ids in rows]
+
+    @property
+    def overlap(self) -> int | None:
+        """The length of overlapping k-mers, 1 for single nucleotides; None for other schemes."""
+        k = _word_length(self.vocab)
+        return k if k is not None and self.scheme == _scheme_of_kmers(k) else None
 
     def _describe_unknown(self, rows: Sequence[list[int]]) -> str:
         counts = [ids.count(self.unknown_id) for ids in rows]
@@ -138,8 +149,15 @@ def _read(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
             f"backbone {info.name}: the folder must contain tokenizer.json, or vocab.json and "
             "merges.txt, or vocab.txt, but got none of them; save the tokenizer beside the model"
         )
-    words = (folder / "vocab.txt").read_text(encoding="utf-8").split()
+    with refusing(f"backbone {info.name}: vocab.txt must be readable text", "restore the file"):
+        words = (folder / "vocab.txt").read_text(encoding="utf-8-sig").split()
     vocab = {word: index for index, word in enumerate(words)}
+    if len(vocab) < len(words):
+        twice = next(word for index, word in enumerate(words) if vocab[word] != index)
+        raise InputError(
+            f"backbone {info.name}: vocab.txt must name every token once, but got {twice!r:.40} "
+            "twice; restore the file"
+        )
     if info.base != "bert":
         longest = max(map(len, _words_of_dna(vocab)), default=1)
         scheme = "single nucleotides" if longest == 1 else f"non-overlapping {longest}-mers"
@@ -155,33 +173,35 @@ def _read(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
 
 def _subwords(info: BackboneInfo) -> tuple[Mapping[str, int], _Split, str]:
     """Uses the `tokenizers` library, except for single nucleotides and BERT's k-mers."""
-    import tokenizers
-
-    try:
-        if info.has_tokenizer_json:
-            inner = tokenizers.Tokenizer.from_file(str(info.folder / "tokenizer.json"))
-            inner.no_truncation()
-            inner.no_padding()
-            scheme = type(inner.model).__name__
-        else:
-            files = [str(info.folder / name) for name in ("vocab.json", "merges.txt")]
-            inner = tokenizers.Tokenizer(tokenizers.models.BPE.from_file(*files))
-            inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-            scheme = "byte-level BPE"
-    except Exception as error:  # The library raises plain Exception for unreadable files.
-        raise InputError(
-            f"backbone {info.name}: the tokenizer files must be readable, but got {error}; "
-            "restore them"
-        ) from error
-    vocab = inner.get_vocab()
+    rule = f"backbone {info.name}: the tokenizer files must be readable"
+    with refusing(rule, "restore them"):
+        inner, scheme = library_tokenizer(info)
+        vocab = inner.get_vocab()
     k = _word_length(vocab)
     if k == 1 or (k is not None and info.base == "bert"):
         return vocab, _overlapping(vocab, k), _scheme_of_kmers(k)
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
-        return [e.ids for e in inner.encode_batch_fast(list(sequences), add_special_tokens=False)]
+        with refusing(rule, "restore them"):
+            encoded = inner.encode_batch_fast(list(sequences), add_special_tokens=False)
+            return [encoding.ids for encoding in encoded]
 
     return vocab, split, scheme
+
+
+def library_tokenizer(info: BackboneInfo) -> "tuple[tokenizers.Tokenizer, str]":
+    """Returns the tokenizer of tokenizer.json, or of vocab.json and merges.txt, and its scheme."""
+    import tokenizers
+
+    if info.has_tokenizer_json:
+        inner = tokenizers.Tokenizer.from_file(str(info.folder / "tokenizer.json"))
+        inner.no_truncation()
+        inner.no_padding()
+        return inner, type(inner.model).__name__
+    files = [str(info.folder / name) for name in ("vocab.json", "merges.txt")]
+    inner = tokenizers.Tokenizer(tokenizers.models.BPE.from_file(*files))
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return inner, "byte-level BPE"
 
 
 def _words_of_dna(vocab: Mapping[str, int]) -> list[str]:
@@ -214,13 +234,18 @@ def _overlapping(vocab: Mapping[str, int], k: int) -> _Split:
 def _adjacent(vocab: Mapping[str, int]) -> _Split:
     """Returns the split into the longest words from the left: ACGTACGN is ACGTAC G N, k = 6."""
     unknown = _unknown_id(vocab)
-    lengths = sorted({len(word) for word in _words_of_dna(vocab)}, reverse=True)
-    pattern = re.compile("|".join([*(f"[ACGT]{{{n}}}" for n in lengths), "."]))
+    pattern = re.compile(adjacent_words(vocab))
 
     def split(sequences: Sequence[str]) -> list[list[int]]:
         return [[vocab.get(word, unknown) for word in pattern.findall(s)] for s in sequences]
 
     return split
+
+
+def adjacent_words(vocab: Mapping[str, int]) -> str:
+    """Returns a regular expression for the longest word of a vocabulary, or any letter."""
+    lengths = sorted({len(word) for word in _words_of_dna(vocab)}, reverse=True)
+    return "|".join([*(f"[ACGT]{{{n}}}" for n in lengths), "."])
 
 
 def _special_ids(
@@ -240,14 +265,10 @@ def _esm_eos(info: BackboneInfo) -> str | None:
     path = info.folder / "tokenizer_config.json"
     if not path.is_file():
         return None
-    try:
+    rule = f"backbone {info.name}: tokenizer_config.json must be a JSON object"
+    with refusing(rule, "restore the file"):
         named = json.loads(path.read_text(encoding="utf-8")).get("eos_token")
-    except (ValueError, AttributeError) as error:
-        raise InputError(
-            f"backbone {info.name}: tokenizer_config.json must be a JSON object, but got {error}; "
-            "restore the file"
-        ) from error
-    content = named["content"] if isinstance(named, dict) else named
+    content = named.get("content") if isinstance(named, dict) else named
     return content if isinstance(content, str) else None
 
 

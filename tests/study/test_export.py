@@ -79,9 +79,12 @@ Finished = Callable[[str], tuple[Path, Trial]]
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an OPT model with two layers."""
+    """The folder of an OPT model with two layers, once trained for another task."""
     folder = tmp_path_factory.mktemp("backbones") / "opt"
     write_checkpoint(folder, "opt")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"problem_type": "regression", "id2label": {"0": "age"}, "label2id": {"age": 0}}
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 
@@ -140,6 +143,9 @@ def test_the_merged_folder_gives_the_winners_test_logits(
     assert capsys.readouterr().out == f"{out}\n"
     expected = trial.logits(trial.data.test)
     plain = AutoModelForSequenceClassification.from_pretrained(out)
+    assert plain.config.problem_type is None
+    assert plain.config.id2label == {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}
+    assert plain.config.label2id == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
     np.testing.assert_allclose(logits(trial, plain), expected, rtol=0, atol=1e-5)
 
 
