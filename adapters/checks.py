@@ -121,6 +121,20 @@ def parameter_names(model: nn.Module) -> dict[Tensor, list[str]]:
     return names
 
 
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raises ValueError with the name of the first tensor that has other than finite numbers.
+
+    Example:
+        >>> check_finite({"lam": torch.tensor([1.0, 0.0])})
+    """
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            found = tensor.dtype if not tensor.is_floating_point() else "NaN or infinity"
+            raise ValueError(
+                f"{name} must have finite floating-point numbers, but got {found}; restore them"
+            )
+
+
 def check_settings(own: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Raises ValueError with the first setting that a saved run has with another value.
 

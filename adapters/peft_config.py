@@ -50,7 +50,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{folder}: the folder must have {CONFIG}, but got none") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{folder}: {CONFIG} must be JSON, but got {error}") from error
     kind = config.get("peft_type") if isinstance(config, dict) else None
     if kind not in ("LORA", "ADALORA"):

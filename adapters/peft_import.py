@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapters.checks import check_finite
 from adapters.inject import inject
 from adapters.peft_config import KINDS, rank_of, read_config, scale_of
 from adapters.peft_format import CONFIG, PREFIX, WEIGHTS, check_untied
@@ -47,9 +48,9 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
         The adapted layers by name, in the order of the model's modules.
 
     Raises:
-        ValueError: files or tensors are missing, unexpected, or do not match the model or the
-            config; a setting is unknown or not supported by these layers; a saved module shares
-            a parameter with another module of the model. The model is unchanged.
+        ValueError: files or tensors are missing, damaged, unexpected, or do not match the model
+            or the config; a setting is unknown or not supported by these layers; a saved module
+            shares a parameter with another module of the model. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -62,6 +63,7 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
     path = Path(folder)
     config = read_config(path)
     tensors = _read_tensors(path)
+    check_finite(tensors)
     layers = _pop_factors(path, config, tensors)
     _check_layers(path, config, layers, model)
     head = _match_head(path, config, tensors, model)

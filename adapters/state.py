@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from adapters.allocator import RankAllocator
-from adapters.checks import check_settings
+from adapters.checks import check_finite, check_settings
 from adapters.inject import adapted_layers
 from adapters.svd import AdaptedLinear, SVDLinear
 
@@ -47,7 +47,8 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Copies a state into a model with the same adapted layers.
 
     Raises:
-        ValueError: a tensor is missing, unexpected or of another shape. The model is unchanged.
+        ValueError: a tensor is missing, unexpected, of another shape, or has numbers that are not
+            finite. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -67,10 +68,12 @@ def load_adapter_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     maskable = {f"{n}.mask": m for n, m in adapters.items() if isinstance(m, SVDLinear)}
     _check_keys(own, {key: t for key, t in state.items() if key not in masks})
     for key, mask in masks.items():
-        if key not in maskable or mask.shape != maskable[key].lam.shape:
+        wrong = key not in maskable or mask.shape != maskable[key].lam.shape
+        if wrong or mask.dtype != torch.bool:
             raise ValueError(
-                f"{key!r} must be the mask of an adapted layer and have the shape of its lam, but "
-                f"got the shape {tuple(mask.shape)}; load it into the model that it was saved from"
+                f"{key!r} must be the mask of an adapted layer, boolean and of the shape of lam, "
+                f"but got {mask.dtype} of the shape {tuple(mask.shape)}; load it into the model "
+                "that it was saved from"
             )
     for key, tensor in own.items():
         tensor.copy_(state[key])
@@ -117,8 +120,8 @@ def load_adapters(
         allocator: If given, its settings must be those in the file, if it has any.
 
     Raises:
-        ValueError: the file's layers, their kinds, ranks or scales, its tensors or its allocator
-            are not those of the model. The model is unchanged.
+        ValueError: the file is damaged; or its layers, their kinds, ranks or scales, its tensors
+            or its allocator are not those of the model. The model is unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
@@ -127,11 +130,14 @@ def load_adapters(
         >>> load_adapters(model, "adapters.safetensors")
         {'task': 'prom_tata'}
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="pt") as file:
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        metadata = dict(file.metadata() or {})
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(f"{path}: the file must be safetensors, but got {error}") from error
     layers, scales = metadata.pop(_LAYERS, None), metadata.pop(_SCALE, None)
     if layers is not None:
         _check_layers(_layers(model), _read(_LAYERS, layers))
@@ -185,7 +191,7 @@ def _check_layers(own: Mapping[str, Mapping[str, Any]], layers: Mapping[str, Any
 def _read(key: str, text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or (
         key == _LAYERS and not all(isinstance(layer, dict) for layer in found.values())
@@ -219,3 +225,4 @@ def _check_keys(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
                 f"{key} must have the shape {tuple(tensor.shape)}, but got "
                 f"{tuple(state[key].shape)}; inject with the rank of the saved adapters"
             )
+    check_finite(state)

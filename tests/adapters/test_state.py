@@ -70,8 +70,14 @@ def test_lora_is_saved_and_loaded(tmp_path):
         (lambda state: state.update({f"{NAME}.Q": torch.zeros(3, 5)}), r"shape \(3, 16\)"),
         (lambda state: state.update({"x.mask": torch.ones(3)}), "'x.mask' must be the mask"),
         (
-            lambda state: state.update({f"{NAME}.mask": torch.ones(2)}),
+            lambda state: state.update({f"{NAME}.mask": torch.ones(2, dtype=torch.bool)}),
             "fc1.mask' must be the mask",
+        ),
+        (lambda state: state.update({f"{NAME}.mask": torch.ones(3)}), "but got torch.float32 of"),
+        (lambda state: state[f"{NAME}.P"].fill_(torch.nan), "fc1.P must have finite .* got NaN"),
+        (
+            lambda state: state.update({f"{NAME}.lam": torch.ones(3, dtype=torch.int32)}),
+            "fc1.lam must have finite floating-point numbers, but got torch.int32",
         ),
     ],
 )
@@ -128,7 +134,18 @@ def test_a_file_of_other_layers_is_refused_and_changes_nothing(other, message, t
     )
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"model.decoder.layers.0.fc1": 1}'])
+def test_a_damaged_file_is_refused(tmp_path):
+    save_adapters(adapted(), tmp_path / "best.safetensors")
+    data = (tmp_path / "best.safetensors").read_bytes()
+    (tmp_path / "best.safetensors").write_bytes(data[:-4])
+    refuse(adapted(), tmp_path / "best.safetensors", "the file must be safetensors, but got")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[" * 100_000, "[1]", '{"model.decoder.layers.0.fc1": 1}'],
+    ids=["cut short", "deep", "a list", "no object in it"],
+)
 def test_a_file_whose_layers_are_no_json_is_refused(text, tmp_path):
     model = adapted()
     save_file(adapter_state(model), tmp_path / "best.safetensors", {"adapters.layers": text})

@@ -228,6 +228,7 @@ A, B = (f"base_model.model.{Q_PROJ}.lora_{part}.weight" for part in "AB")
         (lambda t: t.clear(), "must have lora_A.weight and lora_B.weight of at least one"),
         (lambda t: t.update({A: torch.zeros(2, 7)}), r"shape \(16, 16\), but got \(16, 7\)"),
         (lambda t: t.update({A: torch.zeros(3, 16)}), "must have the rank 2"),
+        (lambda t: t.update({A: torch.full((2, 16), torch.inf)}), "must have finite .* infinity"),
         (lambda t: t.update({A: torch.zeros(2)}), r"shape \(16, 16\), but got \(16,\)"),
         (lambda t: t.update({B: torch.zeros(())}), "must have the rank 2"),
         (lambda t: t.update({"x.lora_A.weight": t[A]}), "must start with base_model.model."),
@@ -266,8 +267,9 @@ def test_missing_or_damaged_files_are_refused(tmp_path):
     refuse(tmp_path, "must be safetensors")
     (tmp_path / WEIGHTS).rename(tmp_path / "adapter_model.bin")
     refuse(tmp_path, "but got adapter_model.bin, and pickles are not loaded")
-    (tmp_path / CONFIG).write_text("{")
-    refuse(tmp_path, "must be JSON")
+    for text in ("{", "[" * 100_000):
+        (tmp_path / CONFIG).write_text(text)
+        refuse(tmp_path, "must be JSON")
 
 
 def test_a_model_with_adapters_is_refused(tmp_path):
