@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=path_option,
         required=True,
-        help="folders of train, dev and test csv",
+        help="folders of train, dev and test tables",
     )
     add(
         "--backbone",

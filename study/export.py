@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from study.models import BackboneInfo
     from study.spec import StudySpec
+    from study.storage.stored import StoredStudy
     from study.training.methods import PreparedModel
 
 FORMATS = ("peft-lora", "peft-adalora", "merged")
@@ -66,7 +67,7 @@ def _export(study: Path, to: str, out: Path) -> None:
             f"{instead_of(folder.best_spec, head)}; give a "
             "study that has ended, or finish it with study.run --resume"
         )
-    StoredStudy.read(folder)  # Refuses a folder of a newer version.
+    stored = StoredStudy.read(folder)  # Refuses a folder of a newer version.
     spec = load_spec(str(folder.best_spec))
     if to != "merged" and spec.adapter.method in ("fmft", "linear_probe"):
         raise InputError(
@@ -83,6 +84,7 @@ def _export(study: Path, to: str, out: Path) -> None:
             f"--out {out}: must be an empty or a new folder, but got a used one; choose another"
         )
     prepared, info = _winner(spec, folder.best)
+    _name_classes(prepared, stored)
     try:
         remark = _write(prepared, info, to, out)
     except OSError as error:
@@ -121,6 +123,16 @@ def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo
         trained |= _read(best / "model.safetensors", spec)
     _fill(prepared, trained, best, spec)
     return prepared, info
+
+
+def _name_classes(prepared: "PreparedModel", stored: "StoredStudy") -> None:
+    """Writes the names of the classes, if the study's labels have names, to the model's config."""
+    quality = stored.opened.quality if stored.opened is not None else {}
+    names = (quality or {}).get("classes")
+    if names:
+        config: Any = prepared.model.config
+        config.id2label = dict(enumerate(names))
+        config.label2id = {name: label for label, name in enumerate(names)}
 
 
 def _read(path: Path, spec: "StudySpec") -> "dict[str, Tensor]":

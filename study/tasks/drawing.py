@@ -61,11 +61,12 @@ def _take(
 
     If none fits, the smallest is taken.
     """
-    count = 0
-    fits: list[bool] = []
+    taken = count = 0
+    fits = []
     for rows in groups:
-        fits.append(sum(fits) < most and count + len(rows) <= wanted)
-        count += len(rows) if fits[-1] else 0
-    if not any(fits):
+        fits.append(taken < most and count + len(rows) <= wanted)
+        if fits[-1]:
+            taken, count = taken + 1, count + len(rows)
+    if not taken:
         fits[min(range(len(groups)), key=lambda place: len(groups[place]))] = True
     return list(compress(groups, fits)), list(compress(groups, [not fit for fit in fits]))

@@ -18,7 +18,9 @@ from study.engine.preparation import prepare_data
 from study.export import main
 from study.models import inspect_backbone, load_backbone
 from study.spec import StudySpec, dump_spec
+from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
+from study.storage.journal import Journal
 from study.training.artifacts import save_artifacts
 from study.training.trial import Trial
 from tests.study.models.checkpoints import write_checkpoint
@@ -159,6 +161,18 @@ def test_the_merged_folder_can_be_used_as_a_backbone(
     assert again.tokenizer(["ACGTTGCA"]) == first.tokenizer(["ACGTTGCA"])
     names = [name for name, _ in again.model.named_parameters()]
     assert names == [name for name, _ in first.model.named_parameters()]
+
+
+def test_the_merged_folder_names_the_classes_of_the_data(
+    finished: Finished, tmp_path: Path
+) -> None:
+    folder = StudyFolder(shutil.copytree(finished("lora")[0], tmp_path / "study"))
+    quality = {"classes": ["coding", "intron", "other"]}
+    Journal(folder.journal).append(StudyOpened(name="x", quality=quality))
+    assert main([str(folder.path), "--to", "merged", "--out", str(tmp_path / "out")]) == 0
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["id2label"] == {"0": "coding", "1": "intron", "2": "other"}
+    assert config["label2id"] == {"coding": 0, "intron": 1, "other": 2}
 
 
 def test_a_folder_without_a_winner_is_refused(

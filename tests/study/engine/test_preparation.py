@@ -203,3 +203,26 @@ def test_a_plan_downloads_no_weights(
     on_hub = replace(info, name="opt-125m", source="facebook/opt-125m")
     check_weights_of_plan(spec, on_hub, data, opened(tmp_path / "study"))
     assert "backbone opt-125m: the weights were not checked" in capsys.readouterr().err
+
+
+def encoded(folder: Path, rows: list[str]) -> EncodedTask:
+    folder.mkdir(exist_ok=True)
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.csv").write_text("\n".join(["sequence,label", *rows]))
+    task = {"path": folder}
+    values = {"task": task, "training": {"steps": 10}, "adapter": {"method": "lora"}}
+    return prepare_data(StudySpec.model_validate(values))[1]
+
+
+def test_data_have_changed_if_a_class_has_another_name(tmp_path: Path) -> None:
+    named, renamed = (encoded(tmp_path, ["ACGT,a", f"GGGG,{name}"]) for name in "bz")
+    assert (named.classes, renamed.classes) == (("a", "b"), ("a", "z"))
+    assert named.train.labels.tolist() == renamed.train.labels.tolist()
+    assert named.fingerprint() != renamed.fingerprint()
+    numbers, points = (encoded(tmp_path, ["ACGT,0", f"GGGG,{one}"]) for one in ("1", "1.0"))
+    assert numbers.fingerprint() == points.fingerprint() != named.fingerprint()
+
+
+def test_a_row_that_is_too_long_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r", train, row 2 \(3 too long\); set task.max_length"):
+        encoded(tmp_path, ["ACGT,0", f"{'ACGGTTCA' * 300},1"])
