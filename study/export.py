@@ -129,8 +129,8 @@ def _name_classes(prepared: "PreparedModel", stored: "StoredStudy") -> None:
     """Writes the names of the classes, if the study's labels have names, to the model's config."""
     quality = stored.opened.quality if stored.opened is not None else {}
     names = (quality or {}).get("classes")
-    if names:
-        config: Any = prepared.model.config
+    config: Any = prepared.model.config
+    if isinstance(names, list) and len(names) == config.num_labels:
         config.id2label = dict(enumerate(names))
         config.label2id = {name: label for label, name in enumerate(names)}
 
