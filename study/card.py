@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, path_option, path_text, run_command
+from study.cli import DONE, Parser, path_option, path_text, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.card",
         description="Compare LoRA on a frozen OPT backbone with random weights and with 5-mers.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -1,12 +1,16 @@
 """What the commands share: exit statuses, error handling, common options, how to resume."""
 
 import argparse
+import difflib
 import errno
 import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
+
+from typing_extensions import override
 
 from study.errors import InputError, one_line, without_user
 from study.paths import local_path
@@ -104,6 +108,61 @@ def study_path(arguments: argparse.Namespace) -> Path:
     return Path(arguments.storage).absolute() / name
 
 
+_MEANT = {
+    "--space": ("--config", "--yaml", "--file", "--spec"),
+    "--storage": ("--output", "--out", "--output-dir", "--out-dir", "--dir", "--log-dir"),
+    "--name": ("--study-name", "--experiment-name", "--run-name"),
+    "--trials": ("--n-trials", "--num-trials", "--num-samples"),
+    "--max-concurrent": ("--n-jobs", "--jobs", "--workers", "--num-workers"),
+    "--resume": ("--continue", "--restart"),
+    "--dry-run": ("--plan", "--test", "--check"),
+    "--tracking-uri": ("--mlflow", "--mlflow-uri"),
+    "--gpus-per-trial": ("--num-gpus", "--n-gpus", "--gpu"),
+    "--cpus-per-trial": ("--num-cpus", "--n-cpus", "--cpu"),
+    "--study": ("--dir", "--folder"),
+}
+"""Options as other tools name them."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose error for an unknown argument names what was probably meant."""
+
+    given: Sequence[str] = ()
+
+    @override
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses the arguments, by default those of the process."""
+        self.given = sys.argv[1:] if args is None else args
+        return super().parse_args(args, namespace)
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and the message, and exits with status 2."""
+        start = "unrecognized arguments: "
+        first = message.removeprefix(start).split(" ")[0]
+        super().error(message + (self._meant(first) if message.startswith(start) else ""))
+
+    def _meant(self, word: str) -> str:
+        known = self._option_string_actions
+        before = [*self.given[: self.given.index(word)]] if word in self.given else []
+        if not word.startswith("-"):
+            if before[-2:-1] == ["--set"]:
+                return f"; write --set {before[-1]}={word}"
+            main = next((option for option in ("--space", "--study") if option in known), None)
+            return f"; write {main} {word}" if main and main not in self.given else ""
+        option, equals, value = word.partition("=")
+        if "." in option and "--set" in known:
+            return f"; write --set {option.lstrip('-')}={value if equals else '…'}"
+        names = [name for name, others in _MEANT.items() if option in others and name in known]
+        near = names or difflib.get_close_matches(option, known, n=1, cutoff=0.7)
+        if near:
+            return f"; did you mean {near[0]}?"
+        if "--set" in known:
+            return "; a setting of a space is given as --set section.key=…"
+        folder = next((each.metavar for each in self._actions if not each.option_strings), None)
+        return f"; write {folder} without an option" if folder else ""
+
+
 def path_text(text: str) -> str:
     """An argparse type: a path as text, with `~` expanded.
 
@@ -123,7 +182,7 @@ def path_option(text: str) -> Path:
 
 def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command line of `study.run`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.run", description="Run a study of AdaLoRA+RS hyperparameters."
     )
     add = parser.add_argument
@@ -165,7 +224,7 @@ def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def parse_benchmark(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command line of `study.benchmark`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.benchmark",
         description="Run backbones x tasks x methods x seeds, and make the paper's tables.",
     )

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cli import DONE, path_option, run_command
+from study.cli import DONE, Parser, path_option, run_command
 from study.errors import InputError, instead_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.export",
         description="Export the winner of a study for PEFT, or as weights for transformers.",
     )

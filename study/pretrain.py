@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, INTERRUPTED, path_option, run_command
+from study.cli import DONE, INTERRUPTED, Parser, path_option, run_command
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.pretrain",
         description="Pre-train a small OPT decoder on DNA: one sequence per line, plain or .gz.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.cli import DONE, path_option, run_command
+from study.cli import DONE, Parser, path_option, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.report",
         description="Write report.html of a study; and tables/ of a benchmark or a comparison.",
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, get_args
 from study.cli import (
     COULD_NOT_FINISH,
     DONE,
+    Parser,
     add_services,
     overrides,
     path_text,
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.seeds",
         description="Run configurations with many seeds; report which differences remain.",
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from study.cli import DONE, run_command
+from study.cli import DONE, Parser, run_command
 from study.cluster.launch import job_name, launch, render
 from study.errors import InputError
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Reads the command line up to `--`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.cluster",
         description="Print a job file that runs a study on a cluster: a Slurm script, a RayJob "
         "for KubeRay, or a cluster for `ray up`. The study's arguments follow after `--`.",

@@ -9,14 +9,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from study.cli import path_option, run_command
+from study.cli import Parser, path_option, run_command
 
 SOUND, FINDINGS = 0, 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m study.doctor",
         description="Check a study folder; print what is wrong and how to fix it.",
     )

@@ -56,8 +56,9 @@ def load_spec(
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
     spec = _validated(document)
-    for line in document.notes if note else ():
-        note(line)
+    for line in document.notes:
+        if note is not None:
+            note(line)
     return spec
 
 
@@ -243,6 +244,14 @@ def find_space(path_or_name: str, kind: str = "") -> tuple[Path, str]:
         file = shipped_folder() / kind / f"{name}.yaml"
         return file, file.relative_to(shipped_folder().parent).as_posix()
     known = shipped_spaces(kind)
+    if name in shipped_spaces("" if kind else "benchmarks"):
+        what, other, command = (
+            ("a benchmark", "a study", "run") if kind else ("a study", "a benchmark", "benchmark")
+        )
+        raise InputError(
+            f"{path_or_name}: must be the space of {what}, but got that of {other}; run it with "
+            f"python -m study.{command}"
+        )
     raise InputError(
         f"{path_or_name}: must be an existing YAML file or one of {', '.join(known)}, but got "
         f"neither{suggestion(name, known) or '; correct the path or name'}"

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import study
+from study.errors import InputError
 from study.spec import StudySpec, load_spec
+from study.spec.benchmark.loading import load_benchmark
 from study.spec.loading import shipped_folder, shipped_spaces
 
 METHODS = ["adalora", "adalora_rs", "fmft", "lora"]
@@ -37,6 +39,15 @@ def test_a_folder_named_like_a_shipped_space_does_not_hide_it(
     monkeypatch.chdir(tmp_path)
     Path("smoke").mkdir()
     assert load_spec("smoke").search.trials == 4
+
+
+def test_a_shipped_space_of_the_other_command_is_refused_with_that_command():
+    with pytest.raises(
+        InputError, match=r"got that of a benchmark; .* python -m study.benchmark$"
+    ):
+        load_spec("paper_tables.yaml")
+    with pytest.raises(InputError, match=r"but got that of a study; .* python -m study.run$"):
+        load_benchmark("smoke")
 
 
 def test_an_installed_package_reads_the_spaces_inside_it(
