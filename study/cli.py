@@ -130,10 +130,10 @@ class Parser(argparse.ArgumentParser):
     given: Sequence[str] = ()
 
     @override
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses the arguments, by default those of the process."""
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses the arguments, by default those of the process; returns the unknown ones too."""
         self.given = sys.argv[1:] if args is None else args
-        return super().parse_args(args, namespace)
+        return super().parse_known_args(args, namespace)
 
     @override
     def error(self, message: str) -> NoReturn:
