@@ -21,7 +21,6 @@ from study.engine.tracking.creation import BESIDE, never_used
 from study.engine.tracking.database import database, sqlite_uri
 from study.engine.tracking.outage import reason
 from study.engine.tracking.runs import STATUS, study_key
-from study.engine.tracking.tracker import apply_settings
 from study.engine.tracking.view import TrackedRun, server_errors, tracked_runs
 from study.errors import InputError
 from study.storage.events import ABSENT, tracking_of
@@ -88,7 +87,6 @@ class _DamagedError(Exception):
 
 
 def _of_server(uri: str, keys: list[str]) -> list[list[TrackedRun]]:
-    apply_settings()
     try:
         check_tracking_uri(uri)
         return [tracked_runs(uri, key) for key in keys]
@@ -99,7 +97,6 @@ def _of_server(uri: str, keys: list[str]) -> list[list[TrackedRun]]:
 
 
 def _of_copy(file: Path, keys: list[str]) -> list[list[TrackedRun]]:
-    apply_settings()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mlflow.db"
         try:

@@ -27,3 +27,8 @@ def test_a_long_message_keeps_its_place_and_its_fix() -> None:
     assert len(text) < 1600
     assert text.startswith("x.csv:3: must be a base, but got NNN")
     assert text.endswith("NNN; change it")
+
+
+def test_a_message_has_no_password_of_a_web_address() -> None:
+    text = str(InputError("a: must be one of http://me:s@cret@h:1/x and ftp://u@h, but got a@b"))
+    assert text == "a: must be one of http://h:1/x and ftp://h, but got a@b"

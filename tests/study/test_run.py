@@ -97,8 +97,11 @@ def test_a_study_resumes_while_its_tracking_server_is_unreachable(
     printed = capsys.readouterr().err
     assert "warning: MLflow at http://127.0.0.1:9 does not respond" in printed
     assert "by a later --resume" in printed
-    given = refuse(capsys, "--space", "smoke", "--resume", "--tracking-uri", "http://127.0.0.1:9")
-    assert "a tracking server must answer" in given
+    for options in (["--resume"], ["--name", "other", "--dry-run"]):
+        refused = refuse(
+            capsys, "--space", "smoke", "--tracking-uri", "http://127.0.0.1:9", *options
+        )
+        assert "a tracking server must answer" in refused
 
 
 def test_bad_labels_are_refused_with_their_file(
@@ -172,9 +175,11 @@ def test_an_interruption_prints_the_resume_command_only_if_the_folder_exists(
     folder = tmp_path / "runs" / "smoke"
     folder.mkdir(parents=True)
     (folder / "spec.yaml").write_text("")
-    monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", "--set", "adapter.p={a: 1}"])
+    given = ["--tracking-uri=http://me:secret@host:5000", "--set", "adapter.p={a: 1}"]
+    monkeypatch.setattr(sys, "argv", ["run", "--space", "smoke", *given])
     assert main(["--space", "smoke"]) == 130
-    assert "--set 'adapter.p={a: 1}' --resume" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--tracking-uri=http://host:5000 --set 'adapter.p={a: 1}' --resume" in printed
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE])

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 
 from study.engine.tracking.database import check_database, database, sqlite_uri
-from study.engine.tracking.server import check_server, is_http, server_error, sign_in
-from study.errors import InputError, without_user
+from study.engine.tracking.server import check_server, is_http, public, server_error, sign_in
+from study.errors import InputError
 from study.storage.stored import StoredStudy
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -60,8 +60,8 @@ def check_tracking(stored: StoredStudy, given: str | None) -> list[str]:
         check_tracking_uri(address.uri, whose, address.otherwise, address.by)
     elif (reason := server_error(sign_in(address.uri))) is not None:
         warnings.append(
-            f"MLflow at {address.uri} does not respond ({reason}); the study continues, and the "
-            "missing results are sent when the server is back or by a later --resume"
+            f"MLflow at {public(address.uri)} does not respond ({reason}); the study continues, "
+            "and the missing results are sent when the server is back or by a later --resume"
         )
     return warnings
 
@@ -80,7 +80,7 @@ def check_tracking_uri(
     Raises:
         InputError: the address is neither a server's nor a sqlite database's, or cannot be used.
     """
-    option = f"{by} {without_user(uri)}{whose}"
+    option = f"{by} {public(uri)}{whose}"
     if database(uri) is not None:
         check_database(uri, option, otherwise)
     elif is_http(uri):
@@ -102,7 +102,7 @@ def _address(stored: StoredStudy, given: str | None) -> _Address | None:
     if stored.tracking is None:
         return None
     # The variable may have the password, which is not recorded.
-    same = without_user(variable) == stored.tracking
+    same = public(variable) == stored.tracking
     own = f"track it in its folder with --tracking-uri {sqlite_uri(stored.folder.mlflow)}"
     return _Address(variable if same else stored.tracking, otherwise=own, recorded=True)
 
@@ -117,7 +117,7 @@ def _ignored_variable(stored: StoredStudy, address: _Address | None) -> list[str
     variable = os.environ.get(VARIABLE, "")
     if not variable or (address is not None and address.uri == variable):
         return []
-    ignored = f"{VARIABLE}={without_user(variable)} is ignored: "
+    ignored = f"{VARIABLE}={public(variable)} is ignored: "
     if not _is_usable(variable):
         return [f"{ignored}it must start with http://, https:// or sqlite:///"]
     where = f"at {stored.tracking}" if stored.tracking else "in its folder"

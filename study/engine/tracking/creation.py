@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from study.engine.tracking.client import quiet_mlflow
+from study.engine.tracking.client import import_mlflow
 from study.storage.durable import PARTIAL, sync_names
 
 BESIDE = ("-journal", "-wal", "-shm")
@@ -82,11 +82,11 @@ def _rename(partial: Path, file: Path) -> None:
 @functools.cache
 def _new_database() -> bytes:
     """Returns the content of a database with MLflow's tables; making them takes seconds."""
+    import_mlflow()
     import sqlalchemy
     from mlflow.store.db.utils import _initialize_tables
     from sqlalchemy.pool import StaticPool
 
-    quiet_mlflow()
     engine = sqlalchemy.create_engine("sqlite://", poolclass=StaticPool)
     try:
         _initialize_tables(engine)

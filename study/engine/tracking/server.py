@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from study.deadline import within
+from study.engine.tracking.client import import_mlflow
 from study.engine.tracking.outage import PASSWORD, reason
-from study.errors import InputError, without_user
+from study.errors import InputError
 
 ANSWER_SECONDS = 1.5
 SEARCH = "/api/2.0/mlflow/experiments/search"
@@ -22,6 +24,11 @@ def is_http(uri: str) -> bool:
     return uri.partition(":")[0].lower() in ("http", "https")
 
 
+def public(uri: str) -> str:
+    """Returns an address, also a malformed one, without user and password."""
+    return re.sub(r"(?<=://).*@", "", uri, flags=re.DOTALL)
+
+
 def sign_in(uri: str) -> str:
     """Returns a server's address without user and password.
 
@@ -29,7 +36,7 @@ def sign_in(uri: str) -> str:
     """
     parts = _parts(uri)
     if parts is None:
-        return without_user(uri)
+        return public(uri)
     user, _, host = parts.netloc.rpartition("@")
     if user:
         name, _, password = user.partition(":")
@@ -81,8 +88,7 @@ def server_error(uri: str) -> str | None:
     The request is as MLflow sends it: with the credentials, certificates, plugins and proxies of
     its environment variables.
     """
-    # Before the time is taken, as the import takes seconds.
-    import mlflow.tracking  # noqa: F401
+    import_mlflow()  # Before the time is taken.
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
@@ -107,7 +113,9 @@ def _parts(uri: str) -> SplitResult | None:
         _ = parts.port
     except ValueError:  # Its text may have a part of a password.
         return None
-    return parts
+    # After the host, an @ is the end of a password with a / or # in it.
+    late = "@" in f"{parts.path}{parts.query}{parts.fragment}"
+    return None if late or not unquote(uri).isprintable() else parts
 
 
 def _answer_error(response: Any) -> str | None:

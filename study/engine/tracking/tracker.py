@@ -6,7 +6,6 @@ back, or at the next `--resume`, from events.jsonl. Only the driver writes.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -32,14 +31,6 @@ GATHER_PER_CPU_SECOND = 200.0
 """Requests take milliseconds of CPU time; so writing takes at most 0.5 % of a core."""
 PATIENCE_SECONDS, CLOSE_SECONDS = 10.0, 60.0
 """How long the end of a study waits for MLflow before a message, and in total."""
-SETTINGS = {
-    # Automatic retries could create a run twice; the tracker itself retries failed writes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    # Needs a request for every run and would interrupt the live table.
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +47,6 @@ class Tracker:
     """Keeps MLflow up to date with a study's record; only `close` waits for it."""
 
     def __init__(self, ledger: Ledger, uri: str | None, study: str) -> None:
-        apply_settings()
         self.uri = _address(ledger.folder, uri)
         self.runs = StudyRuns(self.uri, study_key(ledger.folder, ledger.record), study)
         # Shared with the thread, under the condition's lock:
@@ -189,7 +179,6 @@ def end_previous_runs(folder: StudyFolder, uri: str | None, record: StudyRecord)
 
     A killed driver leaves some RUNNING there. Logs a warning if the address does not respond.
     """
-    apply_settings()
     address = _address(folder, uri)
     runs = StudyRuns(address, study_key(folder, record), folder.path.name)
     file = database(address)
@@ -206,12 +195,6 @@ def end_previous_runs(folder: StudyFolder, uri: str | None, record: StudyRecord)
             runs.uri,
             reason(error),
         )
-
-
-def apply_settings() -> None:
-    """Sets MLflow's environment variables, before its import, unless the user has set them."""
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
 
 
 def _address(folder: StudyFolder, uri: str | None) -> str:

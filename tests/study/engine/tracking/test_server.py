@@ -98,7 +98,19 @@ def test_an_address_without_a_host_or_with_a_wrong_port_is_refused(uri: str) -> 
 
 @pytest.mark.parametrize(
     "userinfo",
-    ["me:secret", "me:sec/ret", "me:sec#ret", "me:sec?ret", "me:s@cret", "secret", ":secret"],
+    [
+        "me:secret",
+        "me:sec/ret",
+        "me:12/ret",
+        "me:sec%00ret",
+        "me:sec\nret",
+        "me:sec#ret",
+        "me:sec?ret",
+        "me:s@cret",
+        "me:sec ret",
+        "secret",
+        ":secret",
+    ],
 )
 def test_no_message_has_a_password(userinfo: str) -> None:
     message = refusal(f"http://{userinfo}@127.0.0.1:9/x")

@@ -59,7 +59,6 @@ def ledger(open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch) -> StudyLed
     monkeypatch.setattr(tracking, "StudyRuns", Runs)
     monkeypatch.setattr(tracking, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(tracking, "GATHER_PER_CPU_SECOND", 0.0)
-    monkeypatch.setattr(tracking, "SETTINGS", {})
     ledger = open_ledger()
     ledger.listeners.append(Tracker(ledger, "http://host", "a study"))
     create(ledger, 0)
