@@ -17,6 +17,7 @@ _ALTERNATIVES = {
     ("training", "epochs"): "steps",
     ("training", "steps"): "epochs",
 }
+_TASK_KEYS = {*TaskSpec.model_fields, "split_column"}  # The latter in earlier specs.
 _SAMPLERS = get_args(get_args(Sampler)[0])
 
 
@@ -112,8 +113,10 @@ def _keys_with(path: tuple[str, ...], value: Any) -> Collection[str] | None:
         fitting = [spec for spec in _SAMPLERS if spec.model_fields["name"].default == value]
     elif path == ("backbone", "name"):
         return BackboneSpec.model_fields.keys() - {"revision"}
-    elif path in (("task", "path"), ("task", "name")) and value not in PUBLISHED:
-        return TaskSpec.model_fields.keys() - {"revision"}
+    elif path == ("task", "path"):
+        return _TASK_KEYS - {"revision"}
+    elif path == ("task", "name") and value is not None:
+        return _TASK_KEYS - ({"split"} if value in PUBLISHED else {"split", "revision"})
     else:
         return None
     return fitting[0].model_fields.keys() if fitting else None

@@ -119,6 +119,18 @@ def test_what_an_override_gives_for_another_kind_is_refused_not_left_out(refused
     assert line.startswith("--set adapter.rank=3: adapter.rank: must be a known key")
 
 
+def test_a_split_is_left_out_with_its_data(read):
+    own = "task: {path: x, split: {dev: 0.1, test: 0.1}}\n"
+    assert read(own, "task.name=emp/H3", "task.path=null").task.split is None
+    assert read(own, "task.name=promoters").task.split is None
+    assert read(own, "task.path=y", "task.split.test=0.2").task.split.shares == {
+        "dev": 0.1,
+        "test": 0.2,
+    }
+    earlier = read("task: {path: x, split_column: fold}\n", "task.path=y")
+    assert earlier.task.split.column == "fold"
+
+
 def test_a_revision_is_left_out_with_its_source(read):
     hub = "backbone: {name: a/b, revision: v1}\ntask: {name: emp/H3, revision: v2}\n"
     spec = read(hub, "backbone.name=a/c", "task.path=folder")
