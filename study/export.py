@@ -83,7 +83,8 @@ def _export(study: Path, to: str, out: Path) -> None:
         raise InputError(
             f"--out {out}: must be an empty or a new folder, but got a used one; choose another"
         )
-    prepared, info = _winner(spec, folder.best)
+    opened = stored.opened
+    prepared, info = _winner(spec, folder.best, (opened and opened.backbone) or None)
     _name_classes(prepared, stored)
     try:
         remark = _write(prepared, info, to, out)
@@ -98,11 +99,17 @@ def _export(study: Path, to: str, out: Path) -> None:
         print(remark)  # noqa: T201
 
 
-def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo]":
-    """Returns the trained model: the backbone with the weights in `best`, on the CPU."""
+def _winner(
+    spec: "StudySpec", best: Path, weights: str | None
+) -> "tuple[PreparedModel, BackboneInfo]":
+    """Returns the trained model: the backbone with the weights in `best`, on the CPU.
+
+    `weights` is the hash of the backbone that the study was started with, if it is known.
+    """
     import torch
 
     from study.models import head_labels, inspect_backbone, load_backbone
+    from study.models.backbones import fingerprint
     from study.training.methods import prepare
 
     named = spec.backbone
@@ -118,6 +125,11 @@ def _winner(spec: "StudySpec", best: Path) -> "tuple[PreparedModel, BackboneInfo
     backbone = load_backbone(
         info, num_labels=labels, dtype=named.dtype, random_seed=named.random_seed
     )
+    if weights is not None and not random and fingerprint(backbone) != weights:
+        raise InputError(
+            f"backbone {info.name}: must be the one that the study was started with, but got "
+            "another config.json or other weights; restore them"
+        )
     prepared = prepare(spec, backbone, torch.device("cpu"))
     if prepared.backbone:
         trained |= _read(best / "model.safetensors", spec)

@@ -17,6 +17,7 @@ from adapters import SVDLinear, adapted_layers
 from study.engine.preparation import prepare_data
 from study.export import main
 from study.models import inspect_backbone, load_backbone
+from study.models.backbones import fingerprint
 from study.spec import StudySpec, dump_spec
 from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
@@ -252,6 +253,19 @@ def test_weights_of_another_winner_are_refused(
     assert "but got score.weight missing, left over" in refuse(capsys, *command)
     (best / "head.safetensors").write_bytes(b"nothing")
     assert "must be a safetensors file" in refuse(capsys, *command)
+    assert not out.exists()
+
+
+def test_a_backbone_with_other_weights_is_refused(
+    finished: Finished, backbone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_backbone(inspect_backbone(str(backbone)), num_labels=3, dtype="float32")
+    for weights, status in ((fingerprint(loaded), 0), ("of others", 2)):
+        study = shutil.copytree(finished("lora")[0], tmp_path / f"study {status}")
+        Journal(StudyFolder(study).journal).append(StudyOpened(backbone=weights))
+        out = tmp_path / f"out {status}"
+        assert main([str(study), "--to", "merged", "--out", str(out)]) == status
+    assert "must be the one that the study was started with" in capsys.readouterr().err
     assert not out.exists()
 
 
