@@ -91,7 +91,7 @@ def fingerprint(backbone: Backbone) -> str:
     digest = hashlib.sha256(json.dumps(_settings(info), sort_keys=True).encode())
     for name, weight in sorted(_outside_head(info, backbone.model).items()):
         digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
-        digest.update(weight.detach().contiguous().view(torch.uint8).numpy())
+        digest.update(weight.detach().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

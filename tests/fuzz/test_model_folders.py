@@ -23,7 +23,7 @@ from tests.study.models.checkpoints import random_dna, write_checkpoint
 
 pytestmark = pytest.mark.chaos
 
-CASES = 60
+CASES = 1_500
 SECONDS = 30
 """The longest that one folder may take."""
 FORMATS = ("safetensors", "bin", "old bin", "sharded safetensors")
