@@ -72,7 +72,7 @@ def check_tracking_uri(
     otherwise: str = "leave the option out",
     by: str = "--tracking-uri",
 ) -> None:
-    """Checks that a tracking server answers within two seconds, or that a database is usable.
+    """Checks that a tracking server answers within seconds, or that a database is usable.
 
     For messages, `by` is the option with the address, `whose` its origin and `otherwise` the
     alternative to it.

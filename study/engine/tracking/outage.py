@@ -44,13 +44,16 @@ def reason(error: BaseException) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """Returns the first exception of a chain, such as a refused connection."""
-    while True:
-        hidden = None if error.__suppress_context__ else error.__context__
-        below = error.__cause__ or hidden
-        if below is None:
-            return error
-        error = below
+    """Returns the first exception of a chain that has a message, such as a refused connection."""
+    root, below = error, _below(error)
+    while below is not None:
+        root = below if str(below) else root
+        below = _below(below)
+    return root
+
+
+def _below(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _text(error: BaseException) -> str:

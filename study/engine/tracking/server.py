@@ -13,7 +13,7 @@ from study.engine.tracking.client import import_mlflow
 from study.engine.tracking.outage import PASSWORD, reason
 from study.errors import InputError
 
-ANSWER_SECONDS = 1.5
+ANSWER_SECONDS = 5.0
 SEARCH = "/api/2.0/mlflow/experiments/search"
 KEYS = {"experiments", "next_page_token"}
 """The keys of an answer to `SEARCH`; one without experiments has none of them."""
@@ -46,7 +46,7 @@ def sign_in(uri: str) -> str:
 
 
 def check_server(uri: str, option: str, otherwise: str) -> None:
-    """Checks that a tracking server answers within two seconds.
+    """Checks that a tracking server answers within `ANSWER_SECONDS`.
 
     For messages, `option` is the option with the address, `otherwise` the alternative to it.
 

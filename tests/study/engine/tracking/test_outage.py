@@ -17,6 +17,8 @@ def test_the_reason_of_a_failure_is_the_first_exception_of_the_chain() -> None:
     message.__context__ = OSError("retries exceeded")
     message.__context__.__cause__ = ConnectionRefusedError(111, "Connection refused")
     assert reason(message) == "[Errno 111] Connection refused"
+    message.__context__.__cause__ = TimeoutError()  # Without a message of its own.
+    assert reason(message) == "retries exceeded"
 
 
 def test_a_message_that_needs_its_type_has_it() -> None:

@@ -1,7 +1,9 @@
 """MLflow runs: parameters, metrics and states, without duplicates after failures."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from study.engine.tracking import runs as tracking_runs
+from study.engine.tracking.database import sqlite_uri
 from study.engine.tracking.outage import FilesError
 from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, StudyRuns, study_key
 from study.storage.events import StudyOpened, WinnerEvaluated
@@ -296,6 +299,21 @@ def test_a_deleted_experiment_is_restored(
     client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
     after = adopted(ledger, database)
     assert [run.info.lifecycle_stage for run in after.search()] == ["active"]
+
+
+def test_a_database_that_was_never_complete_is_replaced_and_gets_everything(
+    ledger: StudyLedger, tmp_path: Path
+) -> None:
+    file = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE experiments (name)")
+        connection.execute("CREATE TABLE _alembic_tmp_runs (name)")
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    runs = adopted(ledger, sqlite_uri(file))
+    write(runs, ledger)
+    _, [child] = found(runs)
+    assert child.data.metrics["dev_mcc"] == 0.25
 
 
 def test_parameters_missing_after_a_kill_are_written_on_resume(
