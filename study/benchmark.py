@@ -57,6 +57,7 @@ def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> "S
         arguments.tracking_uri,
         arguments.address,
         max(cell.spec.resources.cpus_per_trial or 1 for cell in benchmark.cells),
+        arguments.no_token,
     )
 
 

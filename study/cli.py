@@ -5,6 +5,7 @@ import difflib
 import errno
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ def run_command(
     `resumable` is the command's module, such as `study.run`, if a study can be resumed with it;
     the command line for that is then printed after everything but bad input.
     """
+    # Slurm, Kubernetes and `kill` send SIGTERM to end a command; it ends as after Ctrl-C.
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return command(arguments)
     except InputError as error:
@@ -52,6 +55,8 @@ def run_command(
         advice = "free space or repair the storage, then resume with"
         print_resume_command(arguments, resumable, advice)
         return COULD_NOT_FINISH
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_error(message: str) -> None:
@@ -264,6 +269,7 @@ def add_services(parser: argparse.ArgumentParser) -> None:
     add("--gpus-per-trial", type=float, metavar="F", help="resources.gpus_per_trial")
     add("--cpus-per-trial", type=int, metavar="N", help="resources.cpus_per_trial")
     add("--address", metavar="auto|HOST:PORT", help="a Ray cluster (default: this machine)")
+    add("--no-token", action="store_true", help="accept a Ray cluster that requires no token")
     add("--tracking-uri", metavar="URI", help="an MLflow server (default: sqlite in the folder)")
 
 

@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.tracking_uri,
         arguments.address,
         spec.resources.cpus_per_trial or 1,
+        arguments.no_token,
     )
     if arguments.resume:
         spec = resume_spec(arguments, stored, spec)

@@ -181,6 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.tracking_uri,
         arguments.address,
         first.resources.cpus_per_trial or 1,
+        arguments.no_token,
     )
     info, data = prepare_data(first)
     check_runs(comparison.spec, len(data.train))

@@ -71,13 +71,19 @@ def _check_unattended(arguments: argparse.Namespace) -> None:
             "--extend: must not be given after `--`, as a restarted job would add its trials "
             f"again, but got {arguments.extend}; give the number of all trials as --trials"
         )
-    fixed = {"address": "--address", "resume": "--resume", "dry_run": "--dry-run"}
+    fixed = {
+        "address": "--address",
+        "no_token": "--no-token",
+        "resume": "--resume",
+        "dry_run": "--dry-run",
+    }
     given = [option for field, option in fixed.items() if getattr(arguments, field)]
     given += ["--print-schema"] if getattr(arguments, "print_schema", False) else []
     if given:
         raise InputError(
             f"{given[0]}: must not be given after `--`, but got {', '.join(given)}; the address "
-            "and, once the study's folder exists, --resume are added, and plans need no cluster"
+            "and, once the study's folder exists, --resume are added; the cluster always has a "
+            "token, and plans need no cluster"
         )
 
 

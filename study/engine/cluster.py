@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import ray
+from ray.exceptions import AuthenticationError
 from rich.console import Console
 
+from study.engine.authentication import authentication
 from study.engine.console.plan import print_data
+from study.engine.local_ray import local_ray
 from study.engine.nodes import alive, check_nodes
 from study.engine.preparation import check_weights
 from study.engine.resources import Resources, concurrent_trials, resources
@@ -33,51 +36,49 @@ RAY_SETTINGS = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-LOCAL_HEAD = {
-    # A dead head does not come back: the driver exits and can be resumed.
-    "gcs_rpc_server_reconnect_timeout_s": 10,
-    # On a loaded machine a head that responds slowly is not dead.
-    "health_check_failure_threshold": 100,
-}
 OBJECT_STORE_BYTES = 512 * 2**20
 """Shared memory of a local Ray, which holds the tokenised data of one task."""
 
 
-def start_ray(address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES) -> None:
-    """Joins the cluster at `address`, or starts a local one without a dashboard.
+@contextmanager
+def running_ray(
+    address: str | None, store_bytes: int | None = OBJECT_STORE_BYTES
+) -> Iterator[None]:
+    """Joins the cluster at `address`, or runs Ray on this machine, without a dashboard.
 
-    A local cluster has Ray's default token authentication. `store_bytes` is the size of its
-    object store, None for Ray's default.
+    Ray on this machine requires a new token, a cluster the one that the user has, unless
+    RAY_AUTH_MODE is `disabled`. `store_bytes` is the size of a local object store, None for Ray's
+    default.
 
     Raises:
-        InputError: there is no cluster at `address`, or one with other versions of Ray or Python.
+        InputError: Ray cannot start, there is no cluster at `address`, it has another token, or
+            other versions of Ray or Python.
     """
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    _connect(address, store_bytes)
-    # Slurm and Kubernetes send SIGTERM to end a job; Ray's handler would print a stack trace.
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-
-
-def _connect(address: str | None, store_bytes: int | None) -> None:
-    common = {"logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        # "local" keeps Ray from joining another cluster on this machine.
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            object_store_memory=store_bytes,
-            _system_config=LOCAL_HEAD,
-            **common,
-        )
+        with local_ray(store_bytes):
+            yield
         return
+    with authentication({"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE") or "token"}):
+        try:
+            _join(address)
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _join(address: str) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address, **common)
-    except (ConnectionError, ValueError) as error:
+        ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    except SystemExit:  # Ray's own handler of SIGTERM, while it connects.
+        raise KeyboardInterrupt from None
+    except (ConnectionError, ValueError, AuthenticationError) as error:
         raise InputError(
-            f"--address {address}: a Ray cluster must run there, but got "
-            f"{str(error).splitlines()[0]}; start one with `ray start --head`, give its "
-            "RAY_AUTH_TOKEN if it has one, or leave --address out to run on this machine"
+            f"--address {address}: a Ray cluster with the token given here must be there, but got "
+            f"{str(error).splitlines()[0]}; start one, give its token as RAY_AUTH_TOKEN or in "
+            "~/.ray/auth_token, or leave --address out to run on this machine"
         ) from None
     except RuntimeError as error:
         message = " ".join(str(error).split())
@@ -87,6 +88,8 @@ def _connect(address: str | None, store_bytes: int | None) -> None:
             f"--address {address}: Ray and Python must have the same versions there and here, but "
             f"got {message}; run the study with the Python that started Ray"
         ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -108,13 +111,10 @@ def study_cluster(
     """
     info = portable(check_weights(spec, info, data, stored))
     print_data(console, data)
-    start_ray(address)
-    try:
+    with running_ray(address):
         if address is not None:
             check_nodes(stored.folder.path, [(info, spec.backbone.random_seed is None)])
         yield info, resources(spec, alive())
-    finally:
-        ray.shutdown()
 
 
 REFRESH_SECONDS = 5.0

@@ -1,11 +1,12 @@
 """Checks, before the first trial starts, that every node of a cluster can run trials.
 
 A node needs this package in the same version, the study's folder at the same path, and the
-backbone. The data and the embedded backbone are sent to it.
+backbone. The data and the embedded backbone are sent to it. Ray must require a token there.
 """
 
+import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import metadata
@@ -39,6 +40,8 @@ def alive() -> Nodes:
 def check_nodes(path: Path, backbones: Backbones = ()) -> None:
     """Checks that every node with a CPU can run the trials of the study in `path`.
 
+    All nodes must require a token if this process has RAY_AUTH_MODE=token.
+
     Raises:
         InputError: some cannot; the message lists the nodes with their problems and fixes.
     """
@@ -61,6 +64,18 @@ def problems_here(token: Path, versions: Mapping[str, str], backbones: Backbones
         partial(_check_storage, token),
         *(partial(check_available, info, with_weights) for info, with_weights in backbones),
     ]
+    return _problems(checks)
+
+
+def authentication_problems_here() -> list[str]:
+    """Returns what is wrong with the token of Ray on this machine; empty if it requires one.
+
+    Ray gives its own setting to the processes that it starts.
+    """
+    return _problems([_check_authentication])
+
+
+def _problems(checks: Iterable[Callable[[], None]]) -> list[str]:
     problems = []
     for check in checks:
         try:
@@ -112,16 +127,19 @@ def _token(storage: Path) -> Iterator[Path]:
 def _check_all(
     token: Path, versions: Mapping[str, str], backbones: Backbones
 ) -> list[tuple[str, list[str]]]:
-    """Returns the problems of every node with a CPU, by its name and address."""
-    check = ray.remote(num_cpus=0, max_retries=0)(problems_here)
+    """Returns the problems of every node, by its name and address."""
+    remote = ray.remote(num_cpus=0, max_retries=0)
+    check, check_authentication = remote(problems_here), remote(authentication_problems_here)
     shared = ray.put(backbones)
     pending = {}
     for node in ray.nodes():
-        if node["Alive"] and node["Resources"].get("CPU"):
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            pending[check.options(scheduling_strategy=there).remote(token, versions, shared)] = (
-                node
-            )
+        if not node["Alive"]:
+            continue
+        there = {"scheduling_strategy": NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)}
+        if os.environ.get("RAY_AUTH_MODE") == "token":
+            pending[check_authentication.options(**there).remote()] = node
+        if node["Resources"].get("CPU"):
+            pending[check.options(**there).remote(token, versions, shared)] = node
     ray.wait(list(pending), num_returns=len(pending), timeout=TIMEOUT)
     results = [(node, _result(ref)) for ref, node in pending.items()]
     still_alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
@@ -167,6 +185,16 @@ def _check_versions(expected: Mapping[str, str]) -> None:
         faults = [f"{name} must be {expected[name]}, but got {other[name]}" for name in other]
         raise InputError(
             f"installed versions: {', '.join(faults)}; install the same versions on all nodes"
+        )
+
+
+def _check_authentication() -> None:
+    mode = os.environ.get("RAY_AUTH_MODE", "disabled")
+    if mode != "token":
+        raise InputError(
+            "RAY_AUTH_MODE: must be token where Ray is started, as without it anyone who reaches "
+            f"the node can run code there, but got {mode}; start Ray with a token (see "
+            "study/cluster/README.md), or give --no-token"
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from study.deadline import within
 from study.engine.console.lines import warn
+from study.engine.tokens import check_token
 from study.engine.tracking.address import check_tracking
 from study.errors import InputError
 from study.models.files import has_weights
@@ -25,6 +26,7 @@ def check_services(
     tracking_uri: str | None,
     address: str | None,
     cpus: int,
+    no_token: bool = False,
 ) -> StoredStudy:
     """Returns what is stored in the folder; checks it, the tracking server and the Ray cluster.
 
@@ -38,6 +40,7 @@ def check_services(
             first a database in the folder.
         address: a Ray cluster; None for this machine.
         cpus: CPUs of one trial.
+        no_token: whether a cluster that requires no token is accepted.
 
     Raises:
         InputError: one of them cannot be used.
@@ -46,6 +49,7 @@ def check_services(
     for warning in check_tracking(stored, tracking_uri):
         warn(warning)
     check_cluster(address, cpus)
+    check_token(address, no_token)
     return stored
 
 

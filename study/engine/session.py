@@ -5,7 +5,7 @@ import os
 import torch
 from rich.console import Console
 
-from study.engine.cluster import start_ray, study_cluster
+from study.engine.cluster import running_ray, study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.lines import warn
 from study.engine.console.plan import print_earlier, print_plan
@@ -67,8 +67,8 @@ def preview(
     """Prints the plan of a study; trains and writes nothing."""
     points = check_space(spec, info, data)
     if address is not None:
-        start_ray(address)
-        nodes = alive()
+        with running_ray(address):
+            nodes = alive()
     else:
         nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     try:

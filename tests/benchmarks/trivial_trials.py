@@ -6,7 +6,7 @@ from typing import Any
 import ray
 from ray import tune
 
-from study.engine.cluster import start_ray
+from study.engine.cluster import running_ray
 from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tuning import fit
@@ -44,10 +44,7 @@ def run(
     ledger: StudyLedger, searcher: OptunaSearcher, scheduler: AshaScheduler, concurrent: int
 ) -> None:
     """Runs the trials of a study on a local Ray cluster, `concurrent` at a time."""
-    start_ray(None)
-    try:
+    with running_ray(None):
         worker = tune.with_parameters(TrivialWorker, spec=ledger.spec)
         share = ray.cluster_resources()["CPU"] / concurrent
         fit(tune.with_resources(worker, {"cpu": share}), searcher, scheduler, ledger)
-    finally:
-        ray.shutdown()

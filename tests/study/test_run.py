@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from study import run as command
@@ -60,6 +61,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--space", "smoke", "--address", "ray://127.0.0.1:9"], "on a node of the cluster"),
         (["--space", "smoke", "--address", "nonsense"], "must listen at this host:port"),
         (["--space", "smoke", "--cpus-per-trial", "9999"], "a trial must fit this machine"),
+        (["--space", "smoke", "--no-token"], "--no-token: must be given with --address"),
         (["--space", "smoke", "--name", "../elsewhere"], "must be the name of a folder"),
         (["--space", "smoke", "--name", ""], "must be the name of a folder"),
         (
@@ -160,6 +162,16 @@ def test_auc_without_every_class_in_dev_is_refused(
         capsys, "--space", "smoke", "--set", f"task.path={data}", "--set", "search.metric=auc"
     )
     assert "none of class 2" in refused
+
+
+def test_sigterm_ends_a_command_as_an_interruption_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(command, "load_spec", lambda *given: signal.raise_signal(signal.SIGTERM))
+    assert main(["--space", "smoke"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_interruption_prints_the_resume_command_only_if_the_folder_exists(
@@ -382,10 +394,28 @@ def output(process: "subprocess.Popen[str]") -> str:
     return text
 
 
+def descendants(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def end_while_ray_starts(folder: Path) -> None:
+    """Sends SIGTERM as soon as Ray's first process is there; none of them may stay."""
+    process = start(folder)
+    while not (found := descendants(process.pid)):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    printed = output(process)
+    assert process.returncode == 130, printed
+    assert printed.endswith("\ninterrupted\n")
+    assert not [one for one in found if one.is_running()]
+    assert not (folder / "runs").exists()
+
+
 @pytest.mark.ray
 def test_ctrl_c_and_sigterm_end_the_study_cleanly_and_a_resume_repeats_nothing(
     tmp_path: Path,
 ) -> None:
+    end_while_ray_starts(tmp_path)
     before: list[dict[str, Any]] = []
     again = ("--resume", "--max-concurrent=1")  # Starting a worker takes longest here.
     for interruption, reports in ((signal.SIGINT, 2), (signal.SIGTERM, 5)):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import ray
 from ray import tune
 from rich.console import Console
 
@@ -13,7 +12,7 @@ from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, runs
 from study.engine.benchmark.scheduling import BenchmarkPlanner, BenchmarkSearcher
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
-from study.engine.cluster import ClusterCapacity, start_ray
+from study.engine.cluster import ClusterCapacity, running_ray
 from study.engine.console.lines import print_lines
 from study.engine.console.progress import Progress
 from study.engine.driver import MLFLOW_STATUS, SessionStatus, record_start, session_status
@@ -47,8 +46,7 @@ def run_benchmark(
     console, folder = Console(), stored.folder
     tracking_uri = tracking_address(stored, tracking_uri)
     runs = runs_of(benchmark)
-    start_ray(address, store_bytes=None)  # There are many tokenised tasks.
-    try:
+    with running_ray(address, store_bytes=None):  # There are many tokenised tasks.
         if address is not None:
             check_nodes(folder.path)
         # Resources that no node has are reported before anything is read.
@@ -73,8 +71,6 @@ def run_benchmark(
             driver = _Driver(ledger, tracker, inputs, runs, available, trial_resources, console)
             with tracker.ending(ledger.record):
                 return driver.run()
-    finally:
-        ray.shutdown()
 
 
 def _open_ledger(

@@ -29,6 +29,7 @@ RAY_UP = ("ray-up", "--head", "10.0.0.1", "--user", "me")
         (("slurm", "--time", "60", *STUDY, "--extend", "4"), "error: --extend: must not be given"),
         (("slurm", "--time", "60", *STUDY, "--extend=4"), "the number of all trials as --trials"),
         (("slurm", "--time", "60", *STUDY, "--address", "auto"), "--address: must not be given"),
+        (("slurm", "--time", "60", *STUDY, "--no-token"), "--no-token: must not be given"),
         (("slurm", "--time", "60", *STUDY, "--print-schema"), "--print-schema: must not be"),
         (("slurm", "--time", "60", "--job-name", "…", *STUDY), "must have letters or digits"),
         ((*KUBERAY, "--mount", "/data", *STUDY), "must be below /data"),
@@ -61,6 +62,7 @@ def test_a_rayjob_has_what_kuberay_needs(capsys: pytest.CaptureFixture[str]) -> 
     assert spec["shutdownAfterJobFinishes"] is True
     cluster = spec["rayClusterSpec"]
     assert cluster["rayVersion"] == ray.__version__
+    assert cluster["authOptions"] == {"mode": "token"}
     head = cluster["headGroupSpec"]
     assert head["rayStartParams"]["num-cpus"] == "0"
     [workers] = cluster["workerGroupSpecs"]
@@ -90,7 +92,9 @@ def test_ray_accepts_the_cluster_of_ray_up(
     config = YAML(typ="safe").load(capsys.readouterr().out)
     assert config["provider"]["worker_ips"] == list(workers)
     for command in config["head_start_ray_commands"] + config["worker_start_ray_commands"]:
-        assert command.startswith('source "/opt/v/bin/activate" && ray ')
+        begins = 'source "/opt/v/bin/activate" && export RAY_AUTH_MODE=token && ray '
+        assert command.startswith(begins)
+    assert config["file_mounts"] == {"~/.ray/auth_token": "~/.ray/auth_token"}
     assert any("--dashboard-host=127.0.0.1" in c for c in config["head_start_ray_commands"])
     validate_config(prepare_config(config))
 

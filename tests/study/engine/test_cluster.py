@@ -5,6 +5,7 @@ than fit. Trials wait at the points at which a test acts.
 """
 
 import json
+import secrets
 import shutil
 import sys
 import threading
@@ -19,6 +20,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from study.engine import cluster, tuning
+from study.engine.authentication import authentication
 from study.engine.driver import SessionStatus
 from study.engine.nodes import check_nodes
 from study.engine.preparation import prepare_data
@@ -108,11 +110,12 @@ def head(hub_cache: Path) -> Iterator[Cluster]:
     patch.setenv("RAY_worker_niceness", "0")
     patch.setenv("OMP_NUM_THREADS", "1")
     node = {"num_cpus": 3, "include_dashboard": False} | NODE
-    cluster = Cluster(initialize_head=True, head_node_args=node)
-    # A node that another thread adds cannot ask to be cleaned up at the end of the process.
-    cluster._shutdown_at_exit = False
-    yield cluster
-    cluster.shutdown()
+    with authentication({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}):
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        # A node that another thread adds cannot ask to be cleaned up at the end of the process.
+        cluster._shutdown_at_exit = False
+        yield cluster
+        cluster.shutdown()
     patch.undo()
 
 

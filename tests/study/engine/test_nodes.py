@@ -8,7 +8,13 @@ import pytest
 import ray
 
 from study.engine import nodes
-from study.engine.nodes import check_nodes, check_study_folder, naming_the_node, problems_here
+from study.engine.nodes import (
+    authentication_problems_here,
+    check_nodes,
+    check_study_folder,
+    naming_the_node,
+    problems_here,
+)
 from study.errors import InputError
 from study.models import inspect_backbone
 from study.models.portable import portable
@@ -59,6 +65,21 @@ def test_a_folder_that_the_node_cannot_write_is_a_problem(
     monkeypatch.setattr(Path, "touch", refuse)
     [problem] = problems_here(token, VERSIONS, [])
     assert problem.startswith(f"{token.parent}: must be writable, but got Permission denied")
+
+
+@pytest.mark.parametrize("mode", ["disabled", None])
+def test_a_node_without_a_token_is_a_problem(
+    mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    assert authentication_problems_here() == []
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    if mode is not None:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    [problem] = authentication_problems_here()
+    assert problem.startswith("RAY_AUTH_MODE: must be token where Ray is started")
+    assert "but got disabled; " in problem
+    assert "--no-token" in problem
 
 
 def test_the_problems_of_all_nodes_are_one_line_with_their_names(

@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,9 @@ TINY = (
 @pytest.fixture(autouse=True, scope="module")
 def one_cluster() -> Iterator[None]:
     """One cluster for all studies of this file; starting one takes seconds."""
-    cluster.start_ray(None)
-    patch = pytest.MonkeyPatch()
-    patch.setattr(cluster, "start_ray", lambda address: None)
-    patch.setattr(ray, "shutdown", lambda: None)
-    yield
-    patch.undo()
-    ray.shutdown()
+    with cluster.running_ray(None), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "running_ray", nullcontext)
+        yield
 
 
 def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyRecord]:

@@ -4,6 +4,7 @@ import csv
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,11 @@ Go = Callable[..., tuple[SessionStatus, list[dict[str, str]]]]
 @pytest.fixture(autouse=True, scope="module")
 def one_cluster() -> Iterator[None]:
     """One cluster for all benchmarks of this file; starting one takes seconds."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("HF_HUB_OFFLINE", "1")
-    cluster.start_ray(None)
-    patch.setattr(session, "start_ray", lambda address, store_bytes: None)
-    patch.setattr(ray, "shutdown", lambda: None)
-    yield
-    patch.undo()
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        with cluster.running_ray(None):
+            patch.setattr(session, "running_ray", lambda address, store_bytes: nullcontext())
+            yield
 
 
 @pytest.fixture
