@@ -125,10 +125,12 @@ def _no_start(error: Exception, folder: Path) -> InputError:
     if isinstance(error, OSError):
         fix = "set RAY_TMPDIR to a writable folder with free space"
     elif "timed out" in found or isinstance(error, TimeoutError):
-        fix = f"end other programs and start again; Ray's logs are in {folder}/session_latest/logs"
+        fix = f"free space in {folder}, or end other programs, and start again"
     else:
-        fix = f"free memory and space in {folder}; Ray's logs are in {folder}/session_latest/logs"
-    return InputError(f"Ray: must start on this machine, but got {found}; {fix}")
+        fix = f"free memory, or space in {folder}, and start again"
+    return InputError(
+        f"Ray: must start on this machine, but got {found}; {fix} (logs: {folder}/session_latest)"
+    )
 
 
 def _watch(mark: str, ended: threading.Event) -> None:

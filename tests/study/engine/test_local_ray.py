@@ -82,10 +82,14 @@ def test_a_read_only_shared_memory_is_replaced_by_the_folder_with_a_warning(
 @pytest.mark.parametrize(
     ("raised", "found", "fix"),
     [
-        (Exception("The current node timed out during startup.\nSee"), "timed out", "end other"),
+        (
+            Exception("The current node timed out during startup.\nSee"),
+            "timed out",
+            "or end other",
+        ),
         (PermissionError(13, "Permission denied", "/x/ray"), "Permission denied", "RAY_TMPDIR"),
         (ValueError("The requested memory is greater"), "is greater", "free memory"),
-        (RuntimeError(""), "but got RuntimeError", "Ray's logs are in"),
+        (RuntimeError(""), "but got RuntimeError", "/ray/session_latest"),
     ],
 )
 def test_what_prevents_a_start_is_one_line_with_a_fix(
