@@ -111,9 +111,10 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
     places = {name: header.index(name) for name in header}
     cells = {name: [row[place].strip() for row in rows] for name, place in places.items()}
     table = Table(path, lines, cells)
-    check(table, [replace(column, rules=(_utf8(column.name), *column.rules)) for column in schema])
-    judged = {column.name for column in schema}
-    for name in cells.keys() - judged:
+    fix = "save the file as UTF-8"
+    utf8 = [Rule(f"{column.name} must be UTF-8 text", _undecoded, fix) for column in schema]
+    check(table, [Column(c.name, (rule, *c.rules)) for c, rule in zip(schema, utf8, strict=True)])
+    for name in cells.keys() - {column.name for column in schema}:
         cells[name] = list(map(_decoded, cells[name]))
     return table
 
@@ -217,11 +218,6 @@ def _header(where: str, row: Sequence[str], schema: Sequence[Column]) -> list[st
     names = list(map(_decoded, names))
     check_columns(where, names, schema)
     return names
-
-
-def _utf8(name: str) -> Rule:
-    """Returns the rule that a cell has no byte that is not UTF-8."""
-    return Rule(f"{name} must be UTF-8 text", _undecoded, "save the file as UTF-8")
 
 
 def _undecoded(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,7 +131,7 @@ def _column_fix(table: Table, task: TaskSpec) -> str:
         if name not in (task.sequence_column, task.label_column):
             values = {cell.lower() for cell in cells}
             if len(values) > 1 and values <= SPLIT_NAMES.keys():
-                return f"add --set task.split.column={name}"
+                return f"add --set {shlex.quote(f'task.split.column={name}')}"
     return f"add a column {SPLIT_COLUMN} with train, dev and test"
 
 
@@ -145,10 +146,9 @@ def _check_splits(where: str, given: Sequence[str], task: TaskSpec, fix: str) ->
         )
     missing = [name for name in SPLITS if name not in given and name not in shares]
     if missing:
-        kept = dict.fromkeys([*shares, *missing], 0.1) | shares
-        line = ", ".join(f"{name}: {share:g}" for name, share in sorted(kept.items()))
+        draw = " ".join(f"--set task.split.{name}=0.1" for name in missing)
         raise InputError(
             f"{where}: must have the splits train, dev and test, but got no "
-            f"{' and no '.join(missing)}; {fix.format(missing[0])}, or draw them from train: "
-            f"--set 'task.split={{{line}}}'"
+            f"{' and no '.join(missing)}; {fix.replace('{}', missing[0], 1)}, or draw rows of "
+            f"train: add {draw}"
         )

@@ -132,7 +132,7 @@ def test_the_error_for_a_folder_without_dev_names_the_fix(tmp_path):
     (folder / "dev.csv").unlink()
     message = complaint(folder)
     assert "must have the splits train, dev and test, but got no dev; add dev.csv" in message
-    assert "draw them from train: --set 'task.split={dev: 0.1}'" in message
+    assert message.endswith("or draw rows of train: add --set task.split.dev=0.1")
 
 
 def test_an_empty_folder_is_refused(tmp_path):
@@ -270,7 +270,7 @@ def test_a_single_file_without_a_split_column_is_refused(tmp_path):
     message = complaint(path)
     assert "must have the splits train, dev and test, but got no dev and no test; " in message
     assert "; add a column split with train, dev and test, or draw" in message
-    assert message.endswith("or draw them from train: --set 'task.split={dev: 0.1, test: 0.1}'")
+    assert message.endswith("add --set task.split.dev=0.1 --set task.split.test=0.1")
 
 
 def test_ragged_rows_are_named_by_line(tmp_path):
@@ -363,7 +363,7 @@ def test_unknown_and_absent_splits_are_refused(tmp_path):
     path.write_text("sequence,label,split\nAC,0,train\nGT,1,test\n")
     message = complaint(path)
     assert "all.csv: must have the splits train, dev and test, but got no dev; " in message
-    assert "; assign rows to dev in column split, or draw them from train: --set" in message
+    assert "; assign rows to dev in column split, or draw rows of train: add --set" in message
 
     path.write_text("sequence,label,split\nAC,0,dev\nGT,1,test\n")
     assert "column split must have rows of train, but got only dev, test;" in complaint(path)
@@ -412,6 +412,9 @@ def test_a_split_column_has_the_name_given_in_the_spec(tmp_path):
     path.write_text("\n".join(["sequence,label,fold", *rows]).replace(",", "\t"))
 
     assert "but got no dev and no test; add --set task.split.column=fold, or" in complaint(path)
+    braces = path.with_name("braces.tsv")
+    braces.write_text(path.read_text().replace("fold", "{a b}"))
+    assert "; add --set 'task.split.column={a b}', or" in complaint(braces)
     task = load_task(TaskSpec(path=path, split={"column": "fold"}))
     assert task.train.sequences == ["AC", "GT"]
     assert task.dev.sequences == ["TT", "GG"]
