@@ -26,6 +26,8 @@ from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
 from study.spec.rules import Section, quoted, refusal, refuse, suggestion
 
+MAX_STEPS, MAX_LISTED = 10**9, 10**6
+"""Steps of an interval; values of a domain that the grid sampler lists."""
 Choice = bool | int | float | str | None
 
 
@@ -67,8 +69,11 @@ class _Interval(_Domain):
 
     @property
     def is_finite(self) -> bool:
-        """Whether the values can be listed, as the grid sampler requires."""
-        return not self.log and (self.type == "int" or self.step is not None)  # type: ignore[attr-defined]
+        """Whether the values can be listed, at most `MAX_LISTED`, as the grid sampler requires."""
+        low, high, step = self.low, self.high, self.step  # type: ignore[attr-defined]
+        step = step or (1 if self.type == "int" else None)  # type: ignore[attr-defined]
+        is_listed = step is not None and high - low < MAX_LISTED * step
+        return is_listed and not self.log  # type: ignore[attr-defined]
 
     @staticmethod
     def _check_step(low: float, high: float, step: float) -> None:
@@ -78,6 +83,9 @@ class _Interval(_Domain):
                 f"step > 0 must hold, but got step={step}; raise it or leave it out",
                 step,
             )
+        if high - low > MAX_STEPS * step:
+            text = f"must divide high - low into at most {MAX_STEPS:,} steps, but got step={step}"
+            refuse(("step",), f"{text}; raise it or leave it out", step)
         steps = (high - low) / step
         if abs(steps - round(steps)) > 1e-8 * max(1.0, steps):
             reached = round(low + int(steps) * step, 12)

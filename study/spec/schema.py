@@ -264,6 +264,7 @@ class StudySpec(Section):
                 tag = (self.adapter.method,) if section == "adapter" else ()
                 rule = "must be categorical or have a step for the grid sampler"
                 line = f"{leaf}: {flow(finite(domain.as_mapping()))}"
-                text = f"{rule}, but got a continuous domain; write for example {line}"
+                found = "a continuous domain" if domain.type == "float" else "too many values"
+                text = f"{rule}, but got {found}; write for example {line}"
                 refuse((section, *tag, leaf), text)
         return self

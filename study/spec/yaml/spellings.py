@@ -207,7 +207,7 @@ def _intervals(
     if log and low <= 0 and abs(low) < 300 and abs(high) < 300:  # exponents of e
         low, high = (float(f"{math.exp(bound):.3g}") for bound in (low, high))
     scale: dict[str, Any] = {"log": True} if log and low > 0 else {}
-    if not scale and isinstance(step, int | float) and not isinstance(step, bool):
+    if not scale and _is_pair([0, step]) and step > 0:
         scale = {"step": step}
     domains = [{"type": "float", "low": low, "high": high, **scale}]
     if all(float(bound).is_integer() for bound in (low, high, scale.get("step", 1))):
@@ -220,12 +220,13 @@ def _intervals(
 
 
 def finite(interval: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a few values of an interval as a domain for the grid: steps, or choices if log."""
+    """Returns a few values of an interval as a domain for the grid: a step, or choices."""
     low, high = interval["low"], interval["high"]
-    if not interval.get("log"):
+    log, whole = interval.get("log"), interval["type"] == "int"
+    if not log and not whole:
         return {**interval, "step": float(f"{(high - low) / 4:.12g}") or 1.0}
-    choices = dict.fromkeys((low, float(f"{math.sqrt(low) * math.sqrt(high):.3g}"), high))
-    whole = interval["type"] == "int"
+    middle = math.sqrt(low) * math.sqrt(high) if log else (low + high) / 2
+    choices = (low, float(f"{middle:.3g}"), high)
     return {
         "type": "categorical",
         "choices": list(dict.fromkeys(map(round, choices) if whole else choices)),

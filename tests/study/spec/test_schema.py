@@ -72,6 +72,10 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
         ),
         (adapter("b0: {type: int, low: 6, high: 9, step: 2}"), "set high=8"),
         (adapter("b0: {type: int, low: 6, high: 9, step: 0}"), "step > 0 must hold"),
+        (
+            adapter("alpha: {type: float, low: 1, high: 1e300, step: 1e-300}"),
+            "must divide high - low into at most 1,000,000,000 steps, but got step=1e-300; raise",
+        ),
         (adapter("alpha: {type: float, low: 1, high: .inf}"), "alpha.high: must be finite"),
         (
             adapter("p: {type: categorical, choices: []}"),
@@ -251,6 +255,12 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
         (
             "search: {sampler: {name: grid}}\ntraining: {lr: {type: float, low: 1, high: 2}}",
             "x.yaml:2: training.lr: must be categorical or have a step for the grid sampler",
+        ),
+        (
+            "search: {sampler: {name: grid}}\nadapter: {method: lora, rank: {type: int, low: 1, "
+            "high: 1000000000}}",
+            "must be categorical or have a step for the grid sampler, but got too many values; "
+            "write for example rank: {type: categorical, choices: [1, 500000000, 1000000000]}",
         ),
         # the rest
         ("scheduler: {name: hyperband}", "must be one of asha, none, but got 'hyperband'"),
