@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,17 +68,19 @@ class Machine:
 
     def stop(self) -> None:
         for process in self.processes:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
 @pytest.fixture
-def machines(tmp_path: Path) -> Iterator[dict[str, Machine]]:
-    """Homes of a head, another node and the driver."""
-    made = {name: Machine(tmp_path / name) for name in ("head", "node", "driver")}
-    yield made
-    for machine in made.values():
-        machine.stop()
+def machines() -> Iterator[dict[str, Machine]]:
+    """Homes of a head, another node and the driver; their paths are short, for Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
+        made = {name: Machine(Path(folder) / name) for name in ("head", "node", "driver")}
+        yield made
+        for machine in made.values():
+            machine.stop()
 
 
 def start_head(head: Machine) -> str:
