@@ -120,7 +120,7 @@ def test_a_kill_while_a_database_is_made_leaves_none_or_a_complete_one(tmp_path:
         if child == 0:
             create_database(file)
             os._exit(0)
-        time.sleep(rng.uniform(0, 0.02 if number % 2 else 3))
+        time.sleep(rng.uniform(0, 0.2 if number % 2 else 3))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         outcomes["complete" if file.exists() else "absent"] += 1
