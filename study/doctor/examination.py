@@ -64,7 +64,7 @@ def examine_closely(path: Path, tracking_uri: str | None = None) -> Examination:
     results = [_result(first, subject)]
     if any(not finding.unfinished for finding in results[0].findings):
         # Nothing else can be held against a journal that is damaged itself.
-        subject = replace(subject, record=None, record_error="see journal")
+        subject = replace(subject, record=None)
     return Examination(subject, results + [_result(name, subject) for name in others])
 
 

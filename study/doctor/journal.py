@@ -1,11 +1,10 @@
-"""Checks of events.jsonl line by line: syntax, fields, and the order of events."""
+"""Checks of events.jsonl line by line: syntax, fields, and what may follow what."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from study.doctor.finding import Finding
 from study.doctor.subject import Subject
-from study.storage.events import StudyOpened, TrialCreated
 from study.storage.journal import FROM_A_COPY, Line
 from study.storage.opening import has_results
 
@@ -21,13 +20,13 @@ RESTORE = (
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds damaged lines, and events that do not fit each other."""
-    yield from _unreadable(subject.lines)
+    """Finds damaged and doubled lines, else the first event that does not fit those before it."""
+    damaged = [*_unreadable(subject.lines), *_fields(subject.lines), *_doubled(subject.lines)]
+    yield from damaged
     yield from _torn(subject)
     yield from _beginning(subject)
-    yield from _fields(subject.lines)
-    yield from _unknown_trials(subject.lines)
-    yield from _numbers(subject.lines)
+    if not damaged:
+        yield from _inconsistent(subject)
 
 
 def _unreadable(lines: Sequence[Line]) -> Iterator[Finding]:
@@ -57,26 +56,18 @@ def _torn(subject: Subject) -> Iterator[Finding]:
 
 
 def _beginning(subject: Subject) -> Iterator[Finding]:
-    kinds = [line.name for line in subject.lines if line.name is not None]
-    if not kinds:
-        if not subject.lines and has_results(subject.folder):
-            yield finding(
-                "events.jsonl: is missing or empty, but there are results",
-                f"restore it {FROM_A_COPY}; without a copy the study cannot be resumed",
-            )
-        elif not subject.running and not subject.lines:
-            yield finding(
-                "events.jsonl: nothing has happened in this study yet",
-                subject.resume,
-                unfinished=True,
-            )
+    if subject.lines:
         return
-    opened = kinds.count(StudyOpened.event)
-    if kinds[0] != StudyOpened.event or opened > 1:
+    if has_results(subject.folder):
         yield finding(
-            f"events.jsonl: the first event must be `study`, and no other, but got {opened} of "
-            f"them, and the first event is `{kinds[0]}`",
-            f"lines are missing, or two journals were joined: restore the file {FROM_A_COPY}",
+            "events.jsonl: is missing or empty, but there are results",
+            f"restore it {FROM_A_COPY}; without a copy the study cannot be resumed",
+        )
+    elif not subject.running:
+        yield finding(
+            "events.jsonl: nothing has happened in this study yet",
+            subject.resume,
+            unfinished=True,
         )
 
 
@@ -89,28 +80,23 @@ def _fields(lines: Sequence[Line]) -> Iterator[Finding]:
         )
 
 
-def _unknown_trials(lines: Sequence[Line]) -> Iterator[Finding]:
-    known: set[object] = {None}
-    for line in lines:
-        if line.name != TrialCreated.event and line.trial not in known:
-            yield finding(
-                f"events.jsonl:{line.number}: `{line.name}` is about trial {line.trial}, which "
-                "was not created before",
-                f"the line with which it was created is missing: restore the file {FROM_A_COPY}",
-            )
-        known.add(line.trial)
+def _doubled(lines: Sequence[Line]) -> Iterator[Finding]:
+    for line in [line for line in lines if line.copy_of is not None][:MOST]:
+        yield finding(
+            f"events.jsonl:{line.number}: is line {line.copy_of} again",
+            f"copy the folder as it is; then delete line {line.number} (sed -i '{line.number}d' "
+            "events.jsonl) and run the doctor again; nothing is lost with it",
+        )
 
 
-def _numbers(lines: Sequence[Line]) -> Iterator[Finding]:
-    created = [(line.number, line.trial) for line in lines if line.name == TrialCreated.event]
-    for place, (number, trial) in enumerate(created):
-        if trial != place:
-            yield finding(
-                f"events.jsonl:{number}: trials must be created as 0, 1, 2 and so on, but trial "
-                f"{trial} is number {place}",
-                f"a trial is missing, or was created twice: restore the file {FROM_A_COPY}",
-            )
-            return
+def _inconsistent(subject: Subject) -> Iterator[Finding]:
+    damage = subject.damage
+    if damage is not None:
+        where = "events.jsonl" if damage.line is None else f"events.jsonl:{damage.line}"
+        yield finding(
+            f"{where}: {damage.problem}",
+            f"lines were lost, doubled or edited: restore events.jsonl {FROM_A_COPY}",
+        )
 
 
 def _excerpt(text: bytes) -> str:

@@ -19,7 +19,7 @@ from study.spec.benchmark.loading import is_benchmark
 from study.spec.comparison.schema import is_comparison
 from study.storage.events import Event
 from study.storage.folder import StudyFolder
-from study.storage.journal import Append, Journal, Line
+from study.storage.journal import Append, DamagedJournalError, Journal, Line
 from study.storage.ledger import StudyLedger
 from study.storage.opening import is_locked
 from study.storage.record import StudyRecord
@@ -59,8 +59,8 @@ class Subject:
     """None if it cannot be read, and of a benchmark or comparison."""
     spec_error: str
     record: StudyRecord | None
-    """None if the journal is damaged; `record_error` is the reason."""
-    record_error: str
+    """None if the journal is damaged; `damage` is the reason."""
+    damage: DamagedJournalError | None
     tracking_uri: str | None
 
     @property
@@ -95,7 +95,7 @@ class Subject:
             NotCheckedError: the journal is damaged.
         """
         if self.record is None:
-            raise NotCheckedError(f"events.jsonl must be repaired first: {self.record_error}")
+            raise NotCheckedError("events.jsonl must be repaired first: see journal")
         return self.record
 
     def race(self) -> "tuple[StudyFolder, StudyRecord] | None":
@@ -108,9 +108,9 @@ class Subject:
         if self.kind != "study" or not folder.journal.is_file():
             return None
         stored = StoredStudy.read(folder)
-        record, record_error = _record(stored, METRIC_OF_OTHERS)
+        record, damage = _record(stored, None)
         if record is None:
-            raise NotCheckedError(f"finalists/events.jsonl must be repaired first: {record_error}")
+            raise NotCheckedError(f"finalists/events.jsonl must be repaired first: {damage}")
         return (folder, record) if stored.lines else None
 
     def ledger(self) -> ReadLedger:
@@ -148,9 +148,7 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
     running = is_locked(folder)
     stored = StoredStudy.read(folder)
     kind, spec, spec_error = _kind_and_spec(stored)
-    metric = METRIC_OF_OTHERS if spec is None else spec.objective
-    record, record_error = _record(stored, metric)
-    return Subject(stored, running, kind, spec, spec_error, record, record_error, tracking_uri)
+    return Subject(stored, running, kind, spec, spec_error, *_record(stored, spec), tracking_uri)
 
 
 def _kind_and_spec(stored: StoredStudy) -> tuple[Kind, StudySpec | None, str]:
@@ -165,14 +163,11 @@ def _kind_and_spec(stored: StoredStudy) -> tuple[Kind, StudySpec | None, str]:
         return "study", None, str(error)
 
 
-def _record(stored: StoredStudy, metric: str) -> tuple[StudyRecord | None, str]:
-    """Returns the record, or None and the reason."""
-    record = StudyRecord(metric)
-    for line in stored.lines:
-        if line.event is None:
-            return None, f"line {line.number} cannot be read"
-        try:
-            record.apply(line.event)
-        except KeyError:
-            return None, f"line {line.number} is about a trial that was not created before"
-    return record, ""
+def _record(
+    stored: StoredStudy, spec: StudySpec | None
+) -> tuple[StudyRecord | None, DamagedJournalError | None]:
+    """Returns the record, or None and the reason; that of a study must fit its spec."""
+    try:
+        return stored.record(METRIC_OF_OTHERS) if spec is None else stored.study_record(), None
+    except DamagedJournalError as error:
+        return None, error

@@ -10,6 +10,7 @@ Map, in the order of use:
     resources.py    CPUs and GPUs of one trial
     tuning.py       the Tuner with searcher, scheduler and workers
     worker.py       Ray's Trainable around `study.training.trial.Trial`
+    stalls.py       signs of life of workers; those that give none are killed
     reporting.py    conversion of reports to Ray's results and back
     checkpoints.py  the last two checkpoints of a trial
     winner.py       evaluates the winner once; best.yaml, best/

@@ -16,6 +16,7 @@ from study.engine.resources import Resources
 from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.rungs import final_budget_reports
 from study.engine.scheduling.search import OptunaSearcher
+from study.engine.stalls import StallWatch
 from study.engine.tracking.tracker import Tracker
 from study.engine.worker import TrialWorker
 from study.models.info import BackboneInfo
@@ -66,7 +67,8 @@ def run_trials(
     )
     resources = {"cpu": trial_resources.cpus, "gpu": trial_resources.gpus}
     with progress:
-        fit(tune.with_resources(worker, resources), searcher, scheduler, ledger)
+        stall_minutes = spec.resources.stall_minutes
+        fit(tune.with_resources(worker, resources), searcher, scheduler, ledger, stall_minutes)
     return searcher.gave_up
 
 
@@ -75,13 +77,18 @@ def fit(
     searcher: Searcher,
     scheduler: TrialScheduler,
     ledger: Ledger,
+    stall_minutes: float | None = None,
 ) -> None:
     """Runs the suggestions of `searcher` with Ray Tune until there are no more.
+
+    A worker without a sign of life for `stall_minutes` is killed; see `study.storage.stalls`.
 
     Raises:
         OSError: the study folder could not be written.
     """
     ray_folder = ledger.folder.ray
+    watch = StallWatch(ledger, stall_minutes)
+    ledger.listeners.append(watch)
     tuner = tune.Tuner(
         worker,
         tune_config=tune.TuneConfig(
@@ -94,6 +101,7 @@ def fit(
         run_config=tune.RunConfig(
             name=f"session-{len(list(ray_folder.iterdir())):03d}",
             storage_path=str(ray_folder),
+            callbacks=[watch],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),

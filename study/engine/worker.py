@@ -17,6 +17,7 @@ from study.engine.checkpoints import load, save
 from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.reporting import result_of
 from study.engine.resources import Resources
+from study.engine.stalls import Heartbeat
 from study.models import Backbone, load_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, resolve
@@ -53,6 +54,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
 
     def _start(self, config: dict[str, Any]) -> None:
         self._close()
+        self._show_life(self.folder, config)
         self.number = int(config["trial"])
         self._assigned = float(config["assigned"])
         self._params = config["params"]
@@ -65,13 +67,20 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._failure = ""
         self._catch_out_of_memory(lambda: self._begin(config))
 
+    def _show_life(self, folder: StudyFolder, config: dict[str, Any]) -> None:
+        """Lets the driver see that this process works on a trial from now on."""
+        self._heartbeat = Heartbeat(folder, int(config["trial"]))
+
     def _begin(self, config: dict[str, Any]) -> None:
         self.trial = self._prepare(config)
+        if self.trial is not None:
+            self.trial.on_batch = self._heartbeat.beat
         self._restore()
 
     @override
     def step(self) -> dict[str, Any]:
         """Trains to the next report point and evaluates on the dev split."""
+        self._heartbeat.beat()
         result = None if self._failure else self._catch_out_of_memory(self._report)
         if result is None:
             result = result_of(self.report, 0, {}, self.objective) | {"failure": self._failure}
@@ -199,6 +208,7 @@ class TrialWorker(TrainingWorker):
         self.final_budget_reports = final_budget_reports
         self.objective = spec.objective
         self.device = trial_resources.device
+        self._show_life(folder, config)
         with naming_the_node():
             check_study_folder(folder)
             self.backbone: Backbone = load_backbone(

@@ -4,6 +4,7 @@ Leaves of a `Searchable` type (leaves.py) may have a domain instead of a value. 
 section is in methods.py, the `task` section in task.py, the samplers in samplers.py.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -101,6 +102,11 @@ class TrainingSpec(Section):
         return self
 
 
+def report_step(report: int, reports: int, total_steps: int) -> int:
+    """Returns the optimizer step after which report `report` of 1, …, `reports` is made."""
+    return math.ceil(report * total_steps / min(reports, total_steps))
+
+
 class SearchSpec(Section):
     """The number of trials, the sampler, and the dev metric to optimize (loss is minimized)."""
 
@@ -150,6 +156,9 @@ class ResourcesSpec(Section):
     max_concurrent: Count | None = None
     max_failures: Annotated[int, Field(ge=0)] = 2
     """How often a trial is restarted from its last checkpoint after its worker crashed."""
+    stall_minutes: Annotated[float, Field(ge=0.1)] | None = None
+    """A worker without a sign of life (a batch) for so long is killed, and its trial tried again.
+    None: ten times the longest time between two reports, at least 15 minutes."""
 
     @model_validator(mode="after")
     def _whole_gpus_from_one(self) -> "ResourcesSpec":

@@ -7,6 +7,8 @@ Map:
     parsing.py     JSON objects <-> events, with checks of their fields
     journal.py     events.jsonl: its lines read and appended
     record.py      StudyRecord: the state of all trials, computed from the events
+    consistency.py what may follow what in a journal, and fits the spec
+    stalls.py      when a worker counts as stalled
     stored.py      StoredStudy: a folder that has been read once
     ledger.py      Ledger: journal and record of a running study, updated together
     opening.py     whether a study may start or resume in a folder; its lock

@@ -10,7 +10,7 @@ import enum
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 VERSION = 1
 """The journal version that is written; a journal of a later one is refused."""
@@ -20,9 +20,12 @@ State = Literal["running", "complete", "pruned", "failed"]
 EndState = Literal["complete", "pruned", "failed"]
 Verdict = Literal["continue", "stop", "complete", "fail"]
 
-# The annotation names the least value; see `study.storage.parsing`.
-Index = Annotated[int, 0]
-PositiveInt = Annotated[int, 1]
+# The annotation names the least and the largest value; see `study.storage.parsing`.
+Index = Annotated[int, 0, 10**12]
+PositiveInt = Annotated[int, 1, 10**12]
+Duration = Annotated[float, 0, 10**12]
+Value = bool | int | float | str | None
+"""Of a parameter, a setting or a label."""
 MetricValues = Mapping[str, float | None]
 """Metric -> value; None if it is not finite."""
 
@@ -39,13 +42,63 @@ class Absent(enum.Enum):
 ABSENT = Absent.ABSENT
 
 
+class SplitTokenFacts(TypedDict):
+    """Tokens per sequence of one split; see `study.training.token_report`."""
+
+    mean: float
+    longest: Index
+    truncated: float
+    unknown: float
+
+
+class TokenFacts(TypedDict):
+    """The token report of a task."""
+
+    max_length: Index
+    measured: bool
+    splits: Mapping[str, SplitTokenFacts]
+
+
+class SplitQualityFacts(TypedDict):
+    """The quality of one split; see `study.tasks.quality`."""
+
+    rows: PositiveInt
+    class_rows: Sequence[Index]
+    gc_mean: Sequence[float | None]
+    gc_sd: Sequence[float | None]
+    bases: tuple[Index, float, Index]
+    copies: Index
+    reverse_copies: Index
+    conflicts: Index
+
+
+class SharedFacts(TypedDict):
+    """The sequences that two splits share."""
+
+    same: Index
+    reverse: Index
+
+
+class QualityFacts(TypedDict, total=False):
+    """The quality report of a task."""
+
+    splits: Mapping[str, SplitQualityFacts]
+    shared: Mapping[str, SharedFacts]
+    conflicts: Index
+    dropped: Mapping[str, Index]
+    drawn: Mapping[str, Index]
+    """Added later."""
+    classes: Sequence[str]
+    """Added later."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """What all events have."""
 
     event: ClassVar[str]
     """The event's name in the journal."""
-    time: float = 0.0
+    time: Duration = 0.0
     """Seconds since the epoch, set by the journal when it writes the event."""
 
 
@@ -73,9 +126,9 @@ class StudyOpened(Event):
     later."""
     commit: str | Absent | None = ABSENT
     """Of a backbone of the hub; None for a local one. Added later."""
-    tokens: Mapping[str, Any] | Absent = ABSENT
+    tokens: TokenFacts | Absent = ABSENT
     """The token report of the data. Added later."""
-    quality: Mapping[str, Any] | Absent = ABSENT
+    quality: QualityFacts | Absent = ABSENT
     """The quality report of the data. Added later."""
     tracking: str | Absent | None = ABSENT
     """MLflow's address; None for a database in the study folder. Added later."""
@@ -106,7 +159,7 @@ class StudyGrown(Event):
     """For people, as `search.trials: 6 -> 9`."""
     spec: str
     """The YAML as it is from now on."""
-    fixed: Mapping[str, Any]
+    fixed: Mapping[str, Value]
     """Parameter -> the value that earlier trials had of what is searched only now."""
     space: bool
     """Whether a domain has grown."""
@@ -118,11 +171,11 @@ class EarlierTrial:
 
     trial: Index
     """Its number there."""
-    params: Mapping[str, Any]
+    params: Mapping[str, Value]
     state: Literal["complete", "pruned"]
     values: Sequence[float] | None
     """Of the objectives; None if it was pruned."""
-    steps: Sequence[Sequence[float]]
+    steps: Sequence[tuple[Index, float]]
     """[step, score] of its reports."""
     violations: Mapping[str, float]
     """Metric -> by how much its constraint is broken, as a share of the bound."""
@@ -136,7 +189,7 @@ class WarmStart(Event):
     source: str
     """The earlier study's folder."""
     results: Sequence[EarlierTrial]
-    left_out: Mapping[str, int]
+    left_out: Mapping[str, Index]
     """Reason -> number of trials that are not among the results."""
     differs: Sequence[str]
     """Settings with another value there."""
@@ -148,18 +201,18 @@ class TrialCreated(Event):
 
     event: ClassVar[str] = "created"
     trial: Index
-    params: Mapping[str, Any]
+    params: Mapping[str, Value]
     """The sampler's values by parameter name; of a run its labels."""
     point: Index | Absent | None = ABSENT
     """The index of the spec's point, added later; None without one, absent of a run."""
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Value]
     """The resolved values by leaf name."""
-    seeds: Mapping[str, int]
+    seeds: Mapping[str, Index]
     """Seed by stream: init, data, mask."""
     total_steps: PositiveInt
     reports: PositiveInt
     """The number of reports that are planned."""
-    optuna: Mapping[str, Any]
+    optuna: Mapping[str, Mapping[str, Any]]
     """The sampler's own attributes: of the `trial` and of the `study`."""
 
 
@@ -171,7 +224,7 @@ class Report(Event):
     trial: Index
     report: PositiveInt
     step: PositiveInt
-    metrics: Mapping[str, Any]
+    metrics: MetricValues
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +238,18 @@ class TrialCrashed(Event):
     fault: bool
     """Whether the trial raised an error, in contrast to the end of its process."""
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialStalled(Event):
+    """A trial's worker gives no sign of life, or gives one again."""
+
+    event: ClassVar[str] = "stalled"
+    trial: Index
+    minutes: Duration
+    """The time without a sign so far; 0 if there has been one again."""
+    limit: Duration
+    """The minutes after which the worker is killed and the trial tried again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,7 +315,7 @@ class RaceResult:
 
     candidates: Sequence[CandidateScores]
     rounds: Sequence[Sequence[Index]]
-    seeds: Sequence[Mapping[str, int]]
+    seeds: Sequence[Mapping[str, Index]]
     """Of the runs that report the winner's scores, seed by stream."""
     failed: Index
     """How many of these runs failed."""

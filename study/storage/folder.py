@@ -71,6 +71,11 @@ class StudyFolder:
         return self.path / "checkpoints"
 
     @property
+    def heartbeats(self) -> Path:
+        """One file per running trial, which its worker touches while it works."""
+        return self.path / "heartbeats"
+
+    @property
     def optuna(self) -> Path:
         """Optuna's journal of ended trials, for its dashboard."""
         return self.path / "optuna.journal"
@@ -113,6 +118,10 @@ class StudyFolder:
     def checkpoint(self, trial: int) -> Path:
         """The checkpoint file of a trial."""
         return self.checkpoints / f"trial-{trial:05d}.pt"
+
+    def heartbeat(self, trial: int) -> Path:
+        """The sign of life of a trial's worker."""
+        return self.heartbeats / f"trial-{trial:05d}.json"
 
     def failure(self, trial: int) -> Path:
         """The traceback file of a trial."""

@@ -18,6 +18,20 @@ from study.storage.durable import sync_names
 from study.storage.events import VERSION, Event
 from study.storage.parsing import FieldError, as_json, event_of, faults, name_of
 
+
+class DamagedJournalError(InputError):
+    """A line of a journal cannot be read, or cannot follow those before it."""
+
+    def __init__(self, path: Path, line: int | None, problem: str) -> None:
+        where = str(path) if line is None else f"{path}:{line}"
+        super().__init__(
+            f"{where}: {problem}; `python -m study.doctor {path.parent}` explains how to repair it"
+        )
+        self.line = line
+        """From 1; None if it is not known."""
+        self.problem = problem
+
+
 FROM_A_COPY = "from a copy (what came after the copy is lost, and --resume trains it again)"
 """How a damaged journal is repaired. Checkpoints may be ahead of it."""
 Append = Callable[[Event], Event]
@@ -89,6 +103,8 @@ class Line:
     """None if the line is damaged."""
     data: Mapping[str, Any] | None = None
     """The JSON object of a damaged line, None if it is none with an `event`."""
+    copy_of: int | None = None
+    """The number of an earlier line with the same text."""
 
     @property
     def name(self) -> str | None:
@@ -117,43 +133,49 @@ def parse_lines(path: Path, data: bytes) -> tuple[list[Line], bytes]:
         InputError: a newer version of this package wrote the journal.
     """
     *texts, torn = data.split(b"\n")
-    return [_parsed(path, text, number) for number, text in enumerate(texts, start=1)], torn
+    first: dict[bytes, int] = {}
+    return [
+        _parsed(path, text, number, first.setdefault(text, number))
+        for number, text in enumerate(texts, start=1)
+    ], torn
 
 
-def _parsed(path: Path, text: bytes, number: int) -> Line:
+def _parsed(path: Path, text: bytes, number: int, first: int) -> Line:
     data = _object_of(text)
     if data is None:
         return Line(number, text, None)
     _check_version(path, data)
     try:
-        return Line(number, text, event_of(data))
+        event = event_of(data)
     except FieldError:
         return Line(number, text, None, data)
+    return Line(number, text, event, copy_of=None if first == number else first)
 
 
 def events_of(path: Path, lines: Iterable[Line]) -> list[Event]:
     """Returns the events of a journal's lines.
 
     Raises:
-        InputError: a line is not a JSON object with `event`, or a field of it is missing or
-            cannot have its value.
+        DamagedJournalError: a line is not a JSON object with `event`, a field of it is missing or
+            cannot have its value, or it is there twice.
     """
     events = []
     for line in lines:
-        if line.event is None:
-            raise InputError(_damage(path, line))
+        if line.event is None or line.copy_of is not None:
+            raise DamagedJournalError(path, line.number, _damage(line))
         events.append(line.event)
     return events
 
 
-def _damage(path: Path, line: Line) -> str:
-    where, doctor = f"{path}:{line.number}", f"`python -m study.doctor {path.parent}`"
+def _damage(line: Line) -> str:
+    if line.copy_of is not None:  # Two events have different times.
+        return f"a line must be there once, but got line {line.copy_of} again"
     if line.data is None:
         return (
-            f"{where}: every line must be a JSON object with an `event`, but got "
-            f"{line.text[:40].decode(errors='replace')!r}; {doctor} explains how to repair it"
+            "every line must be a JSON object with an `event`, but got "
+            f"{line.text[:40].decode(errors='replace')!r}"
         )
-    return f"{where}: `{line.name}`: {line.faults[0]}; {doctor} explains how to repair it"
+    return f"`{line.name}`: {line.faults[0]}"
 
 
 def parse_events(path: Path, data: bytes) -> list[Event]:
@@ -168,8 +190,10 @@ def parse_events(path: Path, data: bytes) -> list[Event]:
 def _object_of(line: bytes) -> dict[str, Any] | None:
     """Returns the JSON object of a line, None if it is none with the name of an event."""
     try:
-        data = json.loads(line)
-    except ValueError:
+        data = json.loads(line.decode())
+        if b"\\u" in line:
+            json.dumps(data, ensure_ascii=False).encode()  # Refuses half of a character.
+    except (ValueError, RecursionError):
         return None
     is_event = isinstance(data, dict) and isinstance(data.get("event"), str)
     return data if is_event else None
@@ -178,7 +202,8 @@ def _object_of(line: bytes) -> dict[str, Any] | None:
 def _check_version(path: Path, data: Mapping[str, Any]) -> None:
     version = data.get("version", VERSION)
     if data["event"] in ("study", "resumed") and isinstance(version, int) and version > VERSION:
-        written = dict(data.get("created_with") or {}).get("adalora-rs-study", "unknown")
+        versions = data.get("created_with")
+        written = versions.get("adalora-rs-study") if isinstance(versions, dict) else "unknown"
         raise InputError(
             f"{path.parent}: the journal must be of version {VERSION} or older, but got version "
             f"{version} of a newer version of this package (adalora-rs-study {written}); upgrade "

@@ -37,15 +37,20 @@ class Ledger:
         self.folder = folder
         self.metric = metric
         self.journal = Journal(folder.journal)
-        self.record = stored.record(metric)
+        self.record = self._read(stored)
         self.opened = bool(stored.events)
         """Whether the folder had been opened before, by an earlier run of the driver."""
         self._torn = bool(stored.torn)
         self.listeners: list[Listener] = []
+        self.stalled: dict[int, str] = {}
+        """Trial -> why the driver has killed its worker."""
         self._append: Append | None = None
         self._pending: list[Event] = []
         self.broken: OSError | None = None
         """Why the folder could not be written; from then on nothing is recorded."""
+
+    def _read(self, stored: StoredStudy) -> StudyRecord:
+        return stored.record(self.metric)
 
     def append(self, event: Event) -> Event:
         """Journals one event, applies it to the record and notifies the listeners.
@@ -128,6 +133,11 @@ class StudyLedger(Ledger):
     ) -> None:
         super().__init__(folder, spec.objective, stored)
         self.spec = spec
+
+    @override
+    def _read(self, stored: StoredStudy) -> StudyRecord:
+        # `spec` may have grown since: the journal does not know it yet.
+        return stored.study_record() if stored.lines else super()._read(stored)
 
     @property
     def goals(self) -> Goals:

@@ -37,8 +37,8 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
     if folder.spec.exists():
         if not resume:
             raise _started(folder, changes)
-        _check_journal(folder)
         stored = StoredStudy.read(folder)  # First: a newer spec.yaml may have unknown keys.
+        _check_journal(stored)
         stored.check()
         refuse_changes(path, changes(stored))
         _check_writable(path)
@@ -82,13 +82,13 @@ def has_results(folder: StudyFolder) -> bool:
     return any(file.exists() for file in files) or any(folder.checkpoints.glob("*.pt"))
 
 
-def _check_journal(folder: StudyFolder) -> None:
+def _check_journal(stored: StoredStudy) -> None:
     """Refuses to start again in a folder whose journal has been lost."""
-    is_there = folder.journal.is_file() and folder.journal.stat().st_size > 0
-    if not is_there and has_results(folder):
+    journal = stored.folder.journal
+    if not stored.lines and has_results(stored.folder):
         raise InputError(
-            f"{folder.journal}: a folder with results must have the journal, but got "
-            f"{'an empty one' if folder.journal.exists() else 'none'}; restore it from a copy, or "
+            f"{journal}: a folder with results must have the journal, but got "
+            f"{'an empty one' if journal.exists() else 'none'}; restore it from a copy, or "
             "choose another --name"
         )
 

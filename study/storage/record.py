@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from study.errors import InputError
 from study.spec.goals import Constraint, Goals
 from study.storage import events
 from study.storage.events import (
@@ -19,10 +18,10 @@ from study.storage.events import (
     RaceDecided,
     Report,
     State,
+    TrialStalled,
     WarmStart,
     WinnerEvaluated,
 )
-from study.storage.journal import FROM_A_COPY
 
 STATE_AFTER: dict[str, EndState] = {"complete": "complete", "stop": "pruned", "fail": "failed"}
 """Decision -> the state of its trial; after any other decision the trial continues."""
@@ -60,6 +59,8 @@ class TrialRecord:
     """The number of crashes of its worker; it is tried again `resources.max_failures` times."""
     faults: int = 0
     """The number of crashes that were errors of the trial, and not the end of its process."""
+    stalled: TrialStalled | None = None
+    """That its worker gives no sign of life, if so."""
     idle: float = 0.0
     """Seconds between the last event before an interruption and the resumption."""
 
@@ -140,33 +141,16 @@ class StudyRecord:
     """MLflow's address; None for a database in the study folder."""
     began: float | None = None
     """The time of the first event, in seconds since the epoch."""
+    longest_interval: float = 0.0
+    """The longest time between two reports of a trial that nothing interrupted, in seconds."""
+    decides: bool = False
+    """Whether a scheduler decides on every report, as in a study."""
     _last: float = 0.0
-
-    @classmethod
-    def of(cls, journal: Iterable[Event], metric: str) -> "StudyRecord":
-        """Returns the state after all events of a journal.
-
-        Raises:
-            InputError: an event is about a trial that was not created before it.
-        """
-        record = cls(metric)
-        for number, event in enumerate(journal, start=1):
-            try:
-                record.apply(event)
-            except KeyError as error:
-                raise InputError(
-                    f"events.jsonl:{number}: the trial of an event must have been created before, "
-                    f"but got trial {error}, which was not; restore the file {FROM_A_COPY}, "
-                    "or start a study of another name"
-                ) from error
-        return record
+    _reported: dict[int, float] = field(default_factory=dict)
+    """Trial -> the time of its last report, if nothing has interrupted it since."""
 
     def apply(self, event: Event) -> None:
-        """Updates the state by one event.
-
-        Raises:
-            KeyError: the event's trial was not created before.
-        """
+        """Updates the state by one event, which must be consistent with those before."""
         self.began = event.time if self.began is None else self.began
         match event:
             case events.StudyOpened():
@@ -177,16 +161,25 @@ class StudyRecord:
             case Report():
                 self.trials[event.trial].reports.append(event)
                 self.reports.append(event)
+                self.trials[event.trial].stalled = None
+                before = self._reported.get(event.trial, event.time)
+                self.longest_interval = max(self.longest_interval, event.time - before)
+                self._reported[event.trial] = event.time
             case Decision():
+                self.decides = True
                 self.trials[event.trial].decisions.append(event)
             case events.TrialCrashed():
                 trial = self.trials[event.trial]
                 trial.crashes = event.attempt
                 trial.faults += event.fault
+                trial.stalled = None
+                self._reported.pop(event.trial, None)
+            case TrialStalled():
+                self.trials[event.trial].stalled = event if event.minutes else None
             case events.TrialEnded():
                 trial = self.trials[event.trial]
                 trial.state, trial.reason = event.state, event.reason
-                trial.ended = event.time
+                trial.ended, trial.stalled = event.time, None
             case RaceDecided():
                 self.finalists = event
             case WinnerEvaluated():
@@ -200,8 +193,10 @@ class StudyRecord:
                     self.warm_start = _grow_earlier(self.warm_start, event)
             case events.StudyResumed():
                 self._track(event.tracking)
+                self._reported.clear()
                 for trial in self.in_state("running"):
                     trial.idle += event.time - self._last
+                    trial.stalled = None
         self._last = event.time
 
     def _track(self, address: str | Absent | None) -> None:

@@ -6,9 +6,18 @@ from functools import cached_property
 from pathlib import Path
 
 from study.spec import StudySpec, load_spec, read_spec
-from study.storage.events import Event, StudyGrown, StudyOpened, opened_by, tracking_of
+from study.storage.consistency import fault, spec_fault, winner_fault
+from study.storage.events import (
+    Event,
+    StudyGrown,
+    StudyOpened,
+    WinnerEvaluated,
+    opened_by,
+    tracking_of,
+)
 from study.storage.folder import StudyFolder
-from study.storage.journal import Line, events_of, parse_lines
+from study.storage.journal import DamagedJournalError, Line, events_of, parse_lines
+from study.storage.parsing import name_of
 from study.storage.record import StudyRecord
 
 Stamp = tuple[int, int, int]
@@ -96,9 +105,33 @@ class StoredStudy:
         """Returns the state of all trials; `metric` is the one that decides, e.g. dev_mcc.
 
         Raises:
-            InputError: a line is damaged, or about a trial that was not created before.
+            DamagedJournalError: a line is damaged, or cannot follow those before it.
         """
-        return StudyRecord.of(self.events, metric)
+        return self._replay(StudyRecord(metric), None)
+
+    def study_record(self) -> StudyRecord:
+        """Returns the state of all trials of a study, which fit its spec.
+
+        Raises:
+            InputError: the spec cannot be read.
+            DamagedJournalError: as `record`; or a trial or winner does not fit the spec.
+        """
+        record = self._replay(StudyRecord(self.spec.objective), self.spec)
+        problem = spec_fault(record, self.spec)
+        if problem is not None:
+            raise DamagedJournalError(self.folder.journal, None, problem)
+        return record
+
+    def _replay(self, record: StudyRecord, spec: StudySpec | None) -> StudyRecord:
+        for number, event in enumerate(self.events, start=1):
+            problem = fault(record, event)
+            if problem is None and spec is not None and isinstance(event, WinnerEvaluated):
+                problem = winner_fault(event, record, spec)
+            if problem is not None:
+                where = f"`{name_of(event)}`: {problem}"
+                raise DamagedJournalError(self.folder.journal, number, where)
+            record.apply(event)
+        return record
 
 
 def _stamps(folder: StudyFolder) -> tuple[Stamp | None, ...]:

@@ -71,7 +71,7 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
             "or leave the option out"
         )
     results, left_out = [], Counter[str]()
-    for trial in earlier.record(before.objective).in_state("complete", "pruned"):
+    for trial in earlier.study_record().in_state("complete", "pruned"):
         try:
             results.append(_taken_over(trial, before, spec))
         except ValueError as error:
@@ -105,7 +105,7 @@ def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> Earli
         params=_params(trial, before, spec),
         state="complete" if complete else "pruned",
         values=values,
-        steps=[[step, value] for step, value in trial.values.items()],
+        steps=list(trial.values.items()),
         violations=trial.violations(goals.constraints),
     )
 

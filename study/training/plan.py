@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from adapters.budget import CubicBudget
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, StudySpec
-from study.training.steps import count_steps, delta_steps, report_step
+from study.spec.schema import report_step
+from study.training.steps import count_steps, delta_steps
 
 
 @dataclass(frozen=True)

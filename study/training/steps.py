@@ -29,11 +29,6 @@ def delta_steps(deltaT: float, T: int) -> int:
     return max(1, round(deltaT * T))
 
 
-def report_step(report: int, reports: int, total_steps: int) -> int:
-    """Returns the optimizer step after which report `report` of 1, …, `reports` is made."""
-    return math.ceil(report * total_steps / min(reports, total_steps))
-
-
 @dataclass(frozen=True)
 class Schedule:
     """First and last mask event of one configuration of a space, in optimizer steps."""

@@ -8,7 +8,7 @@ allocator).
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -52,6 +52,8 @@ class Trial:
         self.device = device
         self.step = 0
         self.seconds = 0.0
+        self.on_batch: Callable[[], None] = lambda: None
+        """Is called with every batch of training and evaluation."""
         reset_peak_memory(device)
         if device.type == "cpu":
             keep_freed_memory()
@@ -153,6 +155,7 @@ class Trial:
         self, split: EncodedSplit, rows: np.ndarray, flipped: np.ndarray | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the float32 logits (batch, classes) and the labels of the given rows."""
+        self.on_batch()
         batch = collate(
             split, rows, self.data.pad_id, self.device, causal=self._causal, flipped=flipped
         )

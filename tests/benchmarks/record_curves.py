@@ -22,8 +22,7 @@ import pandas as pd
 
 from study.spec import StudySpec, dump_spec, load_spec
 from study.storage.folder import StudyFolder
-from study.storage.journal import Journal
-from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 SCORE, SCORE_AT_BT, SECONDS = "dev_mcc", "dev_mcc_at_bT", "train_seconds"
 
@@ -43,7 +42,7 @@ def main() -> None:
 def record_curves(folder: StudyFolder, out: Path) -> None:
     """Writes the table of a study's complete trials, and its space."""
     spec = load_spec(str(folder.spec), [])
-    record = StudyRecord.of(Journal(folder.journal).read(), spec.objective)
+    record = StoredStudy.read(folder).study_record()
     rows = [
         {"trial": trial.number}
         | {name: _rounded(value) for name, value in trial.params.items()}

@@ -21,7 +21,8 @@ class DataTable:
 def data_table(study: StudyData) -> DataTable | None:
     """Returns the table; None for a study whose journal has no report on the data."""
     opened = study.opened or StudyOpened()
-    quality, tokens = opened.quality or {}, opened.tokens or {}
+    quality: Mapping[str, Any] = opened.quality or {}
+    tokens: Mapping[str, Any] = opened.tokens or {}
     sequences, counts = quality.get("splits", {}), tokens.get("splits", {})
     classes = quality.get("classes") or ()
     rows = {

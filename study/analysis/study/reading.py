@@ -72,7 +72,7 @@ def read_study(stored: StoredStudy) -> StudyData:
         )
     events = stored.events
     spec = load_spec(str(folder.spec))
-    record = stored.record(spec.objective)
+    record = stored.study_record()
     trace = _trace(folder) if record.winner is not None else []
     text = folder.spec.read_text(encoding="utf-8")
     return StudyData(folder, spec, text, events, record, trace)

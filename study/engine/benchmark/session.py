@@ -189,7 +189,13 @@ class _Driver:
             objective=OBJECTIVE,
         )
         with progress:
-            fit(tune.with_resources(worker, _share), searcher, recorder, self.ledger)
+            fit(
+                tune.with_resources(worker, _share),
+                searcher,
+                recorder,
+                self.ledger,
+                self.runs[0].spec.resources.stall_minutes,
+            )
         return searcher.gave_up
 
 

@@ -139,6 +139,7 @@ def _fit(
         searcher,
         RunRecorder(ledger, spec.resources.max_failures),
         ledger,
+        spec.resources.stall_minutes,
     )
     return searcher.gave_up
 

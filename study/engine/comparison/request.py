@@ -122,7 +122,7 @@ def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
 def _top(stored: StoredStudy, count: int, overrides: Sequence[str]) -> list[tuple[str, StudySpec]]:
     """Returns the best complete trials that satisfy the constraints, each setting once."""
     study, spec = stored.folder.path, stored.spec
-    goals, record = spec.goals, stored.record(spec.objective)
+    goals, record = spec.goals, stored.study_record()
     trials = ranked(record, goals)
     if not trials:
         raise InputError(

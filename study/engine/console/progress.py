@@ -13,8 +13,9 @@ from rich.text import Text
 
 from study.engine.console.lines import format_value, print_lines
 from study.spec.goals import Constraint
-from study.storage.events import Event, TrialEnded
+from study.storage.events import Event, TrialCrashed, TrialEnded, TrialStalled
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.stalls import STALLED, stall_text
 
 ROWS = 12
 """Trials shown at a time: those running, then the latest to end."""
@@ -66,6 +67,10 @@ class Progress:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         """Updates the table after an event."""
         self._record = record
+        if isinstance(event, TrialStalled) and event.minutes:
+            print_lines(self.console, [stall_text(event)])
+        if isinstance(event, TrialCrashed) and event.reason.startswith(STALLED):
+            print_lines(self.console, [f"trial {event.trial}: {event.reason}"])
         if isinstance(event, TrialEnded) and not self.console.is_terminal:
             trial = record.trials[event.trial]
             print_lines(self.console, [f"{self._line(trial)}  [{self._headline()}]"])
@@ -135,7 +140,8 @@ class Progress:
         value = "" if trial.value is None else f"{trial.value:.4f}"
         done = f"{len(trial.reports)}/{trial.reports_planned}"
         settings = map(format_value, self._cells(trial).values())
-        return (str(trial.number), trial.state, done, value, *settings)
+        state = "stalled" if trial.stalled else trial.state
+        return (str(trial.number), state, done, value, *settings)
 
 
 def _duration(seconds: float) -> str:

@@ -26,9 +26,11 @@ def record_crash(ledger: Ledger, ray_trial: Any, max_failures: int) -> None:
     if trial.state != "running":
         return  # The trial is complete; its worker crashed afterwards.
     error = _error(ray_trial)
-    reason = error_summary(error)
+    stalled = ledger.stalled.pop(trial.number, "")
+    reason = stalled or error_summary(error)
     attempt = trial.crashes + (0 if _is_loss_of_a_node(error) else 1)
     fault = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
+    fault = fault and not stalled
     ledger.append(TrialCrashed(trial=trial.number, attempt=attempt, fault=fault, reason=reason))
     if trial.crashes > max_failures:
         times = "" if trial.crashes == 1 else f" {trial.crashes} times, the last time"

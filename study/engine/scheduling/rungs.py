@@ -4,7 +4,8 @@ import math
 
 from study.errors import InputError
 from study.spec import StudySpec
-from study.training.steps import first_pruned_report, report_step
+from study.spec.schema import report_step
+from study.training.steps import first_pruned_report
 
 
 def first_rung(spec: StudySpec) -> int:

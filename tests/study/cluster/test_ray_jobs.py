@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from study.storage.folder import StudyFolder
-from study.storage.journal import Journal
-from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 # Ray Jobs need the dashboard, which only ray[default] has.
 for needed in ("aiohttp_cors", "grpc", "opencensus", "prometheus_client"):
@@ -84,7 +83,7 @@ def test_a_submitted_study_runs_from_the_submitted_folder(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "succeeded" in done.stdout + done.stderr
     folder = StudyFolder(tmp_path / "runs" / "smoke")
-    record = StudyRecord.of(Journal(folder.journal).read(), "dev_mcc")
+    record = StoredStudy.read(folder).study_record()
     assert len(record.in_state("complete", "pruned")) == 2
     assert folder.report.is_file()
 

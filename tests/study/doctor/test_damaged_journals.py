@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from study.errors import InputError
 from study.storage.folder import StudyFolder
+from study.storage.stored import StoredStudy
 from tests.study.doctor.made_folders import ask, edit, of
 
 Events = list[dict[str, Any]]
@@ -53,7 +55,11 @@ def test_a_torn_last_line_is_unfinished_work(finished: Path, torn: bytes) -> Non
 
 JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
     "no beginning": (lambda e: e.pop(0), "the first event must be `study`"),
-    "two beginnings": (lambda e: e.insert(5, e[0]), "the first event must be `study`"),
+    "two beginnings": (
+        lambda e: e.insert(5, e[0] | {"time": 1.0}),
+        "the first event must be `study`, and no other, but got one later",
+    ),
+    "a line twice": (lambda e: e.insert(5, e[0]), "events.jsonl:6: is line 1 again"),
     "missing field": (
         lambda e: of(e, "report", 1).pop("step"),
         "`report`: step must be an integer of at least 1, but got nothing",
@@ -70,7 +76,7 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
     ),
     "no time": (
         lambda e: of(e, "ended", 1).pop("time"),
-        "`ended`: time must be a number, but got nothing",
+        "`ended`: time must be a number of at least 0, but got nothing",
     ),
     "text for a number": (
         lambda e: of(e, "report", 1).update(report="one"),
@@ -94,13 +100,40 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
     ),
     "never created": (
         lambda e: e.remove(of(e, "created", 2)),
-        "`report` is about trial 2, which was not created before",
+        "`report`: its trial must have been created before, but got trial 2, which was not",
     ),
     "gap": (
         lambda e: [event.update(trial=5) for event in e if event.get("trial") == 2],
-        "trial 5 is number 2",
+        "trials must be created as 0, 1, 2 and so on, but got trial 5 as number 2",
     ),
-    "created twice": (lambda e: e.append(of(e, "created", 1)), "trial 1 is number 3"),
+    "created twice": (
+        lambda e: e.append(of(e, "created", 1) | {"time": 1.0}),
+        "trials must be created as 0, 1, 2 and so on, but got trial 1 as number 3",
+    ),
+    "more reports than steps": (
+        lambda e: of(e, "created", 1).update(reports=50),
+        "must have at most as many reports as steps, but got 50 reports and 40 steps",
+    ),
+    "unknown seeds": (
+        lambda e: of(e, "created", 1).update(seeds={"init": 0, "data": 0}),
+        "seeds must be those of init, data and mask, but got init, data",
+    ),
+    "another parameter": (
+        lambda e: of(e, "created", 1)["params"].update(q=1),
+        "params of trial 1 must be b0, bT_ratio, p, lr, but got b0, bT_ratio, p, lr, q",
+    ),
+    "a parameter outside its domain": (
+        lambda e: of(e, "created", 1)["params"].update(p=0.5),
+        "params.p of trial 1 must lie in 0 to 0.3, but got 0.5",
+    ),
+    "no setting": (
+        lambda e: of(e, "created", 1)["settings"].pop("p"),
+        "settings of trial 1 must have b0, bT, p, lr, but got b0, bT, lr",
+    ),
+    "a point without a spec": (
+        lambda e: of(e, "created", 1).update(point=3),
+        "point must be below 0, but got 3",
+    ),
 }
 
 
@@ -115,7 +148,7 @@ def test_impossible_events_are_reported(finished: Path, damage: str) -> None:
 
 def doubled(events: Events, kind: str, trial: int) -> None:
     event = of(events, kind, trial)
-    events.insert(events.index(event) + 1, event)
+    events.insert(events.index(event) + 1, event | {"time": event["time"] + 1})
 
 
 def moved_to_the_end(events: Events, event: dict[str, Any]) -> None:
@@ -126,43 +159,51 @@ def moved_to_the_end(events: Events, event: dict[str, Any]) -> None:
 TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
     "report lost": (
         lambda e: e.remove(of(e, "report", 0, 1)),
-        "trial 0: reports must come as 1, 2, 3 and so on, but report 3 is number 2",
+        "but got a decision on report 2 after 1 reports and 1 decisions",
     ),
-    "report doubled": (lambda e: doubled(e, "report", 0), "report 1 is number 2"),
+    "report doubled": (
+        lambda e: doubled(e, "report", 0),
+        "reports must come as 1, 2, 3 and so on, but got report 1 as number 2",
+    ),
     "wrong step": (
         lambda e: of(e, "report", 0, 2).update(step=31),
-        "report 3 of 4 must come at step 30 of 40, but came at step 31",
+        "report 3 of 4 must come at step 30 of 40, but got step 31",
     ),
     "too many": (
         lambda e: of(e, "created", 0).update(reports=3),
-        "trial 0: has 4 reports of 3 planned",
+        "report 1 of 3 must come at step 14 of 40, but got step 10",
     ),
     "decision lost": (
         lambda e: e.remove(of(e, "decision", 0, 1)),
-        "every report must have its decision, but reports [1, 2, 3, 4] have decisions about "
-        "[1, 3, 4]",
+        "every report must have its decision, but got none on report 2",
     ),
-    "decision doubled": (lambda e: doubled(e, "decision", 0), "decisions about [1, 1, 2, 3, 4]"),
+    "decision doubled": (
+        lambda e: doubled(e, "decision", 0),
+        "but got a decision on report 1 after 1 reports and 1 decisions",
+    ),
     "last decision lost": (
         lambda e: e.remove(of(e, "decision", 0, 3)),
-        "trial 0: reports [4] have no decision",
+        "every report must have its decision, but got none on report 4",
     ),
     "another end": (
         lambda e: of(e, "ended", 1).update(state="complete"),
-        "trial 1: ended as complete, but the last decision was stop",
+        "the state must be that of the last decision, stop, but got complete",
     ),
-    "ended twice": (lambda e: doubled(e, "ended", 1), "trial 1: ended 2 times"),
+    "ended twice": (
+        lambda e: doubled(e, "ended", 1),
+        "a trial must have no events after its end, but got one that is pruned",
+    ),
     "continues": (
-        lambda e: moved_to_the_end(e, of(e, "decision", 0, 3)),
-        "trial 0: continues after its end, with `decision`",
+        lambda e: moved_to_the_end(e, of(e, "report", 0, 3)),
+        "but got a decision on report 4 after 3 reports and 3 decisions",
     ),
     "another winner": (
         lambda e: e[-1].update(trial=0),
-        "trial 0 was made the winner when trial 2 came first",
+        "the winner must be chosen from the best trials, [2], but got one of [0]",
     ),
     "early winner": (
         lambda e: e.insert(1, e.pop()),
-        "trial 2 was made the winner when none was complete",
+        "its trial must have been created before, but got trial 2, which was not",
     ),
 }
 
@@ -171,8 +212,10 @@ TRIALS: dict[str, tuple[Callable[[Events], Any], str]] = {
 def test_contradictory_events_of_a_trial_are_reported(finished: Path, damage: str) -> None:
     change, message = TRIALS[damage]
     edit(finished, change)
-    findings = [finding for finding in ask(finished, "trials") if not finding.unfinished]
-    assert message in findings[0].problem
+    [finding] = ask(finished, "journal")
+    assert message in finding.problem
+    with pytest.raises(InputError, match=re.escape(message)):
+        StoredStudy.read(StudyFolder(finished)).study_record()
 
 
 def cut(place: int) -> Callable[[Events], None]:
@@ -241,8 +284,8 @@ def test_divergence_at_the_step_of_an_earlier_or_later_report_is_reported(
     finished: Path, step: int
 ) -> None:
     edit(finished, lambda events: diverge(events, step))
-    [finding] = ask(finished, "trials")
-    assert "trial 1: report 2 of 4 must come at step 20 of 40" in finding.problem
+    [finding] = ask(finished, "journal")
+    assert "report 2 of 4 must come at step 20 of 40" in finding.problem
 
 
 def raised(events: Events) -> None:
@@ -251,8 +294,12 @@ def raised(events: Events) -> None:
 
 RUNGS: dict[str, tuple[Callable[[Events], Any], str]] = {
     "a stop that was none": (
-        lambda e: of(e, "decision", 0, 1).update(decision="stop"),
-        "trial 0, report 2: the journal has stop, but the reports before it give continue",
+        lambda e: (
+            of(e, "decision", 1).update(decision="continue"),
+            e.remove(of(e, "ended", 1)),
+        ),
+        "trial 1, report 1: the journal has continue at a cutoff of 0.1000, but the reports "
+        "before it give stop",
     ),
     "another cutoff": (
         lambda e: of(e, "decision", 1, 0).update(cutoff=0.7),

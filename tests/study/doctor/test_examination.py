@@ -18,6 +18,7 @@ from study.storage.events import (
     StudyOpened,
     StudyResumed,
     TrialCreated,
+    TrialStalled,
     TrialWarning,
     WarmStart,
 )
@@ -56,6 +57,18 @@ def test_unfinished_work_is_no_finding_while_a_driver_is_running(
         assert main([str(interrupted)]) == 0
     assert "driver       is at work" in capsys.readouterr().out
     assert len(examine(interrupted)) == 4
+
+
+def test_a_worker_that_is_stalled_while_a_driver_is_running_is_named(interrupted: Path) -> None:
+    folder = StudyFolder(interrupted)
+    Journal(folder.journal).append(TrialStalled(trial=2, minutes=4.0, limit=15.0))
+    with locked(folder):
+        [finding] = examine(interrupted)
+    assert finding.problem.startswith("trial 2: its worker has given no sign of life for 4 min")
+    assert "heartbeats/trial-00002.json" in finding.fix
+    with locked(folder):
+        Journal(folder.journal).append(TrialStalled(trial=2, minutes=0.0, limit=15.0))
+        assert examine(interrupted) == []
 
 
 def test_an_examination_changes_no_file(interrupted: Path) -> None:

@@ -32,7 +32,6 @@ from study.models.portable import portable
 from study.spec import load_spec
 from study.storage.events import TrialEnded
 from study.storage.folder import StudyFolder
-from study.storage.journal import Journal
 from study.storage.record import StudyRecord
 from study.storage.stored import StoredStudy
 
@@ -177,10 +176,12 @@ def run(nodes: Nodes, path: Path, trials: int, happens: Callable[[], None]) -> S
         thread.join()
     assert failures == []
     assert ended is SessionStatus.DONE
-    events = Journal(StudyFolder(path).journal).read()
-    record = StudyRecord.of(events, spec.objective)
+    stored = StoredStudy.read(StudyFolder(path))
+    record = stored.study_record()
     assert [trial.state for trial in record.trials.values()] == ["complete"] * trials
-    assert Counter(e.trial for e in events if isinstance(e, TrialEnded)) == Counter(range(trials))
+    assert Counter(e.trial for e in stored.events if isinstance(e, TrialEnded)) == Counter(
+        range(trials)
+    )
     for trial in record.trials.values():
         assert [report.report for report in trial.reports] == [1, 2, 3]
     assert record.winner is not None

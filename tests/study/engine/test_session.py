@@ -3,7 +3,9 @@
 import csv
 import json
 import math
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -19,14 +21,14 @@ from optuna.storages.journal import JournalFileBackend
 from safetensors import safe_open
 
 from study.doctor import examine
-from study.engine import cluster, tuning
+from study.engine import cluster, stalls, tuning
 from study.engine.driver import SessionStatus
 from study.engine.preparation import prepare_data
 from study.engine.session import run_study
 from study.engine.worker import TrialWorker
 from study.errors import InputError
 from study.spec import load_spec
-from study.storage.events import StudyOpened, WinnerEvaluated
+from study.storage.events import StudyOpened, TrialStalled, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from study.storage.record import StudyRecord
@@ -67,7 +69,7 @@ def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyR
         tracking_uri=None,
     )
     folder = StudyFolder(path)
-    record = StudyRecord.of(Journal(folder.journal).read(), spec.objective)
+    record = StoredStudy.read(folder).study_record()
     return ended, folder, record
 
 
@@ -275,6 +277,40 @@ def test_a_study_in_which_every_trial_crashes_is_given_up_early(
     printed = capsys.readouterr().out
     assert "all crashed before their first report" in printed
     assert "traceback in" in printed
+
+
+class StoppedWorker(TrialWorker):
+    """Is stopped once, as by a debugger or a file system that does not answer."""
+
+    def step(self) -> dict[str, Any]:
+        mark = self.folder.path / "stopped"
+        if self.report == 1 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return super().step()
+
+
+def limit_of_a_test(record: StudyRecord, stall_minutes: float | None) -> float:
+    """A short limit only for the worker that will be stopped; to start one takes a while."""
+    return 0.3 if record.reports and not record.trials[0].crashes else 60.0
+
+
+@pytest.mark.slow
+def test_a_stopped_worker_is_named_killed_and_its_trial_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(tuning, "TrialWorker", StoppedWorker)
+    monkeypatch.setattr(stalls, "stall_limit", limit_of_a_test)
+    ended, folder, record = run(tmp_path / "study", "search.trials=1")
+    assert ended is SessionStatus.DONE
+    assert (record.trials[0].state, record.trials[0].crashes) == ("complete", 1)
+    about = [e for e in StoredStudy.read(folder).events if isinstance(e, TrialStalled)]
+    assert [(one.trial, one.limit) for one in about] == [(0, 0.3)]
+    printed = capsys.readouterr().out
+    assert "trial 0: its worker has given no sign of life for 0.0" in printed
+    assert "stalled: no sign of life for 0.3 min, so its process was killed" in printed
+    assert not list(folder.heartbeats.iterdir())
 
 
 METHODS = {

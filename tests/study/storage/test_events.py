@@ -23,7 +23,8 @@ from study.storage.parsing import CLASSES
 
 LINES = """\
 {"event": "study", "time": 1764400000.5, "version": 1, "name": "a", "spec": "spec.yaml", \
-"data": "5f", "commit": null, "tokens": {"measured": true}, "quality": {"conflicts": 0}, \
+"data": "5f", "commit": null, "tokens": {"max_length": 512, "measured": true, "splits": {"train": \
+{"mean": 9.5, "longest": 12, "truncated": 0.0, "unknown": 0.0}}}, "quality": {"conflicts": 0}, \
 "tracking": null, "created_with": {"adalora-rs-study": "0.1.0", "torch": "2.13.0"}}
 {"event": "warm_start", "time": 1764400001.25, "source": "/runs/b", "results": [{"trial": 3, \
 "params": {"p": 0.1}, "state": "complete", "values": [0.5], "steps": [[10, 0.25], [20, 0.5]], \
@@ -39,6 +40,7 @@ LINES = """\
 "reason": "", "cutoff": null}
 {"event": "crashed", "time": 1764400004.0, "trial": 0, "attempt": 0, "fault": false, \
 "reason": "its node died"}
+{"event": "stalled", "time": 1764400004.5, "trial": 0, "minutes": 3.5, "limit": 15.0}
 {"event": "warning", "time": 1764400005.0, "trial": 0, "text": "a checkpoint was late"}
 {"event": "ended", "time": 1764400006.0, "trial": 0, "state": "complete", "reason": "", \
 "value": 0.1}

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from study.errors import InputError
-from study.storage.events import Report, StudyOpened, StudyResumed, TrialEnded
+from study.storage.events import Report, StudyResumed, TrialCrashed, TrialCreated, TrialEnded
 from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord
 from tests.study.ledgers import OpenLedger, create, report
@@ -17,7 +16,6 @@ def test_a_record_updated_event_by_event_equals_one_of_all_events(open_ledger: O
     report(ledger, 0, 1, 0.25)
     ledger.end(ledger.record.trials[0], "pruned", "below the rung")
     create(ledger, 1)
-    assert StudyRecord.of(ledger.journal.read(), "dev_mcc") == ledger.record
     assert open_ledger().record == ledger.record
 
 
@@ -57,13 +55,6 @@ def test_the_best_trial_follows_the_direction_of_the_metric(
     assert winner.number == best
 
 
-def test_an_event_of_an_unknown_trial_is_refused_with_its_line() -> None:
-    with pytest.raises(
-        InputError, match=r"events\.jsonl:2: .* but got trial 77, which was not; restore"
-    ):
-        StudyRecord.of([StudyOpened(), Report(trial=77, report=1, step=1, metrics={})], "dev_mcc")
-
-
 def test_a_second_end_of_a_trial_is_ignored(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
@@ -87,7 +78,9 @@ def test_the_seconds_of_a_trial_exclude_the_time_between_sessions(
     events = [replace(e, time=moments[e.event]) for e in ledger.journal.read()]
     early = next(place for place, e in enumerate(events) if isinstance(e, TrialEnded))
     events[early] = replace(events[early], time=40)
-    record = StudyRecord.of(events, "dev_mcc")
+    record = StudyRecord("dev_mcc")
+    for event in events:
+        record.apply(event)
     assert record.trials[0].seconds == (40 - 10) + (1005 - 1000)
     assert record.trials[1].seconds == 40 - 10
 
@@ -163,3 +156,27 @@ def test_the_pareto_front_has_complete_feasible_trials_only(
     ]:
         ended(ledger, value, kept, seconds, state)
     assert [trial.number for trial in ledger.record.front(ledger.goals)] == [0, 2]
+
+
+def test_the_longest_time_between_reports_leaves_out_interruptions() -> None:
+    created = {"params": {}, "settings": {}, "seeds": {}, "total_steps": 8, "reports": 8}
+    record = StudyRecord("dev_mcc")
+    for trial in (0, 1):
+        record.apply(TrialCreated(time=0.0, trial=trial, optuna={}, **created))
+
+    def reported(trial: int, time: float) -> None:
+        number = len(record.trials[trial].reports) + 1
+        record.apply(Report(time=time, trial=trial, report=number, step=number, metrics={}))
+
+    reported(0, 100.0)  # The start is no interval.
+    reported(1, 105.0)
+    reported(0, 130.0)
+    assert record.longest_interval == 30.0
+    record.apply(TrialCrashed(time=200.0, trial=0, attempt=1, fault=False, reason="x"))
+    reported(0, 900.0)
+    record.apply(StudyResumed(time=90_000.0))
+    reported(0, 90_100.0)
+    reported(1, 90_100.0)
+    assert record.longest_interval == 30.0
+    reported(1, 90_150.0)
+    assert record.longest_interval == 50.0

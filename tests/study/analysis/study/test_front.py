@@ -12,7 +12,7 @@ from study.analysis.study.overview import settings
 from study.analysis.study.page import render
 from study.analysis.study.trial_table import trial_table
 from tests.study.analysis.balanced import Balanced
-from tests.study.analysis.study.made_studies import SPEC, MadeStudy
+from tests.study.analysis.study.made_studies import PARAMS, SPEC, MadeStudy
 
 GOALS = """\
 objectives: [maximize dev_mcc, minimize kept_parameters]
@@ -31,12 +31,12 @@ TRIALS = [
 
 @pytest.fixture
 def made(tmp_path: Path) -> MadeStudy:
-    made = MadeStudy(tmp_path / "goals", SPEC + GOALS)
+    made = MadeStudy(tmp_path / "goals", SPEC + GOALS, reports=1)
     for number, (score, kept, memory, state) in enumerate(TRIALS):
         made.create(number)
         metrics = {"dev_mcc": score, "kept_parameters": kept, "peak_memory_gib": memory,
                    "trainable_parameters": 300, "train_loss": 0.5}  # fmt: skip
-        made.append("report", trial=number, report=8, step=80, metrics=metrics)
+        made.append("report", trial=number, report=1, step=80, metrics=metrics)
         made.end(number, state)
     return made
 
@@ -96,11 +96,11 @@ def test_without_a_feasible_trial_the_page_names_the_smallest_violation(
     tmp_path: Path,
 ) -> None:
     spec = SPEC + 'constraints: {peak_memory_gib: "<= 1"}\n'
-    made = MadeStudy(tmp_path / "tight", spec)
+    made = MadeStudy(tmp_path / "tight", spec, reports=1)
     for number, memory in enumerate([4.0, 2.0, 3.0, 8.0]):
         made.create(number)
         metrics = {"dev_mcc": 0.5, "peak_memory_gib": memory, "train_loss": 0.5}
-        made.append("report", trial=number, report=8, step=80, metrics=metrics)
+        made.append("report", trial=number, report=1, step=80, metrics=metrics)
         made.end(number, "complete")
     text = Balanced(render(made.read())).text
     why = "o complete trial meets the constraints; nearest comes trial 1, with peak_memory_gib 2"
@@ -109,7 +109,7 @@ def test_without_a_feasible_trial_the_page_names_the_smallest_violation(
 
 
 def test_the_page_names_the_results_that_a_study_started_with(study: MadeStudy) -> None:
-    one = {"trial": 0, "params": {}, "state": "complete", "values": [0.5], "steps": []}
+    one = {"trial": 0, "params": PARAMS, "state": "complete", "values": [0.5], "steps": []}
     results = [one | {"violations": {}}] * 2
     about = {"left_out": {"p outside its domain": 3}, "differs": ["task", "steps"]}
     study.append("warm_start", source="/runs/before", results=results, **about)

@@ -133,10 +133,10 @@ def test_a_study_with_only_failures_has_a_page(study: MadeStudy) -> None:
 
 
 def test_a_study_without_domains_and_with_a_loss_has_a_page(tmp_path: Path) -> None:
-    made = MadeStudy(tmp_path / "fixed", FIXED)
+    made = MadeStudy(tmp_path / "fixed", FIXED, reports=1)
     for trial, loss in enumerate([0.7, 0.5]):
         made.create(trial, {})
-        made.report(trial, 8, loss, "dev_loss")
+        made.report(trial, 1, loss, "dev_loss")
         made.end(trial, "complete")
     made.folder.best.mkdir()
     made.append("winner", trial=1, dev={"dev_loss": 0.5}, test={"test_loss": None})

@@ -49,7 +49,10 @@ def open_race(study: StudyLedger) -> Ledger:
     folder = StudyFolder(study.folder.finalists)
     if not folder.path.exists():
         open_folder(folder.path, "configurations: {}\n")
-    return Ledger(folder, study.metric)
+    race = Ledger(folder, study.metric)
+    if not race.opened:
+        race.append(StudyOpened(version=1, name="finalists"))
+    return race
 
 
 def run(study: StudyLedger, values: dict[str, float | None]) -> Ledger:

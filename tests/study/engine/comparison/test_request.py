@@ -34,7 +34,7 @@ def make_study(tmp_path: Path) -> MakeStudy:
                     params={"p": p, "b0": 6, "bT_ratio": 0.5, "lr": 1e-3},
                     settings={"p": p, "b0": 6, "bT": 3, "lr": 1e-3},
                     seeds={"init": 0, "data": 0, "mask": 5 + number},
-                    total_steps=40,
+                    total_steps=10,
                     reports=1,
                     optuna={},
                 )

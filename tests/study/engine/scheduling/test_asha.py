@@ -9,7 +9,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.rungs import final_budget_reports, first_rung, rungs
-from study.storage.events import Decision
+from study.storage.events import Decision, Verdict
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, ReadSpec, create, report
 
@@ -223,8 +223,10 @@ def test_a_decision_missing_after_a_crash_is_made_on_resume(open_ledger: OpenLed
 def test_an_end_missing_after_a_crash_is_journalled_on_resume(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     create(ledger, 0)
-    report(ledger, 0, 4, 0.5)
-    ledger.append(Decision(trial=0, report=4, decision="complete", reason="", cutoff=None))
+    for index in (1, 2, 3, 4):
+        report(ledger, 0, index, 0.5)
+        verdict: Verdict = "continue" if index < 4 else "complete"
+        ledger.append(Decision(trial=0, report=index, decision=verdict, reason="", cutoff=None))
     resumed = open_ledger()
     AshaScheduler(resumed)
     assert resumed.record.trials[0].state == "complete"
