@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from study.storage.folder import StudyFolder
-from study.storage.journal import Journal
-from study.storage.record import StudyRecord
+from study.storage.stored import StoredStudy
 
 pytestmark = pytest.mark.chaos
 
@@ -98,8 +97,7 @@ def study_command(driver: Machine, address: str, *options: str) -> list[str]:
 
 
 def assert_finished(driver: Machine) -> None:
-    events = Journal(StudyFolder(driver.home / "runs" / "smoke").journal).read()
-    record = StudyRecord.of(events, "dev_mcc")
+    record = StoredStudy.read(StudyFolder(driver.home / "runs" / "smoke")).study_record()
     assert len(record.in_state("complete", "pruned")) == 2
     assert record.winner is not None
 
