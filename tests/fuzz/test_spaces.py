@@ -237,4 +237,3 @@ def test_a_damaged_space_is_refused_in_one_line_or_read_back_equal(
             print(f"{case.name}: {result[:300]}")  # noqa: T201
     print(f"{sum(counts.values()):,} spaces: {dict(counts)}")  # noqa: T201
     assert set(counts) == {"refused", "accepted"}
-    assert min(counts.values()) >= 10
