@@ -40,6 +40,7 @@ LAYERS = {
 # Used by layers and commands, and import no layer; only commands may import `cli`.
 SHARED = {"cli", "csv_table", "deadline", "errors", "hub", "paths"}
 HOMES = {
+    "datasets": ("study/tasks/parquet.py",),
     "pyarrow": ("study/tasks/parquet.py",),
     "ray": ("study/engine/",),
     "optuna": (
@@ -184,7 +185,7 @@ def test_help_loads_no_heavy_library(command: str) -> None:
         "except SystemExit as end:\n"
         "    assert end.code == 0, end.code\n"
         "heavy = {'torch', 'ray', 'optuna', 'transformers', 'mlflow', 'pandas', 'sklearn',\n"
-        "         'matplotlib', 'pyarrow'}\n"
+        "         'matplotlib', 'datasets', 'pyarrow'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -1,15 +1,18 @@
-"""One parquet file as a checked table."""
+"""One parquet file as a checked table; read by `datasets`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from study.csv_table import Column, Table, check, check_columns, listed
 from study.errors import InputError
 
 TASK_COLUMN = "task"
+_BATCH = 10_000
+"""Rows that are converted at once; the default, the size of the first row group, may be 0."""
 
 
 def read_parquet(path: Path, schema: Sequence[Column], task: str | None = None) -> Table:
@@ -40,21 +43,35 @@ def read_parquet(path: Path, schema: Sequence[Column], task: str | None = None) 
 
 def _columns(path: Path, schema: Sequence[Column], task: str | None) -> dict[str, list[Any]]:
     """Returns the columns of the schema that the file has, and its task column if asked for."""
-    import pyarrow  # Here, as a study on generated data does without it.
-    from pyarrow.parquet import ParquetFile
+    # Imported here, as a study on generated data does without them.
+    import datasets
+    import pyarrow
+    from pyarrow.parquet import read_schema
 
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # errors are raised too
     try:
-        with ParquetFile(path, page_checksum_verification=True) as file:
-            names = file.schema_arrow.names
-            check_columns(str(path), names, schema)
-            wanted = [column.name for column in schema if column.name in names]
-            if task is not None and TASK_COLUMN in names and TASK_COLUMN not in wanted:
-                wanted.append(TASK_COLUMN)
-            table = file.read(wanted)
-            table.validate(full=True)  # Also that texts are UTF-8.
-            return {name: table.column(name).to_pylist() for name in wanted}
-    except (OSError, pyarrow.ArrowException) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
+        names = read_schema(path).names
+        check_columns(str(path), names, schema)
+        wanted = [column.name for column in schema if column.name in names]
+        if task is not None and TASK_COLUMN in names and TASK_COLUMN not in wanted:
+            wanted.append(TASK_COLUMN)
+        # Its copy of the data as Arrow files is not kept: the parquet file is on this disk.
+        with TemporaryDirectory() as folder:
+            data = datasets.Dataset.from_parquet(
+                str(path), columns=wanted, keep_in_memory=True, cache_dir=folder, batch_size=_BATCH
+            )
+            data.data.table.validate(full=True)  # Also that texts are UTF-8.
+            return {name: data.data.column(name).to_pylist() for name in wanted}
+    except (
+        OSError,
+        ValueError,
+        pyarrow.ArrowException,
+        datasets.exceptions.DatasetGenerationError,
+    ) as error:
+        if "corresponds to no data" in str(error):
+            return {name: [] for name in wanted}
+        first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
         raise InputError(
             f"{path}: must be a readable parquet file, but got: {first}; copy or download it again"
         ) from error
