@@ -68,6 +68,8 @@ def weight_files(name: str, source: str, revision: str | None, folder: Path) -> 
     """
     if source == str(folder):
         return _complete(name, lambda file: _existing(folder / file))
+    with suppress(InputError):  # All in the cache: no request is sent.
+        return _complete(name, lambda file: _cached(source, file, revision))
     hub = model_repository(source, revision)
 
     def download(file: str) -> Path | None:
