@@ -18,7 +18,17 @@ from adapters.checks import (
     require_integers,
     require_numbers,
 )
-from adapters.importance import GradientCheck, LayerGroup, flat_gradient, observe, shape_groups
+from adapters.importance import (
+    GradientCheck,
+    LayerGroup,
+    ShapeGroup,
+    flat_gradient,
+    flat_weights,
+    observe,
+    shape_groups,
+    triplet_scores,
+    views,
+)
 from adapters.masking import event_uniforms, flip, keep_top
 from adapters.score_loss import penalty_share, task_gradient
 from adapters.svd import SVDLinear
@@ -105,7 +115,7 @@ class RankAllocator:
         self._scores = _Scores(list(adapters.values()))
         device = self._lams[0].device
         self._keep = torch.ones(budget.triplets, dtype=torch.bool, device=device)
-        self._stored = torch.zeros(budget.triplets, device=device)
+        self._stored = torch.zeros(budget.triplets, dtype=torch.float32, device=device)
         """Values of the pruned entries of lam: 0, or in mode `mask` those before the event."""
         counts = torch.int16 if budget.triplets < 2**15 else torch.int32
         rows = len(budget.events())
@@ -293,13 +303,13 @@ class RankAllocator:
 
     def _observe(self) -> None:
         groups, layers = self._scores.groups, self._scores.layers
-        gradient = flat_gradient(groups)
+        weights, gradient = flat_weights(groups), flat_gradient(groups)
         task = task_gradient(gradient, layers)
         if self.t < self.budget.T:
             scored = task if self.score_loss == "task" else gradient
-            self.missing_gradients += observe(groups, self.beta1, self.beta2, scored)
+            self.missing_gradients += observe(groups, self.beta1, self.beta2, scored, weights)
         if self.budget.is_event(self.t):
-            share = penalty_share(gradient, task, layers)
+            share = penalty_share(weights, gradient, task, layers)
             self._shares[self.budget.event_number(self.t)] = share.nan_to_num(-1)
 
     # Mask events
@@ -363,12 +373,25 @@ class _Scores:
             rows.setdefault((layer.P.shape, layer.Q.shape), []).append(row)
         self.layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
         self.groups = shape_groups(self.layers)
-        grouped = torch.tensor([row for group in rows.values() for row in group])
+        self._sensitivity, self._uncertainty = _flattened(self.groups)
+        ordered = [row for group in rows.values() for row in group]
+        grouped = torch.tensor(ordered, device="cpu")
         self._order = torch.argsort(grouped).to(layers[0].lam.device)
 
     def triplets(self) -> Float[Tensor, " n"]:
         """Returns S_i of every triplet, in the order of the layers."""
-        return torch.cat([group.score() for group in self.layers])[self._order].flatten()
+        scores = triplet_scores(self._sensitivity * self._uncertainty, self.layers)
+        return scores.view(len(self._order), -1)[self._order].flatten()
+
+
+def _flattened(groups: Sequence[ShapeGroup]) -> tuple[Tensor, Tensor]:
+    """Makes the EMAs of all groups parts of two flat tensors, and returns these."""
+    sensitivity, uncertainty = (torch.zeros_like(flat_weights(groups)) for _ in range(2))
+    for group, own, other in zip(
+        groups, views(sensitivity, groups), views(uncertainty, groups), strict=True
+    ):
+        group.sensitivity, group.uncertainty = own, other
+    return sensitivity, uncertainty
 
 
 def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:

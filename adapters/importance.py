@@ -14,7 +14,7 @@ by the same factor and the masks are equal.
 All averages are float32 whatever the model's dtype: in float16 every score underflows to 0.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -43,25 +43,32 @@ class ShapeGroup:
         return self.sensitivity * self.uncertainty
 
 
-def flat(groups: Sequence[ShapeGroup], tensors: Iterable[Sequence[Tensor]]) -> Float[Tensor, " n"]:
+@torch.no_grad()
+def flat(
+    groups: Sequence[ShapeGroup], tensors: Iterable[Sequence[Tensor]]
+) -> Float[Tensor, "*leading n"]:
     """Returns tensors of the groups' shapes as one float32 tensor, one group after the other.
 
     Args:
         groups: Groups of weights.
-        tensors: Of each group, one tensor per weight.
+        tensors: Of each group, one tensor per weight. They may have leading dimensions, which the
+            result then has too.
     """
+    lists = [tuple(own) for own in tensors]
+    leading = lists[0][0].shape[: lists[0][0].dim() - groups[0].weights[0].dim()]
     count = sum(group.sensitivity.numel() for group in groups)
-    entries = torch.empty(count, dtype=torch.float32, device=groups[0].sensitivity.device)
-    for part, own in zip(views(entries, groups), tensors, strict=True):
-        torch.stack(tuple(own), out=part)
+    device = groups[0].sensitivity.device
+    entries = torch.empty((*leading, count), dtype=torch.float32, device=device)
+    for part, own in zip(views(entries, groups), lists, strict=True):
+        torch.stack(own, dim=len(leading), out=part)
     return entries
 
 
-def views(entries: Float[Tensor, " n"], groups: Sequence[ShapeGroup]) -> list[Tensor]:
-    """Returns the parts of a flat tensor, each in its group's shape (k, *lanes, …)."""
+def views(entries: Float[Tensor, "*lanes n"], groups: Sequence[ShapeGroup]) -> list[Tensor]:
+    """Returns the parts of a flat tensor, each in its group's shape (*lanes, k, …)."""
     shapes = [group.sensitivity.shape for group in groups]
-    parts = torch.split(entries, [shape.numel() for shape in shapes])
-    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+    parts = torch.split(entries, [shape.numel() for shape in shapes], dim=-1)
+    return [part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def flat_weights(groups: Sequence[ShapeGroup]) -> Float[Tensor, " n"]:
@@ -85,6 +92,7 @@ def observe(
     beta1: Number,
     beta2: Number,
     gradient: Float[Tensor, " n"] | None = None,
+    weights: Float[Tensor, " n"] | None = None,
 ) -> int:
     """Updates the EMAs of all groups with the weights and gradients of one step.
 
@@ -96,7 +104,8 @@ def observe(
         groups: The groups to update.
         beta1: EMA factor of the sensitivity.
         beta2: EMA factor of the uncertainty.
-        gradient: The gradient to use, in the order of `flat_gradient`; default: the weights'.
+        gradient: The gradient to use, as from `flat_gradient`, which is the default.
+        weights: The entries of all weights, as from `flat_weights`, which is the default.
 
     Returns:
         Number of weights without a gradient.
@@ -111,8 +120,9 @@ def observe(
         tensor([[1.5000, 1.0000]])
     """
     gradient = flat_gradient(groups) if gradient is None else gradient
-    current = flat_weights(groups).mul_(gradient).abs_()
-    finite = current.sum().isfinite()
+    weights = flat_weights(groups) if weights is None else weights
+    current = (weights * gradient).abs_()
+    finite = current.sum().isfinite().float()  # A product of a bool has torch's default dtype.
     current.nan_to_num_(0, 0, 0)
     parts, smoothed, uncertainty = _with_gradient(groups, views(current, groups))
     if parts:
@@ -180,6 +190,33 @@ class LayerGroup:
 def shape_groups(layers: Sequence[LayerGroup]) -> list[ShapeGroup]:
     """Returns the groups of P, lam and Q of each group of layers."""
     return [weights for group in layers for weights in group.weights]
+
+
+def triplet_scores(
+    entries: Float[Tensor, "*lanes n"], layers: Sequence[LayerGroup]
+) -> Float[Tensor, "*lanes m"]:
+    """Returns S_i of every triplet, group by group, given s(w) of every entry."""
+    scores = [triplet_score(lam, P, Q) for P, lam, Q in _triples(entries, layers)]
+    return torch.cat([score.flatten(-2) for score in scores], dim=-1)
+
+
+def sums_of_triplets(
+    entries: Float[Tensor, "*lanes n"], layers: Sequence[LayerGroup]
+) -> tuple[Float[Tensor, "*lanes m"], Float[Tensor, "*lanes m"], Float[Tensor, "*lanes m"]]:
+    """Returns of every triplet the sum over P, the entry of lam and the sum over Q."""
+    parts = [(P.sum(-2), lam, Q.sum(-1)) for P, lam, Q in _triples(entries, layers)]
+    P, lam, Q = (
+        torch.cat([p.flatten(-2) for p in own], dim=-1) for own in zip(*parts, strict=True)
+    )
+    return P, lam, Q
+
+
+def _triples(
+    entries: Float[Tensor, "*lanes n"], layers: Sequence[LayerGroup]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yields the entries of P, lam and Q of each group of layers."""
+    parts = iter(views(entries, shape_groups(layers)))
+    return zip(parts, parts, parts, strict=True)
 
 
 class GradientCheck:

@@ -69,7 +69,7 @@ def event_uniforms(seed: int, event: int, n: int) -> Float[Tensor, " n"]:
         tensor([0.1387, 0.9711, 0.2778], dtype=torch.float64)
     """
     key = _mix_int(_mix_int(seed + GOLDEN) + (event + 1) * GOLDEN)
-    state = torch.arange(1, n + 1) * _signed(GOLDEN) + _signed(key)
+    state = torch.arange(1, n + 1, device="cpu") * _signed(GOLDEN) + _signed(key)
     state = (state ^ _shift(state, 30)) * _signed(_FIRST)
     state = (state ^ _shift(state, 27)) * _signed(_SECOND)
     return _shift(state ^ _shift(state, 31), 11).double() * 2.0**-53

@@ -20,16 +20,16 @@ from torch import Tensor
 from typing_extensions import override
 
 from adapters._shapes import Float
-from adapters.svd import AdaptedLinear, SVDLinear
+from adapters.svd import AdaptedLinear, SVDLinear, full_precision
 
 
 class PenaltyNote(NamedTuple):
-    """A layer's weights when the penalty was computed, and the penalty's slopes in them."""
+    """A layer's weights when the penalty was computed, at [0], and its slopes in them, at [1]."""
 
-    weights: tuple[Tensor, Tensor, Tensor]
-    """P, lam and Q."""
-    slopes: tuple[Tensor, Tensor, Tensor]
-    """Those in P, lam (always 0) and Q."""
+    P: Float[Tensor, "2 *lanes out rank"]
+    lam: Float[Tensor, "2 *lanes rank"]
+    """The slope is 0."""
+    Q: Float[Tensor, "2 *lanes rank in"]
 
 
 _NOTES: WeakKeyDictionary[AdaptedLinear, PenaltyNote] = WeakKeyDictionary()
@@ -38,7 +38,8 @@ _NOTES: WeakKeyDictionary[AdaptedLinear, PenaltyNote] = WeakKeyDictionary()
 def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
     """Returns the penalty R, a scalar differentiable in P and Q.
 
-    Weighted by gamma it is added to the training loss, never to a reported evaluation loss.
+    Weighted by gamma it is added to the training loss, never to a reported evaluation loss. It is
+    computed in float32; autocast does not apply.
 
     Raises:
         ValueError: `adapters` is empty.
@@ -55,9 +56,11 @@ def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
         )
     layers = list(adapters.values())
     weights = [layer.P.mT for layer in layers] + [layer.Q for layer in layers]
-    total: Tensor = _GramGaps.apply(*weights)  # type: ignore[no-untyped-call]
-    if total.grad_fn is not None:  # The context of _GramGaps: its backward pass notes them.
-        total.grad_fn.notes = _notes(layers, total.grad_fn)  # type: ignore[attr-defined]
+    with full_precision(weights[0]):
+        total: Tensor = _GramGaps.apply(*weights)  # type: ignore[no-untyped-call]
+    if total.grad_fn is not None:  # It is the context of _GramGaps.
+        context: Any = total.grad_fn
+        context.notes = _notes(layers, context.vectors)
     return total / (2 * len(adapters))
 
 
@@ -66,21 +69,23 @@ def take_notes(layers: Sequence[SVDLinear]) -> list[PenaltyNote | None]:
     return [_NOTES.pop(layer, None) for layer in layers]
 
 
-def _notes(layers: Sequence[AdaptedLinear], context: Any) -> dict[AdaptedLinear, PenaltyNote]:
-    """Returns what a backward pass notes of the layers that have singular values."""
-    weights, slopes, n = context.weights, context.slopes, len(layers)
+def _notes(
+    layers: Sequence[AdaptedLinear], vectors: Sequence[Tensor]
+) -> dict[AdaptedLinear, PenaltyNote]:
+    """Returns what a backward pass notes of the layers that have singular values.
+
+    `vectors` has the weights and slopes of Pᵀ of every layer, then those of Q.
+    """
     values = [layer.lam.detach() for layer in layers if isinstance(layer, SVDLinear)]
     if not values:
         return {}
-    ranks = [value.shape[-1] for value in values]
     lam = torch.cat(values, dim=-1)
-    lams, zeros = (iter(torch.split(part, ranks, dim=-1)) for part in (lam, torch.zeros_like(lam)))
+    both = torch.stack((lam, torch.zeros_like(lam)))
+    lams = iter(torch.split(both, [value.shape[-1] for value in values], dim=-1))
+    pairs = zip(layers, vectors[: len(layers)], vectors[len(layers) :], strict=True)
     return {
-        layer: PenaltyNote(
-            (weights[k].mT, next(lams), weights[n + k]),
-            (slopes[k].mT, next(zeros), slopes[n + k]),
-        )
-        for k, layer in enumerate(layers)
+        layer: PenaltyNote(P.mT, next(lams), Q)
+        for layer, P, Q in pairs
         if isinstance(layer, SVDLinear)
     }
 
@@ -107,10 +112,17 @@ def penalty_backward(penalty: Float[Tensor, ""], adapters: Mapping[str, AdaptedL
     """
     vectors = [weight for module in adapters.values() for weight in (module.P, module.Q)]
     weights = [weight for weight in vectors if weight.requires_grad]
-    for weight, gradient in zip(weights, torch.autograd.grad(penalty, weights), strict=True):
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)  # Autograd requires the weight's strides.
-        weight.grad += gradient
+    gradients = torch.autograd.grad(penalty, weights)
+    sums: list[tuple[Tensor, Tensor]] = []
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if weight.grad is not None:
+            sums.append((weight.grad, gradient))
+        elif gradient.stride() == weight.stride():  # Autograd requires the weight's strides.
+            weight.grad = gradient
+        else:
+            weight.grad = torch.empty_like(weight).copy_(gradient)
+    if sums:
+        torch._foreach_add_([own for own, _ in sums], [added for _, added in sums])
 
 
 def gram_gap(rows: Float[Tensor, "*lanes rank width"]) -> Float[Tensor, "*lanes rank rank"]:
@@ -132,26 +144,20 @@ class _GramGaps(torch.autograd.Function):
     @staticmethod
     @override
     def forward(ctx: Any, *weights: Tensor) -> Tensor:
-        ctx.weights, ctx.slopes, ctx.notes = list(weights), list(weights), {}
-        norms = []
-        for rows in _by_layout(weights):
-            stacked = _stack([weights[row] for row in rows])
-            gap = gram_gap(stacked)
-            norm = torch.linalg.matrix_norm(gap)
-            norms.append(norm.sum())
-            unit = gap / norm.clamp_min(torch.finfo(norm.dtype).tiny)[..., None, None]
-            # The gap is symmetric; a product of transposed factors keeps the weights' layout.
-            slope = (stacked.mT @ unit).mT if _is_transposed(weights[rows[0]]) else unit @ stacked
-            for row, copy, part in zip(rows, stacked.unbind(), slope.unbind(), strict=True):
-                ctx.weights[row], ctx.slopes[row] = copy, part
+        ctx.vectors, ctx.notes, norms = list(weights), {}, []
         ctx.dtypes = [weight.dtype for weight in weights]
-        return torch.stack(norms).sum()
+        for rows in _by_layout(weights):
+            vectors = _stack([weights[row] for row in rows])
+            norms.append(_slopes(vectors))
+            for row, pair in zip(rows, vectors.unbind(1), strict=True):
+                ctx.vectors[row] = pair
+        return torch.cat(norms).sum()
 
     @staticmethod
     @override
     def backward(ctx: Any, grad: Tensor) -> Any:
         _NOTES.update(ctx.notes)
-        gradients = torch._foreach_mul(ctx.slopes, 2 * grad)
+        gradients = torch._foreach_mul([slope for _, slope in ctx.vectors], 2 * grad)
         return tuple(g.to(dtype) for g, dtype in zip(gradients, ctx.dtypes, strict=True))
 
 
@@ -167,8 +173,27 @@ def _is_transposed(weight: Tensor) -> bool:
     return weight.stride(-1) != 1 and weight.mT.is_contiguous()
 
 
-def _stack(weights: Sequence[Tensor]) -> Float[Tensor, "k *lanes rank width"]:
-    """Returns copies of weights of one shape, in their memory layout."""
-    if _is_transposed(weights[0]):
-        return torch.stack([weight.mT for weight in weights]).float().mT
-    return torch.stack(tuple(weights)).float()
+def _stack(weights: Sequence[Tensor]) -> Float[Tensor, "2 k *lanes rank width"]:
+    """Returns copies of weights of one shape [0] and room for their slopes [1].
+
+    Both have the weights' memory layout, as their gradients must.
+    """
+    transposed = _is_transposed(weights[0])
+    tensors = [weight.mT for weight in weights] if transposed else list(weights)
+    shape = (2, len(weights), *tensors[0].shape)
+    vectors = torch.empty(shape, dtype=torch.float32, device=tensors[0].device)
+    torch.stack(tensors, out=vectors[0])
+    return vectors.mT if transposed else vectors
+
+
+def _slopes(vectors: Float[Tensor, "2 k *lanes rank width"]) -> Float[Tensor, " norms"]:
+    """Sets the slopes of weights, (W Wᵀ − I) W / ‖W Wᵀ − I‖, and returns the norms."""
+    weights, slopes = vectors
+    gap = gram_gap(weights)
+    norm = torch.linalg.matrix_norm(gap)
+    unit = gap.div_(norm.clamp_min(torch.finfo(norm.dtype).tiny)[..., None, None])
+    if slopes.is_contiguous():
+        torch.matmul(unit, weights, out=slopes)
+    else:  # The gap is symmetric.
+        torch.matmul(weights.mT, unit, out=slopes.mT)
+    return norm.flatten()

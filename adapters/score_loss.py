@@ -23,14 +23,7 @@ import torch
 from torch import Tensor
 
 from adapters._shapes import Float
-from adapters.importance import (
-    LayerGroup,
-    flat,
-    flat_weights,
-    shape_groups,
-    triplet_score,
-    views,
-)
+from adapters.importance import LayerGroup, flat, shape_groups, sums_of_triplets, triplet_scores
 from adapters.orthogonality import PenaltyNote, take_notes
 
 
@@ -49,36 +42,37 @@ def task_gradient(
     notes = [take_notes(group.layers) for group in layers]
     if not any(note for group in notes for note in group):
         return gradient
-    groups = shape_groups(layers)
-    weights = flat(groups, _noted(layers, notes, "weights"))
-    slopes = flat(groups, _noted(layers, notes, "slopes"))
+    weights, slopes = flat(shape_groups(layers), _noted(layers, notes))
     kappa = _kappa(weights * gradient, weights * slopes, layers)
     return torch.addcmul(gradient, slopes, kappa, value=-1)
 
 
 def penalty_share(
-    gradient: Float[Tensor, " n"], task: Float[Tensor, " n"], layers: Sequence[LayerGroup]
+    weights: Float[Tensor, " n"],
+    gradient: Float[Tensor, " n"],
+    task: Float[Tensor, " n"],
+    layers: Sequence[LayerGroup],
 ) -> Float[Tensor, ""]:
     """Returns the penalty's share of the median score that the gradient of one step gives.
 
     The score of a step is S_i with |w g|² for s(w), which it is after a first step except for a
     factor. 0: the scores are those of the task's loss; 1: they are those of the penalty.
     """
-    weights = flat_weights(shape_groups(layers))
-    medians = [_scores(weights * part, layers).median() for part in (task, gradient)]
-    return (1 - medians[0] / medians[1]).clamp(0, 1)
+    squares = torch.stack((task, gradient)).mul_(weights).square_()
+    scored, total = triplet_scores(squares, layers).median(-1).values
+    return (1 - scored / total).clamp(0, 1)
 
 
 def _noted(
-    layers: Sequence[LayerGroup], notes: Sequence[Sequence[PenaltyNote | None]], name: str
-) -> Iterator[list[Tensor]]:
+    layers: Sequence[LayerGroup], notes: Sequence[Sequence[PenaltyNote | None]]
+) -> Iterator[list[Float[Tensor, "2 *shape"]]]:
     """Yields what was noted, by group of weights; 0 without a note or a gradient."""
     for group, own in zip(layers, notes, strict=True):
         for k, weights in enumerate(group.weights):
             yield [
-                torch.zeros_like(weight)
+                weight.new_zeros((2, *weight.shape))
                 if note is None or weight.grad is None
-                else getattr(note, name)[k]
+                else note[k]
                 for weight, note in zip(weights.weights, own, strict=True)
             ]
 
@@ -87,31 +81,10 @@ def _kappa(
     observed: Float[Tensor, " n"], expected: Float[Tensor, " n"], layers: Sequence[LayerGroup]
 ) -> Float[Tensor, ""]:
     """Returns kappa, given the products of the weights with the gradient and with the slopes."""
-    left, right = _sums(observed, layers, sign=-1), _sums(expected, layers, sign=-1)
-    noise = _sums(observed.square(), layers, sign=1)
-    weighted = right / noise.clamp_min(torch.finfo(noise.dtype).tiny)
+    products = torch.stack((observed, expected, observed.square()))
+    P_sums, lam, Q_sums = sums_of_triplets(products, layers)
+    vectors, lam = torch.stack((P_sums, Q_sums), dim=1), lam.unsqueeze(1)
+    left, right = vectors[:2] - lam[:2]
+    weighted = right / (vectors[2] + lam[2]).clamp_min_(torch.finfo(right.dtype).tiny)
     norm = (weighted * right).sum()
     return torch.where(norm > 0, (weighted * left).sum() / norm, 0)
-
-
-def _sums(
-    products: Float[Tensor, " n"], layers: Sequence[LayerGroup], sign: int
-) -> Float[Tensor, " m"]:
-    """Returns per triplet the sum over P plus or minus that of lam, then the same with Q."""
-    sums = []
-    for P, lam, Q in _triples(products, layers):
-        sums += [P.sum(-2) + sign * lam, Q.sum(-1) + sign * lam]
-    return torch.cat(sums).flatten()
-
-
-def _scores(products: Float[Tensor, " n"], layers: Sequence[LayerGroup]) -> Float[Tensor, " m"]:
-    """Returns S_i with the squares of the products for s(w)."""
-    parts = _triples(products.square(), layers)
-    return torch.cat([triplet_score(lam, P, Q) for P, lam, Q in parts]).flatten()
-
-
-def _triples(
-    entries: Float[Tensor, " n"], layers: Sequence[LayerGroup]
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    parts = iter(views(entries, shape_groups(layers)))
-    return zip(parts, parts, parts, strict=True)

@@ -11,11 +11,13 @@
 AdaLoRA: arXiv 2303.10512, eq. 3; LoRA: arXiv 2106.09685, eq. 3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from typing_extensions import override
 
@@ -31,7 +33,7 @@ def low_rank_update(
     P: Float[Tensor, "*lanes out rank"],
     right: Float[Tensor, "*lanes rank in"],
 ) -> Float[Tensor, "*lanes n out"]:
-    """Returns y + x rightᵀ Pᵀ; the memory of `y` may be reused.
+    """Returns y + x rightᵀ Pᵀ.
 
     `right` includes the factor alpha / rank and the singular values: it is the smallest tensor,
     and the output is then written only once, by the product that adds to it.
@@ -42,9 +44,54 @@ def low_rank_update(
         tensor([[2.5000, 4.0000]])
     """
     h = x @ right.mT
-    if y.dim() == 2:
-        return y.addmm_(h, P.mT)
-    return y + h @ P.mT
+    # Not in place: y may be what a hook captured, or what a view of it would make autograd copy.
+    return torch.addmm(y, h, P.mT) if y.dim() == 2 else y + h @ P.mT
+
+
+def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
+    """Returns a context without autocast on the tensor's device."""
+    kind = tensor.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
+
+
+class _SVDUpdate(torch.autograd.Function):
+    """y + scale · x Qᵀ diag(lam) Pᵀ, in the dtype of y (n, out) and x (n, in).
+
+    A function of its own for its backward pass: one product each for the gradients of P, x,
+    diag(lam) Q and lam, with `scale` in the products.
+    """
+
+    @staticmethod
+    @override
+    def forward(
+        ctx: Any, y: Tensor, x: Tensor, P: Tensor, lam: Tensor, Q: Tensor, scale: float
+    ) -> Tensor:
+        with full_precision(y):
+            left, right = P.to(y.dtype), (lam.unsqueeze(-1) * Q).to(y.dtype)
+            h = x @ right.mT
+            ctx.scale, ctx.dtypes = scale, (P.dtype, lam.dtype, Q.dtype)
+            ctx.save_for_backward(x, h, left, right, lam, Q)
+            return torch.addmm(y, h, left.mT, alpha=scale)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    @override
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, h, left, right, lam, Q = ctx.saved_tensors
+        with full_precision(grad):
+            down = torch.addmm(h, grad, left, beta=0, alpha=ctx.scale)
+            P_grad = torch.addmm(left, grad.mT, h, beta=0, alpha=ctx.scale)
+            right_grad = (down.mT @ x).to(Q.dtype)
+            lam_grad = torch.bmm(right_grad.unsqueeze(1), Q.unsqueeze(2)).flatten()
+            Q_grad = lam.unsqueeze(-1) * right_grad
+            x_grad = down @ right if ctx.needs_input_grad[1] else None
+        return grad, x_grad, *_cast((P_grad, lam_grad, Q_grad), ctx.dtypes), None
+
+
+def _cast(tensors: Sequence[Tensor], dtypes: Sequence[torch.dtype]) -> list[Tensor]:
+    return [tensor.to(dtype) for tensor, dtype in zip(tensors, dtypes, strict=True)]
 
 
 class AdaptedLinear(nn.Module):
@@ -83,8 +130,9 @@ class AdaptedLinear(nn.Module):
         self.rank = rank
         self.scale = alpha / rank
         self.dropout = dropout
-        P = torch.randn(base.out_features, rank, generator=generator) * INIT_STD
-        Q = torch.randn(rank, base.in_features, generator=generator) * INIT_STD
+        on_cpu: dict[str, Any] = {"dtype": torch.float32, "device": "cpu", "generator": generator}
+        P = torch.randn(base.out_features, rank, **on_cpu) * INIT_STD
+        Q = torch.randn(rank, base.in_features, **on_cpu) * INIT_STD
         self.P = nn.Parameter(P.to(base.weight.device))
         self.Q = nn.Parameter(Q.to(base.weight.device))
 
@@ -93,21 +141,27 @@ class AdaptedLinear(nn.Module):
         raise NotImplementedError
 
     def delta(self) -> Float[Tensor, "out in"]:
-        """Returns the update of the layer's weight, P · right_factor(), in float32."""
-        return self.P.float() @ self.right_factor().float()
+        """Returns the update of the layer's weight, P · right_factor(), in float32.
+
+        Autocast does not apply.
+        """
+        with full_precision(self.P):
+            return self.P.float() @ self.right_factor().float()
 
     @override
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Returns base(x) plus the low-rank update, in the dtype of base(x)."""
         y = self.base(x)
         h = F.dropout(x, self.dropout, self.training) if self.dropout else x
-        update = low_rank_update(
-            y.reshape(-1, y.shape[-1]),
-            h.reshape(-1, h.shape[-1]).to(y.dtype),
-            self.P.to(y.dtype),
-            self.right_factor().to(y.dtype),
-        )
-        return update.view(y.shape)
+        rows = h.reshape(-1, h.shape[-1]).to(y.dtype)
+        return self.update(y.reshape(-1, y.shape[-1]), rows).view(y.shape)
+
+    def update(
+        self, y: Float[Tensor, "n out"], x: Float[Tensor, "n in"]
+    ) -> Float[Tensor, "n out"]:
+        """Returns y plus the low-rank update of x, in the dtype of both."""
+        with full_precision(y):
+            return low_rank_update(y, x, self.P.to(y.dtype), self.right_factor().to(y.dtype))
 
     @property
     def in_features(self) -> int:
@@ -165,7 +219,8 @@ class SVDLinear(AdaptedLinear):
         generator: torch.Generator,
     ) -> None:
         super().__init__(base, rank, alpha=alpha, dropout=dropout, generator=generator)
-        self.lam = nn.Parameter(torch.zeros(rank, device=base.weight.device))
+        lam = torch.zeros(rank, dtype=torch.float32, device=base.weight.device)
+        self.lam = nn.Parameter(lam)
         self.register_buffer("mask", None)
 
     @override
@@ -185,6 +240,16 @@ class SVDLinear(AdaptedLinear):
     def right_factor(self) -> Float[Tensor, "rank in"]:
         """Returns diag(scale · lam) Q."""
         return (self.effective_lam() * self.scale).unsqueeze(-1) * self.Q
+
+    @override
+    def update(
+        self, y: Float[Tensor, "n out"], x: Float[Tensor, "n in"]
+    ) -> Float[Tensor, "n out"]:
+        """Returns y plus the low-rank update of x, in the dtype of both."""
+        updated: Tensor = _SVDUpdate.apply(  # type: ignore[no-untyped-call]
+            y, x, self.P, self.effective_lam(), self.Q, self.scale
+        )
+        return updated
 
 
 class LoRALinear(AdaptedLinear):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from adapters import orthogonality
+from adapters import orthogonality, penalty_backward
 from study.models import Backbone
 from study.spec import StudySpec
 from study.tasks.metrics import classification_metrics
@@ -149,7 +149,7 @@ class Trial:
         gamma = getattr(self.spec.adapter, "gamma", 0.0)
         if gamma:
             penalty = gamma * orthogonality(self.prepared.adapters)
-            self.scaler.scale(penalty).backward()
+            penalty_backward(self.scaler.scale(penalty), self.prepared.adapters)
 
     def _forward(
         self, split: EncodedSplit, rows: np.ndarray, flipped: np.ndarray | None = None

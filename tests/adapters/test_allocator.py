@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import CubicBudget, LoRALinear, RankAllocator
+from adapters import CubicBudget, LoRALinear, RankAllocator, orthogonality, penalty_backward
 from adapters.masking import keep_top
 from tests.adapters.tiny_models import (
     Run,
@@ -310,6 +310,38 @@ def test_low_precision_models_have_float32_scores_and_exact_budgets(dtype):
     assert allocator.scores().all()
     assert [row["kept"] for row in allocator.trace()] == [b for _, b in budget.events()]
     assert allocator.rank() == budget.budget(6)
+
+
+@pytest.mark.parametrize(("dtype", "device"), [("float16", "cpu"), ("float64", "meta")])
+def test_scores_and_masks_do_not_depend_on_the_defaults_for_new_tensors(dtype, device):
+    results = []
+    for changed in (False, True):
+        adapters = linear_adapters(SHAPES, 4)
+        gradients = {step: drawn(adapters, step) for step in range(20)}
+        if changed:
+            torch.set_default_dtype(getattr(torch, dtype))
+            torch.set_default_device(device)
+        try:
+            _, allocator = make(adapters, p=0.3)
+            for step in range(20):
+                for weight, gradient in gradients[step]:
+                    weight.grad = gradient
+                penalty_backward(0.1 * orthogonality(adapters), adapters)
+                allocator.step()
+            results.append((allocator.scores(), lams(adapters), allocator.trace()))
+        finally:
+            torch.set_default_dtype(torch.float32)
+            torch.set_default_device(None)
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+    assert results[0][2] == results[1][2]
+
+
+def drawn(adapters, step):
+    """Returns the weights and random gradients of a step."""
+    draw_gradients(adapters, step)
+    weights = [w for module in adapters.values() for w in (module.P, module.lam, module.Q)]
+    return [(weight, weight.grad) for weight in weights]
 
 
 def test_memory_beyond_the_two_averages_is_below_one_percent():

@@ -108,3 +108,15 @@ def test_lanes_are_separate_matrices(lanes):
     torch.testing.assert_close(total, sum(norms))
     for actual, reference in zip(torch.autograd.grad(total, packed), expected, strict=True):
         torch.testing.assert_close(actual, reference)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_autocast_does_not_apply_to_value_and_gradient(inside):
+    adapters = linear_adapters(SHAPES, 4)
+    expected = gradients(orthogonality(adapters), adapters)
+    with torch.autocast("cpu", torch.bfloat16):
+        penalty = orthogonality(adapters)
+        actual = gradients(penalty, adapters) if inside else None
+    assert torch.equal(penalty, orthogonality(adapters))
+    actual = actual or gradients(penalty, adapters)
+    assert all(map(torch.equal, actual, expected))

@@ -148,3 +148,90 @@ def test_an_adapted_layer_has_weight_and_bias_of_its_base():
     assert module.weight is module.base.weight
     assert module.bias is module.base.bias
     assert "rank=3, scale=4, dropout=0" in repr(module)
+
+
+@pytest.mark.parametrize("kind", [SVDLinear, LoRALinear])
+def test_a_hook_on_the_base_layer_captures_the_base_layer_s_output(kind):
+    module, captured = layer(kind), []
+    module.base.register_forward_hook(lambda *arguments: captured.append(arguments[-1]))
+    x = torch.randn(4, 6)
+    assert not torch.equal(module(x), captured[0])
+    assert torch.equal(captured[0], nn.functional.linear(x, module.base.weight, module.base.bias))
+
+
+class Rectified(nn.Linear):
+    """A linear layer that ends in an activation."""
+
+    def forward(self, x):
+        return super().forward(x).relu()
+
+
+@pytest.mark.parametrize("kind", [SVDLinear, LoRALinear])
+def test_the_gradient_through_a_base_layer_that_ends_in_an_activation_is_exact(kind):
+    module = layer(kind)
+    rectified = Rectified(6, 5).requires_grad_(False)
+    rectified.load_state_dict(module.base.state_dict())
+    module.base = rectified
+    x = torch.randn(4, 6, requires_grad=True)
+    expected = x @ rectified.weight.T + rectified.bias
+    expected = expected.relu() + x @ module.delta().T
+    (gradient,) = torch.autograd.grad(expected.square().sum(), x)
+    torch.testing.assert_close(torch.autograd.grad(module(x).square().sum(), x)[0], gradient)
+
+
+@pytest.mark.parametrize("kind", [SVDLinear, LoRALinear])
+def test_the_delta_is_float32_under_autocast(kind):
+    module = layer(kind)
+    with torch.autocast("cpu", torch.bfloat16):
+        delta = module.delta()
+    assert delta.dtype == torch.float32
+    assert torch.equal(delta, module.delta())
+
+
+@pytest.mark.parametrize("kind", [SVDLinear, LoRALinear])
+def test_gradients_are_the_same_with_the_backward_pass_inside_and_outside_autocast(kind):
+    x, gradients = torch.randn(4, 6), []
+    for inside in (True, False):
+        module = layer(kind)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = module(x).float().square().sum()
+            if inside:
+                loss.backward()
+        if not inside:
+            loss.backward()
+        own = dict(module.named_parameters(recurse=False))
+        assert {weight.grad.dtype for weight in own.values()} == {torch.float32}
+        gradients.append({name: weight.grad for name, weight in own.items()})
+    for name, gradient in gradients[0].items():
+        assert torch.equal(gradient, gradients[1][name])
+
+
+@pytest.fixture(params=[("float16", "cpu"), ("float64", "meta")], ids="-".join)
+def defaults(request):
+    """Other defaults of torch for new tensors."""
+    dtype, device = request.param
+    torch.set_default_dtype(getattr(torch, dtype))
+    torch.set_default_device(device)
+    yield
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+
+
+def test_weights_are_float32_on_the_layer_s_device_whatever_the_defaults_are(defaults):
+    base = nn.Linear(6, 5, device="cpu", dtype=torch.float32)
+    for kind in (SVDLinear, LoRALinear):
+        module = kind(base, 3, alpha=12, generator=torch.Generator("cpu").manual_seed(1))
+        own = dict(module.named_parameters(recurse=False))
+        assert {(w.dtype, w.device.type) for w in own.values()} == {(torch.float32, "cpu")}
+        assert torch.equal(module.Q, layer_with_common_defaults(kind).Q)
+
+
+def layer_with_common_defaults(kind):
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    try:
+        return kind(nn.Linear(6, 5), 3, alpha=12, generator=torch.Generator().manual_seed(1))
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_default_device(device)

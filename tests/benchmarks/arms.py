@@ -14,7 +14,14 @@ import torch
 from torch import Tensor, nn
 from transformers import OPTConfig, OPTForSequenceClassification
 
-from adapters import CubicBudget, RankAllocator, inject, orthogonality, target_patterns
+from adapters import (
+    CubicBudget,
+    RankAllocator,
+    inject,
+    orthogonality,
+    penalty_backward,
+    target_patterns,
+)
 
 RANK, ALPHA, GAMMA, DELTA_T = 8, 16, 0.1, 100
 BATCH, LENGTH = 8, 128
@@ -34,11 +41,15 @@ BRIEF = ("opt-dna-mini", "OPT-125M, 4 layers")
 
 @dataclass
 class Arm:
-    """A method's training step; `allocate` is the step of its rank allocator."""
+    """A method's training step; `allocate` is the step of its rank allocator.
+
+    `penalise` adds the gradient of a penalty that the loss does not contain.
+    """
 
     loss: Callable[[dict[str, Tensor]], Tensor]
     parameters: list[nn.Parameter]
     allocate: Callable[[], None] | None = None
+    penalise: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=1e-4, fused=True)
@@ -47,6 +58,8 @@ class Arm:
     def step(self, batch: dict[str, Tensor]) -> None:
         """Runs one step and records the seconds of the allocation."""
         self.loss(batch).backward()
+        if self.penalise is not None:
+            self.penalise()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         if self.allocate is not None:
@@ -88,9 +101,10 @@ def adalora_rs(shape: str, deltaT: int = DELTA_T) -> Arm:
     budget = CubicBudget(TOTAL_STEPS, RANK, RANK // 2, len(adapters), deltaT=deltaT)
     allocator = RankAllocator(adapters, budget, beta1=0.85, beta2=0.85, p=0.1, mask_seed=0)
     return Arm(
-        lambda batch: model(**batch).loss + GAMMA * orthogonality(adapters),
+        lambda batch: model(**batch).loss,
         _trainable(model),
         allocator.step,
+        lambda: penalty_backward(GAMMA * orthogonality(adapters), adapters),
     )
 
 
