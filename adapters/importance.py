@@ -68,7 +68,8 @@ def views(entries: Float[Tensor, "*lanes n"], groups: Sequence[ShapeGroup]) -> l
     """Returns the parts of a flat tensor, each in its group's shape (*lanes, k, …)."""
     shapes = [group.sensitivity.shape for group in groups]
     parts = torch.split(entries, [shape.numel() for shape in shapes], dim=-1)
-    return [part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True)]
+    leading = entries.shape[:-1]
+    return [part.view((*leading, *shape)) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def flat_weights(groups: Sequence[ShapeGroup]) -> Float[Tensor, " n"]:

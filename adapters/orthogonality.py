@@ -190,7 +190,7 @@ def _slopes(vectors: Float[Tensor, "2 k *lanes rank width"]) -> Float[Tensor, " 
     """Sets the slopes of weights, (W Wᵀ − I) W / ‖W Wᵀ − I‖, and returns the norms."""
     weights, slopes = vectors
     gap = gram_gap(weights)
-    norm = torch.linalg.matrix_norm(gap)
+    norm: Tensor = torch.linalg.matrix_norm(gap)
     unit = gap.div_(norm.clamp_min(torch.finfo(norm.dtype).tiny)[..., None, None])
     if slopes.is_contiguous():
         torch.matmul(unit, weights, out=slopes)

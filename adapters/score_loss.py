@@ -59,8 +59,11 @@ def penalty_share(
     factor. 0: the scores are those of the task's loss; 1: they are those of the penalty.
     """
     squares = torch.stack((task, gradient)).mul_(weights).square_()
-    scored, total = triplet_scores(squares, layers).median(-1).values
-    return (1 - scored / total).clamp(0, 1)
+    # By sorting: `median` has no deterministic implementation on a GPU.
+    ordered = torch.sort(triplet_scores(squares, layers), dim=-1).values
+    scored, total = ordered[:, (ordered.shape[-1] - 1) // 2]
+    share: Tensor = (1 - scored / total).clamp(0, 1)
+    return share
 
 
 def _noted(

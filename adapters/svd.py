@@ -76,7 +76,7 @@ class _SVDUpdate(torch.autograd.Function):
             return torch.addmm(y, h, left.mT, alpha=scale)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     @override
     def backward(ctx: Any, grad: Tensor) -> Any:
         x, h, left, right, lam, Q = ctx.saved_tensors

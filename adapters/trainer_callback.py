@@ -8,8 +8,11 @@
     (backward, once per batch)        adds the gradients of the task's loss
     (clipping, optimizer.step)
     on_optimizer_step                 calls RankAllocator.step
-    on_log                            adds the mask events since the last log to the log history
-    state, at every checkpoint        saves the allocator's state in trainer_state.json
+    on_step_end                       logs a mask event as the Trainer logs the loss: in its log
+                                      history and by its reporters (TensorBoard, W&B, MLflow)
+    on_save                           writes the allocator's state into the checkpoint
+    on_init_end                       also lets `save_pretrained`, which the Trainer calls to write
+                                      a model, write an adapter folder beside it
 
 The penalty is part of no loss: reported losses do not contain it, and custom losses and label
 smoothing need no change. Its gradient is set before the backward passes because on_step_begin is
@@ -22,14 +25,18 @@ of fp16; the gradients of such a step do not enter the importance scores.
 """
 
 import base64
+import functools
 import io
 import re
+import sys
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from transformers import Trainer
 from transformers.trainer_callback import ExportableState, TrainerCallback
 from typing_extensions import override
 
@@ -38,12 +45,16 @@ from adapters.allocator import FinalMask, PruneMode, RankAllocator, ScoreLoss
 from adapters.budget import CubicBudget
 from adapters.inject import adapted_layers
 from adapters.orthogonality import orthogonality, penalty_backward
+from adapters.peft_format import save_peft_adalora
 from adapters.svd import SVDLinear
 
 HEAD = re.compile(r"(^|\.)(score|classifier)\.")
 """Parameter names of a classification head in transformers."""
 LOGGED = ("budget", "kept", "reintroduced", "dropped", "penalty_share")
-"""Keys of a mask event in the log history, in addition to `step` and `rank`."""
+"""What is logged of a mask event, in addition to `step` and `rank`."""
+
+STATE = "rank_allocator.pt"
+"""File of the allocator's state in a checkpoint."""
 
 SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Accelerate's names of distributed training in which a process has parts of the weights only."""
@@ -137,13 +148,18 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         self.allocator: RankAllocator | None = None
         self._adapters: dict[str, SVDLinear] = {}
         self._penalty_added = False
+        self._trainer: Any = None
 
     # Events of the Trainer
 
     @override
     def on_init_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Raises ValueError if the model has no adapters of kind `svd`."""
+        """Raises ValueError if the model has no adapters of kind `svd`.
+
+        From here on the Trainer's files of the model include an adapter folder.
+        """
         _adapters_of(kwargs["model"])
+        _write_adapters_with(kwargs["model"])
 
     @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -154,8 +170,9 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         budget = _schedule(state.max_steps, len(self._adapters), **self._budget_arguments)
         self.allocator = RankAllocator(self._adapters, budget, **self._allocator_arguments)
         self._penalty_added = False
+        self._trainer, checkpoint = _calling_trainer()
         if state.global_step:
-            self._resume(state)
+            self._resume(state, checkpoint)
 
     @override
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -175,16 +192,23 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         self._penalty_added = False
 
     @override
-    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Inserts the mask events since the last log before the last entry of the log history."""
-        if self.allocator is None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Logs the mask event of this step, if there was one."""
+        allocator = self._started_allocator()
+        if self._trainer is None or not allocator.budget.is_event(allocator.t):
             return
-        logged = sum(entry.keys() >= set(LOGGED) for entry in state.log_history)
-        state.log_history[-1:-1] = [
-            {name: event[name] for name in LOGGED}
-            | {"rank": sum(event["ranks"].values()), "step": event["t"]}
-            for event in self.allocator.trace()[logged:]
-        ]
+        event = allocator.trace()[-1]
+        logged = {name: event[name] for name in LOGGED if event[name] is not None}
+        should_log = control.should_log  # `log` resets it, but the loss may be due as well.
+        self._trainer.log(logged | {"rank": sum(event["ranks"].values())})
+        control.should_log = should_log
+
+    @override
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Writes the allocator's state into the checkpoint: 8 bytes per entry of P, lam and Q."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            _write_state(folder, self._started_allocator().state_dict())
 
     @override
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -208,34 +232,32 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
 
     @override
     def state(self) -> dict[str, Any]:
-        """Returns the callback's entry in a checkpoint's trainer_state.json.
-
-        It has the settings and the allocator's state, as base64 of the bytes that `torch.save`
-        writes: 11 bytes per entry of P, lam and Q.
-        """
+        """Returns the settings: the callback's entry in a checkpoint's trainer_state.json."""
         exported: dict[str, Any] = {"args": self._arguments(), "attributes": {}}
         if self.allocator is not None:
             exported["total_steps"] = self.allocator.budget.total_steps
-            exported["allocator"] = _encoded(self.allocator.state_dict())
         return exported
 
-    def _resume(self, state: Any) -> None:
+    def _resume(self, state: Any, checkpoint: str | None) -> None:
         saved = state.stateful_callbacks.get(type(self).__name__, {})
-        if "allocator" not in saved:
+        allocation = _read_state(saved, checkpoint)
+        if allocation is None or "args" not in saved:
             raise ValueError(
                 f"the checkpoint must have the rank allocator's state, but got that of step "
                 f"{state.global_step} without it; train from the start with this callback"
             )
         allocator = self._started_allocator()
         own = self._arguments() | {"max_steps": allocator.budget.total_steps}
-        expected = saved["args"] | {"max_steps": saved["total_steps"]}
+        # Older checkpoints have no score_loss: it was total.
+        expected = {"score_loss": "total"} | saved["args"] | {"max_steps": saved["total_steps"]}
         for name, value in own.items():
             if expected[name] != value:
                 raise ValueError(
                     f"{name} must be that of the checkpoint, {name}={expected[name]}, but got "
                     f"{name}={value}; resume with the same settings, or train from the start"
                 )
-        allocator.load_state_dict(_decoded(saved.pop("allocator")))
+        allocator.load_state_dict(allocation)
+        saved.pop("allocator", None)
 
     def _arguments(self) -> dict[str, Any]:
         return self._budget_arguments | self._allocator_arguments | {"gamma": self.gamma}
@@ -314,13 +336,70 @@ def _schedule(
     return budget
 
 
-def _encoded(state: Mapping[str, Any]) -> str:
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+# Files beside those of the Trainer
 
 
-def _decoded(text: str) -> dict[str, Any]:
-    buffer = io.BytesIO(base64.b64decode(text))
-    state: dict[str, Any] = torch.load(buffer, map_location="cpu", weights_only=True)
+def _calling_trainer() -> tuple[Any, str | None]:
+    """Returns the Trainer that called a callback, and the checkpoint it resumes from.
+
+    transformers hands neither to its callbacks. (None, None) if no Trainer called it.
+    """
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        values = frame.f_locals
+        if isinstance(values.get("self"), Trainer):
+            checkpoint = values.get("resume_from_checkpoint")
+            return values["self"], checkpoint if isinstance(checkpoint, str) else None
+        frame = frame.f_back
+    return None, None
+
+
+def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Writes an allocator's state into a checkpoint's folder."""
+    torch.save(dict(state), folder / STATE)
+
+
+def _read_state(saved: Mapping[str, Any], folder: str | None) -> dict[str, Any] | None:
+    """Returns the allocator's state of a checkpoint; None if it has none.
+
+    Args:
+        saved: The callback's entry in trainer_state.json; in older ones it has the state.
+        folder: The checkpoint's folder.
+    """
+    source: Any = None if folder is None else Path(folder) / STATE
+    if "allocator" in saved:
+        source = io.BytesIO(base64.b64decode(saved["allocator"]))
+    elif source is None or not source.exists():
+        return None
+    state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
     return state
+
+
+def _write_adapters_with(model: nn.Module) -> None:
+    """Makes `model.save_pretrained`, which the Trainer calls, write an adapter folder as well."""
+    original = getattr(model, "save_pretrained", None)
+    if original is not None and not isinstance(original, functools.partial):
+        model.save_pretrained = functools.partial(_save_both, model)  # type: ignore[assignment]
+
+
+def _save_both(model: nn.Module, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
+    own_class: Any = type(model)
+    result = own_class.save_pretrained(model, save_directory, *args, **kwargs)
+    adapters = adapted_layers(model)
+    if adapters and kwargs.get("is_main_process", True):
+        base = getattr(model, "name_or_path", None) or None
+        try:
+            save_peft_adalora(model, save_directory, head=_trained(model), base_model=base)
+        except ValueError as error:  # A checkpoint is possible where an adapter folder is not.
+            warnings.warn(f"{save_directory} has no adapter folder: {error}", stacklevel=2)
+    return result
+
+
+def _trained(model: nn.Module) -> list[str]:
+    """Returns the names of the modules, adapters excepted, with trained parameters."""
+    own = {id(p) for m in adapted_layers(model).values() for p in m.parameters()}
+    return [
+        name
+        for name, module in model.named_modules()
+        if any(p.requires_grad and id(p) not in own for p in module.parameters(recurse=False))
+    ]

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.nn import functional as F
+from transformers import TrainerCallback
 
 from adapters import RankAllocatorCallback, orthogonality
 from tests.adapters.trainer.trainers import (
@@ -220,6 +221,23 @@ def test_mask_events_are_in_the_log_history(tmp_path):
     assert "train_loss" in history[-1]
     trainer.evaluate()
     assert len([entry for entry in trainer.state.log_history if "budget" in entry]) == 3
+
+
+def test_mask_events_reach_the_reporters_with_the_losses(tmp_path):
+    """A reporter precedes the callback in the Trainer's list."""
+    reported = []
+
+    class Reporter(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            reported.append((state.global_step, logs))
+
+    trainer = make_trainer(tmp_path, callback_of(), logging_steps=3)
+    trainer.callback_handler.callbacks.insert(0, Reporter())
+    trainer.train()
+    assert [step for step, logs in reported if "kept" in logs] == EVENTS
+    assert [step for step, logs in reported if "loss" in logs] == [3, 6, 9, 12]
+    first = next(logs for _, logs in reported if "kept" in logs)
+    assert {"budget", "kept", "reintroduced", "dropped", "rank", "penalty_share"} <= first.keys()
 
 
 def test_every_event_method_of_the_callback_overrides_one_of_transformers():

@@ -1,5 +1,6 @@
 """Checkpoints of a Trainer with the callback: resuming, loading, best model, refusals."""
 
+import base64
 import json
 import shutil
 
@@ -7,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapters import RankAllocatorCallback
+from adapters import RankAllocatorCallback, load_peft
+from tests.adapters.tiny_models import tiny_opt
 from tests.adapters.trainer.trainers import (
     STEPS,
     adapted_model,
@@ -116,15 +118,60 @@ def test_a_checkpoint_of_another_training_is_refused(uninterrupted, tmp_path):
         trainer.train(resume_from_checkpoint=checkpoint)
 
 
-def test_a_checkpoint_without_the_allocator_is_refused(uninterrupted, tmp_path):
+@pytest.mark.parametrize("missing", ["the callback", "its file"])
+def test_a_checkpoint_without_the_allocator_is_refused(uninterrupted, tmp_path, missing):
     mode, _, _, folder = uninterrupted
     shutil.copytree(folder / "checkpoint-6", tmp_path / "checkpoint-6")
     file = tmp_path / "checkpoint-6" / "trainer_state.json"
     state = json.loads(file.read_text())
-    del state["stateful_callbacks"]["RankAllocatorCallback"]
+    if missing == "its file":
+        (file.parent / "rank_allocator.pt").unlink()
+    else:
+        del state["stateful_callbacks"]["RankAllocatorCallback"]
     file.write_text(json.dumps(state))
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode))
     with pytest.raises(
         ValueError, match="must have the rank allocator's state, but got that of step 6"
     ):
         trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+
+
+def test_the_state_of_an_older_checkpoint_is_read(tmp_path):
+    """It has the allocator's state as base64 in trainer_state.json; its loss is the total one."""
+    trainer = make_trainer(
+        tmp_path / "first", callback_of(score_loss="total"), save_strategy="steps", save_steps=6
+    )
+    trainer.train()
+    checkpoint = tmp_path / "first" / "checkpoint-6"
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    entry = state["stateful_callbacks"]["RankAllocatorCallback"]
+    del entry["args"]["score_loss"]
+    file = checkpoint / "rank_allocator.pt"
+    entry["allocator"] = base64.b64encode(file.read_bytes()).decode("ascii")
+    file.unlink()
+    (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+    resumed = make_trainer(tmp_path / "second", callback_of(score_loss="total"))
+    resumed.train(resume_from_checkpoint=str(checkpoint))
+    assert allocator_of(resumed).trace() == allocator_of(trainer).trace()
+    with pytest.raises(ValueError, match="score_loss must be that of the checkpoint"):
+        make_trainer(tmp_path / "third", callback_of()).train(
+            resume_from_checkpoint=str(checkpoint)
+        )
+
+
+def test_the_trainer_state_does_not_grow_with_the_adapters(uninterrupted):
+    _, _, _, folder = uninterrupted
+    saved = json.loads((folder / "checkpoint-6" / "trainer_state.json").read_text())
+    entry = saved["stateful_callbacks"]["RankAllocatorCallback"]
+    assert set(entry) == {"args", "attributes", "total_steps"}
+    assert len(json.dumps(entry)) < 1000
+
+
+def test_save_model_writes_an_adapter_folder_that_loads_again(uninterrupted, tmp_path):
+    _, trainer, _, _ = uninterrupted
+    trainer.save_model(str(tmp_path))
+    base, batch = tiny_opt(layers=1), rows_of(0)
+    assert load_peft(base, tmp_path)
+    with torch.no_grad():
+        expected, actual = (m.eval()(**batch).logits for m in (trainer.model, base))
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
