@@ -70,7 +70,7 @@ def read_spec(
     Raises:
         InputError: it is not such a text, or an override, given by `option`, is invalid.
     """
-    document = parse(text, source)
+    document = _of_settings(parse(text, source))
     for setting in overrides:
         override(document, setting, option)
     _make_paths_absolute(document, Path.cwd())
@@ -90,7 +90,11 @@ def read_document(path: Path, source: str) -> Document:
     Raises:
         InputError: it is empty or not a mapping.
     """
-    document = parse(read_text(path, source), source)
+    return _of_settings(parse(read_text(path, source), source))
+
+
+def _of_settings(document: Document) -> Document:
+    source = document.source
     if document.values is None:
         raise InputError(
             f"{source}: must have settings, but got an empty file; start from a shipped space, "

@@ -316,3 +316,11 @@ def test_a_decision_that_contradicts_the_rungs_is_reported(finished: Path, damag
     edit(finished, change)
     [finding] = ask(finished, "scheduler")
     assert message in finding.problem
+
+
+@pytest.mark.parametrize("text", ["0", "", "[1, 2]", "a: ["])
+def test_a_grown_spec_that_is_no_spec_is_refused(finished: Path, text: str) -> None:
+    grown = {"event": "grown", "time": 1.0, "trials": 3, "changes": [], "spec": text}
+    edit(finished, lambda events: events.append(grown | {"fixed": {}, "space": False}))
+    with pytest.raises(InputError, match=r"\(its last event `grown`\).*: must "):
+        StoredStudy.read(StudyFolder(finished)).study_record()
