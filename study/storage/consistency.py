@@ -220,6 +220,14 @@ def spec_fault(record: StudyRecord, spec: StudySpec) -> str | None:
                 f"settings of trial {trial.number} must have {', '.join(spec.domains)}, but got "
                 f"{', '.join(trial.settings) or 'none'}"
             )
+        for leaf, domain in spec.domains.items():
+            value, given = trial.settings[leaf], trial.params.get(leaf)
+            is_ratio = parameter_name(leaf, domain) != leaf
+            if type(value) not in (int, float) if is_ratio else value != given:
+                return (
+                    f"settings.{leaf} of trial {trial.number} must be "
+                    f"{'a number' if is_ratio else given}, but got {value!r:.60}"
+                )
         if trial.point is not None and trial.point >= len(spec.points):
             return f"point must be below {len(spec.points)}, but got {trial.point}"
     return None

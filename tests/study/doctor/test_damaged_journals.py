@@ -130,6 +130,14 @@ JOURNAL: dict[str, tuple[Callable[[Events], Any], str]] = {
         lambda e: of(e, "created", 1)["settings"].pop("p"),
         "settings of trial 1 must have b0, bT, p, lr, but got b0, bT, lr",
     ),
+    "a text for a setting": (
+        lambda e: of(e, "created", 1)["settings"].update(bT="x"),
+        "settings.bT of trial 1 must be a number, but got 'x'",
+    ),
+    "a setting that differs": (
+        lambda e: of(e, "created", 1)["settings"].update(p=0.2),
+        "settings.p of trial 1 must be 0.05, but got 0.2",
+    ),
     "a point without a spec": (
         lambda e: of(e, "created", 1).update(point=3),
         "point must be below 0, but got 3",
