@@ -8,7 +8,7 @@ import pytest
 
 from study.engine.scheduling.rungs import first_rung
 from study.spec import StudySpec, dump_spec
-from study.storage.events import Report, TrialCreated, TrialEnded
+from study.storage.events import Report, StudyOpened, TrialCreated, TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
 from tests.benchmarks.bench_search import SCHEDULERS, WORKERS, median, print_table
@@ -51,6 +51,7 @@ def made_study(folder: Path, table: CurveTable) -> StudyFolder:
     study.path.mkdir()
     study.spec.write_text(dump_spec(table.spec))
     journal = Journal(study.journal)
+    journal.append(StudyOpened(version=1, name=folder.name, spec="spec.yaml"))
     for trial, params in enumerate([*table.params, table.params[0]]):
         journal.append(
             TrialCreated(

@@ -68,7 +68,7 @@ def test_the_plan_of_the_grid_loads_no_backbone_library_and_no_ray() -> None:
         (("--space", "paper_tabels"), "did you mean `paper_tables`"),
         (
             ("--space", "smoke"),
-            "must be an existing YAML file or one of mini_tables, paper_tables",
+            "must be the space of a benchmark, but got that of a study; run it with",
         ),
         (("--space", "paper_tables", "--set", "tasks=[emp/H33]"), "did you mean `emp/H3`"),
         (("--space", "paper_tables", "--set", "backbones=[opt-125]"), "did you mean opt-125m"),

@@ -95,7 +95,7 @@ def test_lines_that_overlap_with_excluded_sequences_are_not_used(data, tmp_path)
         (["--heads", "0"], "--heads: must be at least 1, but got 0"),
         (["--held-out", "1.5"], "--held-out: must be between 0 and 1, but got 1.5"),
         (["--resume"], "must exist for --resume"),
-        (["--exclude", "absent.csv"], "absent.csv: must be a csv file"),
+        (["--exclude", "absent.csv"], "absent.csv: must be a readable file"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(data, tmp_path, capsys, arguments, message):

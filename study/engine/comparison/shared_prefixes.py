@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from study.engine.comparison.runs import ComparisonRun
 from study.spec import StudySpec
@@ -35,6 +36,17 @@ def prefix_key(spec: StudySpec) -> str:
         "seeds": spec.seeds.model_dump(exclude={"mask"}),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def prefix_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Returns a trial's state without the allocator's settings of drawing.
+
+    No mask has been drawn yet, so that runs with other such settings continue from it.
+    """
+    allocator = state["allocator"]
+    drawing = _DRAWING | {"mask_seed"}
+    settings = {n: value for n, value in allocator["settings"].items() if n not in drawing}
+    return state | {"allocator": allocator | {"settings": settings}}
 
 
 def prefix_steps(plan: TrainingPlan) -> int:

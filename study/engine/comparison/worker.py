@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from study.engine.checkpoints import DamagedError, read, set_aside, write
 from study.engine.comparison.outputs import evaluate_run
-from study.engine.comparison.shared_prefixes import SHARED, prefix_steps
+from study.engine.comparison.shared_prefixes import SHARED, prefix_state, prefix_steps
 from study.engine.reporting import metrics_of
 from study.engine.worker import TrialWorker
 from study.spec import read_spec
@@ -75,7 +75,11 @@ class ComparisonWorker(TrialWorker):
         # After an interruption not all reports of this run are known in this process.
         complete = len(self._results) == self.report - 1
         if self._prefix is not None and complete and not self._prefix.exists():
-            state = {"trial": trial.state_dict(), "part": self._part, "results": self._results}
+            state = {
+                "trial": prefix_state(trial.state_dict()),
+                "part": self._part,
+                "results": self._results,
+            }
             self._prefix.parent.mkdir(exist_ok=True)
             self._warn(write(self._prefix, state))
 
