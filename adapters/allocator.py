@@ -286,7 +286,8 @@ class RankAllocator:
         own = self.state_dict()
         shares = torch.full_like(self._shares, -1)  # Absent in older states.
         state = {"penalty_shares": shares, "settings": {}, **state}
-        check_settings(own["settings"], state["settings"])
+        # A version that did not save score_loss scored the total loss.
+        check_settings(own["settings"], {"score_loss": "total", **state["settings"]})
         _check_state(own, state)
         for key in ("sensitivity", "uncertainty"):
             for target, source in zip(own[key], state[key], strict=True):

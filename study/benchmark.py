@@ -21,6 +21,7 @@ from study.cli import (
     study_path,
 )
 from study.spec.benchmark.loading import Benchmark, load_benchmark
+from study.storage.folder import is_stored_spec
 
 if TYPE_CHECKING:
     from study.storage.stored import StoredStudy
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Checks the input, then prints the plan of the benchmark or runs it."""
-    benchmark = load_benchmark(arguments.space, overrides(arguments))
+    benchmark = load_benchmark(
+        arguments.space, overrides(arguments), stored=is_stored_spec(arguments.space)
+    )
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     stored = check(arguments, path, benchmark)

@@ -68,7 +68,7 @@ def _export(study: Path, to: str, out: Path) -> None:
             "study that has ended, or finish it with study.run --resume"
         )
     stored = StoredStudy.read(folder)  # Refuses a folder of a newer version.
-    spec = load_spec(str(folder.best_spec))
+    spec = load_spec(str(folder.best_spec), stored=True)
     if to != "merged" and spec.adapter.method in ("fmft", "linear_probe"):
         raise InputError(
             f"--to {to}: the winner must have adapters, but got method {spec.adapter.method}; "

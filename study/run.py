@@ -22,6 +22,7 @@ from study.cli import (
     study_path,
 )
 from study.spec import StudySpec, json_schema, load_spec
+from study.storage.folder import is_stored_spec
 
 if TYPE_CHECKING:
     from study.models.info import BackboneInfo
@@ -42,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         return DONE
     from study.engine.console.lines import warn
 
-    spec = load_spec(arguments.space, overrides(arguments), warn)
+    spec = load_spec(
+        arguments.space, overrides(arguments), warn, stored=is_stored_spec(arguments.space)
+    )
     path = study_path(arguments)
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     from study.engine.preparation import check_services, prepare_data

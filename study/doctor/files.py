@@ -34,7 +34,7 @@ def _spec(subject: Subject) -> Iterator[Finding]:
         )
         return
     try:
-        now = load_spec(str(file)) if subject.kind == "study" else None
+        now = load_spec(str(file), stored=True) if subject.kind == "study" else None
     except InputError as error:
         yield finding(
             f"spec.yaml cannot be read: {error}",

@@ -88,7 +88,7 @@ def _best_spec(subject: Subject, ledger: ReadLedger) -> Iterator[Finding]:
     assert winner is not None
     fix = f"resuming writes it: {subject.resume}"
     try:
-        stored = load_spec(str(subject.folder.best_spec))
+        stored = load_spec(str(subject.folder.best_spec), stored=True)
     except InputError as error:
         missing = not subject.folder.best_spec.exists()
         text = "there is no best.yaml" if missing else f"best.yaml cannot be read: {error}"

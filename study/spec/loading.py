@@ -17,6 +17,7 @@ import study
 from study.errors import InputError
 from study.paths import local_path
 from study.spec.domains import DOMAINS
+from study.spec.methods import add_absent
 from study.spec.rules import suggestion
 from study.spec.schema import PRESET_BACKBONE, StudySpec
 from study.spec.yaml.messages import input_error
@@ -28,13 +29,16 @@ def load_spec(
     path_or_name: str,
     overrides: Sequence[str] = (),
     note: Callable[[str], None] | None = None,
+    *,
+    stored: bool = False,
 ) -> StudySpec:
     """Returns the study of a YAML file, or of a shipped space by its name.
 
     `overrides` are texts `a.b=c`, applied in order. A relative path in the file is relative to
     the file's folder or, if nothing is there, to the working directory; a relative path in an
     override is relative to the working directory. Paths are absolute in the result. `note` is
-    called with a line for each override that has removed settings of the file.
+    called with a line for each override that has removed settings of the file. `stored`: the file
+    is of a study folder; settings that its version did not have get the values of that version.
 
     Raises:
         InputError: the file is not such a YAML. Of several errors the first by line, with the
@@ -52,6 +56,8 @@ def load_spec(
             f"{source}: must be a study's space, but got a comparison; run it with "
             "python -m study.seeds"
         )
+    if stored:
+        add_absent(document.values.get("adapter"))
     for setting in overrides:
         override(document, setting)
     _make_paths_absolute(document, path.resolve().parent)
@@ -63,14 +69,21 @@ def load_spec(
 
 
 def read_spec(
-    text: str, source: str, overrides: Sequence[str] = (), option: str = "--set"
+    text: str,
+    source: str,
+    overrides: Sequence[str] = (),
+    option: str = "--set",
+    *,
+    stored: bool = False,
 ) -> StudySpec:
-    """Returns the study of a text by `dump_spec`; messages name `source`.
+    """Returns the study of a text by `dump_spec`; messages name `source`; `stored` as above.
 
     Raises:
         InputError: it is not such a text, or an override, given by `option`, is invalid.
     """
     document = _of_settings(parse(text, source))
+    if stored:
+        add_absent(document.values.get("adapter"))
     for setting in overrides:
         override(document, setting, option)
     _make_paths_absolute(document, Path.cwd())

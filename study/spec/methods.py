@@ -118,6 +118,20 @@ Adapter = Annotated[
 METHOD_SPECS: tuple[type[Section], ...] = get_args(get_args(Adapter)[0])
 
 
+def has_scores(method: Any) -> bool:
+    """Returns whether a method prunes by importance scores, which have a `score_loss`."""
+    return method in ("adalora_rs", "adalora")
+
+
+def add_absent(adapter: Any) -> None:
+    """Adds to the `adapter` section of a stored spec what the version that wrote it did not have.
+
+    The scores of a version without `score_loss` were those of the total loss.
+    """
+    if isinstance(adapter, dict) and has_scores(adapter.get("method")):
+        adapter.setdefault("score_loss", "total")
+
+
 def is_foreign(method: str, leaf: str) -> bool:
     """Returns whether a setting exists for other methods, but not for this one."""
     known = {spec.model_fields["method"].default: spec.model_fields for spec in METHOD_SPECS}

@@ -1,5 +1,6 @@
 """The paths of the files in a study folder."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,3 +135,9 @@ class StudyFolder:
     def prefix(self, key: str) -> Path:
         """A shared state."""
         return self.prefixes / f"{key}.pt"
+
+
+def is_stored_spec(path_or_name: str) -> bool:
+    """Whether a path is the spec.yaml of a study that has been started, not a user's space."""
+    folder = StudyFolder(Path(path_or_name).parent)
+    return Path(path_or_name) == folder.spec and os.path.isfile(folder.journal)  # noqa: PTH113

@@ -88,8 +88,9 @@ class StoredStudy:
         """
         grown = [event.spec for event in self.undamaged if isinstance(event, StudyGrown)]
         if grown:
-            return read_spec(grown[-1], f"{self.folder.journal} (its last event `grown`)")
-        return load_spec(str(self.folder.spec))
+            source = f"{self.folder.journal} (its last event `grown`)"
+            return read_spec(grown[-1], source, stored=True)
+        return load_spec(str(self.folder.spec), stored=True)
 
     @property
     def opened(self) -> StudyOpened | None:

@@ -86,7 +86,7 @@ def test_a_state_of_another_run_is_refused(budget):
         run_of(budget).allocator.load_state_dict(state)
     del state["settings"]  # as in a state of an older version
     with pytest.raises(ValueError, match="same adapters and budget"):
-        run_of(budget).allocator.load_state_dict(state)
+        run_of(budget, score_loss="total").allocator.load_state_dict(state)
 
 
 OTHER = {
@@ -110,9 +110,16 @@ def test_a_state_of_other_settings_is_refused_and_changes_nothing(name, value, t
         target.load_state_dict(state)
     assert target.t == 0
     assert target.kept().all()
-    del state["settings"]  # as in a state of an older version
+
+
+def test_the_scores_of_a_state_of_an_older_version_are_of_the_total_loss():
+    state = run_of(score_loss="total").steps(4).allocator.state_dict()
+    del state["settings"]
+    target = run_of(score_loss="total").allocator
     target.load_state_dict(state)
     assert target.t == 4
+    with pytest.raises(ValueError, match="score_loss must be that of the saved run"):
+        run_of().allocator.load_state_dict(state)
 
 
 def test_a_state_of_layers_in_another_order_is_refused():

@@ -1,5 +1,6 @@
 """A study folder with a spec, without Ray and without training."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def open_ledger(tmp_path: Path, read_spec: ReadSpec) -> OpenLedger:
         return ledger
 
     return open_
+
+
+def without_score_loss(file: Path) -> str:
+    """Makes a stored spec one of a version that did not have `score_loss`; returns its text."""
+    text = file.read_text()
+    older = re.sub(r"\n *(adapter\.)?score_loss: task", "", text)
+    older = re.sub(r"(adapter\.)?score_loss: task, |, (adapter\.)?score_loss: task", "", older)
+    assert older != text
+    assert "score_loss" not in older
+    file.write_text(older)
+    return older
 
 
 def create(ledger: StudyLedger, number: int, reports: int = 4) -> None:

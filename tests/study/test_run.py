@@ -168,7 +168,9 @@ def test_sigterm_ends_a_command_as_an_interruption_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(command, "load_spec", lambda *given: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(
+        command, "load_spec", lambda *given, **options: signal.raise_signal(signal.SIGTERM)
+    )
     assert main(["--space", "smoke"]) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"
     assert signal.getsignal(signal.SIGTERM) is before
@@ -177,7 +179,7 @@ def test_sigterm_ends_a_command_as_an_interruption_does(
 def test_an_interruption_prints_the_resume_command_only_if_the_folder_exists(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*arguments: object) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
@@ -228,7 +230,7 @@ def test_too_little_memory_is_printed_with_the_resume_command(
 
 
 def test_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    def bug(*arguments: object) -> None:
+    def bug(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(command, "load_spec", bug)

@@ -71,7 +71,7 @@ def read_study(stored: StoredStudy) -> StudyData:
             "<storage>/<name>"
         )
     events = stored.events
-    spec = load_spec(str(folder.spec))
+    spec = load_spec(str(folder.spec), stored=True)
     record = stored.study_record()
     trace = _trace(folder) if record.winner is not None else []
     text = folder.spec.read_text(encoding="utf-8")

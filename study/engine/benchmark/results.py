@@ -45,7 +45,7 @@ def result_rows(stored: StoredStudy) -> list[dict[str, Any]]:
     Raises:
         InputError: one of them is damaged.
     """
-    runs = runs_of(load_benchmark(str(stored.folder.spec)))
+    runs = runs_of(load_benchmark(str(stored.folder.spec), stored=True))
     lacking: dict[str, str] = {}
     for event in stored.events:
         if isinstance(event, DataRead):

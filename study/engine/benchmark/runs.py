@@ -102,7 +102,7 @@ def changes_of_benchmark(now: Benchmark) -> Changes:
     """
 
     def changes(stored: StoredStudy) -> list[str]:
-        before = load_benchmark(str(stored.folder.spec))
+        before = load_benchmark(str(stored.folder.spec), stored=True)
         after = _settings(now)
         differences = [
             f"{what} ({'left out' if what not in after else 'set otherwise'})"

@@ -18,7 +18,7 @@ from study.spec.comparison.schema import (
 )
 from study.spec.loading import read_document
 from study.spec.yaml.reader import MAX_BYTES
-from study.storage.folder import StudyFolder
+from study.storage.folder import StudyFolder, is_stored_spec
 from study.storage.race import ranked
 from study.storage.stored import StoredStudy
 
@@ -108,7 +108,8 @@ def _own(
 def _resolved(given: str, overrides: Sequence[str]) -> StudySpec:
     """Returns the configuration of a file, or of a study's best.yaml."""
     file = _file(given)
-    spec = load_spec(file, overrides, warn)
+    stored = _study_of(given) is not None or is_stored_spec(file)
+    spec = load_spec(file, overrides, warn, stored=stored)
     if spec.domains:
         searched = ", ".join(spec.domains)
         raise InputError(

@@ -13,6 +13,7 @@ from study.errors import InputError
 from study.spec.benchmark.cells import Cell, make_cells
 from study.spec.benchmark.schema import BenchmarkSpec
 from study.spec.loading import absolute, find_space, read_document
+from study.spec.methods import has_scores
 from study.spec.rules import suggestion
 from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
@@ -31,11 +32,13 @@ class Benchmark:
     cells: list[Cell]
 
 
-def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmark:
+def load_benchmark(
+    path_or_name: str, overrides: Sequence[str] = (), *, stored: bool = False
+) -> Benchmark:
     """Returns the benchmark of a YAML file, or a shipped one by its name.
 
     `overrides` are texts `a.b=c`: a study's setting for all runs (`training.steps=100`), which is
-    a last rule; or a key of the file (`seeds=[0,1]`).
+    a last rule; or a key of the file (`seeds=[0,1]`). `stored`: as of `study.spec.load_spec`.
 
     Raises:
         InputError: the file is not a valid benchmark.
@@ -54,6 +57,8 @@ def load_benchmark(path_or_name: str, overrides: Sequence[str] = ()) -> Benchmar
         spec = BenchmarkSpec.model_validate(document.values)
     except ValidationError as error:
         raise input_error(error, document) from error
+    if stored:
+        spec = _with_score_loss(spec, "total")
     _check_rules(spec, document)
     return Benchmark(spec, make_cells(spec, document))
 
@@ -82,14 +87,30 @@ def _check_rules(spec: BenchmarkSpec, document: Document) -> None:
 
 
 def dump_benchmark(spec: BenchmarkSpec) -> str:
-    """Returns YAML text of an equal benchmark, without rules that match no run."""
+    """Returns YAML text of the same runs, without rules that match none.
+
+    It names `score_loss`, which tells it from a text of a version that did not have it.
+    """
     rules = tuple(rule for rule in spec.rules if spec.unmatched(rule) is None)
-    spec = spec.model_copy(update={"rules": rules})
+    spec = _with_score_loss(spec.model_copy(update={"rules": rules}), "task")
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
     yaml.dump(spec.model_dump(mode="json", exclude_defaults=True), text)
     return text.getvalue()
+
+
+def _with_score_loss(spec: BenchmarkSpec, value: str) -> BenchmarkSpec:
+    """Returns the benchmark with `score_loss` in each method that has scores, unless it is set."""
+    if any("adapter.score_loss" in entry.set for entry in (*spec.backbones, *spec.tasks)):
+        return spec  # A method's setting would override it.
+    methods = tuple(
+        method.model_copy(update={"set": {"adapter.score_loss": value} | method.set})
+        if has_scores(method.set.get("adapter.method"))
+        else method
+        for method in spec.methods
+    )
+    return spec.model_copy(update={"methods": methods})
 
 
 def _override(document: Document, setting: str) -> None:

@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from study.errors import InputError
 from study.spec.leaves import Seeds
 from study.spec.loading import dump_document, read_document, spec_document
+from study.spec.methods import add_absent
 from study.spec.rules import Section
 from study.spec.schema import SeedsSpec, StudySpec
 from study.spec.yaml.messages import input_error
@@ -146,6 +147,10 @@ def is_comparison(file: Path) -> bool:
 
 def _load(file: Path, kind: type[Spec]) -> Spec:
     document = read_document(file, str(file))
+    configurations = document.values.get("configurations")
+    for spec in configurations.values() if isinstance(configurations, dict) else ():
+        if isinstance(spec, dict):
+            add_absent(spec.get("adapter"))
     try:
         return kind.model_validate(document.values)
     except ValidationError as error:

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from study.errors import InputError
+from study.spec import load_spec
 from study.storage import journal
 from study.storage.events import StudyGrown, StudyResumed, TrialWarning
-from study.storage.folder import StudyFolder
+from study.storage.folder import StudyFolder, is_stored_spec
+from study.storage.growth import changes_of_study
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
 from study.storage.stored import StoredStudy
-from tests.study.ledgers import OpenLedger, ReadSpec, create
+from tests.study.ledgers import OpenLedger, ReadSpec, create, without_score_loss
 
 Count = Callable[[], Counter[float]]
 
@@ -57,6 +59,30 @@ def test_the_spec_is_that_of_the_last_growth(open_ledger: OpenLedger, read_spec:
     grown = StudyGrown(trials=9, changes=[], spec="search: {trials: 9}\n", fixed={}, space=False)
     ledger.append(grown)
     assert StoredStudy.read(ledger.folder).spec.search.trials == 9
+
+
+def test_the_scores_of_a_study_of_an_older_version_are_of_the_total_loss(
+    open_ledger: OpenLedger, read_spec: ReadSpec
+) -> None:
+    ledger = open_ledger()
+    total, task = read_spec("adapter.score_loss=total"), read_spec()
+    text = without_score_loss(ledger.folder.spec)
+    stored = StoredStudy.read(ledger.folder)
+    assert stored.spec == load_spec(str(ledger.folder.spec), stored=True) == total
+    assert not changes_of_study(total)(stored)
+    assert changes_of_study(task)(stored) == ["adapter.score_loss: total -> task"]
+    ledger.append(StudyGrown(trials=9, changes=[], spec=text, fixed={}, space=False))
+    assert StoredStudy.read(ledger.folder).spec == total
+    assert load_spec(str(ledger.folder.spec)) == task  # A space of the user.
+
+
+def test_the_spec_of_a_study_is_told_from_a_space_of_the_user(open_ledger: OpenLedger) -> None:
+    folder = open_ledger().folder
+    assert is_stored_spec(str(folder.spec))
+    assert not is_stored_spec(str(folder.best_spec))
+    folder.journal.unlink()
+    assert not is_stored_spec(str(folder.spec))
+    assert not is_stored_spec("smoke")
 
 
 def test_an_unchanged_folder_is_not_read_again(

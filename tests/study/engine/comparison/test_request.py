@@ -1,5 +1,6 @@
 """The command line's configurations: from a study, from files, with their labels."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from study.engine.winner import write_best_spec
 from study.errors import InputError
 from study.spec import dump_spec, load_spec, resolve
 from study.storage.events import StudyOpened, TrialCreated
+from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
-from tests.study.ledgers import report
+from tests.study.ledgers import report, without_score_loss
 
 MakeStudy = Callable[..., str]
 FIXED = "{adapter: {method: adalora_rs, p: 0.1, b0: 4, bT: 2, deltaT: 5}, training: {steps: 40}}"
@@ -75,6 +77,25 @@ def test_seeds_do_not_depend_on_how_a_configuration_is_given(
     assert by_file.seeds == by_study.seeds
     both = SeedsOptions(study=study, configs=[study + file])
     assert read_request(both).spec.seeds == by_study.seeds
+
+
+def test_the_scores_of_a_study_of_an_older_version_are_of_the_total_loss(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    folder = StudyFolder(Path(make_study([(0.1, 0.3), (0.2, 0.5)])))
+    for file in (folder.spec, folder.best_spec):
+        without_score_loss(file)
+    study, copy = str(folder.path), shutil.copy(folder.best_spec, tmp_path / "mine.yaml")
+    losses = [
+        found.spec.first.adapter.score_loss  # type: ignore[union-attr]
+        for found in (
+            read_request(SeedsOptions(study=study)),
+            read_request(SeedsOptions(study=study, top=1)),
+            read_request(SeedsOptions(configs=[str(folder.best_spec)])),
+            read_request(SeedsOptions(configs=[str(copy)])),
+        )
+    ]
+    assert losses == ["total", "total", "total", "task"]
 
 
 def test_the_top_trials_are_the_best_in_the_journal_with_distinct_settings(

@@ -9,6 +9,7 @@ from study.errors import InputError
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, load_spec
 from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark, dump_benchmark, load_benchmark
+from tests.study.ledgers import without_score_loss
 
 SMALL = """\
 backbones: [opt-dna-mini]
@@ -116,7 +117,25 @@ def test_a_rule_may_apply_to_a_baseline(read: Read) -> None:
 
 def test_a_benchmark_written_out_reads_as_the_same_cells(read: Read, tmp_path: Path) -> None:
     first = read(SMALL, "training.lr=1e-2")
-    assert read(dump_benchmark(first.spec)) == first
+    again = read(dump_benchmark(first.spec))
+    assert again.cells == first.cells
+    assert read(dump_benchmark(again.spec)) == again
+
+
+def test_the_scores_of_a_benchmark_of_an_older_version_are_of_the_total_loss(
+    read: Read, tmp_path: Path
+) -> None:
+    now, file = read(SMALL), tmp_path / "spec.yaml"
+    file.write_text(dump_benchmark(now.spec))
+    assert load_benchmark(str(file), stored=True).cells == now.cells
+    without_score_loss(file)
+    assert load_benchmark(str(file)).cells == now.cells  # A space of the user.
+    losses = {
+        cell.method: getattr(cell.spec.adapter, "score_loss", None)
+        for cell in load_benchmark(str(file), stored=True).cells
+        if not cell.is_baseline
+    }
+    assert losses == {"lora": None, "adalora": "total", "adalora_rs": "total"}
 
 
 def test_the_settings_of_a_best_yaml_replace_those_of_the_paper(

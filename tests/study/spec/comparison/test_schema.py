@@ -13,7 +13,9 @@ from study.spec.comparison.schema import (
     dump_comparison,
     is_comparison,
     load_comparison,
+    load_configurations,
 )
+from tests.study.ledgers import without_score_loss
 
 
 def spec_of(*overrides: str) -> StudySpec:
@@ -31,6 +33,19 @@ def test_a_comparison_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert load_comparison(file) == spec
     with pytest.raises(InputError, match=r"got a comparison; .*python -m study\.seeds"):
         load_spec(str(file))
+
+
+def test_the_scores_of_a_comparison_of_an_older_version_are_of_the_total_loss(
+    tmp_path: Path,
+) -> None:
+    specs = {"best": spec_of(), "lora": spec_of("adapter={method: lora}")}
+    spec = ComparisonSpec(configurations=specs, seeds=FactorSeeds.fresh(SeedsSpec(), 1, 1, 1))
+    file = tmp_path / "spec.yaml"
+    file.write_text(dump_comparison(spec))
+    without_score_loss(file)
+    expected = {"best": spec_of("adapter.score_loss=total"), "lora": specs["lora"]}
+    assert load_comparison(file).configurations == expected
+    assert load_configurations(file).configurations == expected
 
 
 @pytest.mark.parametrize(("text", "found"), [("{a: {}}\nseeds: {}", True), ("{a: {}}", False)])
