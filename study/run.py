@@ -75,10 +75,14 @@ def resume_spec(
     """Returns the spec with the trials of the stored study, plus those of --extend.
 
     Warns on standard error if --trials asks for fewer than there are.
+
+    Raises:
+        InputError: the journal is damaged, or the study cannot be extended.
     """
     from study.engine.console.lines import warn
     from study.storage.growth import extended, with_trials_of
 
+    stored.study_record()
     before = stored.spec
     if arguments.extend is None:
         if arguments.trials is not None and arguments.trials < before.search.trials:

@@ -300,6 +300,8 @@ def test_the_plan_of_a_study_that_cannot_be_resumed_is_refused(
     before = journal.path.read_bytes()
     assert "labels or tokens of" in refuse(capsys, *plan)
     assert journal.path.read_bytes() == before
+    journal.append(StudyOpened(version=1))
+    assert "the first event must be `study`, and no other" in refuse(capsys, *plan)
 
 
 def test_the_plan_of_a_study_whose_weights_have_changed_is_refused(

@@ -151,7 +151,7 @@ def _top(stored: StoredStudy, count: int, overrides: Sequence[str]) -> list[tupl
 
 
 def _read_study(study: str) -> StoredStudy:
-    """Returns a study; refuses the folder of a benchmark, of a comparison or of a race."""
+    """Returns a study; refuses a damaged one, and the folder of another kind or of a race."""
     folder = StudyFolder(Path(study))
     if not folder.spec.is_file() or not folder.journal.is_file():
         raise InputError(
@@ -160,7 +160,7 @@ def _read_study(study: str) -> StoredStudy:
         )
     _refuse_comparison(folder)
     stored = StoredStudy.read(folder)
-    _ = stored.spec  # Refuses the folder of a benchmark.
+    stored.study_record()  # Refuses the folder of a benchmark, too.
     return stored
 
 

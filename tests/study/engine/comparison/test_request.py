@@ -180,6 +180,16 @@ def test_a_folder_without_a_study_or_a_finished_trial_is_refused(
         read_request(SeedsOptions(study=empty, top=1))
 
 
+def test_a_study_with_a_damaged_journal_is_refused_although_it_has_a_best_yaml(
+    make_study: MakeStudy,
+) -> None:
+    study = make_study([(0.1, 0.3)])
+    journal = Path(study, "events.jsonl")
+    journal.write_bytes(journal.read_bytes().split(b"\n", 1)[1])
+    with pytest.raises(InputError, match=r"events\.jsonl:1: .*the first event must be `study`"):
+        read_request(SeedsOptions(study=study))
+
+
 def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
     files = []
     for rows in (32, 33):
