@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -18,12 +19,13 @@ from ray import tune
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from typing_extensions import override
 
+from study.engine.console.lines import warn
 from study.storage.durable import replacing
 from study.storage.events import Event, TrialCrashed, TrialEnded, TrialStalled
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord, TrialRecord
-from study.storage.stalls import SHARE, STALLED, stall_limit
+from study.storage.stalls import SHARE, STALLED, stall_limit, stall_text
 
 BEAT_SECONDS = 2.0
 """The shortest time between two signs of life, and between two looks of the driver."""
@@ -57,6 +59,39 @@ class Heartbeat:
                 os.utime(self._file)
 
 
+class _Silence:
+    """For how long the files of workers have not changed, by the driver's clock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._looked = clock, clock()
+        self._stamps: dict[Path, tuple[int, float]] = {}
+
+    def passed(self) -> float | None:
+        """Returns the seconds since the last look; None if it is too early for the next."""
+        now = self._clock()
+        if now - self._looked < BEAT_SECONDS:
+            return None
+        passed, self._looked = min(now - self._looked, LONGEST_LOOK), now
+        return passed
+
+    def seconds(self, file: Path, passed: float) -> float | None:
+        """Returns how long a file has not changed; None without a file."""
+        try:
+            stamp = file.stat().st_mtime_ns
+        except OSError:  # It waits for a worker.
+            return None
+        before, silent = self._stamps.get(file, (0, 0.0))
+        silent = silent + passed if stamp == before else 0.0
+        self._stamps[file] = stamp, silent
+        return silent
+
+    def forget(self, file: Path) -> None:
+        """Removes the file of a worker that no longer works on a trial."""
+        self._stamps.pop(file, None)
+        with suppress(OSError):
+            file.unlink()
+
+
 class StallWatch(tune.Callback):  # type: ignore[misc]
     """Names and kills workers without a sign of life; a callback of Ray Tune and a listener.
 
@@ -72,9 +107,7 @@ class StallWatch(tune.Callback):  # type: ignore[misc]
     ) -> None:
         """Begins a session, in which no worker has started yet."""
         self.ledger, self.stall_minutes = ledger, stall_minutes
-        self._clock, self._kill = clock, kill or kill_process
-        self._looked = clock()
-        self._silent: dict[int, tuple[int, float]] = {}
+        self._silence, self._kill = _Silence(clock), kill or kill_process
         for file in ledger.folder.heartbeats.glob("*"):
             with suppress(OSError):
                 file.unlink()
@@ -82,33 +115,22 @@ class StallWatch(tune.Callback):  # type: ignore[misc]
     def __call__(self, event: Event, record: StudyRecord) -> None:
         """Forgets a worker that no longer works on a trial."""
         if isinstance(event, TrialCrashed | TrialEnded):
-            self._silent.pop(event.trial, None)
             if isinstance(event, TrialEnded):
                 self.ledger.stalled.pop(event.trial, None)
-            with suppress(OSError):
-                self.ledger.folder.heartbeat(event.trial).unlink()
+            self._silence.forget(self.ledger.folder.heartbeat(event.trial))
 
     @override
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Looks at all running workers, now and then."""
-        now = self._clock()
-        if now - self._looked < BEAT_SECONDS:
-            return
-        passed, self._looked = min(now - self._looked, LONGEST_LOOK), now
-        for trial in self.ledger.record.in_state("running"):
-            self._look(trial, passed)
+        passed = self._silence.passed()
+        if passed is not None:
+            for trial in self.ledger.record.in_state("running"):
+                self._look(trial, passed)
 
     def _look(self, trial: TrialRecord, passed: float) -> None:
-        file = self.ledger.folder.heartbeat(trial.number)
-        try:
-            stamp = file.stat().st_mtime_ns
-        except OSError:  # It waits for a worker.
+        silent = self._silence.seconds(self.ledger.folder.heartbeat(trial.number), passed)
+        if silent is None or trial.number in self.ledger.stalled:  # Ray will report its end.
             return
-        if trial.number in self.ledger.stalled:  # Ray will report the end of its process.
-            return
-        before, silent = self._silent.get(trial.number, (0, 0.0))
-        silent = silent + passed if stamp == before else 0.0
-        self._silent[trial.number] = stamp, silent
         limit = stall_limit(self.ledger.record, self.stall_minutes)
         if silent / 60 >= limit:
             self._end(trial, limit)
@@ -118,15 +140,58 @@ class StallWatch(tune.Callback):  # type: ignore[misc]
 
     def _end(self, trial: TrialRecord, limit: float) -> None:
         """Kills a worker; Ray then reports its end, by which the trial is tried again."""
-        try:
-            process = json.loads(self.ledger.folder.heartbeat(trial.number).read_bytes())
-            node, pid = str(process["node"]), int(process["pid"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        self.ledger.stalled[trial.number] = (
-            f"{STALLED}: no sign of life for {limit:.3g} min, so its process was killed"
-        )
-        self._kill(node, pid)
+        process = _process(self.ledger.folder.heartbeat(trial.number))
+        if process is not None:
+            self.ledger.stalled[trial.number] = _killed(limit)
+            self._kill(*process)
+
+
+def result_of(
+    task: Any,
+    ledger: Ledger,
+    trial: int,
+    stall_minutes: float | None,
+    clock: Callable[[], float] = time.monotonic,
+    kill: Kill | None = None,
+) -> Any:
+    """Returns the result of a task of Ray with a `Heartbeat` of `trial`.
+
+    A worker without a sign of life is named in a warning, then killed; Ray tries the task again.
+
+    Raises:
+        Exception: as `ray.get`.
+    """
+    silence, file, named = _Silence(clock), ledger.folder.heartbeat(trial), False
+    try:
+        while not ray.wait([task], timeout=BEAT_SECONDS)[0]:
+            passed, limit = silence.passed(), stall_limit(ledger.record, stall_minutes)
+            silent = None if passed is None else silence.seconds(file, passed)
+            if silent is None:
+                continue
+            minutes = silent / 60
+            if minutes >= limit and (process := _process(file)) is not None:
+                warn(f"trial {trial}: {_killed(limit)}")
+                (kill or kill_process)(*process)
+                silence.forget(file)
+            elif minutes >= SHARE * limit and not named:
+                warn(stall_text(TrialStalled(trial=trial, minutes=minutes, limit=limit)))
+            named = minutes >= SHARE * limit
+        return ray.get(task)
+    finally:
+        silence.forget(file)
+
+
+def _killed(limit: float) -> str:
+    return f"{STALLED}: no sign of life for {limit:.3g} min, so its process was killed"
+
+
+def _process(file: Path) -> tuple[str, int] | None:
+    """Returns node and id of the process that a worker's file names; None if it is damaged."""
+    try:
+        process = json.loads(file.read_bytes())
+        return str(process["node"]), int(process["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def kill_process(node: str, pid: int) -> None:

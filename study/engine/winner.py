@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from study.engine.checkpoints import load
 from study.engine.resources import Resources
 from study.engine.scheduling.outcomes import error_summary
+from study.engine.stalls import Heartbeat, result_of
 from study.models import load_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve, single_trial
@@ -36,8 +37,9 @@ def evaluate_winner(
 ) -> None:
     """Evaluates the winner's weights on the test split, once, and writes best.yaml and best/.
 
-    The evaluation runs in a Ray worker with the resources of a trial. `race`, the result of the
-    race of finalists, is journalled with the scores.
+    The evaluation runs in a Ray worker with the resources of a trial; one without a sign of life
+    is killed, and the evaluation tried again. `race`, the result of the race of finalists, is
+    journalled with the scores.
 
     Raises:
         OSError: the files cannot be written, by the driver or the worker.
@@ -50,7 +52,8 @@ def evaluate_winner(
     )
     result = remote.remote(spec, info, ray.put(data), ledger.folder, winner, trial_resources)
     try:
-        scores = ray.get(result)
+        stall_minutes = ledger.spec.resources.stall_minutes
+        scores = result_of(result, ledger, winner.number, stall_minutes)
     except (RayTaskError, OutOfMemoryError, WorkerCrashedError) as error:
         raise _cause(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
@@ -93,6 +96,7 @@ def _evaluate(
     winner: TrialRecord,
     trial_resources: Resources,
 ) -> dict[str, dict[str, float]]:
+    heartbeat = Heartbeat(folder, winner.number)
     backbone = load_backbone(
         info,
         num_labels=data.num_labels,
@@ -100,6 +104,7 @@ def _evaluate(
         random_seed=spec.backbone.random_seed,
     )
     trial, params = Trial(spec, backbone, data, trial_resources.device), winner.params
+    trial.on_batch = heartbeat.beat
     saved, _ = load(folder, winner.number, lambda s: bool(s["params"].items() <= params.items()))
     if saved is not None:
         trial.load_state_dict(saved["trial"])

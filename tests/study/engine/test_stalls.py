@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from study.engine import stalls
 from study.engine.stalls import BEAT_SECONDS, Heartbeat, StallWatch
@@ -151,6 +152,27 @@ def test_a_heartbeat_that_cannot_be_written_is_no_error(
 ) -> None:
     ledger.folder.heartbeats.write_text("a file in its place")
     Heartbeat(ledger.folder, 0).beat()
+
+
+def test_a_task_without_a_sign_of_life_is_named_killed_once_and_waited_for(
+    ledger: StudyLedger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, killed = Clock(), []
+    Heartbeat(ledger.folder, 0)
+
+    def wait(tasks: list[str], timeout: float) -> tuple[list[str], list[str]]:
+        clock.now += timeout
+        return (tasks, []) if clock.now > 40 * 60 else ([], tasks)
+
+    monkeypatch.setattr(ray, "wait", wait)
+    monkeypatch.setattr(ray, "get", lambda task: f"result of {task}")
+    kill = lambda node, pid: killed.append(pid)  # noqa: E731
+    assert stalls.result_of("task", ledger, 0, 10, clock, kill) == "result of task"
+    assert killed == [os.getpid()]
+    named, ended = capsys.readouterr().err.splitlines()
+    assert "trial 0: its worker has given no sign of life for 2" in named
+    assert "trial 0: stalled: no sign of life for 10 min, so its process was killed" in ended
+    assert not ledger.folder.heartbeat(0).exists()
 
 
 def test_the_limit_follows_the_longest_time_between_reports(open_ledger: OpenLedger) -> None:

@@ -78,6 +78,7 @@ def test_an_error_of_the_evaluation_in_the_worker_is_raised_with_its_type_and_me
     ledger.end(ledger.record.trials[0], "complete", "")
     monkeypatch.setattr(ray, "remote", lambda function: mock.MagicMock())
     monkeypatch.setattr(ray, "put", lambda data: data)
+    monkeypatch.setattr(ray, "wait", lambda tasks, timeout: (tasks, []))
     monkeypatch.setattr(ray, "get", fail)
     resources = Resources(1, 0.0, concurrent=1)
     with pytest.raises(kind, match=message) as caught:
