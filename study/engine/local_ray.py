@@ -8,12 +8,14 @@ is new for every start, and no file of it is left.
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import psutil
 import ray
@@ -38,18 +40,20 @@ SOCKET = "/ray/session_2026-11-30_12-00-00_000000_1234567/sockets/plasma_store"
 SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
 """The longest path of a socket."""
 SHARED_MEMORY = Path("/dev/shm")
-STOPPED = (
-    "\nerror: Ray on this machine has stopped, as one of its processes died or was killed\n"
+RESUME = (
     "nothing that was reported is lost; if the folder exists, add --resume to the same command"
 )
+STOPPED = "error: Ray on this machine has stopped, as one of its processes died or was killed"
+INTERRUPTED = 130
 
 
 @contextmanager
 def local_ray(store_bytes: int | None) -> Iterator[None]:
     """Runs Ray on this machine, without a dashboard; no process of it is left afterwards.
 
-    If one of the processes that Ray needs dies, this process ends too, with exit status 1. Must be
-    called in the main thread.
+    If one of the processes that Ray needs ends, this process ends too, with exit status 1, or 130
+    if SIGTERM came: it may be sent to all processes, as `timeout` does. Must be called in the main
+    thread.
 
     Args:
         store_bytes: size of the object store; None for Ray's default.
@@ -59,10 +63,12 @@ def local_ray(store_bytes: int | None) -> Iterator[None]:
     """
     mark, ended = secrets.token_hex(16), threading.Event()
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with authentication({MARK: mark} | token):
+    with authentication({MARK: mark} | token), _noting_sigterm() as interrupted:
         try:
             _start(store_bytes)
-            threading.Thread(target=_watch, args=(mark, ended), daemon=True).start()
+            head = str(ray.get_runtime_context().gcs_address)
+            watch = (mark, head, ended, interrupted)
+            threading.Thread(target=_watch, args=watch, daemon=True).start()
             yield
         finally:
             ended.set()
@@ -133,19 +139,50 @@ def _no_start(error: Exception, folder: Path) -> InputError:
     )
 
 
-def _watch(mark: str, ended: threading.Event) -> None:
-    """Ends this process and Ray's as soon as one that Ray needs is dead; runs in a thread.
+@contextmanager
+def _noting_sigterm() -> Iterator[threading.Event]:
+    """Yields an event that SIGTERM sets, which otherwise does what it did before."""
+    came, before = threading.Event(), signal.getsignal(signal.SIGTERM)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.set()
+        assert callable(before)
+        before(number, frame)
+
+    if callable(before):
+        signal.signal(signal.SIGTERM, note)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _watch(mark: str, head: str, ended: threading.Event, interrupted: threading.Event) -> None:
+    """Ends this process and Ray's as soon as one that Ray needs ends; runs in a thread.
 
     The main thread may wait for Ray for ever, or until Ray itself ends the process.
     """
     needed = [one for one in psutil.Process().children() if one.name() in NEEDED]
     while not ended.wait(1.0):
-        dead = [one for one in needed if not _lives(one)]
-        if dead and not ended.is_set():
+        works = all(_lives(one) for one in needed) and _serves(head)
+        if not works and not ended.is_set():
             kill_marked(mark)
             Console().show_cursor()
-            print(STOPPED, file=sys.stderr, flush=True)  # noqa: T201
-            os._exit(1)
+            reason = "interrupted" if interrupted.is_set() else STOPPED
+            print(f"\n{reason}\n{RESUME}", file=sys.stderr, flush=True)  # noqa: T201
+            os._exit(INTERRUPTED if interrupted.is_set() else 1)
+
+
+def _serves(head: str) -> bool:
+    """Whether Ray's head accepts connections; after SIGTERM its process lives on without."""
+    host, _, port = head.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 1.0).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:  # On a loaded machine it takes longer.
+        pass
+    return True
 
 
 def _lives(process: psutil.Process) -> bool:

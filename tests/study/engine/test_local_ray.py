@@ -4,10 +4,12 @@ import os
 import queue
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,11 +24,22 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
 @pytest.fixture
-def start_as(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., object]], None]:
+def head() -> Iterator[socket.socket]:
+    """A socket that accepts connections as Ray's head does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.fixture
+def start_as(
+    monkeypatch: pytest.MonkeyPatch, head: socket.socket
+) -> Callable[[Callable[..., object]], None]:
     """Replaces what starts Ray and what ends it."""
+    context = SimpleNamespace(gcs_address=f"127.0.0.1:{head.getsockname()[1]}")
 
     def replace(init: Callable[..., object]) -> None:
         monkeypatch.setattr(ray, "init", init)
+        monkeypatch.setattr(ray, "get_runtime_context", lambda: context)
         monkeypatch.setattr(ray, "shutdown", lambda: None)
 
     return replace
@@ -146,6 +159,32 @@ def test_the_death_of_ray_ends_its_other_processes_and_this_one(
         assert processes[1].wait(timeout=10) == -signal.SIGKILL
     printed = capsys.readouterr().err
     assert "error: Ray on this machine has stopped" in printed
+    assert "--resume" in printed
+
+
+def test_sigterm_for_all_processes_ends_ray_with_the_status_of_an_interruption(
+    start_as: Callable[..., None],
+    head: socket.socket,
+    processes: list["subprocess.Popen[bytes]"],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    statuses: queue.Queue[int] = queue.Queue()
+    start_as(lambda **options: processes.append(subprocess.Popen(SLEEP)))
+    monkeypatch.setattr(os, "_exit", statuses.put)
+    handled: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: handled.append(number))
+    try:
+        with local_ray(None):
+            signal.raise_signal(signal.SIGTERM)
+            head.close()  # Ray's head no longer serves, but its process has not ended.
+            assert statuses.get(timeout=30) == 130
+            assert processes[0].wait(timeout=10) == -signal.SIGKILL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert handled == [signal.SIGTERM]
+    printed = capsys.readouterr().err
+    assert "interrupted" in printed
     assert "--resume" in printed
 
 
