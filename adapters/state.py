@@ -96,6 +96,9 @@ def save_adapters(
         metadata: Strings to store in the file, returned by `load_adapters`.
         allocator: The allocator of the training, whose settings are stored too.
 
+    Raises:
+        ValueError: the model has no adapters. No file is written.
+
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3))
         >>> _ = inject(model, ["0"], rank=2, alpha=4, generator=torch.Generator())
@@ -103,7 +106,12 @@ def save_adapters(
     """
     from safetensors.torch import save_file
 
-    identity = {_LAYERS: json.dumps(_layers(model))}
+    layers = _layers(model)
+    if not layers:
+        raise ValueError(
+            "the model must have adapters, but got none; save them before merge or eject"
+        )
+    identity = {_LAYERS: json.dumps(layers)}
     if allocator is not None:
         identity[_ALLOCATOR] = json.dumps(allocator.settings())
     save_file(adapter_state(model), path, metadata={**(metadata or {}), **identity})

@@ -134,6 +134,12 @@ def test_a_file_of_other_layers_is_refused_and_changes_nothing(other, message, t
     )
 
 
+def test_a_model_without_adapters_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="must have adapters, but got none"):
+        save_adapters(tiny_opt(), tmp_path / "adapters.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_damaged_file_is_refused(tmp_path):
     save_adapters(adapted(), tmp_path / "best.safetensors")
     data = (tmp_path / "best.safetensors").read_bytes()
