@@ -153,34 +153,21 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             if before[-2:-1] == ["--set"]:
                 return f"; write --set {before[-1]}={word}"
-            key, equals, value = word.partition("=")
-            if equals and "--set" in known:
-                return f"; write --set {_home(key) or key}={value}"
+            if "=" in word and "--set" in known:
+                return f"; write --set {word}"
             main = next((option for option in ("--space", "--study") if option in known), None)
             return f"; write {main} {word}" if main and main not in self.given else ""
         option, equals, value = word.partition("=")
-        key = option.lstrip("-").replace("-", "_")
-        value = value if equals else "…"
         if "." in option and "--set" in known:
-            return f"; write --set {key}={value}"
+            return f"; write --set {option.lstrip('-')}={value if equals else '…'}"
         names = [name for name, others in _MEANT.items() if option in others and name in known]
         near = names or difflib.get_close_matches(option, known, n=1, cutoff=0.7)
         if near:
             return f"; did you mean {near[0]}?"
-        if "--set" in known and (home := _home(key)):
-            return f"; write --set {home}={value}"
         if "--set" in known:
             return "; a setting of a space is given as --set section.key=…"
         folder = next((each.metavar for each in self._actions if not each.option_strings), None)
         return f"; write {folder} without an option" if folder else ""
-
-
-def _home(key: str) -> str:
-    """Returns the one setting of a space with this or another tool's name; "" if none or more."""
-    from study.spec.yaml.aliases import homes
-
-    found = homes(key)
-    return found[0] if len(found) == 1 else ""
 
 
 def path_text(text: str) -> str:

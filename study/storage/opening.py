@@ -38,7 +38,7 @@ def check_folder(path: Path, changes: Changes, resume: bool) -> StoredStudy:
         if not resume:
             raise _started(folder, changes)
         stored = StoredStudy.read(folder)  # First: a newer spec.yaml may have unknown keys.
-        _check_journal(stored)
+        check_journal(stored)
         stored.check()
         refuse_changes(path, changes(stored))
         _check_writable(path)
@@ -82,8 +82,12 @@ def has_results(folder: StudyFolder) -> bool:
     return any(file.exists() for file in files) or any(folder.checkpoints.glob("*.pt"))
 
 
-def _check_journal(stored: StoredStudy) -> None:
-    """Refuses to start again in a folder whose journal has been lost."""
+def check_journal(stored: StoredStudy) -> None:
+    """Checks that a folder with results has a journal.
+
+    Raises:
+        InputError: it has been lost.
+    """
     journal = stored.folder.journal
     if not stored.lines and has_results(stored.folder):
         raise InputError(

@@ -17,6 +17,7 @@ from study.spec.domains import Choice, Domain, fit
 from study.spec.samplers import LEARNING
 from study.storage.events import EarlierTrial, WarmStart
 from study.storage.folder import StudyFolder
+from study.storage.opening import check_journal
 from study.storage.record import TrialRecord
 from study.storage.stored import StoredStudy
 
@@ -63,6 +64,7 @@ def _read(source: Path, spec: StudySpec) -> WarmStart:
             f"events.jsonl, but got {given}; give <storage>/<name> of a study"
         )
     earlier = StoredStudy.read(folder)
+    check_journal(earlier)
     before = earlier.spec
     if before.objective != spec.objective:
         raise InputError(

@@ -25,10 +25,11 @@ _OTHER_FORMATS = {
     (".fa", ".fasta", ".fna", ".fa.gz", ".fasta.gz", ".fna.gz", ".jsonl", ".json", ".arrow"):
         "write each as csv with the columns {columns}",
     (".xlsx", ".xls", ".ods"): "save each sheet as csv",
-    (".txt", ".txt.gz", ".tab", ".dat"): "rename tables to .tsv (tabs) or .csv (commas)",
     (".zip", ".tar", ".tar.gz", ".tgz", ".bz2", ".xz", ".zst", ".7z"): "unpack them",
 }  # fmt: skip
 """Endings of other files -> what to do with them."""
+_TEXTS = (".txt", ".txt.gz", ".tab", ".dat")
+"""Endings of what may be a table, which is read only if it is given itself."""
 
 
 def task_name(path: Path) -> str:
@@ -100,15 +101,29 @@ def _step(entries: Sequence[Path], task: TaskSpec) -> str:
     for folder in entries:
         if folder.is_dir() and any(e.name.lower().startswith("train") for e in folder.iterdir()):
             return f"set task.path to one of the folders, e.g. {folder}"
-    columns = f"{task.sequence_column},{task.label_column}"
+    if conversion := _conversion(names, task):
+        return conversion
+    if any(name.endswith(_TEXTS) for name in names):
+        return "rename tables to .tsv (tabs) or .csv (commas)"
+    return f"add train.csv, dev.csv and test.csv with the columns {_columns(task)}"
+
+
+def _conversion(names: Sequence[str], task: TaskSpec) -> str:
+    """Returns what to do with files of another format, named in lower case; "" if none is."""
     for endings, step in _OTHER_FORMATS.items():
         if any(name.endswith(endings) for name in names):
-            return step.format(columns=columns)
-    return f"add train.csv, dev.csv and test.csv with the columns {columns}"
+            return step.format(columns=_columns(task))
+    return ""
+
+
+def _columns(task: TaskSpec) -> str:
+    return f"{task.sequence_column},{task.label_column}"
 
 
 def _of_one_file(path: Path, task: TaskSpec) -> dict[str, Table]:
     """Returns the splits of a file with a split column, or all of its rows as train."""
+    if step := _conversion([path.name.lower()], task):
+        raise InputError(f"{path}: must be a table, {FORMATS}, but got another format; {step}")
     column = split_column(task)
     table = read_table(path, [*columns_of(task), column])
     if column.name not in table.cells:

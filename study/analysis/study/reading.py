@@ -8,6 +8,7 @@ from study.errors import InputError, instead_of
 from study.spec import StudySpec, load_spec
 from study.storage.events import Event, StudyOpened, opened_by
 from study.storage.folder import StudyFolder
+from study.storage.opening import check_journal
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.stored import StoredStudy
 
@@ -61,7 +62,7 @@ def read_study(stored: StoredStudy) -> StudyData:
     """Reads the other files of a study folder, whose journal has been read.
 
     Raises:
-        InputError: a required file is missing, or a file cannot be read.
+        InputError: a required file is missing, empty or damaged, or a file cannot be read.
     """
     folder = stored.folder
     if not folder.journal.is_file() or not folder.spec.is_file():
@@ -70,6 +71,7 @@ def read_study(stored: StoredStudy) -> StudyData:
             f"{instead_of(folder.spec, folder.journal)}; give the folder that study.run wrote, "
             "<storage>/<name>"
         )
+    check_journal(stored)
     events = stored.events
     spec = load_spec(str(folder.spec), stored=True)
     record = stored.study_record()

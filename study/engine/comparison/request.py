@@ -19,6 +19,7 @@ from study.spec.comparison.schema import (
 from study.spec.loading import read_document
 from study.spec.yaml.reader import MAX_BYTES
 from study.storage.folder import StudyFolder, is_stored_spec
+from study.storage.opening import check_journal
 from study.storage.race import ranked
 from study.storage.stored import StoredStudy
 
@@ -160,6 +161,7 @@ def _read_study(study: str) -> StoredStudy:
         )
     _refuse_comparison(folder)
     stored = StoredStudy.read(folder)
+    check_journal(stored)
     stored.study_record()  # Refuses the folder of a benchmark, too.
     return stored
 

@@ -162,6 +162,16 @@ def test_a_folder_without_train_lists_what_is_there_and_the_step(tmp_path, files
     assert message.endswith(f"; {step.format(tmp_path)}")
 
 
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("all.XLSX", "save each sheet as csv"), ("a.fa", "write each as csv with the columns dna,y")],
+)
+def test_a_file_of_another_format_is_refused_with_the_step(tmp_path, name, step):
+    (tmp_path / name).write_bytes(b"PK\x03\x04")
+    message = complaint(tmp_path / name, sequence_column="dna", label_column="y")
+    assert message.endswith(f"but got another format; {step}")
+
+
 def test_an_empty_csv_is_refused(tmp_path):
     message = complaint(write_folder(tmp_path, dev=""))
     assert "dev.csv: must have a header and rows, but got an empty file" in message

@@ -188,6 +188,10 @@ def test_a_study_with_a_damaged_journal_is_refused_although_it_has_a_best_yaml(
     journal.write_bytes(journal.read_bytes().split(b"\n", 1)[1])
     with pytest.raises(InputError, match=r"events\.jsonl:1: .*the first event must be `study`"):
         read_request(SeedsOptions(study=study))
+    Path(study, "trials.csv").touch()
+    journal.write_bytes(b"")
+    with pytest.raises(InputError, match="must have the journal, but got an empty one"):
+        read_request(SeedsOptions(study=study))
 
 
 def test_configurations_of_different_tasks_are_refused(tmp_path: Path) -> None:
