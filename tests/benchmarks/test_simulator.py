@@ -57,7 +57,7 @@ def made_study(folder: Path, table: CurveTable) -> StudyFolder:
             TrialCreated(
                 trial=trial,
                 params=params,
-                settings={},
+                settings=params,
                 seeds={},
                 total_steps=400,
                 reports=4,
