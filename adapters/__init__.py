@@ -8,14 +8,15 @@
     budget.py            CubicBudget: triplets after each step, and the steps of the mask events
     importance.py        importance scores of the triplets: EMAs of |weight · gradient|
     score_loss.py        the part of a gradient that is the task's, without the penalty's
-    masking.py           choice of the kept triplets: largest scores, then a Bernoulli mask
+    masking.py           choice of the triplets that an event keeps, by score and at random; record
     allocator.py         RankAllocator: importance, budget and masks of a whole model
+    allocator_checks.py  rates, adapters, states and steps that it refuses
     state.py             adapter weights as a dict of tensors and as a safetensors file
     peft_format.py       export to the LoRA and AdaLoRA formats of Hugging Face's PEFT
     peft_config.py       adapter_config.json of these formats
     peft_import.py       import of these formats
     counting.py          numbers of trainable parameters
-    trainer_callback.py  RankAllocatorCallback: the allocator inside transformers.Trainer
+    trainer_callback/    RankAllocatorCallback: the allocator inside transformers.Trainer
     _shapes.py           jaxtyping's shape annotations, where jaxtyping is installed
 
     name     shape                   meaning                          PEFT's name

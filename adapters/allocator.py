@@ -1,6 +1,6 @@
 """Rank allocation over a whole model: importance scores, budget and masks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from numbers import Integral
@@ -10,26 +10,11 @@ import torch
 from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
+from adapters.allocator_checks import GradientCheck, check_adapters, check_rates, check_state
 from adapters.budget import CubicBudget
-from adapters.checks import (
-    check_settings,
-    require,
-    require_choice,
-    require_integers,
-    require_numbers,
-)
-from adapters.importance import (
-    GradientCheck,
-    LayerGroup,
-    ShapeGroup,
-    flat_gradient,
-    flat_weights,
-    observe,
-    shape_groups,
-    triplet_scores,
-    views,
-)
-from adapters.masking import event_uniforms, flip, keep_top
+from adapters.checks import check_settings, require_choice, require_integers
+from adapters.importance import Scores, flat_gradient, flat_weights, observe
+from adapters.masking import EventRecord, event_uniforms, flip, keep_top
 from adapters.score_loss import penalty_share, task_gradient
 from adapters.svd import SVDLinear
 
@@ -98,13 +83,16 @@ class RankAllocator:
         score_loss: ScoreLoss = "task",
     ) -> None:
         self.budget = budget
-        self.beta1, self.beta2 = beta1, beta2
-        self.p = p
+        self.beta1, self.beta2, self.p = beta1, beta2, p
         self.p_reintroduce = p if p_reintroduce is None else p_reintroduce
         self.prune_mode, self.final_mask = prune_mode, final_mask
-        self.mask_seed = mask_seed
-        self.score_loss = score_loss
-        self._check(adapters)
+        self.mask_seed, self.score_loss = mask_seed, score_loss
+        check_rates(beta1=beta1, beta2=beta2, p=p, p_reintroduce=self.p_reintroduce)
+        require_integers(mask_seed=mask_seed)
+        require_choice(get_args(PruneMode), prune_mode=prune_mode)
+        require_choice(get_args(FinalMask), final_mask=final_mask)
+        require_choice(get_args(ScoreLoss), score_loss=score_loss)
+        check_adapters(adapters, budget)
 
         self.t = 0
         """Number of optimizer steps so far."""
@@ -112,49 +100,15 @@ class RankAllocator:
         """Number of times that a P, lam or Q had no gradient at a step before T."""
         self._modules = dict(adapters)
         self._lams: list[Tensor] = [module.lam for module in adapters.values()]
-        self._scores = _Scores(list(adapters.values()))
+        self._scores = Scores(list(adapters.values()))
         device = self._lams[0].device
         self._keep = torch.ones(budget.triplets, dtype=torch.bool, device=device)
         self._stored = torch.zeros(budget.triplets, dtype=torch.float32, device=device)
         """Values of the pruned entries of lam: 0, or in mode `mask` those before the event."""
-        counts = torch.int16 if budget.triplets < 2**15 else torch.int32
-        rows = len(budget.events())
-        self._trace = torch.zeros(rows, len(adapters) + 3, dtype=counts, device=device)
-        """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
-        self._shares = torch.full((rows,), -1, dtype=torch.float32, device=device)
-        """Per event: the penalty's share of the median score; -1: unknown."""
+        self._record = EventRecord(budget, list(adapters), device)
         if prune_mode == "mask":
             self._set_masks(self._keep)
         self._gradients = GradientCheck(self._modules, budget)
-
-    def _check(self, adapters: Mapping[str, SVDLinear]) -> None:
-        for names, below in ((("beta1", "beta2"), "<"), (("p", "p_reintroduce"), "<=")):
-            for name in names:
-                value = getattr(self, name)
-                require_numbers(**{name: value})
-                holds = 0 <= value < 1 or (below == "<=" and value == 1)
-                require(holds, f"0 <= {name} {below} 1", **{name: value})
-        require_integers(mask_seed=self.mask_seed)
-        require_choice(get_args(PruneMode), prune_mode=self.prune_mode)
-        require_choice(get_args(FinalMask), final_mask=self.final_mask)
-        require_choice(get_args(ScoreLoss), score_loss=self.score_loss)
-        if len(adapters) != self.budget.matrices:
-            raise ValueError(
-                f"adapters must have the budget's {self.budget.matrices} matrices, but got "
-                f"{len(adapters)}; make the budget with matrices=len(adapters)"
-            )
-        others = {name: m for name, m in adapters.items() if not isinstance(m, SVDLinear)}
-        for name, module in others.items():
-            raise ValueError(
-                f"every adapter must be an SVDLinear, but got {name!r} of type "
-                f"{type(module).__name__}; call inject with kind='svd'"
-            )
-        ranks = {module.rank for module in adapters.values()}
-        if ranks != {self.budget.b0}:
-            raise ValueError(
-                f"every adapter must have the budget's rank b0={self.budget.b0}, but got ranks "
-                f"{sorted(ranks)}; give inject and CubicBudget the same number"
-            )
 
     @torch.no_grad()
     def step(self, *, skipped: bool = False) -> None:
@@ -228,22 +182,7 @@ class RankAllocator:
         orthogonality penalty (in [0, 1], to three digits) if `score_loss` is `total`, and that
         would be if it is `task`; None if unknown.
         """
-        done = self.budget.event_number(self.t + 1)
-        rows, shares = self._trace[:done].tolist(), self._shares[:done].tolist()
-        return [
-            {
-                "t": t,
-                "budget": budget,
-                "kept": kept,
-                "reintroduced": reintroduced,
-                "dropped": dropped,
-                "ranks": dict(zip(self._modules, ranks, strict=True)),
-                "penalty_share": None if share < 0 else round(share, 3),
-            }
-            for (t, budget), (kept, reintroduced, dropped, *ranks), share in zip(
-                self.budget.events(), rows, shares, strict=False
-            )
-        ]
+        return self._record.read(self.t)
 
     def settings(self) -> dict[str, Any]:
         """Returns what the masks depend on: layers, schedule, rates, modes, seed; plain values."""
@@ -272,8 +211,8 @@ class RankAllocator:
             "uncertainty": [group.uncertainty for group in self._scores.groups],
             "keep": self._keep,
             "stored": self._stored,
-            "trace": self._trace,
-            "penalty_shares": self._shares,
+            "trace": self._record.counts,
+            "penalty_shares": self._record.shares,
         }
 
     @torch.no_grad()
@@ -284,11 +223,11 @@ class RankAllocator:
             ValueError: the state has other settings, keys or shapes. The allocator is unchanged.
         """
         own = self.state_dict()
-        shares = torch.full_like(self._shares, -1)  # Absent in older states.
+        shares = torch.full_like(self._record.shares, -1)  # Absent in older states.
         state = {"penalty_shares": shares, "settings": {}, **state}
         # A version that did not save score_loss scored the total loss.
         check_settings(own["settings"], {"score_loss": "total", **state["settings"]})
-        _check_state(own, state)
+        check_state(own, state)
         for key in ("sensitivity", "uncertainty"):
             for target, source in zip(own[key], state[key], strict=True):
                 target.copy_(source)
@@ -311,7 +250,7 @@ class RankAllocator:
             self.missing_gradients += observe(groups, self.beta1, self.beta2, scored, weights)
         if self.budget.is_event(self.t):
             share = penalty_share(weights, gradient, task, layers)
-            self._shares[self.budget.event_number(self.t)] = share.nan_to_num(-1)
+            self._record.shares[self.budget.event_number(self.t)] = share.nan_to_num(-1)
 
     # Mask events
 
@@ -324,7 +263,7 @@ class RankAllocator:
         else:
             self._stored = torch.cat(self._lams)
             self._set_masks(self._keep)
-        self._record(event, top)
+        self._record.write(event, top, self._keep, self._rank_counts())
 
     def _apply_bernoulli_mask(self, top: Tensor, event: int) -> Tensor:
         last = self.t == self.budget.T
@@ -333,11 +272,6 @@ class RankAllocator:
             return top
         uniforms = event_uniforms(self.mask_seed, event, self.budget.triplets)
         return flip(top, uniforms, self.p, self.p_reintroduce)
-
-    def _record(self, event: int, top: Tensor) -> None:
-        keep = self._keep
-        counts = torch.stack((keep, keep & ~top, top & ~keep)).sum(-1)
-        self._trace[event] = torch.cat((counts, self._rank_counts()))
 
     def _rank_counts(self) -> Tensor:
         nonzero = torch.stack(self._lams) != 0
@@ -363,53 +297,3 @@ class RankAllocator:
 
     def _per_matrix(self, flat: Tensor) -> list[Tensor]:
         return list(torch.split(flat, self.budget.b0))
-
-
-class _Scores:
-    """EMAs of all P, lam and Q of a model, grouped by shape, and the scores of its triplets."""
-
-    def __init__(self, layers: Sequence[SVDLinear]) -> None:
-        rows: dict[tuple[torch.Size, torch.Size], list[int]] = {}
-        for row, layer in enumerate(layers):
-            rows.setdefault((layer.P.shape, layer.Q.shape), []).append(row)
-        self.layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
-        self.groups = shape_groups(self.layers)
-        self._sensitivity, self._uncertainty = _flattened(self.groups)
-        ordered = [row for group in rows.values() for row in group]
-        grouped = torch.tensor(ordered, device="cpu")
-        self._order = torch.argsort(grouped).to(layers[0].lam.device)
-
-    def triplets(self) -> Float[Tensor, " n"]:
-        """Returns S_i of every triplet, in the order of the layers."""
-        scores = triplet_scores(self._sensitivity * self._uncertainty, self.layers)
-        return scores.view(len(self._order), -1)[self._order].flatten()
-
-
-def _flattened(groups: Sequence[ShapeGroup]) -> tuple[Tensor, Tensor]:
-    """Makes the EMAs of all groups parts of two flat tensors, and returns these."""
-    sensitivity, uncertainty = (torch.zeros_like(flat_weights(groups)) for _ in range(2))
-    for group, own, other in zip(
-        groups, views(sensitivity, groups), views(uncertainty, groups), strict=True
-    ):
-        group.sensitivity, group.uncertainty = own, other
-    return sensitivity, uncertainty
-
-
-def _check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    if own.keys() != state.keys():
-        raise ValueError(
-            f"an allocator's state must have the keys {', '.join(own)}, but got "
-            f"{', '.join(map(str, state))}; load what RankAllocator.state_dict() returned"
-        )
-    if _shapes(own) != _shapes(state):
-        raise ValueError(
-            "an allocator's state must come from the same adapters and budget, but got the "
-            f"shapes {_shapes(state)} instead of {_shapes(own)}; make the allocator with the "
-            "saved run's settings"
-        )
-
-
-def _shapes(state: Mapping[str, Any]) -> list[tuple[int, ...]]:
-    tensors = [*state["sensitivity"], *state["uncertainty"]]
-    tensors += [state["keep"], state["stored"], state["trace"]]
-    return [tuple(tensor.shape) for tensor in tensors]

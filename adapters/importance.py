@@ -14,13 +14,12 @@ by the same factor and the masks are equal.
 All averages are float32 whatever the model's dtype: in float16 every score underflows to 0.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from adapters._shapes import Float, Number
-from adapters.budget import CubicBudget
 from adapters.svd import SVDLinear
 
 
@@ -220,65 +219,31 @@ def _triples(
     return zip(parts, parts, parts, strict=True)
 
 
-class GradientCheck:
-    """Refuses a step whose scores would be missing: see RankAllocator.step.
+class Scores:
+    """EMAs of all P, lam and Q of a model, grouped by shape, and the scores of its triplets."""
 
-    It only looks whether there are gradients, and does not synchronise with a GPU. Steps from T
-    on are not scored. Steps that a loss scaler skipped are not counted, except before the first
-    event: without any score it would prune the last triplets of the model.
+    def __init__(self, layers: Sequence[SVDLinear]) -> None:
+        rows: dict[tuple[torch.Size, torch.Size], list[int]] = {}
+        for row, layer in enumerate(layers):
+            rows.setdefault((layer.P.shape, layer.Q.shape), []).append(row)
+        self.layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
+        self.groups = shape_groups(self.layers)
+        self._sensitivity, self._uncertainty = _flattened(self.groups)
+        ordered = [row for group in rows.values() for row in group]
+        grouped = torch.tensor(ordered, device="cpu")
+        self._order = torch.argsort(grouped).to(layers[0].lam.device)
 
-    Args:
-        adapters: The adapted layers by name.
-        budget: Steps of the mask events.
+    def triplets(self) -> Float[Tensor, " n"]:
+        """Returns S_i of every triplet, in the order of the layers."""
+        scores = triplet_scores(self._sensitivity * self._uncertainty, self.layers)
+        return scores.view(len(self._order), -1)[self._order].flatten()
 
-    Example:
-        >>> layer = SVDLinear(nn.Linear(3, 3), 1, alpha=1, generator=torch.Generator())
-        >>> check = GradientCheck({"layer": layer}, CubicBudget(9, b0=1, bT=1, matrices=1))
-        >>> layer(torch.ones(3)).sum().backward()
-        >>> check.check(1, skipped=False)
-    """
 
-    def __init__(self, adapters: Mapping[str, SVDLinear], budget: CubicBudget) -> None:
-        self._adapters, self._budget = adapters, budget
-        self._called = False
-        """Whether a step has shown that the model calls every layer."""
-        self._observed: bool | None = False if budget.T > 1 else None
-        """Whether a weight had a gradient since the last event; None if there was no step."""
-
-    def check(self, t: int, *, skipped: bool) -> None:
-        """Raises ValueError if step t must not be scored."""
-        if t < self._budget.T and not skipped:
-            self._check_called()
-            self._observed = bool(self._observed) or self._any_gradient()
-        if self._budget.is_event(t):
-            if self._observed is False:
-                raise ValueError(
-                    f"a mask event must follow a step with gradients, but got none at step {t} or "
-                    "since the event before; call step() after backward() and before zero_grad(), "
-                    "or raise warmup_steps if the loss scaler skipped all steps"
-                )
-            self._observed = None
-
-    def resume(self) -> None:
-        """Forgets the steps so far: the scores of a resumed run are not empty."""
-        self._observed = None
-
-    def _check_called(self) -> None:
-        if self._called:
-            return
-        lams = {name: module.lam for name, module in self._adapters.items()}
-        missing = [name for name, lam in lams.items() if lam.requires_grad and lam.grad is None]
-        if missing:
-            raise ValueError(
-                "every adapted layer must have a gradient in the first step, but got none for "
-                f"{len(missing)} of {len(lams)}, such as {missing[0]!r}; call step() after "
-                "backward() and before zero_grad(), and adapt only layers that the model calls"
-            )
-        self._called = True
-
-    def _any_gradient(self) -> bool:
-        return any(
-            weight.grad is not None
-            for module in self._adapters.values()
-            for weight in (module.lam, module.P, module.Q)
-        )
+def _flattened(groups: Sequence[ShapeGroup]) -> tuple[Tensor, Tensor]:
+    """Makes the EMAs of all groups parts of two flat tensors, and returns these."""
+    sensitivity, uncertainty = (torch.zeros_like(flat_weights(groups)) for _ in range(2))
+    for group, own, other in zip(
+        groups, views(sensitivity, groups), views(uncertainty, groups), strict=True
+    ):
+        group.sensitivity, group.uncertainty = own, other
+    return sensitivity, uncertainty

@@ -1,4 +1,4 @@
-"""Triplets kept by a mask event: those with the largest scores, then a Bernoulli mask.
+"""Triplets kept by a mask event: those with the largest scores, then a Bernoulli mask; the record.
 
 Equation 1 of the AdaLoRA+RS paper, with R_i ~ Bernoulli, independent per triplet and event:
 
@@ -15,10 +15,14 @@ modulo 2**64. It is computed on the CPU and depends on (seed, e, i) only: there 
 state to save, and it is the same on every device, after a resume, and for every p.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
+from adapters.budget import CubicBudget
 
 GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -91,3 +95,46 @@ def _signed(word: int) -> int:
 def _shift(state: Tensor, bits: int) -> Tensor:
     """Shifts right and fills with zeros; int64's own shift would repeat the sign bit."""
     return (state >> bits) & ((1 << (64 - bits)) - 1)
+
+
+class EventRecord:
+    """Numbers of the mask events, kept on the device: writing them synchronises nothing.
+
+    Args:
+        budget: Steps of the mask events.
+        adapters: Names of the adapted layers.
+        device: Device of the adapters.
+    """
+
+    def __init__(self, budget: CubicBudget, adapters: Sequence[str], device: torch.device) -> None:
+        self._budget, self._adapters = budget, adapters
+        dtype = torch.int16 if budget.triplets < 2**15 else torch.int32
+        rows = len(budget.events())
+        self.counts = torch.zeros(rows, len(adapters) + 3, dtype=dtype, device=device)
+        """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
+        self.shares = torch.full((rows,), -1, dtype=torch.float32, device=device)
+        """Per event: the penalty's share of the median score; -1: unknown."""
+
+    def write(self, event: int, top: Tensor, keep: Tensor, ranks: Tensor) -> None:
+        """Records the top and kept triplets of an event, and the ranks after it."""
+        counts = torch.stack((keep, keep & ~top, top & ~keep)).sum(-1)
+        self.counts[event] = torch.cat((counts, ranks))
+
+    def read(self, t: int) -> list[dict[str, Any]]:
+        """Returns one dict per event up to step t, as RankAllocator.trace does; synchronises."""
+        done = self._budget.event_number(t + 1)
+        rows, shares = self.counts[:done].tolist(), self.shares[:done].tolist()
+        return [
+            {
+                "t": t,
+                "budget": budget,
+                "kept": kept,
+                "reintroduced": reintroduced,
+                "dropped": dropped,
+                "ranks": dict(zip(self._adapters, ranks, strict=True)),
+                "penalty_share": None if share < 0 else round(share, 3),
+            }
+            for (t, budget), (kept, reintroduced, dropped, *ranks), share in zip(
+                self._budget.events(), rows, shares, strict=False
+            )
+        ]

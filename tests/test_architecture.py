@@ -51,7 +51,7 @@ HOMES = {
     ),
     "mlflow": ("study/engine/tracking/",),
     "matplotlib": ("study/analysis/",),
-    "transformers": ("study/models/", "adapters/trainer_callback.py"),
+    "transformers": ("study/models/", "adapters/trainer_callback/"),
     "pydantic": ("study/spec/",),
     "ruamel": ("study/spec/",),
 }

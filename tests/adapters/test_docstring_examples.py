@@ -12,7 +12,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 import adapters
 from tests.adapters.tiny_models import tiny_batch, tiny_opt
 
-MODULES = [f"adapters.{module.name}" for module in pkgutil.iter_modules(adapters.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(adapters.__path__, "adapters.")]
 PUBLIC = [name for name in adapters.__all__ if callable(getattr(adapters, name))]
 
 

@@ -1,41 +1,10 @@
-"""AdaLoRA+RS inside `transformers.Trainer`: the rank allocator as a callback.
+"""The callback, and the budget of a Trainer's run."""
 
-    method of the callback            action
-    on_init_end                       checks that the model has adapters
-    on_train_begin                    makes the budget (T_total is the Trainer's max_steps) and
-                                      the allocator, or loads the allocator's state
-    on_step_begin                     sets .grad to the gradient of gamma · orthogonality
-    (backward, once per batch)        adds the gradients of the task's loss
-    (clipping, optimizer.step)
-    on_optimizer_step                 calls RankAllocator.step
-    on_step_end                       logs a mask event as the Trainer logs the loss: in its log
-                                      history and by its reporters (TensorBoard, W&B, MLflow)
-    on_save                           writes the allocator's state into the checkpoint
-    on_init_end                       also lets `save_pretrained`, which the Trainer calls to write
-                                      a model, write an adapter folder beside it
-
-The penalty is part of no loss: reported losses do not contain it, and custom losses and label
-smoothing need no change. Its gradient is set before the backward passes because on_step_begin is
-the only event that occurs once per optimizer step, independent of gradient accumulation, and
-before clipping. Under DDP every process sets the same gradient, and averaging over the processes
-does not change it.
-
-Step t of the allocator is the Trainer's global step. Both count steps skipped by the loss scaler
-of fp16; the gradients of such a step do not enter the importance scores.
-"""
-
-import base64
-import functools
-import io
-import re
 import sys
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
 from transformers import Trainer
 from transformers.trainer_callback import ExportableState, TrainerCallback
 from typing_extensions import override
@@ -43,21 +12,13 @@ from typing_extensions import override
 from adapters._shapes import Number
 from adapters.allocator import FinalMask, PruneMode, RankAllocator, ScoreLoss
 from adapters.budget import CubicBudget
-from adapters.inject import adapted_layers
 from adapters.orthogonality import orthogonality, penalty_backward
-from adapters.peft_format import save_peft_adalora
 from adapters.svd import SVDLinear
+from adapters.trainer_callback.checks import adapters_of, check_trained, warn_about_frozen_head
+from adapters.trainer_callback.files import read_state, write_adapters_with, write_state
 
-HEAD = re.compile(r"(^|\.)(score|classifier)\.")
-"""Parameter names of a classification head in transformers."""
 LOGGED = ("budget", "kept", "reintroduced", "dropped", "penalty_share")
 """What is logged of a mask event, in addition to `step` and `rank`."""
-
-STATE = "rank_allocator.pt"
-"""File of the allocator's state in a checkpoint."""
-
-SHARDED = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""Accelerate's names of distributed training in which a process has parts of the weights only."""
 
 
 class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
@@ -158,15 +119,15 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
 
         From here on the Trainer's files of the model include an adapter folder.
         """
-        _adapters_of(kwargs["model"])
-        _write_adapters_with(kwargs["model"])
+        adapters_of(kwargs["model"])
+        write_adapters_with(kwargs["model"])
 
     @override
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Makes the budget and the allocator, and loads the allocator's state when resuming."""
-        self._adapters = _adapters_of(kwargs["model"])
-        _check_trained(self._adapters, kwargs["optimizer"])
-        _warn_about_frozen_head(kwargs["model"])
+        self._adapters = adapters_of(kwargs["model"])
+        check_trained(self._adapters, kwargs["optimizer"])
+        warn_about_frozen_head(kwargs["model"])
         budget = _schedule(state.max_steps, len(self._adapters), **self._budget_arguments)
         self.allocator = RankAllocator(self._adapters, budget, **self._allocator_arguments)
         self._penalty_added = False
@@ -208,7 +169,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         """Writes the allocator's state into the checkpoint: 8 bytes per entry of P, lam and Q."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
-            _write_state(folder, self._started_allocator().state_dict())
+            write_state(folder, self._started_allocator().state_dict())
 
     @override
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -240,7 +201,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
 
     def _resume(self, state: Any, checkpoint: str | None) -> None:
         saved = state.stateful_callbacks.get(type(self).__name__, {})
-        allocation = _read_state(saved, checkpoint)
+        allocation = read_state(saved, checkpoint)
         if allocation is None or "args" not in saved:
             raise ValueError(
                 f"the checkpoint must have the rank allocator's state, but got that of step "
@@ -271,49 +232,6 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         return self.allocator
 
 
-def _adapters_of(model: nn.Module) -> dict[str, SVDLinear]:
-    layers = adapted_layers(model)
-    adapters = {name: layer for name, layer in layers.items() if isinstance(layer, SVDLinear)}
-    if not adapters or len(adapters) < len(layers):
-        kinds = sorted({type(layer).__name__ for layer in layers.values()})
-        raise ValueError(
-            "the model must have adapters of kind 'svd', but got "
-            f"{', '.join(kinds) or 'none'}; call adapters.inject before making the Trainer"
-        )
-    return adapters
-
-
-def _check_trained(adapters: Mapping[str, SVDLinear], optimizer: Any) -> None:
-    kind = optimizer.accelerator_state.distributed_type
-    if kind in SHARDED:
-        raise ValueError(
-            "every process must have complete adapters, but got sharded training "
-            f"({kind.value}); use DistributedDataParallel"
-        )
-    trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    for name, layer in adapters.items():
-        if any(id(weight) not in trained for weight in (layer.P, layer.lam, layer.Q)):
-            raise ValueError(
-                f"P, lam and Q of {name} must be in the optimizer, but got an optimizer without "
-                "them; call inject before making the optimizer, and freeze none of them"
-            )
-
-
-def _warn_about_frozen_head(model: nn.Module) -> None:
-    """Warns of a frozen head: `inject` freezes it, and a new one would stay random."""
-    frozen = [
-        name
-        for name, weight in model.named_parameters()
-        if HEAD.search(name) and not weight.requires_grad
-    ]
-    if frozen:
-        warnings.warn(
-            f"{frozen[0]} is frozen; if the head is new, call requires_grad_(True) on it after "
-            "inject",
-            stacklevel=2,
-        )
-
-
 def _schedule(
     total_steps: int, matrices: int, *, deltaT: Number, final_fraction: Number, **rest: Any
 ) -> CubicBudget:
@@ -336,9 +254,6 @@ def _schedule(
     return budget
 
 
-# Files beside those of the Trainer
-
-
 def _calling_trainer() -> tuple[Any, str | None]:
     """Returns the Trainer that called a callback, and the checkpoint it resumes from.
 
@@ -352,54 +267,3 @@ def _calling_trainer() -> tuple[Any, str | None]:
             return values["self"], checkpoint if isinstance(checkpoint, str) else None
         frame = frame.f_back
     return None, None
-
-
-def _write_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """Writes an allocator's state into a checkpoint's folder."""
-    torch.save(dict(state), folder / STATE)
-
-
-def _read_state(saved: Mapping[str, Any], folder: str | None) -> dict[str, Any] | None:
-    """Returns the allocator's state of a checkpoint; None if it has none.
-
-    Args:
-        saved: The callback's entry in trainer_state.json; in older ones it has the state.
-        folder: The checkpoint's folder.
-    """
-    source: Any = None if folder is None else Path(folder) / STATE
-    if "allocator" in saved:
-        source = io.BytesIO(base64.b64decode(saved["allocator"]))
-    elif source is None or not source.exists():
-        return None
-    state: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)
-    return state
-
-
-def _write_adapters_with(model: nn.Module) -> None:
-    """Makes `model.save_pretrained`, which the Trainer calls, write an adapter folder as well."""
-    original = getattr(model, "save_pretrained", None)
-    if original is not None and not isinstance(original, functools.partial):
-        model.save_pretrained = functools.partial(_save_both, model)  # type: ignore[assignment]
-
-
-def _save_both(model: nn.Module, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
-    own_class: Any = type(model)
-    result = own_class.save_pretrained(model, save_directory, *args, **kwargs)
-    adapters = adapted_layers(model)
-    if adapters and kwargs.get("is_main_process", True):
-        base = getattr(model, "name_or_path", None) or None
-        try:
-            save_peft_adalora(model, save_directory, head=_trained(model), base_model=base)
-        except ValueError as error:  # A checkpoint is possible where an adapter folder is not.
-            warnings.warn(f"{save_directory} has no adapter folder: {error}", stacklevel=2)
-    return result
-
-
-def _trained(model: nn.Module) -> list[str]:
-    """Returns the names of the modules, adapters excepted, with trained parameters."""
-    own = {id(p) for m in adapted_layers(model).values() for p in m.parameters()}
-    return [
-        name
-        for name, module in model.named_modules()
-        if any(p.requires_grad and id(p) not in own for p in module.parameters(recurse=False))
-    ]
