@@ -42,7 +42,7 @@ def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
     computed in float32; autocast does not apply.
 
     Raises:
-        ValueError: `adapters` is empty.
+        ValueError: `adapters` is empty; or a function compiled with `fullgraph` calls this.
 
     Example:
         >>> layer = SVDLinear(nn.Linear(3, 3), 2, alpha=2, generator=torch.Generator())
@@ -53,6 +53,11 @@ def orthogonality(adapters: Mapping[str, AdaptedLinear]) -> Float[Tensor, ""]:
     if not adapters:
         raise ValueError(
             "the penalty must have at least one adapted layer, but got none; call inject first"
+        )
+    if torch.compiler.is_compiling():  # With fullgraph=False torch then calls this uncompiled.
+        raise ValueError(
+            "the penalty must be computed outside torch.compile, as its backward pass notes what "
+            "the allocator needs, but got a compiled function; compile the model alone"
         )
     layers = list(adapters.values())
     weights = [layer.P.mT for layer in layers] + [layer.Q for layer in layers]

@@ -120,3 +120,11 @@ def test_autocast_does_not_apply_to_value_and_gradient(inside):
     assert torch.equal(penalty, orthogonality(adapters))
     actual = actual or gradients(penalty, adapters)
     assert all(map(torch.equal, actual, expected))
+
+
+def test_a_compiled_penalty_is_left_to_python(monkeypatch):
+    """torch.compile leaves a function that raises uncompiled; its backward pass has no notes."""
+    adapters = linear_adapters([(4, 3)], 2)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    with pytest.raises(ValueError, match="must be computed outside torch.compile"):
+        orthogonality(adapters)
