@@ -126,5 +126,5 @@ def test_a_compiled_penalty_is_left_to_python(monkeypatch):
     """torch.compile leaves a function that raises uncompiled; its backward pass has no notes."""
     adapters = linear_adapters([(4, 3)], 2)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    with pytest.raises(ValueError, match="must be computed outside torch.compile"):
+    with pytest.raises(ValueError, match=r"must be computed outside torch\.compile"):
         orthogonality(adapters)
