@@ -31,7 +31,8 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
     first, `document.notes` has a line for what was removed.
 
     Raises:
-        InputError: no `=`, an empty key, a value that is not YAML, a key below a plain value.
+        InputError: no `=`, an empty key or value, a value that is not YAML, a key below a plain
+            value.
     """
     source = _label(setting, option)
     dotted, equals, text = setting.partition("=")
@@ -39,6 +40,8 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
     if not equals or not all(path) or max(map(len, path)) > MAX_KEY:
         rule = f"must be of the form a.b=c, but got {quoted(setting)}"
         raise InputError(f"{source}: {rule}; e.g. {option} training.steps=100")
+    if not text.strip():  # As of a shell variable that is not set.
+        raise InputError(f"{source}: must have a value, but got none; write null for the default")
     value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
     _forget(document, path)

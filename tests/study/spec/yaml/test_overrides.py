@@ -167,7 +167,7 @@ def test_removed_points_are_said():
             "training.lr.low=1",
             "--set training.lr.low=1: training.lr: must be a mapping, but got 0",
         ),
-        ("training.lr=", "--set training.lr=: training.lr: must be a number, but got nothing"),
+        ("training.steps=", "--set training.steps=: must have a value, but got none; write null"),
         ("training.lr=a: b: c", "--set training.lr=a: b: c: must be YAML"),
         ("training.lr=1\n---\n2", "--set training.lr=1 --- 2: must be a single document"),
         ("training.lr=!!python/x 1", "--set training.lr=!!python/x 1: must be plain text"),
