@@ -185,13 +185,14 @@ class RankAllocator:
         return self._record.read(self.t)
 
     def settings(self) -> dict[str, Any]:
-        """Returns what the masks depend on: layers, schedule, rates, modes, seed; plain values."""
+        """Returns the settings of a run: layers, scales, schedule, rates, modes, seed."""
         numbers = asdict(self.budget) | {
             name: getattr(self, name)
             for name in ("beta1", "beta2", "p", "p_reintroduce", "mask_seed")
         }
         return {
             "adapters": list(self._modules),
+            "scales": [float(module.scale) for module in self._modules.values()],
             **{n: int(v) if isinstance(v, Integral) else float(v) for n, v in numbers.items()},
             "prune_mode": self.prune_mode,
             "final_mask": self.final_mask,
@@ -220,7 +221,7 @@ class RankAllocator:
         """Copies in the state of an allocator with the same adapters, budget and settings.
 
         Raises:
-            ValueError: the state has other settings, keys or shapes. The allocator is unchanged.
+            ValueError: it has other settings, keys, shapes or steps. The allocator is unchanged.
         """
         own = self.state_dict()
         shares = torch.full_like(self._record.shares, -1)  # Absent in older states.

@@ -52,6 +52,12 @@ def check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
             f"shapes {_shapes(state)} instead of {_shapes(own)}; make the allocator with the "
             "saved run's settings"
         )
+    t, last = state["t"], own["settings"]["total_steps"]
+    if type(t) is not int or not 0 <= t <= last:
+        raise ValueError(
+            f"t in an allocator's state must be an integer from 0 to {last}, but got t={t!r}; "
+            "load what RankAllocator.state_dict() returned"
+        )
 
 
 def _shapes(state: Mapping[str, Any]) -> list[tuple[int, ...]]:

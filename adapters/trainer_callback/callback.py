@@ -1,5 +1,6 @@
 """The callback, and the budget of a Trainer's run."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -167,7 +168,9 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
     @override
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Writes the allocator's state into the checkpoint: 8 bytes per entry of P, lam and Q."""
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        trainer = self._trainer  # A hyperparameter search has a folder per trial.
+        runs = args.output_dir if trainer is None else trainer._get_output_dir(trainer._trial)
+        folder = Path(runs) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
             write_state(folder, self._started_allocator().state_dict())
 
@@ -264,6 +267,7 @@ def _calling_trainer() -> tuple[Any, str | None]:
         values = frame.f_locals
         if isinstance(values.get("self"), Trainer):
             checkpoint = values.get("resume_from_checkpoint")
-            return values["self"], checkpoint if isinstance(checkpoint, str) else None
+            named = isinstance(checkpoint, str | os.PathLike)
+            return values["self"], os.fspath(checkpoint) if named else None
         frame = frame.f_back
     return None, None

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from adapters.inject import adapted_layers
-from adapters.peft_format import save_peft_adalora
+from adapters.peft_format import CONFIG, WEIGHTS, save_peft_adalora
 
 STATE = "rank_allocator.pt"
 """File of the allocator's state in a checkpoint."""
@@ -49,8 +49,12 @@ def write_adapters_with(model: nn.Module) -> None:
 def _save_both(model: nn.Module, save_directory: Any, *args: Any, **kwargs: Any) -> Any:
     own_class: Any = type(model)
     result = own_class.save_pretrained(model, save_directory, *args, **kwargs)
-    adapters = adapted_layers(model)
-    if adapters and kwargs.get("is_main_process", True):
+    if not kwargs.get("is_main_process", True):
+        return result
+    if not adapted_layers(model):  # Merged: transformers would add the files of an earlier save.
+        for name in (CONFIG, WEIGHTS):
+            (Path(save_directory) / name).unlink(missing_ok=True)
+    else:
         base = getattr(model, "name_or_path", None) or None
         try:
             save_peft_adalora(model, save_directory, head=_trained(model), base_model=base)

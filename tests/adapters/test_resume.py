@@ -131,6 +131,23 @@ def test_a_state_of_layers_in_another_order_is_refused():
         swapped.load_state_dict(run.allocator.state_dict())
 
 
+def test_a_state_of_layers_with_another_scale_is_refused():
+    run, other = run_of(), run_of()
+    next(iter(other.adapters.values())).scale *= 2
+    with pytest.raises(ValueError, match="scales must be that of the saved run"):
+        other.allocator.load_state_dict(run.allocator.state_dict())
+
+
+@pytest.mark.parametrize("t", [-1, 10**6, 2.0, "2", None])
+def test_a_state_without_a_number_of_steps_is_refused_and_changes_nothing(t):
+    state = run_of().steps(4).allocator.state_dict() | {"t": t}
+    target = run_of().allocator
+    with pytest.raises(ValueError, match=r"t in an allocator's state must be an integer from 0"):
+        target.load_state_dict(state)
+    assert target.t == 0
+    assert not target.scores().any()
+
+
 def test_a_state_with_other_keys_is_refused():
     allocator = run_of().allocator
     state = allocator.state_dict()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapters import RankAllocatorCallback, load_peft
+from adapters import RankAllocatorCallback, load_peft, merge
 from tests.adapters.tiny_models import tiny_opt
 from tests.adapters.trainer.trainers import (
     STEPS,
@@ -66,7 +66,8 @@ def allocator_of(trainer):
 def test_a_finished_training_can_be_resumed(uninterrupted, tmp_path):
     mode, _, allocator, folder = uninterrupted
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode))
-    trainer.train(resume_from_checkpoint=str(folder / f"checkpoint-{STEPS}"))
+    # A Path, where another test has a string.
+    trainer.train(resume_from_checkpoint=folder / f"checkpoint-{STEPS}")
     assert allocator_of(trainer).trace() == allocator.trace()
 
 
@@ -116,6 +117,15 @@ def test_a_checkpoint_of_another_training_is_refused(uninterrupted, tmp_path):
     trainer = make_trainer(tmp_path, callback_of(prune_mode=mode), max_steps=13)
     with pytest.raises(ValueError, match="max_steps must be that of the checkpoint, max_steps=12"):
         trainer.train(resume_from_checkpoint=checkpoint)
+
+
+def test_a_checkpoint_of_adapters_with_another_scale_is_refused(uninterrupted, tmp_path):
+    mode, _, _, folder = uninterrupted
+    model = adapted_model()
+    next(m for m in model.modules() if hasattr(m, "lam")).scale *= 2
+    trainer = make_trainer(tmp_path, callback_of(prune_mode=mode), model=model)
+    with pytest.raises(ValueError, match="scales must be that of the saved run"):
+        trainer.train(resume_from_checkpoint=str(folder / "checkpoint-6"))
 
 
 @pytest.mark.parametrize("missing", ["the callback", "its file"])
@@ -175,3 +185,25 @@ def test_save_model_writes_an_adapter_folder_that_loads_again(uninterrupted, tmp
     with torch.no_grad():
         expected, actual = (m.eval()(**batch).logits for m in (trainer.model, base))
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
+
+
+def test_a_merged_model_replaces_the_adapter_folder(tmp_path):
+    trainer = make_trainer(tmp_path, callback_of())
+    trainer.save_model(str(tmp_path))
+    assert (tmp_path / "adapter_config.json").exists()
+    merge(trainer.model)
+    trainer.save_model(str(tmp_path))
+    merged, batch = type(trainer.model).from_pretrained(tmp_path), rows_of(0)
+    with torch.no_grad():
+        expected, actual = (m.eval()(**batch).logits for m in (trainer.model, merged))
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
+
+
+def test_the_state_is_in_the_folder_of_a_hyperparameter_search_s_trial(tmp_path, monkeypatch):
+    trainer = make_trainer(
+        tmp_path, callback_of(), max_steps=6, save_strategy="steps", save_steps=6
+    )
+    run = tmp_path / "run-0"
+    monkeypatch.setattr(trainer, "_get_output_dir", lambda trial: str(run))
+    trainer.train()
+    assert (run / "checkpoint-6" / "rank_allocator.pt").is_file()
