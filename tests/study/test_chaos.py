@@ -36,7 +36,7 @@ def assert_equal(interrupted: Study, whole: Study) -> None:
 
 @pytest.mark.ray
 def test_a_study_killed_twice_has_the_results_of_an_uninterrupted_one(tmp_path: Path) -> None:
-    one_by_one = ("--max-concurrent=1", "--trials=4")
+    one_by_one = ("--max-concurrent=1", "--trials=3")
     whole, interrupted = (Study(tmp_path / name, *one_by_one) for name in ("whole", "killed"))
     for study in (whole, interrupted):
         study.root.mkdir()
@@ -45,7 +45,7 @@ def test_a_study_killed_twice_has_the_results_of_an_uninterrupted_one(tmp_path: 
     for target in ("worker", "everything"):
         assert interrupted.kill_at_random(target, rng)
     interrupted.run()
-    assert_sound(interrupted, trials=4)
+    assert_sound(interrupted, trials=3)
     assert_equal(interrupted, whole)
 
 

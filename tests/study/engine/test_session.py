@@ -246,12 +246,12 @@ def test_the_traceback_of_a_crashed_trial_is_stored_and_the_study_continues(
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(tuning, "TrialWorker", CrashingWorker)
-    settings = ("scheduler.name=none", "search.trials=3", "resources.max_failures=1")
+    settings = ("scheduler.name=none", "search.trials=3", "resources.max_failures=0")
     ended, folder, record = run(tmp_path / "study", *settings)
     assert ended is SessionStatus.DONE
     states = [record.trials[number].state for number in range(3)]
     assert states == ["complete", "failed", "complete"]
-    assert record.trials[1].crashes == 2
+    assert record.trials[1].crashes == 1
     text = folder.failure(1).read_text()
     assert "ZeroDivisionError: a bug of the test's making" in text
     assert not folder.failure(0).exists()
@@ -319,6 +319,7 @@ METHODS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_other_methods_run_as_studies(tmp_path: Path, method: str) -> None:
     file = tmp_path / "space.yaml"
