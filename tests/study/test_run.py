@@ -425,6 +425,7 @@ def test_sigterm_while_ray_starts_leaves_no_process_and_no_folder(tmp_path: Path
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_ctrl_c_and_sigterm_end_the_study_cleanly_and_a_resume_repeats_nothing(
     tmp_path: Path,
 ) -> None:

@@ -209,6 +209,7 @@ def most_at_once(lines: Sequence[dict[str, Any]]) -> int:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_trials_spread_over_nodes_that_join_and_die(nodes: Nodes, tmp_path: Path) -> None:
     path = tmp_path / "study"
     journal = StudyFolder(path).journal

@@ -135,6 +135,7 @@ def other_ledger(tmp_path: Path, open_ledger: OpenLedger) -> StudyLedger:
     return ledger
 
 
+@pytest.mark.slow
 def test_a_killed_and_restarted_server_has_every_run_and_report_once(
     server: Server,
     open_ledger: OpenLedger,
