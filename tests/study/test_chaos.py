@@ -35,6 +35,7 @@ def assert_equal(interrupted: Study, whole: Study) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_study_killed_twice_has_the_results_of_an_uninterrupted_one(tmp_path: Path) -> None:
     one_by_one = ("--max-concurrent=1", "--trials=3")
     whole, interrupted = (Study(tmp_path / name, *one_by_one) for name in ("whole", "killed"))
