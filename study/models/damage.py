@@ -21,12 +21,11 @@ def refusing(rule: str, fix: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{rule}, but got {one_line(error)}; {fix}") from error
+        raise InputError(f"{rule}, but got {message_of(error)}; {fix}") from error
 
 
-def one_line(error: BaseException) -> str:
-    """Returns an error's message on one line, cut, with its control characters escaped."""
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(error).split()))
-    text = text.rstrip(":. ")
+def message_of(error: BaseException) -> str:
+    """Returns an error's message without line breaks, cut; with its type if it is one word."""
+    text = " ".join(str(error).split()).rstrip(":. ")
     text = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
     return text if " " in text else f"{type(error).__name__}({text})"

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 
 from study.models import tokenization
 from study.models.backbones import quiet
-from study.models.damage import one_line
+from study.models.damage import message_of
 from study.models.files import TOKENIZER_FILES
 from study.models.info import BackboneInfo
 from study.models.tokenization import MISSING, adjacent_words, library_tokenizer, load_tokenizer
@@ -62,7 +62,7 @@ def _read(folder: Path, text: str) -> list[int] | str:
         with quiet():
             ids: list[int] = AutoTokenizer.from_pretrained(folder)(text)["input_ids"]
     except Exception as error:  # Of tokenizers that cannot be made from the files.
-        return one_line(error)
+        return message_of(error)
     return ids
 
 
