@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import CubicBudget, LoRALinear, RankAllocator, orthogonality, penalty_backward
-from adapters.masking import keep_top
+from adapters import CubicBudget, LoRALinear, orthogonality, penalty_backward
+from tests.adapters.tiny_allocators import BUDGET, SHAPES, advance, lams, make
 from tests.adapters.tiny_models import (
     Run,
     draw_gradients,
@@ -13,31 +13,6 @@ from tests.adapters.tiny_models import (
     tiny_batch,
     tiny_opt,
 )
-
-SHAPES = [(4, 6), (6, 4), (5, 5)]
-BUDGET = CubicBudget(20, 4, 2, 3, final_fraction=0.3, deltaT=3)  # events 3, 6, 9, 12, 14
-
-
-def make(adapters=None, budget=BUDGET, **settings):
-    adapters = adapters or linear_adapters(SHAPES, budget.b0)
-    defaults = {"beta1": 0.85, "beta2": 0.85, "p": 0.0, "mask_seed": 0}
-    return adapters, RankAllocator(adapters, budget, **(defaults | settings))
-
-
-def advance(adapters, allocator, steps=1, noise=0.1):
-    """Optimizer steps with random gradients; the optimizer changes every weight."""
-    for _ in range(steps):
-        draw_gradients(adapters, allocator.t)
-        generator = torch.Generator().manual_seed(allocator.t)
-        for module in adapters.values():
-            for weight in (module.P, module.lam, module.Q):
-                weight.data += noise * torch.randn(weight.shape, generator=generator)
-        allocator.step()
-
-
-def lams(adapters):
-    return torch.cat([module.lam.detach() for module in adapters.values()])
-
 
 # Without a Bernoulli mask: AdaLoRA
 
@@ -387,55 +362,3 @@ def test_layers_of_lora_are_refused():
     layer = LoRALinear(base, 4, alpha=4, generator=torch.Generator())
     with pytest.raises(ValueError, match="'x' of type LoRALinear; call inject with kind='svd'"):
         make({"x": layer}, CubicBudget(20, 4, 2, 1))
-
-
-# The context at_final_budget
-
-
-@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
-def test_at_the_final_budget_only_the_best_triplets_are_used(prune_mode):
-    adapters, allocator = make(p=0.3, prune_mode=prune_mode)
-    advance(adapters, allocator, 7)
-    best = torch.sort(allocator.scores(), descending=True, stable=True).indices[: 3 * 2]
-    with allocator.at_final_budget():
-        values = torch.cat([module.effective_lam() for module in adapters.values()])
-        assert set(values.nonzero().flatten().tolist()) <= set(best.tolist())
-        assert torch.equal(values[best], lams(adapters)[best])
-
-
-def test_at_the_final_budget_a_masked_triplet_has_its_stored_value_as_at_an_event():
-    adapters, allocator = make(p=0.6, prune_mode="mask")
-    advance(adapters, allocator, 3)
-    best = keep_top(allocator.scores(), 3 * 2)
-    masked = best & ~allocator.kept()
-    assert masked.any(), "the case needs a triplet with a large score that is masked now"
-    stored = lams(adapters)
-    with allocator.at_final_budget():
-        values = torch.cat([module.effective_lam() for module in adapters.values()])
-    assert torch.equal(values, stored * best)
-    assert values[masked].all()
-
-
-@pytest.mark.parametrize("prune_mode", ["zero", "mask"])
-def test_at_final_budget_restores_the_model_even_after_an_exception(prune_mode):
-    runs = []
-    for use_context in (False, True):
-        adapters, allocator = make(p=0.3, prune_mode=prune_mode)
-        for _ in range(18):
-            advance(adapters, allocator)
-            if use_context:
-                with pytest.raises(KeyError), allocator.at_final_budget():
-                    raise KeyError
-        effective = torch.cat([module.effective_lam() for module in adapters.values()])
-        runs.append((lams(adapters), effective, allocator.kept(), allocator.trace()))
-    for plain, used in zip(*runs, strict=True):
-        assert torch.equal(plain, used) if isinstance(plain, torch.Tensor) else plain == used
-
-
-def test_at_final_budget_changes_nothing_from_the_last_event_on():
-    adapters, allocator = make(p=0.3)
-    advance(adapters, allocator, 14)
-    before = [module.effective_lam().clone() for module in adapters.values()]
-    with allocator.at_final_budget():
-        for module, values in zip(adapters.values(), before, strict=True):
-            assert torch.equal(module.effective_lam(), values)

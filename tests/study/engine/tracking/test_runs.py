@@ -79,6 +79,19 @@ def write(runs: StudyRuns, ledger: StudyLedger, final: bool = False) -> None:
     runs.write(ledger.record.trials.values(), final)
 
 
+def evaluate_winner(ledger: StudyLedger) -> None:
+    """A trial that ends, wins and is evaluated on test."""
+    create(ledger, 0)
+    report(ledger, 0, 4, 0.5)
+    ledger.end(ledger.record.trials[0], "complete", "")
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
+
+
+def save_file(ledger: StudyLedger) -> None:
+    ledger.folder.best.mkdir()
+    (ledger.folder.best / "budget_trace.json").write_text("[]")
+
+
 def found(runs: StudyRuns) -> tuple[list, list]:
     """Returns (parents, children in the order of their trials) of the study."""
     all_runs = runs.search()
@@ -203,10 +216,7 @@ def test_a_resume_adopts_the_runs_of_an_interrupted_study_without_duplicates(
 def test_adopting_complete_runs_writes_nothing(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
-    create(ledger, 0)
-    report(ledger, 0, 4, 0.5)
-    ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
+    evaluate_winner(ledger)
     write(runs, ledger, final=True)
     runs.end("FINISHED", ledger.record.winner, None)
     ended = found(runs)[0][0].info.end_time
@@ -349,12 +359,8 @@ def test_a_metric_that_is_not_finite_is_left_out(runs: StudyRuns, ledger: StudyL
 def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
-    create(ledger, 0)
-    report(ledger, 0, 4, 0.5)
-    ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
-    ledger.folder.best.mkdir()
-    (ledger.folder.best / "budget_trace.json").write_text("[]")
+    evaluate_winner(ledger)
+    save_file(ledger)
     write(runs, ledger, final=True)
     runs.end("FINISHED", ledger.record.winner, ledger.folder.best)
     [parent], [child] = found(runs)
@@ -375,12 +381,8 @@ def test_a_storage_that_refuses_the_winners_files_leaves_no_run_running_and_gets
     def refuse(*arguments: object, **named: object) -> None:
         raise ModuleNotFoundError("No module named 'boto3'", name="boto3")
 
-    create(ledger, 0)
-    report(ledger, 0, 4, 0.5)
-    ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
-    ledger.folder.best.mkdir()
-    (ledger.folder.best / "budget_trace.json").write_text("[]")
+    evaluate_winner(ledger)
+    save_file(ledger)
     write(runs, ledger, final=True)
     with monkeypatch.context() as patch:
         patch.setattr(client._client, "log_artifacts", refuse)
