@@ -6,7 +6,7 @@ Map:
     report, doctor/, export       commands that read a study folder
     cluster/                      the command that prints job files for Slurm, KubeRay and `ray up`
     pretrain, card                commands that train and measure the embedded backbone
-    cli                           what commands share: exit statuses, options, how to resume
+    cli/                          what commands share: exit statuses, options, how to resume
     errors                        errors that the user can fix: one line, exit status 2
     paths                         paths that a user gives, as paths of this machine
     csv_table                     csv files of tasks and results, read and checked by a schema

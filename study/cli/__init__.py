@@ -1,0 +1,42 @@
+"""What the commands share.
+
+Map:
+
+    running.py  exit statuses, expected errors as one line each, how to resume
+    parser.py   the parser of all commands: it says what was probably meant
+    options.py  options of study.run and study.benchmark, and those that others share
+"""
+
+from study.cli.options import (
+    add_services,
+    overrides,
+    parse_benchmark,
+    parse_study,
+    study_path,
+)
+from study.cli.parser import Parser, path_option, path_text
+from study.cli.running import (
+    BAD_INPUT,
+    COULD_NOT_FINISH,
+    DONE,
+    INTERRUPTED,
+    report_interrupted,
+    run_command,
+)
+
+__all__ = [
+    "BAD_INPUT",
+    "COULD_NOT_FINISH",
+    "DONE",
+    "INTERRUPTED",
+    "Parser",
+    "add_services",
+    "overrides",
+    "parse_benchmark",
+    "parse_study",
+    "path_option",
+    "path_text",
+    "report_interrupted",
+    "run_command",
+    "study_path",
+]
