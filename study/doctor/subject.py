@@ -3,7 +3,6 @@
 A damaged line or spec is left out, and reported by the checks that need it.
 """
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from study.errors import InputError, instead_of
 from study.spec import StudySpec
 from study.spec.benchmark.loading import is_benchmark
 from study.spec.comparison.schema import is_comparison
+from study.storage.commands import resume
 from study.storage.events import Event
 from study.storage.folder import StudyFolder
 from study.storage.journal import Append, DamagedJournalError, Journal, Line
@@ -83,10 +83,7 @@ class Subject:
         """The command that resumes the study."""
         if self.kind == "comparison":
             return "the command it was started with (python -m study.seeds …), with --resume"
-        path = self.folder.path
-        command = "study.benchmark" if self.kind == "benchmark" else "study.run"
-        options = ["--space", str(self.folder.spec), "--storage", str(path.parent)]
-        return shlex.join(["python", "-m", command, *options, "--name", path.name, "--resume"])
+        return resume(self.folder.path, "benchmark" if self.kind == "benchmark" else "run")
 
     def require_record(self) -> StudyRecord:
         """Returns the record.

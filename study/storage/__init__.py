@@ -17,6 +17,7 @@ Map:
     race.py        the race of the finalists, as a function of their scores
     runs.py        runs of a benchmark or comparison and their trials
     tables.py      trials.csv and pareto.csv
+    commands.py    command lines for a stored study: train the winner again, resume, export
     durable.py     files that are replaced whole and survive a loss of power
 
 Needs neither Ray nor torch. The same folder layout serves benchmarks and comparisons.

@@ -19,6 +19,7 @@ from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
 from study.analysis.study.importance import importances
 from study.analysis.study.reading import StudyData, read_study
+from study.storage.commands import reproduce, shown
 from study.storage.stored import StoredStudy
 
 
@@ -42,7 +43,8 @@ def _content(study: StudyData) -> dict[str, Any]:
     learned = curves.learning_curves(study)
     return {
         "name": study.name,
-        "folder": study.folder.path,
+        "folder": shown(study.folder.path),
+        "again": reproduce(study.folder.path),
         "spec": study.spec,
         "spec_text": study.spec_text,
         "objective": study.spec.objective,

@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from study.engine.console.lines import format_value, print_lines
 from study.engine.tracking.database import sqlite_uri
+from study.storage.commands import compare_seeds, predict, reproduce, shown
 from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from study.storage.race import reported
@@ -38,8 +38,10 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         f"folder     {folder.path}",
         "",
         "next:",
-        f"  open {shlex.quote(str(folder.report))}",
-        f"  {_best_command(folder.path, folder.best_spec)}",
+        f"  open {shlex.quote(shown(folder.report))}",
+        f"  {reproduce(folder.path)}",
+        f"  {compare_seeds(folder.path)}",
+        f"  {predict(folder.path)}",
         _tracking_line(tracking_uri or sqlite_uri(folder.mlflow)),
     ]
     print_lines(console, [line for line in lines if line is not None])
@@ -81,14 +83,6 @@ def _budget_line(record: StudyRecord, number: int) -> str | None:
         f"({int(metrics['reintroduced'])} re-introduced, {int(metrics['dropped'])} dropped by "
         "the random mask at the last event)"
     )
-
-
-def _best_command(path: Path, best_spec: Path) -> str:
-    name = f"{path.name}-best"
-    command = ["python", "-m", "study.run", "--space", str(best_spec), "--name", name]
-    if path.parent != Path("runs").absolute():
-        command += ["--storage", str(path.parent)]
-    return shlex.join(command)
 
 
 def _tracking_line(uri: str) -> str:

@@ -11,6 +11,7 @@ from study.engine.benchmark.runs import runs_of
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.spec.benchmark.loading import Benchmark, load_benchmark
+from study.storage.commands import shown
 from study.storage.events import (
     DataRead,
     RaceDecided,
@@ -41,7 +42,7 @@ def test_an_interrupted_study_has_one_finding_with_the_unfinished_trials(
     [finding] = examine(interrupted)
     assert finding.unfinished
     assert "3 of 4 trials were created, trial 2 unfinished" in finding.problem
-    assert finding.fix.endswith(f"--storage {interrupted.parent} --name study --resume")
+    assert finding.fix.endswith(f"--storage {shown(interrupted.parent)} --name study --resume")
 
 
 def test_unfinished_work_is_no_finding_while_a_driver_is_running(

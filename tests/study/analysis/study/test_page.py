@@ -8,6 +8,7 @@ import pytest
 from study.analysis import html
 from study.analysis.study.page import render, write_report
 from study.errors import InputError
+from study.storage.commands import reproduce
 from study.storage.stored import StoredStudy
 from tests.study.analysis.balanced import Balanced
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy, finish, made_trace
@@ -67,8 +68,8 @@ def test_text_of_the_spec_is_escaped(study: MadeStudy) -> None:
 
 
 def test_the_command_that_trains_the_winner_again_names_a_new_study(finished: MadeStudy) -> None:
-    best = finished.folder.best_spec
-    command = f"python -m study.run --space {best} --name {finished.folder.path.name}-best"
+    command = reproduce(finished.folder.path)
+    assert "--storage" in command
     assert f"To train this configuration again: {command}" in page_of(finished).text
 
 

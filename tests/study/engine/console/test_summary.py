@@ -1,12 +1,10 @@
 """The printed summary of a finished study."""
 
 import io
-from pathlib import Path
 
 from rich.console import Console
 
 from study.engine.console.summary import (
-    _best_command,
     _tracking_line,
     print_failures,
     print_summary,
@@ -39,16 +37,6 @@ def test_the_winner_has_initial_and_kept_parameters(open_ledger: OpenLedger) -> 
 def test_the_printed_mlflow_command_opens_the_server_with_the_runs() -> None:
     assert _tracking_line("http://host:5000") == "  open http://host:5000"
     assert _tracking_line("sqlite:///a.db") == "  mlflow ui --backend-store-uri sqlite:///a.db"
-
-
-def test_the_printed_command_has_quoted_absolute_paths_outside_the_working_directory() -> None:
-    assert _best_command(Path("runs/a").absolute(), Path("b.yaml")) == (
-        "python -m study.run --space b.yaml --name a-best"
-    )
-    assert _best_command(Path("/else/my runs/a"), Path("/else/my runs/a/best.yaml")) == (
-        "python -m study.run --space '/else/my runs/a/best.yaml' --name a-best "
-        "--storage '/else/my runs'"
-    )
 
 
 def printed(ledger: StudyLedger, *, failed: bool = False) -> list[str]:
