@@ -141,6 +141,11 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
     return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 
+def planned_runs(count: int, confirm: int) -> int:
+    """Returns the number of runs of a race between `count` trials, with those that confirm."""
+    return sum(size * more for size, more in rounds(count)) + confirm
+
+
 def decided_race(decision: RaceDecided, confirm: int) -> Race:
     """Returns the race that led to a recorded decision; later scores do not change it."""
     past, runs, had = [list(trials) for trials in decision.rounds], [], 0
@@ -155,6 +160,11 @@ def decided_race(decision: RaceDecided, confirm: int) -> Race:
 def fresh_seeds(seeds: Mapping[str, int], repeat: int) -> dict[str, int]:
     """Returns the seeds of a repeat, the same for all candidates; `seeds` are the study's."""
     return {stream: (seed + FIRST_SEED + repeat) % 2**32 for stream, seed in seeds.items()}
+
+
+def repeat_of(run: Mapping[str, int], seeds: Mapping[str, int]) -> int:
+    """Returns the repeat of a run's seeds; the inverse of `fresh_seeds`."""
+    return (run["init"] - seeds["init"] - FIRST_SEED) % 2**32
 
 
 def _first(scores: RaceScores, repeats: int) -> RaceScores:

@@ -199,6 +199,11 @@ class StudyRecord:
                     trial.stalled = None
         self._last = event.time
 
+    @property
+    def last(self) -> float | None:
+        """The time of the last event, in seconds since the epoch; None before the first."""
+        return None if self.began is None else self._last
+
     def _track(self, address: str | Absent | None) -> None:
         if not isinstance(address, Absent):
             self.tracking = address

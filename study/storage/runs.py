@@ -62,6 +62,11 @@ def created(number: int, run: Run, steps: int, reports: int) -> TrialCreated:
     )
 
 
+def label_of_trial(trial: TrialRecord) -> str:
+    """Returns the label of a configuration that is a trial of a study."""
+    return f"trial-{trial.number}"
+
+
 def latest_trials(record: StudyRecord) -> dict[Key, TrialRecord]:
     """Returns the latest trial of each run."""
     return {tuple(trial.labels.values()): trial for trial in record.trials.values()}

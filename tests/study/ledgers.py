@@ -8,7 +8,7 @@ import pytest
 
 from study.spec import StudySpec, dump_spec, load_spec
 from study.storage.events import Report, StudyOpened, TrialCreated
-from study.storage.ledger import StudyLedger
+from study.storage.ledger import Ledger, StudyLedger
 from study.storage.opening import open_folder
 
 SPACE = """
@@ -86,7 +86,7 @@ def create(ledger: StudyLedger, number: int, reports: int = 4) -> None:
     )
 
 
-def report(ledger: StudyLedger, number: int, index: int, value: float | None) -> None:
-    """Journals a report with a dev MCC."""
-    metrics = {ledger.spec.objective: value, "train_loss": 0.5}
+def report(ledger: Ledger, number: int, index: int, value: float | None) -> None:
+    """Journals a report with a value of the objective, by default a dev MCC."""
+    metrics = {ledger.metric: value, "train_loss": 0.5}
     ledger.append(Report(trial=number, report=index, step=10 * index, metrics=metrics))

@@ -14,8 +14,9 @@ from study.analysis.benchmark.reading import (
     ResultState,
     label,
 )
-from study.analysis.benchmark.scores import half_width, score_table
+from study.analysis.benchmark.scores import score_table
 from study.analysis.benchmark.sections import ResultSection
+from study.storage.result.sampling import half_width
 
 STATE_NAMES: dict[ResultState, str] = {
     "complete": "complete",

@@ -21,6 +21,7 @@ from study.analysis.benchmark.reading import (
 )
 from study.paper import reference
 from study.paper.reference import Anchor
+from study.storage.result.sampling import half_width
 
 
 @dataclass(frozen=True)
@@ -165,28 +166,3 @@ def _cell(
         parameters=statistics.median(parameters) if parameters else None,
         kept_parameters=statistics.fmean(kept) if kept else None,
     )
-
-
-_Z = 1.96
-
-
-def half_width(metric: Metric, score: float, rows: int) -> float:
-    """Returns the half-width of the 95 % interval of a score on a test split of `rows` rows.
-
-    Both classes are assumed to have half of the rows each.
-    """
-    error = _mcc_error if metric == "mcc" else _auc_error
-    return _Z * error(score, rows)
-
-
-def _mcc_error(mcc: float, rows: int) -> float:
-    """Binomial standard error: MCC = 2 accuracy - 1 if both classes have equal errors."""
-    return math.sqrt(max(0.0, 1 - mcc**2) / rows)
-
-
-def _auc_error(auc: float, rows: int) -> float:
-    """Standard error of Hanley & McNeil 1982."""
-    half = rows / 2
-    both_positive, both_negative = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = (half - 1) * (both_positive + both_negative - 2 * auc**2)
-    return math.sqrt(max(0.0, auc * (1 - auc) + spread)) / half

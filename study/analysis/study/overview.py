@@ -12,16 +12,9 @@ from study.spec.domains import domain_text
 from study.spec.space import planned_trials
 from study.spec.task import GENERATED
 from study.storage.events import State
+from study.storage.result.words import STATE_WORDS
 
 Rows = list[tuple[str, str]]
-
-STATES: dict[State, str] = {
-    "complete": "complete",
-    "pruned": "stopped early",
-    "failed": "failed",
-    "running": "unfinished",
-}
-"""Names of the states on the page."""
 
 PACKAGES = ("adalora-rs-study", "torch", "transformers", "ray", "optuna", "mlflow")
 
@@ -71,7 +64,7 @@ def searched(spec: StudySpec) -> list[tuple[str, str, str]]:
 def counts(study: StudyData) -> list[tuple[State, str, int]]:
     """Returns (state, its name, number of trials) for every state."""
     record = study.record
-    return [(state, name, len(record.in_state(state))) for state, name in STATES.items()]
+    return [(state, name, len(record.in_state(state))) for state, name in STATE_WORDS.items()]
 
 
 def failures(study: StudyData) -> list[Failure]:

@@ -15,8 +15,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from study.analysis.drawing import COMPLETE, FAILED, INK, PRUNED, WIDTH, WINNER, svg
 from study.analysis.study.curves import BestSoFar, LearningCurves
 from study.analysis.study.finalists import Candidate
-from study.analysis.study.overview import STATES
 from study.analysis.study.panels import Panel
+from study.storage.result.words import STATE_WORDS
 
 ON_FRONT: dict[str, Any] = {"facecolors": "none", "edgecolors": WINNER, "linewidths": 1.2}
 
@@ -48,7 +48,7 @@ def learning_curves(data: LearningCurves, metric: str, winner: int | None) -> Fi
             axes.plot(x[-1:], y[-1:], "x", color=FAILED, zorder=6)
     states = {curve.state for curve in data.curves if curve.trial != winner}
     entries = [s for s in ("complete", "pruned", "running", "failed") if s in states]
-    handles = [axes.plot([], [], label=STATES[s], **looks[s])[0] for s in entries]
+    handles = [axes.plot([], [], label=STATE_WORDS[s], **looks[s])[0] for s in entries]
     if winner is not None:
         label = f"trial {winner} (best)"
         handles.insert(0, axes.plot([], [], color=WINNER, linewidth=2.4, label=label)[0])
@@ -196,7 +196,7 @@ def _legend_of_states(figure: Figure, data: list[Panel], winner: int | None) -> 
         "running": {"marker": "o", "markerfacecolor": "none", "color": INK},
     }
     handles = [
-        axes.plot([], [], linestyle="", label=STATES[state], **mark)[0]
+        axes.plot([], [], linestyle="", label=STATE_WORDS[state], **mark)[0]
         for state, mark in marks.items()
         if state in states
     ]

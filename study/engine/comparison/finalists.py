@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
-from study.engine.comparison.runs import ComparisonRun, Configuration, label_of_trial
+from study.engine.comparison.runs import ComparisonRun, Configuration
 from study.engine.console.lines import print_lines
 from study.engine.driver import record_new_address
 from study.engine.resources import Resources
@@ -25,9 +25,16 @@ from study.spec.comparison.schema import ConfigurationsSpec, dump_comparison
 from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
-from study.storage.race import Race, RaceScores, current_race, decided_race, fresh_seeds, rounds
+from study.storage.race import (
+    Race,
+    RaceScores,
+    current_race,
+    decided_race,
+    fresh_seeds,
+    planned_runs,
+)
 from study.storage.record import StudyRecord, TrialRecord
-from study.storage.runs import key_of, latest_trials
+from study.storage.runs import key_of, label_of_trial, latest_trials
 from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
 
@@ -200,8 +207,7 @@ def _run(
     candidates: Candidates, runs: Ledger, context: RunContext, tracker: Tracker, console: Console
 ) -> RaceOutcome:
     """Runs the rounds of the race, then the runs that estimate the winner's score."""
-    choosing = sum(size * more for size, more in rounds(len(candidates.search)))
-    total = choosing + candidates.ledger.spec.finalists.confirm
+    total = planned_runs(len(candidates.search), candidates.ledger.spec.finalists.confirm)
     text = f"the race: {len(candidates.search)} candidates, {total} runs with fresh seeds"
     print_lines(console, [text])
     gave_up = ""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.engine.comparison.runs import label_of_trial
 from study.engine.console.lines import warn
 from study.errors import InputError, instead_of
 from study.spec import StudySpec, dump_spec, load_spec, read_spec, resolve, single_trial
@@ -21,6 +20,7 @@ from study.spec.yaml.reader import MAX_BYTES
 from study.storage.folder import StudyFolder, is_stored_spec
 from study.storage.opening import check_journal
 from study.storage.race import ranked
+from study.storage.runs import label_of_trial
 from study.storage.stored import StoredStudy
 
 REPORTS = "training.reports=2"

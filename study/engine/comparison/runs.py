@@ -5,7 +5,6 @@ from typing import Any
 
 from study.spec import SeedsSpec, StudySpec
 from study.spec.comparison.schema import FACTORS
-from study.storage.record import TrialRecord
 from study.storage.runs import Label
 
 _COUNTED = {"steps", "epochs", "reports", "eval_batch_size"}
@@ -33,11 +32,6 @@ class Configuration:
         training = self.spec.training.model_dump(mode="json", exclude=_COUNTED, exclude_none=True)
         values = {"method": adapter.pop("method"), **adapter, **training}
         return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
-
-
-def label_of_trial(trial: TrialRecord) -> str:
-    """Returns the label of a configuration that is a trial of a study."""
-    return f"trial-{trial.number}"
 
 
 @dataclass(frozen=True)

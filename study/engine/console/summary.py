@@ -12,6 +12,7 @@ from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from study.storage.race import reported
 from study.storage.record import StudyRecord
+from study.storage.result.words import STATE_WORDS
 
 
 def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | None) -> None:
@@ -91,8 +92,8 @@ def _tracking_line(uri: str) -> str:
 
 
 def _counts(record: StudyRecord) -> str:
-    states = {"complete": "complete", "pruned": "stopped early", "failed": "failed"}
-    return ", ".join(f"{len(record.in_state(s))} {word}" for s, word in states.items())  # type: ignore[arg-type]
+    words = [(state, word) for state, word in STATE_WORDS.items() if state != "running"]
+    return ", ".join(f"{len(record.in_state(state))} {word}" for state, word in words)
 
 
 def _failure_lines(ledger: StudyLedger) -> list[str]:

@@ -1,0 +1,25 @@
+"""The result of a study: what terminal, page, trials.csv, status and MLflow show.
+
+Map:
+
+    fields.py     StudyResult and its parts
+    building.py   a result from a folder, or from records and spec
+    estimates.py  scores over seeds: mean, sd, interquartile mean, interval
+    sampling.py   the error of a score that comes from the size of the test set
+    words.py      the words for the states of trials and studies
+"""
+
+from study.storage.result.building import read_result, study_result
+from study.storage.result.estimates import Estimate
+from study.storage.result.fields import Headline, Light, RaceView, StudyResult, TrialResult
+
+__all__ = (
+    "Estimate",
+    "Headline",
+    "Light",
+    "RaceView",
+    "StudyResult",
+    "TrialResult",
+    "read_result",
+    "study_result",
+)

@@ -1,0 +1,85 @@
+"""Scores of several runs of the same settings with different seeds."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from study.spec.metrics import limits_of
+from study.storage.result.sampling import half_width
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric over runs with different seeds, in the metric's unit."""
+
+    metric: str
+    """With its split: dev_mcc, test_auc."""
+    scores: tuple[float, ...]
+    """Of the runs that have one."""
+    failed: int
+    """The number of runs without a score."""
+    mean: float
+    sd: float | None
+    """Sample standard deviation; None for a single run."""
+    iqm: float | None
+    """Interquartile mean, the mean of the middle half; None for a single run."""
+    low: float | None
+    """The 95 % interval of the mean over seeds (Student's t); None for a single run."""
+    high: float | None
+    sampling_half_width: float | None
+    """The half-width of the 95 % interval that comes from the number of rows of the split: with
+    other rows of the same kind the score would be within it. None if not known."""
+
+    @property
+    def count(self) -> int:
+        """The number of runs that have a score."""
+        return len(self.scores)
+
+
+def estimate(
+    metric: str, values: Sequence[float | None], rows: int | None = None
+) -> Estimate | None:
+    """Returns the estimate of a metric from its values of some runs; None without a value.
+
+    Args:
+        metric: with its split, as dev_mcc.
+        values: one for each run; None for a run without a score.
+        rows: of the split.
+    """
+    known = tuple(value for value in values if value is not None)
+    if not known:
+        return None
+    mean = statistics.fmean(known)
+    several = len(known) > 1
+    low, high = _interval(metric, known, mean) if several else (None, None)
+    return Estimate(
+        metric=metric,
+        scores=known,
+        failed=len(values) - len(known),
+        mean=mean,
+        sd=statistics.stdev(known) if several else None,
+        iqm=interquartile_mean(known) if several else None,
+        low=low,
+        high=high,
+        sampling_half_width=None if rows is None else half_width(metric, mean, rows),
+    )
+
+
+def interquartile_mean(values: Sequence[float]) -> float:
+    """Returns the mean of the middle half; values at its edges count in part."""
+    count, total, weights = len(values), 0.0, 0.0
+    for place, value in enumerate(sorted(values)):
+        # The share of [place, place + 1] that lies in the middle half of [0, count].
+        weight = max(0.0, min(place + 1, 0.75 * count) - max(place, 0.25 * count))
+        total, weights = total + weight * value, weights + weight
+    return total / weights
+
+
+def _interval(metric: str, values: Sequence[float], mean: float) -> tuple[float, float]:
+    """Student's t interval of the mean, clipped to the range of the metric."""
+    from scipy import stats
+
+    quantile = float(stats.t.ppf(0.975, len(values) - 1))
+    half = quantile * statistics.stdev(values) / len(values) ** 0.5
+    least, most = limits_of(metric)
+    return max(least, mean - half), min(most, mean + half)
