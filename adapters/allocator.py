@@ -14,7 +14,7 @@ from adapters.allocator_checks import GradientCheck, check_adapters, check_rates
 from adapters.budget import CubicBudget
 from adapters.checks import check_settings, require_choice, require_integers
 from adapters.importance import Scores, flat_gradient, flat_weights, observe
-from adapters.masking import EventRecord, event_uniforms, flip, keep_top
+from adapters.masking import EventRecord, MaskEvents, event_uniforms, flip, keep_top
 from adapters.score_loss import penalty_share, task_gradient
 from adapters.svd import SVDLinear
 
@@ -184,6 +184,10 @@ class RankAllocator:
         """
         return self._record.read(self.t)
 
+    def mask_events(self) -> MaskEvents:
+        """Returns which triplets every mask event so far kept, and scores; synchronises."""
+        return self._record.mask_events(self.t)
+
     def settings(self) -> dict[str, Any]:
         """Returns the settings of a run: layers, scales, schedule, rates, modes, seed."""
         numbers = asdict(self.budget) | {
@@ -212,8 +216,7 @@ class RankAllocator:
             "uncertainty": [group.uncertainty for group in self._scores.groups],
             "keep": self._keep,
             "stored": self._stored,
-            "trace": self._record.counts,
-            "penalty_shares": self._record.shares,
+            **self._record.state(),
         }
 
     @torch.no_grad()
@@ -224,23 +227,20 @@ class RankAllocator:
             ValueError: it has other settings, keys, shapes or steps. The allocator is unchanged.
         """
         own = self.state_dict()
-        shares = torch.full_like(self._record.shares, -1)  # Absent in older states.
-        state = {"penalty_shares": shares, "settings": {}, **state}
+        state = {"settings": {}, **self._record.unknown(), **state}
         # A version that did not save score_loss scored the total loss.
         check_settings(own["settings"], {"score_loss": "total", **state["settings"]})
         check_state(own, state)
         for key in ("sensitivity", "uncertainty"):
             for target, source in zip(own[key], state[key], strict=True):
                 target.copy_(source)
-        for key in ("keep", "stored", "trace", "penalty_shares"):
+        for key in ("keep", "stored", *self._record.state()):
             own[key].copy_(state[key])
         self.t = int(state["t"])
         self.missing_gradients = int(state["missing_gradients"])
         self._gradients.resume()
         if self.prune_mode == "mask":
             self._set_masks(self._keep)
-
-    # Scores
 
     def _observe(self) -> None:
         groups, layers = self._scores.groups, self._scores.layers
@@ -256,15 +256,15 @@ class RankAllocator:
     # Mask events
 
     def _event(self) -> None:
-        event = self.budget.event_number(self.t)
-        top = keep_top(self.scores(), self.budget.budget(self.t))
+        event, scores = self.budget.event_number(self.t), self.scores()
+        top = keep_top(scores, self.budget.budget(self.t))
         self._keep = self._apply_bernoulli_mask(top, event)
         if self.prune_mode == "zero":
             self._reset_pruned()
         else:
             self._stored = torch.cat(self._lams)
             self._set_masks(self._keep)
-        self._record.write(event, top, self._keep, self._rank_counts())
+        self._record.write(event, scores, top, self._keep, self._rank_counts())
 
     def _apply_bernoulli_mask(self, top: Tensor, event: int) -> Tensor:
         last = self.t == self.budget.T

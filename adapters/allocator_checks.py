@@ -62,7 +62,7 @@ def check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
 
 def _shapes(state: Mapping[str, Any]) -> list[tuple[int, ...]]:
     tensors = [*state["sensitivity"], *state["uncertainty"]]
-    tensors += [state["keep"], state["stored"], state["trace"]]
+    tensors += [state[key] for key in ("keep", "stored", "trace", "outcomes", "event_scores")]
     return [tuple(tensor.shape) for tensor in tensors]
 
 

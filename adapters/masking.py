@@ -16,14 +16,16 @@ state to save, and it is the same on every device, after a resume, and for every
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from adapters._shapes import Bool, Float, Number
+from adapters._shapes import Bool, Float, Int8, Number
 from adapters.budget import CubicBudget
 
+KEPT, TOP = 1, 2
+"""Bits of a triplet's outcome at a mask event: kept, and among the top b(t)."""
 GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _WORD = 1 << 64
@@ -97,6 +99,20 @@ def _shift(state: Tensor, bits: int) -> Tensor:
     return (state >> bits) & ((1 << (64 - bits)) - 1)
 
 
+class MaskEvents(NamedTuple):
+    """Which triplets the mask events of a run kept, on the CPU."""
+
+    steps: list[int]
+    """The step of every event so far."""
+    outcomes: Int8[Tensor, "events n"]
+    """`KEPT` + `TOP`: 3 kept, 2 dropped, 1 re-introduced, 0 pruned. -1 for events before a state
+    of an older version, which does not have them, was loaded."""
+    scored: list[int]
+    """The places in `steps` of the first, the middle and the last event, those so far."""
+    scores: Float[Tensor, "scored n"]
+    """The importance scores at these events; -1 where `outcomes` is."""
+
+
 class EventRecord:
     """Numbers of the mask events, kept on the device: writing them synchronises nothing.
 
@@ -114,11 +130,39 @@ class EventRecord:
         """Per event: kept, reintroduced, dropped, then the rank of every matrix."""
         self.shares = torch.full((rows,), -1, dtype=torch.float32, device=device)
         """Per event: the penalty's share of the median score; -1: unknown."""
+        self.outcomes = torch.full((rows, budget.triplets), -1, dtype=torch.int8, device=device)
+        """Per event and triplet: `KEPT` + `TOP`; -1: unknown."""
+        self.scored = sorted({0, (rows - 1) // 2, rows - 1})
+        """The events whose scores are recorded: the first, the middle and the last one."""
+        self.scores = torch.full(
+            (len(self.scored), budget.triplets), -1, dtype=torch.float32, device=device
+        )
+        """Per event of `scored` and triplet: the importance score; -1: unknown."""
 
-    def write(self, event: int, top: Tensor, keep: Tensor, ranks: Tensor) -> None:
-        """Records the top and kept triplets of an event, and the ranks after it."""
+    def state(self) -> dict[str, Tensor]:
+        """Returns the tensors of the record by their names in an allocator's state."""
+        return {
+            "trace": self.counts,
+            "penalty_shares": self.shares,
+            "outcomes": self.outcomes,
+            "event_scores": self.scores,
+        }
+
+    def unknown(self) -> dict[str, Tensor]:
+        """Returns the tensors that states of older versions do not have, without a value."""
+        return {
+            "penalty_shares": torch.full_like(self.shares, -1),
+            "outcomes": torch.full_like(self.outcomes, -1),
+            "event_scores": torch.full_like(self.scores, -1),
+        }
+
+    def write(self, event: int, scores: Tensor, top: Tensor, keep: Tensor, ranks: Tensor) -> None:
+        """Records scores, top and kept triplets of an event, and the ranks after it."""
         counts = torch.stack((keep, keep & ~top, top & ~keep)).sum(-1)
         self.counts[event] = torch.cat((counts, ranks))
+        self.outcomes[event] = KEPT * keep + TOP * top
+        if event in self.scored:
+            self.scores[self.scored.index(event)] = scores
 
     def read(self, t: int) -> list[dict[str, Any]]:
         """Returns one dict per event up to step t, as RankAllocator.trace does; synchronises."""
@@ -138,3 +182,14 @@ class EventRecord:
                 self._budget.events(), rows, shares, strict=False
             )
         ]
+
+    def mask_events(self, t: int) -> MaskEvents:
+        """Returns the events up to step t; synchronises."""
+        done = self._budget.event_number(t + 1)
+        scored = [event for event in self.scored if event < done]
+        return MaskEvents(
+            steps=[step for step, _ in self._budget.events()[:done]],
+            outcomes=self.outcomes[:done].cpu(),
+            scored=scored,
+            scores=self.scores[: len(scored)].cpu(),
+        )

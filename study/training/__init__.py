@@ -13,6 +13,7 @@ Map, in the order in which a trial uses them:
     facts.py         parameter counts and ranks, reported with the scores
     memory.py        peak memory, out-of-memory errors
     artifacts.py     writes a trained trial to files
+    mask_events.py   the triplets that every mask event kept, as arrays of one of the files
     identity.py      what these files are of: settings and seeds
     forecast.py      plans and parameter counts of a space, before anything is trained
 """

@@ -256,5 +256,6 @@ def test_an_interrupted_comparison_continues_with_more_seeds_and_repeats_nothing
         outputs = np.load(folder / "outputs" / f"run-{int(row['run']):05d}.npz")
         assert outputs["test"].shape == (32, 2)
         assert outputs["kept"].shape == (len(outputs["modules"]), 2)
+        assert len(outputs["event_kept"]) == len(outputs["event_steps"]) > 1
     assert list((folder / "prefixes").iterdir()) == []
     assert (folder / "report.html").stat().st_size > 10_000

@@ -11,6 +11,7 @@ from study.storage.durable import replacing
 from study.storage.folder import StudyFolder
 from study.tasks.metrics import classification_metrics
 from study.training.encoding import EncodedTask
+from study.training.mask_events import mask_event_arrays
 from study.training.trial import Trial
 
 
@@ -50,16 +51,16 @@ def _write(
     """Writes outputs/run-NNNNN.npz atomically.
 
     One array per split: probabilities, float32 (rows, classes). For methods with a rank allocator
-    also `kept`, bool (matrices, b0), the triplets kept at the last mask event, and `modules`, the
-    names of the matrices in the same order.
+    also `kept`, bool (matrices, b0), the triplets kept at the last mask event, `modules`, the
+    names of the matrices in the same order, and the other arrays of `mask_event_arrays`.
     """
     arrays: dict[str, Any] = {
         split: torch.from_numpy(rows).softmax(dim=1).numpy() for split, rows in logits.items()
     }
     if trial.allocator is not None:
-        modules = list(trial.prepared.adapters)
-        arrays["modules"] = np.array(modules)
-        arrays["kept"] = trial.allocator.kept().cpu().numpy().reshape(len(modules), -1)
+        matrices = len(trial.prepared.adapters)
+        arrays |= mask_event_arrays(trial)
+        arrays["kept"] = trial.allocator.kept().cpu().numpy().reshape(matrices, -1)
     folder.outputs.mkdir(exist_ok=True)
     with replacing(folder.output(run)) as file:
         np.savez(file, **arrays)

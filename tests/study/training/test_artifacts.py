@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -11,12 +12,14 @@ from safetensors.torch import load_file
 from adapters import load_adapters
 from study.training.artifacts import save_artifacts
 from study.training.identity import difference, identity
+from study.training.mask_events import mask_event_arrays
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import METHODS, tiny_backbone, tiny_trial
 
+EVENTS = ("budget_trace.json", "mask_events.npz")
 FILES = {
-    "adalora_rs": {"adapters.safetensors", "head.safetensors", "budget_trace.json"},
-    "adalora": {"adapters.safetensors", "head.safetensors", "budget_trace.json"},
+    "adalora_rs": {"adapters.safetensors", "head.safetensors", *EVENTS},
+    "adalora": {"adapters.safetensors", "head.safetensors", *EVENTS},
     "lora": {"adapters.safetensors", "head.safetensors"},
     "fmft": {"model.safetensors", "head.safetensors"},
     "linear_probe": {"head.safetensors"},
@@ -62,6 +65,48 @@ def test_the_trace_has_every_mask_event(tmp_path: Path) -> None:
         assert entry["kept"] == entry["budget"] - entry["dropped"] + entry["reintroduced"]
         assert entry["kept"] == sum(entry["ranks"].values())
         assert set(entry["ranks"]) == set(trial.prepared.adapters)
+
+
+def test_the_triplets_of_every_mask_event_agree_with_the_trace(tmp_path: Path) -> None:
+    trial = tiny_trial()
+    trial.train_until(5)
+    resumed = tiny_trial()
+    resumed.load_state_dict(trial.state_dict())
+    resumed.train_until(12)
+    save_artifacts(resumed, tmp_path)
+    trace = json.loads((tmp_path / "budget_trace.json").read_text())
+    with np.load(tmp_path / "mask_events.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    allocator = resumed.allocator
+    assert allocator is not None
+    triplets = allocator.budget.triplets
+    kept, top = (
+        np.unpackbits(arrays[name], axis=1, count=triplets).astype(bool)
+        for name in ("event_kept", "event_top")
+    )
+    assert arrays["event_steps"].tolist() == [entry["step"] for entry in trace]
+    assert kept.sum(axis=1).tolist() == [entry["kept"] for entry in trace]
+    assert top.sum(axis=1).tolist() == [entry["budget"] for entry in trace]
+    assert (top & ~kept).sum(axis=1).tolist() == [entry["dropped"] for entry in trace]
+    assert (kept[-1] == allocator.kept().numpy()).all()
+    assert arrays["modules"].tolist() == list(trace[0]["ranks"])
+    assert arrays["scored_steps"].tolist() == [2, 6, 9]
+    assert arrays["event_scores"][-1].tolist() == allocator.scores().tolist()
+
+
+def test_mask_events_before_a_checkpoint_of_an_older_version_are_left_out(tmp_path: Path) -> None:
+    trial, resumed = tiny_trial(), tiny_trial()
+    trial.train_until(5)
+    state = trial.state_dict()
+    for name in ("outcomes", "event_scores"):
+        del state["allocator"][name]
+    resumed.load_state_dict(state)
+    resumed.train_until(12)
+    arrays = mask_event_arrays(resumed)
+    assert arrays["event_steps"].tolist() == [6, 8, 9]
+    assert arrays["scored_steps"].tolist() == [6, 9]
+    assert len(arrays["event_kept"]) == len(arrays["event_top"]) == 3
+    assert (arrays["event_scores"] >= 0).all()
 
 
 def test_the_metadata_name_backbone_method_and_task(tmp_path: Path) -> None:
