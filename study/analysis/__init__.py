@@ -4,7 +4,9 @@
     comparison/   results.csv of a comparison -> statistics over seeds, report.html
     benchmark/    results.csv of a benchmark -> the paper's tables and figures, report.html
     html.py       fills a page template; writes files atomically
-    base.html.jinja  the style that all pages share
+    base.html.jinja  the frame of all pages
+    shell/        style and scripts of all pages; its README is the guide to charts
+    figure.py     Figure: the numbers and words of a chart that a script draws
     text.py       how values are shown in tables and sentences
     layers.py     module name -> layer and matrix (q, k, v, o, f1, f2)
     drawing.py    the colours, style and SVG output that all pictures share

@@ -1,33 +1,74 @@
 """Renders self-contained pages from templates, and writes files atomically."""
 
 import base64
-from collections.abc import Iterator
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from study.analysis.text import shown
 from study.errors import InputError
 from study.storage.durable import replacing
 
+SHELL = Path(__file__).parent / "shell"
+TABLES = (SHELL / "page.js", SHELL / "tables.js")
+"""The scripts of every page: tooltips, sortable tables."""
+CHARTS = (
+    SHELL / "vendor" / "d3.min.js",
+    SHELL / "vendor" / "plot.umd.min.js",
+    *TABLES,
+    SHELL / "figures.js",
+)
+"""The scripts of a page with charts; those that draw them come after."""
+DIGITS = 6
+"""Significant digits of the numbers in a page's data."""
 
-def page(template: Path, content: dict[str, Any]) -> str:
+
+def page(
+    template: Path,
+    content: dict[str, Any],
+    scripts: Sequence[Path] = TABLES,
+    data: Mapping[str, Any] | None = None,
+) -> str:
     """Returns a page as HTML from a template that extends base.html.jinja; `content` is escaped.
 
     Templates may use the filters `shown` (see `study.analysis.text`) and `picture` (SVG text or
-    the bytes of a PNG as a data URI).
+    the bytes of a PNG as a data URI). The page may run only `scripts`, and may load nothing.
+
+    Args:
+        template: the template's file.
+        content: its variables.
+        scripts: files of JavaScript, inlined in this order.
+        data: what the scripts read as `page.data`.
     """
-    environment = Environment(
-        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    texts = [_script(file) for file in scripts]
+    shell = {
+        "style": Markup(_text(SHELL / "page.css")),
+        "scripts": [Markup(text) for text, _ in texts],
+        "policy": _policy([digest for _, digest in texts]),
+        "data": Markup(as_data(data)) if data is not None else "",
+    }
+    return (
+        _environment(template.parent)
+        .get_template(template.name)
+        .render(content | {"shell": shell})
     )
-    environment.filters |= {"shown": shown, "picture": _data_uri}
-    return environment.get_template(template.name).render(content)
+
+
+def as_data(value: Any) -> str:
+    """Returns a value as JSON that may stand in a script element; numbers have `DIGITS` digits.
+
+    Numbers that are not finite are null.
+    """
+    text = json.dumps(_plain(value), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -50,6 +91,50 @@ def remove(path: Path) -> None:
     """
     with _as_input_error(path):
         path.unlink(missing_ok=True)
+
+
+@cache
+def _environment(folder: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader([folder, Path(__file__).parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": shown, "picture": _data_uri}
+    return environment
+
+
+@cache
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+@cache
+def _script(file: Path) -> tuple[str, str]:
+    """Returns a script and its hash for the page's policy."""
+    text = _text(file)
+    return text, base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _policy(digests: Sequence[str]) -> str:
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of JSON's types only."""
+    if isinstance(value, bool) or value is None or isinstance(value, int | str):
+        return value
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value]
 
 
 @contextmanager

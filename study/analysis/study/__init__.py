@@ -15,5 +15,8 @@ Map, in the order in which a folder becomes a page:
     allocation.py        the winner's mask events: budget, kept, rank of every matrix
     plots.py             the pictures of curves, parameters, finalists and importance, as SVG
     allocation_plots.py  the pictures of the winner's mask events, as SVG
+    figures/             the numbers of the charts
+    page_data.py         the trials and numbers that the page's scripts read
     page.py              write_report: report.html, from report.html.jinja
+    sections/            a template of each section, and the script of its charts
 """

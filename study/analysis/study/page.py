@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from study.analysis import html
+from study.analysis.figure import Figure
 from study.analysis.study import (
     allocation,
     allocation_plots,
@@ -15,31 +16,62 @@ from study.analysis.study import (
     winner,
 )
 from study.analysis.study.data_table import data_table
+from study.analysis.study.figures import figures
 from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
 from study.analysis.study.importance import importances
+from study.analysis.study.page_data import page_data
 from study.analysis.study.reading import StudyData, read_study
 from study.storage.commands import reproduce, shown
 from study.storage.stored import StoredStudy
 
+HERE = Path(__file__).parent
+FIGURES = "figures"
+"""The folder beside the report with the numbers of its charts."""
+
 
 def write_report(stored: StoredStudy) -> Path:
-    """Writes the folder's report.html atomically and returns its path.
+    """Writes the folder's report.html and figures/*.csv atomically; returns the page's path.
 
     Raises:
-        InputError: the folder is not a study folder, a file in it cannot be read, or report.html
+        InputError: the folder is not a study folder, a file in it cannot be read, or a file
             cannot be written.
     """
-    html.write(stored.folder.report, render(read_study(stored)))
-    return stored.folder.report
+    study = read_study(stored)
+    charts = figures(study, live=False)
+    for chart in charts:
+        html.write(study.folder.path / FIGURES / f"{chart.name}.csv", chart.csv())
+    html.write(study.folder.report, _rendered(study, charts, live=False))
+    return study.folder.report
 
 
-def render(study: StudyData) -> str:
-    """Returns the page as HTML; all text from the study is escaped."""
-    return html.page(Path(__file__).parent / "report.html.jinja", _content(study))
+def write_live_report(stored: StoredStudy) -> None:
+    """Writes the report.html of a study that runs, without what takes longer than its numbers.
+
+    Raises:
+        InputError: as `write_report`.
+    """
+    study = read_study(stored)
+    html.write(study.folder.report, render(study, live=True))
 
 
-def _content(study: StudyData) -> dict[str, Any]:
+def render(study: StudyData, live: bool = False) -> str:
+    """Returns the page as HTML; all text from the study is escaped.
+
+    Args:
+        study: the study.
+        live: whether to leave out charts that take longer than some milliseconds.
+    """
+    return _rendered(study, figures(study, live), live)
+
+
+def _rendered(study: StudyData, charts: list[Figure], live: bool) -> str:
+    scripts = (*html.CHARTS, *sorted((HERE / "sections").glob("*.js")))
+    data = page_data(study, charts)
+    return html.page(HERE / "report.html.jinja", _content(study, charts, live), scripts, data)
+
+
+def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, Any]:
     learned = curves.learning_curves(study)
     return {
         "name": study.name,
@@ -60,39 +92,40 @@ def _content(study: StudyData) -> dict[str, Any]:
         "table": trial_table.trial_table(study),
         "about": overview.times(study) + overview.versions(study),
         "versions_of_study": bool(study.created_with),
-        **_pictures(study, learned),
-        **_pictures_of_winner(study),
+        "figures": {chart.name: chart for chart in charts},
+        **_pictures(study, live),
+        **_pictures_of_winner(study, live),
     }
 
 
-def _pictures(study: StudyData, learned: curves.LearningCurves) -> dict[str, Any]:
+def _pictures(study: StudyData, live: bool) -> dict[str, Any]:
     """Returns the pictures of all trials; falsy where there is nothing to show."""
     metric = study.spec.objective
     leader = study.leader.number if study.leader else None
     score_panels, best = panels.panels(study), curves.best_so_far(study)
-    drawable = any(panel.points or panel.failed for panel in score_panels)
+    drawable = not live and any(panel.points or panel.failed for panel in score_panels)
     roles = {panel.name: " (nuisance)" * panel.nuisance for panel in score_panels}
-    front, shares, race = pareto_front(study), importances(study), finalists(study)
+    front, race = pareto_front(study), finalists(study)
+    shares = "No estimate while the study runs." if live else importances(study)
     if isinstance(shares, dict):
         shares = {name + roles[name]: share for name, share in shares.items()}
     return {
-        "learning_curves": learned.curves and plots.learning_curves(learned, metric, leader),
         "parameters": drawable and plots.parameters(score_panels, metric, leader),
-        "front": front,
-        "front_picture": front and plots.parameters(front.panels, metric, leader),
+        "front": None if live else front,
+        "front_picture": front and not live and plots.parameters(front.panels, metric, leader),
         "finalists": race,
         "race": race and plots.race(race.candidates, metric),
-        "best_so_far": best.scores and plots.best_so_far(best, metric),
+        "best_so_far": not live and best.scores and plots.best_so_far(best, metric),
         "importances": plots.importances(shares) if isinstance(shares, dict) else None,
         "no_importances": shares if isinstance(shares, str) else "",
     }
 
 
-def _pictures_of_winner(study: StudyData) -> dict[str, Any]:
+def _pictures_of_winner(study: StudyData, live: bool) -> dict[str, Any]:
     series = study.leader and allocation.allocation(study.spec, study.leader, study.trace)
     ranks = allocation.rank_map(study.trace)
     return {
-        "allocation": series and allocation_plots.allocation(series),
-        "ranks": ranks and allocation_plots.ranks(ranks),
+        "allocation": series and not live and allocation_plots.allocation(series),
+        "ranks": ranks and not live and allocation_plots.ranks(ranks),
         "rank_map": ranks,
     }

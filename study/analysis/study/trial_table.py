@@ -38,7 +38,7 @@ def trial_table(study: StudyData) -> TrialTable:
     parameters, metrics = parameter_columns(study), metric_columns(study)
     winner, constraints = study.record.winner, study.spec.goals.constraints
     rows = []
-    for trial in sorted(study.trials, key=lambda t: _order(study, t)):
+    for trial in in_order(study):
         values = {**trial.settings, **trial.params}
         cells = [short(values.get(name)) for name in parameters]
         cells += [shown(trial.metrics.get(name)) for name in metrics]
@@ -49,6 +49,11 @@ def trial_table(study: StudyData) -> TrialTable:
     columns = [*parameters, *metrics, "steps", "trainable_parameters", "seconds"]
     columns += ["feasible"] if constraints else []
     return TrialTable(columns, rows)
+
+
+def in_order(study: StudyData) -> list[TrialRecord]:
+    """Returns all trials in the order of the table."""
+    return sorted(study.trials, key=lambda trial: _order(study, trial))
 
 
 def parameter_columns(study: StudyData) -> list[str]:

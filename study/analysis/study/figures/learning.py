@@ -1,0 +1,46 @@
+"""The chart of the learning curves."""
+
+from study.analysis.figure import Figure
+from study.analysis.study.curves import learning_curves as curves_of
+from study.analysis.study.page_data import shown_trials
+from study.analysis.study.reading import StudyData
+from study.storage.result.words import STATE_WORDS
+
+POINTS = 40
+"""Largest number of points of a curve."""
+
+
+def learning_curves(study: StudyData) -> Figure | None:
+    """Returns the score of every trial against the step; None before the first report."""
+    learned = curves_of(study)
+    numbers = {trial.number for trial in shown_trials(study)}
+    points = [
+        (curve.trial, STATE_WORDS[curve.state], x, y)
+        for curve in learned.curves
+        if curve.trial in numbers
+        for x, y in thinned(curve.points)
+    ]
+    if not points:
+        return None
+    trial, state, x, score = zip(*points, strict=True)
+    objective = study.spec.objective
+    return Figure(
+        name="learning_curves",
+        columns={"trial": trial, "state": state, "x": x, "score": score},
+        heading="Learning curves",
+        alt=f"{objective} of every trial against the step, the best trial emphasised",
+        caption=f"{objective} at each report. Dashed: rungs, at which trials were compared and "
+        "stopped. A circle ends a trial that was stopped early, a cross one that failed.",
+        options={
+            "x": learned.x_label,
+            "rungs": [{"x": rung.x, "report": rung.report} for rung in learned.rungs],
+        },
+    )
+
+
+def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Returns at most `POINTS` of the points of a curve, evenly spaced, the last always."""
+    if len(points) <= POINTS:
+        return points
+    step = (len(points) - 1) / (POINTS - 1)
+    return [points[round(place * step)] for place in range(POINTS)]
