@@ -1,4 +1,4 @@
-"""Checks of optuna.journal: Optuna must read it and find the trials that have ended.
+"""Checks of optuna.journal: Optuna must read it and find the trials with their numbers.
 
 Every driver writes it again from the record, so nothing can be lost with it.
 """
@@ -18,11 +18,10 @@ def check(subject: Subject) -> Iterator[Finding]:
     ledger = subject.ledger()
     if subject.running:
         raise NotCheckedError("the driver is writing it")
-    ended = ledger.record.in_state("complete", "pruned", "failed")
     file = subject.folder.optuna
     fix = f"resuming writes it again: {subject.resume}"
     if not file.is_file():
-        if ended:
+        if ledger.record.trials:
             yield Finding("optuna", "there is no optuna.journal", fix, unfinished=True)
         return
     # Imported here: Optuna and, with the searcher, Ray take seconds.
@@ -30,25 +29,34 @@ def check(subject: Subject) -> Iterator[Finding]:
     from study.spec.space import distributions
 
     try:
-        stored_trials = _trials(file)
+        stored = [(trial, _key(trial)) for trial in _trials(file)]
     except Exception as error:
         text = f"optuna.journal cannot be read: {type(error).__name__}: {error}"
         yield Finding("optuna", text, fix, unfinished=_is_torn(file))
         return
     space = distributions(ledger.spec)
-    expected = {trial.number: _key(frozen_trial(trial, space, ledger.goals)) for trial in ended}
-    there = Counter(map(_key, stored_trials))
-    missing = [number for number, key in expected.items() if not there[key]]
-    there.subtract(expected.values())
-    extra = sum(count for count in there.values() if count > 0)
-    if any(trial.state.name in ("RUNNING", "WAITING") for trial in stored_trials):
-        yield Finding("optuna", "optuna.journal has a trial that is RUNNING", fix)
+    trials = ledger.record.trials.values()
+    expected = {one.number: _key(frozen_trial(one, space, ledger.goals)) for one in trials}
+    ended = [expected[one.number] for one in trials if one.state != "running"]
+    there = dict(enumerate(key for _, key in stored))
+    if there != expected and Counter(there.values()) == Counter(ended):
+        text = "optuna.journal has other numbers of trials: an earlier version wrote it"
+        yield Finding("optuna", text, fix, unfinished=True)
+        return
+    extra = len(there) - len(expected)
+    missing = [number for number, key in expected.items() if there.get(number) != key]
     if missing:
         text = f"optuna.journal lacks {some(missing)}, or has other values there"
-        # The driver writes it last: only the newest may be missing.
-        yield Finding("optuna", text, fix, unfinished=not extra)
-    elif extra:
-        yield Finding("optuna", f"optuna.journal has {extra} trials that did not end so", fix)
+        # The driver writes it after the journal: only the newest event may be missing.
+        behind = len(missing) == 1 and extra <= 0 and _is_behind(stored, missing[0])
+        yield Finding("optuna", text, fix, unfinished=behind)
+    elif extra > 0:
+        yield Finding("optuna", f"optuna.journal has {extra} trials too many", fix)
+
+
+def _is_behind(stored: list[tuple[Any, str]], number: int) -> bool:
+    """Whether a trial is missing at the end of the file, or has not ended there."""
+    return number >= len(stored) or stored[number][0].state.name == "RUNNING"
 
 
 def _trials(file: Path) -> list[Any]:

@@ -19,7 +19,7 @@ from study.engine.driver import (
 )
 from study.engine.nodes import alive
 from study.engine.resources import Resources, resources
-from study.engine.scheduling.optuna_study import OptunaJournal
+from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.scheduling.rungs import check_first_rung, rungs
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
@@ -29,7 +29,7 @@ from study.errors import InputError
 from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
-from study.spec.space import distributions, planned_trials
+from study.spec.space import planned_trials
 from study.storage.events import WarmStart
 from study.storage.growth import contained, grow, growth
 from study.storage.ledger import StudyLedger
@@ -141,7 +141,7 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     ledger.drop_torn_line()
     record_new_address(ledger, tracking_uri)
     bring_race_up_to_date(ledger, tracking_uri)
-    OptunaJournal(ledger, distributions(ledger.spec))
+    OptunaJournal(ledger)
     discard_unneeded(ledger)
     write_trials(ledger)
     assert ledger.record.winner is not None
@@ -179,9 +179,7 @@ def _run(
 ) -> SessionStatus:
     gave_up = ""
     if ledger.complete:
-        OptunaJournal(
-            ledger, distributions(ledger.spec)
-        )  # The last trial may be missing in the file.
+        ledger.listeners = [OptunaJournal(ledger)]  # Its last entries may be missing.
         discard_unneeded(ledger)
     else:
         gave_up = run_trials(ledger, info, data, tracker, console, trial_resources)

@@ -14,6 +14,7 @@ from study.engine.cluster import ClusterCapacity
 from study.engine.console.progress import Progress
 from study.engine.resources import Resources
 from study.engine.scheduling.asha import AshaScheduler
+from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.scheduling.rungs import final_budget_reports
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.stalls import StallWatch
@@ -55,7 +56,7 @@ def run_trials(
         maximize=ledger.maximize,
         constraints=ledger.goals.constraints,
     )
-    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger), OptunaJournal(ledger)]
     worker = tune.with_parameters(
         TrialWorker,
         spec=spec,

@@ -108,6 +108,11 @@ class TaskSpec(Section):
     """Whether evaluation averages class probabilities over both strands. None: if `strandless`."""
 
     @property
+    def label(self) -> str:
+        """The name of the task, or that of the user's own folder or file."""
+        return self.name if self.path is None or self.name is not None else self.path.name
+
+    @property
     def strandless(self) -> bool:
         """Whether a sequence and its reverse complement have the same label, by the task's name.
 

@@ -29,6 +29,7 @@ from rich.console import Console
 
 from study.engine.console.progress import Progress
 from study.engine.scheduling.asha import AshaScheduler
+from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
 from study.engine.tuning import _Checkpoints
@@ -139,7 +140,8 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     ledger = timed("journal, record", lambda: open_ledger(path, spec))
     timed("scheduler", lambda: AshaScheduler(ledger))
-    timed("searcher, Optuna's journal", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
+    timed("searcher", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
+    timed("Optuna's journal", lambda: OptunaJournal(ledger))
     tracker = timed("MLflow, opened", lambda: Tracker(ledger, None, "study"))
     tracker.update(ledger.record)
     print(f"{'everything before a resume':<28} {time.perf_counter() - started:.2f} s")
@@ -190,7 +192,7 @@ def listening(ledger: StudyLedger) -> Iterator[Tracker]:
         maximize=ledger.maximize,
     )
     tracker = Tracker(ledger, None, "study")
-    ledger.listeners = [progress, tracker, _Checkpoints(ledger)]
+    ledger.listeners = [progress, tracker, _Checkpoints(ledger), OptunaJournal(ledger)]
     with progress:
         yield tracker
     tracker.close(ledger.record, "KILLED")

@@ -1,25 +1,22 @@
 """The record of a study as an Optuna study: in memory for samplers, in a file for the dashboard.
 
-Both are computed from the record. They differ for trials that ran out of memory: these are FAIL in
-the file, as in the record, but PRUNED in memory. Samplers ignore failed trials and would suggest
-the same region again; a pruned trial that violates a constraint is ranked behind all others, so
-that samplers avoid its region.
+Both are computed from the record; optuna_file.py writes the file. They differ for trials that ran
+out of memory: these are FAIL in the file, as in the record, but PRUNED in memory. Samplers ignore
+failed trials and would suggest the same region again; a pruned trial that violates a constraint is
+ranked behind all others, so that samplers avoid its region.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from study.spec.goals import Goals
 from study.storage.events import EarlierTrial
-from study.storage.folder import StudyFolder
-from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
 
 STATES = {
@@ -103,16 +100,27 @@ def frozen_trial(
     values = final_values(trial, goals)
     if optuna_state is TrialState.PRUNED and steps:
         values = [steps[max(steps)]]  # As `Study.tell` does.
-    return optuna.trial.create_trial(
+    frozen = optuna.trial.create_trial(
         state=optuna_state,
         values=values,
         params=trial.params,
         distributions=dict(space),
-        user_attrs={"reason": trial.reason, **trial.settings},
+        user_attrs=attributes(trial),
         system_attrs=dict(trial.optuna.get("trial", {})),
         intermediate_values=steps,
         constraints=trial.violations(goals.constraints),
     )
+    frozen.datetime_start = datetime.fromtimestamp(trial.created)
+    ended = optuna_state.is_finished() and trial.ended is not None
+    frozen.datetime_complete = datetime.fromtimestamp(trial.ended or 0) if ended else None
+    return frozen
+
+
+def attributes(trial: TrialRecord) -> dict[str, Any]:
+    """Returns what Optuna has no field for: number, settings, seeds, and why the trial ended."""
+    seeds = {f"seed_{name}": seed for name, seed in trial.seeds.items()}
+    reason = {"reason": trial.reason} if trial.state != "running" else {}
+    return {"trial": trial.number, **trial.settings, **seeds, **reason}
 
 
 def directions(goals: Goals) -> list[str]:
@@ -141,32 +149,3 @@ def intermediate_values(trial: TrialRecord, goals: Goals) -> dict[int, float]:
     raises, and TPE fails on a pruned trial with some.
     """
     return trial.values if len(goals.objectives) == 1 else {}
-
-
-class OptunaJournal:
-    """Writes ended trials into optuna.journal, which optuna-dashboard reads during a study.
-
-    The file is rewritten from the record at every start; nothing else reads it.
-    """
-
-    def __init__(self, ledger: StudyLedger, space: Space) -> None:
-        self._space, self._goals = space, ledger.goals
-        # Includes locks of a killed driver, for which Optuna would wait half a minute.
-        for file in ledger.folder.path.glob(f"{ledger.folder.optuna.name}*"):
-            file.unlink()
-        self._study = new_study(
-            ledger.goals, storage=open_storage(ledger.folder), study_name=ledger.folder.path.name
-        )
-        for trial in ledger.record.in_state("complete", "pruned", "failed"):
-            self.add(trial)
-
-    def add(self, trial: TrialRecord) -> None:
-        """Appends an ended trial."""
-        self._study.add_trial(frozen_trial(trial, self._space, self._goals))
-
-
-def open_storage(folder: StudyFolder) -> JournalStorage:
-    """Returns Optuna's storage on the folder's optuna.journal."""
-    file = str(folder.optuna)
-    # Optuna's default lock is a symbolic link, which not every file system supports.
-    return JournalStorage(JournalFileBackend(file, JournalFileOpenLock(file)))

@@ -15,11 +15,11 @@ import optuna
 from typing_extensions import override
 
 from study.engine.scheduling.dispatch import Capacity, Dispatcher, unlimited
-from study.engine.scheduling.optuna_study import OptunaJournal, earlier_trials, rebuild_study, tell
+from study.engine.scheduling.optuna_study import earlier_trials, rebuild_study, tell
 from study.engine.scheduling.samplers import ReseededSampler
 from study.spec import StudySpec, resolve
 from study.spec.space import distributions, planned_trials
-from study.storage.events import TrialCreated, TrialWarning
+from study.storage.events import TrialCreated
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
 from study.training.plan import make_budget
@@ -46,7 +46,6 @@ class OptunaSearcher(Dispatcher):
         self._study = rebuild_study(ledger.record, self._space, ledger.goals)
         self._first = len(earlier_trials(ledger.record))
         self._study.sampler = self._sampler = ReseededSampler(ledger.spec, self._first)
-        self._optuna_journal: OptunaJournal | None = OptunaJournal(ledger, self._space)
         self._tried = [
             effective_settings(ledger.spec, resolve(ledger.spec, trial.params), trial.total_steps)
             for trial in ledger.record.trials.values()
@@ -118,17 +117,6 @@ class OptunaSearcher(Dispatcher):
         known = self._study.get_trials(deepcopy=False)  # Copying all of them is slow.
         optuna_trial = optuna.trial.Trial(self._study, known[self._first + trial.number]._trial_id)
         tell(self._study, optuna_trial, trial, self.ledger.goals)
-        self._add_to_journal(trial)
-
-    def _add_to_journal(self, trial: TrialRecord) -> None:
-        """Adds a trial to optuna.journal; an error is only a warning."""
-        try:
-            if self._optuna_journal is not None:
-                self._optuna_journal.add(trial)
-        except OSError as error:
-            self._optuna_journal = None
-            text = f"optuna.journal lacks trials from now on ({error}); --resume rewrites it"
-            self.ledger.append(TrialWarning(trial=trial.number, text=text))
 
 
 def effective_settings(spec: StudySpec, resolved: StudySpec, total_steps: int) -> dict[str, Any]:

@@ -14,11 +14,10 @@ from study.doctor.finding import Finding
 from study.doctor.subject import read_subject
 from study.engine import checkpoints
 from study.engine.scheduling.asha import AshaScheduler
-from study.engine.scheduling.optuna_study import OptunaJournal
+from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.tracking.tracker import Tracker
 from study.engine.winner import write_best_spec
 from study.spec import dump_spec, load_spec, resolve
-from study.spec.space import distributions
 from study.storage.events import Report, StudyOpened, TrialCreated, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
@@ -92,7 +91,7 @@ def evaluate_winner(study: Study) -> None:
 def close(study: Study, status: str) -> None:
     """Writes what a driver writes at its end: Optuna's journal, trials.csv and MLflow."""
     ledger, _ = study
-    OptunaJournal(ledger, distributions(ledger.spec))
+    OptunaJournal(ledger)
     write_trials(ledger)
     Tracker(ledger, None, ledger.folder.path.name).close(ledger.record, status)
 

@@ -25,7 +25,9 @@ Damage = Callable[[StudyFolder], Any]
 
 
 def optuna_lines(folder: StudyFolder, change: Callable[[list[str]], list[str]]) -> None:
+    """Changes the lines of a file; the notes for the dashboard are left out."""
     lines = folder.optuna.read_text().splitlines(keepends=True)
+    lines = [line for line in lines if "dashboard:" not in line]
     folder.optuna.write_text("".join(change(lines)))
 
 
@@ -37,11 +39,17 @@ def put_back(lines: list[str]) -> list[str]:
     return [*lines[:-1], json.dumps(last) + "\n"]
 
 
+def reverse(lines: list[str]) -> list[str]:
+    """Numbers the trials in another order, as by the order of their ends."""
+    trials = [line for line in lines if json.loads(line)["op_code"] == 4]
+    return [line for line in lines if line not in trials] + trials[::-1]
+
+
 OPTUNA: dict[str, tuple[Damage, str, bool]] = {
     "gone": (lambda f: f.optuna.unlink(), "there is no optuna.journal", True),
     "one short": (lambda f: optuna_lines(f, lambda o: o[:-1]), "lacks trial 2", True),
     "torn": (
-        lambda f: f.optuna.write_bytes(f.optuna.read_bytes()[:-40]),
+        lambda f: optuna_lines(f, lambda o: [*o[:-1], o[-1][:-40]]),
         "lacks trial 2",
         True,
     ),
@@ -54,10 +62,19 @@ OPTUNA: dict[str, tuple[Damage, str, bool]] = {
     ),
     "one too many": (
         lambda f: optuna_lines(f, lambda o: [*o, o[-1]]),
-        "has 1 trials that did not end so",
+        "has 1 trials too many",
         False,
     ),
-    "running": (lambda f: optuna_lines(f, put_back), "has a trial that is RUNNING", False),
+    "running": (
+        lambda f: optuna_lines(f, put_back),
+        "lacks trial 2, or has other values there",
+        True,
+    ),
+    "numbers of an earlier version": (
+        lambda f: optuna_lines(f, reverse),
+        "has other numbers of trials",
+        True,
+    ),
 }
 
 

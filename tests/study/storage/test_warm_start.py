@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from study.engine.scheduling.asha import AshaScheduler
-from study.engine.scheduling.optuna_study import open_storage
+from study.engine.scheduling.optuna_file import OptunaJournal, open_storage
 from study.engine.scheduling.search import OptunaSearcher
 from study.errors import InputError
 from study.spec import StudySpec, dump_spec
@@ -135,7 +135,7 @@ def test_earlier_results_are_in_no_table_or_rung_and_never_the_best_trial(
     take_over(ledger, before.folder.path)
     assert (ledger.record.trials, ledger.best(), ledger.complete) == ({}, None, False)
     assert all(not recorded for _, recorded in AshaScheduler(ledger)._brackets[0]._rungs)
-    OptunaSearcher(ledger, planner)
+    OptunaJournal(ledger)
     [study] = open_storage(ledger.folder).get_all_studies()
     assert open_storage(ledger.folder).get_n_trials(study._study_id) == 0
 

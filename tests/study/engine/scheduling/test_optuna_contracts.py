@@ -19,7 +19,7 @@ from optuna.testing.pytest_samplers import (
 )
 from optuna.testing.pytest_storages import StorageTestCase
 
-from study.engine.scheduling.optuna_study import open_storage
+from study.engine.scheduling.optuna_file import open_storage
 from study.engine.scheduling.samplers import ReseededSampler
 from study.spec import load_spec
 from study.storage.folder import StudyFolder

@@ -6,7 +6,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from study.engine.scheduling.optuna_study import OptunaJournal, open_storage, rebuild_study
+from study.engine.scheduling.optuna_file import OptunaJournal, open_storage
+from study.engine.scheduling.optuna_study import rebuild_study
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec.space import distributions
 from study.storage.events import Report
@@ -43,6 +44,8 @@ def run(
 
 
 def mirrored(ledger: StudyLedger) -> optuna.Study:
+    """The study in optuna.journal, written again."""
+    OptunaJournal(ledger)
     storage = open_storage(ledger.folder)
     return optuna.load_study(study_name=ledger.folder.path.name, storage=storage)
 
@@ -204,7 +207,7 @@ def test_optuna_logs_no_line_of_its_own_about_a_study(
     optuna.logging.enable_propagation()
     optuna.logging.set_verbosity(optuna.logging.INFO)
     try:
-        OptunaJournal(ledger, distributions(ledger.spec))
+        OptunaJournal(ledger)
         rebuild_study(ledger.record, distributions(ledger.spec), ledger.goals)
     finally:
         optuna.logging.disable_propagation()

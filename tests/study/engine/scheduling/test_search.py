@@ -1,21 +1,16 @@
 """Optuna behind Ray's Searcher: suggestions, results, and the same suggestions after a resume."""
 
-import errno
 import pickle
 from typing import Any
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from study.engine.scheduling.optuna_study import OptunaJournal, frozen_trial
+from study.engine.scheduling.optuna_study import frozen_trial
 from study.engine.scheduling.search import OptunaSearcher
 from study.spec.space import distributions
-from study.storage.events import TrialWarning
 from study.storage.ledger import StudyLedger
-from study.storage.record import TrialRecord
 from tests.study.ledgers import OpenLedger, create, report
 
 GRID = (
@@ -204,45 +199,6 @@ def test_optuna_gets_every_value_and_the_state(open_ledger: OpenLedger) -> None:
     assert optuna_trials[0].value == 0.2
 
 
-def test_the_journal_file_of_the_dashboard_has_the_ended_trials(
-    open_ledger: OpenLedger,
-) -> None:
-    ledger = open_ledger()
-    run_one_by_one(ledger, 3)
-    create(ledger, 3)
-    OptunaSearcher(open_ledger(), planner)  # A restart rewrites the file instead of adding to it.
-    storage = JournalStorage(JournalFileBackend(str(ledger.folder.optuna)))
-    [name] = optuna.get_all_study_names(storage)
-    mirrored = optuna.load_study(study_name=name, storage=storage).trials
-    assert [trial.params for trial in mirrored] == [
-        ledger.record.trials[number].params for number in range(3)
-    ]
-
-
-def test_the_optuna_lock_of_a_killed_driver_is_ignored(open_ledger: OpenLedger) -> None:
-    ledger = open_ledger()
-    lock = ledger.folder.path / f"{ledger.folder.optuna.name}.lock"
-    lock.symlink_to(ledger.folder.path / "gone")
-    OptunaSearcher(ledger, planner)
-    assert not lock.is_symlink()
-    run_one_by_one(ledger, 1)
-
-
-def test_the_study_continues_without_the_file_of_the_dashboard(
-    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(mirror: OptunaJournal, trial: TrialRecord) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    ledger = open_ledger()
-    with monkeypatch.context() as patch:
-        patch.setattr(OptunaJournal, "add", fail)
-        run_one_by_one(ledger, 2)
-    assert [trial.state for trial in ledger.record.trials.values()] == ["complete"] * 2
-    [warning] = [e.text for e in ledger.journal.read() if isinstance(e, TrialWarning)]
-    assert warning.startswith("optuna.journal lacks trials from now on ([Errno 28] No space left")
-
-
 def test_an_interrupted_trial_is_unfinished(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     searcher = OptunaSearcher(ledger, planner)
@@ -268,6 +224,7 @@ def test_a_trial_in_optuna_has_its_reason_and_settings(
     frozen = frozen_trial(ledger.record.trials[0], distributions(ledger.spec), ledger.goals)
     assert frozen.user_attrs["reason"] == "diverged"
     assert frozen.user_attrs["bT"] == 3
+    assert (frozen.user_attrs["trial"], frozen.user_attrs["seed_mask"]) == (0, 0)
 
 
 def test_points_added_to_a_study_are_tried_next(open_ledger: OpenLedger) -> None:
