@@ -6,7 +6,6 @@ folder, `<storage>/<name>/`. Exit status: 0 done, 1 some run crashed, 2 bad inpu
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from study.cli import (
     COULD_NOT_FINISH,
     DONE,
+    exit_with,
     overrides,
     parse_benchmark,
     report_interrupted,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    return run_command(run, parse_benchmark(argv), resumable="study.benchmark")
+    return run_command(run, parse_benchmark(argv), resumable="benchmark")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -74,9 +74,9 @@ def execute(arguments: argparse.Namespace, stored: "StoredStudy", benchmark: Ben
     for file in write_tables(stored.folder.path):
         print(file)  # noqa: T201
     if ended is SessionStatus.INTERRUPTED:
-        return report_interrupted(arguments, "study.benchmark")
+        return report_interrupted(arguments, "benchmark")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -6,12 +6,19 @@ Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, Parser, path_option, path_text, run_command
+from study.cli import (
+    DONE,
+    HelpWithDefaults,
+    Parser,
+    exit_with,
+    path_option,
+    path_text,
+    run_command,
+)
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m study.card",
-        description="Compare LoRA on a frozen OPT backbone with random weights and with 5-mers.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = Parser.of(
+        "card",
+        "Compare LoRA on a frozen OPT backbone with random weights and with 5-mers.",
+        ["--task my/folder", "--task my/folder --backbone my/backbone --lr 1e-3 2e-3 5e-3"],
+        HelpWithDefaults,
     )
     add = parser.add_argument
     add(
@@ -142,4 +150,4 @@ def _print_row(cells: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

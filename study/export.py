@@ -11,12 +11,11 @@ Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted.
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.cli import DONE, Parser, path_option, run_command
+from study.cli import DONE, Parser, exit_with, path_option, run_command
 from study.errors import InputError, instead_of
 
 if TYPE_CHECKING:
@@ -43,9 +42,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m study.export",
-        description="Export the winner of a study for PEFT, or as weights for transformers.",
+    parser = Parser.of(
+        "export",
+        "Export the winner of a study for PEFT, or as weights for transformers.",
+        [
+            "runs/adalora_rs --to merged --out my_model",
+            "runs/adalora_rs --to peft-lora --out my_adapter",
+        ],
     )
     parser.add_argument("study", metavar="DIR", type=path_option, help="a study folder")
     parser.add_argument("--to", choices=FORMATS, required=True, help="the format")
@@ -232,4 +235,4 @@ def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

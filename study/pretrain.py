@@ -7,12 +7,19 @@ Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted; the same c
 import argparse
 import json
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, INTERRUPTED, Parser, path_option, run_command
+from study.cli import (
+    DONE,
+    INTERRUPTED,
+    HelpWithDefaults,
+    Parser,
+    exit_with,
+    path_option,
+    run_command,
+)
 from study.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,10 +59,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m study.pretrain",
-        description="Pre-train a small OPT decoder on DNA: one sequence per line, plain or .gz.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser = Parser.of(
+        "pretrain",
+        "Pre-train a small OPT decoder on DNA: one sequence per line, plain or .gz.",
+        [
+            "--data genome.txt.gz --out my/backbone",
+            "--data genome.txt.gz --out my/backbone --resume",
+        ],
+        HelpWithDefaults,
     )
     add = parser.add_argument
     add(
@@ -225,4 +236,4 @@ def _print(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -6,18 +6,18 @@ storage failed, 2 bad input, 130 interrupted.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from study.cli import DONE, Parser, path_option, run_command
+from study.cli import DONE, Parser, exit_with, path_option, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    parser = Parser(
-        prog="python -m study.report",
-        description="Write report.html of a study; and tables/ of a benchmark or a comparison.",
+    parser = Parser.of(
+        "report",
+        "Write report.html of a study; and tables/ of a benchmark or a comparison.",
+        ["runs/adalora_rs"],
     )
     help_text = "the folder of a study, a benchmark or a comparison"
     parser.add_argument("folder", metavar="DIR", type=path_option, help=help_text)
@@ -62,4 +62,4 @@ def _write(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

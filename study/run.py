@@ -7,7 +7,6 @@ interrupted (resume with --resume).
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from study.cli import (
     COULD_NOT_FINISH,
     DONE,
+    exit_with,
     overrides,
     parse_study,
     report_interrupted,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    return run_command(run, parse_study(argv), resumable="study.run")
+    return run_command(run, parse_study(argv), resumable="run")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -146,9 +146,9 @@ def execute(
     ended = run_study(stored, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
     write_report(stored.current())
     if ended is SessionStatus.INTERRUPTED:
-        return report_interrupted(arguments, "study.run")
+        return report_interrupted(arguments, "run")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

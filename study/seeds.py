@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, get_args
 from study.cli import (
     COULD_NOT_FINISH,
     DONE,
+    STORAGE_HELP,
     Parser,
+    add_plan,
     add_services,
+    exit_with,
     overrides,
     path_text,
     report_interrupted,
@@ -44,32 +47,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = parse(argv)
     if not arguments.analyse:
-        return run_command(run, arguments, resumable="study.seeds")
+        return run_command(run, arguments, resumable="seeds")
     return run_command(run_analysis, arguments)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = Parser(
-        prog="python -m study.seeds",
-        description="Run configurations with many seeds; report which differences remain.",
+    parser = Parser.of(
+        "seeds",
+        "Run configurations with many seeds; report which differences remain.",
+        [
+            "--study runs/adalora_rs",
+            "--study runs/adalora_rs --against runs/lora",
+            "--study runs/adalora_rs --vary adapter.p=0 --mask-seeds 8 --dry-run",
+            "--config a.yaml b.yaml --name mine",
+            "--analyse runs/promoters-seeds runs/h3-seeds",
+        ],
     )
-    add = parser.add_argument
-    add(
-        "--study",
-        type=path_text,
-        metavar="DIR",
-        help="folder of a study; its winner (best.yaml) is run",
-    )
-    add("--top", type=_count, metavar="K", help="with --study: its K best complete trials")
-    add(
-        "--config",
-        nargs="+",
-        type=path_text,
-        metavar="YAML",
-        default=[],
-        help="files with one value per setting, such as best.yaml",
-    )
+    _add_configurations(parser)
+    add = parser.add_argument_group("seeds").add_argument
     for factor, count, of in (
         ("mask", 5, "the random mask"),
         ("init", 3, "the initial adapter weights"),
@@ -77,38 +73,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     ):
         option, text = f"--{factor}-seeds", f"number of seeds of {of} ({count})"
         add(option, type=_count, default=count, metavar="N", help=text)
-    against = "other methods; settings without a value are those of the first configuration"
-    add(
-        "--against",
-        nargs="+",
-        type=path_text,
-        default=[],
-        metavar="YAML|NAME|DIR",
-        help=against,
-    )
-    vary = "the first configuration with a changed setting (or several: a.b=c,d.e=f), each"
-    add("--vary", nargs="+", default=[], metavar="a.b=c", help=vary)
-    add("--metric", help="metric to analyse; default: test_<search metric>")
-    add("--name", help="name of the comparison; default: <study>-seeds")
-    add(
-        "--storage",
-        type=path_text,
-        default="runs",
-        metavar="DIR",
-        help="parent of its folder (runs)",
-    )
-    text = "override a setting of all configurations"
-    add("--set", action="append", default=[], metavar="a.b=c", help=text)
-    add_services(parser)
+    add = parser.add_argument_group("the comparison").add_argument
+    add("--name", help="name of the comparison (default: <study>-seeds)")
+    add("--storage", type=path_text, default="runs", metavar="DIR", help=STORAGE_HELP)
+    add("--metric", help="metric to analyse (default: test_<search metric>)")
     add("--resume", action="store_true", help="continue, also with more seeds or configurations")
-    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    add(
-        "--analyse",
-        nargs="+",
-        type=path_text,
-        metavar="DIR",
-        help="only analyse folders, one per task",
-    )
+    add_services(parser)
+    add_plan(parser)
+    add = parser.add_argument_group("only the analysis").add_argument
+    text = "only analyse folders of comparisons, one per task"
+    add("--analyse", nargs="+", type=path_text, metavar="DIR", help=text)
     arguments = parser.parse_args(argv)
     if arguments.analyse:
         _check_alone(parser, arguments)
@@ -128,6 +102,22 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def _add_configurations(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("configurations").add_argument
+    text = "folder of a study; its winner (best.yaml) is run"
+    add("--study", type=path_text, metavar="DIR", help=text)
+    add("--top", type=_count, metavar="K", help="with --study: its K best complete trials")
+    text = "files with one value per setting, such as best.yaml"
+    add("--config", nargs="+", type=path_text, metavar="YAML", default=[], help=text)
+    text = "other methods; settings without a value are those of the first configuration"
+    names = "YAML|NAME|DIR"
+    add("--against", nargs="+", type=path_text, default=[], metavar=names, help=text)
+    text = "the first configuration with a changed setting (or several: a.b=c,d.e=f), each"
+    add("--vary", nargs="+", default=[], metavar="a.b=c", help=text)
+    text = "override a setting of all configurations"
+    add("--set", action="append", default=[], metavar="a.b=c", help=text)
+
+
 def _check_alone(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Refuses options that have no effect with --analyse."""
     given = [
@@ -136,7 +126,9 @@ def _check_alone(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
         if name not in ("analyse", "metric") and value != parser.get_default(name)
     ]
     if given:
-        parser.error(f"--analyse only reads existing folders: leave out {', '.join(given)}")
+        parser.error(
+            f"--analyse only reads existing folders: leave out {', '.join(sorted(given))}"
+        )
 
 
 def _count(text: str) -> int:
@@ -215,7 +207,7 @@ def execute(
 
     ended = run_comparison(stored, spec, info, data, arguments.address, arguments.tracking_uri)
     if ended is SessionStatus.INTERRUPTED:
-        return report_interrupted(arguments, "study.seeds")
+        return report_interrupted(arguments, "seeds")
     analyse([stored.folder.path], arguments.metric or f"test_{spec.first.search.metric}")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH
 
@@ -243,4 +235,4 @@ def analyse(folders: Sequence[Path], metric: str | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

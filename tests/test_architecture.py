@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from study.__main__ import COMMANDS as LISTED
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("adapters", "study")
 COMMANDS = {
@@ -107,7 +109,7 @@ def command_of(module: str) -> str | None:
     """Returns the command that a module belongs to, if it is of one."""
     root, _, rest = module.partition(".")
     name = rest.split(".")[0]
-    return name if root == "study" and name in COMMANDS else None
+    return name if root == "study" and name in {*COMMANDS, "__main__"} else None
 
 
 def test_there_are_no_import_cycles() -> None:
@@ -174,7 +176,19 @@ def test_the_commands_are_the_only_modules_beside_the_layers() -> None:
     modules = {file.stem for file in (ROOT / "study").glob("*.py")}
     folders = {file.parent.name for file in (ROOT / "study").glob("*/__init__.py")}
     modules |= {name for name in folders if layer(f"study.{name}") is None}
-    assert modules == COMMANDS | SHARED | {"__init__"}
+    assert modules == COMMANDS | SHARED | {"__init__", "__main__"}
+
+
+def test_every_command_is_in_the_list_and_ends_without_a_traceback_into_a_closed_pipe() -> None:
+    assert LISTED.keys() == COMMANDS
+    for name in (*COMMANDS, "__main__"):
+        [file] = [
+            file
+            for file in (ROOT / "study" / f"{name}.py", ROOT / "study" / name / "__main__.py")
+            if file.is_file()
+        ]
+        ending = file.read_text(encoding="utf-8").partition('if __name__ == "__main__":')[2]
+        assert ending.strip() in ("exit_with(main)", "script()"), file
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

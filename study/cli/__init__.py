@@ -2,24 +2,27 @@
 
 Map:
 
-    running.py  exit statuses, expected errors as one line each, how to resume
-    parser.py   the parser of all commands: it says what was probably meant
+    running.py  exit statuses, expected errors as one line each, closed pipes, how to resume
+    parser.py   the parser of all commands: help with examples, what was probably meant
     options.py  options of study.run and study.benchmark, and those that others share
 """
 
 from study.cli.options import (
+    STORAGE_HELP,
+    add_plan,
     add_services,
     overrides,
     parse_benchmark,
     parse_study,
     study_path,
 )
-from study.cli.parser import Parser, path_option, path_text
+from study.cli.parser import HelpWithDefaults, Parser, called_as, path_option, path_text
 from study.cli.running import (
     BAD_INPUT,
     COULD_NOT_FINISH,
     DONE,
     INTERRUPTED,
+    exit_with,
     report_interrupted,
     run_command,
 )
@@ -29,8 +32,13 @@ __all__ = [
     "COULD_NOT_FINISH",
     "DONE",
     "INTERRUPTED",
+    "STORAGE_HELP",
+    "HelpWithDefaults",
     "Parser",
+    "add_plan",
     "add_services",
+    "called_as",
+    "exit_with",
     "overrides",
     "parse_benchmark",
     "parse_study",

@@ -2,45 +2,42 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from study.cli.parser import Parser, path_text
 from study.errors import InputError
 
+Option = Callable[..., argparse.Action]
+
 
 def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command line of `study.run`."""
-    parser = Parser(
-        prog="python -m study.run", description="Run a study of AdaLoRA+RS hyperparameters."
+    parser = Parser.of(
+        "run",
+        "Search the hyperparameters of AdaLoRA+RS, or of another method, for one task.",
+        [
+            "--space adalora_rs.yaml",
+            "--space adalora_rs.yaml --set task.path=my/folder --name mine",
+            "--space adalora_rs.yaml --trials 64 --gpus-per-trial 0.5",
+            "--space adalora_rs.yaml --dry-run",
+            "--space adalora_rs.yaml --resume",
+        ],
     )
-    add = parser.add_argument
-    add(
-        "--space",
-        type=path_text,
-        metavar="YAML|NAME",
-        help="the study: a YAML file or a name in search_spaces/",
-    )
-    add("--name", help="the study's name (default: the YAML's)")
-    add(
-        "--storage",
-        type=path_text,
-        default="runs",
-        metavar="DIR",
-        help="folder of all studies (runs)",
-    )
-    add("--set", action="append", default=[], metavar="a.b=c", help="override a setting")
+    add_study(parser, "study", "adalora_rs")
+    add = parser.add_argument_group("search").add_argument
     add("--trials", type=int, metavar="N", help="search.trials")
-    add_services(parser)
-    add("--resume", action="store_true", help="resume an interrupted study")
-    add("--extend", type=int, metavar="N", help="resume with N more trials, also when finished")
     add(
         "--warm-start",
         type=path_text,
         metavar="DIR",
         help="start the sampler with an earlier study's results",
     )
-    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
+    add_services(parser)
+    add = parser.add_argument_group("an interrupted or finished study").add_argument
+    add("--resume", action="store_true", help="resume an interrupted study")
+    add("--extend", type=int, metavar="N", help="resume with N more trials, also when finished")
+    add = add_plan(parser)
     add("--print-schema", action="store_true", help="print the JSON schema of a space and exit")
     arguments = parser.parse_args(argv)
     if not arguments.space and not arguments.print_schema:
@@ -53,48 +50,61 @@ def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def parse_benchmark(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parses the command line of `study.benchmark`."""
-    parser = Parser(
-        prog="python -m study.benchmark",
-        description="Run backbones x tasks x methods x seeds, and make the paper's tables.",
+    parser = Parser.of(
+        "benchmark",
+        "Run backbones x tasks x methods x seeds, and make the paper's tables.",
+        [
+            "--space mini_tables.yaml",
+            "--space paper_tables.yaml --dry-run",
+            "--space paper_tables.yaml --address auto --storage /shared/runs",
+            "--space paper_tables.yaml --address auto --storage /shared/runs --resume",
+        ],
     )
-    add = parser.add_argument
+    add_study(parser, "benchmark", "mini_tables")
+    add_services(parser)
+    add = parser.add_argument_group("an interrupted or finished benchmark").add_argument
+    add("--resume", action="store_true", help="resume, also with more seeds, tasks or methods")
+    add_plan(parser)
+    arguments = parser.parse_args(argv)
+    if not arguments.space:
+        parser.error("--space is required: a YAML file, or a name such as mini_tables")
+    return arguments
+
+
+def add_study(parser: argparse.ArgumentParser, what: str, shipped: str) -> None:
+    """Adds the options that say what is run and where it is stored."""
+    add = parser.add_argument_group(f"the {what}").add_argument
     add(
         "--space",
         type=path_text,
         metavar="YAML|NAME",
-        required=True,
-        help="a YAML file or a shipped benchmark",
+        help=f"a YAML file or the name of a shipped one, such as {shipped}",
     )
-    add("--name", help="the benchmark's name (default: the YAML's)")
-    add(
-        "--storage",
-        type=path_text,
-        default="runs",
-        metavar="DIR",
-        help="folder of all benchmarks (runs)",
-    )
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="a.b=c",
-        help="override a setting of all runs, or a key of the benchmark",
-    )
-    add_services(parser)
-    add("--resume", action="store_true", help="resume, also with more seeds, tasks or methods")
-    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
-    return parser.parse_args(argv)
+    add("--set", action="append", default=[], metavar="a.b=c", help="override a setting")
+    add("--name", help=f"the {what}'s name (default: the YAML's)")
+    add("--storage", type=path_text, default="runs", metavar="DIR", help=STORAGE_HELP)
+
+
+STORAGE_HELP = "folder in which the folder NAME is made (runs)"
 
 
 def add_services(parser: argparse.ArgumentParser) -> None:
     """Adds the options for resources, the Ray cluster and the tracking server."""
-    add = parser.add_argument
-    add("--max-concurrent", type=int, metavar="N", help="resources.max_concurrent")
-    add("--gpus-per-trial", type=float, metavar="F", help="resources.gpus_per_trial")
-    add("--cpus-per-trial", type=int, metavar="N", help="resources.cpus_per_trial")
+    add = parser.add_argument_group("machines").add_argument
+    add("--max-concurrent", type=int, metavar="N", help="most trials at once")
+    add("--gpus-per-trial", type=float, metavar="F", help="GPUs, or a share of one, of a trial")
+    add("--cpus-per-trial", type=int, metavar="N", help="CPU cores of a trial (1)")
     add("--address", metavar="auto|HOST:PORT", help="a Ray cluster (default: this machine)")
     add("--no-token", action="store_true", help="accept a Ray cluster that requires no token")
+    add = parser.add_argument_group("tracking").add_argument
     add("--tracking-uri", metavar="URI", help="an MLflow server (default: sqlite in the folder)")
+
+
+def add_plan(parser: argparse.ArgumentParser) -> Option:
+    """Adds `--dry-run`; returns the function that adds more options to its group."""
+    add = parser.add_argument_group("plan").add_argument
+    add("--dry-run", action="store_true", help="print the plan; train nothing, write nothing")
+    return add
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:

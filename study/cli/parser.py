@@ -1,4 +1,4 @@
-"""The parser of all commands: it says what was probably meant."""
+"""The parser of all commands: help with examples, and what was probably meant."""
 
 import argparse
 import difflib
@@ -28,10 +28,50 @@ _MEANT = {
 """Options as other tools name them."""
 
 
+SCRIPT = "adalora-rs"
+"""The console script: `adalora-rs run` is `python -m study.run`."""
+
+
+def called_as(command: str) -> str:
+    """Returns how this process called a command, e.g. `python -m study.run`."""
+    script = Path(sys.argv[0]).stem == SCRIPT
+    return f"{SCRIPT} {command}" if script else f"python -m study.{command}"
+
+
+class Help(argparse.HelpFormatter):
+    """Wraps a description of one line; keeps the lines of examples."""
+
+    @override
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
+class HelpWithDefaults(Help, argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to the help of each option."""
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose error for an unknown argument names what was probably meant."""
 
     given: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls,
+        command: str,
+        description: str,
+        examples: Sequence[str],
+        formatter: type[Help] = Help,
+    ) -> "Parser":
+        """Returns the parser of a command; `examples` are its arguments."""
+        prog = called_as(command)
+        lines = [f"  {prog} {arguments}" for arguments in examples]
+        return cls(
+            prog=prog,
+            description=description,
+            epilog="\n".join(["examples:", *lines]),
+            formatter_class=formatter,
+        )
 
     @override
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -1,13 +1,17 @@
-"""Exit statuses, expected errors as one line each, how to resume."""
+"""Exit statuses, expected errors as one line each, closed pipes, how to resume."""
 
 import argparse
 import errno
+import os
+import select
 import shlex
 import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from study.cli.options import study_path
+from study.cli.parser import called_as
 from study.errors import InputError, one_line, without_user
 
 DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -19,6 +23,39 @@ STORAGE_ERRORS = (
 error, stale handle or no locks on a network file system."""
 
 
+def exit_with(main: Callable[[], int]) -> NoReturn:
+    """Ends the process with the exit status of a command.
+
+    If the reader of its output is gone, as in `… | head -1`, the command ends without a
+    traceback, and with status 1.
+    """
+    try:
+        try:
+            status: int | str | None = main()
+        except SystemExit as end:  # Of argparse, or of rich, which has met a closed pipe.
+            status = end.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        status = COULD_NOT_FINISH
+    sys.exit(status)
+
+
+def _reader_is_gone() -> bool:
+    """Whether standard output or error is a closed pipe; then what is left to print is dropped."""
+    closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream.fileno())]
+    for stream in closed:  # Python flushes them once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return bool(closed)
+
+
+def _is_closed(pipe: int) -> bool:
+    poll = select.poll()
+    poll.register(pipe, select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
 def run_command(
     command: Callable[[argparse.Namespace], int],
     arguments: argparse.Namespace,
@@ -26,7 +63,7 @@ def run_command(
 ) -> int:
     """Calls a command and returns its exit status; expected errors become one line each.
 
-    `resumable` is the command's module, such as `study.run`, if a study can be resumed with it;
+    `resumable` is the command, such as `run`, if a study can be resumed with it;
     the command line for that is then printed after everything but bad input.
     """
     # Slurm, Kubernetes and `kill` send SIGTERM to end a command; it ends as after Ctrl-C.
@@ -70,7 +107,7 @@ def print_resume_command(
     """Prints the command line that resumes a study, if there is a study to resume."""
     if resumable is not None and (study_path(arguments) / "spec.yaml").exists():
         options = map(without_user, _resume_options(arguments))
-        line = shlex.join(["python", "-m", resumable, *options])
+        line = f"{called_as(resumable)} {shlex.join(options)}"
         print(f"nothing that was reported is lost; {advice}:\n  {line}")  # noqa: T201
 
 

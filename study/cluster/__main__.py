@@ -5,7 +5,6 @@ the study's folder exists, --resume. Exit status: 0 done, 2 bad input.
 """
 
 import argparse
-import os
 import re
 import shlex
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from study.cli import DONE, Parser, run_command
+from study.cli import DONE, Parser, exit_with, run_command
 from study.cluster.launch import job_name, launch, render
 from study.errors import InputError
 
@@ -35,10 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Reads the command line up to `--`."""
-    parser = Parser(
-        prog="python -m study.cluster",
-        description="Print a job file that runs a study on a cluster: a Slurm script, a RayJob "
-        "for KubeRay, or a cluster for `ray up`. The study's arguments follow after `--`.",
+    parser = Parser.of(
+        "cluster",
+        "Print a job file that runs a study on a cluster: a Slurm script, a RayJob for KubeRay, "
+        "or a cluster for `ray up`. The study's arguments follow after `--`.",
+        [
+            "slurm --help",
+            "slurm --time 12:00:00 -- --space adalora_rs --storage /shared/runs > job.sh",
+            "kuberay --image IMAGE --claim VOLUME -- --space adalora_rs --storage /shared/runs",
+            "ray-up --head HOST --workers HOST HOST --user ME > cluster.yaml",
+        ],
     )
     targets = parser.add_subparsers(required=True, metavar="slurm|kuberay|ray-up")
     add = _target(targets.add_parser("slurm", help="a batch script for sbatch"), slurm)
@@ -157,8 +162,4 @@ def _options(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # … | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(DONE)
+    exit_with(main)

@@ -6,19 +6,19 @@ sound, 1 something is wrong or unfinished, 2 not a study folder, 130 interrupted
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from study.cli import Parser, path_option, run_command
+from study.cli import Parser, exit_with, path_option, run_command
 
 SOUND, FINDINGS = 0, 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    parser = Parser(
-        prog="python -m study.doctor",
-        description="Check a study folder; print what is wrong and how to fix it.",
+    parser = Parser.of(
+        "doctor",
+        "Check a study folder; print what is wrong and how to fix it.",
+        ["runs/adalora_rs", "runs/adalora_rs --tracking-uri http://host:5000"],
     )
     add = parser.add_argument
     add("folder", metavar="DIR", type=path_option, help="a study, benchmark or comparison folder")
@@ -38,4 +38,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

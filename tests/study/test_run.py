@@ -203,7 +203,7 @@ def test_a_disk_error_is_printed_with_the_resume_command(
         raise OSError(fault, os.strerror(fault), "runs/smoke/events.jsonl")
 
     arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
-    assert command.run_command(full, arguments, "study.run") == 1
+    assert command.run_command(full, arguments, "run") == 1
     printed = capsys.readouterr()
     assert f"events.jsonl cannot be used: {os.strerror(fault)}" in printed.err
     assert "free space" in printed.out
@@ -219,7 +219,7 @@ def test_too_little_memory_is_printed_with_the_resume_command(
     (tmp_path / "smoke").mkdir()
     (tmp_path / "smoke" / "spec.yaml").touch()
     arguments = command.parse_study(["--space", "smoke", "--storage", str(tmp_path)])
-    assert command.run_command(exhausted, arguments, "study.run") == 1
+    assert command.run_command(exhausted, arguments, "run") == 1
     printed = capsys.readouterr()
     assert printed.err == "error: out of memory: the winner (trial 3) could not be evaluated\n"
     assert "--resume" in printed.out
