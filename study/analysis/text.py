@@ -19,3 +19,16 @@ def shown(value: Any) -> str:
 def short(value: Any) -> str:
     """Returns a float with three significant digits, any other value as `shown`."""
     return f"{value:#.3g}" if isinstance(value, float) else shown(value)
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in its two largest units: 2 h 5 min, 12 min, 40 s."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"

@@ -9,7 +9,6 @@ from typing import Any
 from study.analysis.study.reading import StudyData
 from study.spec import StudySpec
 from study.spec.domains import domain_text
-from study.spec.space import planned_trials
 from study.spec.task import GENERATED
 from study.storage.events import State
 from study.storage.result.words import STATE_WORDS
@@ -78,22 +77,6 @@ def failures(study: StudyData) -> list[Failure]:
         for reason, numbers in by_reason.items()
     ]
     return sorted(groups, key=lambda failure: (-len(failure.trials), failure.trials))
-
-
-def status(study: StudyData) -> str:
-    """Returns a sentence on what is missing; "" if the study is finished."""
-    planned, created = planned_trials(study.spec), len(study.trials)
-    running = len(study.record.in_state("running"))
-    if created >= planned and not running:
-        if study.record.winner is not None:
-            return ""
-        if study.leader is None:
-            why = study.record.why_no_winner(study.spec.goals)
-            return f"The study ended without a winner: {why}."
-        return "All trials have ended, but the winner is not yet evaluated on the test split."
-    missing = f"{created} of {planned} trials were started"
-    missing += f", {running} of them unfinished" if running else ""
-    return f"The study is not finished: {missing}. This page shows the results so far."
 
 
 def times(study: StudyData) -> Rows:

@@ -8,6 +8,7 @@ from study.analysis.figure import Figure
 from study.analysis.study import (
     allocation,
     allocation_plots,
+    answer,
     curves,
     overview,
     panels,
@@ -15,6 +16,7 @@ from study.analysis.study import (
     trial_table,
     winner,
 )
+from study.analysis.study.certainty import certainty
 from study.analysis.study.data_table import data_table
 from study.analysis.study.figures import figures
 from study.analysis.study.finalists import finalists
@@ -22,7 +24,7 @@ from study.analysis.study.front import pareto_front
 from study.analysis.study.importance import importances
 from study.analysis.study.page_data import page_data
 from study.analysis.study.reading import StudyData, read_study
-from study.storage.commands import reproduce, shown
+from study.storage.commands import compare_seeds, predict, reproduce, shown
 from study.storage.stored import StoredStudy
 
 HERE = Path(__file__).parent
@@ -76,17 +78,26 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
     return {
         "name": study.name,
         "folder": shown(study.folder.path),
-        "again": reproduce(study.folder.path),
+        "answer": answer.answer(study),
+        "certainty": certainty(study),
+        "cost": answer.cost(study),
+        "health": study.result.health,
+        "commands": [
+            ("Train it again", reproduce(study.folder.path)),
+            ("Export it to predict", predict(study.folder.path)),
+            ("Compare many seeds", compare_seeds(study.folder.path)),
+        ],
         "spec": study.spec,
         "spec_text": study.spec_text,
         "objective": study.spec.objective,
-        "status": overview.status(study),
+        "status": answer.status(study),
         "settings": overview.settings(study.spec) + overview.warm_start(study),
         "data": data_table(study),
         "searched": overview.searched(study.spec),
         "counts": overview.counts(study),
         "failures": overview.failures(study),
         "winner": winner.winner(study),
+        "phase": study.result.phase,
         "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,
         "table": trial_table.trial_table(study),

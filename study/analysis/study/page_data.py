@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.analysis.figure import Figure
+from study.analysis.study.certainty import domains
 from study.analysis.study.reading import StudyData
 from study.analysis.study.trial_table import in_order, parameter_columns
 from study.storage.record import TrialRecord
@@ -36,6 +37,8 @@ def page_data(study: StudyData, figures: Sequence[Figure]) -> dict[str, Any]:
         "objective": study.spec.objective,
         "maximize": study.maximize,
         "winner": study.leader.number if study.leader else None,
+        "as_good": list(study.result.as_good),
+        "domains": domains(study),
         "trials": {
             "trial": [trial.number for trial in trials],
             "state": [STATE_WORDS[trial.state] for trial in trials],

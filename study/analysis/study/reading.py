@@ -10,6 +10,8 @@ from study.storage.events import Event, StudyOpened, opened_by
 from study.storage.folder import StudyFolder
 from study.storage.opening import check_journal
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.result import StudyResult, study_result
+from study.storage.result.building import read_race
 from study.storage.stored import StoredStudy
 
 
@@ -22,6 +24,7 @@ class StudyData:
     spec_text: str
     events: list[Event]
     record: StudyRecord
+    result: StudyResult
     trace: list[dict[str, Any]]
     """The winner's mask events in order; empty if there is no winner or the method has none."""
 
@@ -77,7 +80,9 @@ def read_study(stored: StoredStudy) -> StudyData:
     record = stored.study_record()
     trace = _trace(folder) if record.winner is not None else []
     text = folder.spec.read_text(encoding="utf-8")
-    return StudyData(folder, spec, text, events, record, trace)
+    race = read_race(folder, spec.objective)
+    result = study_result(record, spec, race, folder.path.name)
+    return StudyData(folder, spec, text, events, record, result, trace)
 
 
 def _trace(folder: StudyFolder) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from study.analysis import html
 from study.analysis.study.page import render, write_report
 from study.errors import InputError
-from study.storage.commands import reproduce
+from study.storage.commands import compare_seeds, predict, reproduce
 from study.storage.stored import StoredStudy
 from tests.study.analysis.balanced import Balanced
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy, finish, made_trace
@@ -30,9 +30,9 @@ def page_of(made: MadeStudy) -> Balanced:
 
 
 def test_a_finished_study_has_its_sections_in_order(page: str) -> None:
-    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert headings == [
-        "Winner: trial 0",
+        "Use these settings",
         "Which settings work?",
         "What happened?",
         "What did the method do?",
@@ -87,10 +87,16 @@ def test_text_of_the_spec_is_escaped(study: MadeStudy) -> None:
     assert page.text.count("<img src=x>") == 2
 
 
-def test_the_command_that_trains_the_winner_again_names_a_new_study(finished: MadeStudy) -> None:
-    command = reproduce(finished.folder.path)
-    assert "--storage" in command
-    assert f"To train this configuration again: {command}" in page_of(finished).text
+def test_the_commands_of_a_finished_study_are_on_its_page(finished: MadeStudy) -> None:
+    page, folder = page_of(finished), finished.folder.path
+    assert "--storage" in reproduce(folder)
+    for command in (reproduce(folder), predict(folder), compare_seeds(folder)):
+        assert command in page.text
+
+
+def test_an_unfinished_study_has_no_commands(study: MadeStudy) -> None:
+    study.run(0, [0.5] * 8)
+    assert "Train it again" not in page_of(study).text
 
 
 def test_the_counts_include_every_state(page: str) -> None:
@@ -107,39 +113,38 @@ def test_failures_are_grouped_by_reason_and_lead_to_a_traceback(study: MadeStudy
     assert "0, 2out of memoryfailures/trial-00000.txt 1a bug" in text
 
 
-def test_the_winner_is_shown_with_both_warnings(page: str) -> None:
+def test_the_winner_of_a_single_run_is_said_to_be_optimistic(page: str) -> None:
     text = Balanced(page).text
-    assert "selected by the dev mcc among 3 trials; early stopping used the same score" in text
-    assert "Its dev score is optimistic" in text
-    assert "test split was evaluated once" in text
+    assert "Trial 0. The dev score is of the single run by which it was chosen" in text
+    assert "so it is optimistic" in text
+    assert "test MCC 0.400" in text
 
 
 def test_an_interrupted_study_shows_its_best_trial_so_far(study: MadeStudy) -> None:
     study.run(0, [0.5] * 8)
     study.create(1)
     text = page_of(study).text
-    assert "not finished: 2 of 4 trials were started, 1 of them unfinished" in text
-    assert "Best so far: trial 0" in text
-    assert "The test split has not been evaluated" in text
-    assert "Budget and ranks" not in text
+    assert "not finished: 1 of 4 trials have ended, 1 are unfinished" in text
+    assert "Best so far" in text
+    assert "test MCC 0" not in text
 
 
 def test_a_study_without_the_final_evaluation_says_so(study: MadeStudy) -> None:
     for trial in range(4):
         study.run(trial, [0.5] * 8)
-    assert "the winner is not yet evaluated on the test split" in page_of(study).text
+    assert "chosen, but not yet evaluated on the test split" in page_of(study).text
 
 
 def test_a_study_without_trials_has_a_page(study: MadeStudy) -> None:
     text = page_of(study).text
-    assert "No winner" in text
+    assert "No answer yet" in text
     assert "No trial has reported a score" in text
     assert "No trial was started" in text
 
 
 def test_a_study_with_an_empty_journal_has_a_page(study: MadeStudy) -> None:
     study.folder.journal.write_text("")
-    assert "0 of 4 trials were started" in page_of(study).text
+    assert "0 of 4 trials have ended" in page_of(study).text
 
 
 def test_a_study_with_only_failures_has_a_page(study: MadeStudy) -> None:
@@ -163,8 +168,8 @@ def test_a_study_without_domains_and_with_a_loss_has_a_page(tmp_path: Path) -> N
     text = page_of(made).text
     assert "No parameter was searched" in text
     assert "smaller is better" in text
-    assert "Winner: trial 1" in text
-    assert "loss0.5000–" in text
+    assert "dev loss 0.500" in text
+    assert "test loss 0" not in text
 
 
 def test_a_complete_trial_without_a_score_does_not_win(study: MadeStudy) -> None:
