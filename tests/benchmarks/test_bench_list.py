@@ -8,8 +8,11 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("file", sorted(file.stem for file in HERE.glob("bench_*.py")))
-def test_every_benchmark_is_run_by_its_environment(file: str) -> None:
+BENCHMARKS = [file.relative_to(HERE).with_suffix("") for file in HERE.rglob("bench_*.py")]
+
+
+@pytest.mark.parametrize("name", sorted(".".join(path.parts) for path in BENCHMARKS))
+def test_every_benchmark_is_run_by_its_environment(name: str) -> None:
     tox = ConfigParser(interpolation=None)
     tox.read(HERE.parent.parent / "tox.ini")
-    assert f"-m tests.benchmarks.{file}" in tox["testenv:bench"]["commands"]
+    assert f"-m tests.benchmarks.{name}" in tox["testenv:bench"]["commands"]

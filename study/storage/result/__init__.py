@@ -4,6 +4,8 @@ Map:
 
     fields.py     StudyResult and its parts
     building.py   a result from a folder, or from records and spec
+    racing.py     the race so far: scores that choose and confirm, estimates
+    as_good.py    which trials cannot be told from the winner
     estimates.py  scores over seeds: mean, sd, interquartile mean, interval
     sampling.py   the error of a score that comes from the size of the test set
     words.py      the words for the states of trials and studies

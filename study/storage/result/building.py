@@ -1,6 +1,7 @@
 """Builds the result of a study from its records."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from study.spec import StudySpec
 from study.spec.space import planned_trials
@@ -8,6 +9,7 @@ from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.race import candidates, finalists_of
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.result.as_good import as_good
 from study.storage.result.estimates import Estimate, estimate
 from study.storage.result.fields import Headline, Phase, StudyResult, TrialResult
 from study.storage.result.racing import RaceSoFar, race_scores
@@ -51,6 +53,8 @@ def study_result(
     """
     rows, scores = _rows(record), race_scores(record, spec, race)
     headline = _headline(record, spec, rows)
+    trials = [_trial(one, spec, scores) for _, one in sorted(record.trials.items())]
+    equal = as_good(trials, headline, scores, spec.goals.objectives[0])
     phase = _phase(record, spec)
     return StudyResult(
         name=(record.opened and record.opened.name) or name,
@@ -60,12 +64,12 @@ def study_result(
         maximize=spec.goals.objectives[0].maximize,
         test_metric=f"test_{spec.search.metric}",
         headline=headline,
-        trials=tuple(_trial(one, spec, scores) for _, one in sorted(record.trials.items())),
+        trials=tuple(replace(one, as_good=one.number in (equal or ())) for one in trials),
         planned=max(planned_trials(spec), len(record.trials)),
         race=scores.view if scores else None,
         baselines={},
         rows=rows,
-        as_good=(),
+        as_good=equal,
         health=(),
         began=record.began,
         last=max((one.last for one in (record, race) if one and one.last), default=None),
@@ -183,8 +187,8 @@ def _trial(trial: TrialRecord, spec: StudySpec, race: RaceSoFar | None) -> Trial
         ended=trial.ended,
         choosing=race.choosing(trial.number) if race else (),
         confirming=race.confirming(trial.number) if race else (),
-        estimate=race.estimate(trial.number) if race else None,
-        error=None,
+        estimate=race.estimates.get(trial.number) if race else None,
+        error=race.error(trial.number) if race else None,
         rounds=race.rounds(trial.number) if race else 0,
     )
 

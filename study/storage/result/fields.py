@@ -139,8 +139,9 @@ class StudyResult:
     """Baseline (majority, kmer) -> metric -> score; empty if they were not computed."""
     rows: Mapping[str, int]
     """Split -> number of rows; empty if not recorded."""
-    as_good: tuple[int, ...]
-    """The trials that cannot be told from the winner, the best first, without itself."""
+    as_good: tuple[int, ...] | None
+    """The trials that cannot be told from the winner, the best first, without itself; None if not
+    known, which needs a race that is over. See `as_good.py`."""
     health: tuple[Light, ...]
     """The checks that say something, the worst first."""
     began: float | None

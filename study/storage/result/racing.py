@@ -1,15 +1,19 @@
 """The race so far, as a result shows it: whether it runs or is over."""
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from study.spec import StudySpec
 from study.storage.events import RaceDecided
 from study.storage.race import (
+    SEARCH_WEIGHT,
     Race,
     candidates,
     current_race,
     decided_race,
+    estimates,
     planned_runs,
     repeat_of,
 )
@@ -18,6 +22,15 @@ from study.storage.result.fields import RaceView
 from study.storage.runs import label_of_trial, latest_trials
 
 Fresh = Mapping[int, Mapping[int, float | None]]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How scores of the same settings differ between seeds."""
+
+    sd: float
+    freedom: int
+    """Degrees of freedom of `sd`."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +65,32 @@ class RaceSoFar:
         """Returns the scores of a trial that confirm it; empty for all but the winner."""
         return self._scores(trial, confirming=True)
 
-    def estimate(self, trial: int) -> float | None:
-        """Returns the score by which a trial is ranked; None if it is not in the race."""
-        if trial not in self.search:
+    @cached_property
+    def estimates(self) -> dict[int, float]:
+        """Trial -> its expected score with another seed; empty before the first run has ended."""
+        chosen = {t: dict(enumerate(self.choosing(t))) for t in self.search}
+        if not any(chosen.values()):
+            return {}
+        return estimates(list(self.search), self.search, chosen)
+
+    def error(self, trial: int) -> float | None:
+        """Returns the standard error of a trial's estimate; None if the noise is not known."""
+        if self.noise is None or trial not in self.estimates:
             return None
-        known = [self.search[trial], *(s for s in self.choosing(trial) if s is not None)]
-        return sum(known) / len(known)
+        runs = sum(score is not None for score in self.choosing(trial))
+        return self.noise.sd * (SEARCH_WEIGHT**2 + runs) ** 0.5 / (SEARCH_WEIGHT + runs)
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        """The sd between runs of the same settings; None before a trial has two scores."""
+        squares, freedom = 0.0, 0
+        for trial in self.search:
+            runs = self.choosing(trial) + self.confirming(trial)
+            known = [score for score in runs if score is not None]
+            if len(known) > 1:
+                squares += statistics.variance(known) * (len(known) - 1)
+                freedom += len(known) - 1
+        return Noise((squares / freedom) ** 0.5, freedom) if freedom else None
 
     def rounds(self, trial: int) -> int:
         """Returns the number of rounds that a trial has reached."""

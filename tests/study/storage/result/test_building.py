@@ -164,6 +164,9 @@ def test_the_headline_has_the_scores_that_the_race_confirmed(open_ledger: OpenLe
     assert len(headline.seeds) == 2
     assert result.trial(2).choosing == (0.45,)
     assert result.trial(2).confirming == (0.4, 0.44)
+    # The search is 0.175 better than the first fresh scores; it has half of their weight.
+    assert result.trial(2).estimate == pytest.approx((0.1625 + 0.45) / 1.5)
+    assert result.trial(0).estimate is result.trial(0).error is None
 
 
 def test_a_winner_of_a_version_without_races_has_its_own_scores(open_ledger: OpenLedger) -> None:
