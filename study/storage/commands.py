@@ -18,6 +18,14 @@ def reproduce(study: Path) -> str:
     return _line("run", "--space", shown(study / "best.yaml"), "--name", name, *_storage(study))
 
 
+def retrain(study: Path) -> str:
+    """Returns the first part of the command that trains a trial again.
+
+    `--name` and `--set` for each searched setting follow.
+    """
+    return _line("run", "--space", shown(study / "spec.yaml"), *_storage(study))
+
+
 def compare_seeds(study: Path) -> str:
     """Returns the command that trains the winner with many seeds."""
     return _line("seeds", "--study", shown(study), *_storage(study))

@@ -95,7 +95,8 @@ const page = (() => {
   /** The trials of the page, with `trial`, `state`, `score`, …, and `settings` by name. */
   const trials = data.trials ? rows(data.trials) : [];
   const settings = data.settings ? rows(data.settings) : [];
-  trials.forEach((trial, place) => (trial.settings = settings[place] ?? {}));
+  const seeds = data.seeds ? rows(data.seeds) : [];
+  trials.forEach((trial, place) => Object.assign(trial, { settings: settings[place] ?? {}, seeds: seeds[place] ?? {} }));
   const byNumber = new Map(trials.map((trial) => [trial.trial, trial]));
   const filters = new Map();
   const listeners = [];

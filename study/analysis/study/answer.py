@@ -135,6 +135,11 @@ def _leaves(study: StudyData, section: str) -> list[str]:
     return list(type(getattr(study.spec, section)).model_fields)
 
 
+def section_of(study: StudyData, leaf: str) -> str:
+    """Returns the section of a searched setting in the YAML: adapter or training."""
+    return "training" if leaf in type(study.spec.training).model_fields else "adapter"
+
+
 def _yaml(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]

@@ -22,7 +22,7 @@ from study.analysis.study.figures import figures
 from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
 from study.analysis.study.importance import importances
-from study.analysis.study.page_data import page_data
+from study.analysis.study.page_data import page_data, shown_trials
 from study.analysis.study.reading import StudyData, read_study
 from study.storage.commands import compare_seeds, predict, reproduce, shown
 from study.storage.stored import StoredStudy
@@ -100,7 +100,8 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "phase": study.result.phase,
         "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,
-        "table": trial_table.trial_table(study),
+        "all_trials": len(study.trials),
+        "table": trial_table.trial_table(study, shown_trials(study)),
         "about": overview.times(study) + overview.versions(study),
         "versions_of_study": bool(study.created_with),
         "figures": {chart.name: chart for chart in charts},

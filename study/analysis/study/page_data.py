@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.analysis.figure import Figure
+from study.analysis.study.answer import section_of
 from study.analysis.study.certainty import domains
 from study.analysis.study.reading import StudyData
 from study.analysis.study.trial_table import in_order, parameter_columns
+from study.storage.commands import retrain
 from study.storage.record import TrialRecord
 from study.storage.result.words import STATE_WORDS
 
@@ -44,7 +46,16 @@ def page_data(study: StudyData, figures: Sequence[Figure]) -> dict[str, Any]:
             "state": [STATE_WORDS[trial.state] for trial in trials],
             "score": [trial.value for trial in trials],
             "reason": [trial.reason for trial in trials],
+            "steps": [trial.reports[-1].step if trial.reports else 0 for trial in trials],
+            "total_steps": [trial.total_steps for trial in trials],
+            "crashes": [trial.crashes for trial in trials],
         },
+        "seeds": {
+            stream: [trial.seeds.get(stream) for trial in trials]
+            for stream in dict.fromkeys(stream for trial in trials for stream in trial.seeds)
+        },
+        "sections": {leaf: section_of(study, leaf) for leaf in study.spec.domains},
+        "rerun": retrain(study.folder.path),
         "settings": {
             name: [{**trial.settings, **trial.params}.get(name) for trial in trials]
             for name in parameter_columns(study)

@@ -1,11 +1,13 @@
 """The table of all trials, best first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.study.reading import StudyData
 from study.analysis.text import NOTHING, short, shown
 from study.spec import parameter_name
 from study.storage.record import TrialRecord
+from study.storage.result.words import STATE_WORDS
 
 FEASIBLE = {True: "yes", False: "no", None: NOTHING}
 
@@ -16,7 +18,11 @@ class Row:
 
     trial: int
     state: str
+    word: str
+    """The state, as people read it."""
     winner: bool
+    as_good: bool
+    """Whether it cannot be told from the winner."""
     cells: list[str]
 
 
@@ -25,30 +31,55 @@ class TrialTable:
     """The columns after `trial` and `state`, and one row for each trial, best first."""
 
     columns: list[str]
+    hidden: set[str]
+    """The columns that are not shown at first."""
     rows: list[Row]
 
 
-def trial_table(study: StudyData) -> TrialTable:
-    """Returns parameters by their YAML names, metrics, steps and seconds of every trial.
+def trial_table(study: StudyData, trials: Sequence[TrialRecord] | None = None) -> TrialTable:
+    """Returns parameters by their YAML names, metrics, steps and seconds of trials (default: all).
+
+    `fresh seeds`, if there is a race: the mean of the scores with fresh seeds, and their number.
 
     Complete trials come first, best first, those that violate a constraint after the others; then
     trials stopped early, those with the most reports first; then unfinished and failed trials by
     number.
     """
     parameters, metrics = parameter_columns(study), metric_columns(study)
-    winner, constraints = study.record.winner, study.spec.goals.constraints
+    constraints, best = study.spec.goals.constraints, study.result.headline
+    fresh = _fresh(study) if study.result.race else None
+    chosen = {trial.number for trial in (study.trials if trials is None else trials)}
     rows = []
     for trial in in_order(study):
+        if trial.number not in chosen:
+            continue
         values = {**trial.settings, **trial.params}
         cells = [short(values.get(name)) for name in parameters]
         cells += [shown(trial.metrics.get(name)) for name in metrics]
+        cells += [fresh.get(trial.number, NOTHING)] if fresh is not None else []
         cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
         cells += [FEASIBLE[trial.feasible(constraints)]] if constraints else []
-        won = winner is not None and winner.trial == trial.number
-        rows.append(Row(trial.number, trial.state, won, cells))
-    columns = [*parameters, *metrics, "steps", "trainable_parameters", "seconds"]
+        won = best is not None and best.final and best.trial == trial.number
+        good = trial.number in study.result.as_good
+        word = STATE_WORDS[trial.state]
+        rows.append(Row(trial.number, trial.state, word, won, good, cells))
+    columns = [*parameters, *metrics, *(["fresh seeds"] if fresh is not None else [])]
+    columns += ["steps", "trainable_parameters", "seconds"]
     columns += ["feasible"] if constraints else []
-    return TrialTable(columns, rows)
+    goals = {study.spec.objective, *study.spec.goals.metrics}
+    ratios = {name for name in parameters if name.endswith("_ratio")}
+    hidden = {*metrics, *ratios, "trainable_parameters"} - goals
+    return TrialTable(columns, hidden, rows)
+
+
+def _fresh(study: StudyData) -> dict[int, str]:
+    """Returns the mean of the scores with fresh seeds, and their number, of each candidate."""
+    texts = {}
+    for trial in study.result.trials:
+        scores = [s for s in (*trial.choosing, *trial.confirming) if s is not None]
+        if scores:
+            texts[trial.number] = f"{shown(sum(scores) / len(scores))} ({len(scores)})"
+    return texts
 
 
 def in_order(study: StudyData) -> list[TrialRecord]:

@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "wbr", "br", "link"}
+VOID = {"meta", "img", "wbr", "br", "link", "input"}
 
 
 class Balanced(HTMLParser):
