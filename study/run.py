@@ -122,11 +122,19 @@ def dry_run(
     """Prints the plan; checks first that an existing study could be resumed with this input."""
     from study.engine.driver import check_data
     from study.engine.preparation import check_weights_of_plan
-    from study.engine.session import preview
+    from study.engine.preview import preview
 
     check_data(stored, data)
     check_weights_of_plan(spec, info, data, stored)
-    preview(spec, info, data, arguments.address, earlier)
+    preview(
+        spec,
+        info,
+        data,
+        arguments.address,
+        earlier,
+        schedules=arguments.verbose,
+        measure=arguments.calibrate,
+    )
     return DONE
 
 

@@ -120,15 +120,13 @@ def _add_configurations(parser: argparse.ArgumentParser) -> None:
 
 def _check_alone(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Refuses options that have no effect with --analyse."""
-    given = [
+    given = sorted(
         "--" + name.replace("_", "-")
         for name, value in vars(arguments).items()
         if name not in ("analyse", "metric") and value != parser.get_default(name)
-    ]
+    )
     if given:
-        parser.error(
-            f"--analyse only reads existing folders: leave out {', '.join(sorted(given))}"
-        )
+        parser.error(f"--analyse only reads existing folders: leave out {', '.join(given)}")
 
 
 def _count(text: str) -> int:

@@ -38,6 +38,10 @@ def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="resume an interrupted study")
     add("--extend", type=int, metavar="N", help="resume with N more trials, also when finished")
     add = add_plan(parser)
+    text = "with the plan: time some steps, and estimate time and memory"
+    add("--calibrate", action="store_true", help=text)
+    text = "with the plan: the schedules at the corners of the space"
+    add("-v", "--verbose", action="store_true", help=text)
     add("--print-schema", action="store_true", help="print the JSON schema of a space and exit")
     arguments = parser.parse_args(argv)
     if not arguments.space and not arguments.print_schema:
@@ -45,6 +49,9 @@ def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
     if arguments.extend is not None and arguments.trials is not None:
         parser.error("--extend adds to the trials of a study, so --trials must be left out")
     arguments.resume = arguments.resume or arguments.extend is not None
+    if arguments.verbose and not (arguments.dry_run or arguments.calibrate):
+        parser.error("-v says more of a plan, so --dry-run must be given too")
+    arguments.dry_run = arguments.dry_run or arguments.calibrate
     return arguments
 
 

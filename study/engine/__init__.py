@@ -3,6 +3,8 @@
 Map, in the order of use:
 
     preparation.py  checks of the input and of services, before anything is written
+    preview.py      the plan of a study, and with --calibrate what it costs
+    estimate/       time and memory of a study, from a few timed steps
     session.py      one session of the driver over a study, from the checked input to the last file
     driver.py       what sessions of studies, benchmarks and comparisons have in common
     cluster.py      starts or joins Ray; how many trials fit into the cluster

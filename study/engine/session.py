@@ -1,14 +1,11 @@
 """One session of the driver over a study: from the checked input to the last file."""
 
-import os
-
-import torch
 from rich.console import Console
 
-from study.engine.cluster import running_ray, study_cluster
+from study.engine.cluster import study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.lines import warn
-from study.engine.console.plan import print_earlier, print_plan
+from study.engine.console.plan import print_earlier
 from study.engine.console.summary import print_failures, print_summary
 from study.engine.driver import (
     SessionStatus,
@@ -17,15 +14,13 @@ from study.engine.driver import (
     record_new_address,
     record_start,
 )
-from study.engine.nodes import alive
-from study.engine.resources import Resources, resources
+from study.engine.resources import Resources
 from study.engine.scheduling.optuna_file import OptunaJournal
-from study.engine.scheduling.rungs import check_first_rung, rungs
+from study.engine.scheduling.rungs import check_first_rung
 from study.engine.tracking.address import tracking_address
 from study.engine.tracking.tracker import Tracker
 from study.engine.tuning import discard_unneeded, run_trials
 from study.engine.winner import evaluate_winner, write_best_spec
-from study.errors import InputError
 from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
@@ -55,31 +50,6 @@ def check_space(spec: StudySpec, info: BackboneInfo, data: EncodedTask) -> list[
             "last points will not be tried; raise search.trials"
         )
     return forecast(spec, len(data.train), empty_backbone(info, num_labels=data.num_labels))
-
-
-def preview(
-    spec: StudySpec,
-    info: BackboneInfo,
-    data: EncodedTask,
-    address: str | None,
-    earlier: WarmStart | None = None,
-) -> None:
-    """Prints the plan of a study; trains and writes nothing."""
-    points = check_space(spec, info, data)
-    if address is not None:
-        with running_ray(address):
-            nodes = alive()
-    else:
-        nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
-    try:
-        trial_resources = resources(spec, nodes)
-    except InputError as error:  # A plan for GPUs may be made on a machine without.
-        warn(f"no trial would fit here: {error}")
-        requested = spec.resources
-        trial_resources = Resources(
-            requested.cpus_per_trial or 1, requested.gpus_per_trial or 0.0, concurrent=0
-        )
-    print_plan(Console(), spec, info, data, points, rungs(spec), trial_resources, earlier)
 
 
 def run_study(

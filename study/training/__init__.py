@@ -16,4 +16,5 @@ Map, in the order in which a trial uses them:
     mask_events.py   the triplets that every mask event kept, as arrays of one of the files
     identity.py      what these files are of: settings and seeds
     forecast.py      plans and parameter counts of a space, before anything is trained
+    timing.py        times a few steps and an evaluation of a trial
 """

@@ -51,6 +51,17 @@ class EncodedSplit:
         return np.diff(self.offsets)
 
 
+def select(split: EncodedSplit, rows: Int[np.ndarray, " some"]) -> EncodedSplit:
+    """Returns the given rows of a split."""
+    other = split.reverse_complement
+    return EncodedSplit(
+        np.concatenate([split.row(row) for row in rows]),
+        np.concatenate([[0], np.cumsum(split.lengths[rows])]),
+        split.labels[rows],
+        None if other is None else select(other, rows),
+    )
+
+
 @dataclass(frozen=True)
 class EncodedTask:
     """The three splits of a task, tokenised for one backbone."""

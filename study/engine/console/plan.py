@@ -42,8 +42,12 @@ def print_plan(
     rungs: Sequence[int],
     resources: Resources,
     earlier: WarmStart | None = None,
+    schedules: bool = False,
 ) -> None:
-    """Prints the plan: data, space, schedules at the corners of the space, rungs, resources."""
+    """Prints the plan: data, space, resources, rungs.
+
+    `schedules`: also the schedules at the corners of the space, with every mask event.
+    """
     print_lines(console, _overview(spec, info, data, resources))
     if earlier is not None:
         print_earlier(console, in_words(earlier))
@@ -51,15 +55,18 @@ def print_plan(
     tables = {
         "searched": _space_table(spec),
         "points, tried first": _point_table(spec),
-        "schedules at the corners of the space": _schedule_table(points),
-        "trainable parameters at the start": _parameter_table(points),
     }
+    if schedules:
+        tables |= {
+            "schedules at the corners of the space": _schedule_table(points),
+            "trainable parameters at the start": _parameter_table(points),
+        }
     for title, table in tables.items():
         if table.row_count:
             console.print(f"\n{title}", style="italic")
             console.print(table)
     console.print()
-    print_lines(console, _event_lines(points))
+    print_lines(console, _event_lines(points) if schedules else [])
     print_lines(console, [_rung_line(spec, points, rungs)])
 
 

@@ -19,6 +19,7 @@ import pytest
         ("run --config smoke", "did you mean --space?"),
         ("run --space smoke --dryrun", "did you mean --dry-run?"),
         ("run --space smoke --wizard", "; a setting of a space is given as --set section.key=…"),
+        ("run --space smoke -v", "-v says more of a plan, so --dry-run must be given too"),
         ("run --space smoke more", "unrecognized arguments: more"),
         ("run", "--space is required: a YAML file, or a name such as adalora_rs"),
         ("benchmark --space mini_tables --num-gpus 1", "; did you mean --gpus-per-trial?"),

@@ -22,13 +22,17 @@ FIXED = ("adapter.b0=12", "adapter.bT=6", "adapter.deltaT=0.1", "adapter.p=0.1",
          "training.epochs=null")  # fmt: skip
 
 
-def plan_of(space: str, *overrides: str, data: EncodedTask = DATA) -> list[str]:
+def plan_of(
+    space: str, *overrides: str, data: EncodedTask = DATA, schedules: bool = True
+) -> list[str]:
     """The lines of the plan at width 80; a table's columns are two or more spaces apart."""
     spec = load_spec(space, overrides)
     info = inspect_backbone("opt-dna-mini")
     points = forecast(spec, len(data.train), empty_backbone(info, num_labels=2))
     console = Console(width=80, record=True, file=io.StringIO())
-    print_plan(console, spec, info, data, points, rungs(spec), Resources(1, 0.0, 2))
+    print_plan(
+        console, spec, info, data, points, rungs(spec), Resources(1, 0.0, 2), None, schedules
+    )
     text = console.export_text()
     assert "…" not in text
     return [line.strip() for line in text.splitlines()]
@@ -59,6 +63,16 @@ def test_corners_of_adalora_rs_are_named_by_their_settings() -> None:
     assert header == ["b0", "adapter parameters", "total parameters"]
     assert rows[0] == ["6", "69,264", "69,584"]
     assert [row[0] for row in rows] == ["6", "14", "10"]
+
+
+def test_schedules_and_mask_events_are_printed_only_when_asked_for() -> None:
+    short, long = (plan_of("adalora_rs", schedules=asked) for asked in (False, True))
+    assert [line for line in long if line not in short]
+    assert [line for line in short if line not in long] == []
+    assert not [
+        line for line in short if line.startswith(("schedules", "mask events", "trainable"))
+    ]
+    assert only(short, "ASHA rungs")
 
 
 def test_the_name_of_the_backbone_is_explained() -> None:
