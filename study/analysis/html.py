@@ -27,6 +27,8 @@ CHARTS = (
     SHELL / "figures.js",
 )
 """The scripts of a page with charts; those that draw them come after."""
+LICENCES = tuple(sorted((SHELL / "vendor").glob("*.LICENSE")))
+"""The licences of the libraries in `CHARTS`, which ask to be with every copy."""
 DIGITS = 6
 """Significant digits of the numbers in a page's data."""
 
@@ -39,8 +41,9 @@ def page(
 ) -> str:
     """Returns a page as HTML from a template that extends base.html.jinja; `content` is escaped.
 
-    Templates may use the filters `shown` (see `study.analysis.text`) and `picture` (SVG text or
-    the bytes of a PNG as a data URI). The page may run only `scripts`, and may load nothing.
+    Templates may use the filters `shown` (see `study.analysis.text`), `picture` (SVG text or the
+    bytes of a PNG as a data URI) and `content` (the text of a file). The page may run only
+    `scripts`, and may load nothing.
 
     Args:
         template: the template's file.
@@ -102,7 +105,7 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "picture": _data_uri}
+    environment.filters |= {"shown": shown, "picture": _data_uri, "content": _text}
     return environment
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from study import __version__
 from study.engine.console.lines import warn
+from study.engine.machine import machine
 from study.engine.tracking.tracker import end_previous_runs
 from study.errors import InputError
 from study.models.info import BackboneInfo
@@ -39,6 +40,7 @@ def record_start(ledger: Ledger, tracking_uri: str | None, facts: Mapping[str, A
     If its tracking address has changed, the runs at the previous one are ended.
     """
     session: dict[str, Any] = {"tracking": tracking_uri, "created_with": created_with()}
+    session["machine"] = machine()
     if ledger.opened:
         warn_of_versions(ledger, session["created_with"])
         before = ledger.record.tracking

@@ -134,6 +134,8 @@ class StudyOpened(Event):
     """MLflow's address; None for a database in the study folder. Added later."""
     created_with: Mapping[str, str] | Absent = ABSENT
     """Distribution -> version, of this package and those that results depend on. Added later."""
+    machine: Mapping[str, str] | Absent = ABSENT
+    """The driver's: system, cpu, cores, memory, gpus, as people read them. Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +148,8 @@ class StudyResumed(Event):
     tracking: str | Absent | None = ABSENT
     """As in `StudyOpened`. Added later."""
     created_with: Mapping[str, str] | Absent = ABSENT
+    """As in `StudyOpened`. Added later."""
+    machine: Mapping[str, str] | Absent = ABSENT
     """As in `StudyOpened`. Added later."""
 
 

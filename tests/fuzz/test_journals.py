@@ -79,6 +79,7 @@ def with_every_event(events: Events, spec: StudySpec) -> None:
             "dropped": {"copies": 3},
         },
         "created_with": {"adalora-rs-study": "0.1.0", "torch": "2.13.0"},
+        "machine": {"system": "Linux", "cores": "2 cores"},
         "commit": None,
         "data": "5f",
     }

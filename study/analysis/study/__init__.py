@@ -3,7 +3,8 @@
 Map, in the order in which a folder becomes a page:
 
     reading.py           study folder -> StudyData: spec, events, trials, mask events of the winner
-    overview.py          settings, searched parameters, states of the trials, failures, versions
+    overview.py          settings, searched parameters, states, times, machine, versions
+    failures.py          reasons of failures, where in the space they lie, tracebacks
     answer.py            which settings, their scores with intervals, what they are held against
     certainty.py         each searched setting: the winner's value among those that are as good
     data_table.py        the data: rows, classes, GC content, copies, tokens

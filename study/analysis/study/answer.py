@@ -76,8 +76,8 @@ def answer(study: StudyData) -> Answer | None:
         settings=settings_yaml(study, best.settings),
         scores=_scores(result, best),
         metrics=_metrics(best),
-        as_good=list(result.as_good),
-        unique=_unique(result, best),
+        as_good=list(result.as_good or ()),
+        unique=_unique(result),
     )
 
 
@@ -155,14 +155,14 @@ def _how(best: Headline) -> str:
     return f"{text}, so it is optimistic; no other seed has confirmed it."
 
 
-def _unique(result: StudyResult, best: Headline) -> str:
+def _unique(result: StudyResult) -> str:
+    if result.as_good is None:
+        return "How many others are as good is not known until a race is over."
     count = len(result.as_good)
     if count:
         others = "Another trial cannot" if count == 1 else f"{count} other trials cannot"
         return f"Not unique: {others} be told from it by their scores."
-    if best.confirmed:
-        return "No other trial is as good, as far as the scores tell."
-    return "One run of each trial does not tell how many others are as good."
+    return "No other trial is as good, as far as the scores tell."
 
 
 def _scores(result: StudyResult, best: Headline) -> list[Score]:

@@ -34,7 +34,7 @@ def certainty(study: StudyData) -> list[Setting]:
     best = study.result.headline
     if best is None:
         return []
-    good = [study.record.trials[number] for number in (best.trial, *study.result.as_good)]
+    good = [study.record.trials[number] for number in (best.trial, *(study.result.as_good or ()))]
     return [
         Setting(
             name=leaf,

@@ -1,31 +1,21 @@
-"""Settings of a study, states of its trials, failures, times and software versions."""
+"""Settings of a study, states of its trials, times, machine and software versions."""
 
 import time
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
 
 from study.analysis.study.reading import StudyData
+from study.analysis.text import duration
 from study.spec import StudySpec
 from study.spec.domains import domain_text
 from study.spec.task import GENERATED
-from study.storage.events import State
+from study.storage.events import State, StudyOpened, StudyResumed
 from study.storage.result.words import STATE_WORDS
 
 Rows = list[tuple[str, str]]
 
 PACKAGES = ("adalora-rs-study", "torch", "transformers", "ray", "optuna", "mlflow")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Trials that failed for the same reason."""
-
-    reason: str
-    trials: list[int]
-    traceback: str
-    """File of the first trial's traceback, relative to the study folder; empty if missing."""
 
 
 def settings(spec: StudySpec) -> Rows:
@@ -66,25 +56,44 @@ def counts(study: StudyData) -> list[tuple[State, str, int]]:
     return [(state, name, len(record.in_state(state))) for state, name in STATE_WORDS.items()]
 
 
-def failures(study: StudyData) -> list[Failure]:
-    """Returns the failed trials grouped by reason, the most frequent first."""
-    by_reason: dict[str, list[int]] = {}
-    for trial in study.record.in_state("failed"):
-        reason = trial.reason or "no reason was recorded"
-        by_reason.setdefault(reason, []).append(trial.number)
-    groups = [
-        Failure(reason, sorted(numbers), _traceback(study, min(numbers)))
-        for reason, numbers in by_reason.items()
-    ]
-    return sorted(groups, key=lambda failure: (-len(failure.trials), failure.trials))
-
-
 def times(study: StudyData) -> Rows:
     """Returns the times at which the study was opened, of its last event, and of this page."""
     rows = [("page made", _utc(time.time()))]
     if study.events:
         first, last = study.events[0].time, study.events[-1].time
         rows = [("study opened", _utc(first)), ("last event", _utc(last)), *rows]
+    return rows
+
+
+def durations(study: StudyData) -> Rows:
+    """Returns how long the search and its trials took; [] before the first trial has ended."""
+    ended = [trial for trial in study.trials if trial.seconds is not None and trial.ended]
+    if not ended:
+        return []
+    begin = min(trial.created for trial in study.trials)
+    search = max(trial.ended or 0.0 for trial in ended) - begin
+    rows = [("search", duration(search))]
+    complete = sorted(t.seconds or 0.0 for t in ended if t.state == "complete")
+    if complete:
+        low, middle, high = complete[0], complete[len(complete) // 2], complete[-1]
+        text = f"{duration(middle)} in the middle, {duration(low)} to {duration(high)}"
+        rows.append(("a complete trial", text))
+    steps = sum(trial.reports[-1].step for trial in ended if trial.reports)
+    trained = sum(trial.metrics.get("train_seconds") or 0.0 for trial in ended)
+    if steps and trained:
+        rows.append(("a training step", f"{1000 * trained / steps:.0f} ms on average"))
+    memory = max((trial.metrics.get("peak_memory_gib") or 0.0 for trial in ended), default=0.0)
+    return [*rows, ("peak memory of a trial", f"{memory:.2f} GiB")] if memory else rows
+
+
+def machines(study: StudyData) -> Rows:
+    """Returns the driver's machine when the study was opened, and those it was resumed on."""
+    rows: Rows = []
+    for event in study.events:
+        if isinstance(event, StudyOpened | StudyResumed) and event.machine:
+            text = ", ".join(f"{value}" for value in event.machine.values() if value)
+            if not rows or rows[-1][1] != text:
+                rows.append(("machine, resumed on" if rows else "machine", text))
     return rows
 
 
@@ -100,11 +109,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _traceback(study: StudyData, trial: int) -> str:
-    file = study.folder.failure(trial)
-    return str(file.relative_to(study.folder.path)) if file.is_file() else ""
 
 
 def _backbone(spec: StudySpec) -> str:

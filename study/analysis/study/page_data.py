@@ -39,7 +39,7 @@ def page_data(study: StudyData, figures: Sequence[Figure]) -> dict[str, Any]:
         "objective": study.spec.objective,
         "maximize": study.maximize,
         "winner": study.leader.number if study.leader else None,
-        "as_good": list(study.result.as_good),
+        "as_good": list(study.result.as_good or ()),
         "domains": domains(study),
         "trials": {
             "trial": [trial.number for trial in trials],

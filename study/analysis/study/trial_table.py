@@ -60,7 +60,7 @@ def trial_table(study: StudyData, trials: Sequence[TrialRecord] | None = None) -
         cells += [_steps(trial), shown(trial.metrics.get("trainable_parameters")), _seconds(trial)]
         cells += [FEASIBLE[trial.feasible(constraints)]] if constraints else []
         won = best is not None and best.final and best.trial == trial.number
-        good = trial.number in study.result.as_good
+        good = trial.number in (study.result.as_good or ())
         word = STATE_WORDS[trial.state]
         rows.append(Row(trial.number, trial.state, word, won, good, cells))
     columns = [*parameters, *metrics, *(["fresh seeds"] if fresh is not None else [])]

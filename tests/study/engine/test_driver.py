@@ -10,6 +10,7 @@ from study.engine.tracking.view import tracked_runs
 from study.storage.events import StudyOpened, StudyResumed, tracking_of
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
+from study.storage.stored import StoredStudy
 from tests.study.ledgers import OpenLedger, create, report
 
 
@@ -34,6 +35,19 @@ def test_a_study_created_with_the_same_versions_causes_no_warning(
     ledger.append(StudyOpened(version=1, name="a", **begun))
     warn_of_versions(ledger, created_with())
     assert capsys.readouterr().err == ""
+
+
+def test_the_machine_is_journalled_at_every_start(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    record_start(Ledger(folder, "dev_mcc"), None, {})
+    record_start(Ledger(folder, "dev_mcc"), None, {})
+    opened, resumed = StoredStudy.read(folder).events
+    assert isinstance(opened, StudyOpened)
+    assert isinstance(resumed, StudyResumed)
+    for event in (opened, resumed):
+        assert event.machine
+        assert set(event.machine) == {"system", "cpu", "cores", "memory", "gpus"}
+        assert event.machine["cores"].split()[0].isdigit()
 
 
 def test_runs_at_the_previous_tracking_address_are_ended(

@@ -103,14 +103,16 @@ def test_the_counts_include_every_state(page: str) -> None:
     assert "2complete 1stopped early 1failed 0unfinished" in Balanced(page).text
 
 
-def test_failures_are_grouped_by_reason_and_lead_to_a_traceback(study: MadeStudy) -> None:
+def test_failures_are_grouped_by_reason_with_the_first_traceback(study: MadeStudy) -> None:
     for trial, reason in enumerate(["out of memory", "a bug", "out of memory"]):
         study.create(trial)
         study.end(trial, "failed", reason)
     study.folder.failures.mkdir()
-    study.folder.failure(0).write_text("Traceback")
+    study.folder.failure(0).write_text("Traceback <b>")
     text = page_of(study).text
-    assert "0, 2out of memoryfailures/trial-00000.txt 1a bug" in text
+    assert "out of memory trials 0 2" in text
+    assert "trial 0: failures/trial-00000.txt Traceback <b>" in text
+    assert text.index("out of memory trials") < text.index("a bug trial 1")
 
 
 def test_the_winner_of_a_single_run_is_said_to_be_optimistic(page: str) -> None:
@@ -154,7 +156,7 @@ def test_a_study_with_only_failures_has_a_page(study: MadeStudy) -> None:
         study.end(trial, "failed", "diverged: the loss is not finite")
     page = page_of(study)
     assert "ended without a winner" in page.text
-    assert "0, 1, 2, 3diverged: the loss is not finite" in page.text
+    assert "diverged: the loss is not finite trials 0 1 2 3" in page.text
 
 
 def test_a_study_without_domains_and_with_a_loss_has_a_page(tmp_path: Path) -> None:
