@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from study.cli import DONE, Parser, exit_with, run_command
+from study.cli import DONE, Parser, exit_with, path_option, run_command
 from study.cluster.launch import job_name, launch, render
 from study.errors import InputError
 
@@ -49,8 +49,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add = _target(targets.add_parser("slurm", help="a batch script for sbatch"), slurm)
     add("--nodes", type=_count, default=1, metavar="N", help="number of nodes (1)")
     add("--time", type=_TIME, metavar="TIME", required=True, help="12:00:00, or 1-12 for 36 hours")
-    add("--partition", type=_NAME, metavar="NAME", help="partition of the job")
-    add("--account", type=_NAME, metavar="NAME", help="account that is charged")
+    for name, (kind, metavar, text) in REQUESTS.items():
+        add(f"--{name}", type=kind, metavar=metavar, help=text)
+    text = "generic resources of a node, in place of --gpus-per-node, e.g. gpu:a100:4"
+    add("--gres", type=_GRES, metavar="LIST", help=text)
+    text = "existing folder of the log NAME-JOBID.log (where sbatch is called)"
+    add("--log-dir", type=path_option, metavar="DIR", help=text)
     add("--setup", default="", metavar="SHELL", help="runs first, e.g. source venv/bin/activate")
     add = _target(targets.add_parser("kuberay", help="a RayJob for kubectl"), kuberay)
     add(
@@ -123,15 +127,71 @@ def _word(pattern: str, example: str) -> Callable[[str], str]:
     return word
 
 
+_FEATURES = _word(r"[\w.,:&|*()\[\]-]+", "a100 or 'a100|h100'")
+_GRES = _word(r"\w+(:[\w.-]+){0,2}(,\w+(:[\w.-]+){0,2})*", "gpu:4 or gpu:a100:4")
 _TIME = _word(r"(\d+-)?\d+(:\d{2}){0,2}", "12:00:00")
 _NAME = _word(r"[\w.,:-]+", "gpu_1 or 10.0.0.1")
 _SIZE = _word(r"\d+[KMGT]i", "32Gi")
+_MEMORY = _word(r"\d+[KMGT]?", "64G, or 0 for all of a node")
+REQUESTS = {
+    "partition": (_NAME, "NAME", "partition of the job"),
+    "account": (_NAME, "NAME", "account that is charged"),
+    "qos": (_NAME, "NAME", "quality of service"),
+    "mem": (_MEMORY, "SIZE", "memory of a node, e.g. 64G; 0: all of it"),
+    "constraint": (_FEATURES, "LIST", "features that nodes must have"),
+    "exclude": (_NAME, "NODES", "nodes that are not used"),
+    "reservation": (_NAME, "NAME", "reservation of the job"),
+}
+"""Options of `slurm` that become lines of the script as they are."""
 
 
 def slurm(arguments: argparse.Namespace, study: Sequence[str]) -> str:
     """Returns the batch script of a study."""
     job = launch(study, benchmark=arguments.benchmark, read_space=True, name=arguments.job_name)
-    return render("slurm.sh.jinja", job=job, here=Path.cwd(), **_options(arguments))
+    options = _options(arguments)
+    options["gpus_per_node"] = _gpus(arguments)
+    given = {name: options[name] for name in REQUESTS if options[name] is not None}
+    output = _output(arguments.log_dir, job.name)
+    return render(
+        "slurm.sh.jinja", job=job, here=Path.cwd(), requests=given, output=output, **options
+    )
+
+
+def _gpus(arguments: argparse.Namespace) -> int:
+    """Returns the GPUs of a node; those of --gres, if it is given.
+
+    Raises:
+        InputError: the number of GPUs is also given as --gpus-per-node.
+    """
+    if arguments.gres is None:
+        return int(arguments.gpus_per_node)
+    if arguments.gpus_per_node:
+        raise InputError(
+            "--gres: must be given without --gpus-per-node, which asks for the same, but got "
+            f"{arguments.gres} and {arguments.gpus_per_node}; leave one out"
+        )
+    gpus = 0
+    for name, *rest in (one.split(":") for one in arguments.gres.split(",")):
+        if name == "gpu":
+            gpus += int(rest[-1]) if rest and rest[-1].isdecimal() else 1
+    return gpus
+
+
+def _output(folder: Path | None, name: str) -> str:
+    """Returns the log file as Slurm reads it; %j is the job's number.
+
+    Raises:
+        InputError: the folder does not exist; Slurm would end the job without a word.
+    """
+    if folder is None:
+        return f"{name}-%j.log"
+    if not folder.is_dir() or re.search(r'["\\]', str(folder)):
+        raise InputError(
+            f"--log-dir: must be an existing folder without quotes and backslashes, but got "
+            f"{str(folder)!r}; make it first"
+        )
+    path = str(folder.absolute()).replace("%", "%%")
+    return f'"{path}/{name}-%j.log"' if " " in path else f"{path}/{name}-%j.log"
 
 
 def kuberay(arguments: argparse.Namespace, study: Sequence[str]) -> str:

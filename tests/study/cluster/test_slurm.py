@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from study.cluster.__main__ import main
+from study.cluster.__main__ import REQUESTS, main
 
+STUDY = ("--", "--space", "adalora_rs", "--storage", "/shared/runs")
 STUB = Path(__file__).with_name("stub.sh")
 Render = Callable[..., str]
 
@@ -91,8 +92,59 @@ def test_the_job_requests_the_given_resources(render: Render) -> None:
     }  # fmt: skip
     lines = script.splitlines()
     assert lines.index("module load python") < lines.index("set -u")
-    few = render("--time", "60", "--", "--space", "adalora_rs", "--storage", "/shared/runs")
-    assert not [word for word in ("--gpus-per-node", "partition", "account") if word in few]
+    few = render("--time", "60", *STUDY)
+    optional = ("--gpus-per-node", "gres", "log-dir", *REQUESTS)
+    assert not [word for word in optional if f"--{word}" in few]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("--mem=64G", "--mem=64G"),
+        ("--mem=0", "--mem=0"),
+        ("--qos=long-1", "--qos=long-1"),
+        ("--gres=gpu:a100:4,nvme:1", "--gres=gpu:a100:4,nvme:1"),
+        ("--constraint=[a100|h100]&ib", "--constraint=[a100|h100]&ib"),
+        ("--exclude=n1,n2", "--exclude=n1,n2"),
+        ("--reservation=course", "--reservation=course"),
+    ],
+)
+def test_further_requests_become_lines_of_the_script(
+    render: Render, arguments: str, line: str
+) -> None:
+    assert f"#SBATCH {line}\n" in render("--time", "60", arguments, *STUDY)
+
+
+@pytest.mark.parametrize(
+    ("gres", "gpus"),
+    [("gpu", 1), ("gpu:3", 3), ("gpu:v100:2,gpu:a100:4", 6), ("gpu:a100", 1), ("nvme:2", 0)],
+)
+def test_the_gpus_of_gres_are_rays(render: Render, gres: str, gpus: int) -> None:
+    script = render("--time", "60", "--gres", gres, *STUDY)
+    assert f"gpus=${{SLURM_GPUS_ON_NODE:-{gpus}}}" in script
+    assert "--gpus-per-node" not in script
+
+
+def test_the_log_is_written_to_the_given_folder(render: Render, tmp_path: Path) -> None:
+    for name, written in (("logs", "logs"), ("my 50% logs", "my 50%% logs")):
+        (tmp_path / name).mkdir()
+        script = render("--time", "60", "--log-dir", str(tmp_path / name), *STUDY)
+        [line] = [line for line in script.splitlines() if line.startswith("#SBATCH --output")]
+        quote = '"' if " " in name else ""
+        path = f"{tmp_path}/{written}/adalora-rs-%j.log"
+        assert line == f"#SBATCH --output={quote}{path}{quote}"
+
+
+def test_options_of_sbatch_decide_what_ray_gets(
+    tmp_path: Path, render: Render, start: Callable[..., Job]
+) -> None:
+    script = render("--gpus-per-node", "2", "--time", "60", *STUDY)
+    granted = {"SLURM_CPUS_PER_TASK": "32", "SLURM_GPUS_ON_NODE": "1"}
+    job = start(script, nodes=2, **granted)
+    assert job.wait() == 0
+    calls = {call[0]: call for call in job.calls()[:2]}
+    assert {"--num-cpus=32", "--num-gpus=1"} <= set(calls["ray"])
+    assert {"--num-cpus=32", "--num-gpus=1", "--cpus-per-task=32"} <= set(calls["srun"])
 
 
 def test_the_study_runs_between_the_start_and_the_end_of_ray(
@@ -112,7 +164,7 @@ def test_the_study_runs_between_the_start_and_the_end_of_ray(
     assert {"--port=24711", "--dashboard-host=127.0.0.1", "--num-gpus=2"} <= set(head)
     assert head[-2:] == ["token", "a-token"]
     assert workers[:4] == ["srun", "--relative=1", "--nodes=2", "--ntasks=2"]
-    assert "--gpus-per-node=2" in workers
+    assert {"--cpus-per-task=4", "--export=ALL"} <= set(workers)
     assert workers[workers.index("ray") :] == [
         "ray", "start", "--block", "--address=10.0.0.1:24711", "--num-cpus=4", "--num-gpus=2",
     ]  # fmt: skip
