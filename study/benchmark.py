@@ -20,6 +20,7 @@ from study.cli import (
     run_command,
     study_path,
 )
+from study.engine.console.display import Display
 from study.spec.benchmark.loading import Benchmark, load_benchmark
 from study.storage.folder import is_stored_spec
 
@@ -37,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     benchmark = load_benchmark(
         arguments.space, overrides(arguments), stored=is_stored_spec(arguments.space)
     )
-    path = study_path(arguments)
+    path, display = study_path(arguments), Display(arguments.quiet or arguments.dry_run)
+    display.phase(f"{path.name}: checking the folder and services")
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     stored = check(arguments, path, benchmark)
     if arguments.dry_run:
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         preview(benchmark)
         return DONE
-    return execute(arguments, stored, benchmark)
+    return execute(arguments, stored, benchmark, display)
 
 
 def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> "StoredStudy":
@@ -64,13 +66,16 @@ def check(arguments: argparse.Namespace, path: Path, benchmark: Benchmark) -> "S
     )
 
 
-def execute(arguments: argparse.Namespace, stored: "StoredStudy", benchmark: Benchmark) -> int:
+def execute(
+    arguments: argparse.Namespace, stored: "StoredStudy", benchmark: Benchmark, display: Display
+) -> int:
     """Runs the benchmark, writes its tables and returns the exit status."""
+    display.phase("importing PyTorch, transformers and Ray")
     from study.analysis.benchmark import write_tables
     from study.engine.benchmark.session import run_benchmark
     from study.engine.driver import SessionStatus
 
-    ended = run_benchmark(stored, benchmark, arguments.address, arguments.tracking_uri)
+    ended = run_benchmark(stored, benchmark, arguments.address, arguments.tracking_uri, display)
     for file in write_tables(stored.folder.path):
         print(file)  # noqa: T201
     if ended is SessionStatus.INTERRUPTED:

@@ -23,11 +23,12 @@ from study.cli import (
 )
 from study.spec import StudySpec, json_schema, load_spec
 from study.storage.folder import is_stored_spec
+from study.storage.stored import StoredStudy
 
 if TYPE_CHECKING:
+    from study.engine.console.display import Display
     from study.models.info import BackboneInfo
     from study.storage.events import WarmStart
-    from study.storage.stored import StoredStudy
     from study.training.encoding import EncodedTask
 
 
@@ -41,12 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_schema:
         print(json.dumps(json_schema(), indent=2))  # noqa: T201
         return DONE
+    from study.engine.console.display import Display
     from study.engine.console.lines import warn
 
     spec = load_spec(
         arguments.space, overrides(arguments), warn, stored=is_stored_spec(arguments.space)
     )
-    path = study_path(arguments)
+    path, display = study_path(arguments), Display(arguments.quiet)
+    display.phase(f"{path.name}: reading the data")
     # Heavy imports come after the YAML has been read, so that bad input is reported at once.
     from study.engine.preparation import check_services, prepare_data
     from study.storage.growth import changes_of_study
@@ -64,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
         spec = resume_spec(arguments, stored, spec)
     earlier = earlier_study(arguments, stored, spec)
     info, data = prepare_data(spec)
+    display.phase("importing PyTorch, transformers and Ray")
     if arguments.dry_run:
         return dry_run(arguments, stored, spec, info, data, earlier)
-    return execute(arguments, stored, spec, info, data, earlier)
+    return execute(arguments, stored, spec, info, data, display, earlier)
 
 
 def resume_spec(
@@ -144,6 +148,7 @@ def execute(
     spec: StudySpec,
     info: "BackboneInfo",
     data: "EncodedTask",
+    display: "Display",
     earlier: "WarmStart | None",
 ) -> int:
     """Runs the study, writes its report and returns the exit status."""
@@ -151,8 +156,19 @@ def execute(
     from study.engine.driver import SessionStatus
     from study.engine.session import run_study
 
-    ended = run_study(stored, spec, info, data, arguments.address, arguments.tracking_uri, earlier)
-    write_report(stored.current())
+    def write_page() -> None:
+        write_report(StoredStudy.read(stored.folder))
+
+    display.keep_current(write_page)
+    services = arguments.address, arguments.tracking_uri
+    try:
+        ended = run_study(stored, spec, info, data, *services, display, earlier)
+    except KeyboardInterrupt:
+        if stored.folder.journal.is_file():
+            write_page()
+        raise
+    display.phase("writing the report")
+    write_page()
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "run")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH

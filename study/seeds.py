@@ -29,6 +29,7 @@ from study.cli import (
     study_path,
 )
 from study.engine.comparison.request import SeedsOptions, label_of, read_request
+from study.engine.console.display import Display
 from study.errors import InputError, instead_of, one_line
 from study.spec.comparison.schema import ComparisonSpec
 from study.spec.rules import quoted, suggestion
@@ -158,6 +159,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"{instead_of(path / 'spec.yaml')}; leave --resume out to start it, or give the "
             "--storage and --name it was started with"
         )
+    display = Display(arguments.quiet or arguments.dry_run)
+    display.phase(f"{path.name}: reading the data")
     # Heavy imports come after the YAML has been read, so that errors in it are reported at once.
     from study.engine.comparison.design import changes_of_comparison
     from study.engine.comparison.preview import check_runs, preview
@@ -177,10 +180,11 @@ def run(arguments: argparse.Namespace) -> int:
     check_runs(comparison.spec, len(data.train))
     if arguments.dry_run:
         check_weights_of_plan(first, info, data, stored)
-    preview(comparison, len(data.train))
+    if arguments.dry_run or not arguments.quiet:
+        preview(comparison, len(data.train))
     if arguments.dry_run:
         return DONE
-    return execute(arguments, stored, comparison.spec, info, data)
+    return execute(arguments, stored, comparison.spec, info, data, display)
 
 
 def _check_metric(metric: str | None) -> None:
@@ -198,12 +202,15 @@ def execute(
     spec: ComparisonSpec,
     info: "BackboneInfo",
     data: "EncodedTask",
+    display: Display,
 ) -> int:
     """Runs the comparison, analyses it and returns the exit status."""
+    display.phase("importing PyTorch, transformers and Ray")
     from study.engine.comparison.session import run_comparison
     from study.engine.driver import SessionStatus
 
-    ended = run_comparison(stored, spec, info, data, arguments.address, arguments.tracking_uri)
+    services = arguments.address, arguments.tracking_uri
+    ended = run_comparison(stored, spec, info, data, *services, display)
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "seeds")
     analyse([stored.folder.path], arguments.metric or f"test_{spec.first.search.metric}")

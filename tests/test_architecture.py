@@ -22,6 +22,7 @@ COMMANDS = {
     "report",
     "run",
     "seeds",
+    "status",
 }
 
 # A layer may import itself, the layers of its set, and the shared modules.

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import ray
 from ray.exceptions import AuthenticationError
-from rich.console import Console
 
 from study.engine.authentication import authentication
+from study.engine.console.display import Display
 from study.engine.console.plan import print_data
 from study.engine.local_ray import local_ray
 from study.engine.nodes import alive, check_nodes
@@ -99,7 +99,7 @@ def study_cluster(
     info: BackboneInfo,
     data: EncodedTask,
     address: str | None,
-    console: Console,
+    display: Display,
 ) -> Iterator[tuple[BackboneInfo, Resources]]:
     """Runs a Ray cluster for one study; yields the backbone for workers and a trial's resources.
 
@@ -109,8 +109,10 @@ def study_cluster(
         InputError: the weights or the cluster cannot be used, or the weights are not those that
             the study was started with.
     """
+    display.phase(f"loading the backbone {info.name}")
     info = portable(check_weights(spec, info, data, stored))
-    print_data(console, data)
+    print_data(display.console, data)
+    display.phase("starting Ray" if address is None else f"joining the cluster at {address}")
     with running_ray(address):
         if address is not None:
             check_nodes(stored.folder.path, [(info, spec.backbone.random_seed is None)])

@@ -4,6 +4,7 @@ from rich.console import Console
 
 from study.engine.cluster import study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
+from study.engine.console.display import Display
 from study.engine.console.lines import warn
 from study.engine.console.plan import print_earlier
 from study.engine.console.summary import print_failures, print_summary
@@ -24,6 +25,7 @@ from study.engine.winner import evaluate_winner, write_best_spec
 from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
+from study.spec.rungs import rungs
 from study.spec.space import planned_trials
 from study.storage.events import WarmStart
 from study.storage.growth import contained, grow, growth
@@ -59,6 +61,7 @@ def run_study(
     data: EncodedTask,
     address: str | None,
     tracking_uri: str | None,
+    display: Display,
     earlier: WarmStart | None = None,
 ) -> SessionStatus:
     """Runs or resumes the study in a folder, read as `stored`.
@@ -66,7 +69,7 @@ def run_study(
     An existing study must be contained in `spec`; see `study.storage.growth`. The sampler of a
     new one starts with the results of the `earlier` study.
     """
-    console, folder = Console(), stored.folder
+    folder = stored.folder
     tracking_uri = tracking_address(stored, tracking_uri)
     if folder.journal.exists():
         with locked(folder):
@@ -79,11 +82,11 @@ def run_study(
                 if growth(ledger.spec, spec).space:
                     warn("the space has grown, but no trial is left for it; see --extend")
                 _bring_up_to_date(ledger, tracking_uri)
-                print_summary(console, ledger, tracking_uri)
+                print_summary(display.end, ledger, tracking_uri)
                 return SessionStatus.DONE
     check_space(spec, info, data)
     with (
-        study_cluster(stored, spec, info, data, address, console) as (info, trial_resources),
+        study_cluster(stored, spec, info, data, address, display) as (info, trial_resources),
         locked(folder),
     ):
         stored = stored.current()
@@ -92,12 +95,12 @@ def run_study(
         ledger = _open_ledger(stored, spec, info, data, tracking_uri)
         if earlier is not None:
             ledger.append(earlier)
-            print_earlier(console, ledger.record.began_with)
+            print_earlier(display.console, ledger.record.began_with)
         tracker = Tracker(ledger, tracking_uri, folder.path.name)
         with tracker.ending(ledger.record):
-            ended = _run(ledger, tracker, info, data, trial_resources, tracking_uri, console)
+            ended = _run(ledger, tracker, info, data, trial_resources, tracking_uri, display)
         if ended is SessionStatus.DONE:
-            print_summary(console, ledger, tracking_uri)
+            print_summary(display.end, ledger, tracking_uri)
         return ended
 
 
@@ -145,14 +148,14 @@ def _run(
     data: EncodedTask,
     trial_resources: Resources,
     tracking_uri: str | None,
-    console: Console,
+    display: Display,
 ) -> SessionStatus:
     gave_up = ""
     if ledger.complete:
         ledger.listeners = [OptunaJournal(ledger)]  # Its last entries may be missing.
         discard_unneeded(ledger)
     else:
-        gave_up = run_trials(ledger, info, data, tracker, console, trial_resources)
+        gave_up = run_trials(ledger, info, data, tracker, display, trial_resources)
     record = ledger.record
     write_trials(ledger)
     winner = ledger.best()
@@ -161,16 +164,17 @@ def _run(
         tracker.close(record, "KILLED" if interrupted else "FAILED")
         if interrupted:
             return SessionStatus.INTERRUPTED
-        print_failures(console, ledger, gave_up)
+        print_failures(display.end, ledger, gave_up)
         return SessionStatus.FAILED
     if not _is_evaluated(ledger):
-        outcome = run_race(ledger, info, data, trial_resources, tracking_uri, console)
+        outcome = run_race(ledger, info, data, trial_resources, tracking_uri, display)
         if outcome.winner is None:
             tracker.close(record, "FAILED" if outcome.gave_up else "KILLED")
             if not outcome.gave_up:
                 return SessionStatus.INTERRUPTED
-            print_failures(console, ledger, f"the race of the finalists: {outcome.gave_up}")
+            print_failures(display.end, ledger, f"the race of the finalists: {outcome.gave_up}")
             return SessionStatus.FAILED
+        display.phase(f"evaluating the winner, trial {outcome.winner}")
         evaluate_winner(
             ledger, record.trials[outcome.winner], info, data, trial_resources, outcome.race
         )

@@ -7,10 +7,10 @@ from typing import Any
 from ray import tune
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
-from rich.console import Console
 
 from study.engine.checkpoints import discard, discard_partial
 from study.engine.cluster import ClusterCapacity
+from study.engine.console.display import Display
 from study.engine.console.progress import Progress
 from study.engine.resources import Resources
 from study.engine.scheduling.asha import AshaScheduler
@@ -22,9 +22,9 @@ from study.engine.tracking.tracker import Tracker
 from study.engine.worker import TrialWorker
 from study.models.info import BackboneInfo
 from study.spec import StudySpec
-from study.spec.space import planned_trials
 from study.storage.events import Event, TrialEnded
 from study.storage.ledger import Ledger, StudyLedger
+from study.storage.live.building import study_snapshot
 from study.storage.record import StudyRecord, TrialRecord
 from study.training.encoding import EncodedTask
 from study.training.plan import make_plan
@@ -35,7 +35,7 @@ def run_trials(
     info: BackboneInfo,
     data: EncodedTask,
     tracker: Tracker,
-    console: Console,
+    display: Display,
     trial_resources: Resources,
 ) -> str:
     """Runs the remaining trials of a study; returns why it gave up, "" if it did not.
@@ -48,15 +48,13 @@ def run_trials(
     capacity = ClusterCapacity([(trial_resources, spec.resources.max_concurrent)])
     searcher = OptunaSearcher(ledger, _Planner(len(data.train)), capacity)
     progress = Progress(
-        console,
-        metric=ledger.metric,
-        columns=tuple(spec.domains),
-        trials=planned_trials(spec),
-        concurrent=trial_resources.concurrent,
-        maximize=ledger.maximize,
-        constraints=ledger.goals.constraints,
+        display.console,
+        lambda now: study_snapshot(
+            ledger.folder.path.name, spec, ledger.record, None, now, trial_resources.concurrent
+        ),
     )
     ledger.listeners = [progress, tracker, _Checkpoints(ledger), OptunaJournal(ledger)]
+    ledger.listeners += display.listeners
     worker = tune.with_parameters(
         TrialWorker,
         spec=spec,

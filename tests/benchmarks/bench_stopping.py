@@ -22,8 +22,8 @@ from ray.tune.schedulers import TrialScheduler
 
 from study.analysis.drawing import STYLE
 from study.engine.scheduling.asha import AshaScheduler
-from study.engine.scheduling.rungs import rungs
 from study.spec import StudySpec
+from study.spec.rungs import rungs
 from study.storage.events import TrialCreated
 from tests.benchmarks.curve_tables import NOTHING_RECORDED, CurveTable, recorded_tables
 from tests.benchmarks.early_stopping import (

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.engine.scheduling.rungs import first_rung
 from study.spec import StudySpec, dump_spec
+from study.spec.rungs import first_rung
 from study.storage.events import Report, StudyOpened, TrialCreated, TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal

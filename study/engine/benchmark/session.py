@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ray import tune
-from rich.console import Console
 
 from study.engine.benchmark.inputs import BenchmarkInputs, prepare_inputs
 from study.engine.benchmark.results import OBJECTIVE, write_results
@@ -13,6 +12,7 @@ from study.engine.benchmark.scheduling import BenchmarkPlanner, BenchmarkSearche
 from study.engine.benchmark.worker import RunWorker
 from study.engine.checkpoints import discard
 from study.engine.cluster import ClusterCapacity, running_ray
+from study.engine.console.display import Display
 from study.engine.console.lines import print_lines
 from study.engine.console.progress import Progress
 from study.engine.driver import MLFLOW_STATUS, SessionStatus, record_start, session_status
@@ -26,33 +26,39 @@ from study.errors import InputError
 from study.spec.benchmark.loading import Benchmark, dump_benchmark
 from study.storage.events import DataRead, Event, TrialEnded
 from study.storage.ledger import Ledger
+from study.storage.live.building import runs_snapshot
 from study.storage.opening import locked, open_folder, refuse_changes
 from study.storage.record import StudyRecord
 from study.storage.runs import Key, key_of, unfinished_runs
 from study.storage.stored import StoredStudy
 
 Shares = dict[Key, Resources]
-COLUMNS = ("backbone", "task", "method", "seed")
 
 
 def run_benchmark(
-    stored: StoredStudy, benchmark: Benchmark, address: str | None, tracking_uri: str | None
+    stored: StoredStudy,
+    benchmark: Benchmark,
+    address: str | None,
+    tracking_uri: str | None,
+    display: Display,
 ) -> SessionStatus:
     """Runs or resumes the benchmark in a folder, read as `stored`.
 
     Raises:
         InputError: no run is available, or settings and data do not fit each other.
     """
-    console, folder = Console(), stored.folder
+    folder = stored.folder
     tracking_uri = tracking_address(stored, tracking_uri)
     runs = runs_of(benchmark)
+    display.phase("starting Ray" if address is None else f"joining the cluster at {address}")
     with running_ray(address, store_bytes=None):  # There are many tokenised tasks.
         if address is not None:
             check_nodes(folder.path)
         # Resources that no node has are reported before anything is read.
         nodes = alive()
         trial_resources = {key_of(run): resources(run.spec, nodes) for run in runs}
-        inputs = prepare_inputs(runs, lambda line: print_lines(console, [line]))
+        display.phase("reading the data and the backbones")
+        inputs = prepare_inputs(runs, lambda line: print_lines(display.console, [line]))
         available = [run for run in runs if inputs.lacking(run) is None]
         if not available:
             raise InputError(
@@ -68,7 +74,7 @@ def run_benchmark(
             open_folder(folder.path, dump_benchmark(benchmark.spec), replace=True)
             ledger = _open_ledger(stored, inputs, runs, tracking_uri)
             tracker = Tracker(ledger, tracking_uri, folder.path.name)
-            driver = _Driver(ledger, tracker, inputs, runs, available, trial_resources, console)
+            driver = _Driver(ledger, tracker, inputs, runs, available, trial_resources, display)
             with tracker.ending(ledger.record):
                 return driver.run()
 
@@ -127,7 +133,7 @@ class _Driver:
     runs: Sequence[BenchmarkRun]
     available: Sequence[BenchmarkRun]
     trial_resources: Shares
-    console: Console
+    display: Display
 
     def run(self) -> SessionStatus:
         """Runs the remaining runs; writes results.csv before and after."""
@@ -139,7 +145,7 @@ class _Driver:
             SessionStatus.FAILED if gave_up else session_status(self.available, self.ledger.record)
         )
         if gave_up:
-            print_lines(self.console, [f"the benchmark could not finish: {gave_up}"])
+            print_lines(self.display.end, [f"the benchmark could not finish: {gave_up}"])
         self.tracker.close(self.ledger.record, MLFLOW_STATUS[ended])
         return ended
 
@@ -173,14 +179,18 @@ class _Driver:
             self.ledger, min(run.spec.resources.max_failures for run in self.runs)
         )
         progress = Progress(
-            self.console,
-            metric=OBJECTIVE,
-            columns=COLUMNS,
-            trials=len(self.available),
-            concurrent=concurrent,
-            maximize=None,
+            self.display.console,
+            lambda now: runs_snapshot(
+                "benchmark",
+                self.ledger.folder.path.name,
+                self.ledger.record,
+                len(self.available),
+                now,
+                concurrent,
+            ),
         )
         self.ledger.listeners = [progress, self.tracker, self._update_folder]
+        self.ledger.listeners += self.display.listeners
         worker = tune.with_parameters(
             RunWorker,
             runs=list(self.runs),

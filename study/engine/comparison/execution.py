@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from ray import tune
-from rich.console import Console
 
 from study.engine.checkpoints import discard
 from study.engine.cluster import ClusterCapacity
@@ -13,14 +12,14 @@ from study.engine.comparison.runs import ComparisonRun
 from study.engine.comparison.scheduling import ComparisonSearcher, Splits
 from study.engine.comparison.shared_prefixes import SharedPrefixes
 from study.engine.comparison.worker import ComparisonWorker
-from study.engine.console.progress import Progress
+from study.engine.console.display import Display
+from study.engine.console.progress import Look, Progress
 from study.engine.driver import check_data, input_facts, record_start
 from study.engine.resources import Resources
 from study.engine.scheduling.runs import RunRecorder
 from study.engine.tracking.tracker import Tracker
 from study.engine.tuning import fit
 from study.models.info import BackboneInfo
-from study.spec.comparison.schema import FACTORS
 from study.storage.events import Event, TrialEnded
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
@@ -28,8 +27,6 @@ from study.storage.record import StudyRecord
 from study.storage.runs import Source, unfinished_runs
 from study.storage.stored import StoredStudy
 from study.training.encoding import EncodedTask
-
-COLUMNS = ("configuration", *FACTORS)
 
 
 @dataclass(frozen=True)
@@ -80,8 +77,8 @@ def execute_runs(
     source: Source[ComparisonRun],
     context: RunContext,
     tracker: Tracker,
-    console: Console,
-    runs: int,
+    display: Display,
+    look: Look,
 ) -> str:
     """Executes the runs of `source` until it has no more.
 
@@ -93,8 +90,8 @@ def execute_runs(
         source: returns the runs that should exist by now.
         context: what all runs share.
         tracker: writes to MLflow.
-        console: shows the live table.
-        runs: expected number of runs, for the live table.
+        display: shows the progress.
+        look: returns what is shown.
 
     Returns:
         Why the searcher gave up; empty if it did not.
@@ -103,15 +100,8 @@ def execute_runs(
     updater = _FolderUpdater(ledger, source, len(context.data.train))
     gave_up = ""
     if unfinished_runs(source(ledger.record), ledger.record):
-        progress = Progress(
-            console,
-            metric=ledger.metric,
-            columns=COLUMNS,
-            trials=runs,
-            concurrent=context.resources.concurrent,
-            maximize=None,
-        )
-        ledger.listeners = [progress, tracker, updater]
+        progress = Progress(display.console, look)
+        ledger.listeners = [progress, tracker, updater, *display.listeners]
         with progress:
             gave_up = _fit(ledger, source, context, updater.prefixes)
         ledger.listeners = []

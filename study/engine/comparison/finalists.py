@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison
 from study.engine.comparison.runs import ComparisonRun, Configuration
-from study.engine.console.lines import print_lines
+from study.engine.console.display import Display
 from study.engine.driver import record_new_address
 from study.engine.resources import Resources
 from study.engine.tracking.database import sqlite_uri
@@ -25,6 +23,8 @@ from study.spec.comparison.schema import ConfigurationsSpec, dump_comparison
 from study.storage.events import CandidateScores, RaceDecided, RaceResult
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
+from study.storage.live.building import study_snapshot
+from study.storage.live.snapshot import Snapshot
 from study.storage.race import (
     Race,
     RaceScores,
@@ -158,7 +158,7 @@ def run_race(
     data: EncodedTask,
     trial_resources: Resources,
     tracking_uri: str | None,
-    console: Console,
+    display: Display,
 ) -> RaceOutcome:
     """Runs the race of a study whose trials have all ended; resumes an interrupted race.
 
@@ -179,7 +179,7 @@ def run_race(
     tracker = _tracker(ledger, runs, uri)
     with tracker.ending(runs.record):
         context = RunContext(info, data, trial_resources, lambda run: _splits(candidates, run))
-        outcome = _run(candidates, runs, context, tracker, console)
+        outcome = _run(candidates, runs, context, tracker, display)
         tracker.close(runs.record, "KILLED" if outcome.race is None else "FINISHED")
     return outcome
 
@@ -204,20 +204,25 @@ def _tracker(ledger: StudyLedger, runs: Ledger, uri: str) -> Tracker:
 
 
 def _run(
-    candidates: Candidates, runs: Ledger, context: RunContext, tracker: Tracker, console: Console
+    candidates: Candidates, runs: Ledger, context: RunContext, tracker: Tracker, display: Display
 ) -> RaceOutcome:
     """Runs the rounds of the race, then the runs that estimate the winner's score."""
     total = planned_runs(len(candidates.search), candidates.ledger.spec.finalists.confirm)
-    text = f"the race: {len(candidates.search)} candidates, {total} runs with fresh seeds"
-    print_lines(console, [text])
+    display.phase(f"the race: {len(candidates.search)} candidates, {total} runs with fresh seeds")
+    ledger = candidates.ledger
+    name, workers = ledger.folder.path.name, context.resources.concurrent
+
+    def look(now: float) -> Snapshot:
+        return study_snapshot(name, ledger.spec, ledger.record, runs.record, now, workers)
+
     gave_up = ""
     if candidates.decision is None:
-        gave_up = execute_runs(runs, candidates.deciding_runs, context, tracker, console, total)
+        gave_up = execute_runs(runs, candidates.deciding_runs, context, tracker, display, look)
         race = candidates.race(runs.record)
         if not gave_up and race.winner is not None:
             candidates.record_decision(race)
     if candidates.decision is not None:
-        gave_up = execute_runs(runs, candidates.all_runs, context, tracker, console, total)
+        gave_up = execute_runs(runs, candidates.all_runs, context, tracker, display, look)
     race = candidates.race(runs.record)
     if gave_up or race.winner is None or not race.over(candidates.scores(runs.record)):
         return RaceOutcome(None, None, gave_up)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.spec import SeedsSpec, StudySpec
-from study.spec.comparison.schema import FACTORS
+from study.spec.comparison.schema import FACTORS, is_masked
 from study.storage.runs import Label
 
 _COUNTED = {"steps", "epochs", "reports", "eval_batch_size"}
@@ -21,9 +21,7 @@ class Configuration:
     @property
     def is_masked(self) -> bool:
         """Whether its mask is random, so that the mask seed has an effect."""
-        adapter = self.spec.adapter
-        p, back = getattr(adapter, "p", 0.0), getattr(adapter, "p_reintroduce", None)
-        return bool(p or back)
+        return is_masked(self.spec)
 
     @property
     def settings(self) -> dict[str, Any]:

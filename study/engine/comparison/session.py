@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-
 from study.engine.cluster import study_cluster
 from study.engine.comparison.design import changes_of_comparison, runs_of
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison, savings
 from study.engine.comparison.results import write_results
 from study.engine.comparison.runs import ComparisonRun
+from study.engine.console.display import Display
 from study.engine.console.lines import print_lines
 from study.engine.driver import MLFLOW_STATUS, SessionStatus, check_data, session_status
 from study.engine.tracking.address import tracking_address
@@ -16,6 +15,7 @@ from study.engine.tracking.tracker import Tracker
 from study.models.info import BackboneInfo
 from study.spec.comparison.schema import ComparisonSpec, dump_comparison
 from study.storage.ledger import Ledger
+from study.storage.live.building import runs_snapshot
 from study.storage.opening import locked
 from study.storage.runs import latest_trials, unfinished_runs
 from study.storage.stored import StoredStudy
@@ -29,6 +29,7 @@ def run_comparison(
     data: EncodedTask,
     address: str | None,
     tracking_uri: str | None,
+    display: Display,
 ) -> SessionStatus:
     """Runs the comparison in a folder, read as `stored`, or the runs that are left of it.
 
@@ -37,7 +38,7 @@ def run_comparison(
     Raises:
         InputError: the folder has another comparison, or weights, data or cluster are not usable.
     """
-    console, folder = Console(), stored.folder
+    folder = stored.folder
     runs, metric = runs_of(spec), spec.first.objective
     tracking_uri = tracking_address(stored, tracking_uri)
     if folder.journal.exists():
@@ -47,9 +48,9 @@ def run_comparison(
             ledger = Ledger(folder, metric, stored)
             if not unfinished_runs(runs, ledger.record):
                 tracker = Tracker(ledger, tracking_uri, folder.path.name)
-                return _finish(ledger, runs, tracker, console)
+                return _finish(ledger, runs, tracker, display)
     with (
-        study_cluster(stored, spec.first, info, data, address, console) as (
+        study_cluster(stored, spec.first, info, data, address, display) as (
             info,
             share,
         ),
@@ -64,16 +65,23 @@ def run_comparison(
         with tracker.ending(ledger.record):
             context = RunContext(info, data, share, lambda run: ("dev", "test"))
             gave_up = execute_runs(
-                ledger, lambda record: runs, context, tracker, console, len(runs)
+                ledger,
+                lambda record: runs,
+                context,
+                tracker,
+                display,
+                lambda now: runs_snapshot(
+                    "comparison", folder.path.name, ledger.record, len(runs), now, share.concurrent
+                ),
             )
-            return _finish(ledger, runs, tracker, console, gave_up)
+            return _finish(ledger, runs, tracker, display, gave_up)
 
 
 def _finish(
     ledger: Ledger,
     runs: Sequence[ComparisonRun],
     tracker: Tracker,
-    console: Console,
+    display: Display,
     gave_up: str = "",
 ) -> SessionStatus:
     """Writes results.csv, completes MLflow and prints the number of runs by state."""
@@ -81,7 +89,7 @@ def _finish(
     write_results(ledger.folder, runs, ledger.record, ledger.metric)
     ended = SessionStatus.FAILED if gave_up else session_status(runs, ledger.record)
     tracker.close(ledger.record, MLFLOW_STATUS[ended])
-    print_lines(console, _summary(ledger, runs, gave_up))
+    print_lines(display.end, _summary(ledger, runs, gave_up))
     return ended
 
 

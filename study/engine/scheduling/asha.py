@@ -17,7 +17,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from typing_extensions import override
 
 from study.engine.scheduling.outcomes import final_decision, record_crash, record_report
-from study.engine.scheduling.rungs import first_rung
+from study.spec.rungs import first_rung
 from study.storage.events import Decision, Report, Verdict
 from study.storage.ledger import StudyLedger
 from study.storage.record import STATE_AFTER, TrialRecord

@@ -4,21 +4,9 @@ import math
 
 from study.errors import InputError
 from study.spec import StudySpec
+from study.spec.rungs import rung_at, rungs
 from study.spec.schema import report_step
 from study.training.steps import first_pruned_report
-
-
-def first_rung(spec: StudySpec) -> int:
-    """Returns the report index of ASHA's first rung; without ASHA that of the last report."""
-    reports = int(spec.training.reports)
-    if spec.scheduler.name == "none":
-        return reports
-    return _rung_at(spec.scheduler.grace_fraction, reports)
-
-
-def _rung_at(grace_fraction: float, reports: int) -> int:
-    # Rounded first: in floating point, 0.07 of 100 reports is a little more than 7.
-    return max(1, math.ceil(round(grace_fraction * reports, 6)))
 
 
 def check_first_rung(spec: StudySpec, train_rows: int) -> None:
@@ -51,25 +39,9 @@ def smallest_grace(rung: int, reports: int) -> float:
     """Returns a grace_fraction with few digits that puts the first rung at report `rung`."""
     for digits in range(2, 12):
         grace = math.floor(rung / reports * 10.0**digits) / 10.0**digits
-        if grace > 0 and _rung_at(grace, reports) == rung:
+        if grace > 0 and rung_at(grace, reports) == rung:
             return grace
     return rung / reports
-
-
-def rungs(spec: StudySpec) -> list[int]:
-    """Returns the report indices at which ASHA decides, ascending; empty without ASHA.
-
-    Reports are spaced evenly over the steps of a trial, so a rung is the same fraction of every
-    trial's schedule, whatever its number of steps.
-    """
-    if spec.scheduler.name == "none":
-        return []
-    reports, factor = int(spec.training.reports), float(spec.scheduler.reduction_factor)
-    indices, rung = [], float(first_rung(spec))
-    while rung < reports:
-        indices.append(math.ceil(rung))
-        rung *= factor
-    return indices
 
 
 def final_budget_reports(spec: StudySpec) -> list[int]:

@@ -1,6 +1,6 @@
 """YAML and overrides -> BenchmarkSpec and cells, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -30,6 +30,11 @@ class Benchmark:
 
     spec: BenchmarkSpec
     cells: list[Cell]
+
+    def count_runs(self, unavailable: Collection[str] = ()) -> int:
+        """Returns the number of runs of all cells but the `unavailable` ones."""
+        cells = [cell for cell in self.cells if cell.named not in unavailable]
+        return sum(1 if cell.is_baseline else len(self.spec.seeds) for cell in cells)
 
 
 def load_benchmark(

@@ -74,6 +74,18 @@ class ComparisonSpec(ConfigurationsSpec):
 Spec = TypeVar("Spec", bound=ConfigurationsSpec)
 
 
+def is_masked(spec: StudySpec) -> bool:
+    """Whether the mask of a configuration is random, so that the mask seed has an effect."""
+    p, back = getattr(spec.adapter, "p", 0.0), getattr(spec.adapter, "p_reintroduce", None)
+    return bool(p or back)
+
+
+def count_runs(spec: ComparisonSpec) -> int:
+    """Returns the number of runs: a configuration without a random mask has no mask seeds."""
+    masks = sum(len(spec.seeds.mask) if is_masked(s) else 1 for s in spec.configurations.values())
+    return masks * len(spec.seeds.init) * len(spec.seeds.data)
+
+
 def check_comparable(configurations: Mapping[str, StudySpec]) -> None:
     """Checks that configurations have the same task, backbone and metric, and different settings.
 

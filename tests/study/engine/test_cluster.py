@@ -21,6 +21,7 @@ from ray.cluster_utils import Cluster
 
 from study.engine import cluster, tuning
 from study.engine.authentication import authentication
+from study.engine.console.display import Display
 from study.engine.driver import SessionStatus
 from study.engine.nodes import check_nodes
 from study.engine.preparation import prepare_data
@@ -171,6 +172,7 @@ def run(nodes: Nodes, path: Path, trials: int, happens: Callable[[], None]) -> S
             *data,
             address=nodes.cluster.address,
             tracking_uri=None,
+            display=Display(),
         )
     finally:
         thread.join()

@@ -22,6 +22,7 @@ from safetensors import safe_open
 
 from study.doctor import examine
 from study.engine import cluster, stalls, tuning
+from study.engine.console.display import Display
 from study.engine.driver import SessionStatus
 from study.engine.preparation import prepare_data
 from study.engine.session import run_study
@@ -67,6 +68,7 @@ def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyR
         *prepare_data(spec),
         address=None,
         tracking_uri=None,
+        display=Display(),
     )
     folder = StudyFolder(path)
     record = StoredStudy.read(folder).study_record()
@@ -161,7 +163,14 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="must be resumed with the data that the study was started with"
     ):
-        run_study(StoredStudy.read(folder), spec, *other, address=None, tracking_uri=None)
+        run_study(
+            StoredStudy.read(folder),
+            spec,
+            *other,
+            address=None,
+            tracking_uri=None,
+            display=Display(),
+        )
 
     # A driver that died in the race, and whose checkpoints are lost.
     journals = (folder.journal, StudyFolder(folder.finalists).journal)
@@ -328,7 +337,14 @@ def test_the_other_methods_run_as_studies(tmp_path: Path, method: str) -> None:
     spec = load_spec(str(file), plain)
     path = tmp_path / "study"
     stored = StoredStudy.read(StudyFolder(path))
-    ended = run_study(stored, spec, *prepare_data(spec), address=None, tracking_uri=None)
+    ended = run_study(
+        stored,
+        spec,
+        *prepare_data(spec),
+        address=None,
+        tracking_uri=None,
+        display=Display(),
+    )
     assert ended is SessionStatus.DONE
     best = StudyFolder(path).best
     assert (best / "head.safetensors").exists()

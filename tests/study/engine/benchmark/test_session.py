@@ -16,6 +16,7 @@ from study.engine import cluster
 from study.engine.benchmark import session
 from study.engine.benchmark.session import run_benchmark
 from study.engine.benchmark.worker import RunWorker
+from study.engine.console.display import Display
 from study.engine.driver import SessionStatus
 from study.errors import InputError
 from study.storage.events import DataRead
@@ -48,7 +49,11 @@ def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
         # The start of a worker takes longer than its runs.
         spec = read_benchmark("resources.max_concurrent=1", *overrides)
         ended = run_benchmark(
-            StoredStudy.read(StudyFolder(path)), spec, address=None, tracking_uri=None
+            StoredStudy.read(StudyFolder(path)),
+            spec,
+            address=None,
+            tracking_uri=None,
+            display=Display(),
         )
         return ended, list(csv.DictReader((path / "results.csv").open()))
 

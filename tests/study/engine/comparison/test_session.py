@@ -7,6 +7,7 @@ import pytest
 
 from study.engine.comparison import session
 from study.engine.comparison.design import runs_of
+from study.engine.console.display import Display
 from study.engine.driver import SessionStatus
 from study.errors import InputError
 from study.spec import SeedsSpec
@@ -43,7 +44,14 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def go(path: Path, prepared: Prepared) -> SessionStatus:
     stored = StoredStudy.read(StudyFolder(path))
-    return session.run_comparison(stored, SPEC, *prepared, address=None, tracking_uri=None)
+    return session.run_comparison(
+        stored,
+        SPEC,
+        *prepared,
+        address=None,
+        tracking_uri=None,
+        display=Display(),
+    )
 
 
 def test_a_finished_comparison_needs_no_ray_and_prints_the_shared_steps(

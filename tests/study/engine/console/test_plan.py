@@ -9,10 +9,10 @@ from rich.console import Console
 from study.engine.console.plan import print_data, print_plan
 from study.engine.preparation import prepare_data
 from study.engine.resources import Resources
-from study.engine.scheduling.rungs import rungs
 from study.models import empty_backbone
 from study.models.info import inspect_backbone
 from study.spec import load_spec
+from study.spec.rungs import rungs
 from study.training.encoding import EncodedTask, encode_split
 from study.training.forecast import forecast
 

@@ -1,62 +1,84 @@
-"""The live table: running trials first, then as many ended ones as fit."""
+"""What is printed while a study runs: the view on a terminal, else a line per start and end."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
-from study.engine.console.progress import ROWS, Progress
+from study.engine.console.progress import Progress
 from study.storage.events import TrialCrashed, TrialStalled
-from tests.study.ledgers import OpenLedger, create
+from study.storage.ledger import StudyLedger
+from study.storage.live.building import study_snapshot
+from tests.study.ledgers import OpenLedger, create, report
 
 
-@pytest.mark.parametrize("running", [0, 1, ROWS - 1, ROWS, ROWS + 4])
-@pytest.mark.parametrize("ended", [0, 3, 40])
-def test_the_table_has_running_trials_and_then_ended_ones(
-    open_ledger: OpenLedger, running: int, ended: int
+def progress_of(ledger: StudyLedger, console: Console) -> Progress:
+    return Progress(
+        console, lambda now: study_snapshot("s", ledger.spec, ledger.record, None, now)
+    )
+
+
+def test_without_a_terminal_there_is_a_line_with_the_time_for_each_start_and_end(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger, text = open_ledger(), io.StringIO()
+    ledger.listeners = [progress_of(ledger, Console(file=text, width=300))]
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    ledger.end(ledger.record.trials[0], "pruned", "below the rung")
+    create(ledger, 1)
+    ledger.end(ledger.record.trials[1], "failed", "the loss is not finite")
+    started, stopped, _, failed = text.getvalue().splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d  trial   0 started    b0=6  bT=3", started)
+    assert "trial   0 stopped early after 1/4 reports  dev_mcc 0.2500  b0=6" in stopped
+    assert stopped.endswith(
+        "[1 of 6: 0 complete, 1 stopped early, 0 failed, 0 running; time left not known yet]"
+    )
+    assert "failed (the loss is not finite) after 0/4 reports  dev_mcc -" in failed
+
+
+def test_quiet_prints_nothing_but_warnings(
+    open_ledger: OpenLedger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ledger = open_ledger()
-    for number in range(ended + running):
-        create(ledger, number)
-        if number < ended:
-            ledger.end(ledger.record.trials[number], "pruned", "")
-    progress = Progress(
-        Console(file=io.StringIO()),
-        metric=ledger.metric,
-        columns=tuple(ledger.spec.domains),
-        trials=100,
-        concurrent=running or 1,
-        maximize=True,
-    )
-    progress(ledger.journal.read()[-1], ledger.record)
-    headline, head, *rows = progress._table().plain.splitlines()
-    assert f"{running} running of 100" in headline
-    more = rows.pop() if running > ROWS else ""
-    assert more == ("and 4 more running" if running > ROWS else "")
-    assert len(rows) == min(ROWS, ended + running)
-    assert sum(row.split()[1] == "running" for row in rows) == min(ROWS, running)
-    assert {len(row) for row in rows} <= {len(head)}
-
-
-def test_a_stalled_worker_is_named_in_the_table_and_in_a_line(open_ledger: OpenLedger) -> None:
-    ledger, text = open_ledger(), io.StringIO()
+    ledger.listeners = [progress_of(ledger, Console(quiet=True))]
     create(ledger, 0)
-    progress = Progress(
-        Console(file=text),
-        metric=ledger.metric,
-        columns=tuple(ledger.spec.domains),
-        trials=6,
-        concurrent=1,
-        maximize=True,
-    )
-    ledger.listeners = [progress]
     ledger.append(TrialStalled(trial=0, minutes=3.0, limit=15.0))
-    assert progress._table().plain.splitlines()[-1].split()[1] == "stalled"
-    ledger.append(TrialStalled(trial=0, minutes=0.0, limit=15.0))
-    assert progress._table().plain.splitlines()[-1].split()[1] == "running"
     ledger.append(TrialCrashed(trial=0, attempt=1, fault=False, reason="stalled: killed"))
-    assert text.getvalue().splitlines() == [
-        "trial 0: its worker has given no sign of life for 3 min; after 15 min it is killed and "
-        "the trial tried again",
-        "trial 0: stalled: killed",
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "warning: trial 0: its worker has given no sign of life for 3 min; after 15 min it is "
+        "killed and the trial tried again",
+        "warning: trial 0: stalled: killed",
     ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 10), (40, 12), (200, 60)])
+def test_the_view_fits_the_terminal_and_shows_the_best_and_failures(
+    open_ledger: OpenLedger, width: int, height: int
+) -> None:
+    ledger = open_ledger("search.trials=60")
+    for number in range(40):
+        create(ledger, number)
+        report(ledger, number, 1, number / 100)
+        ended = ("failed", "out of memory") if number % 9 == 4 else ("complete", "")
+        ledger.end(ledger.record.trials[number], *ended)
+    create(ledger, 40)
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True)
+    lines = progress_of(ledger, console).draw().plain.splitlines()
+    assert len(lines) < height
+    assert max(map(len, lines)) <= width
+    assert any("trial 39: dev_mcc 0.3900" in line for line in lines[:4])
+    assert height < 24 or any("4: out of memory (trial 4, 13, 22, …)" in line for line in lines)
+
+
+def test_a_terminal_is_left_as_it_was_after_an_interruption(open_ledger: OpenLedger) -> None:
+    ledger, text = open_ledger(), io.StringIO()
+    console = Console(file=text, width=80, height=24, force_terminal=True)
+    with pytest.raises(KeyboardInterrupt), progress_of(ledger, console):
+        raise KeyboardInterrupt
+    hidden, shown = "\x1b[?25l", "\x1b[?25h"
+    assert text.getvalue().count(hidden) == text.getvalue().count(shown) == 1
+    assert text.getvalue().rindex(shown) > text.getvalue().rindex(hidden)

@@ -8,7 +8,8 @@ import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.scheduling.asha import AshaScheduler
-from study.engine.scheduling.rungs import final_budget_reports, first_rung, rungs
+from study.engine.scheduling.rungs import final_budget_reports
+from study.spec.rungs import first_rung, rungs
 from study.storage.events import Decision, Verdict
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, ReadSpec, create, report

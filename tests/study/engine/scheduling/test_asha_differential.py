@@ -30,8 +30,8 @@ import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from study.engine.scheduling.asha import AshaScheduler
-from study.engine.scheduling.rungs import first_rung, rungs
 from study.spec import StudySpec
+from study.spec.rungs import first_rung, rungs
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.engine.scheduling.rungs import check_first_rung, first_rung, smallest_grace
+from study.engine.scheduling.rungs import check_first_rung, smallest_grace
 from study.errors import InputError
 from study.spec import StudySpec, load_spec
+from study.spec.rungs import first_rung
 from study.tasks.published.catalogue import PUBLISHED
 from study.training.plan import make_plan
 from study.training.steps import check_schedules
