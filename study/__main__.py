@@ -20,6 +20,7 @@ GROUPS = {
         "benchmark": "compare methods, backbones and tasks; make the paper's tables",
     },
     "read what a command has stored": {
+        "status": "show what a study does, from any terminal",
         "report": "write the page of a study, benchmark or comparison",
         "doctor": "check a folder, and say how to repair it",
         "export": "write the winner as a model for transformers or PEFT",
@@ -33,6 +34,7 @@ GROUPS = {
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 EXAMPLES = (
     "run --space adalora_rs.yaml",
+    "status runs/adalora_rs --watch",
     "report runs/adalora_rs",
     "seeds --study runs/adalora_rs --against runs/lora",
 )
@@ -40,7 +42,8 @@ _MEANT = {
     "run": ("train", "tune", "search", "study", "start", "resume", "sweep"),
     "seeds": ("compare", "comparison", "replicate", "seed"),
     "benchmark": ("bench", "tables"),
-    "report": ("plot", "page", "html", "show", "summary"),
+    "status": ("watch", "show", "top", "progress", "ls"),
+    "report": ("plot", "page", "html", "summary"),
     "doctor": ("check", "repair", "verify", "diagnose"),
     "export": ("save", "merge", "convert", "model"),
     "cluster": ("slurm", "kuberay", "ray-up", "sbatch"),

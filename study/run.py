@@ -23,12 +23,12 @@ from study.cli import (
 )
 from study.spec import StudySpec, json_schema, load_spec
 from study.storage.folder import is_stored_spec
-from study.storage.stored import StoredStudy
 
 if TYPE_CHECKING:
     from study.engine.console.display import Display
     from study.models.info import BackboneInfo
     from study.storage.events import WarmStart
+    from study.storage.stored import StoredStudy
     from study.training.encoding import EncodedTask
 
 
@@ -152,23 +152,20 @@ def execute(
     earlier: "WarmStart | None",
 ) -> int:
     """Runs the study, writes its report and returns the exit status."""
-    from study.analysis.study.page import write_report
+    from study.analysis.study.page import write_live_report, write_report
     from study.engine.driver import SessionStatus
     from study.engine.session import run_study
 
-    def write_page() -> None:
-        write_report(StoredStudy.read(stored.folder))
-
-    display.keep_current(write_page)
+    display.keep_current(lambda: write_live_report(stored.current()))
     services = arguments.address, arguments.tracking_uri
     try:
         ended = run_study(stored, spec, info, data, *services, display, earlier)
     except KeyboardInterrupt:
         if stored.folder.journal.is_file():
-            write_page()
+            write_report(stored.current())
         raise
     display.phase("writing the report")
-    write_page()
+    write_report(stored.current())
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "run")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.cli import DONE, Parser, path_option, run_command
+from study.cli import DONE, Parser, exit_with, path_option, run_command
 
 if TYPE_CHECKING:
     from study.storage.live.snapshot import Snapshot
@@ -26,9 +26,10 @@ CLEAR, HIDE, SHOW = "\x1b[H\x1b[2J", "\x1b[?25l", "\x1b[?25h"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    parser = Parser(
-        prog="python -m study.status",
-        description="Show what a study does: trials, best, rungs, running trials, time left.",
+    parser = Parser.of(
+        "status",
+        "Show what a study does: trials, best, rungs, running trials, time left.",
+        ["runs/adalora_rs", "runs/adalora_rs --watch", "runs/adalora_rs --json"],
     )
     add = parser.add_argument
     add("folder", metavar="DIR", type=path_option, help="a study, benchmark or comparison folder")
@@ -76,4 +77,4 @@ def _text(snapshot: "Snapshot") -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

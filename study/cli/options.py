@@ -105,6 +105,7 @@ def add_services(parser: argparse.ArgumentParser) -> None:
     add("--no-token", action="store_true", help="accept a Ray cluster that requires no token")
     add = parser.add_argument_group("tracking").add_argument
     add("--tracking-uri", metavar="URI", help="an MLflow server (default: sqlite in the folder)")
+    add = parser.add_argument_group("output").add_argument
     add("--quiet", action="store_true", help="print warnings and the end only")
 
 
