@@ -16,11 +16,11 @@ from study.engine.estimate.duration import duration
 from study.engine.estimate.memory import memory
 from study.engine.nodes import alive
 from study.engine.resources import Resources, resources
-from study.engine.scheduling.rungs import rungs
 from study.engine.session import check_space
 from study.errors import InputError
 from study.models.info import BackboneInfo
 from study.spec import StudySpec
+from study.spec.rungs import rungs
 from study.storage.events import WarmStart
 from study.training.encoding import EncodedTask
 

@@ -1,7 +1,5 @@
 """One session of the driver over a study: from the checked input to the last file."""
 
-from rich.console import Console
-
 from study.engine.cluster import study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.display import Display
@@ -25,7 +23,6 @@ from study.engine.winner import evaluate_winner, write_best_spec
 from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
-from study.spec.rungs import rungs
 from study.spec.space import planned_trials
 from study.storage.events import WarmStart
 from study.storage.growth import contained, grow, growth

@@ -8,8 +8,8 @@ from study.engine.console.lines import print_lines, titled
 from study.engine.estimate.calibration import Calibration
 from study.engine.estimate.duration import Duration
 from study.engine.estimate.memory import Memory
-from study.engine.scheduling.rungs import rungs
 from study.spec import StudySpec
+from study.spec.rungs import rungs
 from study.spec.space import planned_trials
 from study.storage.race import planned_candidates, planned_runs
 from study.training.forecast import Forecast

@@ -184,6 +184,8 @@ def _rungs(snapshot: Snapshot) -> Iterable[ViewLine]:
         cutoff = "" if rung.cutoff is None else f", last against {rung.cutoff:.4f}"
         reached = rung.passed + rung.stopped
         text = f"report {rung.report}: {rung.passed} of {reached} trials continued{cutoff}"
+        if not reached:
+            text = f"report {rung.report}: no trial has reached it"
         yield ViewLine(f"{title:<8} {text}")
         title = ""
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from study.engine.comparison.finalists import REPORTS
 from study.engine.estimate.calibration import Calibration, Point
-from study.engine.scheduling.rungs import final_budget_reports, rungs
+from study.engine.scheduling.rungs import final_budget_reports
 from study.spec import StudySpec
+from study.spec.rungs import rungs
 from study.spec.space import planned_trials
 from study.storage.race import planned_candidates, rounds
 

@@ -51,7 +51,7 @@ def test_rungs_running_and_stalled_trials_are_shown(open_ledger: OpenLedger) -> 
     ledger.append(TrialStalled(trial=1, minutes=4.0, limit=15.0))
     text = plain(view(study_snapshot("s", ledger.spec, ledger.record, None, 0.0)))
     assert "best     none yet: no trial is complete" in text
-    assert "rungs    report 1: 0 of 0 trials continued" in text
+    assert "rungs    report 1: no trial has reached it" in text
     assert "  trial   0   2/4         ▁x" in text
     assert "  trial   1   0/4" in text
     assert "no sign of life for 4 min" in text
