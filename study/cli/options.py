@@ -128,6 +128,15 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
     return [*arguments.set, *given]
 
 
+NAME_RULE = "at most 100 letters, digits, spaces and _ . -, the first a letter, digit or _"
+"""What the name of a study may be."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a study may have this name."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}", text) is not None
+
+
 def study_path(arguments: argparse.Namespace) -> Path:
     """Returns the study's folder.
 
@@ -135,10 +144,9 @@ def study_path(arguments: argparse.Namespace) -> Path:
         InputError: the name is not one of a folder below --storage.
     """
     name = Path(arguments.space).stem if arguments.name is None else arguments.name
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}", name):
+    if not is_name(name):
         raise InputError(
-            "--name: must be the name of a folder, of at most 100 letters, digits, spaces and "
-            f"_ . -, the first a letter, digit or _, but got {name[:120]!r}; give a path with "
-            "--storage"
+            f"--name: must be the name of a folder, of {NAME_RULE}, but got {name[:120]!r}; give "
+            "a path with --storage"
         )
     return Path(arguments.storage).absolute() / name

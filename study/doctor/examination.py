@@ -86,7 +86,10 @@ def report(examination: Examination) -> list[str]:
     """Returns one line per group, then every finding and how to fix it."""
     subject = examination.subject
     work = "is at work: unfinished parts are no findings" if subject.running else "none"
-    lines = [f"folder       {subject.folder.path}", f"driver       {work}"]
+    path, opened = subject.folder.path, subject.stored.opened
+    renamed = opened is not None and opened.name != path.name
+    before = f" (started as {opened.name})" if opened and renamed else ""
+    lines = [f"folder       {path}{before}", f"driver       {work}"]
     lines += [f"{result.group:<12} {_verdict(result)}" for result in examination.results]
     return [*lines, *_findings(examination)]
 

@@ -2,15 +2,19 @@
 
 import csv
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from study.cli.options import NAME_RULE, is_name
 from study.doctor.finding import Finding, some
 from study.doctor.subject import Subject
 from study.errors import InputError
 from study.spec import StudySpec, load_spec
+from study.storage.commands import shown
 
 FREE_BYTES = 100 * 2**20
 """The least free space: a checkpoint has a few to some hundreds of megabytes."""
@@ -18,11 +22,23 @@ finding = partial(Finding, "files")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Finds a damaged spec.yaml, a table that differs from the journal, and a full disk."""
+    """Finds a name or spec.yaml that cannot be used, a table unlike the journal, a full disk."""
+    yield from _name(subject)
     yield from _spec(subject)
     yield from _disk(subject)
     if not subject.running and subject.record is not None:
         yield from _table(subject)
+
+
+def _name(subject: Subject) -> Iterator[Finding]:
+    """Finds a folder whose new name --name does not accept, so that it cannot be resumed."""
+    path = subject.folder.path
+    if not is_name(path.name):
+        name = re.sub(r"^\W|[^A-Za-z0-9_. -]", "_", path.name[:100])
+        command = shlex.join(["mv", shown(path), shown(path.with_name(name))])
+        yield finding(
+            f"a study may be named by {NAME_RULE}: {path.name} cannot be resumed", command
+        )
 
 
 def _spec(subject: Subject) -> Iterator[Finding]:

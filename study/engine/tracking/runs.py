@@ -269,5 +269,10 @@ def search_runs(client: Any, experiment: str, key: str) -> list[Any]:
 
 
 def study_key(folder: StudyFolder, record: StudyRecord) -> str:
-    """Returns the id of a study on a shared server: the name of its folder and its start time."""
-    return f"{folder.path.name}-{record.began:.3f}"
+    """Returns the id of a study on a shared server: its first name and its start time.
+
+    The first name is that of its folder when it was started, so that a renamed folder keeps its
+    runs.
+    """
+    name = folder.path.name if record.opened is None else record.opened.name
+    return f"{name}-{record.began:.3f}"

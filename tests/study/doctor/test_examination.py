@@ -6,6 +6,7 @@ import pytest
 
 from study.doctor import examine, examine_closely
 from study.doctor.__main__ import main
+from study.doctor.examination import report
 from study.engine.benchmark.results import write_results
 from study.engine.benchmark.runs import runs_of
 from study.engine.tracking.tracker import Tracker
@@ -34,6 +35,26 @@ def test_a_finished_study_has_no_findings(finished: Path) -> None:
     examination = examine_closely(finished)
     assert examination.findings == []
     assert [result.group for result in examination.results if result.not_checked] == []
+
+
+def test_a_folder_that_was_moved_and_renamed_has_no_findings(
+    finished: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "archive").mkdir()
+    moved = finished.rename(tmp_path / "archive" / "best of May")
+    examination = examine_closely(moved)
+    assert examination.findings == []
+    assert report(examination)[0] == f"folder       {moved} (started as study)"
+
+
+def test_a_folder_with_a_name_that_cannot_be_resumed_is_renamed_by_the_fix(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy = finished.rename(tmp_path / "study (copy)")
+    [finding] = examine(copy)
+    assert "study (copy) cannot be resumed" in finding.problem
+    assert finding.fix == "mv 'study (copy)' 'study _copy_'"
 
 
 def test_an_interrupted_study_has_one_finding_with_the_unfinished_trials(
