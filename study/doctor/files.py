@@ -36,9 +36,7 @@ def _name(subject: Subject) -> Iterator[Finding]:
     if not is_name(path.name):
         name = re.sub(r"^\W|[^A-Za-z0-9_. -]", "_", path.name[:100])
         command = shlex.join(["mv", shown(path), shown(path.with_name(name))])
-        yield finding(
-            f"a study may be named by {NAME_RULE}: {path.name} cannot be resumed", command
-        )
+        yield finding(f"{path.name} cannot be resumed: --name takes {NAME_RULE}", command)
 
 
 def _spec(subject: Subject) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import pytest
 
 from study.doctor import examine, examine_closely
 from study.doctor.__main__ import main
-from study.doctor.examination import report
+from study.doctor.examination import report as lines_of
 from study.engine.benchmark.results import write_results
 from study.engine.benchmark.runs import runs_of
 from study.engine.tracking.tracker import Tracker
@@ -44,7 +44,7 @@ def test_a_folder_that_was_moved_and_renamed_has_no_findings(
     moved = finished.rename(tmp_path / "archive" / "best of May")
     examination = examine_closely(moved)
     assert examination.findings == []
-    assert report(examination)[0] == f"folder       {moved} (started as study)"
+    assert lines_of(examination)[0] == f"folder       {moved} (started as study)"
 
 
 def test_a_folder_with_a_name_that_cannot_be_resumed_is_renamed_by_the_fix(
