@@ -1,12 +1,14 @@
 """The triplets that every mask event of a trial kept, as arrays of an npz file."""
 
+from typing import Any
+
 import numpy as np
 
 from adapters.masking import KEPT, TOP
 from study.training.trial import Trial
 
 
-def mask_event_arrays(trial: Trial) -> dict[str, np.ndarray]:
+def mask_event_arrays(trial: Trial) -> dict[str, Any]:
     """Returns the mask events of a trial; empty without a rank allocator.
 
     Triplets are numbered by the matrix, in the order of `modules`, then by the index in lam.
@@ -23,7 +25,7 @@ def mask_event_arrays(trial: Trial) -> dict[str, np.ndarray]:
         return {}
     events = trial.allocator.mask_events()
     outcomes, steps = events.outcomes.numpy(), np.array(events.steps, dtype=np.int64)
-    known = (outcomes >= 0).all(axis=1)
+    known = np.atleast_1d((outcomes >= 0).all(axis=1))
     scored = np.array(events.scored, dtype=np.int64)
     scored_known = known[scored]
     return {

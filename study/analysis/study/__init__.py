@@ -11,13 +11,10 @@ Map, in the order in which a folder becomes a page:
     winner.py            the winner: settings, scores, parameters; budget, kept and rank
     finalists.py         the race of the finalists: scores with fresh seeds
     curves.py            learning curves, rungs, best score so far
-    panels.py            the score against each searched parameter
-    importance.py        importance of the parameters, estimated by Optuna's functional ANOVA
+    mask_events.py       which triplets the mask events of a run kept
     front.py             several objectives: the Pareto front of the trials
     trial_table.py       all trials, best first
     allocation.py        the winner's mask events: budget, kept, rank of every matrix
-    plots.py             the pictures of curves, parameters, finalists and importance, as SVG
-    allocation_plots.py  the pictures of the winner's mask events, as SVG
     figures/             the numbers of the charts
     page_data.py         the trials and numbers that the page's scripts read
     page.py              write_report: report.html, from report.html.jinja

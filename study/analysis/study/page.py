@@ -6,23 +6,20 @@ from typing import Any
 from study.analysis import html
 from study.analysis.figure import Figure
 from study.analysis.study import (
-    allocation,
-    allocation_plots,
     answer,
     curves,
     failures,
     overview,
-    panels,
-    plots,
     trial_table,
     winner,
 )
 from study.analysis.study.certainty import certainty
 from study.analysis.study.data_table import data_table
 from study.analysis.study.figures import figures
+from study.analysis.study.figures.importance import why_no_importance
+from study.analysis.study.figures.triplets import why_no_triplets
 from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
-from study.analysis.study.importance import importances
 from study.analysis.study.page_data import page_data, shown_trials
 from study.analysis.study.reading import StudyData, read_study
 from study.storage.commands import compare_seeds, predict, reproduce, shown
@@ -109,39 +106,9 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "licences": html.LICENCES,
         "versions_of_study": bool(study.created_with),
         "figures": {chart.name: chart for chart in charts},
-        **_pictures(study, live),
-        **_pictures_of_winner(study, live),
-    }
-
-
-def _pictures(study: StudyData, live: bool) -> dict[str, Any]:
-    """Returns the pictures of all trials; falsy where there is nothing to show."""
-    metric = study.spec.objective
-    leader = study.leader.number if study.leader else None
-    score_panels, best = panels.panels(study), curves.best_so_far(study)
-    drawable = not live and any(panel.points or panel.failed for panel in score_panels)
-    roles = {panel.name: " (nuisance)" * panel.nuisance for panel in score_panels}
-    front, race = pareto_front(study), finalists(study)
-    shares = "No estimate while the study runs." if live else importances(study)
-    if isinstance(shares, dict):
-        shares = {name + roles[name]: share for name, share in shares.items()}
-    return {
-        "parameters": drawable and plots.parameters(score_panels, metric, leader),
-        "front": None if live else front,
-        "front_picture": front and not live and plots.parameters(front.panels, metric, leader),
-        "finalists": race,
-        "race": race and plots.race(race.candidates, metric),
-        "best_so_far": not live and best.scores and plots.best_so_far(best, metric),
-        "importances": plots.importances(shares) if isinstance(shares, dict) else None,
-        "no_importances": shares if isinstance(shares, str) else "",
-    }
-
-
-def _pictures_of_winner(study: StudyData, live: bool) -> dict[str, Any]:
-    series = study.leader and allocation.allocation(study.spec, study.leader, study.trace)
-    ranks = allocation.rank_map(study.trace)
-    return {
-        "allocation": series and not live and allocation_plots.allocation(series),
-        "ranks": ranks and not live and allocation_plots.ranks(ranks),
-        "rank_map": ranks,
+        "front": pareto_front(study),
+        "finalists": finalists(study),
+        "seeds_name": f"{study.folder.path.name}-seeds",
+        "no_importance": "" if live else why_no_importance(study),
+        "no_triplets": why_no_triplets(study, charts, live),
     }

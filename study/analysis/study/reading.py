@@ -24,6 +24,8 @@ class StudyData:
     spec_text: str
     events: list[Event]
     record: StudyRecord
+    race: StudyRecord | None
+    """The runs of its race; None before it begins."""
     result: StudyResult
     trace: list[dict[str, Any]]
     """The winner's mask events in order; empty if there is no winner or the method has none."""
@@ -82,7 +84,7 @@ def read_study(stored: StoredStudy) -> StudyData:
     text = folder.spec.read_text(encoding="utf-8")
     race = read_race(folder, spec.objective)
     result = study_result(record, spec, race, folder.path.name)
-    return StudyData(folder, spec, text, events, record, result, trace)
+    return StudyData(folder, spec, text, events, record, race, result, trace)
 
 
 def _trace(folder: StudyFolder) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -12,13 +13,13 @@ from study.analysis.comparison.agreement.stability import RankPattern
 from study.analysis.comparison.page.pictures import Bar, Strips
 from study.analysis.comparison.scores.tasks import TaskRanking
 from study.analysis.drawing import COMPLETE, FAILED, INK, PRUNED, WIDTH, WINNER, svg
-from study.analysis.study.allocation_plots import RANKS
 
 SOFT = "#6b737c"
 SEEDS = (
     "#2b6ca3", "#d9730d", "#3a8a5f", "#7a5aa6", "#8c6b4f", "#c2589a", "#2f9bab", "#9a9a2c",
     "#b03030", "#5f6b77",
 )  # fmt: skip
+RANKS = LinearSegmentedColormap.from_list("ranks", ["#eef3f8", "#7fb0d6", "#2b6ca3", "#0f3459"])
 HATCHED = {"mask": "#2b6ca3", "init": "#3a8a5f", "data": "#8c6b4f", "all seeds": "#5f6b77"}
 LINE = 0.36  # inches per row
 FEW = 10

@@ -79,4 +79,7 @@ def test_a_candidate_of_which_every_run_failed_has_no_mean(tmp_path: Path) -> No
     assert found is not None
     assert found.candidates[0].mean is None
     assert found.optimism == ""
-    assert "Race of the finalists" in write_report(StoredStudy.read(study.folder)).read_text()
+    assert (
+        "Does the winner win with other seeds?"
+        in write_report(StoredStudy.read(study.folder)).read_text()
+    )

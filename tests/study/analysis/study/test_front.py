@@ -1,12 +1,11 @@
-"""Several objectives and constraints in the report: the front, its picture, the tables."""
+"""Several objectives and constraints in the report: the front, its chart, the tables."""
 
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
-from study.analysis.study import plots
 from study.analysis.study.curves import best_so_far
+from study.analysis.study.figures.tradeoffs import tradeoffs
 from study.analysis.study.front import pareto_front
 from study.analysis.study.overview import settings
 from study.analysis.study.page import render
@@ -48,24 +47,21 @@ def test_the_front_has_one_row_per_trial_best_score_first(made: MadeStudy) -> No
     assert [(trial, cells[:2]) for trial, cells in found.rows] == [
         (0, ["0.5000", "100"]), (3, ["0.3000", "50"]),
     ]  # fmt: skip
-    (panel,) = found.panels
-    assert panel.front == [(100, 0.5), (50, 0.3)]
-    assert (panel.bounds, len(panel.points)) == ((10, 200), 5)
 
 
-def test_the_picture_marks_the_front(made: MadeStudy) -> None:
-    found = pareto_front(made.read())
-    assert found is not None
-    with_front = plots.parameters(found.panels, "dev_mcc", 0)
-    assert ElementTree.fromstring(with_front).tag.endswith("svg")
-    found.panels[0].front.clear()
-    assert plots.WINNER in with_front
-    assert len(plots.parameters(found.panels, "dev_mcc", 0)) < len(with_front)
+def test_the_chart_marks_the_front_of_each_cost(made: MadeStudy) -> None:
+    chart = tradeoffs(made.read())
+    assert chart is not None
+    assert set(chart.options["costs"]) == {"kept_parameters", "trainable_parameters"}
+    assert chart.options["fronts"]["kept_parameters"] == [3, 0]
+    assert chart.options["fronts"]["trainable_parameters"] == [0]
+    assert chart.columns["kept_parameters"] == [100, 200, 120, 50, 10]
+    assert chart.columns["state"][-1] == "stopped early"
 
 
 def test_one_objective_has_no_front(study: MadeStudy) -> None:
     assert pareto_front(study.read()) is None
-    assert "Pareto front" not in render(study.read())
+    assert "on the Pareto front" not in render(study.read())
 
 
 def test_the_leader_meets_the_constraints_and_violating_trials_come_last(

@@ -36,6 +36,7 @@ def test_a_finished_study_has_its_sections_in_order(page: str) -> None:
         "Which settings work?",
         "What happened?",
         "What did the method do?",
+        "Trade-offs",
         "All trials",
         "Failures",
         "Data and provenance",
@@ -187,11 +188,18 @@ def test_versions_are_those_recorded_in_the_journal(study: MadeStudy) -> None:
     assert "installed where this page was made" not in text
 
 
-def test_enough_trials_add_a_picture_of_importance(study: MadeStudy) -> None:
+def test_enough_trials_add_curves_and_importance_but_not_while_the_study_runs(
+    study: MadeStudy,
+) -> None:
     for trial in range(12):
         params = {"p": 0.02 * trial, "b0": 6 + trial % 8, "bT_ratio": 0.5, "lr": 1e-3}
         study.run(trial, [0.5 - 0.02 * trial] * 8, params)
-    assert "functional ANOVA" in page_of(study).text
+    text = page_of(study).text
+    assert "Curve and band: a Gaussian process" in text
+    assert "bootstrap samples of the 12 complete trials" in text
+    live = Balanced(render(study.read(), live=True)).text
+    assert "No curve: the study is still running." in live
+    assert "bootstrap samples" not in live
 
 
 def test_many_trials_and_layers_have_a_page(study: MadeStudy) -> None:
