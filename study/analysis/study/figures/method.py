@@ -21,7 +21,7 @@ def budget(study: StudyData) -> Figure | None:
     rows: list[tuple[str, float, float | None]] = [
         ("schedule", float(step), value) for step, value in series.schedule
     ]
-    columns = {
+    columns: dict[str, Sequence[float]] = {
         "budget": series.budget,
         "kept": series.kept,
         "kept on average": series.expected,
