@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,14 @@ class MadeStudy:
 
     def append(self, event: str, **fields: Any) -> None:
         """Appends one event."""
-        self._time += 1
+        self.append_all([(event, fields)])
+
+    def append_all(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Appends events, given by name and fields."""
         with self.folder.journal.open("a") as file:
-            file.write(json.dumps({"event": event, "time": self._time} | fields) + "\n")
+            for event, fields in events:
+                self._time += 1
+                file.write(json.dumps({"event": event, "time": self._time} | fields) + "\n")
 
     def read(self) -> StudyData:
         """Returns the study as the report reads it."""
