@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from study.analysis.study.reading import StudyData
 from study.analysis.text import duration, shown
-from study.spec.metrics import GUESSING
 from study.storage.result import Estimate, Headline, StudyResult
 
 METRICS = {"mcc": "MCC", "auc": "AUC", "f1": "F1", "accuracy": "accuracy", "loss": "loss"}
@@ -71,7 +70,7 @@ def answer(study: StudyData) -> Answer | None:
         return None
     return Answer(
         trial=best.trial,
-        title="Use these settings" if best.final else "Best so far",
+        title=_title(result, best),
         how=_how(best),
         settings=settings_yaml(study, best.settings),
         scores=_scores(result, best),
@@ -146,6 +145,14 @@ def _yaml(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _title(result: StudyResult, best: Headline) -> str:
+    if not best.final:
+        return "Best so far"
+    if any(light.level == "bad" for light in result.health):
+        return "The best trial, but something is wrong"
+    return "Use these settings"
+
+
 def _how(best: Headline) -> str:
     if best.confirmed:
         one = next(iter(best.dev.values()))
@@ -176,7 +183,8 @@ def _score(name: str, one: Estimate, result: StudyResult, best: Headline) -> Sco
         seeds = f"{shown3(one.low)} to {shown3(one.high)}: 95 % interval over {one.count} seeds"
     else:
         seeds = "a single run: its spread over seeds is not known"
-    seeds += f"; {one.failed} runs failed" if one.failed else ""
+    if one.failed:
+        seeds += f"; {one.failed} more run{'s' * (one.failed > 1)} failed"
     half = one.sampling_half_width
     count = result.rows.get(split)
     rows = "" if half is None else f"± {shown3(half)}: 95 % from the {count:,} rows of {split}"
@@ -185,7 +193,7 @@ def _score(name: str, one: Estimate, result: StudyResult, best: Headline) -> Sco
         for key, scores in result.baselines.items()
         if name in scores
     }
-    marks, ends = _axis(one, baselines, best.search if split == "dev" else None, metric)
+    marks, ends = _axis(one, baselines, best.search if split == "dev" else None)
     return Score(
         split=split,
         metric=METRICS.get(metric, metric),
@@ -199,7 +207,7 @@ def _score(name: str, one: Estimate, result: StudyResult, best: Headline) -> Sco
 
 
 def _axis(
-    one: Estimate, baselines: Mapping[str, float], search: float | None, metric: str
+    one: Estimate, baselines: Mapping[str, float], search: float | None
 ) -> tuple[list[Mark], tuple[str, str]]:
     """Returns the marks of a score's axis, and the numbers at its ends."""
     spans = [("rows", one.mean - half, one.mean + half, f"± {shown3(half)} from the finite split")
@@ -214,7 +222,6 @@ def _axis(
     points += [] if search is None else [("search", search, f"in the search: {shown3(search)}")]
     points += [("mean", one.mean, f"mean: {shown3(one.mean)}")] if one.count > 1 else []
     values = [value for _, *ends, _ in spans for value in ends] + [value for _, value, _ in points]
-    values += [GUESSING[metric]] if metric in GUESSING and not baselines else []
     low, high = min(values), max(values)
     room = 0.04 * (high - low) or 0.05
     low, high = low - room, high + room

@@ -82,8 +82,8 @@ def where(study: StudyData, trials: Sequence[int]) -> str:
             if gap > best:
                 best, word = gap, "at least" if sign > 0 else "at most"
                 sentence = (
-                    f"All {len(bad)} have {name} of {word} {short(bound)}; so have {beyond} of "
-                    f"the {len(good)} others."
+                    f"All {len(bad)} have {name} of {word} {short(bound)}, as {beyond or 'none'} "
+                    f"of the {len(good)} others."
                 )
     return sentence
 

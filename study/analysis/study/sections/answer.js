@@ -53,7 +53,7 @@ for (const button of document.querySelectorAll("[data-select]")) {
     const drawn = [...plain.filter((_, place) => place % step === 0), ...values.filter((one) => order(one) >= 2)];
     for (const one of drawn.sort((a, b) => order(a) - order(b))) {
       const rank = order(one);
-      if (rank === 4) {
+      if (one.state === "failed") {
         svg.append("path").attr("data-trial", one.trial).attr("d", `M${x(one.value) - 4},${ROW / 2 - 4}l8,8m0,-8l-8,8`).attr("stroke", "var(--failed)").attr("stroke-width", 2.2);
         continue;
       }

@@ -15,7 +15,7 @@ def test_the_bound_that_separates_failed_trials_is_named(study: MadeStudy) -> No
     diverge(study, [8e-3, 6e-3, 9e-3], [1e-4, 2e-4, 7e-3, 3e-4])
     [failure] = failures(study.read())
     assert failure.trials == [0, 1, 2]
-    assert failure.where == ("All 3 have lr of at least 0.00600; so have 1 of the 4 others.")
+    assert failure.where == ("All 3 have lr of at least 0.00600, as 1 of the 4 others.")
 
 
 def test_nothing_is_said_of_failures_that_lie_everywhere(study: MadeStudy) -> None:

@@ -89,7 +89,7 @@ def test_a_click_in_a_chart_selects_the_trial_everywhere(page: Page) -> None:
     mark = "document.querySelector('#figure-learning_curves [data-trial=\"2\"]')"
     page.run(f"{mark}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
     assert page.run("document.querySelector('tr.selected').dataset.trial") == "2"
-    assert page.run("document.querySelectorAll('.strip circle.selected').length") == 4
+    assert page.run("document.querySelectorAll('#answer .strip circle.selected').length") == 4
     assert "trial 2" in page.run("document.querySelector('.chosen').textContent")
     page.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))")
     assert page.run("document.querySelectorAll('.selected').length") == 0
