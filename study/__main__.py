@@ -21,6 +21,7 @@ GROUPS = {
     },
     "read what a command has stored": {
         "status": "show what a study does, from any terminal",
+        "serve": "show all studies of a folder in a browser",
         "report": "write the page of a study, benchmark or comparison",
         "doctor": "check a folder, and say how to repair it",
         "export": "write the winner as a model for transformers or PEFT",
@@ -43,6 +44,7 @@ _MEANT = {
     "seeds": ("compare", "comparison", "replicate", "seed"),
     "benchmark": ("bench", "tables"),
     "status": ("watch", "show", "top", "progress", "ls"),
+    "serve": ("web", "dashboard", "ui", "server", "browse"),
     "report": ("plot", "page", "html", "summary"),
     "doctor": ("check", "repair", "verify", "diagnose"),
     "export": ("save", "merge", "convert", "model"),

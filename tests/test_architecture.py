@@ -22,6 +22,7 @@ COMMANDS = {
     "report",
     "run",
     "seeds",
+    "serve",
     "status",
 }
 

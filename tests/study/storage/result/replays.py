@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.spec import StudySpec
-from study.storage.events import Event, StudyResumed, WinnerEvaluated
+from study.storage.events import Event, StudyResumed
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
 from study.storage.result.time_left import TimeLeft, study_time_left
@@ -28,7 +28,7 @@ class Moment:
 
     predicted: TimeLeft
     real: float
-    """Seconds until the winner's evaluation was journalled."""
+    """Seconds until the last event: of a finished study the winner's evaluation."""
 
     @property
     def error(self) -> float:
@@ -38,7 +38,7 @@ class Moment:
 
 def replay(spec: StudySpec, events: Sequence[Event], race: Sequence[Event]) -> list[Moment]:
     """Returns a moment for each event of a finished study after which a time is predicted."""
-    end = next(event.time for event in events if isinstance(event, WinnerEvaluated))
+    end = events[-1].time
     record, runs, moments = StudyRecord(spec.objective), StudyRecord(spec.objective), []
     merged = [(event.time, 0, event) for event in events]
     merged += [(event.time, 1, event) for event in race]
