@@ -24,9 +24,11 @@ from study.storage.race import planned_candidates, rounds
 
 REPORT = 0.15
 """Of a report beside its evaluation: checkpoint, journal, Ray."""
-RAY = 12.0
-"""Of the start of Ray, and of the first trial."""
-END = 4.0
+ALONE = 0.5
+"""The start of a single worker, as a share of that of several at once."""
+RAY = 14.0
+"""Of the start of Ray and of the tracking database."""
+END = 8.0
 """Of the end: page, tracking, Ray."""
 DRIFT = 0.1
 """Standard deviation of a machine's pace between the measurement and the study."""
@@ -69,7 +71,7 @@ def duration(spec: StudySpec, measured: Calibration, concurrent: int, start: flo
         "start": start + RAY + measured.start,
         "search": search,
         "race": race,
-        "winner": measured.start + of_one + END,
+        "winner": ALONE * measured.start + of_one + END,
     }
     total = sum(parts.values())
     # The race trains the best of the space, wherever they are.

@@ -38,7 +38,7 @@ def test_without_early_stopping_the_search_is_the_trials_in_turn() -> None:
     # 40 steps, 4 reports.
     trial = 1.0 + 40 * 0.5 + 4 * (2.0 + REPORT)
     assert one.parts == pytest.approx(
-        {"start": 13.0 + RAY, "search": 3 * trial, "race": 0.0, "winner": 16.0 + END}
+        {"start": 13.0 + RAY, "search": 3 * trial, "race": 0.0, "winner": 11.0 + END}
     )
     assert one.seconds == pytest.approx(sum(one.parts.values()))
     assert one.high - one.low == pytest.approx(2 * INTERVAL * DRIFT * one.seconds)
