@@ -3,6 +3,7 @@
     study/        a study folder -> report.html: settings, winner, race, learning curves, ranks
     comparison/   results.csv of a comparison -> statistics over seeds, report.html
     benchmark/    results.csv of a benchmark -> the paper's tables and figures, report.html
+    several/      several studies side by side on one page
     html.py       fills a page template; writes files atomically
     base.html.jinja  the frame of all pages
     shell/        style and scripts of all pages; its README is the guide to charts
@@ -11,7 +12,7 @@
     layers.py     module name -> layer and matrix (q, k, v, o, f1, f2)
     drawing.py    the colours, style and SVG output that all pictures share
 
-Each of the three packages has its own map. Only their writing functions change files. Neither Ray
+Each of the packages has its own map. Only their writing functions change files. Neither Ray
 nor torch is imported, so that a report can be written on a machine without them, and while a study
 runs; tests/test_architecture.py enforces this.
 """
