@@ -22,10 +22,12 @@ class Candidate:
     """Number of rounds it took part in."""
     won: bool
 
-    @property
-    def mean(self) -> float | None:
-        """Mean of the scores with fresh seeds; None without any."""
-        return sum(self.fresh) / len(self.fresh) if self.fresh else None
+    chose: float | None
+    """Mean of the scores with fresh seeds that chose the winner; None without any."""
+    confirmed: float | None
+    """Mean of those that confirm it; None for all but the winner."""
+    estimate: float | None
+    """By which the race ranked it: the scores that chose, and a part of the search score."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ def finalists(study: StudyData) -> Finalists | None:
             failed=sum(score is None for score in one.fresh),
             rounds=sum(one.trial in trials for trials in race.rounds),
             won=one.trial == event.trial,
+            chose=_average(study.result.trial(one.trial).choosing),
+            confirmed=_average(study.result.trial(one.trial).confirming),
+            estimate=study.result.trial(one.trial).estimate,
         )
         for one in race.candidates
     ]
@@ -67,6 +72,11 @@ def finalists(study: StudyData) -> Finalists | None:
         failed=race.failed,
         optimism=_optimism(study, candidates, len(race.seeds) - race.failed),
     )
+
+
+def _average(scores: Sequence[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _scores(study: StudyData, race: RaceResult) -> list[tuple[str, ...]]:

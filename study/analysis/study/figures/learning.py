@@ -27,10 +27,11 @@ def learning_curves(study: StudyData) -> Figure | None:
     return Figure(
         name="learning_curves",
         columns={"trial": trial, "state": state, "x": x, "score": score},
-        heading="Learning curves",
+        heading="Who led when, and who was stopped?",
         alt=f"{objective} of every trial against the step, the best trial emphasised",
         caption=f"{objective} at each report. Dashed: rungs, at which trials were compared and "
-        "stopped. A circle ends a trial that was stopped early, a cross one that failed.",
+        "stopped. A circle ends a trial that was stopped early, a cross one that failed. Where "
+        "curves cross after a rung, the order at the rung was not the final one.",
         options={
             "x": learned.x_label,
             "rungs": [{"x": rung.x, "report": rung.report} for rung in learned.rungs],

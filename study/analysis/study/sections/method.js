@@ -152,6 +152,8 @@
       const columns = options.runs.length > 1 && width > 560 ? 2 : 1, each = Math.floor((width - 18 * (columns - 1)) / columns);
       const positive = rows.filter((row) => row.score > 0);
       const domain = d3.extent(positive, (row) => row.score);
+      const decades = d3.range(Math.ceil(Math.log10(domain[0])), Math.floor(Math.log10(domain[1])) + 1).map((power) => 10 ** power);
+      const ticks = decades.filter((_, place) => place % Math.ceil(decades.length / 6) === 0);
       const hues = ["var(--hue-3)", "var(--hue-5)", "var(--hue-1)"];
       const panels = options.runs.map((run) => {
         const own = positive.filter((row) => row.trial === run.trial);
@@ -169,7 +171,7 @@
           marginTop: 26,
           marginBottom: 38,
           x: { label: "triplets in the order of their scores", labelArrow: "none", ticks: 5 },
-          y: { type: "log", domain, label: "score", grid: true, ticks: 5, tickFormat: (value) => value.toExponential(0).replace("e-", "e−"), labelArrow: "none" },
+          y: { type: "log", domain, label: "score", grid: true, ticks, tickFormat: (value) => value.toExponential(0).replace("e-", "e−"), labelArrow: "none" },
           marks: [
             Plot.text([run.name], { frameAnchor: "top", dy: -14, text: (d) => d, fontWeight: 600, fill: "var(--ink)" }),
             Plot.line(own, { x: "place", y: "score", z: "step", stroke: hue, strokeWidth: 1.8 }),

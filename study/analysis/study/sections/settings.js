@@ -4,12 +4,12 @@
 (() => {
   const { figure, link, color, sequential } = page.figures;
   const objective = page.data.objective;
-  const dots = (rows, x, y) => {
+  const dots = (rows, x, y, fill = "none") => {
     const looks = parts.byLook(rows);
     return {
       looks,
       marks: [
-        Plot.dot(looks.stopped, { x, y, className: "stopped", r: 2.6, stroke: "var(--stopped)", strokeWidth: 1.1 }),
+        Plot.dot(looks.stopped, { x, y, className: "stopped", r: 2.6, fill, stroke: "var(--stopped)", strokeWidth: 1.1 }),
         Plot.dot(looks.failed, { x, y, className: "failed", r: 3, symbol: "times", stroke: "var(--failed)", strokeWidth: 1.6 }),
         Plot.dot(looks.complete, { x, y, className: "complete", r: 3.2, fill: "var(--complete)", stroke: "var(--paper)", strokeWidth: 0.7 }),
         Plot.dot(looks.winner, { x, y, className: "winner", r: 5, fill: "var(--winner)", stroke: "var(--paper)", strokeWidth: 1 }),
@@ -30,7 +30,7 @@
         const own = page.trials.map((trial) => ({ trial: trial.trial, state: trial.state, x: parts.position(axis, trial), y: trial.score === null ? worst : clamped(trial.score) })).filter((row) => row.x !== null && (row.state !== "unfinished" || row.y !== worst));
         const { looks, marks } = dots(own, "x", "y");
         const expected = axis.choices.length
-          ? [Plot.ruleX(band, { x: "x", y1: "low", y2: "high", stroke: "var(--hue-3)", strokeWidth: 9, strokeOpacity: 0.28 }), Plot.tickY(band, { x: "x", y: "mean", stroke: "var(--hue-3)", strokeWidth: 2, insetLeft: -12, insetRight: -12 })]
+          ? [Plot.ruleX(band, { x: "x", y1: "low", y2: "high", stroke: "var(--hue-3)", strokeWidth: 9, strokeOpacity: 0.28 }), Plot.ruleY(band, { x1: (row) => row.x - 0.2, x2: (row) => row.x + 0.2, y: "mean", stroke: "var(--hue-3)", strokeWidth: 2 })]
           : [Plot.areaY(band, { x: "x", y1: "low", y2: "high", fill: "var(--hue-3)", fillOpacity: 0.18 }), Plot.lineY(band, { x: "x", y: "mean", stroke: "var(--hue-3)", strokeWidth: 2 })];
         const plot = Plot.plot({
           width: each,
@@ -76,7 +76,7 @@
         const xs = edges(unique("x"), xAxis), ys = edges(unique("y"), yAxis);
         const domain = d3.extent(cells, (row) => row.mean), spread = d3.max(cells, (row) => row.sd);
         const own = page.trials.map((trial) => ({ trial: trial.trial, state: trial.state, x: parts.position(xAxis, trial), y: parts.position(yAxis, trial) })).filter((row) => row.x !== null && row.y !== null);
-        const { looks, marks } = dots(own, "x", "y");
+        const { looks, marks } = dots(own, "x", "y", "var(--paper)");
         const inner = Math.min(width, 640);
         const share = (row) => (domain[1] > domain[0] ? (row.mean - domain[0]) / (domain[1] - domain[0]) : 0.5);
         const extent = (map) => d3.extent([...map.values()].flat());
@@ -179,7 +179,7 @@
         height: 34 * rows.length + 50,
         marginLeft: 66,
         marginRight: 84,
-        x: { domain: [0, Math.max(0.01, d3.max(rows, (row) => row.high))], label: "share of the variance", ticks: 5, grid: true, percent: true, labelArrow: "none" },
+        x: { domain: [0, Math.max(0.01, d3.max(rows, (row) => row.high))], label: "share of the variance", ticks: 5, grid: true, tickFormat: "~%", labelArrow: "none" },
         y: { domain: names, label: null },
         marks: [
           Plot.barX(rows, { className: "bars", x: "share", y: "setting", fill: (row) => (row.verdict === "noise" ? "var(--grid)" : "var(--complete)"), fillOpacity: (row) => (row.verdict === "matters" ? 0.85 : 0.55), insetTop: 5, insetBottom: 5 }),

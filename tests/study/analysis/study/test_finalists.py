@@ -77,7 +77,7 @@ def test_a_candidate_of_which_every_run_failed_has_no_mean(tmp_path: Path) -> No
     study = raced(tmp_path / "study", candidates=candidates)
     found = finalists(study.read())
     assert found is not None
-    assert found.candidates[0].mean is None
+    assert found.candidates[0].chose is None
     assert found.optimism == ""
     assert (
         "Does the winner win with other seeds?"
