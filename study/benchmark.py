@@ -72,12 +72,13 @@ def execute(
     """Runs the benchmark, writes its tables and returns the exit status."""
     display.phase("importing PyTorch, transformers and Ray")
     from study.analysis.benchmark import write_tables
+    from study.analysis.benchmark.closing import closing_lines
     from study.engine.benchmark.session import run_benchmark
     from study.engine.driver import SessionStatus
 
     ended = run_benchmark(stored, benchmark, arguments.address, arguments.tracking_uri, display)
-    for file in write_tables(stored.folder.path):
-        print(file)  # noqa: T201
+    files = write_tables(stored.folder.path)
+    print(*closing_lines(stored.folder.path, files, display.end.width), sep="\n")  # noqa: T201
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "benchmark")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH

@@ -12,6 +12,7 @@ Map, in the order in which results.csv becomes a page:
     sections.py     ResultSection: title, note, tables, picture, csv rows of a table or figure
     page.py         report.html, from benchmark.html.jinja
     writing.py      write_tables: writes all files
+    closing.py      what the terminal prints when a benchmark ends
 
 Published numbers come from `study.paper`. Neither Ray nor torch is needed. Failed and collapsed
 runs are counted in their cell, and a cell without runs stays empty.
