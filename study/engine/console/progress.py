@@ -23,6 +23,8 @@ from study.storage.stalls import STALLED, stall_text
 REFRESH_SECONDS = 2.0
 SHARE = 200.0
 """A view is not made again before so many times the seconds that the last one took."""
+LINE_SHARE = 20.0
+"""The same for the state at the end of a line."""
 Look = Callable[[float], Snapshot]
 """Returns the state at a time, in seconds since the epoch."""
 
@@ -33,7 +35,7 @@ class Progress:
     def __init__(self, console: Console, look: Look) -> None:
         """Shows what `look` returns."""
         self.console, self.look = console, look
-        self._view, self._next = Text(), 0.0
+        self._view, self._next, self._next_state = Text(), 0.0, 0.0
         self._live = Live(
             console=console, refresh_per_second=1 / REFRESH_SECONDS, get_renderable=self.draw
         )
@@ -69,10 +71,19 @@ class Progress:
         lines = {
             TrialCreated: lambda: f"started    {_values(trial)}",
             TrialCrashed: lambda: f"crashed    {getattr(event, 'reason', '')}; it is tried again",
-            TrialEnded: lambda: f"{_end(trial)}  [{_headline(self.look(event.time))}]",
+            TrialEnded: lambda: f"{_end(trial)}{self._state(event.time)}",
         }
         what = lines[type(event)]()
         print_lines(self.console, [f"{clock(event.time)}  trial {trial.number:>3} {what}"])
+
+    def _state(self, now: float) -> str:
+        """Returns counts, best and time left in brackets; nothing if the last ones are recent."""
+        started = time.monotonic()
+        if started < self._next_state:
+            return ""
+        text = f"  [{_headline(self.look(now))}]"
+        self._next_state = started + LINE_SHARE * (time.monotonic() - started)
+        return text
 
     def draw(self) -> Text:
         """Returns the view, which is made again only now and then."""
