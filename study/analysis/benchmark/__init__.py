@@ -10,6 +10,7 @@ Map, in the order in which results.csv becomes a page:
     heat_maps.py    scores and counts as heat maps with the numbers in their cells
     heat_map_plots.py, pareto_plots.py  draw heat maps and Figure 1 as PNG with matplotlib
     sections.py     ResultSection: title, note, tables, picture, csv rows of a table or figure
+    answer.py       which method is best in how many cells; the chart of all scores
     page.py         report.html, from benchmark.html.jinja
     writing.py      write_tables: writes all files
     closing.py      what the terminal prints when a benchmark ends

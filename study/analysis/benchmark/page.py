@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.analysis import html
+from study.analysis.benchmark.answer import answer, figure
 from study.analysis.benchmark.reading import (
     STATES,
     BenchmarkResult,
@@ -26,6 +27,8 @@ STATE_NAMES: dict[ResultState, str] = {
     "unavailable": "unavailable",
 }
 EXAMPLES = 3
+HERE = Path(__file__).parent
+SCRIPTS = (*html.CHARTS, HERE / "benchmark.js")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class TestSplit:
 
 def render(benchmark: BenchmarkResults, sections: Sequence[ResultSection]) -> str:
     """Returns the page as HTML; all text from the benchmark is escaped."""
-    states = Counter(result.state for result in benchmark.results)
+    states, chart = Counter(result.state for result in benchmark.results), figure(benchmark)
     content = {
         "name": benchmark.folder.absolute().name,
         "folder": benchmark.folder,
@@ -60,8 +63,11 @@ def render(benchmark: BenchmarkResults, sections: Sequence[ResultSection]) -> st
         "reasons": _reasons(benchmark.results),
         "splits": _splits(benchmark),
         "sections": _without_duplicates(sections),
+        "answer": answer(benchmark),
+        "figures": {chart.name: chart} if chart else {},
     }
-    return html.page(Path(__file__).parent / "benchmark.html.jinja", content)
+    data = {"figures": {chart.name: chart.as_json()} if chart else {}}
+    return html.page(HERE / "benchmark.html.jinja", content, SCRIPTS, data)
 
 
 def _status(benchmark: BenchmarkResults) -> str:

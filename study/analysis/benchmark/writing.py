@@ -7,6 +7,7 @@ from typing import Any
 
 from study.analysis import html
 from study.analysis.benchmark import page
+from study.analysis.benchmark.answer import figure
 from study.analysis.benchmark.reading import read_benchmark
 from study.analysis.benchmark.sections import STEMS, ResultSection, sections
 from study.analysis.benchmark.text_tables import markdown
@@ -15,7 +16,7 @@ ENDINGS = (".csv", ".md", ".png")
 
 
 def write_tables(folder: Path) -> list[Path]:
-    """Writes tables/ and report.html from results.csv; returns the files, the page last.
+    """Writes tables/, figures/ and report.html from results.csv; returns the files, the page last.
 
     Tables of tasks that the benchmark does not have are not written, and those of an earlier
     results.csv are removed. Each file is replaced atomically.
@@ -28,6 +29,8 @@ def write_tables(folder: Path) -> list[Path]:
     parts = sections(benchmark)
     tables = folder / "tables"
     files = {tables / name: content for section in parts for name, content in _files(section)}
+    if (chart := figure(benchmark)) is not None:
+        files[folder / "figures" / f"{chart.name}.csv"] = chart.csv()
     files[folder / "report.html"] = page.render(benchmark, parts)
     for path, content in files.items():
         html.write(path, content)
