@@ -58,7 +58,7 @@ def in_order(studies: Sequence[StudyData]) -> list[StudyData]:
 
     def place(study: StudyData) -> tuple[bool, float, str]:
         best = study.result.headline
-        one = best and best.score(study.result.test_metric)
+        one = best.score(study.result.test_metric) if best else None
         sign = -1 if study.result.maximize else 1
         return (one is None, sign * one.mean if one else 0.0, study.name)
 
@@ -97,7 +97,7 @@ def scores(studies: Sequence[StudyData]) -> dict[str, list[Any]]:
     for study in in_order(studies):
         result = study.result
         for split, name in (("test", result.test_metric), ("dev", result.metric)):
-            one = result.headline and result.headline.score(name)
+            one = result.headline.score(name) if result.headline else None
             if one is None:
                 continue
             half = one.sampling_half_width

@@ -8,13 +8,16 @@ from typing import Any
 from study.analysis import html
 from study.analysis.comparison.analysis import Analysis, TaskAnalysis
 from study.analysis.comparison.page import pictures, plots
+from study.analysis.comparison.page.figures import figures
 from study.analysis.comparison.page.tables import STEMS, Record, as_csv, tables
 from study.analysis.comparison.results import STATES
 from study.analysis.comparison.sentences.answers import answers
 from study.analysis.comparison.sentences.tasks import over_tasks
 from study.analysis.text import NOTHING, shown
 
-REPORT, TABLES = "report.html", "tables"
+REPORT, TABLES, FIGURES = "report.html", "tables", "figures"
+HERE = Path(__file__).parent
+SCRIPTS = (*html.CHARTS, HERE / "comparison.js")
 MAX_RANK_PLOTS = 6
 """Largest number of configurations with a plot of their ranks."""
 
@@ -39,6 +42,8 @@ def write_analysis(analysis: Analysis) -> list[Path]:
                 written.append(path)
             else:
                 html.remove(path)
+        for chart in figures(task):
+            html.write(folder / FIGURES / f"{chart.name}.csv", chart.csv())
         html.write(folder / REPORT, render(task, analysis))
         pages.append(folder / REPORT)
     return written + pages
@@ -47,7 +52,7 @@ def write_analysis(analysis: Analysis) -> list[Path]:
 def render(task: TaskAnalysis, analysis: Analysis) -> str:
     """Returns the HTML of one task's page; all text from the folder is escaped."""
     states = Counter(run.state for run in task.comparison.runs)
-    several = len(analysis.tasks) > 1
+    several, charts = len(analysis.tasks) > 1, figures(task)
     content: dict[str, Any] = {
         "name": task.name,
         "folder": task.comparison.folder,
@@ -59,9 +64,11 @@ def render(task: TaskAnalysis, analysis: Analysis) -> str:
         "over_tasks": over_tasks(analysis) if several else None,
         "tasks": [other.name for other in analysis.tasks],
         "tables": {stem: _sheet(records) for stem, records in tables(task, analysis).items()},
+        "figures": {chart.name: chart for chart in charts},
         **_pictures(task, analysis),
     }
-    return html.page(Path(__file__).parent / "comparison.html.jinja", content)
+    data = {"figures": {chart.name: chart.as_json() for chart in charts}}
+    return html.page(HERE / "comparison.html.jinja", content, SCRIPTS, data)
 
 
 def _pictures(task: TaskAnalysis, analysis: Analysis) -> dict[str, Any]:
