@@ -15,6 +15,7 @@ from study.doctor.subject import Subject
 from study.errors import InputError
 from study.spec import StudySpec, load_spec
 from study.storage.commands import shown
+from study.storage.tables import race_columns
 
 FREE_BYTES = 100 * 2**20
 """The least free space: a checkpoint has a few to some hundreds of megabytes."""
@@ -105,10 +106,14 @@ def _table(subject: Subject) -> Iterator[Finding]:
         return
     try:
         with file.open(encoding="utf-8", newline="") as opened:
-            rows = [_as_text(row) for row in csv.DictReader(opened)]
+            table = csv.DictReader(opened)
+            rows = [_as_text(row) for row in table]
+            columns = set(table.fieldnames or ())
     except (csv.Error, ValueError) as error:
         yield finding(f"{file.name} cannot be read: {error}", fix)
         return
+    if study and subject.spec is not None:
+        expected = _without_columns(expected, set(race_columns(subject.spec)) - columns)
     if len(rows) > len(expected):
         yield finding(f"{file.name} has {len(rows)} rows in place of {len(expected)}", fix)
     differ = [n for n, row in enumerate(expected) if n >= len(rows) or rows[n] != row]
@@ -118,6 +123,11 @@ def _table(subject: Subject) -> Iterator[Finding]:
             fix,
             unfinished=True,
         )
+
+
+def _without_columns(rows: list[dict[str, str]], names: set[str]) -> list[dict[str, str]]:
+    """Returns the rows without columns that a table of an earlier version does not have."""
+    return [{name: cell for name, cell in row.items() if name not in names} for row in rows]
 
 
 def _rows(subject: Subject) -> list[dict[str, Any]]:
@@ -133,7 +143,7 @@ def _rows(subject: Subject) -> list[dict[str, Any]]:
     from study.storage.tables import trial_rows
 
     ledger = subject.ledger()
-    return trial_rows(ledger.record, ledger.goals)
+    return trial_rows(ledger.record, ledger.spec)
 
 
 def _as_text(row: dict[Any, Any]) -> dict[str, str]:

@@ -1,5 +1,9 @@
 """One session of the driver over a study: from the checked input to the last file."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from study.engine.baselines import measured_in_background
 from study.engine.cluster import study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.display import Display
@@ -82,6 +86,7 @@ def run_study(
                 print_summary(display.end, ledger, tracking_uri)
                 return SessionStatus.DONE
     check_space(spec, info, data)
+    baselines = None if stored.opened else measured_in_background(spec.task)
     with (
         study_cluster(stored, spec, info, data, address, display) as (info, trial_resources),
         locked(folder),
@@ -89,7 +94,10 @@ def run_study(
         stored = stored.current()
         spec = contained(stored, spec)
         open_folder(folder.path, dump_spec(spec))
-        ledger = _open_ledger(stored, spec, info, data, tracking_uri)
+        facts = input_facts(info, data)
+        if baselines is not None:
+            facts["baselines"] = baselines.result()
+        ledger = _open_ledger(stored, spec, facts, tracking_uri)
         if earlier is not None:
             ledger.append(earlier)
             print_earlier(display.console, ledger.record.began_with)
@@ -124,15 +132,14 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
 def _open_ledger(
     stored: StoredStudy,
     spec: StudySpec,
-    info: BackboneInfo,
-    data: EncodedTask,
+    facts: Mapping[str, Any],
     tracking_uri: str | None,
 ) -> StudyLedger:
     ledger = StudyLedger(stored.folder, spec, stored)
     if not ledger.opened:
         # An earlier driver may have died right after writing a smaller spec.
         open_folder(ledger.folder.path, dump_spec(spec), replace=True)
-    record_start(ledger, tracking_uri, input_facts(info, data))
+    record_start(ledger, tracking_uri, facts)
     if ledger.opened:
         grow(ledger, stored.spec)
     return ledger
@@ -175,5 +182,6 @@ def _run(
         evaluate_winner(
             ledger, record.trials[outcome.winner], info, data, trial_resources, outcome.race
         )
+        write_trials(ledger)
     tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
     return SessionStatus.DONE

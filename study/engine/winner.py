@@ -21,10 +21,22 @@ from study.storage.events import RaceResult, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
+from study.storage.result.estimates import estimate
 from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
 from study.training.memory import is_out_of_memory
 from study.training.trial import Trial
+
+NOTE = (
+    "dev and test are the scores of the weights in this folder, those of the run in the search "
+    "with these seeds. "
+)
+CONFIRMED = (
+    "The score of the settings is `confirmed`: the mean and 95 % interval over runs with other "
+    "seeds, whose weights are not kept."
+)
+SINGLE = "The settings were chosen by this dev score, which is therefore optimistic."
+"""What scores.json says of its numbers."""
 
 
 def evaluate_winner(
@@ -57,13 +69,33 @@ def evaluate_winner(
     except (RayTaskError, OutOfMemoryError, WorkerCrashedError) as error:
         raise _cause(error, winner.number, ledger.folder.best) from error
     write_best_spec(ledger.folder, spec)
-    summary = {"trial": winner.number, **scores}
+    summary = {
+        "trial": winner.number,
+        **scores,
+        "seeds": winner.seeds,
+        "confirmed": _confirmed(race),
+        "note": NOTE + (CONFIRMED if race else SINGLE),
+    }
     with replacing(ledger.folder.scores) as file:
         file.write((json.dumps(summary, indent=2) + "\n").encode())
     for written in (ledger.folder.best_spec, *ledger.folder.best.iterdir()):
         sync(written)
     sync_names(ledger.folder.best)
     ledger.append(WinnerEvaluated(trial=winner.number, **scores, race=race))
+
+
+def _confirmed(race: RaceResult | None) -> dict[str, dict[str, float | int | None]] | None:
+    """Returns the scores of the runs that confirm a winner; None without a race."""
+    if race is None:
+        return None
+    known = [
+        estimate(name, values) for split in (race.dev, race.test) for name, values in split.items()
+    ]
+    return {
+        one.metric: {"mean": one.mean, "low": one.low, "high": one.high, "runs": one.count}
+        for one in known
+        if one is not None
+    }
 
 
 def _cause(error: BaseException, winner: int, best: Path) -> BaseException:

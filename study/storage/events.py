@@ -130,6 +130,8 @@ class StudyOpened(Event):
     """The token report of the data. Added later."""
     quality: QualityFacts | Absent = ABSENT
     """The quality report of the data. Added later."""
+    baselines: Mapping[str, MetricValues] | Absent = ABSENT
+    """Baseline (majority, kmer) -> its scores on dev and test. Added later."""
     tracking: str | Absent | None = ABSENT
     """MLflow's address; None for a database in the study folder. Added later."""
     created_with: Mapping[str, str] | Absent = ABSENT

@@ -5,13 +5,17 @@ from study.training.methods import PreparedModel
 
 
 def parameter_facts(prepared: PreparedModel, allocator: RankAllocator | None) -> dict[str, float]:
-    """Returns the numbers of trained parameters: adapters, kept triplets, head, all."""
+    """Returns the numbers of trained parameters: adapters, kept, head, all.
+
+    Kept are those of the adapters' kept triplets, and under full fine-tuning, which prunes
+    nothing, all of the backbone; the head is not among them.
+    """
     adapter = sum(p.numel() for p in prepared.adapter_parameters)
     head = sum(p.numel() for p in prepared.head.values())
     backbone = sum(p.numel() for p in prepared.backbone.values())
     return {
         "adapter_parameters": adapter,
-        "kept_parameters": _kept_parameters(prepared, allocator),
+        "kept_parameters": _kept_parameters(prepared, allocator) + backbone,
         "head_parameters": head,
         "trainable_parameters": adapter + head + backbone,
     }

@@ -156,7 +156,7 @@ def resume(path: Path) -> None:
     searcher = OptunaSearcher(ledger, lambda resolved: (40, 4))
     while isinstance(searcher.suggest(f"ray-{len(ledger.record.trials)}"), dict):
         pass
-    trial_rows(ledger.record, ledger.goals)
+    trial_rows(ledger.record, ledger.spec)
     for trial in ledger.record.trials.values():
         list(report_batches(trial.reports))
         param_entries(trial)

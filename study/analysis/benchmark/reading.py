@@ -143,13 +143,17 @@ def _result(row: dict[str, str]) -> BenchmarkResult:
 
 
 def _kept_parameters(row: dict[str, str]) -> float | None:
-    """Returns trainable parameters with the adapter's replaced by those kept after pruning."""
+    """Returns trainable parameters with the adapter's replaced by those kept after pruning.
+
+    Without an adapter nothing is pruned: full fine-tuning keeps all of the backbone. Earlier
+    versions recorded 0 for it.
+    """
     trainable, adapter, kept = (
         finite(row.get(f"{name}_parameters", "")) for name in ("trainable", "adapter", "kept")
     )
     if trainable is None or adapter is None or kept is None:
         return None
-    return trainable - adapter + kept
+    return trainable - adapter + kept if adapter else trainable
 
 
 def _ordered(names: Iterable[str], first: tuple[str, ...]) -> list[str]:

@@ -1,41 +1,46 @@
 """What the terminal prints at the end of a study."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 
-from study.engine.console.lines import format_value, print_lines
+from study.engine.console.lines import format_value, print_lines, titled
 from study.engine.tracking.database import sqlite_uri
 from study.storage.commands import compare_seeds, predict, reproduce, shown
-from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.ledger import StudyLedger
-from study.storage.race import reported
 from study.storage.record import StudyRecord
+from study.storage.result import Estimate, Headline, StudyResult, study_result
+from study.storage.result.fields import Level
 from study.storage.result.words import STATE_WORDS
+
+BASELINE_NAMES = {"majority": "the most frequent class", "kmer": "5-mers"}
 
 
 def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | None) -> None:
-    """Prints the winner with its scores, the failures, the path and the next commands."""
+    """Prints what is wrong, the winner with its scores, the path and the next commands."""
     record, folder = ledger.record, ledger.folder
-    winner = record.winner
-    assert winner is not None
-    trial = record.trials[winner.trial]
-    settings = "  ".join(f"{k}={format_value(v)}" for k, v in trial.settings.items())
+    result = study_result(record, ledger.spec, name=folder.path.name)
+    headline = result.headline
+    assert headline is not None
+    trial = record.trials[headline.trial]
+    settings = "  ".join(f"{k}={format_value(v)}" for k, v in headline.settings.items())
     lines = [
         "",
+        *_lights(result, "bad"),
         f"winner     trial {trial.number}: {settings}",
-        *_score_lines(ledger, winner),
-        f"parameters {int(trial.metrics['trainable_parameters']):,} trainable: "
-        f"{int(trial.metrics['adapter_parameters']):,} adapter "
-        f"({int(trial.metrics['kept_parameters']):,} kept), "
-        f"{int(trial.metrics['head_parameters']):,} head",
+        *_score_lines(result, headline),
+        _as_good_line(result),
+        *_baseline_lines(result),
+        _parameters_line(trial.metrics),
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",
         f"earlier    started with {record.began_with}" if record.began_with else None,
         _constraints_line(ledger),
         _front_line(ledger),
         *_failure_lines(ledger),
+        *_lights(result, "warn"),
         f"folder     {folder.path}",
         "",
         "next:",
@@ -105,38 +110,85 @@ def _failure_lines(ledger: StudyLedger) -> list[str]:
     return lines
 
 
-def _score_lines(ledger: StudyLedger, winner: WinnerEvaluated) -> list[str]:
-    """Returns the lines on the winner's scores: of fresh seeds after a race, of its weights."""
-    race = winner.race
-    if not race:
+def _lights(result: StudyResult, level: Level) -> list[str]:
+    """Returns a line for each light of a level."""
+    title = {"bad": "WARNING", "warn": "note"}.get(level, level)
+    return titled(title, [light.text for light in result.health if light.level == level])
+
+
+def _score_lines(result: StudyResult, headline: Headline) -> list[str]:
+    """Returns the lines on the winner's scores: the confirmed ones after a race."""
+    dev, test = _scores(headline.dev, result.metric), _scores(headline.test, result.test_metric)
+    if not headline.confirmed:
         return [
-            f"dev        {_scores(winner.dev)}   (it was chosen by this score: optimistic)",
-            f"test       {_scores(winner.test)}   (evaluated once, for the winner)",
+            f"dev        {dev}   (it was chosen by this score: optimistic)",
+            f"test       {test}   (evaluated once, for the winner)",
         ]
-    objective, metric = ledger.metric, ledger.spec.search.metric
-    splits = {"dev": race.dev, "test": race.test}
-    lines = [f"{split:<10} {_reported(values, metric)}" for split, values in splits.items()]
-    failed = f", {race.failed} of them failed" if race.failed else ""
-    lines.append(f"           ({len(race.seeds)} fresh seeds{failed}; mean and 95 % interval)")
-    single = next(one.search for one in race.candidates if one.trial == winner.trial)
-    fresh = reported(objective, race.dev.get(objective, ()))
-    if fresh is not None:
+    score, own = headline.dev[result.metric], headline.weights.get(result.test_metric)
+    failed = f", {score.failed} of them failed" if score.failed else ""
+    lines = [
+        f"dev        {dev}",
+        f"test       {test}",
+        f"           ({len(headline.seeds)} fresh seeds{failed}; mean and 95 % interval over seeds"
+        f"{_sampling(headline.score(result.test_metric))})",
+    ]
+    if result.race is not None and headline.search is not None:
         lines.append(
-            f"race       of {len(race.candidates)} candidates; its score in the search, "
-            f"{single:.4f}, was off by {single - fresh.mean:+.4f}"
+            f"race       of {len(result.race.candidates)} candidates; its score in the search, "
+            f"{headline.search:.4f}, was off by {headline.search - score.mean:+.4f}"
         )
-    test = _scores(winner.test)
-    return [*lines, f"best/      the weights of trial {winner.trial} itself: test {test}"]
+    if own is not None:
+        lines.append(
+            f"best/      the weights of the run in the search: {result.test_metric} {own:.4f}"
+        )
+    return lines
 
 
-def _reported(values: Mapping[str, Sequence[float | None]], metric: str) -> str:
-    estimates = {name: reported(name, scores) for name, scores in values.items()}
+def _sampling(score: Estimate | None) -> str:
+    """Returns the part of the interval that comes from the rows of test, as text."""
+    if score is None or score.sampling_half_width is None:
+        return ""
+    return f"; the rows of test add ± {score.sampling_half_width:.3f}"
+
+
+def _scores(scores: Mapping[str, Estimate], objective: str) -> str:
+    """Returns the scores of a split; the objective with its interval."""
     return "  ".join(
-        f"{name} {one.mean:.4f}" + f" ({one.low:.4f} to {one.high:.4f})" * name.endswith(metric)
-        for name, one in estimates.items()
-        if one is not None
+        f"{name} {one.mean:.4f}{_interval(one, objective)}" for name, one in scores.items()
     )
 
 
-def _scores(scores: MetricValues) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
+def _interval(score: Estimate, objective: str) -> str:
+    if score.metric != objective or score.low is None or score.high is None:
+        return ""
+    return f" ({score.low:.4f} to {score.high:.4f})"
+
+
+def _as_good_line(result: StudyResult) -> str | None:
+    if not result.as_good:
+        return None
+    numbers = ", ".join(map(str, result.as_good))
+    return f"as good    trials {numbers} cannot be told from the winner"
+
+
+def _baseline_lines(result: StudyResult) -> list[str]:
+    """Returns a line on the classifiers without a backbone."""
+    known = [
+        f"{BASELINE_NAMES.get(name, name)} {scores[result.test_metric]:.4f}"
+        for name, scores in result.baselines.items()
+        if result.test_metric in scores
+    ]
+    return [f"baselines  {result.test_metric} of {', of '.join(known)}"] if known else []
+
+
+def _parameters_line(metrics: Mapping[str, Any]) -> str | None:
+    """Returns the trained parameters by part; the backbone's under full fine-tuning."""
+    names = ("trainable", "adapter", "kept", "head")
+    counts = [metrics.get(f"{name}_parameters") for name in names]
+    if None in counts:
+        return None
+    trainable, adapter, kept, head = (int(count) for count in counts if count is not None)
+    backbone = trainable - adapter - head
+    parts = [f"{adapter:,} adapter ({kept:,} kept)"] if adapter else []
+    parts += [f"{backbone:,} backbone"] if backbone else []
+    return f"parameters {trainable:,} trainable: {', '.join([*parts, f'{head:,} head'])}"

@@ -6,6 +6,8 @@ Map:
     building.py   a result from a folder, or from records and spec
     racing.py     the race so far: scores that choose and confirm, estimates
     as_good.py    which trials cannot be told from the winner
+    health.py     lights: what a reader must know before believing the answer
+    allocation.py lights on schedule, mask and rank
     estimates.py  scores over seeds: mean, sd, interquartile mean, interval
     sampling.py   the error of a score that comes from the size of the test set
     words.py      the words for the states of trials and studies

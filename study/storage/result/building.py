@@ -12,6 +12,7 @@ from study.storage.record import StudyRecord, TrialRecord
 from study.storage.result.as_good import as_good
 from study.storage.result.estimates import Estimate, estimate
 from study.storage.result.fields import Headline, Phase, StudyResult, TrialResult
+from study.storage.result.health import with_health
 from study.storage.result.racing import RaceSoFar, race_scores
 from study.storage.result.words import STATE_WORDS
 from study.storage.stored import StoredStudy
@@ -56,7 +57,7 @@ def study_result(
     trials = [_trial(one, spec, scores) for _, one in sorted(record.trials.items())]
     equal = as_good(trials, headline, scores, spec.goals.objectives[0])
     phase = _phase(record, spec)
-    return StudyResult(
+    result = StudyResult(
         name=(record.opened and record.opened.name) or name,
         phase=phase,
         why_none=record.why_no_winner(spec.goals) if phase == "failed" else "",
@@ -67,7 +68,7 @@ def study_result(
         trials=tuple(replace(one, as_good=one.number in (equal or ())) for one in trials),
         planned=max(planned_trials(spec), len(record.trials)),
         race=scores.view if scores else None,
-        baselines={},
+        baselines=_baselines(record),
         rows=rows,
         as_good=equal,
         health=(),
@@ -76,6 +77,7 @@ def study_result(
         steps=sum(_steps(trial) for one in (record, race) if one for trial in one.trials.values()),
         tracking=record.tracking,
     )
+    return with_health(result, spec, record)
 
 
 def _phase(record: StudyRecord, spec: StudySpec) -> Phase:
@@ -201,3 +203,12 @@ def _rows(record: StudyRecord) -> dict[str, int]:
     """Returns the number of rows of each split; empty if the journal does not have them."""
     quality = (record.opened and record.opened.quality) or {}
     return {name: split["rows"] for name, split in quality.get("splits", {}).items()}
+
+
+def _baselines(record: StudyRecord) -> dict[str, dict[str, float]]:
+    """Returns the scores of the baselines; empty if the journal does not have them."""
+    known = (record.opened and record.opened.baselines) or {}
+    return {
+        name: {metric: value for metric, value in scores.items() if value is not None}
+        for name, scores in known.items()
+    }

@@ -143,7 +143,7 @@ class StudyResult:
     """The trials that cannot be told from the winner, the best first, without itself; None if not
     known, which needs a race that is over. See `as_good.py`."""
     health: tuple[Light, ...]
-    """The checks that say something, the worst first."""
+    """The checks that apply, the worst first; see `health.py`."""
     began: float | None
     """Seconds since the epoch."""
     last: float | None

@@ -1,5 +1,6 @@
 """Findings on damaged tables and specs, and on the disk."""
 
+import csv
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,10 @@ from study.spec import dump_spec, load_spec
 from study.storage.events import StudyGrown
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
+from study.storage.tables import race_columns, write_rows, write_trials
 from tests.study.doctor.made_folders import ask
+from tests.study.ledgers import OpenLedger
+from tests.study.storage.result.raced_studies import raced
 
 Damage = Callable[[StudyFolder], Any]
 
@@ -66,6 +70,26 @@ def test_tables_and_specs_that_differ_from_the_journal_are_reported(
     [finding] = ask(finished, "files")
     assert message in finding.problem
     assert finding.unfinished == unfinished
+
+
+def without_columns(table: Path, names: set[str]) -> None:
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = [{name: row[name] for name in row if name not in names} for row in rows]
+    write_rows(table, kept)
+
+
+def test_a_table_of_a_version_without_columns_of_the_race_is_right(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = raced(open_ledger)
+    write_trials(ledger)
+    path, table = ledger.folder.path, ledger.folder.trials
+    assert ask(path, "files") == []
+    without_columns(table, set(race_columns(ledger.spec)))
+    assert ask(path, "files") == []
+    without_columns(table, {"dev_mcc"})
+    assert "differs from the journal" in ask(path, "files")[0].problem
 
 
 def test_a_nearly_full_disk_is_reported(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Extended studies: permitted and refused changes, and parameters of earlier trials."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -304,10 +303,7 @@ def test_a_study_killed_before_its_first_event_resumes_with_a_changed_spec(
     folder = open_folder(tmp_path / "study", dump_spec(read_spec()))
     now = read_spec("search.trials=9")
     check_folder(folder.path, changes_of_study(now), resume=True)
-    data = SimpleNamespace(fingerprint=lambda: "a", reports=dict)
-    info = SimpleNamespace(commit=None, weights=None)
-    opened = session._open_ledger(
-        StoredStudy.read(folder), contained(StoredStudy.read(folder), now), info, data, None
-    )  # type: ignore[arg-type]
+    stored = StoredStudy.read(folder)
+    opened = session._open_ledger(stored, contained(stored, now), {"data": "a"}, None)
     assert [event.event for event in opened.journal.read()] == ["study"]
     assert StoredStudy.read(folder).spec == now

@@ -3,11 +3,14 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from study.storage.events import Report
 from study.storage.ledger import StudyLedger
 from study.storage.record import OUT_OF_MEMORY
-from study.storage.tables import write_trials
+from study.storage.tables import race_columns, write_trials
 from tests.study.ledgers import OpenLedger, create
+from tests.study.storage.result.raced_studies import raced
 
 TWO = "objectives=[maximize dev_mcc, minimize trainable_parameters]"
 
@@ -58,3 +61,25 @@ def test_feasible_trials_and_the_pareto_front_are_marked_in_the_tables(
     front = rows(ledger.folder.pareto)
     assert [row["trial"] for row in front] == ["0", "3"]
     assert front[0] == table[0]
+
+
+def test_after_a_race_the_table_has_its_scores(open_ledger: OpenLedger) -> None:
+    ledger = raced(open_ledger)
+    write_trials(ledger)
+    first, other, winner, stopped = rows(ledger.folder.trials)
+    assert set(race_columns(ledger.spec)) <= set(winner)
+    assert (winner["as_good"], other["as_good"], stopped["as_good"]) == ("winner", "yes", "")
+    assert float(winner["dev_mcc_confirmed_mean"]) == pytest.approx(0.42)
+    assert float(winner["test_mcc_confirmed_mean"]) == pytest.approx(0.40)
+    assert winner["confirmed_runs"] == "2"
+    assert winner["dev_mcc_fresh_mean"] == "0.45"
+    assert other["dev_mcc_fresh_mean"] == "0.41"
+    assert other["dev_mcc_confirmed_mean"] == first["dev_mcc_fresh_mean"] == ""
+    assert winner["dev_mcc"] == "0.5", "the last report of the search"
+
+
+def test_without_a_race_the_table_has_no_columns_for_it(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    ended(ledger, 0.5, 100, "complete")
+    write_trials(ledger)
+    assert not set(race_columns(ledger.spec)) & set(rows(ledger.folder.trials)[0])

@@ -171,8 +171,11 @@ def test_without_a_mask_all_adapter_parameters_are_kept(method: str) -> None:
     trial = tiny_trial(method)
     trial.train_until(2)
     facts = trial.facts()
-    assert facts["kept_parameters"] == facts["adapter_parameters"]
+    backbone = sum(p.numel() for p in trial.prepared.backbone.values())
+    assert facts["kept_parameters"] == facts["adapter_parameters"] + backbone
+    assert facts["kept_parameters"] == facts["trainable_parameters"] - facts["head_parameters"]
     assert (facts["adapter_parameters"] > 0) == (method == "lora")
+    assert (backbone > 0) == (method == "fmft")
 
 
 def test_the_final_budget_changes_no_score_of_a_method_without_budget() -> None:

@@ -63,7 +63,9 @@ def test_points_have_parameters_at_the_start_and_csv_rows_those_kept(tmp_path: P
     pruned = {"trainable_parameters": 1100, "adapter_parameters": 1000, "head_parameters": 100}
     whole = {"trainable_parameters": 9100, "adapter_parameters": 0, "head_parameters": 100}
     rows = [
+        # Earlier versions counted no kept parameters under full fine-tuning.
         run("a", "own", "fmft", 0, 0.6, kept_parameters=0, **whole),
+        run("a", "own", "fmft", 1, 0.6, kept_parameters=9000, **whole),
         run("a", "own", "lora", 0, 0.4, trainable_parameters=700),
         run("a", "own", "adalora", 0, 0.5, kept_parameters=600, **pruned),
         run("a", "own", "adalora", 1, 0.5, kept_parameters=300, **pruned),

@@ -5,13 +5,15 @@ import io
 from rich.console import Console
 
 from study.engine.console.summary import (
+    _parameters_line,
     _tracking_line,
     print_failures,
     print_summary,
 )
-from study.storage.events import Report, WinnerEvaluated
+from study.storage.events import Report, StudyOpened, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create
+from tests.study.storage.result.raced_studies import raced
 
 METRICS = {
     "dev_mcc": 0.5,
@@ -86,3 +88,51 @@ def test_without_a_feasible_trial_the_summary_names_the_smallest_violation(
         "the study could not finish: no complete trial meets the constraints; nearest comes trial "
         "0, with trainable_parameters 1,400 against 1,300 and peak_memory_gib 8 against 4"
     )
+
+
+def test_full_fine_tuning_has_no_adapter_in_the_summary() -> None:
+    # The second is of a version that counted no kept parameters under full fine-tuning.
+    for kept in (1200, 0):
+        metrics = METRICS | {"adapter_parameters": 0, "kept_parameters": kept}
+        assert _parameters_line(metrics) == "parameters 1,232 trainable: 1,200 backbone, 32 head"
+    assert _parameters_line({"dev_mcc": 0.5}) is None
+
+
+def test_a_sick_study_is_named_before_its_winner(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("search.trials=8")
+    for number in range(8):
+        create(ledger, number, reports=1)
+        metrics = METRICS | {"dev_mcc": 0.0}
+        ledger.append(Report(trial=number, report=1, step=40, metrics=metrics))
+        ledger.end(ledger.record.trials[number], "complete" if number == 0 else "failed", "nan")
+    ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.0}, test={"test_mcc": 0.0}))
+    lines = printed(ledger)
+    assert lines[1] == "WARNING    7 of 8 trials failed."
+    assert lines[2].startswith(
+        "           The best trial predicts one class for all dev sequences"
+    )
+    assert lines[3].startswith("winner     trial 0")
+
+
+def test_the_confirmed_scores_come_first_and_the_search_score_apart(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = raced(open_ledger)
+    lines = printed(ledger)
+    place = next(n for n, line in enumerate(lines) if line.startswith("winner"))
+    assert lines[place + 1 : place + 7] == [
+        "dev        dev_mcc 0.4200 (0.1659 to 0.6741)",
+        "test       test_mcc 0.4000 (0.1459 to 0.6541)",
+        "           (2 fresh seeds; mean and 95 % interval over seeds)",
+        "race       of 2 candidates; its score in the search, 0.5000, was off by +0.0800",
+        "best/      the weights of the run in the search: test_mcc 0.3000",
+        "as good    trials 0, 1 cannot be told from the winner",
+    ]
+
+
+def test_baselines_are_in_the_summary(open_ledger: OpenLedger) -> None:
+    ledger = raced(open_ledger)
+    floors = {"majority": {"test_mcc": 0.0}, "kmer": {"test_mcc": 0.3}}
+    ledger.record.opened = StudyOpened(baselines=floors)
+    line = "baselines  test_mcc of the most frequent class 0.0000, of 5-mers 0.3000"
+    assert line in printed(ledger)
