@@ -38,6 +38,8 @@ page.figures = (() => {
     try {
       const node = made.chart.draw(Math.floor(width), made.value);
       made.plot.replaceChildren(node);
+      // An image hides its content from screen readers, and with it a menu.
+      made.plot.setAttribute("role", node.querySelector("select") ? "group" : "img");
       keyboard(made, node);
       page.mark(made.plot);
     } catch (error) {

@@ -90,6 +90,6 @@ def _overlap(task: TaskAnalysis) -> Figure | None:
         heading="Do other seeds keep the same triplets?",
         alt="overlap of the kept triplets of runs that differ in one seed, and that by chance",
         caption="Triplets kept by both of two runs over those kept by either: mean and range over "
-        "pairs that differ in one seed alone. Ticks: by chance, and by chance with the same rank "
+        "pairs that differ in this seed alone. Ticks: by chance, and by chance with the same rank "
         "in every matrix; an overlap at the second tick means that only the ranks agree.",
     )

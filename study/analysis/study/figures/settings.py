@@ -74,7 +74,7 @@ def pairs(study: StudyData, fitted: Surrogate) -> Figure | None:
         alt=f"expected {study.spec.objective} over two settings at a time, with the trials on top",
         caption=f"Expected {study.spec.objective}, averaged over the other settings of the "
         "complete trials. Faint cells are guesses: there are few trials near them. Dots: complete "
-        "trials, hollow ones were stopped early. " + _sureness(fitted),
+        "trials, hollow ones were stopped early. As sure as the curves above: it is one model.",
         options={
             "axes": {axis.name: axis.as_option() for axis in fitted.axes},
             "pairs": [{"name": f"{x} × {y}", "x": x, "y": y} for x, y in chosen],

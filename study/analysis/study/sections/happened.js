@@ -19,7 +19,7 @@ page.figures.figure("learning_curves", {
       marks: [
         Plot.ruleX(options.rungs, { x: "x", stroke: "var(--soft)", strokeDasharray: "3 3", strokeOpacity: 0.6 }),
         Plot.text(options.rungs, { x: "x", text: (rung) => `rung ${rung.report}`, frameAnchor: "top", dy: -6, lineAnchor: "bottom", fill: "var(--soft)" }),
-        Plot.line(others, { ...line, className: "other", stroke: (row) => page.figures.color(row.state), strokeWidth: 1.3, strokeOpacity: 0.75 }),
+        Plot.line(others, { ...line, className: "other", stroke: (row) => page.figures.color(row.state), strokeWidth: 1.3, strokeOpacity: Math.max(0.2, Math.min(0.75, 60 / ends.length)) }),
         Plot.line(winner, { ...line, className: "winner", stroke: "var(--winner)", strokeWidth: 2.6 }),
         Plot.dot(of("stopped early"), { x: "x", y: "score", className: "stopped", r: 3, stroke: "var(--stopped)", fill: "var(--paper)" }),
         Plot.dot(of("failed"), { x: "x", y: "score", className: "failed", symbol: "times", stroke: "var(--failed)", strokeWidth: 2 }),

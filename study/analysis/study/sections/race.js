@@ -102,7 +102,7 @@
 
   figure("seed_overlap", {
     draw(width, { rows }) {
-      const named = rows.map((row) => ({ ...row, name: `${row.configuration}, other ${row.differ_in} seed` }));
+      const named = rows.map((row) => ({ ...row, name: `${row.differ_in}: ${row.configuration}` }));
       const ticks = (column, color) => Plot.tickX(named, { x: column, y: "name", stroke: color, strokeWidth: 2 });
       return parts.stack(
         parts.key([["filled var(--complete)", "overlap, with the range of pairs"], ["line var(--stopped)", "by chance"], ["line var(--hue-2)", "by the ranks"]]),

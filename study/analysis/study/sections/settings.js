@@ -5,13 +5,13 @@
   const { figure, link, color, sequential } = page.figures;
   const objective = page.data.objective;
   const dots = (rows, x, y, fill = "none") => {
-    const looks = parts.byLook(rows);
+    const looks = parts.byLook(rows), many = rows.length > 150;
     return {
       looks,
       marks: [
-        Plot.dot(looks.stopped, { x, y, className: "stopped", r: 2.6, fill, stroke: "var(--stopped)", strokeWidth: 1.1 }),
+        Plot.dot(looks.stopped, { x, y, className: "stopped", r: many ? 2 : 2.6, fill, stroke: "var(--stopped)", strokeWidth: 1.1 }),
         Plot.dot(looks.failed, { x, y, className: "failed", r: 3, symbol: "times", stroke: "var(--failed)", strokeWidth: 1.6 }),
-        Plot.dot(looks.complete, { x, y, className: "complete", r: 3.2, fill: "var(--complete)", stroke: "var(--paper)", strokeWidth: 0.7 }),
+        Plot.dot(looks.complete, { x, y, className: "complete", r: many ? 2.3 : 3.2, fill: "var(--complete)", fillOpacity: many ? 0.6 : 1, stroke: "var(--paper)", strokeWidth: many ? 0.3 : 0.7 }),
         Plot.dot(looks.winner, { x, y, className: "winner", r: 5, fill: "var(--winner)", stroke: "var(--paper)", strokeWidth: 1 }),
       ],
     };
@@ -31,7 +31,7 @@
         const { looks, marks } = dots(own, "x", "y");
         const expected = axis.choices.length
           ? [Plot.ruleX(band, { x: "x", y1: "low", y2: "high", stroke: "var(--hue-3)", strokeWidth: 9, strokeOpacity: 0.28 }), Plot.ruleY(band, { x1: (row) => row.x - 0.2, x2: (row) => row.x + 0.2, y: "mean", stroke: "var(--hue-3)", strokeWidth: 2 })]
-          : [Plot.areaY(band, { x: "x", y1: "low", y2: "high", fill: "var(--hue-3)", fillOpacity: 0.18 }), Plot.lineY(band, { x: "x", y: "mean", stroke: "var(--hue-3)", strokeWidth: 2 })];
+          : [Plot.areaY(band, { x: "x", y1: "low", y2: "high", fill: "var(--hue-3)", fillOpacity: 0.18 }), Plot.lineY(band, { x: "x", y: "mean", stroke: "var(--paper)", strokeWidth: 4, strokeOpacity: 0.7, pointerEvents: "none" }), Plot.lineY(band, { x: "x", y: "mean", stroke: "var(--hue-3)", strokeWidth: 2.2, pointerEvents: "none" })];
         const plot = Plot.plot({
           width: each,
           height: 190,
@@ -41,7 +41,7 @@
           marginTop: 16,
           x: { ...parts.scale(axis), label: axis.name + (axis.nuisance ? " (nuisance)" : "") + (axis.log ? ", log" : ""), labelAnchor: "center", labelArrow: "none" },
           y: { domain, ticks: 4, grid: true, label: null, tickFormat: (value) => parts.number(value) },
-          marks: [...expected, ...marks],
+          marks: [expected[0], ...marks, ...expected.slice(1)],
         });
         return link(plot, looks);
       });
@@ -177,7 +177,7 @@
       const plot = Plot.plot({
         width,
         height: 34 * rows.length + 50,
-        marginLeft: 66,
+        marginLeft: Math.min(width * 0.35, 24 + 6.5 * d3.max(names, (name) => name.length)),
         marginRight: 84,
         x: { domain: [0, Math.max(0.01, d3.max(rows, (row) => row.high))], label: "share of the variance", ticks: 5, grid: true, tickFormat: "~%", labelArrow: "none" },
         y: { domain: names, label: null },
