@@ -141,10 +141,10 @@ def _best(snapshot: Snapshot, width: int) -> Iterable[ViewLine]:
         yield ViewLine("best     none yet: no trial is complete")
         return
     title = "winner" if best.final else "best"
-    scores = (*list(best.dev.items())[:1], *list(best.test.items())[:1])
-    text = ", ".join(f"{name} {_estimate(one)}" for name, one in scores)
-    source = f"{len(best.seeds)} fresh seeds" if best.confirmed else "one run"
-    yield ViewLine(f"{title:<8} trial {best.trial}: {text}; {source}", "bold")
+    scores = [_estimate(one) for part in (best.dev, best.test) for one in list(part.values())[:1]]
+    source = f"{len(best.seeds)} fresh seeds" if best.confirmed else "one run, in the search"
+    yield ViewLine(f"{title:<8} trial {best.trial}: {', '.join(scores[:1])}; {source}", "bold")
+    yield from (ViewLine(f"         {score}", "bold") for score in scores[1:])
     words = [f"{name}={format_value(value)}" for name, value in best.settings.items()]
     yield from (ViewLine(f"         {line}") for line in wrapped(words, width - 9))
 
@@ -152,8 +152,8 @@ def _best(snapshot: Snapshot, width: int) -> Iterable[ViewLine]:
 def _estimate(one: Estimate) -> str:
     """Returns a mean with its interval over seeds; of one run its score."""
     if one.low is None or one.high is None:
-        return f"{one.mean:.4f}"
-    return f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
+        return f"{one.metric} {one.mean:.4f}"
+    return f"{one.metric} {one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
 
 
 def _health(snapshot: Snapshot, width: int) -> Iterable[ViewLine]:

@@ -141,7 +141,8 @@ def _running(trial: TrialRecord, now: float) -> Running:
         labels=labels_of(trial),
         reports=len(trial.reports),
         planned=trial.reports_planned,
-        curve=[report.metrics.get(trial.metric) for report in trial.reports],
+        # Runs of a race are scored at their last report only.
+        curve=[one.metrics[trial.metric] for one in trial.reports if trial.metric in one.metrics],
         seconds=max(0.0, now - trial.created - trial.idle),
         stalled_minutes=trial.stalled.minutes if trial.stalled else None,
     )

@@ -38,7 +38,7 @@ class Running:
     planned: int
     """How many reports there will be, unless it is stopped."""
     curve: list[float | None]
-    """The objective of each report; None where it is not finite."""
+    """The objective of each report that has it; None where it is not finite."""
     seconds: float
     """Since it was created."""
     stalled_minutes: float | None
