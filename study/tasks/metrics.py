@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn import metrics as sk
 
 METRICS = ("mcc", "auc", "f1", "accuracy", "loss")
 
@@ -20,6 +19,8 @@ def classification_metrics(
     """
     if not np.isfinite(logits).all():
         return dict.fromkeys(METRICS, float("nan"))
+    from sklearn import metrics as sk  # Seconds, which a driver does not need.
+
     logits = logits.astype(np.float64)
     classes = logits.shape[1]
     log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
@@ -57,6 +58,8 @@ def _auc(
     classes = log_probabilities.shape[1]
     if len(np.unique(labels)) < classes:
         return float("nan")
+    from sklearn import metrics as sk
+
     if classes == 2:
         # The log-odds have the order of the probability of class 1 and do not saturate at 1.
         return float(sk.roc_auc_score(labels, log_probabilities[:, 1] - log_probabilities[:, 0]))
