@@ -11,7 +11,7 @@ Exit status: 0 done, 1 a storage error, 2 bad input, 130 interrupted.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,7 @@ from study.cli import DONE, Parser, exit_with, path_option, run_command
 from study.errors import InputError, instead_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from study.models import BackboneInfo
-    from study.spec import StudySpec
     from study.storage.stored import StoredStudy
     from study.training.methods import PreparedModel
 
@@ -61,6 +58,7 @@ def _export(study: Path, to: str, out: Path) -> None:
     from study.spec import load_spec
     from study.storage.folder import StudyFolder
     from study.storage.stored import StoredStudy
+    from study.training.trained import load_trained
 
     folder = StudyFolder(study)
     head = folder.best / "head.safetensors"
@@ -87,7 +85,7 @@ def _export(study: Path, to: str, out: Path) -> None:
             f"--out {out}: must be an empty or a new folder, but got a used one; choose another"
         )
     opened = stored.opened
-    prepared, info = _winner(spec, folder.best, (opened and opened.backbone) or None)
+    prepared, info = load_trained(spec, folder.best, (opened and opened.backbone) or None)
     _name_classes(prepared, stored)
     try:
         remark = _write(prepared, info, to, out)
@@ -102,44 +100,6 @@ def _export(study: Path, to: str, out: Path) -> None:
         print(remark)  # noqa: T201
 
 
-def _winner(
-    spec: "StudySpec", best: Path, weights: str | None
-) -> "tuple[PreparedModel, BackboneInfo]":
-    """Returns the trained model: the backbone with the weights in `best`, on the CPU.
-
-    `weights` is the hash of the backbone that the study was started with, if it is known.
-    """
-    import torch
-
-    from study.models import head_labels, inspect_backbone, load_backbone
-    from study.models.backbones import fingerprint
-    from study.training.methods import prepare
-
-    named = spec.backbone
-    random = named.random_seed is not None
-    info = inspect_backbone(named.name, named.revision, with_weights=not random)
-    trained = _read(best / "head.safetensors", spec)
-    labels = head_labels(info.family, trained)
-    if labels is None:
-        raise InputError(
-            f"{best / 'head.safetensors'}: must be a head of the {info.family} family, but got "
-            f"{', '.join(trained) or 'nothing'}; restore best/"
-        )
-    backbone = load_backbone(
-        info, num_labels=labels, dtype=named.dtype, random_seed=named.random_seed
-    )
-    if weights is not None and not random and fingerprint(backbone) != weights:
-        raise InputError(
-            f"backbone {info.name}: must be the one that the study was started with, but got "
-            "another config.json or other weights; restore them"
-        )
-    prepared = prepare(spec, backbone, torch.device("cpu"))
-    if prepared.backbone:
-        trained |= _read(best / "model.safetensors", spec)
-    _fill(prepared, trained, best, spec)
-    return prepared, info
-
-
 def _name_classes(prepared: "PreparedModel", stored: "StoredStudy") -> None:
     """Writes the names of the classes, if the study's labels have names, to the model's config."""
     quality = stored.opened.quality if stored.opened is not None else {}
@@ -148,66 +108,6 @@ def _name_classes(prepared: "PreparedModel", stored: "StoredStudy") -> None:
     if isinstance(names, list) and len(names) == config.num_labels:
         config.id2label = dict(enumerate(names))
         config.label2id = {name: label for label, name in enumerate(names)}
-
-
-def _read(path: Path, spec: "StudySpec") -> "dict[str, Tensor]":
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path}: must be a safetensors file, but got {error}; restore best/"
-        ) from error
-    _check_identity(path, metadata, spec)
-    return tensors
-
-
-def _check_identity(path: Path, metadata: "Mapping[str, str]", spec: "StudySpec") -> None:
-    """Refuses weights that were trained with other settings or seeds than best.yaml has."""
-    from study.training.identity import difference
-
-    if found := difference(metadata, spec):
-        raise InputError(
-            f"{path}: must have the settings and seeds of best.yaml, but got {found}; restore "
-            "best/ and best.yaml"
-        )
-
-
-def _fill(
-    prepared: "PreparedModel", trained: "Mapping[str, Tensor]", best: Path, spec: "StudySpec"
-) -> None:
-    import torch
-    from safetensors import SafetensorError
-
-    from adapters import load_adapters
-
-    expected = prepared.head | prepared.backbone
-    mismatched = sorted(expected.keys() ^ trained.keys())
-    mismatched += sorted(
-        name
-        for name in expected.keys() & trained.keys()
-        if expected[name].shape != trained[name].shape
-    )
-    if mismatched:
-        raise InputError(
-            f"{best}: must contain the parameters that best.yaml trains, but got {mismatched[0]} "
-            "missing, left over or of another shape; restore best/"
-        )
-    with torch.no_grad():
-        for name, parameter in expected.items():
-            parameter.copy_(trained[name])
-    if prepared.adapters:
-        file = best / "adapters.safetensors"
-        try:
-            metadata = load_adapters(prepared.model, file)
-        except (OSError, SafetensorError, ValueError) as error:
-            raise InputError(
-                f"{best}: must contain the winner's adapters, but got {error}; restore best/"
-            ) from error
-        _check_identity(file, metadata, spec)
 
 
 def _write(prepared: "PreparedModel", info: "BackboneInfo", to: str, out: Path) -> str:

@@ -89,7 +89,11 @@ def _write_one(stored: "StoredStudy") -> list[Path]:
 
         return write_tables(stored.folder.path)
     from study.analysis.study.page import write_report
+    from study.engine.tracking.locations import repair_locations
+    from study.storage.opening import is_locked
 
+    if study.mlflow.is_file() and not is_locked(study):  # The folder may have been moved.
+        repair_locations(study.mlflow)
     return [write_report(stored)]
 
 

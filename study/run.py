@@ -156,16 +156,19 @@ def execute(
     from study.engine.driver import SessionStatus
     from study.engine.session import run_study
 
-    display.keep_current(lambda: write_live_report(stored.current()))
+    display.keep_current(
+        lambda: write_live_report(stored.current()), lambda: write_report(stored.current())
+    )
     services = arguments.address, arguments.tracking_uri
     try:
-        ended = run_study(stored, spec, info, data, *services, display, earlier)
+        ended = run_study(
+            stored, spec, info, data, *services, display, earlier, arguments.tensorboard
+        )
     except KeyboardInterrupt:
         if stored.folder.journal.is_file():
             write_report(stored.current())
         raise
-    display.phase("writing the report")
-    write_report(stored.current())
+    display.write_last_page()
     if ended is SessionStatus.INTERRUPTED:
         return report_interrupted(arguments, "run")
     return DONE if ended is SessionStatus.DONE else COULD_NOT_FINISH

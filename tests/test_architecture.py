@@ -54,6 +54,7 @@ HOMES = {
         "study/analysis/",
     ),
     "mlflow": ("study/engine/tracking/",),
+    "tensorboardX": ("study/engine/tracking/",),
     "matplotlib": ("study/analysis/",),
     "transformers": ("study/models/", "adapters/trainer_callback/"),
     "pydantic": ("study/spec/",),

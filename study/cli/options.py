@@ -1,6 +1,7 @@
 """The options of `study.run` and `study.benchmark`, and those that other commands share."""
 
 import argparse
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ def parse_study(argv: Sequence[str] | None) -> argparse.Namespace:
         help="start the sampler with an earlier study's results",
     )
     add_services(parser)
+    add = parser.add_argument_group("TensorBoard").add_argument
+    add("--tensorboard", action="store_true", help="write files for it into tensorboard/")
     add = parser.add_argument_group("an interrupted or finished study").add_argument
     add("--resume", action="store_true", help="resume an interrupted study")
     add("--extend", type=int, metavar="N", help="resume with N more trials, also when finished")
@@ -105,6 +108,7 @@ def add_services(parser: argparse.ArgumentParser) -> None:
     add("--no-token", action="store_true", help="accept a Ray cluster that requires no token")
     add = parser.add_argument_group("tracking").add_argument
     add("--tracking-uri", metavar="URI", help="an MLflow server (default: sqlite in the folder)")
+    add("--experiment", metavar="NAME", help="MLflow's experiment (default: one for the task)")
     add = parser.add_argument_group("output").add_argument
     add("--quiet", action="store_true", help="print warnings and the end only")
 
@@ -123,8 +127,9 @@ def overrides(arguments: argparse.Namespace) -> list[str]:
         "resources.max_concurrent": arguments.max_concurrent,
         "resources.gpus_per_trial": arguments.gpus_per_trial,
         "resources.cpus_per_trial": arguments.cpus_per_trial,
+        "tracking.experiment": arguments.experiment,
     }
-    given = [f"{path}={value}" for path, value in options.items() if value is not None]
+    given = [f"{path}={json.dumps(value)}" for path, value in options.items() if value is not None]
     return [*arguments.set, *given]
 
 

@@ -19,8 +19,10 @@ from study.doctor.subject import Subject
 from study.engine.tracking.address import check_tracking_uri, tracking_address
 from study.engine.tracking.creation import BESIDE, never_used
 from study.engine.tracking.database import database, sqlite_uri
+from study.engine.tracking.locations import gone_locations
 from study.engine.tracking.outage import reason
 from study.engine.tracking.runs import STATUS, study_key
+from study.engine.tracking.subject import experiment_of
 from study.engine.tracking.view import TrackedRun, server_errors, tracked_runs
 from study.errors import InputError
 from study.storage.events import ABSENT, tracking_of
@@ -28,6 +30,8 @@ from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
 
 finding = partial(Finding, "mlflow")
+Keys = dict[str, str]
+"""Key of a study -> its experiment."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -38,7 +42,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if (race := subject.race()) is not None:
         folder, record = race
         tracked.append(_Tracked("the race", record, folder, "of the race "))
-    keys = [study_key(one.folder, one.record) for one in tracked]
+    keys = {study_key(one.folder, one.record): experiment_of(one.record) for one in tracked}
     uri = tracking_address(subject.stored, subject.tracking_uri)
     file = subject.folder.mlflow if uri is None else database(uri)
     if file is None:
@@ -64,6 +68,19 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _one_of_each(subject, one, its_runs)
         if not subject.running:
             yield from _behind(subject, one, its_runs)
+    if file is not None and not subject.running:
+        yield from _moved(subject, file)
+
+
+def _moved(subject: Subject, file: Path) -> Iterator[Finding]:
+    """Finds addresses of files in a folder that has been moved."""
+    for address in gone_locations(file):
+        report = shlex.join(["python", "-m", "study.report", str(subject.folder.path)])
+        yield finding(
+            f"{file.name} looks for the files of runs in {address}, where the folder was before",
+            f"it gets the new address by {report}",
+            unfinished=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -86,17 +103,17 @@ class _DamagedError(Exception):
         """Whether nothing is in it, so that resuming replaces it."""
 
 
-def _of_server(uri: str, keys: list[str]) -> list[list[TrackedRun]]:
+def _of_server(uri: str, keys: Keys) -> list[list[TrackedRun]]:
     try:
         check_tracking_uri(uri)
-        return [tracked_runs(uri, key) for key in keys]
+        return [tracked_runs(uri, *key) for key in keys.items()]
     except InputError as error:
         raise NotCheckedError(str(error)) from None
     except server_errors() as error:
         raise NotCheckedError(f"MLflow at {uri} cannot be read: {reason(error)}") from None
 
 
-def _of_copy(file: Path, keys: list[str]) -> list[list[TrackedRun]]:
+def _of_copy(file: Path, keys: Keys) -> list[list[TrackedRun]]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mlflow.db"
         try:
@@ -106,7 +123,7 @@ def _of_copy(file: Path, keys: list[str]) -> list[list[TrackedRun]]:
         except OSError as error:
             raise NotCheckedError(f"{file.name} cannot be copied: {error}") from None
         _check_database(copy)
-        return [_read(sqlite_uri(copy), key) for key in keys]
+        return [_read(sqlite_uri(copy), *key) for key in keys.items()]
 
 
 def _check_database(file: Path) -> None:
@@ -122,9 +139,9 @@ def _check_database(file: Path) -> None:
         raise _DamagedError("has no runs; it may be incomplete", unused=True)
 
 
-def _read(uri: str, key: str) -> list[TrackedRun]:
+def _read(uri: str, key: str, experiment: str) -> list[TrackedRun]:
     try:
-        return tracked_runs(uri, key)
+        return tracked_runs(uri, key, experiment)
     except server_errors() as error:
         raise _DamagedError(f"is damaged: {reason(error)}") from None
 

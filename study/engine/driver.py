@@ -27,9 +27,13 @@ def created_with() -> dict[str, str]:
     return {"adalora-rs-study": __version__} | {n: metadata.version(n) for n in CREATED_WITH}
 
 
-def input_facts(info: BackboneInfo, data: EncodedTask) -> dict[str, Any]:
-    """Returns the facts of backbone and data that the first event of a study contains."""
+def input_facts(info: BackboneInfo, data: EncodedTask, experiment: str) -> dict[str, Any]:
+    """Returns the facts that the first event of a study contains.
+
+    These are of backbone and data, and the name of MLflow's experiment.
+    """
     facts = {"data": data.fingerprint(), "backbone": info.weights, "commit": info.commit}
+    facts["experiment"] = experiment
     return facts | data.reports()
 
 

@@ -21,6 +21,9 @@ from study.engine.resources import Resources
 from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.scheduling.rungs import check_first_rung
 from study.engine.tracking.address import tracking_address
+from study.engine.tracking.subject import experiment_name, of_study
+from study.engine.tracking.summary import summary_of
+from study.engine.tracking.tensorboard import TensorBoardFiles
 from study.engine.tracking.tracker import Tracker
 from study.engine.tuning import discard_unneeded, run_trials
 from study.engine.winner import evaluate_winner, write_best_spec
@@ -64,11 +67,13 @@ def run_study(
     tracking_uri: str | None,
     display: Display,
     earlier: WarmStart | None = None,
+    tensorboard: bool = False,
 ) -> SessionStatus:
     """Runs or resumes the study in a folder, read as `stored`.
 
     An existing study must be contained in `spec`; see `study.storage.growth`. The sampler of a
-    new one starts with the results of the `earlier` study.
+    new one starts with the results of the `earlier` study. `tensorboard`: whether to write files
+    for TensorBoard from now on.
     """
     folder = stored.folder
     tracking_uri = tracking_address(stored, tracking_uri)
@@ -82,6 +87,8 @@ def run_study(
             if enough and ledger.complete and _is_evaluated(ledger):
                 if growth(ledger.spec, spec).space:
                     warn("the space has grown, but no trial is left for it; see --extend")
+                if tensorboard:
+                    folder.tensorboard.mkdir(exist_ok=True)
                 _bring_up_to_date(ledger, tracking_uri)
                 print_summary(display.end, ledger, tracking_uri)
                 return SessionStatus.DONE
@@ -94,14 +101,16 @@ def run_study(
         stored = stored.current()
         spec = contained(stored, spec)
         open_folder(folder.path, dump_spec(spec))
-        facts = input_facts(info, data)
+        facts = input_facts(info, data, experiment_name(spec))
         if baselines is not None:
             facts["baselines"] = baselines.result()
         ledger = _open_ledger(stored, spec, facts, tracking_uri)
+        if tensorboard:
+            folder.tensorboard.mkdir(exist_ok=True)
         if earlier is not None:
             ledger.append(earlier)
             print_earlier(display.console, ledger.record.began_with)
-        tracker = Tracker(ledger, tracking_uri, folder.path.name)
+        tracker = Tracker(ledger, tracking_uri, of_study(ledger))
         with tracker.ending(ledger.record):
             ended = _run(ledger, tracker, info, data, trial_resources, tracking_uri, display)
         if ended is SessionStatus.DONE:
@@ -120,13 +129,15 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     record_new_address(ledger, tracking_uri)
     bring_race_up_to_date(ledger, tracking_uri)
     OptunaJournal(ledger)
+    if ledger.folder.tensorboard.is_dir():
+        TensorBoardFiles(ledger)
     discard_unneeded(ledger)
     write_trials(ledger)
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner.trial]
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
-    tracker = Tracker(ledger, tracking_uri, ledger.folder.path.name)
-    tracker.close(ledger.record, "FINISHED", artifacts=ledger.folder.best)
+    tracker = Tracker(ledger, tracking_uri, of_study(ledger))
+    tracker.close(ledger.record, "FINISHED", lambda: summary_of(ledger))
 
 
 def _open_ledger(
@@ -183,5 +194,8 @@ def _run(
             ledger, record.trials[outcome.winner], info, data, trial_resources, outcome.race
         )
         write_trials(ledger)
-    tracker.close(record, "FINISHED", artifacts=ledger.folder.best)
+    try:
+        display.write_last_page()
+    finally:
+        tracker.close(record, "FINISHED", lambda: summary_of(ledger))
     return SessionStatus.DONE

@@ -18,6 +18,7 @@ from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.scheduling.rungs import final_budget_reports
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.stalls import StallWatch
+from study.engine.tracking.tensorboard import TensorBoardFiles
 from study.engine.tracking.tracker import Tracker
 from study.engine.worker import TrialWorker
 from study.models.info import BackboneInfo
@@ -54,6 +55,8 @@ def run_trials(
         ),
     )
     ledger.listeners = [progress, tracker, _Checkpoints(ledger), OptunaJournal(ledger)]
+    if ledger.folder.tensorboard.is_dir():
+        ledger.listeners.append(TensorBoardFiles(ledger))
     ledger.listeners += display.listeners
     worker = tune.with_parameters(
         TrialWorker,

@@ -15,9 +15,10 @@ from typing_extensions import override
 
 from study.engine.checkpoints import load, save
 from study.engine.nodes import check_study_folder, naming_the_node
-from study.engine.reporting import result_of
+from study.engine.reporting import result_of, system_result
 from study.engine.resources import Resources
 from study.engine.stalls import Heartbeat
+from study.engine.usage import Usage
 from study.models import Backbone, load_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, resolve
@@ -65,6 +66,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         self._start_seconds: float | None = None
         self._warnings: list[str] = []
         self._failure = ""
+        self._usage = Usage()
         self._catch_out_of_memory(lambda: self._begin(config))
 
     def _show_life(self, folder: StudyFolder, config: dict[str, Any]) -> None:
@@ -85,7 +87,7 @@ class TrainingWorker(tune.Trainable):  # type: ignore[misc]
         if result is None:
             result = result_of(self.report, 0, {}, self.objective) | {"failure": self._failure}
         warnings, self._warnings = self._warnings, []
-        return result | {"warnings": warnings}
+        return result | {"warnings": warnings, **system_result(self._usage.sample())}
 
     def _report(self) -> dict[str, Any]:
         if self._repeated:

@@ -169,6 +169,14 @@ class ResourcesSpec(Section):
         return self
 
 
+class TrackingSpec(Section):
+    """How MLflow shows the study. The server is an option, --tracking-uri."""
+
+    experiment: Annotated[str, Field(pattern=r"^[^/.\s][^\t\n\r]{0,199}$")] | None = None
+    """Name of the experiment. None: MLFLOW_EXPERIMENT_NAME, or one for each task. A study keeps
+    the experiment that it was started in."""
+
+
 class StudySpec(Section):
     """The specification of a study. A section that is left out or empty has its defaults."""
 
@@ -187,6 +195,7 @@ class StudySpec(Section):
     finalists: FinalistsSpec = FinalistsSpec()
     seeds: SeedsSpec = SeedsSpec()
     resources: ResourcesSpec = ResourcesSpec()
+    tracking: TrackingSpec = TrackingSpec()
 
     @property
     def objective(self) -> str:

@@ -110,7 +110,7 @@ class TaskSpec(Section):
     @property
     def label(self) -> str:
         """The name of the task, or that of the user's own folder or file."""
-        return self.name if self.path is None or self.name is not None else self.path.name
+        return self.path.name if self.name is None and self.path is not None else str(self.name)
 
     @property
     def strandless(self) -> bool:

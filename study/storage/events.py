@@ -138,6 +138,8 @@ class StudyOpened(Event):
     """Distribution -> version, of this package and those that results depend on. Added later."""
     machine: Mapping[str, str] | Absent = ABSENT
     """The driver's: system, cpu, cores, memory, gpus, as people read them. Added later."""
+    experiment: str | Absent = ABSENT
+    """The name of MLflow's experiment. Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,6 +233,8 @@ class Report(Event):
     report: PositiveInt
     step: PositiveInt
     metrics: MetricValues
+    system: MetricValues | Absent = ABSENT
+    """The use of the machine by and beside the worker since the last report. Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -87,6 +87,11 @@ class StudyFolder:
         return self.path / "mlflow.db"
 
     @property
+    def tensorboard(self) -> Path:
+        """Files for TensorBoard; they are written if the folder exists."""
+        return self.path / "tensorboard"
+
+    @property
     def ray(self) -> Path:
         """Ray Tune's own files."""
         return self.path / "ray"

@@ -31,6 +31,7 @@ from study.engine.console.progress import Progress
 from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.optuna_file import OptunaJournal
 from study.engine.scheduling.search import OptunaSearcher
+from study.engine.tracking.subject import of_study
 from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
 from study.engine.tuning import _Checkpoints
 from study.spec.space import planned_trials
@@ -122,7 +123,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     """Prints the seconds to resume a study of 500 trials."""
     spec = driver_spec(500, 10)
     ledger = open_ledger(path, spec)
-    tracker = Tracker(ledger, None, "study")
+    tracker = Tracker(ledger, None, of_study(ledger))
     ledger.listeners = [tracker]
     for _ in Driver(ledger, CONCURRENT).run():
         if len(ledger.record.trials) == 500:
@@ -130,7 +131,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     tracker.close(ledger.record, "KILLED")
     while True:  # Until MLflow has all, as after a study at its own pace.
         started = time.monotonic()
-        tracker = Tracker(ledger, None, "study")
+        tracker = Tracker(ledger, None, of_study(ledger))
         tracker.update(ledger.record)
         tracker.close(ledger.record, "KILLED")
         if time.monotonic() - started < CLOSE_SECONDS:
@@ -142,7 +143,7 @@ def resume(path: Path, arguments: argparse.Namespace) -> None:
     timed("scheduler", lambda: AshaScheduler(ledger))
     timed("searcher", lambda: OptunaSearcher(ledger, None))  # type: ignore[arg-type]
     timed("Optuna's journal", lambda: OptunaJournal(ledger))
-    tracker = timed("MLflow, opened", lambda: Tracker(ledger, None, "study"))
+    tracker = timed("MLflow, opened", lambda: Tracker(ledger, None, of_study(ledger)))
     tracker.update(ledger.record)
     print(f"{'everything before a resume':<28} {time.perf_counter() - started:.2f} s")
     timed("MLflow, compared and ended", lambda: tracker.close(ledger.record, "KILLED"))
@@ -191,7 +192,7 @@ def listening(ledger: StudyLedger) -> Iterator[Tracker]:
         concurrent=CONCURRENT,
         maximize=ledger.maximize,
     )
-    tracker = Tracker(ledger, None, "study")
+    tracker = Tracker(ledger, None, of_study(ledger))
     ledger.listeners = [progress, tracker, _Checkpoints(ledger), OptunaJournal(ledger)]
     with progress:
         yield tracker

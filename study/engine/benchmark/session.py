@@ -20,6 +20,7 @@ from study.engine.nodes import alive, check_nodes
 from study.engine.resources import Resources, resources
 from study.engine.scheduling.runs import RunRecorder
 from study.engine.tracking.address import tracking_address
+from study.engine.tracking.subject import experiment_name, of_benchmark
 from study.engine.tracking.tracker import Tracker
 from study.engine.tuning import fit
 from study.errors import InputError
@@ -73,7 +74,7 @@ def run_benchmark(
                 refuse_changes(folder.path, changes_of_benchmark(benchmark)(stored))
             open_folder(folder.path, dump_benchmark(benchmark.spec), replace=True)
             ledger = _open_ledger(stored, inputs, runs, tracking_uri)
-            tracker = Tracker(ledger, tracking_uri, folder.path.name)
+            tracker = Tracker(ledger, tracking_uri, of_benchmark(ledger))
             driver = _Driver(ledger, tracker, inputs, runs, available, trial_resources, display)
             with tracker.ending(ledger.record):
                 return driver.run()
@@ -86,7 +87,8 @@ def _open_ledger(
     tracking_uri: str | None,
 ) -> Ledger:
     ledger = Ledger(stored.folder, OBJECTIVE, stored)
-    record_start(ledger, tracking_uri, {})
+    experiment = experiment_name(runs[0].spec, "benchmarks")  # They have several tasks.
+    record_start(ledger, tracking_uri, {"experiment": experiment})
     _check_data(stored, inputs)
     lacking = {run.cell.named: inputs.lacking(run) for run in runs}
     ledger.append(

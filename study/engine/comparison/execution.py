@@ -48,6 +48,7 @@ def open_comparison(
     info: BackboneInfo,
     data: EncodedTask,
     tracking_uri: str | None,
+    experiment: str,
 ) -> Ledger:
     """Creates or resumes a comparison folder, and records the start in the journal.
 
@@ -60,6 +61,7 @@ def open_comparison(
         info: the backbone.
         data: the tokenised task.
         tracking_uri: address of MLflow.
+        experiment: of a new folder in MLflow.
 
     Raises:
         InputError: the folder was created with other data.
@@ -67,7 +69,7 @@ def open_comparison(
     check_data(stored, data)
     open_folder(stored.folder.path, spec, replace=True)
     ledger = Ledger(stored.folder, metric, stored)
-    record_start(ledger, tracking_uri, input_facts(info, data))
+    record_start(ledger, tracking_uri, input_facts(info, data, experiment))
     write_labels(stored.folder, data)
     return ledger
 

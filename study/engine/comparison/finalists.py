@@ -15,6 +15,7 @@ from study.engine.console.display import Display
 from study.engine.driver import record_new_address
 from study.engine.resources import Resources
 from study.engine.tracking.database import sqlite_uri
+from study.engine.tracking.subject import experiment_of, of_race
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.models.info import BackboneInfo
@@ -175,7 +176,9 @@ def run_race(
     spec = {one.label: one.spec for one in candidates.configurations}
     text = dump_comparison(ConfigurationsSpec(configurations=spec))
     uri = _address(ledger, tracking_uri)
-    runs = open_comparison(stored, text, ledger.metric, info, data, uri)
+    runs = open_comparison(
+        stored, text, ledger.metric, info, data, uri, experiment_of(ledger.record)
+    )
     tracker = _tracker(ledger, runs, uri)
     with tracker.ending(runs.record):
         context = RunContext(info, data, trial_resources, lambda run: _splits(candidates, run))
@@ -200,7 +203,7 @@ def _address(ledger: StudyLedger, tracking_uri: str | None) -> str:
 
 
 def _tracker(ledger: StudyLedger, runs: Ledger, uri: str) -> Tracker:
-    return Tracker(runs, uri, f"{ledger.folder.path.name}/{runs.folder.path.name}")
+    return Tracker(runs, uri, of_race(ledger, runs))
 
 
 def _run(

@@ -11,6 +11,7 @@ from study.engine.console.display import Display
 from study.engine.console.lines import print_lines
 from study.engine.driver import MLFLOW_STATUS, SessionStatus, check_data, session_status
 from study.engine.tracking.address import tracking_address
+from study.engine.tracking.subject import experiment_name, of_comparison
 from study.engine.tracking.tracker import Tracker
 from study.models.info import BackboneInfo
 from study.spec.comparison.schema import ComparisonSpec, dump_comparison
@@ -47,7 +48,7 @@ def run_comparison(
             check_data(stored, data)
             ledger = Ledger(folder, metric, stored)
             if not unfinished_runs(runs, ledger.record):
-                tracker = Tracker(ledger, tracking_uri, folder.path.name)
+                tracker = Tracker(ledger, tracking_uri, of_comparison(ledger, spec.first))
                 return _finish(ledger, runs, tracker, display)
     with (
         study_cluster(stored, spec.first, info, data, address, display) as (
@@ -60,8 +61,10 @@ def run_comparison(
         if folder.spec.exists():  # Another driver may have started meanwhile.
             changes_of_comparison(spec)(stored)
         text = dump_comparison(spec)
-        ledger = open_comparison(stored, text, metric, info, data, tracking_uri)
-        tracker = Tracker(ledger, tracking_uri, folder.path.name)
+        ledger = open_comparison(
+            stored, text, metric, info, data, tracking_uri, experiment_name(spec.first)
+        )
+        tracker = Tracker(ledger, tracking_uri, of_comparison(ledger, spec.first))
         with tracker.ending(ledger.record):
             context = RunContext(info, data, share, lambda run: ("dev", "test"))
             gave_up = execute_runs(

@@ -24,9 +24,19 @@ class Display:
     listeners: list[LivePage] = field(default_factory=list)
     """The listeners of a ledger that keep the page current."""
 
-    def keep_current(self, write_page: WritePage) -> None:
-        """Writes the page now and then from now on."""
-        self.listeners = [LivePage(write_page)]
+    last_page: WritePage | None = None
+    """Writes the page as it is at the end."""
+
+    def keep_current(self, write_page: WritePage, last_page: WritePage | None = None) -> None:
+        """Writes the page now and then from now on; `last_page` is for the end."""
+        self.listeners, self.last_page = [LivePage(write_page)], last_page
+
+    def write_last_page(self) -> None:
+        """Writes the page as it is at the end, once; it is then an artifact in MLflow."""
+        write, self.last_page = self.last_page, None
+        if write is not None:
+            self.phase("writing the report")
+            write()
 
     def phase(self, text: str) -> None:
         """Prints what is done from now on, with the time."""

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
 
-from study.engine.reporting import metrics_of
-from study.storage.events import Report, TrialCrashed, TrialWarning
+from study.engine.reporting import metrics_of, system_of
+from study.storage.events import ABSENT, Report, TrialCrashed, TrialWarning
 from study.storage.ledger import Ledger
 from study.storage.record import CRASHED, OUT_OF_MEMORY, TrialRecord
 
@@ -103,6 +103,7 @@ def record_report(ledger: Ledger, trial: TrialRecord, result: dict[str, Any]) ->
             report=report,
             step=int(result["step"]),
             metrics=metrics_of(result),
+            system=system_of(result) or ABSENT,
         )
     )
     return True

@@ -13,6 +13,7 @@ SETTINGS = {
     # Needs a request for every run and would interrupt the live table.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """Environment variables of MLflow, for those that the user has not set."""
 

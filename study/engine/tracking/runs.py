@@ -10,22 +10,34 @@ the first report, the reason of the end with the last.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.engine.tracking.client import open_client
 from study.engine.tracking.creation import create_database
 from study.engine.tracking.database import database
-from study.engine.tracking.entries import metric_entries, param_entries, report_batches
+from study.engine.tracking.entries import (
+    SCORE,
+    end_tags,
+    param_entries,
+    report_batches,
+    score_entries,
+    tag_entries,
+    text_entries,
+)
+from study.engine.tracking.locations import artifact_location, repair_locations
 from study.engine.tracking.outage import FilesError
-from study.storage.events import WinnerEvaluated
+from study.engine.tracking.subject import Subject
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord, TrialRecord
 
-EXPERIMENT = "adalora-rs-study"
+if TYPE_CHECKING:
+    from study.engine.tracking.summary import Summary
+
+KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
+"""By this tag of an experiment MLflow shows the pages for the training of models."""
 STUDY_TAG, TRIAL_TAG, PARENT_TAG = "adalora_rs.study", "adalora_rs.trial", "mlflow.parentRunId"
-FILES_TAG = "adalora_rs.files"
-"""On the parent: the trial whose files have been stored."""
+RESULT_TAG, FILES_TAG = "adalora_rs.result", "adalora_rs.files"
+"""On the parent: the result that has been logged, and the one whose files have been stored."""
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
 UNFINISHED = "KILLED"
 """The status of a trial's run while no driver works on the study."""
@@ -38,7 +50,9 @@ class _Child:
     run_id: str
     params: bool = False
     reports: int = 0
-    reason: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    """How and why it ended; see `end_tags`."""
+    scored: bool = False
     status: str = "RUNNING"
     ended: int | None = None
     """Milliseconds since the epoch."""
@@ -52,7 +66,8 @@ class _Child:
             str(info.run_id),
             params=bool(data.params),
             reports=int(data.metrics.get("report", 0)),
-            reason=data.tags.get("reason", ""),
+            tags=dict(data.tags),
+            scored=SCORE in data.metrics,
             status=str(info.status),
             ended=info.end_time,
             unchecked=dict(data.params),
@@ -62,17 +77,18 @@ class _Child:
 class StudyRuns:
     """Writes what MLflow lacks of a study; methods may raise whatever MLflow and its stores do."""
 
-    def __init__(self, uri: str, key: str, name: str) -> None:
+    def __init__(self, uri: str, key: str, subject: Subject) -> None:
         self.uri = uri
         self.key = key
         """Identifies the study on a shared server; see `study_key`."""
-        self.name = name
+        self.subject = subject
         self.adopted = False
         self._client: Any = None
         self._experiment = ""
         self._parent = ""
         self._parent_status = ""
-        self._winner: str | None = None
+        self._parent_params: dict[str, str] = {}
+        self._result: str | None = None
         self._files: str | None = None
         self._children: dict[int, _Child] = {}
 
@@ -82,6 +98,7 @@ class StudyRuns:
             file = database(self.uri)
             if file is not None:
                 create_database(file)
+                repair_locations(file)
             self._client = open_client(self.uri)
         self._experiment = self._adopt_experiment()
         runs = self.search()
@@ -113,62 +130,98 @@ class StudyRuns:
             self._log(trial, child, final)
             self._set_status(trial, child, final)
 
-    def end(self, status: str, winner: WinnerEvaluated | None, artifacts: Path | None) -> None:
-        """Ends the parent run; logs the winner's scores there and its files in its own run.
+    def end(self, status: str, summary: "Summary | None" = None) -> None:
+        """Ends the parent run; logs the result of the study there, then its files and model.
 
         The files come last, as they may be stored elsewhere than the runs.
 
         Raises:
             FilesError: the files cannot be stored; the parent run has ended.
         """
-        if winner is None:
+        if summary is None:
             self._client.set_terminated(self._parent, status)
             return
-        if (self._parent_status, self._winner) != (status, str(winner.trial)):
-            self._end_with(status, winner)
-        if artifacts is not None and self._files != str(winner.trial):
-            self._store(winner.trial, artifacts)
+        if (self._parent_status, self._result) != (status, summary.stamp):
+            self._end_with(status, summary)
+        if self._files != summary.stamp:
+            self._store(summary)
 
-    def _end_with(self, status: str, winner: WinnerEvaluated) -> None:
-        from mlflow.entities import RunTag
-
+    def _end_with(self, status: str, summary: "Summary") -> None:
+        params = {one.key: one.value for one in text_entries(summary.params)}
+        if any(params.get(name, value) != value for name, value in self._parent_params.items()):
+            self._replace_parent()  # A parameter of a run cannot change: here is another winner.
         self._client.log_batch(
             self._parent,
-            metrics=metric_entries({**winner.dev, **winner.test}, 0, winner.time),
-            tags=[RunTag("winner", str(winner.trial))],
+            metrics=summary.metrics(),
+            params=text_entries(summary.params),
+            tags=tag_entries({**summary.tags, RESULT_TAG: summary.stamp}),
         )
+        self._client.log_inputs(self._parent, summary.datasets())
         self._client.set_terminated(self._parent, status)
 
-    def _store(self, winner: int, artifacts: Path) -> None:
-        run_id = self._children[winner].run_id
+    def _replace_parent(self) -> None:
+        """Puts all runs of the study under a new parent."""
+        before, self._parent = self._parent, self._create_parent()
+        for child in self._children.values():
+            self._client.set_tag(child.run_id, PARENT_TAG, self._parent)
+        self._client.delete_run(before)
+        self._files = None
+
+    def _store(self, summary: "Summary") -> None:
+        # Imported here: it needs torch, and the doctor reads runs without it.
+        from study.engine.tracking.winner_model import log_model
+
         try:
-            self._client.log_artifacts(run_id, str(artifacts), artifact_path="best")
+            for path in summary.files:
+                if path.is_dir():
+                    self._client.log_artifacts(self._parent, str(path), artifact_path=path.name)
+                elif path.is_file():
+                    self._client.log_artifact(self._parent, str(path))
+            if summary.model is not None:
+                log_model(self._client, self._experiment, self._parent, summary.model)
         except Exception as error:  # The client of a storage raises errors of its own.
-            location = self._client.get_run(run_id).info.artifact_uri
+            location = self._client.get_run(self._parent).info.artifact_uri
             raise FilesError(str(location)) from error
-        self._client.set_tag(self._parent, FILES_TAG, str(winner))
+        self._client.set_tag(self._parent, FILES_TAG, summary.stamp)
 
     # Existing runs
 
     def _adopt_experiment(self) -> str:
-        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        name = self.subject.experiment
+        experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
             file = database(self.uri)
-            location = (file.parent / "mlartifacts").as_uri() if file else None
-            return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+            location = artifact_location(file) if file else None
+            tags = {KIND_TAG: KIND}
+            return str(self._client.create_experiment(name, location, tags=tags))
+        number = str(experiment.experiment_id)
         if experiment.lifecycle_stage == "deleted":  # By a user; the name cannot be used again.
-            self._client.restore_experiment(experiment.experiment_id)
-        return str(experiment.experiment_id)
+            self._client.restore_experiment(number)
+        if KIND_TAG not in experiment.tags:
+            self._client.set_experiment_tag(number, KIND_TAG, KIND)
+        return number
 
     def _adopt_parent(self, parents: list[Any]) -> None:
         if not parents:
-            tags = {STUDY_TAG: self.key}
-            parents = [self._client.create_run(self._experiment, tags=tags, run_name=self.name)]
+            self._parent, self._parent_status = self._create_parent(), "RUNNING"
+            return
         first, *duplicates = sorted(parents, key=lambda r: (r.info.start_time, r.info.run_id))
         self._delete(duplicates)
         self._parent, self._parent_status = str(first.info.run_id), str(first.info.status)
-        self._winner = first.data.tags.get("winner")
+        self._parent_params = dict(first.data.params)
+        self._result = first.data.tags.get(RESULT_TAG)
         self._files = first.data.tags.get(FILES_TAG)
+
+    def _create_parent(self) -> str:
+        subject = self.subject
+        self._parent_params, self._result, self._files = {}, None, None
+        run = self._client.create_run(
+            self._experiment,
+            start_time=None if subject.began is None else int(subject.began * 1000),
+            tags={**subject.shared, **subject.tags, STUDY_TAG: self.key},
+            run_name=subject.name,
+        )
+        return str(run.info.run_id)
 
     def _adopt_children(self, runs: list[Any]) -> None:
         """Keeps the most complete run of each trial; a lost response leaves a duplicate."""
@@ -196,7 +249,7 @@ class StudyRuns:
         child = self._children.get(trial.number)
         if child is not None and child.unchecked:
             now, before = (
-                {param.key: param.value for param in param_entries(trial)},
+                {param.key: param.value for param in self._params(trial)},
                 child.unchecked,
             )
             child.unchecked = {}
@@ -209,7 +262,7 @@ class StudyRuns:
         run = self._client.create_run(
             self._experiment,
             start_time=int(trial.created * 1000),
-            run_name=f"trial {trial.number}",
+            run_name=self.subject.run_name(trial),
             tags={
                 PARENT_TAG: self._parent,
                 STUDY_TAG: self.key,
@@ -219,27 +272,30 @@ class StudyRuns:
         self._children[trial.number] = _Child(str(run.info.run_id))
         return self._children[trial.number]
 
+    def _params(self, trial: TrialRecord) -> list[Any]:
+        return param_entries(trial, self.subject.shared)
+
     def _log(self, trial: TrialRecord, child: _Child, final: bool) -> None:
-        """Logs parameters, reports and the reason, each once.
+        """Logs parameters, reports, score, and how it ended, each once.
 
         Parameters are logged with the first report, or at the end if there is none.
         """
-        from mlflow.entities import RunTag
-
         running = trial.state == "running" and not final
         if running and len(trial.reports) <= child.reports:
             return
-        params = [] if child.params else param_entries(trial)
+        params = [] if child.params else self._params(trial)
         *batches, last = report_batches(trial.reports[child.reports :])
         for metrics in batches:
             self._client.log_batch(child.run_id, metrics=metrics, params=params)
             params = []
-        logged = trial.state == "running" or trial.reason == child.reason
-        tags = [] if logged else [RunTag("reason", trial.reason)]
-        if last or params or tags:
+        ending = {k: v for k, v in end_tags(trial).items() if child.tags.get(k) != v}
+        last += [] if child.scored else score_entries(trial)
+        if last or params or ending:
+            tags = tag_entries(ending)
             self._client.log_batch(child.run_id, metrics=last, params=params, tags=tags)
         child.params, child.reports = True, max(child.reports, len(trial.reports))
-        child.reason = trial.reason
+        child.tags |= ending
+        child.scored = child.scored or bool(score_entries(trial))
 
     def _set_status(self, trial: TrialRecord, child: _Child, final: bool) -> None:
         if trial.ended is not None:

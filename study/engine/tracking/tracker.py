@@ -8,19 +8,23 @@ back, or at the next `--resume`, from events.jsonl. Only the driver writes.
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from study.engine.tracking.creation import never_used
 from study.engine.tracking.database import database, sqlite_uri
 from study.engine.tracking.outage import reason
 from study.engine.tracking.runs import StudyRuns, study_key
-from study.storage.events import Decision, Event, WinnerEvaluated
+from study.engine.tracking.subject import Subject, experiment_of
+from study.storage.events import Decision, Event
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from study.engine.tracking.summary import Summary
 
 RETRY_SECONDS = 30.0
 """Time between attempts while the server does not respond."""
@@ -39,16 +43,15 @@ class _Ending:
     """The final state of the parent run."""
 
     status: str
-    winner: WinnerEvaluated | None
-    artifacts: Path | None
+    summarize: "Callable[[], Summary | None]"
 
 
 class Tracker:
     """Keeps MLflow up to date with a study's record; only `close` waits for it."""
 
-    def __init__(self, ledger: Ledger, uri: str | None, study: str) -> None:
+    def __init__(self, ledger: Ledger, uri: str | None, subject: Subject) -> None:
         self.uri = _address(ledger.folder, uri)
-        self.runs = StudyRuns(self.uri, study_key(ledger.folder, ledger.record), study)
+        self.runs = StudyRuns(self.uri, study_key(ledger.folder, ledger.record), subject)
         # Shared with the thread, under the condition's lock:
         self._condition = threading.Condition()
         self._changed: dict[int, TrialRecord] = {}
@@ -71,15 +74,21 @@ class Tracker:
         """Queues all trials of a record."""
         self._queue(record.trials.values())
 
-    def close(self, record: StudyRecord, status: str, artifacts: Path | None = None) -> None:
+    def close(
+        self,
+        record: StudyRecord,
+        status: str,
+        summarize: "Callable[[], Summary | None]" = lambda: None,
+    ) -> None:
         """Ends the parent run as FINISHED, FAILED or KILLED (interrupted), and unfinished trials'.
 
-        With `artifacts`, the winner's files are logged in its child run. Waits until MLflow has
-        everything, fails, or `CLOSE_SECONDS` have passed. A second call does nothing.
+        `summarize` returns the result of a study, for the parent run; an error in it is one of
+        tracking. Waits until MLflow has everything, fails, or `CLOSE_SECONDS` have passed. A
+        second call does nothing.
         """
         if self._ending is not None:
             return
-        self._queue(record.trials.values(), _Ending(status, record.winner, artifacts))
+        self._queue(record.trials.values(), _Ending(status, summarize))
         self._thread.join(PATIENCE_SECONDS)
         if self._thread.is_alive():
             _log.warning("waiting for MLflow at %s, %g s at most", self.uri, CLOSE_SECONDS)
@@ -144,7 +153,7 @@ class Tracker:
                     self.runs.write(changed.values(), final=ending is not None)
                 finally:  # A trial that is not accepted does not leave the study RUNNING.
                     if ending is not None:
-                        self.runs.end(ending.status, ending.winner, ending.artifacts)
+                        self.runs.end(ending.status, ending.summarize())
                 self._gather = _gather_seconds(time.thread_time() - started)
                 return None
             except Exception as error:
@@ -180,7 +189,8 @@ def end_previous_runs(folder: StudyFolder, uri: str | None, record: StudyRecord)
     A killed driver leaves some RUNNING there. Logs a warning if the address does not respond.
     """
     address = _address(folder, uri)
-    runs = StudyRuns(address, study_key(folder, record), folder.path.name)
+    subject = Subject(folder.path.name, experiment_of(record))
+    runs = StudyRuns(address, study_key(folder, record), subject)
     file = database(address)
     try:
         if file is not None and (not file.exists() or never_used(file)):
@@ -188,7 +198,7 @@ def end_previous_runs(folder: StudyFolder, uri: str | None, record: StudyRecord)
         runs.adopt()
         runs.write(record.trials.values(), final=True)
         if runs.running:
-            runs.end("KILLED", None, None)
+            runs.end("KILLED")
     except Exception as error:  # As in `Tracker._write`.
         _log.warning(
             "MLflow at %s does not respond (%s): runs that are RUNNING there stay so",

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.engine.tracking.client import open_client
-from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, search_runs
+from study.engine.tracking.runs import TRIAL_TAG, search_runs
+from study.engine.tracking.subject import FIRST_EXPERIMENT
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,13 @@ class TrackedRun:
     """The parent's tag."""
 
 
-def tracked_runs(uri: str, key: str) -> list[TrackedRun]:
+def tracked_runs(uri: str, key: str, experiment_name: str = FIRST_EXPERIMENT) -> list[TrackedRun]:
     """Returns the runs of the study with this key, in the order of their start.
 
     May raise one of `server_errors`.
     """
     client = open_client(uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(experiment_name)
     if experiment is None:
         return []
     runs = search_runs(client, experiment.experiment_id, key)

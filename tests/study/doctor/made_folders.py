@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,8 @@ from study.doctor.subject import read_subject
 from study.engine import checkpoints
 from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.optuna_file import OptunaJournal
+from study.engine.tracking.subject import of_study
+from study.engine.tracking.summary import Summary, summary_of
 from study.engine.tracking.tracker import Tracker
 from study.engine.winner import write_best_spec
 from study.spec import dump_spec, load_spec, resolve
@@ -93,7 +96,13 @@ def close(study: Study, status: str) -> None:
     ledger, _ = study
     OptunaJournal(ledger)
     write_trials(ledger)
-    Tracker(ledger, None, ledger.folder.path.name).close(ledger.record, status)
+    Tracker(ledger, None, of_study(ledger)).close(ledger.record, status, lambda: _summary(ledger))
+
+
+def _summary(ledger: StudyLedger) -> Summary | None:
+    """The result of a study without the model, which takes seconds to make."""
+    summary = summary_of(ledger)
+    return None if summary is None else replace(summary, model=None)
 
 
 def edit(path: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:

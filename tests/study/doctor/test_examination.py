@@ -9,6 +9,7 @@ from study.doctor.__main__ import main
 from study.doctor.examination import report as lines_of
 from study.engine.benchmark.results import write_results
 from study.engine.benchmark.runs import runs_of
+from study.engine.tracking.subject import of_benchmark
 from study.engine.tracking.tracker import Tracker
 from study.errors import InputError
 from study.spec.benchmark.loading import Benchmark, load_benchmark
@@ -178,7 +179,7 @@ def test_a_benchmark_is_examined(tmp_path: Path) -> None:
             ledger.append(Report(trial=number, **step, metrics={"dev_mcc": 0.5, "train_loss": 1}))
         ledger.end(ledger.record.trials[number], "complete", "")
     write_results(folder, runs, ledger.record, lambda run: None)
-    Tracker(ledger, None, "bench").close(ledger.record, "FINISHED")
+    Tracker(ledger, None, of_benchmark(ledger)).close(ledger.record, "FINISHED")
     examination = examine_closely(folder.path)
     assert examination.findings == []
     skipped = [result.group for result in examination.results if result.not_checked]

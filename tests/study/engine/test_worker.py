@@ -1,5 +1,6 @@
 """The Ray worker without Ray: reports, reuse for the next trial, checkpoints."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from study.engine.preparation import prepare_data
+from study.engine.reporting import system_of
 from study.engine.resources import Resources
 from study.engine.worker import TrialWorker
 from study.models.info import BackboneInfo
@@ -64,7 +66,7 @@ def start(
 
 def scores(result: dict[str, Any]) -> dict[str, Any]:
     """Returns a report without times and memory."""
-    return {k: v for k, v in result.items() if "seconds" not in k and "memory" not in k}
+    return {k: v for k, v in result.items() if not re.search("seconds|memory|system", k)}
 
 
 def test_a_report_has_the_objective_the_metrics_and_the_facts(
@@ -81,6 +83,12 @@ def test_a_report_has_the_objective_the_metrics_and_the_facts(
         "head_parameters", "trainable_parameters", "train_seconds", "start_seconds",
         "peak_memory_gib",
     }  # fmt: skip
+
+
+def test_a_report_has_the_use_of_the_machine(prepared: Any, folder: StudyFolder) -> None:
+    use = system_of(start(prepared, folder, {"trial": 0, "params": PARAMS}).step())
+    assert use["worker_cpu_utilization_percentage"] > 0
+    assert 50 < use["worker_memory_usage_megabytes"] < use["system_memory_usage_megabytes"]
 
 
 def test_a_reused_worker_has_the_reports_of_a_new_one(

@@ -146,5 +146,5 @@ def reports_of(worker: ComparisonWorker, count: int = 2) -> list[dict[str, Any]]
     reports = [worker.step() for _ in range(count)]
     for report in reports[:-1]:
         assert np.isnan(report.pop("dev_mcc"))  # Ray gets NaN before the last report.
-    left_out = ("seconds", "memory", "shared", "warnings")
+    left_out = ("seconds", "memory", "shared", "warnings", "system/")
     return [{k: v for k, v in r.items() if not any(w in k for w in left_out)} for r in reports]

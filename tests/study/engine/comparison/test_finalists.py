@@ -9,6 +9,7 @@ from study.doctor import examine
 from study.engine.comparison.finalists import Candidates, _splits, bring_race_up_to_date
 from study.engine.driver import record_start
 from study.engine.tracking.runs import study_key
+from study.engine.tracking.subject import of_study
 from study.engine.tracking.tracker import Tracker
 from study.engine.tracking.view import tracked_runs
 from study.errors import InputError
@@ -128,7 +129,7 @@ def test_runs_of_a_trial_that_had_other_settings_are_refused(study: StudyLedger)
 def test_a_finished_race_is_completed_in_mlflow(study: StudyLedger, tmp_path: Path) -> None:
     study.append(StudyResumed(version=1, tracking=None, created_with={}))
     race = run(study, {"trial-7": 0.2, "trial-6": 0.7})
-    Tracker(study, None, "study").close(study.record, "FINISHED")
+    Tracker(study, None, of_study(study)).close(study.record, "FINISHED")
 
     def missing() -> list[str]:
         return [one.problem for one in examine(study.folder.path) if one.group == "mlflow"]

@@ -14,8 +14,10 @@ from mlflow.exceptions import MlflowException
 from study.engine.tracking import runs as tracking_runs
 from study.engine.tracking.database import sqlite_uri
 from study.engine.tracking.outage import FilesError
-from study.engine.tracking.runs import EXPERIMENT, TRIAL_TAG, StudyRuns, study_key
-from study.storage.events import StudyOpened, WinnerEvaluated
+from study.engine.tracking.runs import KIND, KIND_TAG, TRIAL_TAG, StudyRuns, study_key
+from study.engine.tracking.subject import FIRST_EXPERIMENT, of_study
+from study.engine.tracking.summary import Summary, summary_of
+from study.storage.events import Report, StudyOpened, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create, report
 
@@ -70,7 +72,7 @@ def runs(client: Client, ledger: StudyLedger, database: str) -> StudyRuns:
 
 def adopted(ledger: StudyLedger, database: str) -> StudyRuns:
     """Adopts the runs of a study, as a driver does at its start."""
-    runs = StudyRuns(database, study_key(ledger.folder, ledger.record), "a study")
+    runs = StudyRuns(database, study_key(ledger.folder, ledger.record), of_study(ledger))
     runs.adopt()
     return runs
 
@@ -85,6 +87,12 @@ def evaluate_winner(ledger: StudyLedger) -> None:
     report(ledger, 0, 4, 0.5)
     ledger.end(ledger.record.trials[0], "complete", "")
     ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}))
+
+
+def summary(ledger: StudyLedger) -> Summary:
+    found = summary_of(ledger)
+    assert found is not None
+    return found
 
 
 def save_file(ledger: StudyLedger) -> None:
@@ -112,7 +120,7 @@ def test_a_study_is_a_parent_run_and_each_trial_a_child_with_its_state(
         report(ledger, number, 1, 0.25 + number)
         ledger.end(ledger.record.trials[number], state, f"because {number}")
         write(runs, ledger)
-    runs.end("FINISHED", None, None)
+    runs.end("FINISHED")
     [parent], children = found(runs)
     assert parent.info.status == "FINISHED"
     assert parent.info.run_name == "a study"
@@ -206,7 +214,7 @@ def test_a_resume_adopts_the_runs_of_an_interrupted_study_without_duplicates(
     resumed.end(resumed.record.trials[0], "complete", "")
     resumed.end(resumed.record.trials[1], "failed", "crashed")
     write(after, resumed)
-    after.end("FINISHED", None, None)
+    after.end("FINISHED")
     parents, children = found(after)
     assert [len(parents), len(children)] == [1, 2]
     assert [run.info.status for run in children] == ["FINISHED", "FAILED"]
@@ -218,12 +226,12 @@ def test_adopting_complete_runs_writes_nothing(
 ) -> None:
     evaluate_winner(ledger)
     write(runs, ledger, final=True)
-    runs.end("FINISHED", ledger.record.winner, None)
+    runs.end("FINISHED", summary(ledger))
     ended = found(runs)[0][0].info.end_time
     client.requests.clear()
     after = adopted(ledger, database)
     write(after, ledger, final=True)
-    after.end("FINISHED", ledger.record.winner, None)
+    after.end("FINISHED", summary(ledger))
     assert client.requests == {"get_experiment_by_name": 1, "search_runs": 1}
     assert found(runs)[0][0].info.end_time == ended
 
@@ -268,7 +276,7 @@ def test_an_interrupted_trial_is_killed_in_mlflow_and_running_after_a_resume(
     create(ledger, 0)
     write(runs, ledger)
     write(runs, ledger, final=True)
-    runs.end("KILLED", None, None)
+    runs.end("KILLED")
     [parent], [child] = found(runs)
     assert [parent.info.status, child.info.status] == ["KILLED", "KILLED"]
     assert child.data.params["b0"] == "6"
@@ -306,7 +314,7 @@ def test_deleted_runs_are_written_again(
 def test_a_deleted_experiment_is_restored(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
-    client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+    client.delete_experiment(client.get_experiment_by_name(FIRST_EXPERIMENT).experiment_id)
     after = adopted(ledger, database)
     assert [run.info.lifecycle_stage for run in after.search()] == ["active"]
 
@@ -356,19 +364,101 @@ def test_a_metric_that_is_not_finite_is_left_out(runs: StudyRuns, ledger: StudyL
     assert child.data.metrics["train_loss"] == 0.5
 
 
-def test_the_winners_files_are_artifacts_of_its_run_beside_the_database(
+def test_the_parent_has_the_result_and_its_files_beside_the_database(
     runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
 ) -> None:
     evaluate_winner(ledger)
     save_file(ledger)
+    ledger.folder.report.write_text("a page")
     write(runs, ledger, final=True)
-    runs.end("FINISHED", ledger.record.winner, ledger.folder.best)
-    [parent], [child] = found(runs)
-    assert parent.data.metrics["test_mcc"] == 0.4
-    [artifact] = client.list_artifacts(child.info.run_id, "best")
-    assert artifact.path == "best/budget_trace.json"
+    runs.end("FINISHED", summary(ledger))
+    [parent], _ = found(runs)
+    data = parent.data
+    assert (data.metrics["test_mcc"], data.metrics["score"]) == (0.4, 0.5)
+    assert data.params.items() >= {("method", "adalora_rs"), ("b0", "6"), ("winner", "0")}
+    assert data.tags["mlflow.note.content"].startswith("**dev_mcc 0.5000; test_mcc 0.4000** (of")
+    paths = [one.path for one in client.list_artifacts(parent.info.run_id)]
+    assert paths == ["best", "report.html"]
     beside = Path(database.removeprefix("sqlite:///")).parent / "mlartifacts"
     assert [file.name for file in beside.rglob("*.json")] == ["budget_trace.json"]
+
+
+def test_a_study_with_another_winner_has_a_new_parent_with_its_settings(
+    runs: StudyRuns, ledger: StudyLedger, client: Client, database: str
+) -> None:
+    evaluate_winner(ledger)
+    write(runs, ledger, final=True)
+    runs.end("FINISHED", summary(ledger))
+    create(ledger, 1)
+    ledger.record.trials[1].settings["p"] = 0.25
+    report(ledger, 1, 1, 0.75)
+    ledger.end(ledger.record.trials[1], "complete", "")
+    ledger.append(WinnerEvaluated(trial=1, dev={"dev_mcc": 0.75}, test={"test_mcc": 0.5}))
+    after = adopted(ledger, database)
+    write(after, ledger, final=True)
+    after.end("FINISHED", summary(ledger))
+    [parent], children = found(after)
+    assert (parent.data.params["winner"], parent.data.params["p"]) == ("1", "0.25")
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    client.requests.clear()
+    again = adopted(ledger, database)
+    again.end("FINISHED", summary(ledger))
+    assert client.requests == {"get_experiment_by_name": 1, "search_runs": 1}
+
+
+def test_runs_sort_by_score_and_those_that_were_stopped_have_none(
+    runs: StudyRuns, ledger: StudyLedger, client: Client
+) -> None:
+    for number, (state, value) in enumerate(
+        [("complete", 0.5), ("pruned", 0.7), ("complete", 0.6), ("failed", 0.9)]
+    ):
+        create(ledger, number)
+        report(ledger, number, 1, value)
+        ledger.end(ledger.record.trials[number], state, "")
+    write(runs, ledger)
+    order = client.search_runs(
+        [runs._experiment],
+        f"tags.`adalora_rs.study` = '{runs.key}' and tags.`{TRIAL_TAG}` != ''",
+        order_by=["metrics.score DESC"],
+    )
+    assert [run.data.tags["state"] for run in order[:2]] == ["complete", "complete"]
+    assert [run.data.metrics.get("score") for run in order] == [0.6, 0.5, None, None]
+    assert {run.data.tags["state"] for run in order[2:]} == {"stopped early", "failed"}
+
+
+def test_a_trial_is_named_by_number_and_settings_and_says_what_it_trains(
+    runs: StudyRuns, ledger: StudyLedger
+) -> None:
+    create(ledger, 0)
+    report(ledger, 0, 1, 0.25)
+    write(runs, ledger)
+    _, [child] = found(runs)
+    assert child.info.run_name == "trial 0: b0=6, bT=3, p=0.1, lr=0.001"
+    names = ("backbone", "task", "method")
+    expected = ["opt-dna-mini", "promoters", "adalora_rs"]
+    assert [child.data.params[name] for name in names] == expected
+
+
+def test_the_use_of_a_workers_machine_is_among_the_system_metrics(
+    runs: StudyRuns, ledger: StudyLedger, client: Client
+) -> None:
+    create(ledger, 0)
+    for index, percent in enumerate([40.0, 60.0], start=1):
+        system = {"cpu_utilization_percentage": percent}
+        metrics = {"dev_mcc": 0.5, "train_loss": 0.5}
+        ledger.append(
+            Report(trial=0, report=index, step=10 * index, metrics=metrics, system=system)
+        )
+    write(runs, ledger)
+    _, [child] = found(runs)
+    name = "system/cpu_utilization_percentage"
+    assert history(client, child, name) == [(10, 40.0), (20, 60.0)]
+
+
+def test_an_experiment_shows_the_pages_for_the_training_of_models(
+    runs: StudyRuns, client: Client
+) -> None:
+    assert client.get_experiment(runs._experiment).tags[KIND_TAG] == KIND
 
 
 def test_a_storage_that_refuses_the_winners_files_leaves_no_run_running_and_gets_them_later(
@@ -387,7 +477,7 @@ def test_a_storage_that_refuses_the_winners_files_leaves_no_run_running_and_gets
     with monkeypatch.context() as patch:
         patch.setattr(client._client, "log_artifacts", refuse)
         with pytest.raises(FilesError, match=r"^file://.*artifacts$"):
-            runs.end("FINISHED", ledger.record.winner, ledger.folder.best)
+            runs.end("FINISHED", summary(ledger))
     [parent], [child] = found(runs)
     assert [run.info.status for run in (parent, child)] == ["FINISHED", "FINISHED"]
     assert parent.data.tags["winner"] == "0"
@@ -395,9 +485,9 @@ def test_a_storage_that_refuses_the_winners_files_leaves_no_run_running_and_gets
         client.requests.clear()
         again = adopted(ledger, database)
         write(again, ledger, final=True)
-        again.end("FINISHED", ledger.record.winner, ledger.folder.best)
+        again.end("FINISHED", summary(ledger))
         assert client.requests["log_artifacts"] == stored
-    assert [one.path for one in client.list_artifacts(child.info.run_id, "best")] == [
+    assert [one.path for one in client.list_artifacts(parent.info.run_id, "best")] == [
         "best/budget_trace.json"
     ]
 

@@ -8,6 +8,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from study.engine.tracking import tracker as tracking
+from study.engine.tracking.subject import Subject
 from study.engine.tracking.tracker import Tracker
 from study.storage.ledger import StudyLedger
 from study.storage.record import TrialRecord
@@ -17,7 +18,7 @@ from tests.study.ledgers import OpenLedger, create, report
 class Runs:
     """A server that can fail, hang or break; records the number of reports of each trial."""
 
-    def __init__(self, uri: str, key: str, name: str) -> None:
+    def __init__(self, uri: str, key: str, subject: Subject) -> None:
         self.adopted = False
         self.adoptions = 0
         self.writes: list[dict[int, tuple[str, int]]] = []
@@ -42,7 +43,7 @@ class Runs:
         self.writes.append({t.number: (t.state, len(t.reports)) for t in trials})
         self.received |= self.writes[-1]
 
-    def end(self, status: str, *winner: object) -> None:
+    def end(self, status: str, summary: object) -> None:
         self._ask()
         self.ended = status
 
@@ -60,7 +61,7 @@ def ledger(open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch) -> StudyLed
     monkeypatch.setattr(tracking, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(tracking, "GATHER_PER_CPU_SECOND", 0.0)
     ledger = open_ledger()
-    ledger.listeners.append(Tracker(ledger, "http://host", "a study"))
+    ledger.listeners.append(Tracker(ledger, "http://host", Subject("a study")))
     create(ledger, 0)
     return ledger
 

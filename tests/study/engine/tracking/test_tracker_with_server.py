@@ -15,7 +15,8 @@ import pytest
 from mlflow import MlflowClient
 
 from study.engine.tracking import tracker as tracking
-from study.engine.tracking.runs import EXPERIMENT, STUDY_TAG, TRIAL_TAG, study_key
+from study.engine.tracking.runs import STUDY_TAG, TRIAL_TAG, study_key
+from study.engine.tracking.subject import FIRST_EXPERIMENT, Subject
 from study.engine.tracking.tracker import Tracker
 from study.spec import dump_spec
 from study.storage.events import StudyOpened
@@ -88,7 +89,7 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 def read(ledger: StudyLedger, uri: str) -> tuple[list[str], dict[int, tuple[str, History]]]:
     """Returns the states of the study's parents, and state and scores by step of each child."""
     client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(FIRST_EXPERIMENT)
     if experiment is None:
         return [], {}
     query = f"tags.`{STUDY_TAG}` = '{study_key(ledger.folder, ledger.record)}'"
@@ -120,7 +121,7 @@ def end(ledger: StudyLedger, number: int, state: str) -> None:
 
 def follow(ledger: StudyLedger, uri: str) -> Tracker:
     """Starts tracking, as a driver does."""
-    tracker = Tracker(ledger, uri, ledger.folder.path.name)
+    tracker = Tracker(ledger, uri, Subject(ledger.folder.path.name))
     ledger.listeners = [tracker]
     tracker.update(ledger.record)
     return tracker
