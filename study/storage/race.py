@@ -142,7 +142,8 @@ def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
         return None
     from scipy import special  # Not scipy.stats, which takes seconds to import.
 
-    half = float(special.stdtrit(len(known) - 1, 0.975)) * statistics.stdev(known) / len(known) ** 0.5
+    quantile = float(special.stdtrit(len(known) - 1, 0.975))
+    half = quantile * statistics.stdev(known) / len(known) ** 0.5
     mean = statistics.fmean(known)
     least, most = limits_of(metric)
     return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
