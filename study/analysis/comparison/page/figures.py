@@ -1,9 +1,10 @@
 """The charts that the page draws in the browser: every run, and the mean of its configuration."""
 
 from study.analysis.comparison.analysis import TaskAnalysis
-from study.analysis.comparison.design import FACTORS, NO_MASK
+from study.analysis.comparison.design import NO_MASK
 from study.analysis.comparison.page.pictures import SHOWN
 from study.analysis.figure import Figure
+from study.spec.comparison.schema import FACTORS
 
 
 def figures(task: TaskAnalysis) -> list[Figure]:
