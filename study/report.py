@@ -92,8 +92,9 @@ def _write_one(stored: "StoredStudy") -> list[Path]:
     from study.engine.tracking.locations import repair_locations
     from study.storage.opening import is_locked
 
-    if study.mlflow.is_file() and not is_locked(study):  # The folder may have been moved.
-        repair_locations(study.mlflow)
+    file = stored.folder.mlflow
+    if file.is_file() and not is_locked(stored.folder):  # The folder may have been moved.
+        repair_locations(file)
     return [write_report(stored)]
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from study.engine.tracking.database import sqlite_uri
-from study.engine.tracking.locations import outdated_locations, repair_locations
+from study.engine.tracking.locations import gone_locations, outdated_locations, repair_locations
 from study.engine.tracking.runs import StudyRuns, study_key
 from study.engine.tracking.subject import Subject
+from study.report import main as report
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger
 
@@ -43,6 +44,15 @@ def test_a_moved_folder_finds_its_files_after_a_repair(
     assert repair_locations(file) == []
 
 
+def test_the_report_of_a_moved_folder_repairs_it(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    ledger = open_ledger()
+    track(ledger)
+    moved = ledger.folder.path.rename(tmp_path / "moved")
+    assert len(gone_locations(moved / "mlflow.db")) == 1
+    assert report([str(moved)]) == 0
+    assert gone_locations(moved / "mlflow.db") == []
+
+
 def test_a_copy_of_a_folder_has_files_of_its_own(open_ledger: OpenLedger, tmp_path: Path) -> None:
     ledger = open_ledger()
     track(ledger)
@@ -50,6 +60,7 @@ def test_a_copy_of_a_folder_has_files_of_its_own(open_ledger: OpenLedger, tmp_pa
     assert outdated_locations(copy / "mlflow.db") == [
         (ledger.folder.path / "mlartifacts").as_uri()
     ]
+    assert gone_locations(copy / "mlflow.db") == []
 
 
 def test_a_database_for_several_studies_keeps_addresses_that_exist(
