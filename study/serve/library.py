@@ -54,6 +54,7 @@ class Library:
         """Reads nothing yet. `clock` returns seconds."""
         self.storage, self._clock = storage.resolve(), clock
         self._pages: dict[str, _Page] = {}
+        self._over: dict[str, tuple[object, Snapshot]] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -70,12 +71,18 @@ class Library:
         return sorted(entries, key=lambda one: -_last(one))
 
     def snapshot(self, name: str) -> Snapshot:
-        """Returns the state of a folder in `names`.
+        """Returns the state of a folder in `names`; one that is over is read once.
 
         Raises:
             InputError: it cannot be read.
         """
-        return read_snapshot(self.storage / name, time.time())
+        stamp, known = self._stamp(name), self._over.get(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        snapshot = read_snapshot(self.storage / name, time.time())
+        if snapshot.is_over:
+            self._over[name] = stamp, snapshot
+        return snapshot
 
     def page(self, name: str) -> tuple[bytes, int]:
         """Returns the page of a folder in `names`, and its version, which counts up.

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from study import run as command
-from study.engine import preparation
+from study.engine import preparation, session
+from study.errors import InputError
 from study.models.info import EMBEDDED
 from study.run import main
-from study.spec import dump_spec, load_spec
+from study.spec import StudySpec, dump_spec, load_spec
 from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
@@ -191,6 +192,40 @@ def test_an_interruption_prints_the_resume_command_only_if_the_folder_exists(
     assert main(["--space", "smoke"]) == 130
     printed = capsys.readouterr().out
     assert "--tracking-uri=http://host:5000 --set 'adapter.p={a: 1}' --resume" in printed
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_first_line_comes_before_the_data_are_read_unless_quiet(
+    quiet: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printed: list[str] = []
+
+    def read(*arguments: object) -> None:
+        printed.append(capsys.readouterr().out)
+        raise InputError("data: must be there, but got none; add them")
+
+    monkeypatch.setattr(preparation, "prepare_data", read)
+    arguments = ["--space", "smoke", "--storage", str(tmp_path), *["--quiet"] * quiet]
+    assert main(arguments) == 2
+    assert without_phases(printed[0]) == ""
+    assert printed[0].endswith("  smoke: reading the data\n") is not quiet
+
+
+def test_an_interruption_that_ends_the_driver_writes_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(stored: StoredStudy, spec: StudySpec, *others: Any) -> None:
+        open_folder(stored.folder.path, dump_spec(spec))
+        Journal(stored.folder.journal).append(StudyOpened())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "run_study", interrupt)
+    assert main(["--space", "smoke", "--storage", str(tmp_path)]) == 130
+    assert (tmp_path / "smoke" / "report.html").stat().st_size > 10_000
+    assert "--resume" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE])
