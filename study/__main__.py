@@ -56,6 +56,8 @@ _MEANT = {
 def main() -> int:
     """Runs the command that the process's arguments name, and returns its exit status."""
     first, *rest = sys.argv[1:] or ["--help"]
+    if first == "help" and rest:
+        first, rest = rest[0], ["--help"]
     if first in ("-h", "--help", "help"):
         print(_overview())  # noqa: T201
         return DONE

@@ -59,6 +59,15 @@ def test_an_unknown_command_is_one_line_with_what_was_meant(
     assert printed.endswith(end)
 
 
+def test_help_of_a_command_is_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, "help report")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: adalora-rs report ")
+
+
 @pytest.mark.parametrize(
     ("program", "called"),
     [("/venv/bin/adalora-rs", "adalora-rs "), ("/venv/study/__main__.py", "python -m study.")],
