@@ -125,11 +125,13 @@ def dry_run(
 ) -> int:
     """Prints the plan; checks first that an existing study could be resumed with this input."""
     from study.engine.driver import check_data
-    from study.engine.preparation import check_weights_of_plan
+    from study.engine.preparation import check_weights, check_weights_of_plan
     from study.engine.preview import preview
 
     check_data(stored, data)
-    check_weights_of_plan(spec, info, data, stored)
+    # Trials cannot be timed without the weights.
+    check = check_weights if arguments.calibrate else check_weights_of_plan
+    check(spec, info, data, stored)
     preview(
         spec,
         info,

@@ -5,13 +5,12 @@ too fast. A process imports what a worker of Ray imports, which counts for its m
 """
 
 import multiprocessing
+import signal
 import statistics
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from threading import BrokenBarrierError
+from multiprocessing.connection import wait
 from typing import Any
 
 import torch
@@ -21,7 +20,6 @@ from study.engine.resources import Resources
 # Also what a worker imports.
 from study.engine.worker import load_backbone
 from study.models.info import BackboneInfo
-from study.spec import StudySpec
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast
 from study.training.memory import is_out_of_memory
@@ -31,6 +29,9 @@ POINTS = 3
 """The most corners that are timed."""
 WAIT_SECONDS = 600.0
 """The longest that a process waits for the others."""
+
+Result = tuple[float, list[Timing]]
+"""When a process was ready, and its timings."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,12 @@ def calibrate(
         MemoryError: so many trials at once need more memory than there is.
     """
     chosen = choose(points)
-    specs = [point.spec for point in chosen]
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(processes)
     started = time.time()
-    with ProcessPoolExecutor(processes, context, _begin, (barrier,)) as pool:
-        tasks = [
-            pool.submit(_time_all, specs, info, data, trial_resources) for _ in range(processes)
-        ]
-        try:
-            results = [task.result() for task in tasks]
-        except (BrokenProcessPool, BrokenBarrierError):
-            raise MemoryError(f"{processes} trials at once: a process was killed") from None
+    work = [point.spec for point in chosen], info, data, trial_resources
+    results = _in_processes(processes, work)
     timings = [mean_timing(list(each)) for each in zip(*(r[1] for r in results), strict=True)]
     measured = [Point(*pair) for pair in zip(chosen, timings, strict=True)]
-    start = statistics.mean(result[0] for result in results) - started
+    start = statistics.mean(ready for ready, _ in results) - started
     measured.sort(key=lambda point: point.forecast.plan.total_steps * point.timing.step)
     return Calibration(measured, start, processes)
 
@@ -98,34 +90,72 @@ def _work(point: Forecast) -> tuple[int, int, int]:
     return sequences, point.parameters.total, 0 if budget is None else len(budget.events())
 
 
-_barrier: Any = None
+def _in_processes(count: int, work: tuple[Any, ...]) -> list[Result]:
+    """Returns what `_time_all` has sent in each of `count` processes; ends them in any case."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(count)  # Exists as long as it is referred to here.
+    at_work: dict[Any, Any] = {}
+    results: list[Result] = []
+    try:
+        at_work |= _start(count, context, barrier)
+        for pipe in at_work:
+            pipe.send(work)
+        while len(results) < count:
+            for pipe in wait([one for one in at_work if not one.closed]):
+                results.append(_received(pipe, at_work[pipe]))
+    finally:
+        for process in at_work.values():
+            process.kill()
+            process.join()
+    return results
 
 
-def _begin(barrier: Any) -> None:
-    global _barrier
-    _barrier = barrier
+def _start(count: int, context: Any, barrier: Any) -> dict[Any, Any]:
+    """Starts processes that wait for their work; returns pipe -> process."""
+    # Inherited: after Ctrl-C the command ends its processes, which print nothing of their own.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    started = {}
+    try:
+        for _ in range(count):
+            pipe, other = context.Pipe()
+            process = context.Process(target=_time_all, args=(other, barrier), daemon=True)
+            process.start()
+            other.close()  # Else the end of the process is no end of the pipe.
+            started[pipe] = process
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return started
 
 
-def _time_all(
-    specs: Sequence[StudySpec],
-    info: BackboneInfo,
-    data: EncodedTask,
-    trial_resources: Resources,
-) -> tuple[float, list[Timing]]:
-    """Returns when this process was ready, and the timings of all specs."""
+def _received(pipe: Any, process: Any) -> Result:
+    try:
+        result: Result | MemoryError = pipe.recv()
+    except (EOFError, ConnectionResetError):
+        process.join()
+        if process.exitcode == -signal.SIGKILL:
+            raise MemoryError("a process that timed trials was killed") from None
+        raise RuntimeError("a process that timed trials has failed; see above") from None
+    pipe.close()
+    if isinstance(result, MemoryError):
+        raise result
+    return result
+
+
+def _time_all(pipe: Any, barrier: Any) -> None:
+    """Times the trials that are received; sends when this process was ready, and the timings."""
+    specs, info, data, trial_resources = pipe.recv()
     torch.set_num_threads(trial_resources.cpus)
-    first = specs[0].backbone
-    backbone = load_backbone(
-        info, num_labels=data.num_labels, dtype=first.dtype, random_seed=first.random_seed
-    )
-    ready, timings = time.time(), []
-    for spec in specs:
-        _barrier.wait(WAIT_SECONDS)
-        try:
+    try:
+        first = specs[0].backbone
+        backbone = load_backbone(
+            info, num_labels=data.num_labels, dtype=first.dtype, random_seed=first.random_seed
+        )
+        ready, timings = time.time(), []
+        for spec in specs:
+            barrier.wait(WAIT_SECONDS)
             timings.append(time_trial(spec, backbone, data, trial_resources.device))
-        except Exception as error:
-            _barrier.abort()
-            if not is_out_of_memory(error):
-                raise
-            raise MemoryError(str(error).partition("\n")[0]) from None
-    return ready, timings
+        pipe.send((ready, timings))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        pipe.send(MemoryError(str(error).partition("\n")[0]))

@@ -7,8 +7,8 @@ import torch
 from study.engine.estimate.calibration import Calibration
 from study.training.memory import peak_memory_gib
 
-RAY = 0.35
-"""GiB of Ray's own processes."""
+RAY = 0.55
+"""GiB of Ray's own processes, and of libraries that the driver imports later."""
 SPREAD = 0.06
 """A worker that has run many trials keeps a little more, or less, than was measured."""
 

@@ -1,8 +1,11 @@
 """Trials that are timed in processes of their own."""
 
 import io
+import multiprocessing
 from contextlib import redirect_stdout
 from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,31 +18,30 @@ from study.training.timing import Timing
 from tests.study.training.tiny_trials import CPU, tiny_backbone, tiny_spec, tiny_task
 
 
-class Barrier:
-    aborted = False
-
-    def wait(self, seconds: float) -> None:
-        assert seconds > 0
-
-    def abort(self) -> None:
-        self.aborted = True
-
-
-def test_a_trial_without_enough_memory_ends_all_processes(
+def test_a_trial_without_enough_memory_is_said_to_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory\nmore")
 
-    barrier = Barrier()
-    monkeypatch.setattr(calibration, "_barrier", barrier)
     monkeypatch.setattr(calibration, "load_backbone", lambda *_, **__: tiny_backbone())
     monkeypatch.setattr(calibration, "time_trial", fails)
+    pipe, other = multiprocessing.Pipe()
+    pipe.send(([tiny_spec()], tiny_backbone().info, tiny_task(), Resources(1, 0.0, 1)))
+    calibration._time_all(other, Barrier(1))
     with pytest.raises(MemoryError, match=r"can't allocate memory$"):
-        calibration._time_all(
-            [tiny_spec()], tiny_backbone().info, tiny_task(), Resources(1, 0.0, 1)
-        )
-    assert barrier.aborted
+        calibration._received(pipe, None)
+
+
+@pytest.mark.parametrize(("code", "error"), [(-9, MemoryError), (1, RuntimeError)])
+def test_a_process_that_ends_without_a_result_is_an_error(
+    code: int, error: type[Exception]
+) -> None:
+    pipe, other = multiprocessing.Pipe()
+    other.close()
+    process = SimpleNamespace(join=lambda: None, exitcode=code)
+    with pytest.raises(error, match="a process that timed trials"):
+        calibration._received(pipe, process)
 
 
 def test_all_workers_and_the_driver_count_for_the_memory() -> None:
