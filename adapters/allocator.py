@@ -112,7 +112,7 @@ class RankAllocator:
 
     @torch.no_grad()
     def step(self, *, skipped: bool = False) -> None:
-        """Updates the importance scores after an optimizer step, and prunes at mask events.
+        """Updates the importance scores after an optimizer step; prunes at mask events.
 
         The scores of a weight without a gradient stay unchanged; it is counted in
         `missing_gradients`. A step with gradients that are not finite counts as a step, but
@@ -206,7 +206,7 @@ class RankAllocator:
     def state_dict(self) -> dict[str, Any]:
         """Returns the state needed, with those of model and optimizer, for a bit-equal resume.
 
-        The tensors are not copies. EMAs take 8 bytes per entry of P, lam and Q.
+        The tensors are not copies: 8 bytes per entry of P, lam and Q, 1 per event and triplet.
         """
         return {
             "settings": self.settings(),
