@@ -15,7 +15,7 @@ from study.engine.estimate.calibration import calibrate
 from study.engine.estimate.duration import duration
 from study.engine.estimate.memory import memory
 from study.engine.nodes import alive
-from study.engine.resources import Resources, resources
+from study.engine.resources import Nodes, Resources, resources
 from study.engine.session import check_space
 from study.errors import InputError
 from study.models.info import BackboneInfo
@@ -46,7 +46,7 @@ def preview(
     """
     started = time.time() - psutil.Process().create_time()
     points = check_space(spec, info, data)
-    here = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
+    here: Nodes = [{"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}]
     nodes = here
     if address is not None:
         with running_ray(address):

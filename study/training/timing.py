@@ -58,8 +58,13 @@ def time_trial(
     try:
         step = _step_seconds(trial)
         second = _token_seconds(trial, data.dev)
-        costs = [second * _tokens(split) for split in (data.dev, data.test)]
-        return Timing(setup, step, *costs, memory=peak_memory_gib(device))
+        return Timing(
+            setup=setup,
+            step=step,
+            dev=second * _tokens(data.dev),
+            test=second * _tokens(data.test),
+            memory=peak_memory_gib(device),
+        )
     finally:
         trial.close()
 

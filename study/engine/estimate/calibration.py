@@ -1,7 +1,7 @@
 """Times trials at the corners of a space, in as many processes at once as are planned.
 
 Trials that run at once share cores, caches and memory bandwidth, so that one alone would be timed
-too fast. A process imports what a worker of Ray imports, which counts for its memory.
+too fast.
 """
 
 import multiprocessing
@@ -15,10 +15,9 @@ from typing import Any
 
 import torch
 
+import study.engine.worker  # noqa: F401  What a worker imports counts for its memory.
 from study.engine.resources import Resources
-
-# Also what a worker imports.
-from study.engine.worker import load_backbone
+from study.models import load_backbone
 from study.models.info import BackboneInfo
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast
