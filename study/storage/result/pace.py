@@ -12,6 +12,8 @@ PRIOR_TRIALS = 2.0
 """Weight, in trials, of what a rung does without ties (1 of `reduction_factor` continues)."""
 START_SECONDS = 10.0
 """The start of a worker, before one has been measured."""
+LATEST_STARTS = 4
+"""The start of a worker is that of the latest: it depends on what else the machine does."""
 FRESH = 1.0
 """A start that takes longer, in seconds, is of a new process; a worker that is used again is
 ready sooner."""
@@ -27,8 +29,6 @@ class Pace:
     """An optimizer step without evaluations."""
     evaluation: float
     """One evaluation on dev."""
-    start: float
-    """From the start of a worker's process to its first step."""
     spread: float
     """Standard deviation of `step` between trials, as a share of it; 0 for one trial."""
     trials: int
@@ -46,6 +46,16 @@ def start_seconds(trial: TrialRecord) -> float:
     return float(trial.metrics.get("start_seconds") or 0.0)
 
 
+def worker_start(trials: Iterable[TrialRecord]) -> float:
+    """Returns the time from the start of a worker's process to its first step, in seconds.
+
+    It is the median of the latest; workers that were used again are left out.
+    """
+    fresh = [trial for trial in trials if start_seconds(trial) > FRESH]
+    latest = sorted(fresh, key=lambda trial: trial.created)[-LATEST_STARTS:]
+    return statistics.median(map(start_seconds, latest)) if latest else START_SECONDS
+
+
 def measure(trials: Iterable[TrialRecord]) -> Pace | None:
     """Returns the pace of the trials that have reported; None without one."""
     reported = [t for t in trials if t.reports and busy_seconds(t) > 0]
@@ -56,12 +66,10 @@ def measure(trials: Iterable[TrialRecord]) -> Pace | None:
     train = [min(b, _train_seconds(t, b)) for t, b in zip(reported, busy, strict=True)]
     reports = sum(len(trial.reports) for trial in reported)
     each = [b / s for b, s in zip(busy, steps, strict=True)]
-    fresh = [s for s in map(start_seconds, reported) if s > FRESH]
     return Pace(
         step=sum(busy) / sum(steps),
         train_step=sum(train) / sum(steps),
         evaluation=(sum(busy) - sum(train)) / reports,
-        start=statistics.median(fresh) if fresh else START_SECONDS,
         spread=statistics.stdev(each) / statistics.fmean(each) if len(each) > 1 else 0.0,
         trials=len(reported),
     )

@@ -21,19 +21,19 @@ from study.spec.rungs import rungs
 from study.spec.space import planned_trials
 from study.storage.race import candidates, planned_candidates, rounds
 from study.storage.record import StudyRecord, TrialRecord
-from study.storage.result.pace import Pace, Survival, busy_seconds, measure, survival
+from study.storage.result.pace import Pace, Survival, busy_seconds, measure, survival, worker_start
 
 LEAST_ENDED = 3
 """Trials that must have ended before anything is said."""
 NORMAL = statistics.NormalDist()
 QUANTILE = 1.2816
 """Of the normal distribution, for an interval that holds in 80 % of all cases."""
-DRIFT = 0.1
+DRIFT = 0.15
 """Standard deviation of the pace of the rest of a study, as a share of it: a machine's load."""
 RACE_REPORTS = 2
 """Evaluations on dev of a run of the race."""
-FINAL_EVALUATIONS = 4
-"""Evaluations of the winner on dev and test, in evaluations on dev."""
+FINAL_EVALUATIONS = 1
+"""Those of the winner on dev and test, in evaluations of a trial, which write checkpoints too."""
 ALONE = 0.5
 """The start of a single worker, as a share of that of several at once: they share disk and CPU."""
 MOST_SIMULATED = 2000
@@ -117,13 +117,14 @@ def study_time_left(
     if len(ended) < min(LEAST_ENDED, planned_trials(spec)) or pace is None:
         return None
     workers = workers or most_at_once(record)
+    start = worker_start([*record.trials.values(), *(race.trials.values() if race else ())])
     alive = survival(spec, record, rungs(spec))
     search = _search(spec, record, pace, alive, now)
-    race_wall = _race(spec, record, race, pace, alive, workers, now)
+    race_wall = _race(spec, record, race, pace, alive, start, workers, now)
     parts = {
         "search": search.wall(workers),
         "race": race_wall,
-        "winner": 0.0 if record.winner else _winner(pace, workers),
+        "winner": 0.0 if record.winner else _winner(pace, start, workers),
     }
     share = alive.fraction()
     stops = alive.deviation / share / alive.trials**0.5 if share else 0.0
@@ -131,7 +132,7 @@ def study_time_left(
     of_search = parts["search"] * math.hypot(own, stops, DRIFT)
     of_rest = late * math.hypot(own, pace.spread / 2, DRIFT)
     one_run = pace.spread * pace.train_step * _mean_steps(ended) if parts["race"] else 0.0
-    of_start = DRIFT * pace.start * sum(part > 0 for part in (parts["race"], parts["winner"]))
+    of_start = DRIFT * start * sum(part > 0 for part in (parts["race"], parts["winner"]))
     independent = math.hypot(math.sqrt(search.variance(workers)), one_run, of_start)
     return _interval(parts, math.hypot(independent, of_search + of_rest))
 
@@ -191,6 +192,7 @@ def _race(
     race: StudyRecord | None,
     pace: Pace,
     alive: Survival,
+    start: float,
     workers: int,
     now: float,
 ) -> float:
@@ -215,13 +217,14 @@ def _race(
         cost = statistics.fmean(busy_seconds(run) for run in runs if run.state == "complete")
     costs = [*[cost] * len(parts), cost + evaluations]
     parts.append(spec.finalists.confirm)
-    return _rounds(parts, costs, pace, runs, workers, now)
+    return _rounds(parts, costs, pace.spread, start, runs, workers, now)
 
 
 def _rounds(
     parts: Sequence[int],
     costs: Sequence[float],
-    pace: Pace,
+    spread: float,
+    start: float,
     runs: Sequence[TrialRecord],
     workers: int,
     now: float,
@@ -231,7 +234,7 @@ def _rounds(
     `parts` are the runs of each round, `costs` those of one run in it.
     """
     ended = sum(run.ended is not None for run in runs)
-    seconds = 0.0 if runs else pace.start
+    seconds = 0.0 if runs else start
     running = [run for run in runs if run.ended is None]
     for place, (size, cost) in enumerate(zip(parts, costs, strict=True)):
         done = min(size, ended)
@@ -239,12 +242,12 @@ def _rounds(
         if done == size:
             continue
         here, running = running[: size - done], running[size - done :]
-        deviation = pace.spread * cost
-        start = pace.start if place in (0, len(parts) - 1) and not done else 0.0
-        left = [_run_left(run, cost, deviation, start, now) for run in here]
+        deviation = spread * cost
+        waits = start if place in (0, len(parts) - 1) and not done else 0.0
+        left = [_run_left(run, cost, deviation, waits, now) for run in here]
         seconds += _Work(left, size - done - len(here), cost, deviation).wall(workers)
         if place == len(parts) - 1 and not (done or here):
-            seconds += pace.start
+            seconds += start
     return seconds
 
 
@@ -256,10 +259,10 @@ def _run_left(run: TrialRecord, cost: float, deviation: float, start: float, now
     return max(0.0, start - waited) + _remaining(cost, deviation, max(0.0, waited - start))
 
 
-def _winner(pace: Pace, workers: int) -> float:
+def _winner(pace: Pace, start: float, workers: int) -> float:
     """Returns the seconds of the winner's evaluation, by one new worker."""
-    start = pace.start * (ALONE if workers > 1 else 1.0)
-    return start + FINAL_EVALUATIONS * pace.evaluation
+    alone = start * (ALONE if workers > 1 else 1.0)
+    return alone + FINAL_EVALUATIONS * pace.evaluation
 
 
 def _mean_steps(trials: Sequence[TrialRecord]) -> float:

@@ -57,7 +57,7 @@ class MadeStudy:
                 first += size
             confirm = self.spec.finalists.confirm
             now = self._on_workers(now + self.start, confirm, self.race, None, first)
-        now += self.start / (2 if self.workers > 1 else 1) + 4 * self.evaluation
+        now += self.start / (2 if self.workers > 1 else 1) + self.evaluation
         self.events.append(WinnerEvaluated(time=now, trial=0, dev={}, test={}, race=None))
 
     def _on_workers(

@@ -61,7 +61,7 @@ def test_the_race_and_the_evaluation_of_the_winner_are_part_of_it(read_spec: Rea
         left = study_time_left(spec, record, None, made.events[-2].time)
         assert left is not None
         parts[candidates] = left.parts
-    assert parts[0] == {"search": 0.0, "race": 0.0, "winner": pytest.approx(12.0, rel=0.1)}
+    assert parts[0] == {"search": 0.0, "race": 0.0, "winner": pytest.approx(10.5, rel=0.1)}
     # Rounds of 4 and 2 runs, then 4 that confirm: 5 times 40 steps, and two starts of workers.
     assert parts[16]["race"] == pytest.approx(5 * 40 * 1.0 + 2 * 20, rel=0.25)
 
