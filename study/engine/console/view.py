@@ -157,7 +157,11 @@ def _estimate(one: Estimate) -> str:
 
 
 def _health(snapshot: Snapshot, width: int) -> Iterable[ViewLine]:
+    """Returns what is wrong; what cannot be said only when no more trials will come."""
+    levels = ("bad", "warn", "unknown") if snapshot.is_over else ("bad", "warn")
     for light in snapshot.health:
+        if light.level not in levels:
+            continue
         style = LIGHTS.get(light.level, "")
         lines = wrapped(f"{light.level}: {light.text}".split(), width - 9, most=3)
         for title, line in zip(("health", "", ""), lines, strict=False):

@@ -1,11 +1,14 @@
 """A snapshot as lines: widths, curves, times, the race and runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from study.engine.console.view import duration, plain, sparkline, time_left_text, view
 from study.storage.events import TrialCreated, TrialStalled
 from study.storage.live.building import runs_snapshot, study_snapshot
 from study.storage.record import StudyRecord
+from study.storage.result.fields import Light
 from study.storage.result.time_left import TimeLeft
 from tests.study.ledgers import OpenLedger, create, report
 
@@ -87,3 +90,15 @@ def test_runs_are_grouped_by_configuration() -> None:
     assert "runs     0 of 4: 0 complete, 0 failed, 3 running" in text
     assert "  10 s  lora init 0 data 0" in text
     assert "stopped" not in text
+
+
+def test_lights_that_are_on_are_shown(open_ledger: OpenLedger) -> None:
+    snapshot = study_snapshot("s", (ledger := open_ledger()).spec, ledger.record, None, 0.0)
+    lights = [Light(level, level, f"this is {level} " * 8) for level in ("bad", "unknown", "ok")]
+    running = plain(view(replace(snapshot, health=tuple(lights))))
+    over = plain(view(replace(snapshot, health=tuple(lights), phase="finished")))
+    assert "health   bad: this is bad this is bad" in running
+    assert "unknown" not in running
+    assert "health   unknown: this is unknown" in over
+    assert "this is ok" not in over
+    assert max(map(len, over.splitlines())) <= 80
