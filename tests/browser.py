@@ -84,9 +84,9 @@ class Page:
         """Waits until an expression is true."""
         self._browser.wait(lambda: bool(self.run(script)))
 
-    def screenshot(self, file: Path) -> None:
-        """Saves what the tab shows, all of its height, as PNG."""
-        height = self.run("document.documentElement.scrollHeight")
+    def screenshot(self, file: Path, height: int | None = None) -> None:
+        """Saves the top of what the tab shows as PNG, by default all of its height."""
+        height = height or self.run("document.documentElement.scrollHeight")
         width = self.run("innerWidth")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)

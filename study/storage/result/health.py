@@ -63,7 +63,7 @@ def _failures(result: StudyResult) -> Iterator[Light]:
         return
     text = f"{len(failed)} of {len(ended)} trials failed"
     if runs:
-        text += f", and {runs} runs of the race"
+        text += f", and {runs} run{'s' * (runs > 1)} of the race"
     level: Level = "bad" if 2 * len(failed) >= len(ended) else "warn"
     yield Light("failures", level if failed or runs else "ok", f"{text}.")
 
