@@ -89,7 +89,7 @@ def run_study(
                     warn("the space has grown, but no trial is left for it; see --extend")
                 if tensorboard:
                     folder.tensorboard.mkdir(exist_ok=True)
-                _bring_up_to_date(ledger, tracking_uri)
+                _bring_up_to_date(ledger, tracking_uri, display)
                 print_summary(display.end, ledger, tracking_uri)
                 return SessionStatus.DONE
     check_space(spec, info, data)
@@ -123,7 +123,7 @@ def _is_evaluated(ledger: StudyLedger) -> bool:
     return ledger.winner_is_current and ledger.folder.scores.exists()
 
 
-def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
+def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None, display: Display) -> None:
     """Completes the files and the tracking of a study whose last driver died or had no server."""
     ledger.drop_torn_line()
     record_new_address(ledger, tracking_uri)
@@ -136,6 +136,7 @@ def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None) -> None:
     assert ledger.record.winner is not None
     winner = ledger.record.trials[ledger.record.winner.trial]
     write_best_spec(ledger.folder, resolve(ledger.spec, winner.params, winner.seeds))
+    display.write_last_page()
     tracker = Tracker(ledger, tracking_uri, of_study(ledger))
     tracker.close(ledger.record, "FINISHED", lambda: summary_of(ledger))
 

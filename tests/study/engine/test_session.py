@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,16 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     names = {"complete": "COMPLETE", "pruned": "PRUNED"}
     assert sorted(t.state.name for t in optuna_trials) == sorted(names[state] for state in states)
     assert all(trial.intermediate_values for trial in optuna_trials)
+    for trial, ours in zip(optuna_trials, record.trials.values(), strict=True):
+        assert (trial.number, trial.params) == (ours.number, ours.params)
+        assert trial.datetime_complete == datetime.fromtimestamp(ours.ended or 0)
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.mlflow}")
-    [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs-study"]
+    [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs/promoters"]
     runs = client.search_runs([experiment.experiment_id])
     names = [r.data.tags["mlflow.runName"] for r in runs]
-    races = [r for r, name in zip(runs, names, strict=True) if name == "study/finalists"]
+    title = "study: race of the finalists"
+    races = [r for r, name in zip(runs, names, strict=True) if name == title]
     of_race = {r.info.run_id for r in races}
     raced = [r for r in runs if r.data.tags.get("mlflow.parentRunId") in of_race]
     assert [r.info.status for r in (*races, *raced)] == ["FINISHED"] * 5
@@ -125,6 +130,17 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     assert race.seeds == [dict.fromkeys(("init", "data", "mask"), s) for s in (1001, 1002)]
     assert race.dev["dev_mcc"] == fresh[won][1:]
     assert len(race.test["test_mcc"]) == 2
+    [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
+    mean = sum(value or 0 for value in race.test["test_mcc"]) / 2
+    assert parent.data.metrics["test_mcc"] == pytest.approx(mean)
+    assert [one.dataset.name for one in parent.inputs.dataset_inputs] == [
+        f"promoters, {split}" for split in ("train", "dev", "test")
+    ]
+    [model] = parent.outputs.model_outputs
+    assert client.get_logged_model(model.model_id).status == "READY"
+    trials = [r for r in runs if r is not parent]
+    assert all("system/worker_memory_usage_megabytes" in r.data.metrics for r in trials)
+    assert {r.info.run_name for r in raced} >= {f"race: trial {won}, seed 1002"}
     rows_of_race = list(csv.DictReader(StudyFolder(folder.finalists).results.open()))
     assert [row["configuration"] for row in rows_of_race[2:]] == [f"trial-{won}"] * 2
     assert [bool(row["test_mcc"]) for row in rows_of_race] == [False, False, True, True]
@@ -150,7 +166,6 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     # A driver that died before the last files were written, or a server that was unreachable.
     folder.trials.unlink()
     folder.best_spec.unlink()
-    [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
     client.update_run(parent.info.run_id, status="RUNNING")
     _, _, repaired = run(tmp_path / "study", *racing)
     assert repaired == record
@@ -207,7 +222,7 @@ def test_a_finished_study_is_extended_with_a_wider_space_and_a_new_winner(
     assert next(row["lr"] for row in csv.DictReader(folder.trials.open())) == "1e-07"
 
     client = MlflowClient(tracking_uri=f"sqlite:///{folder.mlflow}")
-    [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs-study"]
+    [experiment] = [e for e in client.search_experiments() if e.name == "adalora-rs/promoters"]
     runs = client.search_runs([experiment.experiment_id])
     assert [r.info.status for r in runs] == ["FINISHED"] * 4
     [parent] = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
