@@ -15,7 +15,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
 
-from study.engine.scheduling.optuna_study import attributes, frozen_trial, new_study
+from study.engine.scheduling.optuna_study import frozen_trial, new_study
 from study.spec import StudySpec
 from study.spec.space import distributions
 from study.storage.events import (
@@ -94,9 +94,8 @@ class OptunaJournal:
 
     def _end(self, trial: TrialRecord) -> None:
         ended = frozen_trial(trial, self._space, self._goals)
-        self._storage.set_trial_user_attr(
-            trial.number, "reason", attributes(trial).get("reason", "")
-        )
+        if trial.reason:
+            self._storage.set_trial_user_attr(trial.number, "reason", trial.reason)
         for key, value in ended.system_attrs.items():
             if key not in trial.optuna.get("trial", {}):  # Constraints.
                 self._storage.set_trial_system_attr(trial.number, key, value)

@@ -119,7 +119,7 @@ def frozen_trial(
 def attributes(trial: TrialRecord) -> dict[str, Any]:
     """Returns what Optuna has no field for: number, settings, seeds, and why the trial ended."""
     seeds = {f"seed_{name}": seed for name, seed in trial.seeds.items()}
-    reason = {"reason": trial.reason} if trial.state != "running" else {}
+    reason = {"reason": trial.reason} if trial.reason else {}
     return {"trial": trial.number, **trial.settings, **seeds, **reason}
 
 

@@ -157,7 +157,8 @@ class StudyRuns:
             tags=tag_entries({**summary.tags, RESULT_TAG: summary.stamp}),
         )
         self._client.log_inputs(self._parent, summary.datasets())
-        self._client.set_terminated(self._parent, status)
+        ended = int(summary.time * 1000)
+        self._client.set_terminated(self._parent, status, end_time=ended)
 
     def _replace_parent(self) -> None:
         """Puts all runs of the study under a new parent."""
