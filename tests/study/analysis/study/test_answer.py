@@ -1,7 +1,11 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from study.analysis.study.answer import answer, cost
 from study.analysis.study.certainty import certainty, domains
+from study.analysis.study.page import render
+from study.storage.result import Light
 from tests.study.analysis.study.made_studies import MadeStudy
 
 
@@ -40,6 +44,31 @@ def test_the_score_of_a_raced_winner_is_that_of_its_confirming_seeds(study: Made
         "0.4500 (0.3755 to 0.5245)",
     )
     assert found.metrics[0][3:] == ("0.5000", "0.6100")
+
+
+def test_the_score_is_held_against_the_baselines(tmp_path: Path) -> None:
+    made = MadeStudy(tmp_path / "made")
+    floors = {"majority": {"dev_mcc": 0.0, "test_mcc": 0.0}, "kmer": {"test_mcc": 0.5}}
+    event = {"event": "study", "time": 1.0, "name": "made", "baselines": floors}
+    made.folder.journal.write_text(json.dumps(event) + "\n")
+    found = answer(raced(made).read())
+    assert found is not None
+    test, dev = found.scores
+    assert (
+        test.beside == "0.450 better than majority class (0.000), 0.050 worse than 5-mers (0.500)"
+    )
+    assert dev.beside == "0.460 better than majority class (0.000)"
+    assert [mark.text for mark in test.marks if mark.kind == "baseline"][1] == "5-mers: 0.500"
+
+
+def test_a_bad_light_takes_the_recommendation_away(study: MadeStudy) -> None:
+    data = raced(study).read()
+    lights = (Light("failures", "bad", "Half failed."), Light("mask", "ok", "It moves triplets."))
+    sick = replace(data, result=replace(data.result, health=lights))
+    page = render(sick)
+    assert "The best trial, but something is wrong" in page
+    assert '<li class="bad"><b>problem</b> <span>Half failed.</span></li>' in page
+    assert "1 check passed" in page
 
 
 def test_the_search_score_is_on_the_axis_of_dev_alone(study: MadeStudy) -> None:

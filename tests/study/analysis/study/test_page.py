@@ -32,7 +32,7 @@ def page_of(made: MadeStudy) -> Balanced:
 def test_a_finished_study_has_its_sections_in_order(page: str) -> None:
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert headings == [
-        "Use these settings",
+        "The best trial, but something is wrong",
         "Which settings work?",
         "What happened?",
         "What did the method do?",

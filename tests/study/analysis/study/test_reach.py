@@ -114,5 +114,5 @@ def test_the_page_of_500_trials_is_small(tmp_path: Path) -> None:
 def test_a_live_page_has_the_answer_so_far(study: MadeStudy) -> None:
     finish(study)
     write_live_report(StoredStudy.read(study.folder))
-    assert "Use these settings" in study.folder.report.read_text()
+    assert "test MCC" in study.folder.report.read_text()
     assert not (study.folder.path / "figures").exists()
