@@ -25,6 +25,7 @@ from study.engine.tracking.runs import STATUS, study_key
 from study.engine.tracking.subject import experiment_of
 from study.engine.tracking.view import TrackedRun, server_errors, tracked_runs
 from study.errors import InputError
+from study.storage.commands import report
 from study.storage.events import ABSENT, tracking_of
 from study.storage.folder import StudyFolder
 from study.storage.record import StudyRecord
@@ -75,10 +76,9 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _moved(subject: Subject, file: Path) -> Iterator[Finding]:
     """Finds addresses of files in a folder that has been moved."""
     for address in gone_locations(file):
-        report = shlex.join(["python", "-m", "study.report", str(subject.folder.path)])
         yield finding(
             f"{file.name} looks for the files of runs in {address}, where the folder was before",
-            f"it gets the new address by {report}",
+            f"it gets the new address by {report(subject.folder.path)}",
             unfinished=True,
         )
 

@@ -37,6 +37,11 @@ def predict(study: Path) -> str:
     return _line("export", shown(study), "--to", "merged", "--out", out)
 
 
+def report(study: Path) -> str:
+    """Returns the command that writes the page again."""
+    return _line("report", shown(study))
+
+
 def resume(study: Path, command: str = "run") -> str:
     """Returns the command that resumes a study or, with `benchmark`, a benchmark."""
     place = (*_storage(study), "--name", study.name)
