@@ -59,7 +59,7 @@ def domains(study: StudyData) -> dict[str, dict[str, Any]]:
 def _axis(study: StudyData, leaf: str, domain: Domain) -> dict[str, Any]:
     shared = {"nuisance": domain.role == "nuisance"}
     if isinstance(domain, CategoricalDomain):
-        return shared | {"choices": [str(choice) for choice in domain.choices]}
+        return shared | {"choices": list(domain.choices)}
     name = parameter_name(leaf, domain)
     if name == leaf:
         return shared | {"low": domain.low, "high": domain.high, "log": domain.log}

@@ -17,7 +17,7 @@ for (const button of document.querySelectorAll("[data-select]")) {
   function scale(domain) {
     if (domain.choices) {
       const last = Math.max(1, domain.choices.length - 1);
-      return (value) => domain.choices.indexOf(String(value)) / last;
+      return (value) => domain.choices.indexOf(value) / last;
     }
     const of = domain.log ? Math.log : (value) => value;
     const low = of(domain.low);
@@ -35,7 +35,7 @@ for (const button of document.querySelectorAll("[data-select]")) {
     const svg = d3.create("svg").attr("viewBox", `0 0 ${WIDTH} ${ROW}`).attr("role", "img");
     svg.attr("aria-label", `values of ${name}: all that were tried, and ${failed ? "those that failed" : "those as good as the winner, and the winner"}`);
     svg.append("line").attr("x1", ENDS).attr("x2", WIDTH - ENDS).attr("y1", ROW / 2).attr("y2", ROW / 2).attr("stroke", "var(--line)").attr("stroke-width", 2);
-    const ends = domain.choices ? [domain.choices[0], domain.choices.at(-1)] : [page.shown(domain.low, 3), page.shown(domain.high, 3)];
+    const ends = (domain.choices ? [domain.choices[0], domain.choices.at(-1)] : [domain.low, domain.high]).map((value) => page.shown(value, 3));
     for (const [place, text] of ends.entries()) {
       svg.append("text").attr("x", place ? WIDTH - ENDS + 12 : ENDS - 12).attr("y", ROW / 2).attr("dy", "0.33em").attr("font-size", 11).attr("fill", "var(--soft)").attr("text-anchor", place ? "start" : "end").text(text.length > 9 ? `${text.slice(0, 8)}…` : text);
     }

@@ -6,7 +6,7 @@ from study.analysis.study.answer import answer, cost
 from study.analysis.study.certainty import certainty, domains
 from study.analysis.study.page import render
 from study.storage.result import Light
-from tests.study.analysis.study.made_studies import MadeStudy
+from tests.study.analysis.study.made_studies import PARAMS, SPEC, MadeStudy
 
 
 def raced(study: MadeStudy) -> MadeStudy:
@@ -105,6 +105,15 @@ def test_the_axis_of_a_ratio_is_that_of_the_values_tried(study: MadeStudy) -> No
         "ratio": "bT_ratio",
     }
     assert axes["lr"]["log"]
+
+
+def test_choices_keep_their_types(tmp_path: Path) -> None:
+    domain = "p: {type: float, low: 0.0, high: 0.3}"
+    spec = SPEC.replace(domain, "p: {type: categorical, choices: [0.0, 0.1]}")
+    made = MadeStudy(tmp_path / "made", spec)
+    made.run(0, [0.5] * 8, PARAMS | {"p": 0.0})
+    assert domains(made.read())["p"]["choices"] == [0.0, 0.1]
+    assert not next(one for one in certainty(made.read()) if one.name == "p").edge
 
 
 def test_the_cost_counts_trials_and_steps(study: MadeStudy) -> None:
