@@ -34,9 +34,9 @@ from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.subject import of_study
 from study.engine.tracking.tracker import CLOSE_SECONDS, Tracker
 from study.engine.tuning import _Checkpoints
-from study.spec.space import planned_trials
 from study.storage.events import TrialEnded
 from study.storage.ledger import StudyLedger
+from study.storage.live.building import study_snapshot
 from tests.benchmarks import trivial_trials
 from tests.benchmarks.simulated_driver import Driver, driver_spec, open_ledger
 
@@ -186,11 +186,7 @@ def listening(ledger: StudyLedger) -> Iterator[Tracker]:
     spec, screen = ledger.spec, io.StringIO()
     progress = Progress(
         Console(file=screen, force_terminal=True, width=160, height=50),
-        metric=ledger.metric,
-        columns=tuple(spec.domains),
-        trials=planned_trials(spec),
-        concurrent=CONCURRENT,
-        maximize=ledger.maximize,
+        lambda now: study_snapshot("s", spec, ledger.record, None, now, CONCURRENT),
     )
     tracker = Tracker(ledger, None, of_study(ledger))
     ledger.listeners = [progress, tracker, _Checkpoints(ledger), OptunaJournal(ledger)]

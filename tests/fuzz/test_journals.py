@@ -21,6 +21,7 @@ from study.doctor.examination import GROUPS
 from study.doctor.finding import Finding, NotCheckedError
 from study.doctor.subject import ReadLedger, read_subject
 from study.engine.console.progress import Progress
+from study.engine.console.view import view
 from study.engine.scheduling.asha import AshaScheduler
 from study.engine.scheduling.search import OptunaSearcher
 from study.engine.tracking.entries import param_entries, report_batches
@@ -31,6 +32,8 @@ from study.storage.events import StudyGrown
 from study.storage.folder import StudyFolder
 from study.storage.growth import changes_of_study
 from study.storage.journal import line_of
+from study.storage.live.building import study_snapshot
+from study.storage.live.reading import read_snapshot
 from study.storage.opening import check_folder
 from study.storage.stored import StoredStudy
 from study.storage.tables import trial_rows
@@ -160,15 +163,15 @@ def resume(path: Path) -> None:
     for trial in ledger.record.trials.values():
         list(report_batches(trial.reports))
         param_entries(trial)
-    shown = {"metric": ledger.metric, "columns": tuple(spec.domains), "maximize": True}
-    progress = Progress(Console(quiet=True), trials=4, concurrent=1, **shown)
-    for event in stored.events:
-        progress(event, ledger.record)
-    progress._table()
+    progress = Progress(
+        Console(), lambda now: study_snapshot("s", ledger.spec, ledger.record, None, now)
+    )
+    progress.draw()
 
 
 def report(path: Path, fits: bool) -> None:
-    """Makes the report; its fits and bootstraps, which take most of the time, only on request."""
+    """Shows the state and makes the report; its fits, which take most of the time, on request."""
+    view(read_snapshot(path, 0.0))
     page.render(read_study(StoredStudy.read(StudyFolder(path))), live=not fits)
 
 

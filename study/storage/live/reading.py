@@ -34,7 +34,7 @@ def read_snapshot(path: Path, now: float) -> Snapshot:
         InputError: the folder is none, or its spec or journal cannot be read.
     """
     folder = StudyFolder(path)
-    if not is_folder_of_study(path):
+    if not is_folder_of_study(path) or folder.journal.is_dir():
         raise InputError(
             f"{path}: must be the folder of a study, a benchmark or a comparison, with spec.yaml "
             f"and events.jsonl, but got {_found(folder)}; give the folder that the command wrote, "
@@ -49,6 +49,8 @@ def read_snapshot(path: Path, now: float) -> Snapshot:
 
 
 def _found(folder: StudyFolder) -> str:
+    if folder.journal.is_dir():
+        return "a folder in the place of events.jsonl"
     if folder.spec.is_file():
         return f"the race of the study {folder.path.parent}"
     return instead_of(folder.spec, folder.journal)

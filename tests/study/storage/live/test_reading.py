@@ -136,10 +136,13 @@ def test_a_folder_that_is_being_made_or_written_is_read(open_ledger: OpenLedger)
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "odd" / "events.jsonl").mkdir(parents=True)
+    (tmp_path / "odd" / "spec.yaml").touch()
     for path, found in [
         (tmp_path, "a folder without spec.yaml and events.jsonl"),
         (tmp_path / "file", "a file"),
         (tmp_path / "none", "no such folder"),
+        (tmp_path / "odd", "a folder in the place of events.jsonl"),
     ]:
         with pytest.raises(InputError, match=f"but got {found}"):
             read_snapshot(path, 0.0)
