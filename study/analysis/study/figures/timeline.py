@@ -7,6 +7,7 @@ from study.analysis.figure import Figure
 from study.analysis.study.curves import best_so_far as best_of
 from study.analysis.study.page_data import shown_trials
 from study.analysis.study.reading import StudyData
+from study.analysis.text import duration
 from study.storage.events import Event, State, StudyResumed, TrialCrashed
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.result.words import STATE_WORDS
@@ -164,8 +165,8 @@ def spending(study: StudyData) -> Figure | None:
     if saved is None:
         return None
     total = sum(row.steps for row in rows if row.outcome != "race")
-    minutes = (
-        "" if saved.minutes is None else f" and about {saved.minutes:.0f} minutes of one worker"
+    time = (
+        "" if saved.minutes is None else f" and about {duration(60 * saved.minutes)} of one worker"
     )
     names = ("outcome", "trials", "steps", "minutes")
     return Figure(
@@ -173,7 +174,7 @@ def spending(study: StudyData) -> Figure | None:
         columns={name: [getattr(row, name) for row in rows] for name in names},
         heading="What did early stopping save?",
         alt="training steps by outcome of the trials",
-        caption=f"Early stopping of {saved.trials} trials saved {saved.steps:,} steps{minutes}: "
+        caption=f"Early stopping of {saved.trials} trials saved {saved.steps:,} steps{time}: "
         f"{saved.steps / total:.0%} of what all trials would have needed. What it cost is not "
         "known: a stopped trial might have become the best.",
         options={},

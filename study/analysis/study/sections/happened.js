@@ -40,7 +40,7 @@ page.figures.figure("best_so_far", {
       height: Math.max(200, Math.min(260, width * 0.5)),
       marginLeft: 50,
       marginBottom: 38,
-      x: { label: "trial", domain: [0, Math.max(1, options.last)], ticks: d3.ticks(0, Math.max(1, options.last), 6).filter(Number.isInteger), tickFormat: "d", labelArrow: "none" },
+      x: { label: "trial", domain: [-0.5, Math.max(1, options.last) + 0.5], ticks: d3.ticks(0, Math.max(1, options.last), 6).filter(Number.isInteger), tickFormat: "d", labelArrow: "none" },
       y: { label: page.data.objective, domain: [low, high], grid: true, ticks: 5 },
       marks: [
         Plot.line(line, { x: "trial", y: "best", curve: "step-after", stroke: "var(--winner)", strokeWidth: 2 }),
@@ -110,7 +110,7 @@ page.figures.figure("spending", {
       y: { domain: rows.map(text), label: null },
       marks: [
         Plot.barX(rows, { className: "bars", x: "steps", y: text, fill, fillOpacity: 0.8, stroke: (row) => (row.outcome === "not spent" ? "var(--ok)" : "none"), strokeWidth: 1.6, strokeDasharray: (row) => (row.outcome === "not spent" ? "5 3" : "none"), insetTop: 5, insetBottom: 5 }),
-        Plot.text(rows, { x: "steps", y: text, text: (row) => (row.minutes === null ? "" : `${page.shown(Math.round(row.minutes))} min`), textAnchor: "start", dx: 6, fill: "var(--soft)" }),
+        Plot.text(rows, { x: "steps", y: text, text: (row) => (row.minutes === null ? "" : `${page.shown(row.minutes < 10 ? Math.round(10 * row.minutes) / 10 : Math.round(row.minutes))} min`), textAnchor: "start", dx: 6, fill: "var(--soft)" }),
       ],
     });
     for (const item of plot.querySelectorAll(".bars > *")) {
