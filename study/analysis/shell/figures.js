@@ -71,6 +71,7 @@ page.figures = (() => {
     made.plot.onkeydown = null;
     if (!numbers.length) return;
     made.plot.tabIndex = 0;
+    made.plot.setAttribute("role", "group");
     let place = -1;
     made.plot.onkeydown = (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];

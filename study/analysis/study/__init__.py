@@ -8,7 +8,7 @@ Map, in the order in which a folder becomes a page:
     answer.py            which settings, their scores with intervals, what they are held against
     certainty.py         each searched setting: the winner's value among those that are as good
     data_table.py        the data: rows, classes, GC content, copies, tokens
-    winner.py            the winner: settings, scores, parameters; budget, kept and rank
+    winner.py            the winner's numbers of parameters; budget, kept and rank
     finalists.py         the race of the finalists: scores with fresh seeds
     curves.py            learning curves, rungs, best score so far
     mask_events.py       which triplets the mask events of a run kept

@@ -1,12 +1,7 @@
-"""The winner on the page: settings, scores, parameters; budget, kept and rank of its triplets."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+"""The winner on the page: numbers of parameters; budget, kept and rank of its triplets."""
 
 from study.analysis.study.allocation import expected_kept, rates, setting
 from study.analysis.study.reading import StudyData
-from study.analysis.study.trial_table import parameter_columns
 from study.analysis.text import shown
 from study.storage.record import TrialRecord
 
@@ -18,45 +13,20 @@ PARAMETERS = (
 )
 
 
-@dataclass(frozen=True)
-class Winner:
-    """The winner, or the best complete trial so far."""
-
-    trial: int
-    evaluated: bool
-    """Whether it has been evaluated on the test split."""
-    settings: list[tuple[str, str]]
-    scores: list[tuple[str, str, str]]
-    """(metric, dev score, test score)."""
-    parameters: list[tuple[str, str]]
-    compared: int
-    """Number of trials with a dev score."""
-    triplets: str
-    """Sentences on budget, kept and rank; empty for methods without a budget."""
+def parameters(study: StudyData) -> list[tuple[str, str]]:
+    """Returns the numbers of parameters of the winner, or of the best trial so far."""
+    metrics = study.leader.metrics if study.leader else {}
+    return [(name, shown(metrics[name])) for name in PARAMETERS if name in metrics]
 
 
-def winner(study: StudyData) -> Winner | None:
-    """Returns the winner, else the best complete trial so far; None without a complete trial."""
+def triplets(study: StudyData) -> str:
+    """Returns sentences on budget, kept and rank after the last mask event of the winner.
+
+    Empty for methods without a budget, and without a complete trial.
+    """
     trial = study.leader
     if trial is None:
-        return None
-    event = study.record.winner
-    dev = event.dev if event else trial.metrics
-    test = event.test if event else {}
-    values = {**trial.settings, **trial.params}
-    return Winner(
-        trial=trial.number,
-        evaluated=event is not None,
-        settings=[(k, shown(values.get(k))) for k in parameter_columns(study)],
-        scores=_scores(study, dev, test),
-        parameters=[(name, shown(trial.metrics.get(name))) for name in PARAMETERS],
-        compared=sum(trial.value is not None for trial in study.trials),
-        triplets=triplets(study, trial),
-    )
-
-
-def triplets(study: StudyData, trial: TrialRecord) -> str:
-    """Returns sentences on budget, kept and rank after the trial's last mask event."""
+        return ""
     last = study.trace[-1] if study.trace else trial.metrics
     if last.get("budget") is None or last.get("kept") is None:
         return ""
@@ -90,12 +60,3 @@ def _expectation(study: StudyData, trial: TrialRecord) -> str:
     if reintroduce == p:
         return text + "), which equals the budget b only if b = n b0 / 2."
     return text + f", p_reintroduce = {reintroduce:.3g}), which in general differs from b."
-
-
-def _scores(
-    study: StudyData, dev: Mapping[str, Any], test: Mapping[str, Any]
-) -> list[tuple[str, str, str]]:
-    names = [name.removeprefix("dev_") for name in dev if name.startswith("dev_")]
-    first = study.spec.search.metric
-    names = [first, *(name for name in names if name != first)]
-    return [(n, shown(dev.get(f"dev_{n}")), shown(test.get(f"test_{n}"))) for n in names]
