@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from study.engine.console.lines import print_lines, titled
+from study.engine.console.view import duration
 from study.engine.estimate.calibration import Calibration
 from study.engine.estimate.duration import Duration
 from study.engine.estimate.memory import Memory
@@ -30,7 +31,7 @@ def print_costs(
     console: Console, measured: Calibration, time: Duration, memory: Memory, concurrent: int
 ) -> None:
     """Prints time and memory with their intervals, and what was measured."""
-    parts = ", ".join(f"{name} {in_words(part)}" for name, part in time.parts.items() if part)
+    parts = ", ".join(f"{name} {duration(part)}" for name, part in time.parts.items() if part)
     total = ""
     if memory.total is not None:
         workers = "worker" if concurrent == 1 else "workers"
@@ -40,7 +41,7 @@ def print_costs(
         *titled(
             "time",
             [
-                f"about {in_words(time.seconds)} ({in_words(time.low)} to {in_words(time.high)}, "
+                f"about {duration(time.seconds)} ({duration(time.low)} to {duration(time.high)}, "
                 "90 % interval)",
                 parts,
             ],
@@ -55,18 +56,6 @@ def print_costs(
         *titled("measured", [_measured(measured)]),
     ]
     print_lines(console, lines)
-
-
-def in_words(seconds: float) -> str:
-    """Returns a time in the two largest units, e.g. `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def _steps(spec: StudySpec, points: Sequence[Forecast]) -> str:

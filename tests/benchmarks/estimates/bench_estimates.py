@@ -29,8 +29,8 @@ SPACES: dict[str, list[str]] = {
     ],
     "lora": ["--space", "lora", "--trials", "6", "--set", "training.steps=60"],
 }
-SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-TIME = r"((?:\d+ (?:s|min|h|d) ?)+)"
+SECONDS = {"s": 1, "min": 60, "h": 3600, "days": 86400}
+TIME = r"((?:\d+ (?:s|min|h|days) ?)+)"
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def find(pattern: str, text: str, groups: int) -> tuple[str, ...]:
 
 def seconds(text: str) -> float:
     """Returns a time such as `3 min 20 s` in seconds."""
-    return sum(int(n) * SECONDS[unit] for n, unit in re.findall(r"(\d+) (s|min|h|d)", text))
+    return sum(int(n) * SECONDS[unit] for n, unit in re.findall(r"(\d+) (s|min|h|days)", text))
 
 
 def plan_parts(plan: str) -> str:

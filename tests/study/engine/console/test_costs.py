@@ -2,10 +2,9 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
-from study.engine.console.costs import in_words, print_costs, print_steps
+from study.engine.console.costs import print_costs, print_steps
 from study.engine.estimate.calibration import Calibration, Point
 from study.engine.estimate.duration import Duration
 from study.engine.estimate.memory import Memory
@@ -54,17 +53,3 @@ def test_time_and_memory_have_intervals_and_say_what_was_measured() -> None:
         "measured   2 trials at once on this machine: a step 0.25 to 0.5 s, an evaluation on dev "
         "1 s, the start of a worker 9.0 s",
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.4, "0 s"),
-        (59.6, "1 min 00 s"),
-        (3599, "59 min 59 s"),
-        (3600 * 2 + 300, "2 h 05 min"),
-        (86400 * 3 + 3600 * 4, "3 d 4 h"),
-    ],
-)
-def test_times_have_two_units(seconds: float, text: str) -> None:
-    assert in_words(seconds) == text
