@@ -383,12 +383,16 @@ def test_an_interrupted_extension_resumes_with_the_same_number_of_trials(
 
 def test_options_become_overrides_after_those_of_set() -> None:
     arguments = command.parse_study(
-        ["--space", "smoke", "--trials", "3", "--gpus-per-trial", "0.25", "--set", "seeds.init=4"]
+        [
+            *("--space", "smoke", "--trials", "3", "--gpus-per-trial", "0.25"),
+            *("--set", "seeds.init=4", "--experiment", "a: b"),
+        ]
     )
     assert command.overrides(arguments) == [
         "seeds.init=4",
         "search.trials=3",
         "resources.gpus_per_trial=0.25",
+        'tracking.experiment="a: b"',
     ]
 
 
