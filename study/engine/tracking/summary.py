@@ -138,7 +138,7 @@ def _note(result: StudyResult, headline: Headline, shared: Mapping[str, str], fo
 
 def _score_text(one: Estimate) -> str:
     text = f"{one.metric} {one.mean:.4f}"
-    return text if one.low is None else f"{text} ({one.low:.4f} to {one.high:.4f})"
+    return text if one.low is None else f"{text} (95 % interval {one.low:.4f} to {one.high:.4f})"
 
 
 def _model(ledger: StudyLedger, opened: StudyOpened) -> WinnerModel | None:
