@@ -120,7 +120,7 @@ class SchedulerSpec(Section):
     """Early stopping of trials."""
 
     name: Literal["asha", "none"] = "asha"
-    reduction_factor: Annotated[float, Field(gt=1)] = 3.0
+    reduction_factor: Annotated[float, Field(gt=1)] = 2.0
     """At a rung, one in this many trials continues."""
     grace_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     """The first rung, as a fraction of a trial's reports."""

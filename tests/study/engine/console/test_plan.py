@@ -21,6 +21,8 @@ FIXED = ("adapter.b0=12", "adapter.bT=6", "adapter.deltaT=0.1", "adapter.p=0.1",
          "training.lr=1e-3", "adapter.beta1=0.85", "adapter.beta2=0.85", "training.steps=240",
          "training.epochs=null")  # fmt: skip
 
+ASHA = ("scheduler={name: asha, reduction_factor: 2, grace_fraction: 0.5}", "training.reports=6")
+
 
 def plan_of(
     space: str, *overrides: str, data: EncodedTask = DATA, schedules: bool = True
@@ -66,7 +68,7 @@ def test_corners_of_adalora_rs_are_named_by_their_settings() -> None:
 
 
 def test_schedules_and_mask_events_are_printed_only_when_asked_for() -> None:
-    short, long = (plan_of("adalora_rs", schedules=asked) for asked in (False, True))
+    short, long = (plan_of("adalora_rs", *ASHA, schedules=asked) for asked in (False, True))
     assert [line for line in long if line not in short]
     assert [line for line in short if line not in long] == []
     assert not [
@@ -151,7 +153,7 @@ def test_a_table_that_is_too_wide_is_split_without_loss() -> None:
 
 
 def test_the_rungs_follow_the_tables() -> None:
-    assert plan_of("adalora_rs", *FIXED)[-1] == (
+    assert plan_of("adalora_rs", *FIXED, *ASHA)[-1] == (
         "ASHA rungs, one trial in 2 continues: "
         "step 120 (report 3, 52% of the triplets left, budget phase pruning)"
     )
@@ -167,7 +169,7 @@ def test_a_grid_has_no_more_trials_than_points(trials: int, planned: int) -> Non
 
 
 def test_every_schedule_prints_its_budget_at_each_mask_event() -> None:
-    lines = plan_of("adalora_rs", "adapter.deltaT=30")
+    lines = plan_of("adalora_rs", "adapter.deltaT=30", "training.steps=160")
     events = [line for line in lines if line.startswith("mask events (step:triplets) with ")]
     assert any(
         line.endswith("b0 14, bT 14, deltaT 30: 30:336 60:336 90:336 120:336") for line in events
