@@ -61,8 +61,8 @@ def trial_rows(record: StudyRecord, spec: StudySpec) -> list[dict[str, Any]]:
             rows[trial.number]["on_front"] = _yes_or_no(trial.number in front)
     if record.winner is not None and record.winner.race:
         result = study_result(record, spec)
-        for trial in result.trials:
-            rows[trial.number] |= _race_cells(result, trial)
+        for one in result.trials:
+            rows[one.number] |= _race_cells(result, one)
     return list(rows.values())
 
 

@@ -1,5 +1,6 @@
 """The race so far, as a result shows it: whether it runs or is over."""
 
+import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class RaceSoFar:
         if self.noise is None or trial not in self.estimates:
             return None
         runs = sum(score is not None for score in self.choosing(trial))
-        return self.noise.sd * (SEARCH_WEIGHT**2 + runs) ** 0.5 / (SEARCH_WEIGHT + runs)
+        return self.noise.sd * math.sqrt(SEARCH_WEIGHT**2 + runs) / (SEARCH_WEIGHT + runs)
 
     @cached_property
     def noise(self) -> Noise | None:
