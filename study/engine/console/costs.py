@@ -17,7 +17,10 @@ from study.training.forecast import Forecast
 
 
 def print_steps(console: Console, spec: StudySpec, points: Sequence[Forecast]) -> None:
-    """Prints the optimizer steps of the study: a range if trials may stop early."""
+    """Prints trainable parameters and optimizer steps; a range where trials differ or may stop."""
+    counts = sorted({point.parameters.total for point in points})
+    trained = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
+    print_lines(console, titled("trainable", [f"{trained} parameters"]))
     print_lines(console, titled("steps", [_steps(spec, points)]))
 
 

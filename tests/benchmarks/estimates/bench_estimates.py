@@ -74,7 +74,9 @@ def call(arguments: list[str], storage: str) -> tuple[str, float]:
     """Runs study.run; returns its output and wall seconds."""
     started = time.time()
     command = [sys.executable, "-m", "study.run", *arguments, "--storage", storage]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
     return done.stdout, time.time() - started
 
 

@@ -20,10 +20,19 @@ def corners(*overrides: str) -> list[Forecast]:
     return forecast(load_spec("smoke", overrides), 320, empty)
 
 
-def steps(*overrides: str) -> str:
+def printed(*overrides: str) -> list[str]:
     console = Console(width=200, record=True, file=io.StringIO())
     print_steps(console, load_spec("smoke", overrides), corners(*overrides))
-    return console.export_text().strip()
+    return [line.rstrip() for line in console.export_text().splitlines()]
+
+
+def steps(*overrides: str) -> str:
+    return printed(*overrides)[-1]
+
+
+def test_the_trainable_parameters_are_a_range_if_trials_differ() -> None:
+    assert printed()[0] == "trainable  69,584 to 115,760 parameters"
+    assert printed("adapter.b0=6")[0] == "trainable  69,584 parameters"
 
 
 def test_the_steps_are_a_range_if_trials_may_stop_early() -> None:
