@@ -14,11 +14,14 @@ import numpy as np
 
 from study.analysis.figure import Figure
 from study.analysis.study.figures.axes import Axis, axes, points
+from study.analysis.study.figures.surrogate import thinned
 from study.analysis.study.reading import StudyData
 from study.storage.record import TrialRecord
 
 NEEDED = 10
 """Smallest number of complete trials for an estimate."""
+MOST = 500
+"""Largest number of trials of an estimate."""
 SAMPLES, TREES = 80, 10
 CLEAR, WEAK = 0.9, 0.5
 """The shares of samples above the shuffled copies from which a setting matters, or may."""
@@ -50,7 +53,7 @@ def importances(trials: Sequence[TrialRecord], of: Sequence[Axis]) -> list[Impor
 
     The same trials give the same numbers.
     """
-    used = points(trials, of)
+    used = thinned(points(trials, of), MOST)
     if len(of) < 2:
         return "No estimate: fewer than two settings are searched."
     if len(used) < NEEDED:
@@ -101,7 +104,8 @@ def importance_figure(study: StudyData) -> Figure | None:
     words = {one.setting: one.word for one in found}
     clear = [name for name, word in words.items() if word == "matters"]
     noise = [name for name, word in words.items() if word == "noise"]
-    count = sum(t.state == "complete" and t.value is not None for t in study.trials)
+    count = len(points(study.trials, axes(study.spec)))
+    part = f"{MOST} of " if count > MOST else ""
     return Figure(
         name="importance",
         columns={
@@ -116,8 +120,8 @@ def importance_figure(study: StudyData) -> Figure | None:
         alt=f"share of the variance of {study.spec.objective} that each setting explains: "
         + ", ".join(f"{one.setting} {one.share:.2f} ({one.word})" for one in found),
         caption=f"Share of the variance that trees explain by each setting, mean and 95 % "
-        f"interval over {SAMPLES} bootstrap samples of the {count} complete trials. Dashed: the "
-        "best of the settings after shuffling, which cannot matter. "
+        f"interval over {SAMPLES} bootstrap samples of {part}the {count} complete trials. "
+        "Dashed: the best of the settings after shuffling, which cannot matter. "
         + (
             f"Clearly above it: {', '.join(clear)}. "
             if clear

@@ -42,7 +42,7 @@ class Surrogate:
     """A fitted process. The same trials give the same numbers."""
 
     def __init__(self, trials: Sequence[TrialRecord], axes: Sequence[Axis]) -> None:
-        used = _thinned(points(trials, axes), MOST)
+        used = thinned(points(trials, axes), MOST)
         self.axes, self.count = list(axes), len(used)
         self._values = [
             {a.name: _number(a, trial.settings[a.name]) for a in axes} for trial in used
@@ -55,7 +55,7 @@ class Surrogate:
         covariance = self._signal(self._x) + self.noise * np.eye(len(used))
         self._inverse = np.linalg.inv(covariance)
         self._weights = self._inverse @ self._y
-        self._background = _thinned(self._values, BACKGROUND)
+        self._background = thinned(self._values, BACKGROUND)
 
     def predicted_share(self) -> float:
         """Returns the share of the variance that predictions of left-out trials explain; <= 1."""
@@ -125,7 +125,7 @@ def _number(axis: Axis, value: Any) -> float:
     return axis.place(value) if axis.choices else float(value)
 
 
-def _thinned(items: list[Any], most: int) -> list[Any]:
+def thinned(items: list[Any], most: int) -> list[Any]:
     """Returns at most `most` of the items, evenly spaced."""
     if len(items) <= most:
         return items

@@ -7,7 +7,7 @@ import pytest
 
 from study.analysis.study.figures.axes import axes
 from study.analysis.study.figures.importance import importances
-from study.analysis.study.figures.surrogate import MOST, Surrogate, surrogate
+from study.analysis.study.figures.surrogate import MOST, Surrogate, surrogate, thinned
 from study.analysis.study.reading import StudyData
 from tests.study.analysis.study.rich_studies import rich_study
 
@@ -69,6 +69,7 @@ def test_a_fit_has_at_most_so_many_trials(study: StudyData) -> None:
     many = [trial for trial in study.trials if trial.state == "complete"] * 12
     assert len(many) > MOST
     assert Surrogate(many, axes(study.spec)).count == MOST
+    assert thinned(list(range(1000)), 5) == [0, 250, 500, 749, 999]
 
 
 def test_bounds_of_the_budget_at_the_end_are_numbers_of_triplets(study: StudyData) -> None:
