@@ -7,9 +7,19 @@ const state = document.getElementById("state");
 let version = null;
 let place = null;
 
-frame.addEventListener("load", () => {
-  if (place !== null) frame.contentWindow.scrollTo(...place);
+function restore(tries) {
+  const page = frame.contentDocument;
+  const drawn = !page.querySelector(".plot") || page.documentElement.dataset.drawn;
+  if (!drawn && tries > 0) {
+    setTimeout(restore, 50, tries - 1);  // Charts change the height of the page.
+    return;
+  }
+  frame.contentWindow.scrollTo(...place);
   place = null;
+}
+
+frame.addEventListener("load", () => {
+  if (place !== null) restore(100);
 });
 
 async function look() {

@@ -19,6 +19,7 @@ from study.spec import dump_spec
 from study.storage.events import StudyOpened
 from study.storage.ledger import StudyLedger
 from study.storage.opening import open_folder
+from tests.browser import CHROMIUM, WHY_NOT, browser
 from tests.study.ledgers import ReadSpec, create, report
 
 NAME = "a study"
@@ -76,6 +77,29 @@ def test_the_list_has_every_study_of_the_folder_and_no_link_out_of_it(server: Se
     assert "0 of 6" in text
     assert '"/link/"' not in text
     assert headers["Refresh"] == "10"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+def test_a_browser_loads_the_page_again_at_the_same_place(
+    server: Server, ledger: StudyLedger
+) -> None:
+    address = f"http://127.0.0.1:{server.server_address[1]}/a%20study/"
+    inner = "document.getElementById('page').contentWindow"
+    with browser() as chromium:
+        tab = chromium.page()
+        tab.resize(1000, 700)
+        tab.call("Page.navigate", url=address)
+        tab.until(f"document.title && {inner}.document.title && version !== null")
+        tab.until(f"{inner}.document.documentElement.dataset.drawn")
+        tab.run(f"{inner}.scrollTo(0, 700), {inner}.marked = true")
+        server.site.library._pages[NAME].next = 0.0
+        ledger.end(ledger.record.trials[0], "complete", "")
+        tab.run("look()")
+        tab.until(f"!{inner}.marked && {inner}.scrollY === 700")
+        assert "1 of 6 trials" in tab.run("document.getElementById('state').textContent")
+        assert tab.errors == []
+        here = address.removesuffix("a%20study/")
+        assert [one for one in tab.requests if not one.startswith((here, "data:"))] == []
 
 
 def test_the_page_is_made_again_when_the_journal_has_changed(
