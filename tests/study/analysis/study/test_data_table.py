@@ -63,7 +63,7 @@ def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) 
 def test_the_page_shows_the_table(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
     page = render(study.read())
-    assert "<h3>Data</h3>" in page
+    assert "<h2>Data and provenance</h2>" in page
     assert "train, other strand" in page
     assert "Dropped from train: 2 copies" in page
 
