@@ -19,6 +19,7 @@ Map:
     tables.py      trials.csv and pareto.csv
     commands.py    command lines for a stored study: train the winner again, resume, export
     result/        StudyResult: what page, terminal, tables and MLflow show of a study
+    live/          the state of a folder while its study runs
     durable.py     files that are replaced whole and survive a loss of power
 
 Needs neither Ray nor torch. The same folder layout serves benchmarks and comparisons.
