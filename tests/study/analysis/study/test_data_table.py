@@ -63,7 +63,7 @@ def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) 
 def test_the_page_shows_the_table(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
     page = render(study.read())
-    assert "<h2>Data and provenance</h2>" in page
+    assert "<thead><tr><th>split</th>" in page
     assert "train, other strand" in page
     assert "Dropped from train: 2 copies" in page
 
@@ -71,7 +71,7 @@ def test_the_page_shows_the_table(study: MadeStudy) -> None:
 def test_a_study_from_before_the_reports_has_no_table(study: MadeStudy) -> None:
     read = study.read()
     assert data_table(read) is None
-    assert "<h3>Data</h3>" not in render(read)
+    assert "<thead><tr><th>split</th>" not in render(read)
 
 
 def test_one_of_the_two_reports_is_enough_for_a_table(study: MadeStudy) -> None:
