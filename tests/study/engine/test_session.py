@@ -91,8 +91,13 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     assert opened.quality["splits"]["train"]["class_rows"] == [16, 16]
     assert opened.tokens["splits"]["test"]["unknown"] == 0
 
+    assert opened.baselines
+    assert set(opened.baselines) == {"majority", "kmer"}
+
     rows = list(csv.DictReader(folder.trials.open()))
     assert [row["state"] for row in rows] == states
+    assert sum(row["as_good"] == "winner" for row in rows) == 1
+    assert sum(row["dev_mcc_confirmed_mean"] != "" for row in rows) == 1
     assert all(float(row["trainable_parameters"]) > 0 for row in rows)
 
     storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
@@ -125,8 +130,8 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     first = sorted(record.trials.values(), key=lambda t: (-(t.value or 0), t.number))[:2]
     assert [one.trial for one in race.candidates] == [t.number for t in first]
     fresh = {one.trial: one.fresh for one in race.candidates}
-    means = {t.number: (t.value + fresh[t.number][0]) / 2 for t in first}
-    assert won == max(means, key=means.__getitem__)
+    sums = {t.number: 0.5 * t.value + fresh[t.number][0] for t in first}
+    assert won == max(sums, key=sums.__getitem__)
     assert race.seeds == [dict.fromkeys(("init", "data", "mask"), s) for s in (1001, 1002)]
     assert race.dev["dev_mcc"] == fresh[won][1:]
     assert len(race.test["test_mcc"]) == 2
