@@ -6,6 +6,7 @@ import pytest
 
 from study.engine.driver import created_with, record_start, warn_of_versions
 from study.engine.tracking.runs import StudyRuns, study_key
+from study.engine.tracking.subject import Subject
 from study.engine.tracking.view import tracked_runs
 from study.storage.events import StudyOpened, StudyResumed, tracking_of
 from study.storage.folder import StudyFolder
@@ -58,7 +59,7 @@ def test_runs_at_the_previous_tracking_address_are_ended(
     ledger.append(StudyResumed(version=1, tracking=old, created_with=created_with()))
     create(ledger, 0)
     key = study_key(ledger.folder, ledger.record)
-    runs = StudyRuns(old, key, "a study")
+    runs = StudyRuns(old, key, Subject("a study"))
     runs.adopt()
     runs.write(ledger.record.trials.values())
     assert {run.status for run in tracked_runs(old, key)} == {"RUNNING"}
