@@ -26,9 +26,9 @@ REPORT = 0.15
 """Of a report beside its evaluation: checkpoint, journal, Ray."""
 ALONE = 0.5
 """The start of a single worker, as a share of that of several at once."""
-RAY = 14.0
+RAY = 9.0
 """Of the start of Ray and of the tracking database."""
-END = 8.0
+END = 4.0
 """Of the end: page, tracking, Ray."""
 DRIFT = 0.1
 """Standard deviation of a machine's pace between the measurement and the study."""
