@@ -105,8 +105,12 @@ class Parser(argparse.ArgumentParser):
             return f"; did you mean {near[0]}?"
         if "--set" in known:
             return "; a setting of a space is given as --set section.key=…"
-        folder = next((each.metavar for each in self._actions if not each.option_strings), None)
-        return f"; write {folder} without an option" if folder else ""
+        first = next((each for each in self._actions if not each.option_strings), None)
+        if first is None:
+            return ""
+        if first.choices is not None:  # Of sub-commands: their options are in their own help.
+            return f"; {self.prog} {self.given[0]} --help lists the options"
+        return f"; write {first.metavar} without an option"
 
 
 def path_text(text: str) -> str:

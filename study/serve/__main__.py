@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ["runs", "runs --port 9000"],
     )
     add = parser.add_argument
-    add("storage", metavar="STORAGE", type=path_option, help="folder of all studies (runs)")
+    add("storage", metavar="STORAGE", type=path_option, help="folder of all studies, such as runs")
     add("--port", type=int, default=PORT, metavar="N", help=f"port to listen at ({PORT})")
     return run_command(run, parser.parse_args(argv))
 

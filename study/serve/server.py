@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from typing_extensions import override
 
 from study.analysis import html
-from study.engine.console.view import counts_text, duration, time_left_text
+from study.engine.console.view import counts_text, duration, silence_text, time_left_text
 from study.errors import InputError
 from study.serve.library import Entry, Library
 from study.serve.links import Links
@@ -124,18 +124,18 @@ def _row(entry: Entry) -> dict[str, object]:
     row: dict[str, object] = {"name": entry.name, "address": quote(entry.name)}
     if one is None:
         return row | {"state": "", "problem": entry.problem}
-    best = one.headline
+    best, silence = one.headline, silence_text(one)
     score = best and next(iter(best.dev.values()), None)
     return row | {
         "state": one.phase,
         "cells": [
             one.kind,
-            one.phase,
+            f"{one.phase}; {silence}" if silence else one.phase,
             f"{one.over} of {one.planned}",
             one.counts["running"],
             one.counts["failed"],
             f"{score.metric} {score.mean:.4f}" if score else "",
-            "" if one.is_over else time_left_text(one.time_left),
+            "" if one.is_over or silence else time_left_text(one.time_left),
         ],
     }
 
@@ -145,7 +145,8 @@ def _state(one: Snapshot) -> str:
     text = f"{one.name}: {one.phase}, {one.over} of {one.planned} {what} ({counts_text(one)})"
     if one.is_over:
         return f"{text}; took {duration(one.seconds)}"
-    return f"{text}; {duration(one.seconds)}, {time_left_text(one.time_left)}"
+    rest = silence_text(one) or time_left_text(one.time_left)
+    return f"{text}; {duration(one.seconds)}, {rest}"
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from study.engine.console.lines import format_value
 from study.storage.live.snapshot import Ended, Group, Running, Snapshot
 from study.storage.result.estimates import Estimate
+from study.storage.result.fields import Headline
 from study.storage.result.time_left import TimeLeft
 
 WIDTH = 80
@@ -94,6 +95,13 @@ def _short(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
+def silence_text(snapshot: Snapshot) -> str:
+    """Returns for how long nothing has given a sign of life; empty if something works."""
+    if snapshot.silent is None or snapshot.silent <= SILENT:
+        return ""
+    return f"no sign of life for {duration(snapshot.silent)}"
+
+
 def counts_text(snapshot: Snapshot) -> str:
     """Returns the number of trials in each state; those of runs have no early stopping."""
     hidden = () if snapshot.kind == "study" else ("stopped_early",)
@@ -113,11 +121,11 @@ def _state(snapshot: Snapshot) -> Iterable[ViewLine]:
         "finished": "finished",
         "failed": "finished without a winner",
     }[snapshot.phase]
-    left = "" if snapshot.is_over else f", {time_left_text(snapshot.time_left)}"
+    silent = silence_text(snapshot)
+    left = "" if snapshot.is_over or silent else f", {time_left_text(snapshot.time_left)}"
     yield ViewLine(f"{snapshot.name}: {doing}; {duration(snapshot.seconds)}{left}", "bold")
-    if snapshot.silent is not None and snapshot.silent > SILENT:
-        text = f"no sign of life for {duration(snapshot.silent)}: interrupted? --resume continues"
-        yield ViewLine(f"silent   {text}", "red")
+    if silent:
+        yield ViewLine(f"silent   {silent}: interrupted? --resume continues", "red")
     what = "trials" if snapshot.kind == "study" else "runs"
     yield ViewLine(f"{what:<8} {snapshot.over} of {snapshot.planned}: {counts_text(snapshot)}")
     race = snapshot.race
@@ -142,11 +150,16 @@ def _best(snapshot: Snapshot, width: int) -> Iterable[ViewLine]:
         return
     title = "winner" if best.final else "best"
     scores = [_estimate(one) for part in (best.dev, best.test) for one in list(part.values())[:1]]
-    source = f"{len(best.seeds)} fresh seeds" if best.confirmed else "one run, in the search"
+    source = _source(best) if best.confirmed else "one run, in the search"
     yield ViewLine(f"{title:<8} trial {best.trial}: {', '.join(scores[:1])}; {source}", "bold")
     yield from (ViewLine(f"         {score}", "bold") for score in scores[1:])
     words = [f"{name}={format_value(value)}" for name, value in best.settings.items()]
     yield from (ViewLine(f"         {line}") for line in wrapped(words, width - 9))
+
+
+def _source(best: Headline) -> str:
+    failed = next((one.failed for one in best.dev.values()), 0)
+    return f"{len(best.seeds)} fresh seeds" + (f", {failed} of them failed" if failed else "")
 
 
 def _estimate(one: Estimate) -> str:

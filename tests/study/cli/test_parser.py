@@ -25,6 +25,7 @@ import pytest
         ("benchmark --space mini_tables --num-gpus 1", "; did you mean --gpus-per-trial?"),
         ("seeds runs/x", "; write --study runs/x"),
         ("report --study runs/x", "; write DIR without an option"),
+        ("cluster.__main__ slurm --time 1 --logs x", ".cluster slurm --help lists the options"),
         ("doctor.__main__ x --tracking-url y", "; did you mean --tracking-uri?"),
     ],
 )

@@ -125,6 +125,16 @@ def test_the_page_is_made_again_when_the_journal_has_changed(
     assert sorted(ledger.folder.path.rglob("*")) == before
 
 
+def test_a_study_without_a_sign_of_life_has_no_time_left(
+    server: Server, ledger: StudyLedger
+) -> None:
+    os.utime(ledger.folder.journal, (1000.0, 1000.0))
+    version = json.loads(ask(server, f"/{quote(NAME)}/version.json")[1])
+    for text in (ask(server, "/")[1], version["state"]):
+        assert "no sign of life for " in text
+        assert "time left not known yet" not in text
+
+
 @pytest.mark.parametrize(
     "path",
     [

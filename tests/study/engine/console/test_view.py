@@ -8,7 +8,8 @@ from study.engine.console.view import duration, plain, sparkline, time_left_text
 from study.storage.events import TrialCreated, TrialStalled
 from study.storage.live.building import runs_snapshot, study_snapshot
 from study.storage.record import StudyRecord
-from study.storage.result.fields import Light
+from study.storage.result.estimates import Estimate
+from study.storage.result.fields import Headline, Light
 from study.storage.result.time_left import TimeLeft
 from tests.study.ledgers import OpenLedger, create, report
 
@@ -43,6 +44,26 @@ def test_the_time_left_is_given_with_its_interval() -> None:
     assert time_left_text(TimeLeft(600.0, 420.0, 900.0)) == "about 10 min left (7 min to 15 min)"
     assert time_left_text(TimeLeft(0.0, 0.0, 41.0)) == "about 5 s left (5 s to 40 s)"
     assert time_left_text(TimeLeft(9e3, 7e3, 3e5)) == "about 2.5 h left (1.9 h to 3.5 days)"
+
+
+def test_a_study_without_a_sign_of_life_has_no_time_left(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    create(ledger, 0)
+    shown = replace(study_snapshot("s", ledger.spec, ledger.record, None, 0.0), silent=600.0)
+    text = plain(view(shown))
+    assert "no sign of life for 10 min 00 s: interrupted? --resume continues" in text
+    assert "time left" not in text
+    assert "time left not known yet" in plain(view(replace(shown, silent=1.0)))
+
+
+def test_the_best_is_given_with_the_seeds_that_failed(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    dev = Estimate("dev_mcc", (0.4, 0.6), 1, 0.5, 0.1, 0.5, 0.3, 0.7, None)
+    seeds = ({"init": 1}, {"init": 2}, {"init": 3})
+    best = Headline(4, {}, {}, True, True, {"dev_mcc": dev}, {}, seeds, 0.6, 0.1, {})
+    snapshot = study_snapshot("s", ledger.spec, ledger.record, None, 0.0)
+    text = plain(view(replace(snapshot, headline=best), width=100))
+    assert "trial 4: dev_mcc 0.500 (0.300 to 0.700); 3 fresh seeds, 1 of them failed" in text
 
 
 def test_rungs_running_and_stalled_trials_are_shown(open_ledger: OpenLedger) -> None:
