@@ -10,6 +10,7 @@ from study.storage import events
 from study.storage.events import Report, TrialEnded, TrialWarning
 from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.result.words import STATE_WORDS
 
 
 class TensorBoardFiles:
@@ -63,7 +64,7 @@ class TensorBoardFiles:
 
         score = {trial.metric: trial.value} if trial.value is not None else {}
         settings = {name: _plain(value) for name, value in trial.settings.items()}
-        for part in hparams({**settings, "state": trial.state}, score):
+        for part in hparams({**settings, "state": STATE_WORDS[trial.state]}, score):
             self._write(trial.number, part, 0, trial.ended)
         self._writers.pop(trial.number).close()
 

@@ -65,7 +65,13 @@ def test_a_resumed_trial_has_each_report_once_and_its_settings(
     [*first, last] = resumed.record.trials[0].reports
     resumed.record.trials[0].reports[:] = [first[0], last]  # That without a score has no value.
     assert curve(resumed, 0) == [(10, 0.25), (30, 0.5)]
-    assert settings(resumed, 0) == {"b0": 6.0, "bT": 3.0, "p": 0.1, "lr": 0.001, "state": "pruned"}
+    assert settings(resumed, 0) == {
+        "b0": 6.0,
+        "bT": 3.0,
+        "p": 0.1,
+        "lr": 0.001,
+        "state": "stopped early",
+    }
 
 
 def test_a_study_continues_without_the_files(
