@@ -10,6 +10,7 @@ from typing import Any
 from study.analysis.study.answer import METRICS, shown3
 from study.analysis.study.reading import StudyData
 from study.analysis.text import NOTHING, duration, short
+from study.spec import CategoricalDomain
 from study.spec.task import GENERATED
 from study.storage.result import Estimate
 
@@ -111,11 +112,12 @@ def scores(studies: Sequence[StudyData]) -> dict[str, list[Any]]:
 def ranges(studies: Sequence[StudyData]) -> dict[str, list[Any]]:
     """Returns each study's winning value of each searched number, and the range as good.
 
-    `tried_low` and `tried_high` are the ends of the values that were tried.
+    `tried_low` and `tried_high` are the ends of the values that were tried; `log`: of a domain
+    that is searched on a logarithmic scale.
     """
     columns: dict[str, list[Any]] = {
         name: []
-        for name in ("setting", "study", "winner", "low", "high", "tried_low", "tried_high")
+        for name in ("setting", "study", "winner", "low", "high", "tried_low", "tried_high", "log")
     }
     called = names(studies)
     for study in in_order(studies):
@@ -124,13 +126,14 @@ def ranges(studies: Sequence[StudyData]) -> dict[str, list[Any]]:
             continue
         numbers = (best.trial, *(study.result.as_good or ()))
         good = [study.record.trials[number].settings for number in numbers]
-        for leaf in study.spec.domains:
+        for leaf, domain in study.spec.domains.items():
             tried = _numbers([trial.settings.get(leaf) for trial in study.trials])
             chosen = _numbers([settings.get(leaf) for settings in good])
             if not chosen or not isinstance(best.settings.get(leaf), int | float):
                 continue
+            log = not isinstance(domain, CategoricalDomain) and domain.log
             ends = (min(chosen), max(chosen), min(tried), max(tried))
-            values = (leaf, called[study.folder.path], best.settings[leaf], *ends)
+            values = (leaf, called[study.folder.path], best.settings[leaf], *ends, log)
             for column, value in zip(columns.values(), values, strict=True):
                 column.append(value)
     return columns

@@ -37,12 +37,15 @@
       const studies = [...new Set(rows.map((row) => row.study))];
       for (const [setting, own] of d3.group(rows, (row) => row.setting)) {
         const low = d3.min(own, (row) => row.tried_low);
-        const log = low > 0 && d3.max(own, (row) => row.tried_high) / low > 20;
+        const log = low > 0 && own.some((row) => row.log);
+        const high = d3.max(own, (row) => row.tried_high);
+        const decades = log ? d3.range(Math.ceil(Math.log10(low)), Math.floor(Math.log10(high)) + 1).map((power) => 10 ** power) : [];
+        const ticks = decades.length > 1 ? decades : [low, high];
         const text = (row) => `${row.study}: ${setting} ${page.shown(row.winner, 3)}, as good ${page.shown(row.low, 3)} to ${page.shown(row.high, 3)}`;
         box.append(
           Plot.plot({
             width: each, height: 62 + 24 * studies.length, marginLeft: 118, marginTop: 8, marginRight: 16, marginBottom: 40,
-            x: { label: setting, labelAnchor: "center", labelArrow: "none", grid: true, type: log ? "log" : "linear", ticks: 4, tickFormat: log ? (value) => page.shown(value, 1) : undefined },
+            x: { label: setting, labelAnchor: "center", labelArrow: "none", grid: true, type: log ? "log" : "linear", ticks: log ? ticks : 4, tickFormat: log ? (value) => page.shown(value, 1) : undefined },
             y: { domain: studies, label: null, tickFormat: cut },
             marks: marks(own, ["tried_low", "tried_high"], ["low", "high"], "winner", text),
           }),

@@ -39,7 +39,8 @@ class TrialTable:
 def trial_table(study: StudyData, trials: Sequence[TrialRecord] | None = None) -> TrialTable:
     """Returns parameters by their YAML names, metrics, steps and seconds of trials (default: all).
 
-    `fresh seeds`, if there is a race: the mean of the scores with fresh seeds, and their number.
+    `fresh seeds`, if there is a race: the mean of the scores with fresh seeds, and their number;
+    of the winner those that confirm it, as those that chose it are optimistic.
 
     Complete trials come first, best first, those that violate a constraint after the others; then
     trials stopped early, those with the most reports first; then unfinished and failed trials by
@@ -76,7 +77,8 @@ def _fresh(study: StudyData) -> dict[int, str]:
     """Returns the mean of the scores with fresh seeds, and their number, of each candidate."""
     texts = {}
     for trial in study.result.trials:
-        scores = [s for s in (*trial.choosing, *trial.confirming) if s is not None]
+        confirming = [score for score in trial.confirming if score is not None]
+        scores = confirming or [score for score in trial.choosing if score is not None]
         if scores:
             texts[trial.number] = f"{shown(sum(scores) / len(scores))} ({len(scores)})"
     return texts

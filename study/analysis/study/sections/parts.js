@@ -38,7 +38,9 @@ const parts = (() => {
   function menu(label, choices, state, changed) {
     const select = element("select", { onchange: (event) => { state.value = event.target.value; changed(state.value); } });
     for (const [value, text] of choices) select.append(element("option", { value, selected: String(state.value) === String(value) }, text));
-    return element("label", { class: "menu" }, `${label} `, select);
+    const chosen = element("span", { class: "paper", "aria-hidden": "true" }, select.selectedOptions[0]?.textContent);
+    select.addEventListener("change", () => (chosen.textContent = select.selectedOptions[0].textContent));
+    return element("label", { class: "menu" }, `${label} `, select, chosen);
   }
 
   /** Where a setting lies on its axis, as a scale of Plot. */

@@ -41,7 +41,8 @@
           marginTop: 16,
           x: { ...parts.scale(axis), label: axis.name + (axis.nuisance ? " (nuisance)" : "") + (axis.log ? ", log" : ""), labelAnchor: "center", labelArrow: "none" },
           y: { domain, ticks: 4, grid: true, label: null, tickFormat: (value) => parts.number(value) },
-          marks: [expected[0], ...marks, ...expected.slice(1)],
+          // A line hides single trials; many trials hide the line.
+          marks: own.length > 150 ? [expected[0], ...marks, ...expected.slice(1)] : [...expected, ...marks],
         });
         return link(plot, looks);
       });

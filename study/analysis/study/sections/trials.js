@@ -28,14 +28,21 @@
     ">": (a, b) => a > b,
     "<=": (a, b) => a <= b,
     ">=": (a, b) => a >= b,
-    "=": (a, b) => a === b,
-    "!=": (a, b) => a !== b,
+    "=": (a, b) => same(a, b),
+    "!=": (a, b) => !same(a, b),
   };
+
+  /** Whether cells are equal; of text the beginning counts: "complete, as good" is complete. */
+  const same = (a, b) => (typeof a === "string" ? a.startsWith(b) : a === b);
+  const place = (name) => heads.findIndex((head) => (head.dataset.column ?? head.textContent.trim()) === name);
+
+  /** The words of a filter; a comparison may have spaces around its sign. */
+  const words = (text) => text.replace(/\s*([<>!]=|[<>=])\s*/g, "$1").split(/\s+/).filter(Boolean);
 
   /** The test of one word of the filter, a function of a row. */
   function test(word) {
     const [, name, sign, right] = word.match(COMPARISON) ?? [];
-    const column = sign ? heads.findIndex((head) => (head.dataset.column ?? head.textContent.trim()) === name) : -1;
+    const column = sign ? place(name) : -1;
     if (column < 0) return (row) => `${row.textContent} ${page.byNumber.get(Number(row.dataset.trial)).reason}`.toLowerCase().includes(word.toLowerCase());
     const value = Number.isNaN(Number(right)) ? right.toLowerCase() : Number(right);
     return (row) => {
@@ -44,8 +51,10 @@
     };
   }
 
+  let unknown = []; // Names in the filter that are no column.
   function apply(text) {
-    const tests = text.split(/\s+/).filter(Boolean).map(test);
+    const tests = words(text).map(test);
+    unknown = words(text).map((word) => word.match(COMPARISON)?.[1]).filter((name) => name && place(name) < 0);
     const rows = [...body.querySelectorAll("tr[data-trial]")].filter((row) => tests.every((passes) => passes(row)));
     page.filter("table", tests.length ? new Set(rows.map((row) => Number(row.dataset.trial))) : null);
   }
@@ -56,7 +65,8 @@
   const count = document.getElementById("trial-count");
   function counted() {
     const all = page.trials.length;
-    count.textContent = page.state.shown ? `${page.state.shown.size} of ${all} trials` : `${all} trials`;
+    const shown = page.state.shown ? `${page.state.shown.size} of ${all} trials` : `${all} trials`;
+    count.textContent = unknown.length ? `${shown}; no column is called ${unknown.join(", ")}` : shown;
   }
   counted();
 
@@ -111,7 +121,7 @@
     const copies = page.element("p", { class: "buttons screen" },
       page.element("button", { type: "button", onclick: (event) => page.copy(yaml(trial), event.target) }, "copy YAML"), " ",
       page.element("button", { type: "button", onclick: (event) => page.copy(command(trial), event.target) }, "copy command"));
-    const picture = page.element("div", { class: "plot" }, curve(trial));
+    const picture = page.element("div", { class: "plot", role: "img", "aria-label": `learning curve of trial ${trial.trial}` }, curve(trial));
     const content = page.element("div", { class: "opened" }, page.element("div", {}, facts(trial), copies), picture);
     return page.element("tr", { class: "detail" }, page.element("td", { colspan: heads.length }, content));
   }

@@ -59,6 +59,8 @@ def test_ranges_have_the_values_tried_and_the_winners(tmp_path: Path) -> None:
     columns = comparing.ranges([finished(tmp_path / "a").read()])
     at = columns["setting"].index("p")
     assert [columns[name][at] for name in ("winner", "tried_low", "tried_high")] == [0.1, 0.1, 0.3]
+    assert columns["log"][at] is False
+    assert columns["log"][columns["setting"].index("lr")] is True
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)

@@ -74,7 +74,13 @@ def test_a_click_on_a_column_sorts_and_another_one_turns_it(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("text", "left"),
-    [("stopped", [1]), ("dev_mcc>=0.45", [0]), ("complete p<0.2", [0, 2]), ("nothing", [])],
+    [
+        ("stopped", [1]),
+        ("dev_mcc>=0.45", [0]),
+        ("complete p<0.2", [0, 2]),
+        ("state=complete p < 0.2", [0, 2]),
+        ("nothing", []),
+    ],
 )
 def test_the_filter_of_the_table_holds_for_charts(page: Page, text: str, left: list[int]) -> None:
     page.run(f"document.getElementById('trial-filter').value = {json.dumps(text)}")
@@ -83,6 +89,13 @@ def test_the_filter_of_the_table_holds_for_charts(page: Page, text: str, left: l
     marks = "document.querySelectorAll('#figure-learning_curves [data-trial]:not(.out)')"
     drawn = page.run(f"[...new Set([...{marks}].map(mark => Number(mark.dataset.trial)))].sort()")
     assert drawn == left
+
+
+def test_the_filter_names_what_is_no_column(page: Page) -> None:
+    page.run("document.getElementById('trial-filter').value = 'P<0.1'")
+    page.run("document.getElementById('trial-filter').dispatchEvent(new Event('input'))")
+    count = page.run("document.getElementById('trial-count').textContent")
+    assert count.endswith("no column is called P")
 
 
 def test_a_click_in_a_chart_selects_the_trial_everywhere(page: Page) -> None:
@@ -99,6 +112,7 @@ def test_a_row_opens_its_settings_curve_and_commands(page: Page) -> None:
     page.run("document.querySelector('tr[data-trial=\"1\"] .open').click()")
     detail = "document.querySelector('tr.detail')"
     assert page.run(f"{detail}.querySelectorAll('svg path').length") > 0
+    assert page.run(f"{detail}.querySelector('.plot').ariaLabel") == "learning curve of trial 1"
     copies = f"[...{detail}.querySelectorAll('button')].map(button => button.textContent)"
     assert page.run(copies) == ["copy YAML", "copy command"]
     # What they copy, without the clipboard.

@@ -5,6 +5,7 @@ import pytest
 from study.analysis.study.trial_table import trial_table
 from study.analysis.text import NOTHING, shown
 from tests.study.analysis.study.made_studies import FIXED, MadeStudy
+from tests.study.analysis.study.test_finalists import raced
 
 
 def test_the_best_trial_comes_first_and_failures_last(finished: MadeStudy) -> None:
@@ -64,3 +65,12 @@ def test_a_trial_without_reports_has_no_scores(study: MadeStudy) -> None:
 )  # fmt: skip
 def test_values_are_shown_with_four_digits(value: object, text: str) -> None:
     assert shown(value) == text
+
+
+def test_the_winners_fresh_seeds_are_those_that_confirm_it(tmp_path: Path) -> None:
+    table = trial_table(raced(tmp_path / "study").read())
+    column = table.columns.index("fresh seeds")
+    assert {row.trial: row.cells[column] for row in table.rows if row.trial in (3, 5)} == {
+        3: "0.3000 (1)",
+        5: "0.4200 (2)",
+    }

@@ -48,6 +48,21 @@ def test_every_chart_is_drawn_without_a_warning(page: Page) -> None:
     )
 
 
+def test_print_has_the_choice_of_a_menu_as_text(page: Page) -> None:
+    widths = page.run("[...document.querySelectorAll('.menu .paper')].map(one => one.offsetWidth)")
+    assert set(widths) == {0}
+    page.call("Emulation.setEmulatedMedia", media="print")
+    chosen = "[...document.querySelectorAll('.menu')].map(one => one.innerText.trim())"
+    assert "two settings: p × bT" in page.run(chosen)
+    page.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_the_line_of_an_effect_hides_no_trial(page: Page) -> None:
+    order = "[...document.querySelector('#figure-effects .panels svg').children]"
+    last = page.run(f"{order}.map(one => one.getAttribute('class') ?? '').at(-1)")
+    assert "winner" in last
+
+
 def test_a_trial_of_any_chart_selects_it_in_the_others(page: Page) -> None:
     number = page.run(
         "document.querySelector('#figure-effects .complete [data-trial]').dataset.trial"

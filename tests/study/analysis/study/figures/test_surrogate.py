@@ -9,6 +9,7 @@ from study.analysis.study.figures.axes import axes
 from study.analysis.study.figures.importance import importances
 from study.analysis.study.figures.surrogate import MOST, Surrogate, surrogate, thinned
 from study.analysis.study.reading import StudyData
+from study.storage.record import TrialRecord
 from tests.study.analysis.study.rich_studies import rich_study
 
 
@@ -30,6 +31,19 @@ def test_the_effect_of_a_setting_is_the_one_that_was_made(fitted: Surrogate) -> 
     flat = fitted.effect([{"b0": 6.0}, {"b0": 12.0}])
     assert flat.mean[0] == pytest.approx(flat.mean[1], abs=0.03)
     assert fitted.predicted_share() > 0.8
+
+
+def test_noise_is_not_predicted(study: StudyData, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = study.record.in_state("complete")[:10]
+    numbers = [trial.number for trial in kept]
+    shares = []
+    for seed in range(6):
+        scores = dict(
+            zip(numbers, np.random.default_rng(seed).normal(size=len(kept)), strict=True)
+        )
+        monkeypatch.setattr(TrialRecord, "value", property(lambda trial: scores[trial.number]))  # noqa: B023
+        shares.append(Surrogate(kept, axes(study.spec)).predicted_share())
+    assert np.mean(shares) < 0
 
 
 def test_a_curve_is_less_sure_where_there_are_no_trials(fitted: Surrogate) -> None:
