@@ -97,8 +97,8 @@ def parallel(study: StudyData, of: Sequence[Axis]) -> Figure:
         heading="Which trials have what in common?",
         alt=f"one line per trial through its settings and its {study.spec.objective}",
         caption="Drag along an axis to keep only the trials in that range, on the whole page; "
-        "click an axis to take the range away. Dashed lines are trials that were stopped early: "
-        "their scores are of less training.",
+        "click an axis to take the range away. Dashed lines are trials that did not run to "
+        "their end: their scores, if any, are of less training.",
         options={"axes": [axis.as_option() for axis in of]},
     )
 

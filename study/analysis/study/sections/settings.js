@@ -4,6 +4,9 @@
 (() => {
   const { figure, link, color, sequential } = page.figures;
   const objective = page.data.objective;
+  const states = new Set(page.trials.map((trial) => trial.state));
+  /** Whether an item of a key is of trials that the page has. */
+  const present = ([, text]) => (text.startsWith("trial ") ? page.data.winner !== null : states.has(text));
   const dots = (rows, x, y, fill = "none") => {
     const looks = parts.byLook(rows), many = rows.length > 150;
     return {
@@ -47,7 +50,7 @@
         return link(plot, looks);
       });
       const box = page.element("div", { class: "panels", style: `grid-template-columns: repeat(${columns}, ${each}px)` }, ...panels);
-      const items = [["filled var(--complete)", "complete"], ["filled var(--winner)", `trial ${page.data.winner}, the best`], ["hollow var(--stopped)", "stopped early"], ["cross var(--failed)", "failed"]].filter(([, text]) => page.data.winner !== null || !text.startsWith("trial"));
+      const items = [["filled var(--complete)", "complete"], ["filled var(--winner)", `trial ${page.data.winner}, the best`], ["hollow var(--stopped)", "stopped early"], ["cross var(--failed)", "failed"]].filter(present);
       if (rows.length) items.push(["line var(--hue-3)", "expected score"], ["band var(--hue-3)", "95 % interval"]);
       return parts.stack(parts.key(items), page.element("p", { class: "axis-note" }, `${objective}; at the edge: trials beyond the range of the complete ones`), box);
     },
@@ -140,7 +143,7 @@
       paths("lines").attr("stroke", (trial) => (best(trial) ? "var(--winner)" : color(trial.state))).attr("stroke-width", (trial) => (best(trial) ? 2.6 : 1.2)).attr("stroke-opacity", (trial) => (best(trial) ? 1 : trial.state === "complete" ? thin : thin * 0.6)).attr("stroke-dasharray", (trial) => (trial.state === "complete" ? null : "4 3"));
       paths("hit").attr("stroke", "black").attr("stroke-width", 8);
       for (const axis of axes) axisOf(svg, axis, spread(axis.name), scales.get(axis.name), flat, margin.along, length);
-      return parts.stack(parts.key([["line var(--complete)", "complete"], ["dashed var(--stopped)", "stopped early"], ...(page.data.winner === null ? [] : [["line var(--winner)", `trial ${page.data.winner}, the best`]])]), svg.node());
+      return parts.stack(parts.key([["line var(--complete)", "complete"], ["line var(--winner)", `trial ${page.data.winner}, the best`], ["dashed var(--stopped)", "stopped early"], ["dashed var(--failed)", "failed"], ["dashed var(--running)", "unfinished"]].filter(present)), svg.node());
 
       function axisOf(root, axis, at, along, lies, start, size) {
         const group = root.append("g").attr("transform", lies ? `translate(0,${at})` : `translate(${at},0)`);

@@ -9,6 +9,7 @@ import pytest
 from study.analysis.study.page import write_report
 from study.storage.stored import StoredStudy
 from tests.browser import CHROMIUM, WHY_NOT, Page, browser
+from tests.study.analysis.study.made_studies import MadeStudy
 from tests.study.analysis.study.rich_studies import many_seeds, rich_study
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
@@ -142,3 +143,15 @@ def _drag(page: Page, x: float, start: float, end: float) -> None:
 def _choose(page: Page, chart: str, how: str) -> None:
     menu = f"document.querySelector('#figure-{chart} select')"
     page.run(f"(menu => {{ {how}; menu.dispatchEvent(new Event('change')) }})({menu})")
+
+
+def test_keys_have_only_states_that_trials_have(tab: Page, tmp_path: Path) -> None:
+    made = MadeStudy(tmp_path / "study")
+    made.run(0, [0.1] * 8)
+    made.create(1)
+    made.end(1, "failed", "diverged")
+    tab.open(write_report(StoredStudy.read(made.folder)))
+    for name in ("effects", "parallel"):
+        texts = tab.run(f"document.querySelector('#figure-{name} .chart-key').textContent")
+        assert "failed" in texts
+        assert "stopped early" not in texts
