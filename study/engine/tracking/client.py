@@ -35,7 +35,9 @@ def import_mlflow() -> None:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    import mlflow.tracking  # noqa: F401
+    # Not one of its modules: Ray Tune imports MLflow in the driver's thread, and only an import of
+    # the package itself waits until that is complete.
+    import mlflow  # noqa: F401
 
     for name in ("mlflow", "alembic"):  # The import sets levels itself.
         logging.getLogger(name).setLevel(logging.CRITICAL)

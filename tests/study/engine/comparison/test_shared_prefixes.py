@@ -161,7 +161,8 @@ def test_a_damaged_prefix_is_set_aside_and_the_run_trains_all_steps(
     start(prepared, shared, LEADER, 0, key(LEADER)).step()
     file = shared.prefix(key(LEADER))
     data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 0xFF
+    middle = len(data) // 2
+    data[middle : middle + 256] = bytes(byte ^ 0xFF for byte in data[middle : middle + 256])
     file.write_bytes(data)
     follower = ComparisonRun.of(configuration(), mask=9, init=2, data=3)
     worker = start(prepared, shared, follower, 1, key(follower))

@@ -1,11 +1,28 @@
-"""The import of MLflow: variables that the user has set stay, messages are hidden."""
+"""The import of MLflow: variables that the user has set stay, messages are hidden, threads wait."""
 
+import importlib
 import logging
 import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from study.engine.tracking.client import SETTINGS, import_mlflow
+
+PACKAGE = """
+import time
+started = True
+time.sleep(0.3)
+from mlflow.tracking import store
+"""
+MODULE = """
+from mlflow import started
+store = started
+"""
+"""A package and a module of it that import each other, as MLflow's do."""
 
 
 def test_settings_are_set_unless_the_user_has_set_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +36,25 @@ def test_settings_are_set_unless_the_user_has_set_them(monkeypatch: pytest.Monke
     }
     assert not logging.getLogger("mlflow").isEnabledFor(logging.ERROR)
     assert not logging.getLogger("alembic").isEnabledFor(logging.ERROR)
+
+
+def test_the_import_of_mlflow_waits_for_that_of_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "mlflow"
+    package.mkdir()
+    (package / "__init__.py").write_text(PACKAGE)
+    (package / "tracking.py").write_text(MODULE)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mlflow"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(importlib.import_module, "mlflow")
+        while not hasattr(sys.modules.get("mlflow"), "started"):
+            time.sleep(0.001)
+        try:
+            import_mlflow()
+            assert hasattr(other.result(), "store")
+        finally:
+            for name in ("mlflow", "mlflow.tracking"):
+                sys.modules.pop(name, None)
