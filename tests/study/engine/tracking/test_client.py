@@ -1,4 +1,4 @@
-"""The import of MLflow: variables that the user has set stay, messages are hidden, threads wait."""
+"""The import of MLflow: variables of the user stay, messages are hidden, threads wait."""
 
 import importlib
 import logging
