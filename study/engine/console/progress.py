@@ -13,9 +13,9 @@ from rich.text import Text
 
 from study.engine.console.display import clock
 from study.engine.console.lines import format_value, print_lines, warn
-from study.engine.console.view import WORDS, counts_text, time_left_text, view
+from study.engine.console.view import WORDS, counts_text, label, time_left_text, view
 from study.storage.events import Event, TrialCrashed, TrialCreated, TrialEnded, TrialStalled
-from study.storage.live.building import NAMES, labels_of
+from study.storage.live.building import NAMES, is_run, labels_of
 from study.storage.live.snapshot import Snapshot
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.stalls import STALLED, stall_text
@@ -60,7 +60,7 @@ class Progress:
         if isinstance(event, TrialStalled) and event.minutes:
             warn(stall_text(event))
         elif isinstance(event, TrialCrashed) and event.reason.startswith(STALLED):
-            warn(f"trial {event.trial}: {event.reason}")
+            warn(f"{_noun(record.trials[event.trial])} {event.trial}: {event.reason}")
         elif not self.in_place and not self.console.quiet:
             self._log(event, record)
 
@@ -74,7 +74,8 @@ class Progress:
             TrialEnded: lambda: f"{_end(trial)}{self._state(event.time)}",
         }
         what = lines[type(event)]()
-        print_lines(self.console, [f"{clock(event.time)}  trial {trial.number:>3} {what}"])
+        name = label(_noun(trial), trial.number)
+        print_lines(self.console, [f"{clock(event.time)}  {name} {what}"])
 
     def _state(self, now: float) -> str:
         """Returns counts, best and time left in brackets; nothing if the last ones are recent."""
@@ -115,6 +116,10 @@ def _headline(snapshot: Snapshot) -> str:
     if not snapshot.is_over:
         parts.append(time_left_text(snapshot.time_left))
     return "; ".join(parts)
+
+
+def _noun(trial: TrialRecord) -> str:
+    return "run" if is_run(trial) else "trial"
 
 
 def _end(trial: TrialRecord) -> str:

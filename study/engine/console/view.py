@@ -230,15 +230,16 @@ def _running(snapshot: Snapshot, unicode: bool) -> Iterable[ViewLine]:
     yield ViewLine("")
     yield ViewLine(f"running, with {snapshot.metric} of each report", "underline")
     for trial in snapshot.running:
-        yield ViewLine(_running_text(trial, unicode), "red" if trial.stalled_minutes else "")
+        text = _running_text(trial, _noun(snapshot), unicode)
+        yield ViewLine(text, "red" if trial.stalled_minutes else "")
 
 
-def _running_text(trial: Running, unicode: bool) -> str:
+def _running_text(trial: Running, noun: str, unicode: bool) -> str:
     last = trial.curve[-1] if trial.curve else None
     score = "      " if last is None else f"{last:.4f}"
     curve = sparkline(trial.curve, unicode)
     done = f"{trial.reports}/{trial.planned}"
-    text = f"  {_label(trial.trial)} {done:>5} {score:>7} {curve:<{CURVE_WIDTH}} "
+    text = f"  {label(noun, trial.trial)} {done:>5} {score:>7} {curve:<{CURVE_WIDTH}} "
     if trial.stalled_minutes:
         return f"{text} no sign of life for {trial.stalled_minutes:.3g} min"
     return f"{text} {duration(trial.seconds):>11}  {_values(trial.labels)}"
@@ -251,7 +252,7 @@ def _failures(snapshot: Snapshot) -> Iterable[ViewLine]:
     yield ViewLine("failed", "underline red")
     for reason, trials in sorted(snapshot.failures.items(), key=lambda one: -len(one[1])):
         numbers = ", ".join(map(str, trials[:3])) + (", …" if len(trials) > 3 else "")
-        yield ViewLine(f"  {len(trials)}: {reason} (trial {numbers})", "red")
+        yield ViewLine(f"  {len(trials)}: {reason} ({_noun(snapshot)} {numbers})", "red")
 
 
 def _ended(snapshot: Snapshot) -> Iterable[ViewLine]:
@@ -260,20 +261,26 @@ def _ended(snapshot: Snapshot) -> Iterable[ViewLine]:
     yield ViewLine("")
     yield ViewLine("ended, the latest first", "underline")
     for trial in snapshot.ended:
-        yield ViewLine(_ended_text(trial), STYLES[trial.state])
+        yield ViewLine(_ended_text(trial, _noun(snapshot)), STYLES[trial.state])
 
 
-def _ended_text(trial: Ended) -> str:
+def _ended_text(trial: Ended, noun: str) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(trial.time))
     score = "" if trial.score is None else f"{trial.score:.4f}"
     done = f"{trial.reports}/{trial.planned}"
     state = WORDS.get(trial.state, trial.state)
     rest = trial.reason if trial.state == "failed" else _values(trial.labels)
-    return f"  {_label(trial.trial)} {done:>5} {score:>7} {state:<13} {at}  {rest}"
+    return f"  {label(noun, trial.trial)} {done:>5} {score:>7} {state:<13} {at}  {rest}"
 
 
-def _label(trial: int) -> str:
-    return f"trial {trial:>3}"
+def _noun(snapshot: Snapshot) -> str:
+    """Returns what is numbered: the trials of a study, or runs, whose labels name the trial."""
+    return "trial" if snapshot.kind == "study" else "run"
+
+
+def label(noun: str, number: int) -> str:
+    """Returns a trial or run with its number, in columns."""
+    return f"{noun:<5} {number:>3}"
 
 
 def _values(labels: Mapping[str, object]) -> str:

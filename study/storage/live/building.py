@@ -163,8 +163,12 @@ def _ended(trial: TrialRecord) -> Ended:
 
 def labels_of(trial: TrialRecord) -> Mapping[str, Any]:
     """Returns a trial's settings; of a run its labels, as it has many settings."""
-    is_run = "configuration" in trial.labels or "method" in trial.labels
-    return dict(trial.labels) if is_run else trial.settings
+    return dict(trial.labels) if is_run(trial) else trial.settings
+
+
+def is_run(trial: TrialRecord) -> bool:
+    """Whether a trial is a run of a benchmark, a comparison or a race."""
+    return "configuration" in trial.labels or "method" in trial.labels
 
 
 def _rungs(record: StudyRecord, reports: list[int]) -> list[Rung]:

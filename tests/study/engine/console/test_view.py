@@ -107,6 +107,8 @@ def test_runs_are_grouped_by_configuration() -> None:
         )
         record.apply(created)
     text = plain(view(runs_snapshot("comparison", "c", record, 4, 30.0)))
+    assert "  run     0 " in text
+    assert "  trial " not in text
     assert "c: runs; 30 s, time left not known yet" in text
     assert "runs     0 of 4: 0 complete, 0 failed, 3 running" in text
     assert "  10 s  lora init 0 data 0" in text
