@@ -95,7 +95,7 @@ def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
     assert not list(folder.checkpoints.iterdir())
 
     client = MlflowClient(f"sqlite:///{folder.mlflow}")
-    [experiment] = client.search_experiments(filter_string="name = 'adalora-rs-study'")
+    [experiment] = client.search_experiments(filter_string="name = 'adalora-rs/benchmarks'")
     found = client.search_runs([experiment.experiment_id])
     assert len(found) == 9  # Eight runs and their parent.
     assert {r.info.status for r in found} == {"FINISHED"}
