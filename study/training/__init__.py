@@ -8,6 +8,7 @@ Map, in the order in which a trial uses them:
     encoding.py      EncodedTask: the token ids of a task's splits, on one or both strands
     batches.py       batches of a split: a function of (data seed, step)
     methods.py       the trained parameters of adalora_rs, adalora, lora, fmft, linear_probe
+    peft/            the adapters of Hugging Face's PEFT
     optimizer.py     AdamW over these parameters; gradient clipping
     trial.py         Trial: training loop, evaluation, checkpoint
     facts.py         parameter counts and ranks, reported with the scores

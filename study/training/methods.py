@@ -26,23 +26,28 @@ from adapters import (
 )
 from adapters.budget import CubicBudget
 from study.models import Backbone, head_pattern, reset_head
-from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, Adapter, LoraSpec, StudySpec
+from study.training.peft.adapters import PeftAdapters
 
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """A model and its trained parameters."""
+    """A model and its trained parameters: those of adapters, the head, the whole backbone."""
 
     model: nn.Module
     adapters: Mapping[str, AdaptedLinear]
-    """The adapted layers by module name; empty for fmft and linear_probe."""
+    """Our adapted layers by module name; empty for other methods than AdaLoRA and LoRA."""
     head: dict[str, nn.Parameter]
     backbone: dict[str, nn.Parameter]
     """The trained parameters of the backbone: all of them under fmft, else none."""
+    peft: PeftAdapters | None = None
+    """The adapters of Hugging Face's PEFT, under method peft."""
 
     @property
     def adapter_parameters(self) -> list[nn.Parameter]:
         """The trainable parameters of all adapters."""
+        if self.peft is not None:
+            return list(self.peft.parameters.values())
         return [
             parameter
             for module in self.adapters.values()
@@ -57,42 +62,58 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
     P, Q and the head are drawn on the CPU from the `init` seed. All trained parameters are
     float32, whatever the backbone's dtype: half precision would round small updates away.
     """
-    adapter = spec.adapter
     generator = torch.Generator().manual_seed(spec.seeds.init)
-    model = copy.deepcopy(backbone.model).float() if adapter.method == "fmft" else backbone.model
-    family = backbone.info.family
+    whole = spec.adapter.method == "fmft"
+    model = copy.deepcopy(backbone.model).float() if whole else backbone.model
+    head = _fresh_head(model, backbone.info.family, generator)
+    model.requires_grad_(whole)
+    adapters = _inject(spec.adapter, model, backbone, generator)
+    for parameter in head.values():
+        parameter.requires_grad_(True)
+    trained = dict(model.named_parameters()) if whole else {}
+    backbone_parameters = {name: p for name, p in trained.items() if name not in head}
+    prepared = PreparedModel(model, adapters, head, backbone_parameters)
+    try:
+        model.to(device)
+    except Exception:  # Out of memory: the next trial needs the backbone.
+        release(prepared)
+        raise
+    return prepared
+
+
+def _fresh_head(
+    model: nn.Module, family: str, generator: torch.Generator
+) -> dict[str, nn.Parameter]:
+    """Draws the head, in float32, and returns its parameters."""
     head = _named(model, head_pattern(family))
     for parameter in head.values():
         parameter.data = parameter.data.float()
     reset_head(model, family, generator)
-    model.requires_grad_(adapter.method == "fmft")
-    adapters: Mapping[str, AdaptedLinear] = {}
-    if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
-        lora = isinstance(adapter, LoraSpec)
-        adapters = inject(
-            model,
-            target_patterns(family, adapter.matrices),
-            adapter.rank if isinstance(adapter, LoraSpec) else adapter.b0,
-            alpha=adapter.alpha,
-            dropout=adapter.dropout,
-            kind="lora" if lora else "svd",
-            generator=generator,
-            expected=expected_matches(backbone.info.layers, adapter.matrices),
-        )
-    for parameter in head.values():
-        parameter.requires_grad_(True)
-    trained = dict(model.named_parameters()) if adapter.method == "fmft" else {}
-    backbone_parameters = {name: p for name, p in trained.items() if name not in head}
-    try:
-        return PreparedModel(model.to(device), adapters, head, backbone_parameters)
-    except Exception:  # Out of memory: the next trial needs the backbone.
-        if adapters:
-            eject(model)
-        raise
+    return head
+
+
+def _inject(
+    adapter: Adapter, model: nn.Module, backbone: Backbone, generator: torch.Generator
+) -> Mapping[str, AdaptedLinear]:
+    """Adds our adapters to the model; none for other methods."""
+    if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
+        return {}
+    return inject(
+        model,
+        target_patterns(backbone.info.family, adapter.matrices),
+        adapter.rank if isinstance(adapter, LoraSpec) else adapter.b0,
+        alpha=adapter.alpha,
+        dropout=adapter.dropout,
+        kind="lora" if isinstance(adapter, LoraSpec) else "svd",
+        generator=generator,
+        expected=expected_matches(backbone.info.layers, adapter.matrices),
+    )
 
 
 def release(prepared: PreparedModel) -> None:
     """Removes the adapters: except for the head, the backbone is as before `prepare`."""
+    if prepared.peft is not None:
+        prepared.peft.remove()
     if prepared.adapters:
         eject(prepared.model)
 
