@@ -39,7 +39,7 @@ class _Record:
 def inject(
     model: nn.Module,
     patterns: Sequence[str],
-    rank: int,
+    rank: int | Mapping[str, int],
     *,
     alpha: Number,
     dropout: Number = ...,
@@ -53,7 +53,7 @@ def inject(
 def inject(
     model: nn.Module,
     patterns: Sequence[str],
-    rank: int,
+    rank: int | Mapping[str, int],
     *,
     alpha: Number,
     dropout: Number = ...,
@@ -66,7 +66,7 @@ def inject(
 def inject(
     model: nn.Module,
     patterns: Sequence[str],
-    rank: int,
+    rank: int | Mapping[str, int],
     *,
     alpha: Number,
     dropout: Number = 0.0,
@@ -84,8 +84,9 @@ def inject(
         model: Changed in place.
         patterns: Regular expressions that match the whole name of a module (`re.fullmatch`);
             `target_patterns` returns those of the known families.
-        rank: Triplets per layer, at least 1.
-        alpha: The update is multiplied by alpha / rank; finite.
+        rank: Triplets per layer, at least 1; or those of every matching layer, by its name.
+            Layers with rank 0 are not adapted.
+        alpha: The update of a layer is multiplied by alpha / its rank; finite.
         dropout: Dropout probability of the update's input, in [0, 1).
         kind: `svd` for AdaLoRA and AdaLoRA+RS, `lora` for LoRA.
         generator: CPU generator from which P and Q are drawn.
@@ -96,8 +97,9 @@ def inject(
 
     Raises:
         ValueError: a pattern matches no layer or one that cannot be adapted (see checks.py),
-            the number of matches is not `expected`, the model has adapters already, or an
-            argument is out of range. The model is unchanged.
+            the number of matches is not `expected`, `rank` names other layers than those that
+            match, the model has adapters already, or an argument is out of range. The model is
+            unchanged.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
@@ -109,16 +111,17 @@ def inject(
         >>> [name for name, weight in model.named_parameters() if weight.requires_grad]
         ['0.P', '0.Q', '0.lam']
     """
-    _check_arguments(patterns, rank, alpha, dropout, kind, generator)
+    _check_arguments(patterns, alpha, dropout, kind, generator)
     if present := adapted_layers(model):
         raise ValueError(
             f"the model must have no adapters yet, but got {len(present)} adapted layers; call "
             "eject or merge first"
         )
     targets = _matching_layers(model, patterns, expected)
+    ranks = _ranks(rank, list(targets))
     adapters = {
-        name: _LAYERS[kind](base, rank, alpha=alpha, dropout=dropout, generator=generator)
-        for name, base in targets.items()
+        name: _LAYERS[kind](targets[name], r, alpha=alpha, dropout=dropout, generator=generator)
+        for name, r in ranks.items()
     }
     for name, adapter in adapters.items():
         adapter.train(targets[name].training)  # No dropout in evaluation mode.
@@ -190,7 +193,6 @@ def adapted_layers(model: nn.Module) -> dict[str, AdaptedLinear]:
 
 def _check_arguments(
     patterns: Sequence[str],
-    rank: int,
     alpha: Number,
     dropout: Number,
     kind: str,
@@ -201,8 +203,6 @@ def _check_arguments(
             f"patterns must be a sequence of regular expressions, but got {patterns!r}; put it "
             "in a list"
         )
-    require_integers(rank=rank)
-    require(rank >= 1, "rank >= 1", rank=rank)
     require_numbers(alpha=alpha, dropout=dropout)
     require(math.isfinite(alpha), "-inf < alpha < inf", alpha=alpha)
     require(0 <= dropout < 1, "0 <= dropout < 1", dropout=dropout)
@@ -237,6 +237,30 @@ def _matching_layers(
         )
     layers = {name: module for name, module in modules.items() if name in matched}
     return check_adaptable(model, layers)
+
+
+def _ranks(rank: int | Mapping[str, int], layers: Sequence[str]) -> dict[str, int]:
+    """Returns the rank of every layer to adapt, in the order of the layers."""
+    if not isinstance(rank, Mapping):
+        require_integers(rank=rank)
+        require(rank >= 1, "rank >= 1", rank=rank)
+        return dict.fromkeys(layers, rank)
+    others = [name for name in rank if name not in layers]
+    missing = [name for name in layers if name not in rank]
+    if others or missing:
+        raise ValueError(
+            "rank must be of exactly the layers that the patterns match, but got "
+            f"{len(others)} others: {_shortened(others)}, and none of {_shortened(missing)}; "
+            "use rank 0 for a layer that should not be adapted"
+        )
+    for name, own in rank.items():
+        require_integers(**{f"rank of {name}": own})
+        require(own >= 0, "rank >= 0", **{f"rank of {name}": own})
+    if not any(rank.values()):
+        raise ValueError(
+            f"rank must be at least 1 in at least one layer, but got 0 in all {len(layers)}"
+        )
+    return {name: int(rank[name]) for name in layers if rank[name]}
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
