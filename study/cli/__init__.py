@@ -2,11 +2,13 @@
 
 Map:
 
+    extra.py    the packages that commands need
     running.py  exit statuses, expected errors as one line each, closed pipes, how to resume
     parser.py   the parser of all commands: help with examples, what was probably meant
     options.py  options of study.run and study.benchmark, and those that others share
 """
 
+import study.cli.extra  # noqa: F401  # Before what needs these packages.
 from study.cli.options import (
     STORAGE_HELP,
     add_plan,

@@ -17,8 +17,3 @@ Map:
 
 Checks import Ray, torch, Optuna or MLflow only when they run.
 """
-
-from study.doctor.examination import Examination, examine, examine_closely
-from study.doctor.finding import Finding
-
-__all__ = ["Examination", "Finding", "examine", "examine_closely"]

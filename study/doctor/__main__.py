@@ -29,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the findings."""
     # Imported here so that --help needs no more than this.
-    from study.doctor import examine_closely
-    from study.doctor.examination import report
+    from study.doctor.examination import examine_closely, report
 
     examination = examine_closely(arguments.folder.absolute(), arguments.tracking_uri)
     print(*report(examination), sep="\n")  # noqa: T201

@@ -16,7 +16,7 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
-from study.doctor import examine
+from study.doctor.examination import examine
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "ADALORA_RS_CHAOS"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from study.doctor import examine, examine_closely
 from study.doctor.__main__ import main
+from study.doctor.examination import examine, examine_closely
 from study.doctor.examination import report as lines_of
 from study.engine.benchmark.results import write_results
 from study.engine.benchmark.runs import runs_of

@@ -21,7 +21,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from safetensors import safe_open
 
-from study.doctor import examine
+from study.doctor.examination import examine
 from study.engine import cluster, stalls, tuning
 from study.engine.console.display import Display
 from study.engine.driver import SessionStatus

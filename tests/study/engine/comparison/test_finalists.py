@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from study.doctor import examine
+from study.doctor.examination import examine
 from study.engine.comparison.finalists import Candidates, _splits, bring_race_up_to_date
 from study.engine.driver import record_start
 from study.engine.tracking.runs import study_key
