@@ -3,7 +3,7 @@
 Map:
 
     run, seeds, benchmark         commands that train: `python -m study.run --space adalora_rs`
-    status, report, doctor/, export  commands that read a study folder
+    status, report, doctor/, export/  commands that read a study folder
     serve/                        the studies of a folder in a browser
     cluster/                      the command that prints job files for Slurm, KubeRay and `ray up`
     pretrain, card                commands that train and measure the embedded backbone

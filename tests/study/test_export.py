@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification
 
 from adapters import SVDLinear, adapted_layers
 from study.engine.preparation import prepare_data
-from study.export import main
+from study.export.__main__ import main
 from study.models import inspect_backbone, load_backbone
 from study.models.backbones import fingerprint
 from study.spec import StudySpec, dump_spec

@@ -1,0 +1,9 @@
+"""The winner of a study as files for other programs: `python -m study.export DIR --to FORMAT`.
+
+Map:
+
+    __main__.py     the command: checks, the new folder
+    formats.py      the formats by name, each a module with `check` and `write`
+    merged.py       weights for the backbone's class in transformers
+    peft_folder.py  adapters and head for PEFT
+"""

@@ -1,0 +1,40 @@
+"""The formats of an export, and what a format says of what it has written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:  # Imports torch, which --help does not need.
+    from study.engine.stored_winner import StoredWinner
+
+FORMATS = {
+    "merged": ("study.export.merged", "weights for the backbone's class in transformers"),
+    "peft-lora": ("study.export.peft_folder", "LoRA for peft.PeftModel, with the head"),
+    "peft-adalora": ("study.export.peft_folder", "the same, with separate singular values"),
+}
+"""Name -> the module that writes it, and what it is."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the user must know of an exported folder."""
+
+    remarks: Sequence[str] = ()
+    """Printed, one per line, e.g. which class loads the model; often none."""
+
+
+class Format(Protocol):
+    """A module that writes a format."""
+
+    def check(self, winner: "StoredWinner", to: str) -> None:
+        """Raises an InputError if the winner cannot be written in this format."""
+
+    def write(self, winner: "StoredWinner", to: str, out: Path) -> Written:
+        """Writes the files into the folder `out`, which is empty."""
+
+
+def format_of(to: str) -> Format:
+    """Returns the module of a format."""
+    return cast(Format, import_module(FORMATS[to][0]))

@@ -1,0 +1,49 @@
+"""The winner's adapters and head for `peft.PeftModel.from_pretrained`."""
+
+from pathlib import Path
+
+from adapters import save_peft_adalora, save_peft_lora
+from study.engine.stored_winner import StoredWinner
+from study.errors import InputError
+from study.export.formats import Written
+from study.models import head_modules
+from study.models.families import FAMILIES
+
+
+def check(winner: StoredWinner, to: str) -> None:
+    """Checks that the winner has adapters of a backbone that PEFT can load.
+
+    Raises:
+        InputError: it has none, or its backbone has random weights.
+    """
+    method = winner.spec.adapter.method
+    if method in ("fmft", "linear_probe"):
+        raise InputError(
+            f"--to {to}: the winner must have adapters, but got method {method}; use --to merged"
+        )
+    if winner.spec.backbone.random_seed is not None:
+        raise InputError(
+            f"--to {to}: PEFT must be able to load the backbone, but got random weights, which "
+            "are not stored; use --to merged"
+        )
+
+
+def write(winner: StoredWinner, to: str, out: Path) -> Written:
+    """Writes adapter_config.json and adapter_model.safetensors.
+
+    `peft-lora` multiplies the singular values into P and leaves pruned triplets out.
+    """
+    prepared, info = winner.load()
+    save = save_peft_lora if to == "peft-lora" else save_peft_adalora
+    save(
+        prepared.model.eval(),
+        out,
+        head=head_modules(info.family),
+        task_type="SEQ_CLS",
+        base_model=info.source,
+        revision=info.revision,
+    )
+    module, name = FAMILIES[info.family].classifier.split(":")
+    if module.startswith("study."):
+        return Written([f"load the model with {module}.{name}.from_pretrained"])
+    return Written()
