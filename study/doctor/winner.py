@@ -1,6 +1,7 @@
 """Checks of the winner's files: best/ and best.yaml."""
 
 import json
+import math
 import shlex
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +12,7 @@ from study.doctor.subject import ReadLedger, Subject
 from study.errors import InputError
 from study.spec import load_spec, resolve, single_trial
 from study.storage.events import WinnerEvaluated
+from study.storage.predictions import read_predictions
 from study.training.identity import difference
 
 finding = partial(Finding, "winner")
@@ -34,7 +36,12 @@ def check(subject: Subject) -> Iterator[Finding]:
         raise NotCheckedError("another winner must be chosen; see trials")
     command = shlex.join(["rm", "-r", str(folder.best)])
     rewrite = f"{command}, and then {subject.resume}: best/ is made again"
-    for problem in (*_weights(subject, ledger, winner), *_scores(folder.scores, winner)):
+    problems = (
+        *_weights(subject, ledger, winner),
+        *_scores(folder.scores, winner),
+        *_predictions(folder.predictions, winner),
+    )
+    for problem in problems:
         yield finding(problem, rewrite)
     yield from _best_spec(subject, ledger)
 
@@ -80,6 +87,25 @@ def _scores(file: Path, winner: WinnerEvaluated) -> Iterator[str]:
             yield (
                 f"best/scores.json: {name} must be as in the journal, {value}, but is "
                 f"{scores.get(name)}"
+            )
+
+
+def _predictions(file: Path, winner: WinnerEvaluated) -> Iterator[str]:
+    """Finds predictions that are damaged, or whose accuracy is not that of the journal."""
+    try:
+        predictions = read_predictions(file)
+    except InputError as error:
+        yield f"best/{file.name} is damaged: {error}"
+        return
+    if predictions is None:  # As older versions left it.
+        return
+    for name, split in predictions.splits.items():
+        metric = f"{name}_accuracy"
+        recorded = (winner.dev if name == "dev" else winner.test).get(metric)
+        found = float((split.predicted == split.labels).mean())
+        if recorded is not None and not math.isclose(found, recorded, abs_tol=1e-9):
+            yield (
+                f"best/{file.name}: {metric} must be as in the journal, {recorded}, but is {found}"
             )
 
 

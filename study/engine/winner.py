@@ -20,8 +20,10 @@ from study.storage.durable import replacing, sync, sync_names
 from study.storage.events import RaceResult, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
+from study.storage.predictions import SPLITS, Predictions, SplitPredictions, write_predictions
 from study.storage.record import TrialRecord
 from study.storage.result.estimates import estimate
+from study.tasks.metrics import classification_metrics
 from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
 from study.training.memory import is_out_of_memory
@@ -143,7 +145,22 @@ def _evaluate(
     # Without a checkpoint the same seeds give the same weights again.
     trial.train_until(trial.plan.total_steps)
     save_artifacts(trial, folder.best)
+    predictions = predict(trial)
+    write_predictions(folder.predictions, predictions)
     return {
-        split: {f"{split}_{k}": v for k, v in trial.evaluate(getattr(data, split)).items()}
-        for split in ("dev", "test")
+        name: {
+            f"{name}_{metric}": value
+            for metric, value in classification_metrics(split.logits, split.labels).items()
+        }
+        for name, split in predictions.splits.items()
     }
+
+
+def predict(trial: Trial) -> Predictions:
+    """Returns the logits of a trained trial on dev and test, with the labels."""
+    data = trial.data
+    splits = {name: getattr(data, name) for name in SPLITS}
+    return Predictions(
+        {name: SplitPredictions(trial.logits(s), s.labels) for name, s in splits.items()},
+        data.classes or tuple(map(str, range(data.num_labels))),
+    )

@@ -62,6 +62,11 @@ class StudyFolder:
         return self.best / "scores.json"
 
     @property
+    def predictions(self) -> Path:
+        """The winner's logits on dev and test; absent in folders of older versions."""
+        return self.best / "predictions.npz"
+
+    @property
     def failures(self) -> Path:
         """One traceback a crashed trial."""
         return self.path / "failures"

@@ -14,7 +14,8 @@ from study.spec import dump_spec, load_spec
 from study.storage.events import StudyGrown
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
-from tests.study.doctor.made_folders import ask, edit, save_checkpoint
+from study.storage.predictions import write_predictions
+from tests.study.doctor.made_folders import ask, edit, made_predictions, save_checkpoint
 
 Damage = Callable[[StudyFolder], Any]
 PARAMS = {"b0": 6, "bT_ratio": 0.5, "p": 0.1, "lr": 1e-3}
@@ -152,6 +153,14 @@ WINNER: dict[str, tuple[Damage, str]] = {
         lambda f: scores(f, test={"test_mcc": 1.0}),
         "must be as in the journal",
     ),
+    "damaged predictions": (
+        lambda f: f.predictions.write_bytes(f.predictions.read_bytes()[:-30]),
+        "best/predictions.npz is damaged",
+    ),
+    "predictions of other weights": (
+        lambda f: write_predictions(f.predictions, made_predictions(right=2)),
+        "best/predictions.npz: dev_accuracy must be as in the journal, 0.75, but is 0.5",
+    ),
     "no spec": (lambda f: f.best_spec.unlink(), "there is no best.yaml"),
     "spec damaged": (lambda f: f.best_spec.write_text("adapter: {p: }}"), "best.yaml cannot be"),
     "another spec": (
@@ -159,6 +168,11 @@ WINNER: dict[str, tuple[Damage, str]] = {
         "best.yaml is not the winner's",
     ),
 }
+
+
+def test_a_winner_of_an_older_version_has_no_predictions(finished: Path) -> None:
+    StudyFolder(finished).predictions.unlink()
+    assert ask(finished, "winner") == []
 
 
 @pytest.mark.parametrize("damage", WINNER)

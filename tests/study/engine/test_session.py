@@ -33,8 +33,10 @@ from study.spec import load_spec
 from study.storage.events import StudyOpened, TrialStalled, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
+from study.storage.predictions import read_predictions
 from study.storage.record import StudyRecord
 from study.storage.stored import StoredStudy
+from study.tasks.metrics import classification_metrics
 
 # Ray and its dependencies warn and leave sockets open, which is not tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -153,6 +155,11 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     assert [event["step"] for event in trace] == [2, 4, 6]
     with safe_open(folder.best / "adapters.safetensors", framework="pt") as file:
         assert file.metadata()["method"] == "adalora_rs"
+    predictions = read_predictions(folder.predictions)
+    assert predictions is not None
+    logits, labels = predictions.splits["test"].logits, predictions.splits["test"].labels
+    scores = classification_metrics(logits, labels).items()
+    assert {f"test_{name}": value for name, value in scores} == record.winner.test
     again = load_spec(str(folder.best_spec))
     assert again.domains == {}
     assert again.adapter.b0 == record.trials[record.winner.trial].settings["b0"]
