@@ -41,7 +41,7 @@ def check_backbone(
 @torch.no_grad()
 def _check_logits(backbone: Backbone, num_labels: int) -> None:
     ids, mask = _two_rows(backbone)
-    options = {"use_cache": False} if backbone.info.base == "opt" else {}
+    options = {"use_cache": False} if backbone.info.causal else {}
     logits = backbone.model(input_ids=ids, attention_mask=mask, **options).logits
     if logits.shape != (2, num_labels):
         raise ValueError(f"logits of shape {tuple(logits.shape)} for {num_labels} classes")

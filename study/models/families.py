@@ -26,6 +26,11 @@ class Family:
     gated: bool = False
     """Whether f1 computes both gate and value of the feed-forward: twice as wide."""
 
+    @property
+    def causal(self) -> bool:
+        """Whether a token reads only those before it, so that padding at the end needs no mask."""
+        return self.base == "opt"
+
 
 @dataclass(frozen=True)
 class Head:

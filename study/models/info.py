@@ -57,6 +57,11 @@ class BackboneInfo:
         return FAMILIES[self.family].base
 
     @property
+    def causal(self) -> bool:
+        """Whether a token reads only those before it; see `Family.causal`."""
+        return FAMILIES[self.family].causal
+
+    @property
     def sizes(self) -> Sizes:
         """The sizes; `parameters` is None, as the config does not give it."""
         return Sizes(

@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 
@@ -221,6 +222,11 @@ class Searchable:
             bounds = f"low={domain.low}, high={domain.high}"
             refuse((), f"0 < low <= high <= 1 must hold for ratio_of, but got {bounds}")
         return domain
+
+
+def is_searchable(field: FieldInfo) -> bool:
+    """Returns whether a field of a section is marked `Searchable`."""
+    return any(isinstance(mark, Searchable) for mark in field.metadata)
 
 
 def _plain(value: Any) -> Any:

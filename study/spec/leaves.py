@@ -43,6 +43,9 @@ Interval = Annotated[
 ]
 
 
+Pooling = Annotated[Literal["auto", "cls", "mean", "last"], Searchable()]
+
+
 def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
     if not matrices:
         raise refusal("must have at least one matrix, but got none; add some")

@@ -1,7 +1,8 @@
 """Points: known good configurations that are tried first, before the sampler's suggestions.
 
-A point has values for leaves of the adapter and training sections; the sampler chooses the
-others. Where bT is searched as a ratio of b0, a point gives `bT` (triplets, and b0) or `bT_ratio`.
+A point has values for leaves of the adapter, training and backbone sections; the sampler chooses
+the others. Where bT is searched as a ratio of b0, a point gives `bT` (triplets, and b0) or
+`bT_ratio`.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study.spec.domains import Choice, Domain, PlainChoice
+from study.spec.domains import Choice, Domain, PlainChoice, is_searchable
 from study.spec.goals import (
     ConstraintsSpec,
     Goals,
@@ -23,6 +23,7 @@ from study.spec.leaves import (
     Decay,
     NonNegative,
     OptionalPositive,
+    Pooling,
     PositiveNumber,
     SearchableCount,
     Seed,
@@ -50,11 +51,24 @@ class BackboneSpec(Section):
     """`random`: a baseline with the same architecture and tokenizer, and random weights."""
     weights_seed: Seed = 0
     """Seed of random weights."""
+    pooling: Pooling = "auto"
+    """What the head reads of the last layer: the first token (`cls`), the mean over the tokens, or
+    the last token. `auto`: what the model's class in transformers reads."""
 
     @property
     def random_seed(self) -> int | None:
         """The seed of random weights; None for pretrained weights."""
         return self.weights_seed if self.weights == "random" else None
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The leaves that may be searched and are not as by default, by name."""
+        fields = type(self).model_fields
+        return {
+            name: leaf
+            for name, leaf in self
+            if is_searchable(fields[name]) and leaf != fields[name].default
+        }
 
 
 class TrainingSpec(Section):
@@ -177,6 +191,10 @@ class TrackingSpec(Section):
     the experiment that it was started in."""
 
 
+SEARCHED = ("adapter", "training", "backbone")
+"""The sections with leaves that may be searched; names of leaves differ between sections."""
+
+
 class StudySpec(Section):
     """The specification of a study. A section that is left out or empty has its defaults."""
 
@@ -219,9 +237,22 @@ class StudySpec(Section):
 
     @property
     def domains(self) -> dict[str, Domain]:
-        """The searched leaves by name, in the order of the fields: adapter, then training."""
-        leaves = [*self.adapter, *self.training]
-        return {name: leaf for name, leaf in leaves if isinstance(leaf, Domain)}
+        """The searched leaves by name, in the order of `SEARCHED`, then of the fields."""
+        return {name: leaf for name, leaf in self.leaves.items() if isinstance(leaf, Domain)}
+
+    @property
+    def leaves(self) -> dict[str, Any]:
+        """The values and domains of the `SEARCHED` sections by the leaf's name."""
+        return {name: leaf for section in SEARCHED for name, leaf in getattr(self, section)}
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The values of those `leaves` that are not searched."""
+        return {name: leaf for name, leaf in self.leaves.items() if not isinstance(leaf, Domain)}
+
+    def section_of(self, leaf: str) -> str:
+        """Returns the section of a leaf of `leaves`."""
+        return next(section for section in SEARCHED if leaf in dict(getattr(self, section)))
 
     @property
     def point_params(self) -> list[dict[str, Choice]]:
@@ -229,9 +260,8 @@ class StudySpec(Section):
         return [self._read_point(place) for place in range(len(self.points))]
 
     def _read_point(self, place: int) -> dict[str, Choice]:
-        leaves = [*self.adapter, *self.training]
-        fixed = {name: leaf for name, leaf in leaves if not isinstance(leaf, Domain)}
-        return read_point(self.points[place], self.domains, fixed, at=("points", place))
+        at = ("points", place)
+        return read_point(self.points[place], self.domains, self.fixed, at=at)
 
     @model_validator(mode="before")
     @classmethod
@@ -278,7 +308,7 @@ class StudySpec(Section):
     def _grid_is_finite(self) -> "StudySpec":
         for leaf, domain in self.domains.items() if self.search.sampler.name == "grid" else ():
             if not domain.is_finite:
-                section = "training" if hasattr(self.training, leaf) else "adapter"
+                section = self.section_of(leaf)
                 tag = (self.adapter.method,) if section == "adapter" else ()
                 rule = "must be categorical or have a step for the grid sampler"
                 line = f"{leaf}: {flow(finite(domain.as_mapping()))}"

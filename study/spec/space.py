@@ -85,8 +85,7 @@ def resolve(
         raise ValueError(f"parameters must be {sorted(names)}, but got {sorted(params)}")
     values = spec.model_dump()
     for leaf, domain in domains.items():
-        section = values["adapter" if leaf in values["adapter"] else "training"]
-        section[leaf] = params[parameter_name(leaf, domain)]
+        values[spec.section_of(leaf)][leaf] = params[parameter_name(leaf, domain)]
     ratio: Any = params.get("bT_ratio")
     if ratio is not None:
         values["adapter"]["bT"] = max(1, round(ratio * values["adapter"]["b0"]))

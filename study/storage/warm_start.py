@@ -114,8 +114,8 @@ def _taken_over(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> Earli
 
 def _params(trial: TrialRecord, before: StudySpec, spec: StudySpec) -> dict[str, Choice]:
     """Returns the trial's values of the parameters that are searched here."""
-    leaves = _fixed(before) | trial.settings
-    here = _fixed(spec)
+    leaves = before.fixed | trial.settings
+    here = spec.fixed
     for leaf in before.domains:
         if leaf in here and leaves[leaf] != here[leaf]:
             raise ValueError(f"{leaf} is fixed here, at another value")
@@ -138,15 +138,11 @@ def _value(leaf: str, domain: Domain, leaves: Mapping[str, Any]) -> Any:
     return leaves[leaf] / leaves["b0"] if is_ratio else leaves[leaf]
 
 
-def _fixed(spec: StudySpec) -> dict[str, Any]:
-    leaves = [*spec.adapter, *spec.training]
-    return {name: leaf for name, leaf in leaves if not isinstance(leaf, Domain)}
-
-
 def _differences(before: StudySpec, spec: StudySpec) -> list[str]:
     """Returns what else differs: backbone, task, and settings that are fixed in both."""
-    sections = [
-        name for name in ("backbone", "task") if getattr(before, name) != getattr(spec, name)
-    ]
-    there, here = _fixed(before), _fixed(spec)
-    return sections + [leaf for leaf in here if leaf in there and here[leaf] != there[leaf]]
+    there, here = before.fixed, spec.fixed
+    leaves = [leaf for leaf in here if leaf in there and here[leaf] != there[leaf]]
+    of_backbone = [leaf for leaf in leaves if spec.section_of(leaf) == "backbone"]
+    sections = ["backbone"] if of_backbone else []
+    sections += ["task"] if before.task != spec.task else []
+    return sections + [leaf for leaf in leaves if leaf not in of_backbone]

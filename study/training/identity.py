@@ -1,4 +1,4 @@
-"""What the weights of a trial are of: the settings of its method and its seeds."""
+"""What the weights of a trial are of: the settings of its method, its pooling and its seeds."""
 
 import json
 from collections.abc import Mapping
@@ -7,9 +7,12 @@ from study.spec import StudySpec
 
 
 def identity(spec: StudySpec) -> dict[str, str]:
-    """Returns the settings of the method and the seeds of a resolved spec, each as JSON."""
-    sections = {"adapter": spec.adapter, "seeds": spec.seeds}
-    return {name: section.model_dump_json() for name, section in sections.items()}
+    """Returns the settings of the method, the pooling and the seeds, each as JSON."""
+    return {
+        "adapter": spec.adapter.model_dump_json(),
+        "backbone_settings": spec.backbone.model_dump_json(include={"pooling"}),
+        "seeds": spec.seeds.model_dump_json(),
+    }
 
 
 def difference(metadata: Mapping[str, str], spec: StudySpec) -> str | None:
@@ -27,5 +30,6 @@ def difference(metadata: Mapping[str, str], spec: StudySpec) -> str | None:
             return f"{section}={metadata[section][:80]!r}, which is not a JSON object"
         for name, value in json.loads(text).items():
             if stored.get(name, value) != value:
-                return f"{section}.{name}={stored[name]!r}, not {value!r}"
+                place = section.removesuffix("_settings")
+                return f"{place}.{name}={stored[name]!r}, not {value!r}"
     return None

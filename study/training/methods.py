@@ -62,6 +62,8 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
     P, Q and the head are drawn on the CPU from the `init` seed. All trained parameters are
     float32, whatever the backbone's dtype: half precision would round small updates away.
     """
+    if spec.backbone.pooling != "auto":
+        raise NotImplementedError(spec.backbone.pooling)
     generator = torch.Generator().manual_seed(spec.seeds.init)
     whole = spec.adapter.method == "fmft"
     model = copy.deepcopy(backbone.model).float() if whole else backbone.model

@@ -69,7 +69,7 @@ class Predictor:
         return result
 
     def _of_strand(self, sequences: Sequence[str]) -> Float[np.ndarray, "rows classes"]:
-        split, causal = self._encode(sequences), self._info.base == "opt"
+        split, causal = self._encode(sequences), self._info.causal
         result = np.zeros((len(split), len(self.classes)))
         for rows in evaluation_batches(split, self._spec.training.eval_batch_size):
             batch = collate(split, rows, self._tokenizer.pad_id, self._device, causal=causal)

@@ -67,7 +67,7 @@ class Trial:
     def _set_up(self, backbone: Backbone) -> None:
         spec, data, device = self.spec, self.data, self.device
         self.model = self.prepared.model
-        self._causal = backbone.info.base == "opt"
+        self._causal = backbone.info.causal
         self.plan: TrainingPlan = make_plan(spec, len(data.train), len(self.prepared.adapters))
         self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         training = spec.training

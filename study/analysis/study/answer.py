@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from study.analysis.study.reading import StudyData
 from study.analysis.text import duration, shown
+from study.spec.schema import SEARCHED
 from study.storage.result import Estimate, Headline, StudyResult
 
 METRICS = {"mcc": "MCC", "auc": "AUC", "f1": "F1", "accuracy": "accuracy", "loss": "loss"}
@@ -116,12 +117,9 @@ def cost(study: StudyData) -> str:
 
 def settings_yaml(study: StudyData, settings: Mapping[str, object]) -> str:
     """Returns searched settings as lines of a YAML space, each in its section."""
-    leaves = {
-        leaf: section for section in ("adapter", "training") for leaf in _leaves(study, section)
-    }
     lines = []
-    for section in ("adapter", "training"):
-        chosen = {k: v for k, v in settings.items() if leaves.get(k, "adapter") == section}
+    for section in SEARCHED:
+        chosen = {k: v for k, v in settings.items() if section_of(study, k) == section}
         if chosen:
             lines += [
                 f"{section}:",
@@ -130,13 +128,9 @@ def settings_yaml(study: StudyData, settings: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _leaves(study: StudyData, section: str) -> list[str]:
-    return list(type(getattr(study.spec, section)).model_fields)
-
-
 def section_of(study: StudyData, leaf: str) -> str:
-    """Returns the section of a searched setting in the YAML: adapter or training."""
-    return "training" if leaf in type(study.spec.training).model_fields else "adapter"
+    """Returns the section of a searched setting in the YAML."""
+    return study.spec.section_of(leaf) if leaf in study.spec.leaves else "adapter"
 
 
 def _yaml(value: object) -> str:

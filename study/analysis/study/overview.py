@@ -114,6 +114,8 @@ def _version(package: str) -> str:
 def _backbone(spec: StudySpec) -> str:
     """Returns the backbone's settings; the source of the weights only if they are random."""
     usual = {"weights", "weights_seed"} if spec.backbone.random_seed is None else set()
+    usual |= {leaf for leaf in spec.domains if spec.section_of(leaf) == "backbone"}
+    usual |= {"pooling"} - spec.backbone.changed.keys()
     return _joined(spec.backbone.model_dump(exclude_none=True, exclude=usual))
 
 

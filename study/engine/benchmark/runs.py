@@ -43,8 +43,9 @@ class BenchmarkRun:
         adapter = spec.adapter.model_dump(mode="json", exclude={"method"}, exclude_none=True)
         excluded = {"steps", "reports", "eval_batch_size"}
         training = spec.training.model_dump(mode="json", exclude=excluded, exclude_none=True)
-        backbone = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}
-        values = {**task_settings, **backbone, "dtype": spec.backbone.dtype, **adapter, **training}
+        source = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}
+        backbone = {**source, "dtype": spec.backbone.dtype, **spec.backbone.changed}
+        values = {**task_settings, **backbone, **adapter, **training}
         return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
 
     @property

@@ -28,7 +28,8 @@ class Configuration:
         """The settings that affect the scores, by leaf name, the method first."""
         adapter = self.spec.adapter.model_dump(mode="json", exclude_none=True)
         training = self.spec.training.model_dump(mode="json", exclude=_COUNTED, exclude_none=True)
-        values = {"method": adapter.pop("method"), **adapter, **training}
+        backbone = self.spec.backbone.changed
+        values = {"method": adapter.pop("method"), **adapter, **training, **backbone}
         return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
 
 

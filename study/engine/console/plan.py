@@ -222,9 +222,8 @@ def _settings(point: Forecast) -> dict[str, str]:
     spec = point.spec
     settings = {}
     for name in (*SHOWN, *DETAILS):
-        section = spec.adapter if hasattr(spec.adapter, name) else spec.training
-        if hasattr(section, name):
-            settings[name] = format_value(getattr(section, name))
+        if name in spec.leaves:
+            settings[name] = format_value(spec.leaves[name])
     return settings
 
 

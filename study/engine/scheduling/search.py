@@ -128,5 +128,5 @@ def effective_settings(spec: StudySpec, resolved: StudySpec, total_steps: int) -
 
 def searched_settings(spec: StudySpec, resolved: StudySpec) -> dict[str, Any]:
     """Returns the resolved value of every searched leaf, by its name."""
-    leaves = resolved.adapter.model_dump() | resolved.training.model_dump()
-    return {name: leaves[name] for name in spec.domains}
+    values = resolved.model_dump()
+    return {name: values[spec.section_of(name)][name] for name in spec.domains}

@@ -124,7 +124,7 @@ class _Composer:
         except ValidationError as error:
             raise InputError(f"{input_error(error, composed)} ({of})") from error
         for name in spec.domains:
-            section = "training" if hasattr(spec.training, name) else "adapter"
+            section = spec.section_of(name)
             raise InputError(
                 f"{composed.place((section, name))}: {section}.{name} must have one value, but "
                 f"got a domain ({of}); search it with python -m study.run and give the study's "
@@ -176,7 +176,7 @@ def _best(path: Path) -> StudySpec:
 def _replace_by_best(
     composed: Document, best: StudySpec | None, place: Place, labels: Sequence[str]
 ) -> None:
-    """Replaces the adapter and training sections by those of a best.yaml."""
+    """Replaces the adapter and training sections, and what else is searched, by a best.yaml's."""
     if best is None:
         return
     method = composed.values["adapter"]["method"]
@@ -188,6 +188,7 @@ def _replace_by_best(
     for section in ("adapter", "training"):
         taken = getattr(best, section).model_dump(mode="json", exclude_none=True)
         composed.values[section] = taken
+    composed.values.setdefault("backbone", {}).update(best.backbone.changed)
 
 
 def _add_published(values: dict[str, Any]) -> None:

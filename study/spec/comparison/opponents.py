@@ -15,6 +15,7 @@ from study.spec.loading import dump_spec, load_spec, read_spec
 from study.spec.methods import is_foreign
 from study.spec.rules import quoted
 from study.spec.schema import StudySpec
+from study.spec.yaml.aliases import is_searchable
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document
 
@@ -90,23 +91,31 @@ def varied(first: StudySpec, text: str) -> tuple[str, StudySpec]:
     Several settings are joined by commas: `adapter.p=0,adapter.prune_mode=mask`.
 
     Raises:
-        InputError: a setting is unknown, not in adapter or training, or already has this value.
+        InputError: a setting is unknown, already has this value, or needs another backbone to be
+            loaded or other data.
     """
     settings = re.split(r",(?=\s*[a-z]+\.\w+\s*=)", text)
     for setting in settings:
-        if not setting.strip().startswith(("adapter.", "training.")):
+        name = setting.partition("=")[0].strip()
+        if not _may_vary(name):
             raise InputError(
-                f"--vary {setting}: must be a setting of adapter or training, but got "
-                f"{quoted(setting.partition('=')[0].strip())}; give, for example, adapter.p=0"
+                f"--vary {setting}: must be a setting of adapter or training, or one of backbone "
+                f"that may be searched, but got {quoted(name)}; give, for example, adapter.p=0"
             )
     spec = read_spec(dump_spec(first), "the first configuration", settings, "--vary")
-    if (spec.adapter, spec.training) == (first.adapter, first.training):
+    if spec.leaves == first.leaves:
         raise InputError(
             f"--vary {text}: must change the first configuration, but got the value that it has; "
             "leave it out"
         )
     label = ",".join(setting.strip().partition(".")[2].replace(" ", "") for setting in settings)
     return label[:_MAX_LABEL], spec
+
+
+def _may_vary(name: str) -> bool:
+    """Whether a setting leaves the loaded backbone and the data as they are."""
+    section, _, leaf = name.partition(".")
+    return section in ("adapter", "training") or is_searchable(section, leaf)
 
 
 def _known(path_or_name: str, overrides: Sequence[str]) -> list[str]:

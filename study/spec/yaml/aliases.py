@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from study.spec.domains import Searchable
+from study.spec import domains
 from study.spec.methods import METHOD_SPECS
 from study.spec.schema import StudySpec
 from study.spec.yaml.reader import KeyPath
@@ -94,7 +94,7 @@ def section_fields(section: str) -> dict[str, Any]:
 def is_searchable(section: str, leaf: str) -> bool:
     """Returns whether a leaf may have a domain."""
     field = section_fields(section).get(leaf)
-    return field is not None and any(isinstance(mark, Searchable) for mark in field.metadata)
+    return field is not None and domains.is_searchable(field)
 
 
 def homes(key: str) -> list[str]:

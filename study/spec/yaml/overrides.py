@@ -7,7 +7,7 @@ from study.errors import InputError
 from study.spec.methods import METHOD_SPECS
 from study.spec.rules import quoted
 from study.spec.samplers import Sampler
-from study.spec.schema import BackboneSpec
+from study.spec.schema import SEARCHED, BackboneSpec
 from study.spec.task import PUBLISHED, TaskSpec
 from study.spec.yaml.reader import MAX_KEY, Document, KeyPath, Place, parse
 
@@ -50,7 +50,7 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
     _drop_alternative(document, path, value)
     dropped = _drop_replaced(document, path, value)
     is_grid = path[:2] == ("search", "sampler") and "grid" in (value, _name(value))
-    if path[0] in ("adapter", "training") or is_grid:
+    if path[0] in SEARCHED or is_grid:
         dropped += _drop_points(document, () if is_grid else path[1:])
     if dropped:
         document.notes.append(f"{source}: of {document.source} are left out: {', '.join(dropped)}")

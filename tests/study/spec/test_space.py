@@ -12,7 +12,7 @@ from study.errors import InputError
 from study.spec import AdaLoraRSSpec, FloatDomain, IntDomain, StudySpec, load_spec, resolve
 from study.spec.leaves import ALL_MATRICES
 from study.spec.methods import Adapter, late_setting
-from study.spec.schema import TrainingSpec
+from study.spec.schema import BackboneSpec, TrainingSpec
 from study.spec.space import corners, distributions, grid
 
 RATIO = "{type: float, low: 0.25, high: 1, ratio_of: b0}"
@@ -53,9 +53,45 @@ def test_adalora_is_adalora_rs_without_rates(read):
     assert adapter.p_reintroduce is None
 
 
-def test_leaf_names_are_unique_over_every_method_and_the_training():
+def test_leaf_names_are_unique_over_every_method_the_training_and_the_backbone():
+    others = [*TrainingSpec.model_fields, *BackboneSpec.model_fields]
+    assert len(set(others)) == len(others)
     for method in get_args(get_args(Adapter)[0]):
-        assert not set(method.model_fields) & set(TrainingSpec.model_fields)
+        assert not set(method.model_fields) & set(others)
+
+
+POOLED = """
+backbone: {pooling: {type: categorical, choices: [auto, mean, last]}}
+adapter: {method: adalora_rs, p: {type: categorical, choices: [0.0, 0.1]}}
+points: [{pooling: mean, p: 0.1}]
+search: {sampler: {name: grid}}
+"""
+
+
+def test_a_leaf_of_the_backbone_is_searched_like_any_other(read):
+    spec = read(POOLED.replace("grid", "tpe"))
+    assert list(spec.domains) == ["p", "pooling"]
+    assert [spec.section_of(leaf) for leaf in spec.domains] == ["adapter", "backbone"]
+    assert distributions(spec)["pooling"].choices == ("auto", "mean", "last")
+    assert spec.point_params == [{"pooling": "mean", "p": 0.1}]
+    resolved = resolve(spec, {"p": 0.1, "pooling": "last"})
+    assert (resolved.backbone.pooling, resolved.backbone.changed) == ("last", {"pooling": "last"})
+    assert {corner["pooling"] for corner in corners(spec)} == {"auto", "mean", "last"}
+
+
+def test_the_grid_has_every_value_of_a_leaf_of_the_backbone(read):
+    text = POOLED.replace("points: [{pooling: mean, p: 0.1}]", "")
+    assert grid(read(text)) == {"p": [0.0, 0.1], "pooling": ["auto", "mean", "last"]}
+
+
+def test_a_point_may_not_change_a_fixed_leaf_of_the_backbone(read):
+    with pytest.raises(InputError, match="must be 'auto', its fixed value, but got 'mean'"):
+        read("points: [{pooling: mean}]")
+
+
+def test_a_backbone_without_pooling_has_the_pooling_of_its_class(read):
+    assert read("backbone: {name: opt-dna-mini}").backbone.pooling == "auto"
+    assert StudySpec().backbone.changed == {}
 
 
 def test_the_objective_is_the_dev_metric(read):

@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from study.analysis.study.answer import answer, cost
+from study.analysis.study.answer import answer, cost, settings_yaml
 from study.analysis.study.certainty import certainty, domains
 from study.analysis.study.page import render
 from study.storage.result import Light
@@ -125,3 +125,16 @@ def test_a_study_without_a_complete_trial_has_no_answer(tmp_path: Path) -> None:
     made = MadeStudy(tmp_path / "made")
     assert answer(made.read()) is None
     assert certainty(made.read()) == []
+
+
+def test_the_settings_are_given_in_their_sections(study: MadeStudy) -> None:
+    chosen = {"p": 0.1, "lr": 1e-3, "pooling": "mean", "bT_ratio": 0.5}
+    assert settings_yaml(study.read(), chosen).split("\n") == [
+        "adapter:",
+        "  p: 0.1",
+        "  bT_ratio: 0.5",
+        "training:",
+        "  lr: 0.001",
+        "backbone:",
+        "  pooling: mean",
+    ]

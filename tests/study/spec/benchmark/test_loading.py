@@ -143,6 +143,7 @@ def test_the_settings_of_a_best_yaml_replace_those_of_the_paper(
 ) -> None:
     best = tmp_path / "best.yaml"
     best.write_text(
+        "backbone: {pooling: mean}\n"
         "adapter: {method: adalora_rs, b0: 5, bT: 3, deltaT: 7, p: 0.2}\n"
         "training: {lr: 4e-3, steps: 50}\n"
     )
@@ -150,6 +151,7 @@ def test_the_settings_of_a_best_yaml_replace_those_of_the_paper(
     spec = cell(read(SMALL + rule), "emp/H3", "adalora_rs").spec
     assert isinstance(spec.adapter, AdaLoraRSSpec)
     assert (spec.adapter.b0, spec.adapter.p, spec.training.steps) == (5, 0.2, 50)
+    assert spec.backbone.pooling == "mean"
     assert spec.adapter.matrices == load_spec(str(best)).adapter.matrices
     with pytest.raises(InputError, match="best must be of the method of its runs, lora of"):
         read(SMALL + "  - {best: best.yaml}\n")

@@ -100,6 +100,8 @@ def test_one_setting_is_varied_and_names_the_configuration(first: StudySpec) -> 
     label, spec = varied(first, "adapter.p=0, adapter.p_reintroduce=0.1")
     assert label == "p=0,p_reintroduce=0.1"
     assert (spec.adapter.p, spec.adapter.p_reintroduce) == (0, 0.1)  # type: ignore[union-attr]
+    label, spec = varied(first, "backbone.pooling=mean")
+    assert (label, spec.backbone.pooling) == ("pooling=mean", "mean")
     _, spec = varied(first, "adapter.matrices=[q,v]")
     assert spec.adapter.matrices == ("q", "v")  # type: ignore[union-attr]
 
@@ -111,6 +113,7 @@ def test_one_setting_is_varied_and_names_the_configuration(first: StudySpec) -> 
         ("adapter.p=2", "--vary adapter.p=2: adapter.p: p <= 1 must hold"),
         ("adapter.p", "must be of the form a.b=c"),
         ("task.train=3", "must be a setting of adapter or training"),
+        ("backbone.name=esm2", "one of backbone that may be searched, but got 'backbone.name'"),
         ("adapter.p=0.1", "must change the first configuration"),
     ],
 )
