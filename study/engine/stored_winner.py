@@ -1,13 +1,16 @@
 """The winner of a stored study: its spec, its weights, the names of its classes. Needs no Ray."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from study.errors import InputError, instead_of
 from study.models import BackboneInfo
-from study.spec import StudySpec, load_spec
+from study.spec import SeedsSpec, StudySpec, load_spec
+from study.storage.commands import resume
 from study.storage.folder import StudyFolder
+from study.storage.runs import latest_trials
 from study.storage.stored import StoredStudy
 from study.training.methods import PreparedModel
 from study.training.trained import load_trained
@@ -51,6 +54,41 @@ class StoredWinner:
             spec = spec.model_copy(update={"backbone": backbone})
         classes = ((opened.quality if opened else None) or {}).get("classes") or ()
         return cls(stored, spec, tuple(classes))
+
+    def confirming(self) -> dict[Path, StudySpec]:
+        """Returns the weights and specs of the runs that confirm the winner, by their seeds.
+
+        Raises:
+            InputError: there was no race, or the weights of some of its runs are not there.
+        """
+        folder, winner = self.folder, self.stored.study_record().winner
+        if winner is None or not winner.race:
+            raise InputError(
+                f"{folder.path}: must have a race of finalists, which trains the winner with "
+                "several seeds, but got a study without one; predict with one seed"
+            )
+        race = StudyFolder(folder.finalists)
+        runs = latest_trials(StoredStudy.read(race).record(self.spec.objective)).values()
+        of_winner = f"trial-{winner.trial}"
+        found = {
+            race.run_weights(run.number): self._with_seeds(run.seeds)
+            for run in runs
+            if run.labels["configuration"] == of_winner
+            and run.seeds in winner.race.seeds
+            and run.state == "complete"
+        }
+        missing = [str(path) for path in found if not (path / "head.safetensors").is_file()]
+        if missing or not found:
+            raise InputError(
+                f"{race.path}: must have the weights of the {len(found)} runs that confirm the "
+                f"winner, but got none of {len(missing)} of them, as in folders of earlier "
+                f"versions; remove {race.path} and {folder.scores}, and run the race again with "
+                f"`{resume(folder.path)}`"
+            )
+        return found
+
+    def _with_seeds(self, seeds: Mapping[str, int]) -> StudySpec:
+        return self.spec.model_copy(update={"seeds": SeedsSpec(**seeds)})
 
     def load(self) -> tuple[PreparedModel, BackboneInfo]:
         """Returns the trained model on the CPU, with the names of its classes in its config.

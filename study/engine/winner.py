@@ -35,7 +35,7 @@ NOTE = (
 )
 CONFIRMED = (
     "The score of the settings is `confirmed`: the mean and 95 % interval over runs with other "
-    "seeds, whose weights are not kept."
+    "seeds, whose weights are in finalists/weights/."
 )
 SINGLE = "The settings were chosen by this dev score, which is therefore optimistic."
 """What scores.json says of its numbers."""

@@ -117,6 +117,11 @@ class StudyFolder:
         return self.path / "outputs"
 
     @property
+    def weights(self) -> Path:
+        """Of a race: a folder for each run that confirms the winner, with its trained weights."""
+        return self.path / "weights"
+
+    @property
     def prefixes(self) -> Path:
         """Of a comparison: states before the first mask event that several runs share."""
         return self.path / "prefixes"
@@ -141,6 +146,10 @@ class StudyFolder:
     def output(self, run: int) -> Path:
         """The outputs of one run."""
         return self.outputs / f"run-{run:05d}.npz"
+
+    def run_weights(self, run: int) -> Path:
+        """The trained weights of one run."""
+        return self.weights / f"run-{run:05d}"
 
     def prefix(self, key: str) -> Path:
         """A shared state."""

@@ -9,7 +9,7 @@ from study.engine.cluster import ClusterCapacity
 from study.engine.comparison.outputs import write_labels
 from study.engine.comparison.results import write_results
 from study.engine.comparison.runs import ComparisonRun
-from study.engine.comparison.scheduling import ComparisonSearcher, Splits
+from study.engine.comparison.scheduling import ComparisonSearcher, Keeps, Splits
 from study.engine.comparison.shared_prefixes import SharedPrefixes
 from study.engine.comparison.worker import ComparisonWorker
 from study.engine.console.display import Display
@@ -39,6 +39,7 @@ class RunContext:
     resources: Resources
     """Resources of one run."""
     splits: Splits
+    keeps: Keeps = lambda run: False
 
 
 def open_comparison(
@@ -116,7 +117,9 @@ def _fit(
 ) -> str:
     spec, share = source(ledger.record)[0].spec, context.resources
     capacity = ClusterCapacity([(share, spec.resources.max_concurrent)])
-    searcher = ComparisonSearcher(ledger, source, prefixes, context.splits, capacity)
+    searcher = ComparisonSearcher(
+        ledger, source, prefixes, context.splits, capacity, context.keeps
+    )
     worker = tune.with_parameters(
         ComparisonWorker,
         spec=spec,

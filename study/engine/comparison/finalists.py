@@ -5,6 +5,7 @@ last one is the winner, and its score is estimated with further seeds (storage/r
 of a round depend on the scores of earlier ones, so they are not fixed at the start.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +182,13 @@ def run_race(
     )
     tracker = _tracker(ledger, runs, uri)
     with tracker.ending(runs.record):
-        context = RunContext(info, data, trial_resources, lambda run: _splits(candidates, run))
+        context = RunContext(
+            info,
+            data,
+            trial_resources,
+            lambda run: _splits(candidates, run),
+            lambda run: run in candidates.reported_runs(),
+        )
         outcome = _run(candidates, runs, context, tracker, display)
         tracker.close(runs.record, "KILLED" if outcome.race is None else "FINISHED")
     return outcome
@@ -229,7 +236,19 @@ def _run(
     race = candidates.race(runs.record)
     if gave_up or race.winner is None or not race.over(candidates.scores(runs.record)):
         return RaceOutcome(None, None, gave_up)
+    discard_other_weights(runs, candidates.reported_runs())
     return RaceOutcome(_race_result(candidates, race, runs.record), race.winner)
+
+
+def discard_other_weights(ledger: Ledger, reported: Sequence[ComparisonRun]) -> None:
+    """Deletes the weights of all runs but `reported`.
+
+    An earlier race, before the study was extended, may have had another winner.
+    """
+    trials = latest_trials(ledger.record)
+    kept = {ledger.folder.run_weights(trials[key_of(run)].number) for run in reported}
+    for folder in set(ledger.folder.weights.glob("*")) - kept:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _agree(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:

@@ -1,4 +1,7 @@
-"""Writes labels.npz and outputs/: true classes, probabilities and kept triplets of runs."""
+"""Writes labels.npz, outputs/ and weights/ of runs.
+
+True classes; probabilities and kept triplets; the trained weights of runs that confirm a winner.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from study.storage.durable import replacing
+from study.storage.durable import replacing, sync, sync_names
 from study.storage.folder import StudyFolder
 from study.tasks.metrics import classification_metrics
+from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
 from study.training.mask_events import mask_event_arrays
 from study.training.trial import Trial
@@ -40,6 +44,19 @@ def evaluate_run(
         for split, rows in logits.items()
         for name, value in classification_metrics(rows, labels[split]).items()
     }
+
+
+def keep_weights(folder: StudyFolder, run: int, trial: Trial) -> None:
+    """Writes the files of `save_artifacts` into weights/run-NNNNN/; they are on disk afterwards.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    weights = folder.run_weights(run)
+    save_artifacts(trial, weights)
+    for file in weights.iterdir():
+        sync(file)
+    sync_names(weights)
 
 
 def _write(

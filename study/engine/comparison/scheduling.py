@@ -16,6 +16,8 @@ from study.training.plan import make_plan
 
 Splits = Callable[[ComparisonRun], Sequence[str]]
 """Run -> the splits on which it is scored at its end."""
+Keeps = Callable[[ComparisonRun], bool]
+"""Run -> whether its trained weights are kept."""
 
 
 class ComparisonSearcher(RunSearcher[ComparisonRun]):
@@ -28,8 +30,9 @@ class ComparisonSearcher(RunSearcher[ComparisonRun]):
         prefixes: SharedPrefixes,
         splits: Splits,
         capacity: Capacity = unlimited,
+        keeps: Keeps = lambda run: False,
     ) -> None:
-        self.prefixes, self.splits = prefixes, splits
+        self.prefixes, self.splits, self.keeps = prefixes, splits, keeps
         self.all_runs = source
         super().__init__(ledger, self._ready, self._plan, capacity)
 
@@ -44,4 +47,9 @@ class ComparisonSearcher(RunSearcher[ComparisonRun]):
     def _share(self, run: ComparisonRun) -> dict[str, Any]:
         record = self.ledger.record
         prefix = self.prefixes.shared(run, self.all_runs(record), record)
-        return {"spec": dump_spec(run.spec), "prefix": prefix, "splits": self.splits(run)}
+        return {
+            "spec": dump_spec(run.spec),
+            "prefix": prefix,
+            "splits": self.splits(run),
+            "keep": self.keeps(run),
+        }

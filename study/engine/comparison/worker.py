@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from study.engine.checkpoints import DamagedError, read, set_aside, write
-from study.engine.comparison.outputs import evaluate_run
+from study.engine.comparison.outputs import evaluate_run, keep_weights
 from study.engine.comparison.shared_prefixes import SHARED, prefix_state, prefix_steps
 from study.engine.reporting import metrics_of
 from study.engine.worker import TrialWorker
@@ -21,6 +21,7 @@ class ComparisonWorker(TrialWorker):
     @override
     def _begin(self, config: dict[str, Any]) -> None:
         self._splits: Sequence[str] = config["splits"]
+        self._keep: bool = config["keep"]
         key = config["prefix"]
         self._prefix: Path | None = None if key is None else self.folder.prefix(key)
         self._shared: dict[str, float] = {}
@@ -38,6 +39,8 @@ class ComparisonWorker(TrialWorker):
         """Returns scores at the last report only, as no run is stopped early."""
         if self.report < len(trial.plan.report_steps):
             return {}
+        if self._keep:
+            keep_weights(self.folder, self.number, trial)
         return evaluate_run(self.folder, self.number, trial, self._splits)
 
     @override

@@ -117,6 +117,7 @@ def start(
     number: int = 0,
     prefix: str | None = None,
     splits: Iterable[str] = ("dev", "test"),
+    keep: bool = False,
 ) -> ComparisonWorker:
     """Sets a worker up as Ray would, in this process."""
     worker: ComparisonWorker = object.__new__(ComparisonWorker)
@@ -128,6 +129,7 @@ def start(
         "spec": dump_spec(run.spec),
         "prefix": prefix,
         "splits": tuple(splits),
+        "keep": keep,
     }
     info, data = prepared
     shared = {
