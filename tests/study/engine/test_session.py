@@ -245,29 +245,6 @@ def test_a_finished_study_is_extended_with_a_wider_space_and_a_new_winner(
     assert (again, after) == (SessionStatus.DONE, record)
 
 
-def test_diverged_trials_fail_and_the_study_continues(tmp_path: Path) -> None:
-    ended, folder, record = run(
-        tmp_path / "study",
-        "training.lr={type: categorical, choices: [1e-3, 1e30]}",
-        "search.trials=4",
-        "search.sampler={name: random}",
-    )
-    assert ended is SessionStatus.DONE
-    by_lr: dict[float, set[str]] = {}
-    for trial in record.trials.values():
-        by_lr.setdefault(trial.settings["lr"], set()).add(trial.state)
-    assert by_lr[1e30] == {"failed"}
-    assert "failed" not in by_lr[1e-3]
-    for trial in record.in_state("failed"):
-        assert "diverged" in trial.reason
-        assert len(trial.reports) <= 2
-    storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
-    optuna_trials = optuna.load_study(study_name="study", storage=storage).trials
-    failed = [t for t in optuna_trials if t.state.name == "FAIL"]
-    assert len(failed) == len(record.in_state("failed"))
-    assert all(math.isfinite(v) for t in optuna_trials for v in t.intermediate_values.values())
-
-
 class CrashingWorker(TrialWorker):
     """Crashes on trial 1, at its second report."""
 
@@ -277,21 +254,35 @@ class CrashingWorker(TrialWorker):
         return super().step()
 
 
-def test_the_traceback_of_a_crashed_trial_is_stored_and_the_study_continues(
+def test_crashed_and_diverged_trials_fail_with_their_reasons_and_the_study_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(tuning, "TrialWorker", CrashingWorker)
-    settings = ("scheduler.name=none", "search.trials=3", "resources.max_failures=0")
-    ended, folder, record = run(tmp_path / "study", *settings)
+    ended, folder, record = run(
+        tmp_path / "study",
+        "scheduler.name=none",
+        "search.trials=4",
+        "resources.max_failures=0",
+        "training.lr={type: categorical, choices: [1e-3, 1e30]}",
+        "points=[{lr: 1e-3}, {lr: 1e-3}, {lr: 1e30}, {lr: 1e-3}]",
+    )
     assert ended is SessionStatus.DONE
-    states = [record.trials[number].state for number in range(3)]
-    assert states == ["complete", "failed", "complete"]
-    assert record.trials[1].crashes == 1
+    trials = [record.trials[number] for number in range(4)]
+    assert [trial.state for trial in trials] == ["complete", "failed", "failed", "complete"]
+    assert "2 complete, 0 stopped early, 2 failed" in capsys.readouterr().out
+
+    assert trials[1].crashes == 1
     text = folder.failure(1).read_text()
     assert "ZeroDivisionError: a bug of the test's making" in text
     assert not folder.failure(0).exists()
-    assert "2 complete, 0 stopped early, 1 failed" in capsys.readouterr().out
+
+    assert "diverged" in trials[2].reason
+    assert len(trials[2].reports) <= 2
+    storage = JournalStorage(JournalFileBackend(str(folder.optuna)))
+    optuna_trials = optuna.load_study(study_name="study", storage=storage).trials
+    assert [t.state.name for t in optuna_trials] == ["COMPLETE", "FAIL", "FAIL", "COMPLETE"]
+    assert all(math.isfinite(v) for t in optuna_trials for v in t.intermediate_values.values())
 
 
 class BrokenWorker(TrialWorker):

@@ -195,7 +195,9 @@ SHORT = {
 }
 
 
-@pytest.mark.parametrize("where", SHORT)
+@pytest.mark.parametrize(
+    "where", ["cuda", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cpu", "python"))]
+)
 def test_a_trial_out_of_memory_fails_and_the_next_one_runs(
     prepared: Any, folder: StudyFolder, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -95,6 +95,7 @@ def test_presets_revisions_and_refusals_of_the_hub(
     assert f"{DNABERT_2} must be a mosaicbert model, but got bert" in other_family["error"]
 
 
+@pytest.mark.slow
 def test_random_weights_request_only_config_and_tokenizer(
     checkpoint: Callable[..., Path], load: Load
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_trial_on_both_strands_resumes_bit_for_bit(setting: str, tmp_path: Pat
     _assert_resumes(lambda: tiny_trial(task=task, steps=END, **SETTINGS[setting]), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "esm", "mosaicbert", "gated_esm"])
 def test_every_family_resumes_bit_for_bit(family: str, tmp_path: Path) -> None:
     _assert_resumes(lambda: tiny_trial(on=tiny_backbone(family), steps=END), tmp_path)

@@ -57,8 +57,8 @@ def assert_same_as_alone(
     ("mode", "mask", "own"),
     [
         ("zero", 9, ["adapter.p=0.3"]),
-        ("mask", 9, ["adapter.p=0.3"]),
-        ("zero", 9, ["adapter.p=0"]),
+        pytest.param("mask", 9, ["adapter.p=0.3"], marks=pytest.mark.slow),
+        pytest.param("zero", 9, ["adapter.p=0"], marks=pytest.mark.slow),
         ("mask", 9, ["adapter.p=0"]),
         ("zero", 1, ["adapter.p_reintroduce=0", "adapter.final_mask=deterministic"]),
     ],
@@ -95,9 +95,9 @@ def test_adalora_continues_from_the_prefix_of_a_run_with_random_masks(
 @pytest.mark.parametrize(
     ("settings", "before"),
     [
-        (("training.reports=8",), 2),
+        pytest.param(("training.reports=8",), 2, marks=pytest.mark.slow),
         (("training.reports=4", "adapter.deltaT=5"), 2),
-        (("training.reports=2", "adapter.deltaT=5"), 1),
+        pytest.param(("training.reports=2", "adapter.deltaT=5"), 1, marks=pytest.mark.slow),
     ],
 )
 def test_reports_before_the_first_mask_event_are_repeated(

@@ -56,6 +56,7 @@ def test_all_workers_and_the_driver_count_for_the_memory() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_calibrated_plan_ends_with_time_and_memory_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

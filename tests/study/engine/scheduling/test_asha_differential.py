@@ -40,6 +40,7 @@ CASES = [
     for mode in ("max", "min")
     for factor, grace, reports in [(2, 0.125, 8), (2, 0.3, 10), (3, 0.1, 10), (4, 0.125, 16)]
 ]
+IN_EVERY_RUN = (CASES[1], CASES[3], CASES[4], CASES[6])
 TRIALS = 100
 """Trials of a stream; up to six run at once, and any of them may be the next to report."""
 
@@ -180,7 +181,11 @@ def streams(open_ledger: OpenLedger, tmp_path: Path) -> Any:
     return open_
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=() if case in IN_EVERY_RUN else pytest.mark.slow) for case in CASES],
+    ids=lambda case: "-".join(map(str, case)),
+)
 def test_decisions_equal_those_of_ray_and_optuna_where_the_rules_coincide(
     streams: Any, case: Any
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_task_comes_from_the_hub_once_and_then_from_its_cache(gue: Path, ask: 
     assert "no copy in the cache (HF_HUB_OFFLINE is set)" in offline[1]["error"]
 
 
+@pytest.mark.slow
 def test_a_request_to_a_busy_hub_is_repeated(gue: Path, ask: Ask) -> None:
     busy = f"datasets/{GUE}/resolve/main/GUE/emp_H3/dev.csv"
     with hub_of({}, {GUE: gue}, busy_once=[busy]) as (address, asked):
