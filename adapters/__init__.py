@@ -6,15 +6,10 @@
     svd.py               adapted linear layers: SVDLinear (AdaLoRA) and LoRALinear (LoRA)
     orthogonality.py     orthogonality penalty on P and Q, and its gradient
     budget.py            CubicBudget: triplets after each step, and the steps of the mask events
-    importance.py        importance scores of the triplets: EMAs of |weight · gradient|
-    score_loss.py        the part of a gradient that is the task's, without the penalty's
     masking.py           choice of the triplets that an event keeps, by score and at random; record
-    allocator.py         RankAllocator: importance, budget and masks of a whole model
-    allocator_checks.py  rates, adapters, states and steps that it refuses
+    allocator/           RankAllocator: importance scores, budget and masks of a whole model
     state.py             adapter weights as a dict of tensors and as a safetensors file
-    peft_format.py       export to the LoRA and AdaLoRA formats of Hugging Face's PEFT
-    peft_config.py       adapter_config.json of these formats
-    peft_import.py       import of these formats
+    peft_files/          the LoRA and AdaLoRA formats of Hugging Face's PEFT
     counting.py          numbers of trainable parameters
     trainer_callback/    RankAllocatorCallback: the allocator inside transformers.Trainer
     _shapes.py           jaxtyping's shape annotations, where jaxtyping is installed
@@ -42,8 +37,7 @@ from adapters.budget import CubicBudget
 from adapters.counting import ParameterCount, count_parameters
 from adapters.inject import adapted_layers, eject, inject, merge
 from adapters.orthogonality import orthogonality, penalty_backward
-from adapters.peft_format import save_peft_adalora, save_peft_lora
-from adapters.peft_import import load_peft
+from adapters.peft_files import load_peft, save_peft_adalora, save_peft_lora
 from adapters.state import adapter_state, load_adapter_state, load_adapters, save_adapters
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 from adapters.targets import FAMILIES, MATRICES, expected_matches, target_patterns

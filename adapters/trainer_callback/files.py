@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from adapters.inject import adapted_layers
-from adapters.peft_format import CONFIG, WEIGHTS, save_peft_adalora
+from adapters.peft_files.export import CONFIG, WEIGHTS, save_peft_adalora
 
 STATE = "rank_allocator.pt"
 """File of the allocator's state in a checkpoint."""

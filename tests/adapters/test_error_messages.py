@@ -9,12 +9,13 @@ import adapters
 
 
 def messages():
-    for file in sorted(Path(adapters.__file__).parent.glob("*.py")):
+    folder = Path(adapters.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 name = ast.unparse(node.exc.func)
                 if name in ("ValueError", "RuntimeError"):
-                    yield pytest.param(text_of(node.exc), id=f"{file.name}:{node.lineno}")
+                    yield pytest.param(text_of(node.exc), id=f"{file.relative_to(folder)}:{node.lineno}")
 
 
 def text_of(call):

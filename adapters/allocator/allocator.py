@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
-from adapters.allocator_checks import GradientCheck, check_adapters, check_rates, check_state
+from adapters.allocator.checks import GradientCheck, check_adapters, check_rates, check_state
+from adapters.allocator.importance import Scores, flat_gradient, flat_weights, observe
+from adapters.allocator.score_loss import penalty_share, task_gradient
 from adapters.budget import CubicBudget
 from adapters.checks import check_settings, require_choice, require_integers
-from adapters.importance import Scores, flat_gradient, flat_weights, observe
 from adapters.masking import EventRecord, MaskEvents, event_uniforms, flip, keep_top
-from adapters.score_loss import penalty_share, task_gradient
 from adapters.svd import SVDLinear
 
 PruneMode = Literal["zero", "mask"]

@@ -23,7 +23,13 @@ import torch
 from torch import Tensor
 
 from adapters._shapes import Float
-from adapters.importance import LayerGroup, flat, shape_groups, sums_of_triplets, triplet_scores
+from adapters.allocator.importance import (
+    LayerGroup,
+    flat,
+    shape_groups,
+    sums_of_triplets,
+    triplet_scores,
+)
 from adapters.orthogonality import PenaltyNote, take_notes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters._shapes import Number
 from adapters.inject import Kind
-from adapters.peft_format import CONFIG, RANK_OFFSET
+from adapters.peft_files.export import CONFIG, RANK_OFFSET
 
 KINDS: dict[str, Kind] = {"LORA": "lora", "ADALORA": "svd"}
 """Kind of the adapted layers, by PEFT's name of the method."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from adapters.checks import check_finite
 from adapters.inject import inject
-from adapters.peft_config import KINDS, rank_of, read_config, scale_of
-from adapters.peft_format import CONFIG, PREFIX, WEIGHTS, check_untied
+from adapters.peft_files.config import KINDS, rank_of, read_config, scale_of
+from adapters.peft_files.export import CONFIG, PREFIX, WEIGHTS, check_untied
 from adapters.svd import AdaptedLinear, SVDLinear
 
 _TENSORS = {

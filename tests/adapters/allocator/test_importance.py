@@ -3,7 +3,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from adapters import CubicBudget, RankAllocator
-from adapters.importance import ShapeGroup, observe, triplet_score
+from adapters.allocator.importance import ShapeGroup, observe, triplet_score
 from tests.adapters.tiny_models import draw_gradients, linear_adapters
 
 BETA1, BETA2 = 0.8, 0.6

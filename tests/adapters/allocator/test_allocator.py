@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import CubicBudget, LoRALinear, orthogonality, penalty_backward
-from tests.adapters.tiny_allocators import BUDGET, SHAPES, advance, lams, make
+from tests.adapters.allocator.tiny_allocators import BUDGET, SHAPES, advance, lams, make
 from tests.adapters.tiny_models import (
     Run,
     draw_gradients,

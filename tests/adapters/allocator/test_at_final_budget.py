@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from adapters.masking import keep_top
-from tests.adapters.tiny_allocators import advance, lams, make
+from tests.adapters.allocator.tiny_allocators import advance, lams, make
 
 
 @pytest.mark.parametrize("prune_mode", ["zero", "mask"])
