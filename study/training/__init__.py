@@ -13,9 +13,13 @@ Map, in the order in which a trial uses them:
     trial.py         Trial: training loop, evaluation, checkpoint
     facts.py         parameter counts and ranks, reported with the scores
     memory.py        peak memory, out-of-memory errors
+    precision.py     the dtype of matrix products
     artifacts.py     writes a trained trial to files
     mask_events.py   the triplets that every mask event kept, as arrays of one of the files
     identity.py      what these files are of: settings and seeds
+    trained.py       the trained model, from these files
+    inputs.py        sequences to predict -> token ids; long ones are refused, cut or windowed
+    predictor.py     Predictor: class probabilities of sequences
     forecast.py      plans and parameter counts of a space, before anything is trained
     timing.py        times a few steps and an evaluation of a trial
 """

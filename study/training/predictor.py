@@ -1,8 +1,8 @@
 """Class probabilities of sequences by a trained model, from files that need no study folder."""
 
 import json
+import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from study.errors import InputError
 from study.models import BackboneInfo
-from study.models.tokenization import load_tokenizer
 from study.spec import StudySpec, load_spec
-from study.tasks.split import reverse_complement
 from study.training.batches import collate, evaluation_batches
-from study.training.encoding import EncodedSplit, encode_split
+from study.training.encoding import encode_split
+from study.training.inputs import Encoded, Inputs
 from study.training.methods import PreparedModel
+from study.training.precision import autocast, compute_dtype
 from study.training.trained import load_trained
 
 SPEC, FACTS = "best.yaml", "model.json"
@@ -28,17 +27,25 @@ class Predictor:
     """A trained model with its tokenizer, on the CPU or the first GPU."""
 
     def __init__(
-        self, spec: StudySpec, prepared: PreparedModel, info: BackboneInfo, classes: Sequence[str]
+        self,
+        spec: StudySpec,
+        prepared: PreparedModel,
+        info: BackboneInfo,
+        classes: Sequence[str] = (),
+        inputs: Inputs | None = None,
+        batch_size: int | None = None,
     ) -> None:
-        self.classes = list(classes)
+        self._inputs = inputs or Inputs(spec.task, info)
+        self._causal = info.causal
+        self._batch_size = batch_size or spec.training.eval_batch_size
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._dtype = compute_dtype(spec)
+        model: Any = prepared.model
+        self.labels: int = model.config.num_labels
+        """The number of classes."""
+        self.classes = list(classes) or [f"class_{k}" for k in range(self.labels)]
         """The names of the columns of `probabilities`."""
-        self._spec, self._info = spec, info
-        self._tokenizer = load_tokenizer(info)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model: Any = prepared.model.to(self._device).eval()
-        if not self.classes:
-            config: Any = self._model.config
-            self.classes = [f"class_{k}" for k in range(config.num_labels)]
+        self._model = model.to(self.device).eval()
 
     @classmethod
     def load(cls, folder: Path) -> "Predictor":
@@ -52,49 +59,47 @@ class Predictor:
         prepared, info = load_trained(spec, folder, facts["backbone"])
         return cls(spec, prepared, info, facts["classes"])
 
-    @torch.no_grad()
     def probabilities(self, sequences: Sequence[str]) -> Float[np.ndarray, "rows classes"]:
-        """Returns the class probabilities of DNA sequences, in their order.
+        """Returns the class probabilities of DNA sequences, in their order; see `logits`."""
+        logits = torch.from_numpy(self.logits([one.strip().upper() for one in sequences]))
+        return logits.double().softmax(dim=-1).numpy()
 
-        As in the study, they are the mean over both strands where the task averages these.
+    @torch.no_grad()
+    def logits(self, sequences: Sequence[str]) -> Float[np.ndarray, "rows classes"]:
+        """Returns the float32 logits of DNA sequences in upper case, in their order.
+
+        Where the task averages both strands, as in the study, or a sequence is read in windows,
+        they are the logarithms of the mean class probabilities.
 
         Raises:
-            InputError: a sequence has an unknown letter, or more tokens than the backbone has
-                positions.
+            InputError: as `Inputs.encode`.
         """
-        cleaned = [sequence.strip().upper() for sequence in sequences]
-        result = self._of_strand(cleaned)
-        if self._spec.task.averages_rc:
-            result = (result + self._of_strand([reverse_complement(s) for s in cleaned])) / 2
-        return result
+        strands = [self._of_strand(one) for one in self._inputs.encode(sequences)]
+        if len(strands) == 1:
+            return strands[0].numpy()
+        both = torch.stack(strands).log_softmax(dim=-1)
+        return (torch.logsumexp(both, dim=0) - math.log(2)).numpy()
 
-    def _of_strand(self, sequences: Sequence[str]) -> Float[np.ndarray, "rows classes"]:
-        split, causal = self._encode(sequences), self._info.causal
-        result = np.zeros((len(split), len(self.classes)))
-        for rows in evaluation_batches(split, self._spec.training.eval_batch_size):
-            batch = collate(split, rows, self._tokenizer.pad_id, self._device, causal=causal)
+    def _of_strand(self, encoded: Encoded) -> torch.Tensor:
+        split = encode_split(encoded.windows, [0] * len(encoded.windows))
+        logits = torch.zeros(len(split), self.labels)
+        for rows in evaluation_batches(split, self._batch_size):
+            batch = collate(split, rows, self._inputs.pad_id, self.device, causal=self._causal)
             del batch["labels"]
-            with self._autocast():
-                logits = self._model(**batch, **({"use_cache": False} if causal else {})).logits
-            result[rows] = logits.float().softmax(dim=-1).cpu().numpy()
-        return result
+            options = {"use_cache": False} if self._causal else {}
+            with autocast(self.device, self._dtype):
+                logits[rows] = self._model(**batch, **options).logits.float().cpu()
+        return _mean_of_windows(logits, torch.from_numpy(encoded.owner))
 
-    def _autocast(self) -> Any:
-        dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16}
-        dtype = dtypes.get(self._spec.training.precision)
-        if dtype is None or self._device.type == "cpu":
-            return nullcontext()
-        return torch.autocast(self._device.type, dtype=dtype)
 
-    def _encode(self, sequences: Sequence[str]) -> EncodedSplit:
-        limit, most = self._spec.task.max_length, self._info.max_positions
-        rows = self._tokenizer(sequences)
-        if limit is not None:
-            rows = [self._tokenizer.cut(row, limit) for row in rows]
-        longest = max(map(len, rows), default=0)
-        if most is not None and longest > most:
-            raise InputError(
-                f"sequences must fit the {most} positions of {self._info.name}, but got one of "
-                f"{longest} tokens; shorten it"
-            )
-        return encode_split(rows, [0] * len(rows))
+def _mean_of_windows(logits: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    """Returns the logits of each sequence: its own if it has one window."""
+    sequences = int(owner[-1]) + 1 if len(owner) else 0
+    if sequences == len(owner):
+        return logits
+    sums = torch.zeros(sequences, logits.shape[1], dtype=torch.float64)
+    sums.index_add_(0, owner, logits.double().softmax(dim=-1))
+    means = (sums / owner.bincount(minlength=sequences)[:, None]).log().float()
+    single = owner.bincount(minlength=sequences)[owner] == 1
+    means[owner[single]] = logits[single]
+    return means

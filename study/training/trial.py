@@ -9,7 +9,6 @@ allocator).
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,8 @@ from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak
 from study.training.methods import PreparedModel, make_allocator, prepare, release
 from study.training.optimizer import clip_gradients, make_optimizer
 from study.training.plan import TrainingPlan, make_plan
+from study.training.precision import autocast, compute_dtype
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # The check for a finite loss synchronises with the GPU: it is made every so many steps only.
 GPU_CHECK_EVERY = 20
 
@@ -80,7 +79,7 @@ class Trial:
         self.optimizer = make_optimizer(spec, self.prepared)
         self._base_lr = [group["lr"] for group in self.optimizer.param_groups]
         self._parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
-        self._dtype = _compute_dtype(spec)
+        self._dtype = compute_dtype(spec)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._loss_sum = torch.zeros((), device=device)
 
@@ -161,14 +160,9 @@ class Trial:
         )
         labels = batch.pop("labels")
         options = {"use_cache": False} if self._causal else {}
-        with self._autocast():
+        with autocast(self.device, self._dtype):
             output = self.model(**batch, **options)
         return output.logits.float(), labels
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self._dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self._dtype)
 
     def _check_finite(self) -> None:
         if not torch.isfinite(self._loss_sum):
@@ -258,13 +252,6 @@ class Trial:
 
     def _trained(self) -> dict[str, nn.Parameter]:
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-
-
-def _compute_dtype(spec: StudySpec) -> torch.dtype:
-    """Returns the dtype of matrix products: the precision's, or the backbone's if that is half."""
-    precision = PRECISIONS[spec.training.precision]
-    backbone: torch.dtype = getattr(torch, spec.backbone.dtype)
-    return backbone if precision == torch.float32 else precision
 
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
