@@ -11,6 +11,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import compress, dropwhile
 from pathlib import Path
@@ -89,17 +90,10 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
         InputError: the file is unreadable, not csv, empty, has rows of different lengths, lacks a
             column, or a column of the schema is not UTF-8 or breaks a rule.
     """
-    try:
-        with _open(path) as file:
-            separator = _separator(file, schema)
-            file.seek(0)
-            header, lines, rows = _parse(path, file, separator, schema)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"{path}: must be a readable file, but got: {reason}; check its path and permissions, "
-            "or copy it again"
-        ) from error
+    with opened(path) as file:
+        separator = _separator(file, schema)
+        file.seek(0)
+        header, lines, rows = _parse(path, file, separator, schema)
     uneven = [line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)]
     if uneven:
         raise InputError(
@@ -115,15 +109,41 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
     utf8 = [Rule(f"{column.name} must be UTF-8 text", _undecoded, fix) for column in schema]
     check(table, [Column(c.name, (rule, *c.rules)) for c, rule in zip(schema, utf8, strict=True)])
     for name in cells.keys() - {column.name for column in schema}:
-        cells[name] = list(map(_decoded, cells[name]))
+        cells[name] = list(map(decoded, cells[name]))
     return table
 
 
-def _open(path: Path) -> TextIO:
-    """Opens a text file, compressed or not; bytes that are not UTF-8 become lone surrogates."""
-    with path.open("rb") as file:
-        opener = gzip.open if file.read(len(GZIP)) == GZIP else open
-    return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """Opens a text file, compressed or not; bytes that are not UTF-8 become lone surrogates.
+
+    Raises:
+        InputError: the file cannot be opened, or not be read while it is open.
+    """
+    try:
+        with path.open("rb") as file:
+            opener = gzip.open if file.read(len(GZIP)) == GZIP else open
+        with opener(
+            path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline=""
+        ) as text:
+            yield text
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{path}: must be a readable file, but got: {reason}; check its path and permissions, "
+            "or copy it again"
+        ) from error
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Returns whether the first line of a table names a column.
+
+    Raises:
+        InputError: the file is unreadable.
+    """
+    with opened(path) as file:
+        line = next(dropwhile(lambda line: not line.strip(), file), "")
+    return name in re.split(f"[{SEPARATORS}]", line.replace('"', "").strip())
 
 
 def _separator(file: TextIO, schema: Sequence[Column]) -> str:
@@ -215,7 +235,7 @@ def _header(where: str, row: Sequence[str], schema: Sequence[Column]) -> list[st
     byte = _undecoded("".join(names))
     if byte is not None and any(c.required and c.name not in names for c in schema):
         raise InputError(f"{where}: must be UTF-8 text, but got {byte}; save the file as UTF-8")
-    names = list(map(_decoded, names))
+    names = list(map(decoded, names))
     check_columns(where, names, schema)
     return names
 
@@ -226,7 +246,7 @@ def _undecoded(text: str) -> str | None:
     return None if found is None else f"byte {ord(found[0]) - 0xDC00:#04x}"
 
 
-def _decoded(cell: str) -> str:
+def decoded(cell: str) -> str:
     """Returns a cell with bytes that are not UTF-8 written as `\\xe9`."""
     if cell.isascii():
         return cell

@@ -44,8 +44,8 @@ LAYERS = {
 # Used by layers and commands, and import no layer; only commands may import `cli`.
 SHARED = {"cli", "csv_table", "deadline", "errors", "hub", "paths"}
 HOMES = {
-    "datasets": ("study/tasks/parquet.py",),
-    "pyarrow": ("study/tasks/parquet.py",),
+    "datasets": ("study/tasks/reading/parquet.py",),
+    "pyarrow": ("study/tasks/reading/parquet.py",),
     "ray": ("study/engine/",),
     "optuna": (
         "study/spec/space.py",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from study.spec.leaves import Count, Seed, Text
 from study.spec.rules import Section, quoted, refusal, refuse, suggestion
@@ -47,33 +47,87 @@ STRANDLESS = ("emp/", "nt/H")
 """Prefixes of the names of tasks on histone marks."""
 
 
-Share = Annotated[float, Field(gt=0, lt=1)]
+class ColumnsSpec(Section):
+    """The names of the columns of a table, and of the fields in the headers of FASTA files."""
+
+    sequence: Text = "sequence"
+    """In FASTA the sequence has this name too."""
+    label: Text = "label"
+    """FASTA: the field `label=..` of a header; with a parenthesis a regular expression, whose
+    group is the label."""
+    id: Text = "id"
+    """The name of a sequence, in FASTA the first word of its header. Tables need none."""
+
+
+def _share_or_values(given: object) -> float | tuple[str, ...] | None:
+    if given is None or (isinstance(given, float) and 0 < given < 1):
+        return given
+    if isinstance(given, list | tuple) and given and all(map(_is_value, given)):
+        values = tuple(map(str, given))
+        if len(set(values)) == len(values):
+            return values
+    rule = "must be a share of train in (0, 1), or a list of different values of column"
+    raise refusal(f"{rule}, but got {quoted(given)}; e.g. 0.1 or [chr8]")
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+Part = Annotated[
+    float | tuple[str, ...] | None,
+    PlainValidator(_share_or_values, json_schema_input_type=float | list[str | int] | None),
+]
 
 
 class SplitSpec(Section):
-    """How one file is split, or which splits are drawn from the rows of train."""
+    """How rows of train become dev and test, or which column of a table names the splits."""
 
-    dev: Share | None = None
-    """Share of train's rows that become dev; None: dev is in the data."""
-    test: Share | None = None
+    dev: Part = None
+    """What becomes dev: a share of the rows, or the rows with one of these values of `column`.
+    None: dev is in the data."""
+    test: Part = None
     seed: Seed = 0
-    """Seed of the draw."""
+    """Seed of the draw by shares."""
     column: Text | None = None
-    """Column of a single file with train, dev and test. None: `split`, if the file has it."""
+    """Column that dev and test have values of; if they have none, of a single file with train,
+    dev and test. None: `split`, if the file has it."""
+    group: Text | None = None
+    """Column whose values stay together when dev and test are drawn by shares."""
 
     @property
     def shares(self) -> dict[str, float]:
         """The shares of the splits that are drawn, by name."""
-        shares = {"dev": self.dev, "test": self.test}
-        return {name: share for name, share in shares.items() if share is not None}
+        parts = {"dev": self.dev, "test": self.test}
+        return {name: part for name, part in parts.items() if isinstance(part, float)}
+
+    @property
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """The values of `column` whose rows are a split, by its name."""
+        parts = {"dev": self.dev, "test": self.test}
+        return {name: part for name, part in parts.items() if isinstance(part, tuple)}
 
     @model_validator(mode="after")
     def _draws_or_names(self) -> Self:
-        if not self.shares and self.column is None:
+        if not self.shares and not self.values and self.column is None:
             refuse((), "must have dev, test or column, but got none of them; e.g. {dev: 0.1}")
         if sum(self.shares.values()) >= 1:
             rule = "dev and test must leave rows for train"
             refuse((), f"{rule}, but got {self.dev:g} and {self.test:g}; lower them")
+        if self.values and self.column is None:
+            name, values = next(iter(self.values.items()))
+            rule = f"must be there with values in {name}"
+            refuse(("column",), f"{rule}, but got only {quoted(list(values))}; add e.g. chrom")
+        if both := set(self.values.get("dev", ())) & set(self.values.get("test", ())):
+            rule = "dev and test must have different values"
+            refuse((), f"{rule}, but got {quoted(min(both))} in both; remove it from one")
+        if self.column is not None and len(self.shares) == 2:
+            rule = "must be left out where dev and test are both shares"
+            fix = "write values, e.g. dev: [chr8], or group instead of column"
+            refuse(("column",), f"{rule}, but got {quoted(self.column)}; {fix}", self.column)
+        if self.group is not None and not self.shares:
+            rule = "must be left out unless dev or test is a share"
+            refuse(("group",), f"{rule}, but got {quoted(self.group)}; e.g. dev: 0.1", self.group)
         return self
 
 
@@ -95,10 +149,9 @@ class TaskSpec(Section):
     """Seed of the generated sequences, and of the dev split cut from train in nt/ tasks."""
     max_length: Count | None = None
     """Maximum length in tokens; longer sequences are truncated. None: nothing is truncated."""
-    sequence_column: Text = "sequence"
-    label_column: Text = "label"
+    columns: ColumnsSpec = ColumnsSpec()
     split: SplitSpec | None = None
-    """Splits of a user's own data that are drawn by shares, or the split column of one file."""
+    """Splits of a user's own data by shares or by values of a column, or the split column."""
     dedup: Literal["none", "drop_from_train"] = "none"
     """drop_from_train: removes rows of train that are in dev or test on either strand, that have
     conflicting labels, or that repeat a row of train. Dev and test are unchanged."""
@@ -136,7 +189,7 @@ class TaskSpec(Section):
     def _one_source(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        given = _with_split(given)
+        given = _with_columns(_with_split(given))
         name, path = given.get("name"), given.get("path")
         if name is None and path is None:
             given = given | {"name": GENERATED}
@@ -160,3 +213,21 @@ def _with_split(given: dict[str, Any]) -> dict[str, Any]:
     if column == "split" or given.get("path") is None or given.get("name") is not None:
         return given
     return {"split": {"column": column}} | given
+
+
+def _with_columns(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns the section with the keys of stored specs, `label_column: y`, in `columns`."""
+    earlier = {
+        name: given[f"{name}_column"]
+        for name in ("sequence", "label")
+        if f"{name}_column" in given
+    }
+    if not earlier:
+        return given
+    columns = given.get("columns") or {}
+    for name, value in earlier.items():
+        if not isinstance(columns, dict) or columns.get(name, value) != value:
+            rule = "must be left out where columns is there"
+            refuse((f"{name}_column",), f"{rule}, but got {quoted(value)}; remove one", value)
+    kept = {k: v for k, v in given.items() if k not in ("sequence_column", "label_column")}
+    return kept | {"columns": columns | earlier}

@@ -90,6 +90,8 @@ class QualityFacts(TypedDict, total=False):
     """Added later."""
     classes: Sequence[str]
     """Added later."""
+    rna: Mapping[str, Index]
+    """Added later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,7 +53,12 @@ def require_classes(
 
 def data_warnings(quality: Quality) -> list[str]:
     """Returns a line for each leak, conflicting label, absent or rare class."""
-    return [*_leaks(quality), *_conflicts(quality), *_class_shares(quality)]
+    return [*_rna(quality), *_leaks(quality), *_conflicts(quality), *_class_shares(quality)]
+
+
+def _rna(quality: Quality) -> Iterator[str]:
+    for name, count in quality.rna.items():
+        yield f"{name}: {_sequences(count)} of RNA: U is read as T"
 
 
 def _leaks(quality: Quality) -> Iterator[str]:

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.csv_table import Table, read_csv
 from study.errors import InputError
 from study.tasks.checks import data_warnings, require_classes
-from study.tasks.columns import columns_of, joined
 from study.tasks.dedup import cut_dev, drop_from_train
-from study.tasks.drawing import draw_splits
+from study.tasks.drawing import draw
 from study.tasks.generated import promoters
 from study.tasks.labels import numbered_labels
 from study.tasks.own_files import read_splits, task_name
-from study.tasks.parquet import read_parquet
 from study.tasks.published.catalogue import PUBLISHED, PublishedTask, row_warnings
 from study.tasks.published.files import find_files
 from study.tasks.quality import measure
+from study.tasks.reading.columns import columns_of
+from study.tasks.reading.parquet import read_parquet
+from study.tasks.reading.sequences import Sequences, of_table, read_sequences
 from study.tasks.split import SPLITS, Split
 from study.tasks.task import Task
 
@@ -52,14 +52,19 @@ def load_task(task: TaskSpec) -> Task:
 
 
 def _own(task: TaskSpec, path: Path) -> Task:
-    splits, classes = _to_splits(read_splits(path, task), task)
+    files = read_splits(path, task)
+    splits, classes = _to_splits(files, task)
     drawn: dict[str, int] = {}
-    if task.split is not None and task.split.shares:
-        shares, seed = task.split.shares, task.split.seed
-        splits |= draw_splits(f"{path}: task.split", splits["train"], shares, seed, classes)
-        drawn = {name: len(splits[name]) for name in shares}
-    checked = _checked(task, task_name(path), str(path), splits, classes, drawn)
-    if task.split is not None and task.split.column is not None and path.is_dir():
+    if task.split is not None and (names := task.split.shares | task.split.values):
+        table, whole = files["train"].table, splits["train"]
+        chosen = draw(f"{path}: task.split", task.split, table, whole, classes)
+        for name in ("train", *names):
+            splits[name] = whole.where(split == name for split in chosen)
+        drawn = {name: len(splits[name]) for name in names}
+    rna = {name: sum(rows.rna) for name, rows in files.items() if any(rows.rna)}
+    checked = _checked(task, task_name(path), str(path), splits, classes, drawn, rna)
+    split = task.split
+    if split is not None and split.column and not split.values and path.is_dir():
         unused = "task.split.column is not used: the files of a folder are its splits"
         return replace(checked, warnings=[unused, *checked.warnings])
     return checked
@@ -67,8 +72,8 @@ def _own(task: TaskSpec, path: Path) -> Task:
 
 def _published(task: TaskSpec, published: PublishedTask) -> Task:
     files = find_files(task, published)
-    tables = {name: _published_table(file, task, published) for name, file in files.items()}
-    splits, classes = _to_splits(tables, task)
+    rows = {name: _published_rows(file, task, published) for name, file in files.items()}
+    splits, classes = _to_splits(rows, task)
     findings = row_warnings(published, {name: len(split) for name, split in splits.items()})
     if "dev" not in splits:
         whole = len(splits["train"])
@@ -81,22 +86,20 @@ def _published(task: TaskSpec, published: PublishedTask) -> Task:
     return replace(checked, warnings=findings + checked.warnings)
 
 
-def _published_table(file: Path, task: TaskSpec, published: PublishedTask) -> Table:
-    columns = columns_of(task)
+def _published_rows(file: Path, task: TaskSpec, published: PublishedTask) -> Sequences:
     if file.suffix == ".csv":
-        return read_csv(file, columns)
-    return read_parquet(file, columns, published.label)
+        return read_sequences(file, task.columns)
+    table = read_parquet(file, columns_of(task.columns), published.label)
+    return of_table(table, task.columns)
 
 
 def _to_splits(
-    tables: Mapping[str, Table], task: TaskSpec
+    files: Mapping[str, Sequences], task: TaskSpec
 ) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Returns the sequences and labels of checked tables, and the names of the classes, if any."""
-    labels, classes = numbered_labels(tables, task.label_column)
-    return {
-        name: Split(list(map(joined, table.cells[task.sequence_column])), labels[name])
-        for name, table in tables.items()
-    }, classes
+    """Returns the sequences and labels of files, and the names of the classes, if any."""
+    tables = {name: rows.table for name, rows in files.items()}
+    labels, classes = numbered_labels(tables, task.columns.label)
+    return {name: Split(rows.sequences, labels[name]) for name, rows in files.items()}, classes
 
 
 def _generate(task: TaskSpec) -> dict[str, Split]:
@@ -117,6 +120,7 @@ def _checked(
     splits: Mapping[str, Split],
     classes: tuple[str, ...] = (),
     drawn: Mapping[str, int] | None = None,
+    rna: Mapping[str, int] | None = None,
 ) -> Task:
     train, dev, test = (splits[split] for split in SPLITS)
     num_labels = require_classes(where, train, dev, test, classes)
@@ -124,5 +128,6 @@ def _checked(
     if task.dedup == "drop_from_train":
         train, dropped = drop_from_train(train, dev, test)
         require_classes(f"{where}: after task.dedup", train, dev, test, classes)
-    quality = measure(train, dev, test, num_labels, dropped, drawn or {}, classes)
+    measured = measure(train, dev, test, num_labels, classes)
+    quality = replace(measured, dropped=dropped, drawn=dict(drawn or {}), rna=dict(rna or {}))
     return Task(name, train, dev, test, num_labels, data_warnings(quality), quality, classes)

@@ -5,7 +5,7 @@ A reverse complement counts as a copy, since a backbone may predict it from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -59,6 +59,9 @@ class Quality:
     """Rows that `task.split` has drawn from train, by split."""
     classes: tuple[str, ...] = ()
     """Names of the classes 0..k-1; empty if the labels are numbers."""
+    rna: dict[str, int] = field(default_factory=dict)
+    """Rows in which U was read as T, by file: `train` is that of train, also if others are drawn
+    from it."""
 
     def lines(self) -> list[str]:
         """Returns a line of text for each split, and one for all of them."""
@@ -67,6 +70,9 @@ class Quality:
         if self.drawn:
             rows = ", ".join(f"{count} {split}" for split, count in self.drawn.items())
             lines.append(f"drawn from train by task.split: {rows}")
+        if self.rna:
+            rows = ", ".join(f"{count} {split}" for split, count in self.rna.items())
+            lines.append(f"RNA, U read as T: {rows}")
         return [*lines, *([dropped_line(self.dropped)] if self.dropped else [])]
 
     def _common(self) -> Iterator[str]:
@@ -86,6 +92,7 @@ class Quality:
             "dropped": self.dropped,
             "drawn": self.drawn,
             "classes": self.classes,
+            "rna": self.rna,
         }
 
 
@@ -94,8 +101,6 @@ def measure(
     dev: Split,
     test: Split,
     num_labels: int,
-    dropped: Mapping[str, int] | None = None,
-    drawn: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
 ) -> Quality:
     """Measures the splits, none of them empty, of a task with classes 0..`num_labels` - 1."""
@@ -106,9 +111,7 @@ def measure(
         {name: _measure(s, num_labels, known[name], other[name]) for name, s in splits.items()},
         {(a, b): _share(known[a], other[a], known[b]) for a, b in combinations(SPLITS, 2)},
         len(conflicting(*splits.values())),
-        dict(dropped or {}),
-        dict(drawn or {}),
-        classes,
+        classes=classes,
     )
 
 

@@ -80,6 +80,9 @@ def _shared(quality: Mapping[str, Any]) -> list[str]:
     if quality.get("drawn"):
         drawn = ", ".join(f"{count} {split}" for split, count in quality["drawn"].items())
         remarks.append(f"drawn from train by task.split: {drawn}")
+    if quality.get("rna"):
+        rows = ", ".join(f"{count} {split}" for split, count in quality["rna"].items())
+        remarks.append(f"RNA, U read as T: {rows}")
     if quality.get("dropped"):
         reasons = ", ".join(f"{count} {reason}" for reason, count in quality["dropped"].items())
         remarks.append(f"dropped from train: {reasons}")

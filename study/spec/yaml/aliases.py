@@ -27,9 +27,9 @@ _KEYS = {
     "final_fraction": ("tfinal", "t_final"),
     "gamma": ("orth_reg_weight", "orth_weight"),
     "gpus_per_trial": ("gpus", "num_gpus", "gpu"),
+    "columns": ("target", "target_column", "label_name", "text_column", "sequence_name"),
     "cpus_per_trial": ("cpus", "num_cpus", "cpu"),
     "grace_fraction": ("grace_period", "min_iter", "min_resource"),
-    "label_column": ("target", "target_column", "label_name"),
     "lr": ("learning_rate",),
     "matrices": ("target_modules", "modules"),
     "max_concurrent": ("n_jobs", "max_concurrent_trials", "concurrency"),
@@ -44,7 +44,6 @@ _KEYS = {
     "reports": ("eval_steps", "num_evals"),
     "sampler": ("searcher", "search_alg", "algorithm"),
     "seeds": ("seed",),
-    "sequence_column": ("text_column", "sequence_name"),
     "scheduler": ("pruner", "early_stopping", "early_terminate"),
     "steps": ("max_steps", "num_steps", "n_steps", "max_t", "total_steps"),
     "task": ("data", "dataset"),
@@ -56,7 +55,8 @@ _KEYS = {
 ALIASES = {alias: key for key, aliases in _KEYS.items() for alias in aliases}
 """Key here by the name that it has elsewhere."""
 _CONVERTED = ("tfinal", "t_final", "grace_period", "min_iter", "min_resource", "warmup",
-              "eval_steps", "target_modules", "modules", "bf16", "fp16", "amp")  # fmt: skip
+              "eval_steps", "target_modules", "modules", "bf16", "fp16", "amp",
+              "target", "target_column", "label_name", "text_column", "sequence_name")  # fmt: skip
 """Aliases of keys whose values are of another kind here."""
 _DIRECTIONS = ("mode", "direction", "goal", "greater_is_better", "directions")
 _WORDS = {

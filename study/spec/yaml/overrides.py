@@ -17,7 +17,8 @@ _ALTERNATIVES = {
     ("training", "epochs"): "steps",
     ("training", "steps"): "epochs",
 }
-_TASK_KEYS = {*TaskSpec.model_fields, "split_column"}  # The latter in earlier specs.
+_TASK_KEYS = {*TaskSpec.model_fields, "split_column", "sequence_column", "label_column"}
+"""The last three are keys of earlier specs."""
 _SAMPLERS = get_args(get_args(Sampler)[0])
 
 

@@ -40,8 +40,18 @@ def test_a_task_from_a_path_uses_one_strand_by_default() -> None:
         ({}, "must have dev, test or column, but got none of them"),
         ({"seed": 3}, "must have dev, test or column, but got none of them"),
         ({"dev": 0.5, "test": 0.5}, "dev and test must leave rows for train, but got 0.5 and 0.5"),
-        ({"dev": 0.0}, "greater than 0"),
-        ({"test": 1}, "less than 1"),
+        ({"dev": 0.0}, "must be a share of train in .*, or a list .*, but got 0.0; e.g. 0.1 or"),
+        ({"test": 1}, "must be a share of train in .* values of column, but got 1; e.g. 0.1 or"),
+        (
+            {"dev": []},
+            "must be a share of train in .* or a list of different values .* got \\[\\]",
+        ),
+        ({"dev": ["a", "a"], "column": "c"}, "a list of different values of column, but got"),
+        ({"dev": "chr8", "column": "c"}, "or a list .*, but got 'chr8'; e.g. 0.1 or \\[chr8\\]"),
+        ({"dev": ["chr8"]}, "must be there with values in dev, but got only \\['chr8'\\]; add e"),
+        ({"dev": ["a"], "test": ["a"], "column": "c"}, "must have different values, but got 'a'"),
+        ({"dev": 0.1, "test": 0.1, "column": "c"}, "left out where dev and test are both shares"),
+        ({"column": "c", "group": "g"}, "must be left out unless dev or test is a share, but got"),
         ({"dev": 0.1, "fold": 1}, "must be a known key, but got 'fold'"),
         ("split", "must be a mapping of keys to values, but got 'split'"),
     ],
@@ -61,6 +71,20 @@ def test_the_split_column_of_earlier_specs_is_read() -> None:
     assert TaskSpec(path="x", split_column="fold") == TaskSpec(path="x", split={"column": "fold"})
     assert TaskSpec(path="x", split_column="split") == TaskSpec(path="x")
     assert TaskSpec(split_column="fold") == TaskSpec()
+
+
+def test_the_columns_of_earlier_specs_are_read() -> None:
+    columns = {"sequence": "dna", "label": "y"}
+    earlier = TaskSpec(path="x", sequence_column="dna", label_column="y")
+    assert earlier == TaskSpec(path="x", columns=columns)
+    assert TaskSpec(label_column="y", columns=columns) == TaskSpec(columns=columns)
+    with pytest.raises(ValidationError, match=r"left out where columns is there, but got 'z'"):
+        TaskSpec(label_column="z", columns=columns)
+
+
+def test_values_of_a_split_are_texts() -> None:
+    split = TaskSpec(path="x", split={"column": "c", "dev": [8, "X"], "test": 0.1}).split
+    assert (split.values, split.shares) == ({"dev": ("8", "X")}, {"test": 0.1})
 
 
 def test_dedup_has_two_values() -> None:

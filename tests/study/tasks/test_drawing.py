@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from study.errors import InputError
 from study.tasks import Split
-from study.tasks.drawing import draw_splits
+from study.tasks.drawing import by_shares
 from study.tasks.split import reverse_complement
 
 SHARES = {"dev": 0.2, "test": 0.1}
@@ -20,6 +21,13 @@ SHARES = {"dev": 0.2, "test": 0.1}
 def words(count: int, length: int = 20) -> list[str]:
     rng = random.Random(5)
     return ["".join(rng.choices("ACGT", k=length)) for _ in range(count)]
+
+
+def drawn_splits(
+    where: str, whole: Split, shares: dict[str, float], seed: int, classes: Sequence[str] = ()
+) -> dict[str, Split]:
+    chosen = by_shares(where, whole, shares, seed, classes)
+    return {name: whole.where(c == name for c in chosen) for name in ("train", *shares)}
 
 
 def groups(split: Split) -> set[str]:
@@ -32,7 +40,7 @@ def pairs(*splits: Split) -> list[tuple[str, int]]:
 
 def test_each_class_is_drawn_by_its_share_and_rows_keep_their_order():
     whole = Split(words(400), [0, 0, 0, 1] * 100)
-    drawn = draw_splits("x", whole, SHARES, seed=0)
+    drawn = drawn_splits("x", whole, SHARES, seed=0)
 
     assert [Counter(drawn[name].labels) for name in ("train", "dev", "test")] == [
         {0: 210, 1: 70},
@@ -56,7 +64,7 @@ def test_nothing_is_lost_and_no_sequence_is_on_two_sides(rows, seed):
     sequences = [reverse_complement(s) if strand else s for s, strand, _ in chosen]
     whole = Split(sequences, [label for _, _, label in chosen])
 
-    drawn = draw_splits("x", whole, SHARES, seed)
+    drawn = drawn_splits("x", whole, SHARES, seed)
     assert sorted(pairs(*drawn.values())) == sorted(pairs(whole))
     assert sum(len(groups(split)) for split in drawn.values()) == len(groups(whole))
     assert all(set(split.labels) == {0, 1, 2} for split in drawn.values())
@@ -65,9 +73,9 @@ def test_nothing_is_lost_and_no_sequence_is_on_two_sides(rows, seed):
 def test_the_draw_does_not_depend_on_the_order_of_the_rows():
     whole = Split(words(50), [0, 1] * 25)
     turned = Split(whole.sequences[::-1], whole.labels[::-1])
-    first, again = (draw_splits("x", split, SHARES, seed=4) for split in (whole, turned))
+    first, again = (drawn_splits("x", split, SHARES, seed=4) for split in (whole, turned))
     assert all(groups(first[name]) == groups(again[name]) for name in first)
-    other = draw_splits("x", whole, SHARES, seed=5)
+    other = drawn_splits("x", whole, SHARES, seed=5)
     assert groups(other["dev"]) != groups(first["dev"])
 
 
@@ -75,7 +83,7 @@ def test_a_large_group_does_not_fill_a_split():
     copies = ["A" * 20] * 50
     whole = Split([*copies, *words(50)], [0] * 50 + [0, 1] * 25)
     for seed in range(20):
-        drawn = draw_splits("x", whole, {"dev": 0.1}, seed)
+        drawn = drawn_splits("x", whole, {"dev": 0.1}, seed)
         assert len(drawn["dev"]) == round(0.1 * 75) + round(0.1 * 25)
 
 
@@ -84,4 +92,4 @@ def test_a_class_with_too_few_sequences_is_refused_by_name():
     with pytest.raises(
         InputError, match=r"x: each class must have 3 different .*, but got 1 of class c;"
     ):
-        draw_splits("x", whole, SHARES, seed=0, classes=("a", "b", "c"))
+        drawn_splits("x", whole, SHARES, seed=0, classes=("a", "b", "c"))

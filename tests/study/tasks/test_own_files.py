@@ -36,7 +36,7 @@ def test_columns_have_the_names_given_in_the_spec(tmp_path):
         test=text.format(1, "CC", 0, "TT"),
     )
 
-    task = load_task(TaskSpec(path=folder, sequence_column="dna", label_column="y"))
+    task = load_task(TaskSpec(path=folder, columns={"sequence": "dna", "label": "y"}))
 
     assert task.train.sequences == ["AC", "GT"]
     assert task.test.labels == [1, 0]
@@ -103,7 +103,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("files", "step"),
     [
-        (["dev.fa", "test.fa", "train.fa"], "write each as csv with the columns dna,y"),
+        (["dev.fastq", "train.fastq"], "convert them to FASTA, with labels"),
         (["train.jsonl"], "write each as csv with the columns dna,y"),
         (["all.xlsx"], "save each sheet as csv"),
         (["train.txt"], "rename tables to .tsv (tabs) or .csv (commas)"),
@@ -117,18 +117,21 @@ def test_a_folder_without_train_lists_what_is_there_and_the_step(tmp_path, files
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    message = complaint(tmp_path, sequence_column="dna", label_column="y")
+    message = complaint(tmp_path, columns={"sequence": "dna", "label": "y"})
     assert f"but got {', '.join(name.split('/')[0] for name in files)}; " in message
     assert message.endswith(f"; {step.format(tmp_path)}")
 
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("all.XLSX", "save each sheet as csv"), ("a.fa", "write each as csv with the columns dna,y")],
+    [
+        ("all.XLSX", "save each sheet as csv"),
+        ("a.json", "write each as csv with the columns dna,y"),
+    ],
 )
 def test_a_file_of_another_format_is_refused_with_the_step(tmp_path, name, step):
     (tmp_path / name).write_bytes(b"PK\x03\x04")
-    message = complaint(tmp_path / name, sequence_column="dna", label_column="y")
+    message = complaint(tmp_path / name, columns={"sequence": "dna", "label": "y"})
     assert message.endswith(f"but got another format; {step}")
 
 
@@ -146,11 +149,11 @@ def test_the_error_for_missing_columns_lists_the_existing_ones(tmp_path):
     message = complaint(write_folder(tmp_path, train="seq,y\nAC,0\n"))
     assert "train.csv:1: must have the columns 'sequence', 'label', but got seq, y;" in message
     assert (
-        "; name them in the first line, or set task.sequence_column and task.label_co" in message
+        "; name them in the first line, or set task.columns.sequence and task.columns" in message
     )
-    assert message.count("task.label_column") == 1
+    assert message.count("task.columns.label") == 1
 
-    message = complaint(write_folder(tmp_path), label_column="target")
+    message = complaint(write_folder(tmp_path), columns={"label": "target"})
     assert "'target', but got sequence, label" in message
 
 
@@ -274,11 +277,41 @@ def test_a_split_with_a_single_class_is_refused(tmp_path, split):
     assert f"{split} must have two classes or more" in complaint(folder)
 
 
-def test_letters_outside_the_alphabet_are_refused_with_their_lines(tmp_path):
-    rows = [f"AC{letter},{i % 2}" for i, letter in enumerate("AURYé*CXGK")]
+def test_letters_outside_the_alphabet_are_counted_and_refused_with_their_lines(tmp_path):
+    rows = [f"AC{letter},{i % 2}" for i, letter in enumerate("AURYé*CXGKR")]
     message = complaint(write_folder(tmp_path, train="sequence,label\n" + "\n".join(rows)))
-    assert "train.csv:3: a sequence must consist of A, C, G, T and N, but got 'U'" in message
-    assert "(lines 3, 4, 5, 6, 7 and 2 more)" in message
+    assert "train.csv:4: a sequence must consist of A, C, G, T (or U) and N, but got" in message
+    assert (
+        "but got 'R' 2, 'Y' 1, 'É' 1, '*' 1, 'X' 1, 'K' 1 (lines 4, 5, 6, 7, 9 and 2 m" in message
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "end"),
+    [
+        (["ACRYS", "AC"], "'R' 1, 'Y' 1, 'S' 1 (line 2); write N for ambiguous bases, or remove"),
+        (["AC-GT--", "AC"], "'-' 3 (line 2); remove the gaps of the alignment"),
+        (["MKLVEF", "AC"], "(line 2); give DNA or RNA if these are proteins, or remove these ro"),
+        (["AB" + "0123456789", "C"], "'6' 1 and 3 others (line 2); write N for ambiguous bases"),
+    ],
+)
+def test_the_step_depends_on_the_letters(tmp_path, cells, end):
+    rows = [f"{cell},{row}" for row, cell in enumerate(cells)]
+    message = complaint(write_folder(tmp_path, train="\n".join(["sequence,label", *rows])))
+    assert end in message
+
+
+def test_rna_is_read_as_dna_and_both_in_one_sequence_are_refused(tmp_path):
+    folder = write_folder(tmp_path, train="sequence,label\nacgu,0\nUUN,1\nGT,0\n")
+    task = load_task(TaskSpec(path=folder))
+    assert task.train.sequences == ["ACGT", "TTN", "GT"]
+    assert task.warnings == ["train: 2 sequences of RNA: U is read as T"]
+    assert task.quality.lines()[-1] == "RNA, U read as T: 2 train"
+
+    message = complaint(write_folder(tmp_path, dev="sequence,label\nACU,0\nTCU,1\nAUT,0\n"))
+    assert (
+        "dev.csv:3: a sequence must have T (DNA) or U (RNA), but got both (lines 3, 4)" in message
+    )
 
 
 def test_empty_sequences_are_refused(tmp_path):

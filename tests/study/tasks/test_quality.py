@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_reading_the_other_strand_changes_no_count(split: Split):
 
 
 def test_the_text_has_only_the_measurements_that_are_not_zero():
-    quality = measure(TRAIN, DEV, TEST, 2, {"copies": 3})
+    quality = replace(measure(TRAIN, DEV, TEST, 2), dropped={"copies": 3})
     train, dev, test, shared, dropped = quality.lines()
     assert train == (
         "train: 6 sequences of 4 bases, class 0 66.7% (GC 0.25 ± 0.25), "

@@ -1,5 +1,7 @@
 """The table of the data on the page, from the events of the journal."""
 
+from dataclasses import replace
+
 from study.analysis.study.data_table import data_table
 from study.analysis.study.page import render
 from study.storage.events import StudyOpened
@@ -11,7 +13,7 @@ from tests.study.analysis.study.made_studies import MadeStudy
 
 TRAIN = Split(["AACC", "AACC", "GGTT", "GCGCAA"], [0, 1, 0, 1])
 DEV = Split(["AACC", "AAAA"], [0, 1])
-QUALITY = measure(TRAIN, DEV, DEV, 3, {"copies": 2, "in dev or test": 1})
+QUALITY = replace(measure(TRAIN, DEV, DEV, 3), dropped={"copies": 2, "in dev or test": 1})
 TOKENS = TokenReport(
     7,
     False,
@@ -53,11 +55,14 @@ def test_the_table_has_sequences_and_tokens_of_each_split(study: MadeStudy) -> N
 
 
 def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) -> None:
-    quality = measure(TRAIN, DEV, DEV, 2, drawn={"dev": 2, "test": 2}, classes=("no", "yes"))
+    quality = replace(
+        measure(TRAIN, DEV, DEV, 2, ("no", "yes")), drawn={"dev": 2, "test": 2}, rna={"train": 3}
+    )
     opened(study, quality=quality.record())
     table = data_table(study.read())
     assert "shares of classes (no / yes)" in table.columns
     assert "drawn from train by task.split: 2 dev, 2 test" in table.remarks
+    assert "RNA, U read as T: 3 train" in table.remarks
 
 
 def test_the_page_shows_the_table(study: MadeStudy) -> None:

@@ -112,7 +112,7 @@ def test_published_rows_go_through_the_checks_of_own_data(tmp_path):
     (folder / "dev.csv").write_text("sequence,label\nACGT,0\nACGT,0\n")
     assert "dev must have two classes" in complaint(name="emp/H3", path=tmp_path)
     (folder / "dev.csv").write_text("dna,label\nACGT,0\n")
-    assert "task.sequence_column" in complaint(name="emp/H3", path=tmp_path)
+    assert "task.columns.sequence" in complaint(name="emp/H3", path=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_faults_of_parquet_are_named_by_row(tmp_path):
     assert "train.parquet:2: a sequence must not be empty" in fault(strange)
     nowhere = train.assign(sequence=[float("nan")] * len(train))
     assert "train.parquet:1: a sequence must not be empty" in fault(nowhere)
-    strange = train.assign(sequence=["ACGU", *train.sequence[1:]])
+    strange = train.assign(sequence=["ACGX", *train.sequence[1:]])
     assert "train.parquet:1: a sequence must consist of" in fault(strange)
     assert "(row 1)" in fault(strange)
     assert "label must be a whole number" in fault(train.assign(label=train.label + 0.5))
     assert "must have a column 'y', but got sequence, name, label, task; " in fault(
-        train, label_column="y"
+        train, columns={"label": "y"}
     )
     assert "column 'task' must name H3 in some rows, but got H4" in fault(train.assign(task="H4"))
     assert "must have rows, but got none" in fault(train[:0].drop(columns="task"))
