@@ -7,7 +7,7 @@ from typing import Any
 
 from study.errors import InputError
 from study.models.damage import refusing
-from study.models.families import FAMILIES, recognise
+from study.models.families import FAMILIES, PRETRAINED, recognise
 
 MOST_LAYERS = 1000
 """More are damage: even a model without weights would take minutes to build."""
@@ -54,7 +54,7 @@ class ConfigFile:
         code = " with its own code, which is never run" if "auto_map" in self.values else ""
         raise InputError(
             f"backbone {self.name}: the family (model_type in config.json) must be one of "
-            f"{', '.join(FAMILIES)}, but got {_shown(self.values.get('model_type'))}{code}; "
+            f"{', '.join(PRETRAINED)}, but got {_shown(self.values.get('model_type'))}{code}; "
             "choose a model of one of these families"
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.targets import MATRICES, layer_names, target_patterns
+from adapters import targets
 from study.models.families import FAMILIES, HEADS
 from study.models.info import inspect_backbone, is_preset, sizes_of
 from study.models.presets import PRESETS
@@ -27,7 +27,8 @@ class Description:
     head: str
     """A regular expression for the names of the head's parameters."""
     targets: Mapping[str, str]
-    """For each of q, k, v, o, f1, f2 a regular expression for the names of its modules."""
+    """For each of q, k, v, o, f1, f2 a regular expression for the names of its modules; empty for
+    a family without adapters."""
     layer_names: Mapping[str, str]
     """For each of q, k, v, o, f1, f2 the name of its module within a layer."""
     licence: str | None
@@ -60,8 +61,15 @@ def describe(name: str, revision: str | None = None) -> Description:
         tokenizer=tokenizer,
         pooling=HEADS[family.base].pooling,
         head=HEADS[family.base].pattern,
-        targets=dict(zip(MATRICES, target_patterns(sizes.family), strict=True)),
-        layer_names=layer_names(sizes.family),
+        targets=_targets(sizes.family),
+        layer_names=targets.layer_names(sizes.family) if _targets(sizes.family) else {},
         licence=licence,
         sizes=sizes,
     )
+
+
+def _targets(family: str) -> Mapping[str, str]:
+    """Returns a pattern for each matrix; none of a family that has no adapters."""
+    if family not in targets.FAMILIES:
+        return {}
+    return dict(zip(targets.MATRICES, targets.target_patterns(family), strict=True))

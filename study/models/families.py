@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-BaseFamily = Literal["opt", "bert", "esm"]
+BaseFamily = Literal["opt", "bert", "esm", "cnn"]
 """Every family has the special tokens, the pooling and the head of one of these."""
 
 
@@ -44,6 +44,8 @@ class Head:
     """The token that it reads."""
     dense: bool
     """Whether a dense layer of the hidden size precedes the output layer, both with biases."""
+    bias: bool = False
+    """Whether an output layer without such a dense layer has biases."""
 
     @property
     def pattern(self) -> str:
@@ -55,6 +57,7 @@ HEADS: dict[BaseFamily, Head] = {
     "opt": Head(("score",), "score", "last token", dense=False),
     "bert": Head(("bert.pooler.dense", "classifier"), "classifier", "first token", dense=True),
     "esm": Head(("classifier",), "classifier.out_proj", "first token", dense=True),
+    "cnn": Head(("classifier",), "classifier", "all bases", dense=False, bias=True),
 }
 """By base family. BERT's head includes the pooler: checkpoints of masked language models have
 none, or one that pre-training never used."""
@@ -84,7 +87,13 @@ FAMILIES: dict[str, Family] = {
         mark="add_bias_fnn",
         gated=True,
     ),
+    "cnn": Family(
+        "study.models.architectures.cnn.model:CnnForSequenceClassification", "cnn", limited=False
+    ),
 }
+
+PRETRAINED = tuple(name for name in FAMILIES if name != "cnn")
+"""The families of checkpoints: a cnn has none."""
 
 
 def recognise(config: dict[str, Any]) -> str | None:

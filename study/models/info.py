@@ -12,7 +12,10 @@ from study.models.folders import check_folder
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
 
-EMBEDDED = {"opt-dna-mini": Path(__file__).parent / "opt_dna_mini"}
+EMBEDDED = {
+    "opt-dna-mini": Path(__file__).parent / "opt_dna_mini",
+    "cnn": Path(__file__).parent / "architectures" / "cnn",  # Sizes and tokenizer, no weights.
+}
 _EMBEDDED_PARAMETERS = {"opt-dna-mini": 1_309_760}  # with two labels
 
 
@@ -142,6 +145,11 @@ def _is_hub_id(name: str) -> bool:
 def _describe(name: str, source: str, revision: str | None, folder: Path) -> BackboneInfo:
     config = ConfigFile.read(name, folder)
     family = config.family
+    if family == "cnn" and name not in EMBEDDED:
+        raise InputError(
+            f"backbone {name}: must be a pretrained model, but got a cnn that a study has "
+            "trained; write name: cnn for a new one"
+        )
     base = FAMILIES[family].base
     opt = base == "opt"
     hidden = config.size("hidden_size")

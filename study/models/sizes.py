@@ -4,9 +4,10 @@ Each equals what `adapters.count_parameters` counts in the model.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from study.models.families import FAMILIES, HEADS
+from study.spec.backbone import CnnSpec
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Sizes:
 
     def head_parameters(self, num_labels: int) -> int:
         """Returns the parameters of the head, all of which are trained."""
-        if not HEADS[FAMILIES[self.family].base].dense:
-            return self.embedding_size * num_labels
+        head = HEADS[FAMILIES[self.family].base]
+        if not head.dense:
+            return (self.embedding_size + head.bias) * num_labels
         return (self.hidden_size + 1) * (self.hidden_size + num_labels)
 
     def adapter_parameters(self, matrices: Sequence[str], rank: int, *, svd: bool) -> int:
@@ -51,3 +53,12 @@ class Sizes:
         if matrix == "f1":
             return self.hidden_size + (2 * inner if FAMILIES[self.family].gated else inner)
         return self.hidden_size + (inner if matrix == "f2" else self.hidden_size)
+
+
+def cnn_sizes(spec: CnnSpec) -> Sizes:
+    """Returns the sizes of a cnn, which has 4 inputs, and biases in every layer."""
+    width, inner = spec.width, spec.inner_kernel_size
+    first = (4 * spec.kernel_size + 1) * width
+    others = (spec.depth - 1) * (width * inner + 1) * width
+    sizes = Sizes("cnn", spec.depth, width, width, width, 6, None)
+    return replace(sizes, parameters=first + others + sizes.head_parameters(2))

@@ -254,6 +254,8 @@ def _special_ids(
     """Returns the special ids at the start and at the end of every sequence."""
     if info.base == "opt":
         return (() if info.bos_id is None else (info.bos_id,)), ()
+    if info.base == "cnn":
+        return (), ()
     if info.base == "esm":
         eos = _esm_eos(info)
         return (_required(info, vocab, "<cls>"),), (vocab[eos],) if eos and eos in vocab else ()

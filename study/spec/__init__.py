@@ -1,6 +1,7 @@
 """The specification of a study, read from YAML, validated, and resolved for each trial.
 
     schema.py     the sections of a study's YAML, their leaves, defaults and rules
+    backbone.py   the `backbone` section: a pretrained model, or a CNN
     methods.py    the `adapter` section: one class for each method
     task.py       the `task` section, and the names of known tasks
     samplers.py   Optuna's samplers and their arguments
@@ -21,6 +22,7 @@ space.py, so that errors in a YAML are reported at once. Leaves have the types o
 values; before `resolve` a searched leaf is a `Domain` (see `StudySpec.domains`).
 """
 
+from study.spec.backbone import Backbone, BackboneSpec, CnnSpec
 from study.spec.domains import (
     CategoricalDomain,
     Domain,
@@ -39,7 +41,6 @@ from study.spec.methods import (
     late_setting,
 )
 from study.spec.schema import (
-    BackboneSpec,
     ResourcesSpec,
     SchedulerSpec,
     SearchSpec,
@@ -54,8 +55,10 @@ __all__ = [
     "AdaLoraRSSpec",
     "AdaLoraSpec",
     "Adapter",
+    "Backbone",
     "BackboneSpec",
     "CategoricalDomain",
+    "CnnSpec",
     "Domain",
     "FloatDomain",
     "FmftSpec",

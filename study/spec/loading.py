@@ -16,10 +16,11 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 import study
 from study.errors import InputError
 from study.paths import local_path
+from study.spec.backbone import CNN, PRESET_BACKBONE
 from study.spec.domains import DOMAINS
 from study.spec.methods import add_absent
 from study.spec.rules import suggestion
-from study.spec.schema import PRESET_BACKBONE, StudySpec
+from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.overrides import override
 from study.spec.yaml.reader import Document, Place, parse, read_text
@@ -221,8 +222,8 @@ def _exists(path: Path) -> bool:
 
 
 def _is_folder(given: str, path: Path) -> bool:
-    """Returns whether a backbone's name is a folder, not the preset or a hub id."""
-    if given == PRESET_BACKBONE:
+    """Returns whether a backbone's name is a folder, not a shipped one or a hub id."""
+    if given in (PRESET_BACKBONE, CNN):
         return False
     return given.startswith((".", "~", "/")) or (_exists(path) and path.is_dir())
 

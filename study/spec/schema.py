@@ -1,7 +1,7 @@
 """The specification of a study: one class per section, one field per leaf, the paper's defaults.
 
-Leaves of a `Searchable` type (leaves.py) may have a domain instead of a value. The `adapter`
-section is in methods.py, the `task` section in task.py, the samplers in samplers.py.
+Leaves of a `Searchable` type (leaves.py) may have a domain instead of a value. The `backbone`
+section is in backbone.py, `adapter` in methods.py, `task` in task.py, the samplers in samplers.py.
 """
 
 import math
@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from study.spec.domains import Choice, Domain, PlainChoice, is_searchable
+from study.spec.backbone import Backbone, BackboneSpec, CnnSpec
+from study.spec.domains import Choice, Domain, PlainChoice
 from study.spec.goals import (
     ConstraintsSpec,
     Goals,
@@ -23,11 +24,9 @@ from study.spec.leaves import (
     Decay,
     NonNegative,
     OptionalPositive,
-    Pooling,
     PositiveNumber,
     SearchableCount,
     Seed,
-    Text,
 )
 from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
 from study.spec.points import read_point
@@ -36,39 +35,7 @@ from study.spec.samplers import TPE, Sampler
 from study.spec.task import TaskSpec
 from study.spec.yaml.spellings import finite, flow
 
-PRESET_BACKBONE = "opt-dna-mini"
 Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
-
-
-class BackboneSpec(Section):
-    """The pretrained model that is adapted."""
-
-    name: Text = PRESET_BACKBONE
-    """`opt-dna-mini` (shipped), a preset, a hub id, or a folder (made absolute when read)."""
-    revision: Text | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    weights: Literal["pretrained", "random"] = "pretrained"
-    """`random`: a baseline with the same architecture and tokenizer, and random weights."""
-    weights_seed: Seed = 0
-    """Seed of random weights."""
-    pooling: Pooling = "auto"
-    """What the head reads of the last layer: the first token (`cls`), the mean over the tokens, or
-    the last token. `auto`: what the model's class in transformers reads."""
-
-    @property
-    def random_seed(self) -> int | None:
-        """The seed of random weights; None for pretrained weights."""
-        return self.weights_seed if self.weights == "random" else None
-
-    @property
-    def changed(self) -> dict[str, Any]:
-        """The leaves that may be searched and are not as by default, by name."""
-        fields = type(self).model_fields
-        return {
-            name: leaf
-            for name, leaf in self
-            if is_searchable(fields[name]) and leaf != fields[name].default
-        }
 
 
 class TrainingSpec(Section):
@@ -198,7 +165,7 @@ SEARCHED = ("adapter", "training", "backbone")
 class StudySpec(Section):
     """The specification of a study. A section that is left out or empty has its defaults."""
 
-    backbone: BackboneSpec = BackboneSpec()
+    backbone: Backbone = BackboneSpec()
     task: TaskSpec = TaskSpec()
     adapter: Adapter = AdaLoraRSSpec()
     training: TrainingSpec = TrainingSpec()
@@ -279,6 +246,14 @@ class StudySpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _cnn_trains_every_weight(self) -> "StudySpec":
+        method = self.adapter.method
+        if isinstance(self.backbone, CnnSpec) and method != "fmft":
+            text = "must be fmft for backbone.name cnn, whose weights are not pretrained, but got"
+            refuse(("adapter", method, "method"), f"{text} {method}; write method: fmft", method)
+        return self
+
+    @model_validator(mode="after")
     def _points_lie_in_the_space(self) -> "StudySpec":
         if self.points and self.search.sampler.name == "grid":
             rule = "must be left out with the grid sampler, which tries every combination"
@@ -309,7 +284,8 @@ class StudySpec(Section):
         for leaf, domain in self.domains.items() if self.search.sampler.name == "grid" else ():
             if not domain.is_finite:
                 section = self.section_of(leaf)
-                tag = (self.adapter.method,) if section == "adapter" else ()
+                tags = {"adapter": self.adapter.method, "backbone": self.backbone.kind}
+                tag = [tags[section]] if section in tags else []
                 rule = "must be categorical or have a step for the grid sampler"
                 line = f"{leaf}: {flow(finite(domain.as_mapping()))}"
                 found = "a continuous domain" if domain.type == "float" else "too many values"

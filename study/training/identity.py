@@ -10,7 +10,7 @@ def identity(spec: StudySpec) -> dict[str, str]:
     """Returns the settings of the method, the pooling and the seeds, each as JSON."""
     return {
         "adapter": spec.adapter.model_dump_json(),
-        "backbone_settings": spec.backbone.model_dump_json(include={"pooling"}),
+        "backbone_settings": spec.backbone.model_dump_json(include=spec.backbone.searchable),
         "seeds": spec.seeds.model_dump_json(),
     }
 

@@ -2,13 +2,14 @@
 
 `prepare` turns a loaded backbone into the model of one trial. Adapter methods only wrap modules of
 the backbone, so that `release` restores it for the next trial, except the head, which every trial
-draws again. Full fine-tuning trains a copy.
+draws again. Full fine-tuning trains a copy, or a network of its own (cnn).
 """
 
 import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ from adapters import (
 )
 from adapters.budget import CubicBudget
 from study.models import Backbone, head_pattern, reset_head
-from study.spec import AdaLoraRSSpec, AdaLoraSpec, Adapter, LoraSpec, StudySpec
+from study.spec import AdaLoraRSSpec, AdaLoraSpec, Adapter, CnnSpec, LoraSpec, StudySpec
 from study.training.peft.adapters import PeftAdapters
 
 
@@ -62,11 +63,11 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
     P, Q and the head are drawn on the CPU from the `init` seed. All trained parameters are
     float32, whatever the backbone's dtype: half precision would round small updates away.
     """
-    if spec.backbone.pooling != "auto":
+    if spec.backbone.pooling != "auto" and not isinstance(spec.backbone, CnnSpec):
         raise NotImplementedError(spec.backbone.pooling)
     generator = torch.Generator().manual_seed(spec.seeds.init)
     whole = spec.adapter.method == "fmft"
-    model = copy.deepcopy(backbone.model).float() if whole else backbone.model
+    model = _model(spec, backbone, generator)
     head = _fresh_head(model, backbone.info.family, generator)
     model.requires_grad_(whole)
     adapters = _inject(spec.adapter, model, backbone, generator)
@@ -81,6 +82,23 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
         release(prepared)
         raise
     return prepared
+
+
+def _model(spec: StudySpec, backbone: Backbone, generator: torch.Generator) -> nn.Module:
+    """Returns the model to train: the backbone's, a copy of it, or a new network (cnn)."""
+    if isinstance(spec.backbone, CnnSpec):
+        from study.models.architectures.cnn.model import fresh_cnn
+
+        model: Any = backbone.model
+        return fresh_cnn(
+            spec.backbone.model_dump(exclude={"name"}),
+            model.config.num_labels,
+            generator,
+            model.device,
+        )
+    if spec.adapter.method == "fmft":
+        return copy.deepcopy(backbone.model).float()
+    return backbone.model
 
 
 def _fresh_head(

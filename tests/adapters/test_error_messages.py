@@ -15,7 +15,9 @@ def messages():
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 name = ast.unparse(node.exc.func)
                 if name in ("ValueError", "RuntimeError"):
-                    yield pytest.param(text_of(node.exc), id=f"{file.relative_to(folder)}:{node.lineno}")
+                    yield pytest.param(
+                        text_of(node.exc), id=f"{file.relative_to(folder)}:{node.lineno}"
+                    )
 
 
 def text_of(call):

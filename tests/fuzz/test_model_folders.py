@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from study.errors import InputError
 from study.models import check_backbone, inspect_backbone
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 from study.models.tokenization import load_tokenizer
 from tests.error_texts import PATTERN
 from tests.fuzz.mutations import damaged_bytes, damaged_value, time_limit
@@ -140,7 +140,7 @@ def judged(kind: str, result: Result | str, sound: Result) -> str:
 @pytest.mark.filterwarnings("ignore")  # The libraries warn of some damage.
 def test_a_damaged_model_loads_as_the_sound_one_or_is_refused_in_one_line(tmp_path: Path) -> None:
     sound: dict[Path, Result] = {}
-    for family in FAMILIES:
+    for family in PRETRAINED:
         for file_format in FORMATS:
             folder = tmp_path / f"{family} {file_format}"
             written(folder, family, file_format)

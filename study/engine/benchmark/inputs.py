@@ -17,7 +17,7 @@ from study.errors import UnavailableError
 from study.models import check_backbone
 from study.models.info import BackboneInfo, inspect_backbone
 from study.models.portable import portable
-from study.spec import BackboneSpec, StudySpec, TaskSpec
+from study.spec import Backbone, BackboneSpec, CnnSpec, StudySpec, TaskSpec
 from study.storage.events import DataFacts
 from study.tasks import Task, load_task
 from study.training.encoding import EncodedTask, encode_task
@@ -25,7 +25,7 @@ from study.training.encoding import EncodedTask, encode_task
 Print = Callable[[str], None]
 DataKey = tuple[str, str | None, TaskSpec]
 """Name and revision of a backbone, which identify its tokenizer, and the task."""
-Part = TypeVar("Part", BackboneSpec, TaskSpec)
+Part = TypeVar("Part", BackboneSpec | CnnSpec, TaskSpec)
 Loaded = TypeVar("Loaded")
 
 
@@ -33,12 +33,12 @@ Loaded = TypeVar("Loaded")
 class BenchmarkInputs:
     """Backbones, tasks and tokenised data of the runs; the data is in Ray's object store."""
 
-    infos: dict[BackboneSpec, BackboneInfo] = field(default_factory=dict)
+    infos: dict[Backbone, BackboneInfo] = field(default_factory=dict)
     tasks: dict[TaskSpec, "ray.ObjectRef[Task]"] = field(default_factory=dict)
     data: dict[DataKey, "ray.ObjectRef[EncodedTask]"] = field(default_factory=dict)
     train_rows: dict[TaskSpec, int] = field(default_factory=dict)
     facts: dict[DataKey, DataFacts] = field(default_factory=dict)
-    unavailable: dict[BackboneSpec | TaskSpec, str] = field(default_factory=dict)
+    unavailable: dict[Backbone | TaskSpec, str] = field(default_factory=dict)
     """Unavailable backbones and tasks, with the reason."""
 
     def of(self, run: BenchmarkRun) -> tuple[BackboneInfo, "ray.ObjectRef[EncodedTask]"]:
@@ -145,7 +145,7 @@ def _attempt(inputs: BenchmarkInputs, part: Part, get: Callable[[Part], Loaded])
         return None
 
 
-def _checked_info(spec: BackboneSpec) -> BackboneInfo:
+def _checked_info(spec: Backbone) -> BackboneInfo:
     """Returns the backbone after a separate process has loaded its weights once.
 
     An error in them is then not repeated by every worker, and the memory is free again.
@@ -162,7 +162,7 @@ def _checked_info(spec: BackboneSpec) -> BackboneInfo:
     return replace(info, weights=checked)
 
 
-def _check(info: BackboneInfo, spec: BackboneSpec) -> tuple[str | None, tuple[str, ...]]:
+def _check(info: BackboneInfo, spec: Backbone) -> tuple[str | None, tuple[str, ...]]:
     """Returns the hash of the weights, and remarks."""
     checked, remarks = check_backbone(
         info, num_labels=2, dtype=spec.dtype, random_seed=spec.random_seed

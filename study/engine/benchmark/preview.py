@@ -16,8 +16,15 @@ from study.engine.resources import describe
 from study.errors import UnavailableError
 from study.models.info import sizes_of
 from study.models.presets import PRESETS
-from study.models.sizes import Sizes
-from study.spec import AdaLoraRSSpec, AdaLoraSpec, LoraSpec, StudySpec, TaskSpec
+from study.models.sizes import Sizes, cnn_sizes
+from study.spec import (
+    AdaLoraRSSpec,
+    AdaLoraSpec,
+    CnnSpec,
+    LoraSpec,
+    StudySpec,
+    TaskSpec,
+)
 from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark
 from study.tasks import load_task
@@ -42,14 +49,14 @@ def preview(benchmark: Benchmark) -> None:
     facts = {cell.spec.task: _facts(cell.spec.task) for cell in benchmark.cells}
     for cell in cells:
         check_cell(cell, facts[cell.spec.task][0])
-    sizes = {cell.spec.backbone.name: _sizes(cell.spec) for cell in cells}
+    sizes = {cell.spec.backbone: _sizes(cell.spec) for cell in cells}
     print_lines(console, _overview(benchmark, cells))
     schedules = [(cell, _schedule(cell, facts[cell.spec.task][0])) for cell in cells]
     names = ("task", "method", "backbone", "sequences", "lr", "steps", "mask events", "b", "kept")
     _print(console, "schedules (b: triplets a matrix; kept: mean after the random mask)", names,
            _grouped(schedules, ("task", "method", "backbone")))  # fmt: skip
     parameters = [
-        (cell, _parameters(cell.spec, sizes[cell.spec.backbone.name], facts[cell.spec.task][1]))
+        (cell, _parameters(cell.spec, sizes[cell.spec.backbone], facts[cell.spec.task][1]))
         for cell in cells
     ]
     counts = ("backbone", "method", "task", "adapter", "kept", "head", "trainable", "share")
@@ -107,6 +114,8 @@ def _kept(spec: StudySpec) -> float:
 
 def _sizes(spec: StudySpec) -> Sizes | None:
     """Returns the sizes of a backbone; None if the hub cannot be reached."""
+    if isinstance(spec.backbone, CnnSpec):
+        return cnn_sizes(spec.backbone)
     try:
         return sizes_of(spec.backbone.name, spec.backbone.revision)
     except UnavailableError as error:

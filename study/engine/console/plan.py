@@ -15,7 +15,7 @@ from study.engine.console.lines import (
 )
 from study.engine.resources import Resources
 from study.models import BackboneInfo, describe
-from study.spec import StudySpec
+from study.spec import CnnSpec, StudySpec
 from study.spec.domains import domain_text
 from study.spec.samplers import LEARNING
 from study.spec.space import planned_trials
@@ -113,6 +113,8 @@ def _strands(spec: StudySpec) -> str:
 
 def _backbone(spec: StudySpec, info: BackboneInfo, num_labels: int) -> list[str]:
     """Returns the lines on backbone and classifier; with adapters also on the adapted layers."""
+    if isinstance(spec.backbone, CnnSpec):
+        return ["backbone   cnn: a convolutional network on single bases, without pre-training"]
     backbone, seed = describe(info.name, info.revision), spec.backbone.random_seed
     weights = "" if seed is None else f"; random weights, seed {seed}"
     revision = "" if backbone.revision is None else f"; revision {backbone.revision}"

@@ -4,4 +4,5 @@ Map:
 
     mosaicbert.py  DNABERT-2: BERT with ALiBi positions and gated feed-forwards
     gated_esm.py   Nucleotide Transformer v2: ESM with gated feed-forwards
+    cnn/           a convolutional network without pre-training: model, tokenizer, default sizes
 """

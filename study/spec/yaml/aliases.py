@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from study.spec import domains
+from study.spec.backbone import BACKBONE_SPECS, CnnSpec
 from study.spec.methods import METHOD_SPECS
 from study.spec.schema import StudySpec
 from study.spec.yaml.reader import KeyPath
@@ -83,9 +84,10 @@ SECTIONS = tuple(StudySpec.model_fields)
 
 
 def section_fields(section: str) -> dict[str, Any]:
-    """Returns the fields of a section by name; of every method for `adapter`."""
-    if section == "adapter":
-        return {name: field for spec in METHOD_SPECS for name, field in spec.model_fields.items()}
+    """Returns the fields of a section by name; of every kind of `adapter` and `backbone`."""
+    kinds = {"adapter": METHOD_SPECS, "backbone": BACKBONE_SPECS}.get(section)
+    if kinds is not None:
+        return {name: field for spec in kinds for name, field in spec.model_fields.items()}
     kind = StudySpec.model_fields[section].annotation if section in SECTIONS else None
     is_model = isinstance(kind, type) and issubclass(kind, BaseModel)
     return dict(kind.model_fields) if is_model else {}  # type: ignore[union-attr]
@@ -122,6 +124,9 @@ def key_fix(path: KeyPath, value: Any, known: Sequence[str]) -> str:
         methods = [spec for spec in METHOD_SPECS if name in spec.model_fields]
         names = ", ".join(spec.model_fields["method"].default for spec in methods)
         return f"; remove it, as {name} is only a setting of {names}"
+    if section == "backbone" and name in section_fields(section):
+        only = "of cnn" if name in CnnSpec.model_fields else "of pretrained backbones"
+        return f"; remove it, as {name} is only a setting {only}"
     elsewhere = homes(key) if len(path) < 3 else []
     return f"; did you mean `{elsewhere[0]}`?" if len(elsewhere) == 1 else ""
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from study.spec.backbone import CNN
 from study.spec.domains import DOMAINS
 from study.spec.methods import METHOD_SPECS, AdaLoraRSSpec
 from study.spec.rules import quoted
@@ -70,7 +71,9 @@ def _suitable(document: Document, section: str, leaf: str, domains: list[Any]) -
     """Returns the first domain that the leaf accepts, or the first."""
     method = document.value(("adapter", "method"))
     method = method if method in METHODS else AdaLoraRSSpec().method
-    given = {"method": method} if section == "adapter" else {}
+    given = {"adapter": {"method": method}}.get(section, {})
+    if section == "backbone" and document.value(("backbone", "name")) == CNN:
+        given = {"name": CNN}
     for domain in domains:
         try:
             StudySpec.model_validate({section: given | {leaf: domain}})

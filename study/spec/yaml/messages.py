@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from study.errors import InputError
+from study.spec.backbone import BACKBONE_SPECS
 from study.spec.methods import Adapter
 from study.spec.rules import quoted, suggestion
 from study.spec.samplers import Sampler
@@ -109,5 +110,6 @@ def _tags(union: Any, key: str) -> list[str]:
 # Keys whose class depends on a key inside; pydantic puts that key's value into the location.
 _KINDS: dict[str | int, list[str]] = {
     "adapter": _tags(Adapter, "method"),
+    "backbone": [spec.kind for spec in BACKBONE_SPECS],
     "sampler": _tags(Sampler, "name"),
 }

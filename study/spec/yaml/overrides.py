@@ -4,10 +4,11 @@ from collections.abc import Collection
 from typing import Any, get_args
 
 from study.errors import InputError
+from study.spec.backbone import CNN, BackboneSpec, CnnSpec
 from study.spec.methods import METHOD_SPECS
 from study.spec.rules import quoted
 from study.spec.samplers import Sampler
-from study.spec.schema import SEARCHED, BackboneSpec
+from study.spec.schema import SEARCHED
 from study.spec.task import PUBLISHED, TaskSpec
 from study.spec.yaml.reader import MAX_KEY, Document, KeyPath, Place, parse
 
@@ -116,7 +117,8 @@ def _keys_with(path: tuple[str, ...], value: Any) -> Collection[str] | None:
     elif path == ("search", "sampler", "name"):
         fitting = [spec for spec in _SAMPLERS if spec.model_fields["name"].default == value]
     elif path == ("backbone", "name"):
-        return BackboneSpec.model_fields.keys() - {"revision"}
+        kind = CnnSpec if value == CNN else BackboneSpec
+        return kind.model_fields.keys() - {"revision"}
     elif path == ("task", "path"):
         return _TASK_KEYS - {"revision"}
     elif path == ("task", "name") and value is not None:

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from study.errors import InputError
 from study.models import empty_backbone, inspect_backbone, load_backbone
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 
 
 def _load(folder, dtype="float32"):
@@ -72,7 +72,7 @@ def test_a_hub_checkpoint_saved_again_is_of_its_family(checkpoint, family, tmp_p
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_a_half_precision_checkpoint_loads_in_the_given_dtype(checkpoint, family):
     folder = checkpoint(family, dtype=torch.float16)
     assert {p.dtype for p in _load(folder).model.parameters()} == {torch.float32}
@@ -131,7 +131,7 @@ def test_a_pad_token_missing_from_the_config_comes_from_the_vocabulary(checkpoin
     assert backbone.model.config.pad_token_id == backbone.tokenizer.pad_id == 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_padding_on_the_right_changes_no_logit(checkpoint, family, random_dna):
     backbone = _load(checkpoint(family))
     ids = torch.tensor(backbone.tokenizer(random_dna(1, 60)))
@@ -144,7 +144,7 @@ def test_padding_on_the_right_changes_no_logit(checkpoint, family, random_dna):
 
 
 def test_the_longest_row_that_is_allowed_runs(checkpoint, random_dna):
-    for family in FAMILIES:
+    for family in PRETRAINED:
         backbone = _load(checkpoint(family))
         (row,) = backbone.tokenizer(random_dna(1, 400))
         limit = backbone.info.max_positions or len(row)

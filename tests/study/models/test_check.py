@@ -13,7 +13,7 @@ from torch import nn
 from study.errors import InputError
 from study.models import BackboneInfo, check_backbone, inspect_backbone, load_backbone
 from study.models.architectures.mosaicbert import MosaicBertForSequenceClassification
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 
 Checkpoint = Callable[..., Path]
 LABELS = {"id2label": {str(i): str(i) for i in range(5)}, "label2id": {"a": 0, "b": 1}}
@@ -48,14 +48,14 @@ def _set(folder: Path, name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_every_family_computes_two_rows(checkpoint: Checkpoint, family: str, dtype: str) -> None:
     folder = checkpoint(family)
     assert _checked(folder, dtype).weights is not None
     assert _checked(folder, dtype, seed=1).weights is None
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_config_json_does_not_steer_the_run(checkpoint: Checkpoint, family: str) -> None:
     folder = checkpoint(family)
     config = (folder / "config.json").read_text()

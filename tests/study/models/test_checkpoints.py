@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from adapters import target_patterns
 from study.errors import InputError
 from study.models import Backbone, inspect_backbone, load_backbone
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 
 Checkpoint = Callable[..., Path]
 State = dict[str, torch.Tensor]
@@ -64,7 +64,7 @@ def _key(state: State, family: str, matrix: str = "f2") -> str:
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_every_weight_is_that_of_the_checkpoint(
     checkpoint: Checkpoint, family: str, file_format: str
 ) -> None:
@@ -78,7 +78,7 @@ def test_every_weight_is_that_of_the_checkpoint(
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_weights_missing_left_over_and_of_another_shape_are_refused_by_name(
     checkpoint: Checkpoint, family: str, file_format: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_fused_matrix_of_another_shape_is_refused(checkpoint: Checkpoint, rows
         _load(folder)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_an_embedding_of_another_vocabulary_is_refused_by_name(
     checkpoint: Checkpoint, family: str
 ) -> None:

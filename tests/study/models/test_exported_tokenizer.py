@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from study.models import inspect_backbone
 from study.models.exported_tokenizer import write_tokenizer
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 from study.models.tokenization import load_tokenizer
 
 DNA = "TTGACCATGACGGATTACAGGCT"
@@ -23,7 +23,7 @@ def _exported(folder: Path, out: Path) -> str:
     return write_tokenizer(inspect_backbone(str(folder)), out)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_auto_tokenizer_reads_the_exported_files_as_the_study_did(
     checkpoint: Callable[..., Path], tmp_path: Path, family: str
 ) -> None:

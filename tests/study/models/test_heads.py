@@ -11,7 +11,7 @@ from study.models import (
     load_backbone,
     reset_head,
 )
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 
 HEADS = {
     "opt": {"score.weight"},
@@ -30,7 +30,7 @@ HEADS = {
 }
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=PRETRAINED)
 def loaded(request, checkpoint):
     info = inspect_backbone(str(checkpoint(request.param)))
     return load_backbone(info, num_labels=3, dtype="float32")

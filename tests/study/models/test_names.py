@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.models.families import EMBEDDINGS, FAMILIES
+from study.models.families import EMBEDDINGS, FAMILIES, PRETRAINED
 from study.models.names import class_names
 
 LAYER = {
@@ -15,7 +15,7 @@ PREFIXES = ["", "_orig_mod.", "module.", "model.", "module._orig_mod.", "backbon
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_what_precedes_the_names_of_the_class_is_removed(family: str, prefix: str) -> None:
     base = FAMILIES[family].base
     names = [EMBEDDINGS[base], LAYER[base], OUTPUT[base]]
@@ -25,7 +25,7 @@ def test_what_precedes_the_names_of_the_class_is_removed(family: str, prefix: st
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_the_prefix_of_the_class_is_added_to_a_model_without_a_head(
     family: str, prefix: str
 ) -> None:

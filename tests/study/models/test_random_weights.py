@@ -9,7 +9,7 @@ import torch
 
 from study.errors import InputError
 from study.models import Backbone, inspect_backbone, load_backbone
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 from study.spec import BackboneSpec, StudySpec
 from study.training.encoding import EncodedTask, encode_split
 from study.training.trial import Trial
@@ -31,7 +31,7 @@ def _without_weights(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_weights_depend_on_the_seed_only_and_no_weights_are_read(
     checkpoint: Checkpoint, family: str
 ) -> None:
@@ -41,7 +41,7 @@ def test_weights_depend_on_the_seed_only_and_no_weights_are_read(
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_weights_have_the_distribution_of_the_initialisation(
     checkpoint: Checkpoint, family: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from adapters import MATRICES, ParameterCount
 from study.errors import InputError
 from study.models import Backbone, Sizes, empty_backbone, inspect_backbone, sizes_of
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 from study.spec import StudySpec
 from study.training.methods import count_trained
 from tests.study.models.preset_models import model_of
@@ -67,7 +67,7 @@ def test_a_presets_adapters_have_the_published_size(name: str, parameters: int) 
     assert sizes_of(name).adapter_parameters(MATRICES, 8, svd=False) == parameters
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_the_counts_of_a_folder_are_those_of_its_model(
     checkpoint: Callable[..., Path], family: str
 ) -> None:

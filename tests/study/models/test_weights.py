@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from study.errors import InputError
 from study.models import Backbone, inspect_backbone, load_backbone
-from study.models.families import FAMILIES
+from study.models.families import PRETRAINED
 
 Checkpoint = Callable[..., Path]
 State = dict[str, torch.Tensor]
@@ -206,7 +206,7 @@ def test_a_damaged_index_of_shards_is_refused(checkpoint: Checkpoint, index: str
     assert "model.safetensors.index.json must name the file of each weight" in _refused(folder)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 @pytest.mark.parametrize("key", ["hidden_size", "vocab_size", "intermediate_size", "ffn_dim"])
 def test_sizes_far_beyond_the_weights_are_refused_before_a_model_is_built(
     checkpoint: Checkpoint, family: str, key: str

@@ -62,7 +62,7 @@ def test_an_installed_package_reads_the_spaces_inside_it(
 
 
 def test_the_shipped_spaces_are_the_methods_a_smoke_study_and_those_for_gpus():
-    assert shipped_spaces() == sorted([*METHODS, "smoke", *FOR_GPUS])
+    assert shipped_spaces() == sorted([*METHODS, "cnn", "smoke", *FOR_GPUS])
     assert [load_spec(name).adapter.method for name in METHODS] == METHODS
 
 
