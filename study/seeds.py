@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from study.cli import (
     COULD_NOT_FINISH,
@@ -32,8 +32,8 @@ from study.engine.comparison.request import SeedsOptions, label_of, read_request
 from study.engine.console.display import Display
 from study.errors import InputError, instead_of, one_line
 from study.spec.comparison.schema import ComparisonSpec
+from study.spec.metrics import METRICS
 from study.spec.rules import quoted, suggestion
-from study.spec.schema import Metric
 
 MOST, MOST_RUNS = 1000, 100_000
 """Largest number of seeds of a factor, and of runs of a configuration."""
@@ -177,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.no_token,
     )
     info, data = prepare_data(first)
-    check_runs(comparison.spec, len(data.train))
+    check_runs(comparison.spec, data)
     if arguments.dry_run:
         check_weights_of_plan(first, info, data, stored)
     if arguments.dry_run or not arguments.quiet:
@@ -188,7 +188,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_metric(metric: str | None) -> None:
-    known = [f"{split}_{name}" for split in ("test", "dev") for name in get_args(Metric)]
+    known = [f"{split}_{name}" for split in ("test", "dev") for name in METRICS]
     if metric is not None and metric not in known:
         raise InputError(
             f"--metric: must be one of {', '.join(known)}, but got {metric!r}"

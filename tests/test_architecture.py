@@ -42,7 +42,7 @@ LAYERS = {
     "study.analysis": {"study.spec", "study.storage", "study.paper"},
 }
 # Used by layers and commands, and import no layer; only commands may import `cli`.
-SHARED = {"cli", "csv_table", "deadline", "errors", "hub", "paths"}
+SHARED = {"classification", "cli", "csv_table", "deadline", "errors", "hub", "paths"}
 HOMES = {
     "datasets": ("study/tasks/reading/parquet.py",),
     "pyarrow": ("study/tasks/reading/parquet.py",),

@@ -4,6 +4,7 @@ import os
 import socket
 from pathlib import Path
 
+from study.csv_table import listed
 from study.deadline import within
 from study.engine.console.lines import warn
 from study.engine.tokens import check_token
@@ -12,9 +13,12 @@ from study.errors import InputError
 from study.models.files import has_weights
 from study.models.info import BackboneInfo, inspect_backbone
 from study.spec import StudySpec
+from study.spec.metrics import NEED_EVERY_CLASS
 from study.storage.opening import Changes, check_folder
 from study.storage.stored import StoredStudy
 from study.tasks import Task, load_task
+from study.tasks.labels import class_name
+from study.training.class_weights import check_class_weights
 from study.training.encoding import EncodedTask, encode_task
 from study.training.steps import check_schedules
 
@@ -90,14 +94,15 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     """Returns the backbone's description and the tokenised task; warns on standard error.
 
     Raises:
-        InputError: backbone or data cannot be used, they do not fit each other, or some trial
-            would have no mask event before T.
+        InputError: backbone or data cannot be used, they do not fit each other, some trial would
+            have no mask event before T, or there is not one weight for each class.
     """
     backbone = spec.backbone
     read = backbone.random_seed is None
     info = inspect_backbone(backbone.name, backbone.revision, with_weights=read)
     task = load_task(spec.task)
     check_schedules(spec, len(task.train))
+    check_class_weights(spec.training, task.name, task.num_labels, task.classes)
     _check_metric(spec, task)
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")
@@ -169,9 +174,11 @@ def warn_of_cuts(name: str, data: EncodedTask) -> None:
 
 def _check_metric(spec: StudySpec, task: Task) -> None:
     missing = sorted(set(range(task.num_labels)) - set(task.dev.labels))
-    if "dev_auc" in spec.goals.metrics and missing:
-        setting = "search.metric" if spec.search.metric == "auc" else "dev_auc"
-        raise InputError(
-            f"{setting}: dev must have rows of every class, but got none of class "
-            f"{', '.join(map(str, missing))} in {task.name}; choose another metric or split"
-        )
+    for metric in NEED_EVERY_CLASS if missing else ():
+        if f"dev_{metric}" in spec.goals.metrics:
+            setting = "search.metric" if spec.search.metric == metric else f"dev_{metric}"
+            names = listed([class_name(label, task.classes) for label in missing])
+            raise InputError(
+                f"{setting}: dev must have rows of every class for {metric}, but got none of "
+                f"class {names} in {task.name}; choose another metric or split"
+            )

@@ -13,14 +13,11 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from typing_extensions import override
 
+from study.spec.metrics import METRICS as SCORES
 from study.spec.rules import Section, quoted, refusal, refuse, suggestion
 
 METRICS = (
-    "dev_mcc",
-    "dev_auc",
-    "dev_f1",
-    "dev_accuracy",
-    "dev_loss",
+    *(f"dev_{metric}" for metric in SCORES),
     "trainable_parameters",
     "adapter_parameters",
     "kept_parameters",
@@ -178,6 +175,11 @@ class ConstraintsSpec(Section):
     dev_f1: Bound = None
     dev_accuracy: Bound = None
     dev_loss: Bound = None
+    dev_f1_macro: Bound = None
+    dev_f1_weighted: Bound = None
+    dev_auprc: Bound = None
+    dev_brier: Bound = None
+    dev_ece: Bound = None
     trainable_parameters: Bound = None
     adapter_parameters: Bound = None
     kept_parameters: Bound = None

@@ -46,6 +46,31 @@ Interval = Annotated[
 Pooling = Annotated[Literal["auto", "cls", "mean", "last"], Searchable()]
 
 
+def _class_weights(value: object) -> str | tuple[float, ...]:
+    if value in ("none", "balanced"):
+        return str(value)
+    if isinstance(value, list | tuple) and len(value) > 1 and all(map(_is_weight, value)):
+        return tuple(map(float, value))
+    expected = "none, balanced or a list with a weight from 1e-6 to 1e6 for each class"
+    raise refusal(f"must be {expected}, but got {quoted(value)}")
+
+
+def _is_weight(value: object) -> bool:
+    # Bounded, so that sums of weights are numbers in float32.
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 1e-6 <= float(value) <= 1e6  # type: ignore[arg-type]
+
+
+ClassWeights = Annotated[
+    Literal["none", "balanced"] | tuple[float, ...],
+    PlainValidator(
+        _class_weights,
+        json_schema_input_type=Literal["none", "balanced"] | tuple[PositiveNumber, ...],
+    ),
+    Searchable(),
+]
+
+
 def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
     if not matrices:
         raise refusal("must have at least one matrix, but got none; add some")

@@ -20,6 +20,7 @@ from study.spec.goals import (
     read_objectives,
 )
 from study.spec.leaves import (
+    ClassWeights,
     Count,
     Decay,
     NonNegative,
@@ -29,13 +30,12 @@ from study.spec.leaves import (
     Seed,
 )
 from study.spec.methods import AdaLoraRSSpec, Adapter, late_setting
+from study.spec.metrics import Metric, lower_is_better
 from study.spec.points import read_point
 from study.spec.rules import Section, refuse
 from study.spec.samplers import TPE, Sampler
 from study.spec.task import TaskSpec
 from study.spec.yaml.spellings import finite, flow
-
-Metric = Literal["mcc", "auc", "f1", "accuracy", "loss"]
 
 
 class TrainingSpec(Section):
@@ -57,6 +57,9 @@ class TrainingSpec(Section):
     """Batches per optimizer step."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     group_by_length: bool = False
+    class_weights: ClassWeights = "none"
+    """Weights of the training loss by class: `balanced` is rows / (classes * rows of the class) in
+    train; a list has a weight for each class, in the order of their numbers or sorted names."""
     reports: Count = 10
     """Number of evenly spaced evaluations on dev; the scheduler may stop a trial at each."""
 
@@ -89,7 +92,10 @@ def report_step(report: int, reports: int, total_steps: int) -> int:
 
 
 class SearchSpec(Section):
-    """The number of trials, the sampler, and the dev metric to optimize (loss is minimized)."""
+    """The number of trials, the sampler, and the dev metric to optimize.
+
+    Loss, brier and ece are minimized, the other metrics maximized.
+    """
 
     trials: Count = 32
     metric: Metric = "mcc"
@@ -195,7 +201,7 @@ class StudySpec(Section):
 
     @property
     def _score(self) -> Objective:
-        return Objective(self.objective, maximize=self.search.metric != "loss")
+        return Objective(self.objective, maximize=not lower_is_better(self.search.metric))
 
     @property
     def compared(self) -> str:

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -47,7 +48,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    arrays = {"classes": np.array(predictions.classes, dtype=str)}
+    arrays: dict[str, Any] = {"classes": np.array(predictions.classes, dtype=str)}
     for name, split in predictions.splits.items():
         arrays[f"{name}_logits"] = split.logits.astype(np.float32)
         arrays[f"{name}_labels"] = split.labels.astype(np.int64)

@@ -20,6 +20,7 @@ from study.models import Backbone
 from study.spec import StudySpec
 from study.tasks.metrics import classification_metrics
 from study.training.batches import BatchOrder, collate, evaluation_batches
+from study.training.class_weights import class_weights
 from study.training.encoding import EncodedSplit, EncodedTask
 from study.training.facts import parameter_facts, rank_facts
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
@@ -82,14 +83,19 @@ class Trial:
         self._dtype = compute_dtype(spec)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._loss_sum = torch.zeros((), device=device)
+        weights = class_weights(training, data.train.labels, data.num_labels)
+        self._class_weights = weights
+        self._loss_weights = (
+            None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+        )
 
     # Training
 
     def train_until(self, step: int) -> float:
         """Trains up to and including optimizer step `step`; returns the mean training loss.
 
-        The loss is the cross-entropy in nats, without the orthogonality penalty; the mean is over
-        the steps of this call.
+        The loss is the cross-entropy in nats, with class weights and without the orthogonality
+        penalty; the mean is over the steps of this call.
 
         Raises:
             DivergedError: the loss is NaN or infinite.
@@ -109,7 +115,8 @@ class Trial:
         for k, start in enumerate(range(0, len(rows), training.batch_size)):
             batch = slice(start, start + training.batch_size)
             self._seed_dropout((step - 1) * training.accumulation + k)
-            self._backward(rows[batch], flipped[batch], share=len(rows[batch]) / len(rows))
+            share = self._weight(rows[batch]) / self._weight(rows)
+            self._backward(rows[batch], flipped[batch], share)
         self._add_orthogonality()
         factor = self.plan.learning_rate_factor(step)
         for group, lr in zip(self.optimizer.param_groups, self._base_lr, strict=True):
@@ -126,11 +133,21 @@ class Trial:
             self._check_finite()
 
     def _backward(self, rows: np.ndarray, flipped: np.ndarray, share: float) -> None:
-        """Adds the gradient of the rows' mean loss times `share`, their share of the step."""
+        """Adds the gradient of the rows' (weighted) mean loss times `share` of the step."""
         logits, labels = self._forward(self.data.train, rows, flipped)
-        loss = nn.functional.cross_entropy(logits, labels) * share
+        loss = nn.functional.cross_entropy(logits, labels, self._loss_weights) * share
         self._loss_sum += loss.detach()
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def _weight(self, rows: np.ndarray) -> float:
+        """Returns the sum of the rows' class weights, their number without weights.
+
+        The loss of a step is divided by the sum over all of its rows, so that its gradient does
+        not depend on how it is cut into batches.
+        """
+        if self._class_weights is None:
+            return len(rows)
+        return float(self._class_weights[self.data.train.labels[rows]].sum())
 
     def _seed_dropout(self, batch: int) -> None:
         """Makes dropout a function of (data seed, batch number), also after a resume.

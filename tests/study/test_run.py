@@ -146,20 +146,39 @@ def test_an_impossible_storage_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "argument --storage: must be a path that the file system accepts, but got" in message
 
 
-def test_auc_without_every_class_in_dev_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("search.metric=auc", "search.metric: dev must have rows of every class for auc, but got"),
+        ("constraints.dev_auprc='>= 0.5'", "dev_auprc: dev must have rows of every class"),
+        (
+            "training.class_weights=[1, 2]",
+            "training.class_weights: must have a weight for each of the 3 classes of data (exon, "
+            "intron, site, in this order), but got 2 weights; give 3, or write balanced",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_the_classes_are_refused_before_anything_is_written(
+    setting: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data = tmp_path / "data"
     data.mkdir()
-    rows = {"train": (0, 1, 2), "dev": (0, 1), "test": (0, 1, 2)}
+    names = ("exon", "intron", "site")
+    rows = {"train": names, "dev": names[:2], "test": names}
     for split, labels in rows.items():
         text = "".join(f"{'ACGT' * (20 + i)},{label}\n" for i, label in enumerate(labels * 30))
         (data / f"{split}.csv").write_text("sequence,label\n" + text)
-    refused = refuse(
-        capsys, "--space", "smoke", "--set", f"task.path={data}", "--set", "search.metric=auc"
-    )
-    assert "none of class 2" in refused
+    for plan in ([], ["--dry-run"]):
+        given = ("--space", "smoke", "--set", f"task.path={data}", "--set", setting)
+        refused = refuse(capsys, *given, *plan)
+        assert message in refused
+        assert ("none of class site in data" in refused) == ("every class" in message)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_sigterm_ends_a_command_as_an_interruption_does(

@@ -11,7 +11,16 @@ from study.analysis.text import duration, shown
 from study.spec.schema import SEARCHED
 from study.storage.result import Estimate, Headline, StudyResult
 
-METRICS = {"mcc": "MCC", "auc": "AUC", "f1": "F1", "accuracy": "accuracy", "loss": "loss"}
+METRICS = {
+    "mcc": "MCC",
+    "auc": "AUC",
+    "f1": "F1",
+    "f1_macro": "F1, macro",
+    "f1_weighted": "F1, weighted",
+    "auprc": "AUPRC",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
 BASELINES = {"majority": "majority class", "gc": "GC content", "kmer": "5-mers"}
 """Names of metrics and baselines, as people read them."""
 

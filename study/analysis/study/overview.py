@@ -138,7 +138,7 @@ def _task(spec: StudySpec) -> str:
 
 def _search(spec: StudySpec) -> str:
     search = spec.search
-    better = "smaller is better" if search.metric == "loss" else "larger is better"
+    better = "larger is better" if spec.goals.objectives[0].maximize else "smaller is better"
     metric = f"metric={search.metric} on dev ({better})"
     given = search.sampler.model_dump(exclude_defaults=True, exclude={"name"})
     sampler = f"sampler={search.sampler.name}" + (f" ({_joined(given, True)})" if given else "")

@@ -47,8 +47,8 @@ class StudyData:
 
     @property
     def maximize(self) -> bool:
-        """Whether larger scores are better: True for all metrics except the loss."""
-        return self.spec.search.metric != "loss"
+        """Whether larger scores are better, as for most metrics."""
+        return self.spec.goals.objectives[0].maximize
 
     @property
     def trials(self) -> list[TrialRecord]:

@@ -72,7 +72,8 @@ def prepare_inputs(runs: Iterable[BenchmarkRun], print_line: Print) -> Benchmark
     loaded = _load_tasks(inputs, runs, print_line)
     for run in trained:
         if run.cell.spec.task in loaded:
-            check_cell(run.cell, len(loaded[run.cell.spec.task].train))
+            task = loaded[run.cell.spec.task]
+            check_cell(run.cell, len(task.train), task.num_labels)
     for run in trained:
         backbone = run.cell.spec.backbone
         if backbone not in inputs.infos and backbone not in inputs.unavailable:

@@ -48,7 +48,7 @@ def preview(benchmark: Benchmark) -> None:
     cells = [cell for cell in benchmark.cells if not cell.is_baseline]
     facts = {cell.spec.task: _facts(cell.spec.task) for cell in benchmark.cells}
     for cell in cells:
-        check_cell(cell, facts[cell.spec.task][0])
+        check_cell(cell, *facts[cell.spec.task])
     sizes = {cell.spec.backbone: _sizes(cell.spec) for cell in cells}
     print_lines(console, _overview(benchmark, cells))
     schedules = [(cell, _schedule(cell, facts[cell.spec.task][0])) for cell in cells]

@@ -9,6 +9,7 @@ from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark, load_benchmark
 from study.storage.opening import Changes
 from study.storage.stored import StoredStudy
+from study.training.class_weights import check_class_weights
 from study.training.steps import check_schedules
 
 _TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
@@ -46,7 +47,7 @@ class BenchmarkRun:
         source = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}
         backbone = {**source, "dtype": spec.backbone.dtype, **spec.backbone.changed}
         values = {**task_settings, **backbone, **adapter, **training}
-        return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
+        return {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in values.items()}
 
     @property
     def labels(self) -> dict[str, str | int | None]:
@@ -84,14 +85,15 @@ def runs_of(benchmark: Benchmark) -> list[BenchmarkRun]:
     ]
 
 
-def check_cell(cell: Cell, train_rows: int) -> None:
-    """Checks that a cell has a mask event before T, and at least as many steps as reports.
+def check_cell(cell: Cell, train_rows: int, classes: int) -> None:
+    """Checks a cell's mask events and number of reports, and that each class has a weight.
 
     Raises:
-        InputError: it has not; the message names the cell.
+        InputError: they do not fit the data; the message names the cell.
     """
     try:
         check_schedules(cell.spec, train_rows)
+        check_class_weights(cell.spec.training, cell.task, classes)
     except InputError as error:
         raise InputError(f"{error} (of {cell.named})") from None
 

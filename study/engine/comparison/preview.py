@@ -15,6 +15,8 @@ from study.engine.console.lines import format_value, print_lines, warn
 from study.engine.resources import describe
 from study.errors import InputError
 from study.spec.comparison.schema import FACTORS, ComparisonSpec
+from study.training.class_weights import check_class_weights
+from study.training.encoding import EncodedTask
 from study.training.plan import make_plan
 from study.training.steps import check_schedules
 
@@ -26,15 +28,17 @@ UNKNOWN = {
 """What cannot be estimated with a single seed of a factor."""
 
 
-def check_runs(spec: ComparisonSpec, train_rows: int) -> None:
-    """Checks the training schedules; warns of variance components that cannot be estimated.
+def check_runs(spec: ComparisonSpec, data: EncodedTask) -> None:
+    """Checks the training settings; warns of variance components that cannot be estimated.
 
     Raises:
-        InputError: a configuration has no mask event before T, or fewer steps than reports.
+        InputError: a configuration has no mask event before T, fewer steps than reports, or not
+            one weight for each class.
     """
     for label, one in spec.configurations.items():
         try:
-            check_schedules(one, train_rows)
+            check_schedules(one, len(data.train))
+            check_class_weights(one.training, data.name, data.num_labels, data.classes)
         except InputError as error:
             raise InputError(f"{label}: {error}") from None
     masked = any(Configuration(label, one).is_masked for label, one in spec.configurations.items())

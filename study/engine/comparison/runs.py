@@ -30,7 +30,7 @@ class Configuration:
         training = self.spec.training.model_dump(mode="json", exclude=_COUNTED, exclude_none=True)
         backbone = self.spec.backbone.changed
         values = {"method": adapter.pop("method"), **adapter, **training, **backbone}
-        return {k: " ".join(v) if isinstance(v, list) else v for k, v in values.items()}
+        return {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in values.items()}
 
 
 @dataclass(frozen=True)

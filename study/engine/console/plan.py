@@ -130,7 +130,7 @@ def _backbone(spec: StudySpec, info: BackboneInfo, num_labels: int) -> list[str]
 
 
 def _search(spec: StudySpec) -> str:
-    goal = "minimizing" if spec.search.metric == "loss" else "maximizing"
+    goal = "maximizing" if spec.goals.objectives[0].maximize else "minimizing"
     if not spec.domains:
         return f"1 trial, as the space has no domain; {goal} {spec.objective}"
     trials = planned_trials(spec)

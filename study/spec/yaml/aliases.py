@@ -21,6 +21,7 @@ _KEYS = {
     "backbone": ("model", "model_name", "pretrained_model"),
     "batch_size": ("per_device_train_batch_size", "train_batch_size", "bs"),
     "bT": ("target_r", "target_rank"),
+    "class_weights": ("class_weight", "loss_weights", "label_weights"),
     "deltaT": ("tinterval", "mask_interval"),
     "dropout": ("lora_dropout",),
     "epochs": ("num_train_epochs", "num_epochs", "n_epochs", "max_epochs"),
@@ -79,6 +80,11 @@ _WORDS = {
     "bfloat16": ("bf16",),
     "float32": ("fp32", "float"),
     "loss": ("perplexity",),
+    "f1_macro": ("macro",),
+    "f1_weighted": ("weighted",),
+    "auprc": ("pr", "pr_auc", "prauc", "aupr", "ap", "average_precision"),
+    "auc": ("roc", "roc_auc", "rocauc", "auroc"),
+    "ece": ("calibration",),
 }
 SECTIONS = tuple(StudySpec.model_fields)
 
@@ -119,7 +125,9 @@ def key_fix(path: KeyPath, value: Any, known: Sequence[str]) -> str:
         plain = len(path) > 1 and not isinstance(value, dict) and key not in _CONVERTED
         return f"; write {name}: {flow(value)}" if plain else f"; did you mean `{name}`?"
     if section == "search" and key in _DIRECTIONS:
-        return "; leave it out, as loss is minimized and every other metric maximized"
+        return (
+            "; leave it out, as loss, brier and ece are minimized and the other metrics maximized"
+        )
     if section == "adapter" and name in section_fields(section):
         methods = [spec for spec in METHOD_SPECS if name in spec.model_fields]
         names = ", ".join(spec.model_fields["method"].default for spec in methods)
@@ -131,14 +139,21 @@ def key_fix(path: KeyPath, value: Any, known: Sequence[str]) -> str:
     return f"; did you mean `{elsewhere[0]}`?" if len(elsewhere) == 1 else ""
 
 
+def synonym_fix(value: object, known: list[str]) -> str:
+    """Returns `; did you mean X?` for a word that another tool has for a known one."""
+    text = str(value).lower()
+    return next((f"; did you mean `{w}`?" for w in known if text in _WORDS.get(w, ())), "")
+
+
 def word_fix(value: object, known: list[str]) -> str:
     """Returns `; did you mean X?` for a name of another tool: TPESampler, eval_loss, bayes."""
     if not isinstance(value, str):
         return ""
+    if synonym := synonym_fix(value, known):
+        return synonym
     parts = re.findall(r"[a-z0-9]+", value.lower())
     for word in known:
-        others = _WORDS.get(word, ())
-        if value.lower() in others or set(parts) & set(others):
+        if set(parts) & set(_WORDS.get(word, ())):
             return f"; did you mean `{word}`?"
     joined = "".join(parts)
     inside = [word for word in known if len(word) > 1 and word.lower() in joined]

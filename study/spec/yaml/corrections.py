@@ -37,6 +37,8 @@ SAMPLERS = [each.model_fields["name"].default for each in get_args(get_args(Samp
 METHODS = [each.model_fields["method"].default for each in METHOD_SPECS]
 _TRUE, _FALSE = ("yes", "on", "true", "1", "y"), ("no", "off", "false", "0", "n")
 _NOTHING = ("none", "null", "nil", "nan", "~", "")
+_LISTED = ("class_weights",)
+"""Searchable leaves whose value may be a list."""
 _MOST = 200
 """Characters of a line to write; a longer one is cut."""
 
@@ -50,6 +52,8 @@ def domain_text(document: Document, path: KeyPath) -> str | None:
         return None
     section, leaf, given = str(path[0]), str(path[1]), document.value(path[:2])
     is_leaf = leaf in section_fields(section) and leaf not in _NAMED_BY
+    if leaf in _LISTED and isinstance(given, list):
+        return None
     alternatives = spellings(given) if is_leaf else []
     if is_searchable(section, leaf) and alternatives:
         chosen = [_suitable(document, section, leaf, each) for each in alternatives]

@@ -11,7 +11,7 @@ from study.spec.backbone import BACKBONE_SPECS
 from study.spec.methods import Adapter
 from study.spec.rules import quoted, suggestion
 from study.spec.samplers import Sampler
-from study.spec.yaml.aliases import key_fix, word_fix
+from study.spec.yaml.aliases import key_fix, synonym_fix, word_fix
 from study.spec.yaml.corrections import domain_text, sweep_line, value_fix
 from study.spec.yaml.reader import Document, KeyPath
 
@@ -98,7 +98,7 @@ def _text(details: ErrorDetails, path: KeyPath, document: Document) -> str:
 
 def _one_of(known: list[str], value: Any) -> str:
     expected = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
-    fix = suggestion(value, known) or word_fix(value, known)
+    fix = synonym_fix(value, known) or suggestion(value, known) or word_fix(value, known)
     fix = "; this cannot be searched: run a study for each" if isinstance(value, dict) else fix
     return f"must be {expected}, but got {quoted(value)}{fix}"
 

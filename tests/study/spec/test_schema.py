@@ -2,6 +2,8 @@
 
 import pytest
 
+from study.spec import dump_spec, resolve
+
 
 def adapter(*lines: str) -> str:
     return "\n".join(["adapter:", "  method: adalora_rs", *(f"  {line}" for line in lines)])
@@ -224,11 +226,20 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
             "but got 'v1'; remove it",
         ),
         ("task: {train: 0}", "task.train: train >= 1 must hold, but got train=0"),
+        (
+            "training: {class_weights: [1, 0]}",
+            "training.class_weights: must be none, balanced or a list with a weight from 1e-6 to "
+            "1e6 for each class, but got [1, 0]",
+        ),
+        ("training: {class_weights: [1]}", "for each class, but got [1]"),
+        ("training: {class_weights: [1, .nan]}", "for each class, but got [1, nan]"),
+        ("training: {class_weights: {type: float, low: 1, high: 2}}", "must be none, balanced or"),
+        ("training: {class_weight: balanced}", "write class_weights: balanced"),
         # search
         ("search: {trials: 0}", "search.trials: trials >= 1 must hold, but got trials=0"),
         (
             "search: {metric: mc}",
-            "mcc, auc, f1, accuracy, loss, but got 'mc'; did you mean `mcc`?",
+            "brier, ece, but got 'mc'; did you mean `mcc`?",
         ),
         ("search: {sampler: tpe}", "search.sampler: must be a mapping of keys to values, but got"),
         (
@@ -319,3 +330,15 @@ def test_warm_up_steps_must_end_before_pruning_does(refused):
 )
 def test_the_edges_of_the_rules_are_accepted(read, text):
     read(text)
+
+
+def test_class_weights_are_a_word_a_list_or_searched_words(read):
+    assert read("training: {class_weights: none}").training.class_weights == "none"
+    spec = read("training: {class_weights: [1, 2.5, 0.5]}")
+    assert spec.training.class_weights == (1.0, 2.5, 0.5)
+    assert read(dump_spec(spec)) == spec
+    domain = "{type: categorical, choices: [none, balanced]}"
+    searched = read(f"training: {{class_weights: {domain}}}")
+    assert list(searched.domains) == ["class_weights"]
+    resolved = resolve(searched, {"class_weights": "balanced"})
+    assert resolved.training.class_weights == "balanced"

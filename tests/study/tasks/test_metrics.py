@@ -42,6 +42,71 @@ def test_multi_class_scores_equal_scikit_learns() -> None:
     )
 
 
+@pytest.mark.parametrize("classes", [2, 3, 9])
+def test_scores_of_two_and_more_classes_equal_scikit_learns(classes: int) -> None:
+    generator = np.random.default_rng(classes)
+    labels = generator.choice(
+        classes, p=np.arange(1, classes + 1) / sum(range(classes + 1)), size=200
+    )
+    logits = generator.normal(size=(200, classes)) + 1.5 * np.eye(classes)[labels]
+    logits[:, 0] -= 9.0 * (classes == 9)  # A class that is never predicted.
+    scores = classification_metrics(logits.astype(np.float32), labels)
+    odds = np.exp(logits.astype(np.float32).astype(np.float64))
+    probabilities, predicted = odds / odds.sum(1, keepdims=True), logits.argmax(1)
+    of_one = [1] if classes == 2 else range(classes)
+    truth = np.eye(classes)[labels]
+    expected = {
+        "mcc": sk.matthews_corrcoef(labels, predicted),
+        "auc": np.mean([sk.roc_auc_score(truth[:, k], probabilities[:, k]) for k in of_one]),
+        "auprc": np.mean(
+            [sk.average_precision_score(truth[:, k], probabilities[:, k]) for k in of_one]
+        ),
+        "f1": sk.f1_score(labels, predicted, average="binary" if classes == 2 else "macro"),
+        "f1_macro": sk.f1_score(labels, predicted, average="macro"),
+        "f1_weighted": sk.f1_score(labels, predicted, average="weighted"),
+        "accuracy": sk.accuracy_score(labels, predicted),
+        "loss": sk.log_loss(labels, probabilities),
+        "brier": np.mean(
+            [sk.brier_score_loss(truth[:, k], probabilities[:, k]) for k in range(classes)]
+        )
+        * classes
+        / 2,
+    }
+    ece = scores.pop("ece")
+    assert scores == pytest.approx(expected)
+    assert ece == pytest.approx(literal_ece(probabilities, labels))
+
+
+def literal_ece(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Row by row, as Guo et al. 2017, equation 3, with 15 bins."""
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for row, label in zip(probabilities, labels, strict=True):
+        confidence = float(row.max())
+        bins.setdefault(math.ceil(confidence * 15), []).append((confidence, row.argmax() == label))
+    return sum(
+        abs(sum(right for _, right in rows) - sum(confidence for confidence, _ in rows))
+        for rows in bins.values()
+    ) / len(labels)
+
+
+def test_the_brier_score_of_two_classes_is_the_squared_error_of_class_1() -> None:
+    labels, logits = np.array([1, 0, 1]), np.array([[0.0, 1.0], [0.0, 2.0], [3.0, 0.0]])
+    p = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+    assert classification_metrics(logits, labels)["brier"] == pytest.approx(
+        sk.brier_score_loss(labels, p)
+    )
+    assert classification_metrics(logits, labels)["brier"] == pytest.approx(
+        np.mean((p - labels) ** 2)
+    )
+
+
+def test_a_certain_right_model_is_calibrated_and_a_certain_wrong_one_is_not() -> None:
+    right = classification_metrics(500 * _logits([0, 1, 1]), np.array([0, 1, 1]))
+    wrong = classification_metrics(500 * _logits([1, 0, 0]), np.array([0, 1, 1]))
+    assert (right["ece"], right["brier"]) == (0, 0)
+    assert (wrong["ece"], wrong["brier"]) == (1, 1)
+
+
 def test_perfect_and_reversed_predictions_score_one_and_minus_one() -> None:
     labels = np.array([0, 1, 0, 1])
     best = classification_metrics(_logits([0, 1, 0, 1]), labels)
@@ -58,7 +123,7 @@ def test_a_constant_prediction_has_chance_scores_without_a_warning() -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_auc_is_nan_where_a_class_is_absent_and_the_rest_is_not(classes: int) -> None:
     scores = classification_metrics(_logits([0, 0, 1], classes), np.array([0, 0, 0]))
-    assert math.isnan(scores.pop("auc"))
+    assert [math.isnan(scores.pop(name)) for name in ("auc", "auprc")] == [True, True]
     assert all(math.isfinite(score) for score in scores.values())
 
 

@@ -120,7 +120,7 @@ def space(leaf: str) -> str:
         ("scheduler: {max_t: 100}", "did you mean `training.steps`?"),
         (
             "search: {mode: min}",
-            "leave it out, as loss is minimized and every other metric maximized",
+            "leave it out, as loss, brier and ece are minimized and the other metrics maximized",
         ),
         (
             "search: {sampler: {name: grid, n_startup_trials: 8}}",
