@@ -33,7 +33,7 @@ AdaLoRA: Zhang et al. 2023, arXiv 2303.10512. AdaLoRA+RS: Zhan & Zhang 2023.
 from typing import TYPE_CHECKING, Any
 
 from adapters.allocator import RankAllocator
-from adapters.budget import CubicBudget
+from adapters.budget import CubicBudget, ParameterBudget
 from adapters.counting import ParameterCount, count_parameters
 from adapters.inject import adapted_layers, eject, inject, merge
 from adapters.orthogonality import orthogonality, penalty_backward
@@ -51,6 +51,7 @@ __all__ = [
     "AdaptedLinear",
     "CubicBudget",
     "LoRALinear",
+    "ParameterBudget",
     "ParameterCount",
     "RankAllocator",
     "RankAllocatorCallback",

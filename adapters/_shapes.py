@@ -7,10 +7,13 @@ the shapes at run time; `import adapters` requires torch only.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int8
+    from jaxtyping import Bool, Float, Int, Int8
+
+    Counts = tuple[int, ...]
 else:
+    Counts = tuple  # To check an entry, beartype would draw from Python's global generator.
     try:
-        from jaxtyping import Bool, Float, Int8
+        from jaxtyping import Bool, Float, Int, Int8
     except ImportError:
 
         class _Untyped:
@@ -19,9 +22,9 @@ else:
             def __class_getitem__(cls, item: tuple[type, str]) -> type:
                 return item[0]
 
-        Bool = Float = Int8 = _Untyped
+        Bool = Float = Int = Int8 = _Untyped
 
 Number = float | int
 """A real number; run-time type checkers do not accept an `int` where `float` is annotated."""
 
-__all__ = ["Bool", "Float", "Int8", "Number"]
+__all__ = ["Bool", "Counts", "Float", "Int", "Int8", "Number"]

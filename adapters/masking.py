@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from adapters._shapes import Bool, Float, Int8, Number
-from adapters.budget import CubicBudget
+from adapters._shapes import Bool, Float, Int, Int8, Number
+from adapters.budget import Budget
 
 KEPT, TOP = 1, 2
 """Bits of a triplet's outcome at a mask event: kept, and among the top b(t)."""
@@ -31,16 +31,29 @@ _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _WORD = 1 << 64
 
 
-def keep_top(scores: Float[Tensor, "*lanes n"], budget: int) -> Bool[Tensor, "*lanes n"]:
+def keep_top(
+    scores: Float[Tensor, "*lanes n"], budget: int, costs: Int[Tensor, " n"] | None = None
+) -> Bool[Tensor, "*lanes n"]:
     """Returns a mask of the `budget` largest scores per lane; of equal ones the lower index wins.
+
+    Args:
+        scores: The importance score of every triplet.
+        budget: Number of triplets, or if they have costs the most that the chosen ones may cost.
+        costs: Cost of every triplet. Triplets are then chosen by score / cost, the largest first,
+            until the next one costs more than is left.
 
     Example:
         >>> keep_top(torch.tensor([0.5, 2.0, 0.5, 1.0]), budget=3)
         tensor([ True,  True, False,  True])
+        >>> keep_top(torch.tensor([0.5, 2.0, 0.5, 1.0]), 5, costs=torch.tensor([1, 5, 2, 2]))
+        tensor([ True, False, False,  True])
     """
-    order = torch.sort(scores, dim=-1, descending=True, stable=True).indices
+    ranked = scores if costs is None else scores / costs
+    order = torch.sort(ranked, dim=-1, descending=True, stable=True).indices
     top = torch.zeros_like(scores, dtype=torch.bool)
-    return top.scatter_(-1, order[..., :budget], True)
+    if costs is None:
+        return top.scatter_(-1, order[..., :budget], True)
+    return top.scatter_(-1, order, costs[order].cumsum(-1) <= budget)
 
 
 def flip(
@@ -122,7 +135,7 @@ class EventRecord:
         device: Device of the adapters.
     """
 
-    def __init__(self, budget: CubicBudget, adapters: Sequence[str], device: torch.device) -> None:
+    def __init__(self, budget: Budget, adapters: Sequence[str], device: torch.device) -> None:
         self._budget, self._adapters = budget, adapters
         dtype = torch.int16 if budget.triplets < 2**15 else torch.int32
         rows = len(budget.events())
@@ -164,32 +177,43 @@ class EventRecord:
         if event in self.scored:
             self.scores[self.scored.index(event)] = scores
 
-    def read(self, t: int) -> list[dict[str, Any]]:
+    def read(self, t: int, pruned_at: int = 0) -> list[dict[str, Any]]:
         """Returns one dict per event up to step t, as RankAllocator.trace does; synchronises."""
-        done = self._budget.event_number(t + 1)
-        rows, shares = self.counts[:done].tolist(), self.shares[:done].tolist()
-        return [
-            {
-                "t": t,
-                "budget": budget,
-                "kept": kept,
-                "reintroduced": reintroduced,
-                "dropped": dropped,
-                "ranks": dict(zip(self._adapters, ranks, strict=True)),
-                "penalty_share": None if share < 0 else round(share, 3),
-            }
-            for (t, budget), (kept, reintroduced, dropped, *ranks), share in zip(
-                self._budget.events(), rows, shares, strict=False
+        counts, shares = self.counts.tolist(), self.shares.tolist()
+        read = []
+        for row, step, budget in self._rows(t, pruned_at):
+            kept, reintroduced, dropped, *ranks = counts[row]
+            read.append(
+                {
+                    "t": step,
+                    "budget": budget,
+                    "kept": kept,
+                    "reintroduced": reintroduced,
+                    "dropped": dropped,
+                    "ranks": dict(zip(self._adapters, ranks, strict=True)),
+                    "penalty_share": None if shares[row] < 0 else round(shares[row], 3),
+                }
             )
-        ]
+        return read
 
-    def mask_events(self, t: int) -> MaskEvents:
+    def mask_events(self, t: int, pruned_at: int = 0) -> MaskEvents:
         """Returns the events up to step t; synchronises."""
-        done = self._budget.event_number(t + 1)
-        scored = [event for event in self.scored if event < done]
+        rows = [row for row, _, _ in self._rows(t, pruned_at)]
+        scored = [row for row in rows if row in self.scored]
         return MaskEvents(
-            steps=[step for step, _ in self._budget.events()[:done]],
-            outcomes=self.outcomes[:done].cpu(),
-            scored=scored,
-            scores=self.scores[: len(scored)].cpu(),
+            steps=[step for _, step, _ in self._rows(t, pruned_at)],
+            outcomes=self.outcomes[rows].cpu(),
+            scored=[rows.index(row) for row in scored],
+            scores=self.scores[[self.scored.index(row) for row in scored]].cpu(),
         )
+
+    def _rows(self, t: int, pruned_at: int) -> list[tuple[int, int, int]]:
+        """Returns row, step and budget of every event up to step t.
+
+        `prune_now` at step `pruned_at` (0: never) took the row of the event at T.
+        """
+        events = self._budget.events()
+        done = self._budget.event_number((pruned_at or t) + 1)
+        rows = [(row, step, budget) for row, (step, budget) in enumerate(events[:done])]
+        last = [(len(events) - 1, pruned_at, self._budget.end)] if pruned_at else []
+        return rows + last

@@ -2,28 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from adapters._shapes import Bool, Float, Number
-from adapters.allocator.checks import GradientCheck, check_adapters, check_rates, check_state
+from adapters.allocator.checks import GradientCheck, check_adapters, check_rates
 from adapters.allocator.importance import Scores, flat_gradient, flat_weights, observe
+from adapters.allocator.pruning import PruneMode, Pruning
 from adapters.allocator.score_loss import penalty_share, task_gradient
-from adapters.budget import CubicBudget
-from adapters.checks import check_settings, require_choice, require_integers
+from adapters.allocator.state import AllocatorState
+from adapters.budget import Budget
+from adapters.checks import require_choice, require_integers
 from adapters.masking import EventRecord, MaskEvents, event_uniforms, flip, keep_top
 from adapters.svd import SVDLinear
 
-PruneMode = Literal["zero", "mask"]
 FinalMask = Literal["stochastic", "deterministic"]
 ScoreLoss = Literal["task", "total"]
 
 
-class RankAllocator:
+class RankAllocator(AllocatorState):
     """Prunes and re-introduces singular triplets during training (AdaLoRA+RS).
 
     Call `step` once per optimizer step, after `optimizer.step()` and before `zero_grad()`. It
@@ -33,8 +32,8 @@ class RankAllocator:
     the index in lam.
 
     Args:
-        adapters: The adapted layers by name, each of rank `budget.b0`, on their final device.
-        budget: Steps of the mask events, and the number of triplets after each.
+        adapters: The adapted layers by name, with the budget's ranks, on their final device.
+        budget: Steps of the mask events, and the number of triplets or parameters after each.
         beta1: EMA factor of the sensitivity, in [0, 1).
         beta2: EMA factor of the uncertainty, in [0, 1).
         p: Probability that a mask event drops a triplet among the largest scores, in [0, 1].
@@ -71,7 +70,7 @@ class RankAllocator:
     def __init__(
         self,
         adapters: Mapping[str, SVDLinear],
-        budget: CubicBudget,
+        budget: Budget,
         *,
         beta1: Number,
         beta2: Number,
@@ -94,20 +93,14 @@ class RankAllocator:
         require_choice(get_args(ScoreLoss), score_loss=score_loss)
         check_adapters(adapters, budget)
 
-        self.t = 0
-        """Number of optimizer steps so far."""
-        self.missing_gradients = 0
-        """Number of times that a P, lam or Q had no gradient at a step before T."""
+        self.t = self.pruned_at = self.missing_gradients = 0
         self._modules = dict(adapters)
-        self._lams: list[Tensor] = [module.lam for module in adapters.values()]
-        self._scores = Scores(list(adapters.values()))
-        device = self._lams[0].device
-        self._keep = torch.ones(budget.triplets, dtype=torch.bool, device=device)
-        self._stored = torch.zeros(budget.triplets, dtype=torch.float32, device=device)
-        """Values of the pruned entries of lam: 0, or in mode `mask` those before the event."""
+        layers = list(adapters.values())
+        self._scores = Scores(layers)
+        self._pruning = Pruning(layers, prune_mode)
+        device = layers[0].lam.device
+        self._costs = _per_triplet(budget, device)
         self._record = EventRecord(budget, list(adapters), device)
-        if prune_mode == "mask":
-            self._set_masks(self._keep)
         self._gradients = GradientCheck(self._modules, budget)
 
     @torch.no_grad()
@@ -126,27 +119,86 @@ class RankAllocator:
                 not call the layer; or no weight had one since the last mask event, so that the
                 scores would not tell the triplets apart. Nothing has changed.
         """
-        self._gradients.check(self.t + 1, skipped=skipped)
+        if not self.pruned_at:
+            self._gradients.check(self.t + 1, skipped=skipped)
         self.t += 1
         if self._must_reset_pruned():
-            self._reset_pruned()
+            self._pruning.reset()
+        if self.pruned_at:
+            return
         if self.t <= self.budget.T and not skipped:
             self._observe()
         if self.budget.is_event(self.t):
             self._event()
 
+    @torch.no_grad()
+    def prune_now(self) -> None:
+        """Prunes to the final budget now, for a run that ends before T; synchronises.
+
+        Keeps the triplets with the largest scores, without a Bernoulli mask. This is the last
+        mask event: further steps hold its mask. From T on this method changes nothing.
+
+        Raises:
+            ValueError: no step had a gradient, so that there are no scores.
+        """
+        if self.is_final:
+            return
+        scores = self.scores()
+        if not scores.any():
+            raise ValueError(
+                f"prune_now must follow a step with gradients, but got none in {self.t} steps; "
+                "train first"
+            )
+        top = self._top(scores, self.budget.end)
+        self._pruning.apply(top)
+        self.pruned_at = self.t
+        last = len(self.budget.events()) - 1
+        self._record.write(last, scores, top, top, self._pruning.rank_counts())
+
+    @torch.no_grad()
+    def shrink(self, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Removes the pruned triplets from P, lam and Q; the model computes the same function.
+
+        From T on, or after `prune_now`. A layer may have rank 0 afterwards. The parameters are
+        the same objects with fewer entries, and the optimizer continues with them. Training that
+        continues has no part of the removed vectors in the orthogonality penalty. Wrap the model
+        in DistributedDataParallel afterwards, not before.
+
+        Args:
+            optimizer: The optimizer of the adapters; its averages are cut as the weights are.
+
+        Raises:
+            ValueError: it is before T, or the optimizer has a state that is not per entry
+                (Adafactor). Nothing has changed.
+        """
+        if not self.is_final:
+            raise ValueError(
+                f"shrink must come at T={self.budget.T} or later, but got step {self.t}; call "
+                "prune_now() first if the run ends here"
+            )
+        if not self._pruning.shrunk:
+            scores = self.scores()
+            self._pruning.shrink(optimizer)
+            self._record.scores[-1] = scores
+            self._scores.release()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the last mask event is over: it is T or later, or `prune_now` was called."""
+        return bool(self.pruned_at) or self.t >= self.budget.T
+
     def scores(self) -> Float[Tensor, " n"]:
         """Returns the importance score S_i of every triplet after the last step before T."""
-        return self._scores.triplets()
+        return self._record.scores[-1] if self._pruning.shrunk else self._scores.triplets()
 
     def kept(self) -> Bool[Tensor, " n"]:
         """Returns which triplets the last mask event kept; all, before the first event."""
-        return self._keep.clone()
+        return self._pruning.keep.clone()
 
     @torch.no_grad()
     def ranks(self) -> dict[str, int]:
         """Returns the number of non-zero singular values per adapter; synchronises."""
-        return dict(zip(self._modules, self._rank_counts().tolist(), strict=True))
+        return dict(zip(self._modules, self._pruning.rank_counts().tolist(), strict=True))
 
     def rank(self) -> int:
         """Returns the number of non-zero singular values of the model; synchronises."""
@@ -157,20 +209,15 @@ class RankAllocator:
         """Prunes the model to the final budget within the context, and restores it afterwards.
 
         Before T, the model is as a mask event with the final budget and without a Bernoulli mask
-        would leave it now: lam is masked to the n·bT triplets with the largest scores. As at such
-        an event, a triplet that mode `mask` excludes now, but whose score is among them, has its
+        would leave it now: lam is masked to the triplets with the largest scores. As at such an
+        event, a triplet that mode `mask` excludes now, but whose score is among them, has its
         stored value. From T on the context changes nothing, as the model has the final budget.
         """
-        if self.t >= self.budget.T:
+        if self.is_final:
             yield
             return
-        before = [module.mask for module in self._modules.values()]
-        self._set_masks(keep_top(self.scores(), self.budget.matrices * self.budget.bT))
-        try:
+        with self._pruning.only(self._top(self.scores(), self.budget.end)):
             yield
-        finally:
-            for module, mask in zip(self._modules.values(), before, strict=True):
-                module.mask = mask
 
     def trace(self) -> list[dict[str, Any]]:
         """Returns one dict per mask event so far; synchronises.
@@ -182,65 +229,11 @@ class RankAllocator:
         orthogonality penalty (in [0, 1], to three digits) if `score_loss` is `total`, and that
         would be if it is `task`; None if unknown.
         """
-        return self._record.read(self.t)
+        return self._record.read(self.t, self.pruned_at)
 
     def mask_events(self) -> MaskEvents:
         """Returns which triplets every mask event so far kept, and scores; synchronises."""
-        return self._record.mask_events(self.t)
-
-    def settings(self) -> dict[str, Any]:
-        """Returns the settings of a run: layers, scales, schedule, rates, modes, seed."""
-        numbers = asdict(self.budget) | {
-            name: getattr(self, name)
-            for name in ("beta1", "beta2", "p", "p_reintroduce", "mask_seed")
-        }
-        return {
-            "adapters": list(self._modules),
-            "scales": [float(module.scale) for module in self._modules.values()],
-            **{n: int(v) if isinstance(v, Integral) else float(v) for n, v in numbers.items()},
-            "prune_mode": self.prune_mode,
-            "final_mask": self.final_mask,
-            "score_loss": self.score_loss,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns the state needed, with those of model and optimizer, for a bit-equal resume.
-
-        The tensors are not copies: 8 bytes per entry of P, lam and Q, 1 per event and triplet.
-        """
-        return {
-            "settings": self.settings(),
-            "t": self.t,
-            "missing_gradients": self.missing_gradients,
-            "sensitivity": [group.sensitivity for group in self._scores.groups],
-            "uncertainty": [group.uncertainty for group in self._scores.groups],
-            "keep": self._keep,
-            "stored": self._stored,
-            **self._record.state(),
-        }
-
-    @torch.no_grad()
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Copies in the state of an allocator with the same adapters, budget and settings.
-
-        Raises:
-            ValueError: it has other settings, keys, shapes or steps. The allocator is unchanged.
-        """
-        own = self.state_dict()
-        state = {"settings": {}, **self._record.unknown(), **state}
-        # A version that did not save score_loss scored the total loss.
-        check_settings(own["settings"], {"score_loss": "total", **state["settings"]})
-        check_state(own, state)
-        for key in ("sensitivity", "uncertainty"):
-            for target, source in zip(own[key], state[key], strict=True):
-                target.copy_(source)
-        for key in ("keep", "stored", *self._record.state()):
-            own[key].copy_(state[key])
-        self.t = int(state["t"])
-        self.missing_gradients = int(state["missing_gradients"])
-        self._gradients.resume()
-        if self.prune_mode == "mask":
-            self._set_masks(self._keep)
+        return self._record.mask_events(self.t, self.pruned_at)
 
     def _observe(self) -> None:
         groups, layers = self._scores.groups, self._scores.layers
@@ -253,18 +246,15 @@ class RankAllocator:
             share = penalty_share(weights, gradient, task, layers)
             self._record.shares[self.budget.event_number(self.t)] = share.nan_to_num(-1)
 
-    # Mask events
-
     def _event(self) -> None:
         event, scores = self.budget.event_number(self.t), self.scores()
-        top = keep_top(scores, self.budget.budget(self.t))
-        self._keep = self._apply_bernoulli_mask(top, event)
-        if self.prune_mode == "zero":
-            self._reset_pruned()
-        else:
-            self._stored = torch.cat(self._lams)
-            self._set_masks(self._keep)
-        self._record.write(event, scores, top, self._keep, self._rank_counts())
+        top = self._top(scores, self.budget.budget(self.t))
+        keep = self._apply_bernoulli_mask(top, event)
+        self._pruning.apply(keep)
+        self._record.write(event, scores, top, keep, self._pruning.rank_counts())
+
+    def _top(self, scores: Tensor, budget: int) -> Tensor:
+        return keep_top(scores, budget, self._costs)
 
     def _apply_bernoulli_mask(self, top: Tensor, event: int) -> Tensor:
         last = self.t == self.budget.T
@@ -274,27 +264,18 @@ class RankAllocator:
         uniforms = event_uniforms(self.mask_seed, event, self.budget.triplets)
         return flip(top, uniforms, self.p, self.p_reintroduce)
 
-    def _rank_counts(self) -> Tensor:
-        nonzero = torch.stack(self._lams) != 0
-        if self.prune_mode == "mask":
-            nonzero &= self._keep.view_as(nonzero)
-        return nonzero.sum(-1)
-
-    # Pruned values
-
     def _must_reset_pruned(self) -> bool:
         """Returns whether the optimizer's change to pruned values must be undone at step t."""
+        if self.pruned_at:
+            return True
         if self.prune_mode == "zero":
             return self.t > self.budget.T
         return self.budget.event_number(self.t) > 0
 
-    def _reset_pruned(self) -> None:
-        lam = torch.where(self._keep, torch.cat(self._lams), self._stored)
-        torch._foreach_copy_(self._lams, self._per_matrix(lam))
 
-    def _set_masks(self, keep: Tensor) -> None:
-        for module, mask in zip(self._modules.values(), self._per_matrix(keep), strict=True):
-            module.mask = mask
-
-    def _per_matrix(self, flat: Tensor) -> list[Tensor]:
-        return list(torch.split(flat, self.budget.b0))
+def _per_triplet(budget: Budget, device: torch.device) -> Tensor | None:
+    """Returns what every triplet takes of the budget; None if all take 1."""
+    if budget.costs is None:
+        return None
+    ranks = torch.tensor(budget.ranks, device="cpu")
+    return torch.tensor(budget.costs, device="cpu").repeat_interleave(ranks).to(device)

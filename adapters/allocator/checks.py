@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from adapters._shapes import Number
-from adapters.budget import CubicBudget
+from adapters.budget import Budget
 from adapters.checks import require, require_numbers
 from adapters.svd import SVDLinear
 
@@ -18,11 +20,11 @@ def check_rates(**rates: Number) -> None:
         require(holds, f"0 <= {name} {below} 1", **{name: value})
 
 
-def check_adapters(adapters: Mapping[str, SVDLinear], budget: CubicBudget) -> None:
-    """Raises ValueError if adapters are not those of a budget: their number, kind and rank."""
-    if len(adapters) != budget.matrices:
+def check_adapters(adapters: Mapping[str, SVDLinear], budget: Budget) -> None:
+    """Raises ValueError if adapters are not those of a budget: their number, kind and ranks."""
+    if len(adapters) != len(budget.ranks):
         raise ValueError(
-            f"adapters must have the budget's {budget.matrices} matrices, but got "
+            f"adapters must have the budget's {len(budget.ranks)} matrices, but got "
             f"{len(adapters)}; make the budget with matrices=len(adapters)"
         )
     others = {name: m for name, m in adapters.items() if not isinstance(m, SVDLinear)}
@@ -31,11 +33,13 @@ def check_adapters(adapters: Mapping[str, SVDLinear], budget: CubicBudget) -> No
             f"every adapter must be an SVDLinear, but got {name!r} of type "
             f"{type(module).__name__}; call inject with kind='svd'"
         )
-    ranks = {module.rank for module in adapters.values()}
-    if ranks != {budget.b0}:
+    ranks = [module.rank for module in adapters.values()]
+    if ranks != list(budget.ranks):
+        own, expected = sorted(set(ranks)), sorted(set(budget.ranks))
+        only = f" rank b0={expected[0]}" if len(expected) == 1 else f" ranks {list(budget.ranks)}"
         raise ValueError(
-            f"every adapter must have the budget's rank b0={budget.b0}, but got ranks "
-            f"{sorted(ranks)}; give inject and CubicBudget the same number"
+            f"every adapter must have the budget's{only}, but got ranks "
+            f"{own if len(expected) == 1 else ranks}; give inject and the budget the same numbers"
         )
 
 
@@ -46,18 +50,28 @@ def check_state(own: Mapping[str, Any], state: Mapping[str, Any]) -> None:
             f"an allocator's state must have the keys {', '.join(own)}, but got "
             f"{', '.join(map(str, state))}; load what RankAllocator.state_dict() returned"
         )
-    if _shapes(own) != _shapes(state):
+    if own["shrunk"] and not (
+        state["shrunk"] and torch.equal(own["keep"], state["keep"].to(own["keep"].device))
+    ):
+        raise ValueError(
+            "the state for an allocator that has been shrunk must be of the same triplets, but "
+            "got others; load it before shrink()"
+        )
+    scores: dict[str, Any] = {"sensitivity": [], "uncertainty": []} if state["shrunk"] else {}
+    if _shapes({**own, **scores}) != _shapes(state):
         raise ValueError(
             "an allocator's state must come from the same adapters and budget, but got the "
             f"shapes {_shapes(state)} instead of {_shapes(own)}; make the allocator with the "
             "saved run's settings"
         )
-    t, last = state["t"], own["settings"]["total_steps"]
-    if type(t) is not int or not 0 <= t <= last:
-        raise ValueError(
-            f"t in an allocator's state must be an integer from 0 to {last}, but got t={t!r}; "
-            "load what RankAllocator.state_dict() returned"
-        )
+    last = own["settings"]["total_steps"]
+    for name in ("t", "pruned_at"):
+        t = state[name]
+        if type(t) is not int or not 0 <= t <= last:
+            raise ValueError(
+                f"{name} in an allocator's state must be an integer from 0 to {last}, but got "
+                f"{name}={t!r}; load what RankAllocator.state_dict() returned"
+            )
 
 
 def _shapes(state: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -84,7 +98,7 @@ class GradientCheck:
         >>> check.check(1, skipped=False)
     """
 
-    def __init__(self, adapters: Mapping[str, SVDLinear], budget: CubicBudget) -> None:
+    def __init__(self, adapters: Mapping[str, SVDLinear], budget: Budget) -> None:
         self._adapters, self._budget = adapters, budget
         self._called = False
         """Whether a step has shown that the model calls every layer."""

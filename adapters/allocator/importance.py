@@ -15,6 +15,7 @@ All averages are float32 whatever the model's dtype: in float16 every score unde
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -229,14 +230,21 @@ class Scores:
         self.layers = [LayerGroup([layers[row] for row in group]) for group in rows.values()]
         self.groups = shape_groups(self.layers)
         self._sensitivity, self._uncertainty = _flattened(self.groups)
-        ordered = [row for group in rows.values() for row in group]
-        grouped = torch.tensor(ordered, device="cpu")
-        self._order = torch.argsort(grouped).to(layers[0].lam.device)
+        starts = [0, *accumulate(layer.lam.shape[-1] for layer in layers)]
+        grouped = [
+            i for own in rows.values() for k in own for i in range(starts[k], starts[k + 1])
+        ]
+        self._order = torch.argsort(torch.tensor(grouped, device="cpu")).to(layers[0].lam.device)
+
+    def release(self) -> None:
+        """Forgets the averages."""
+        self.layers, self.groups = [], []
+        del self._sensitivity, self._uncertainty
 
     def triplets(self) -> Float[Tensor, " n"]:
         """Returns S_i of every triplet, in the order of the layers."""
         scores = triplet_scores(self._sensitivity * self._uncertainty, self.layers)
-        return scores.view(len(self._order), -1)[self._order].flatten()
+        return scores[self._order]
 
 
 def _flattened(groups: Sequence[ShapeGroup]) -> tuple[Tensor, Tensor]:

@@ -35,10 +35,9 @@ class _Factors:
 def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
     """Injects adapters saved in PEFT's LoRA or AdaLoRA format, and returns the adapted layers.
 
-    LoRA becomes `LoRALinear` layers, AdaLoRA `SVDLinear` layers. All layers get the largest rank
-    in the files; triplets added to a layer have lam 0 (in LoRA, a column of P that is 0) and do
-    not change its output. Saved head modules are copied into the model. As after `inject`, only
-    the adapters require gradients.
+    LoRA becomes `LoRALinear` layers, AdaLoRA `SVDLinear` layers, each of its own rank in the
+    files. A layer of AdaLoRA without any triplet gets one with lam 0. Saved head modules are
+    copied into the model. As after `inject`, only the adapters require gradients.
 
     Args:
         model: The base model, without adapters; changed in place.
@@ -67,12 +66,11 @@ def load_peft(model: nn.Module, folder: str | Path) -> dict[str, AdaptedLinear]:
     layers = _pop_factors(path, config, tensors)
     _check_layers(path, config, layers, model)
     head = _match_head(path, config, tensors, model)
-    rank = max(1, *(len(factors.A) for factors in layers.values()))
     adapters = inject(
         model,
         [re.escape(name) for name in layers],
-        rank,
-        alpha=rank,
+        {name: max(1, len(factors.A)) for name, factors in layers.items()},
+        alpha=1,
         dropout=config.get("lora_dropout", 0.0),
         kind=KINDS[config["peft_type"]],
         generator=torch.Generator().manual_seed(0),

@@ -34,7 +34,8 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
     training reports it.
 
     Args:
-        b0: Triplets per matrix at the start: the rank given to `inject`.
+        b0: Triplets per matrix at the start: the rank given to `inject`. None: whatever ranks
+            the layers have, also unequal ones.
         bT: Average triplets per matrix at the end, 1 to `b0`.
         deltaT: Steps between mask events: an int, or a fraction of T in (0, 1).
         final_fraction: (T_total - T) / T_total, in [0, 1).
@@ -68,7 +69,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
     def __init__(
         self,
         *,
-        b0: int,
+        b0: int | None = None,
         bT: int,
         deltaT: Number,
         final_fraction: Number = 0.25,
@@ -129,7 +130,10 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         self._adapters = adapters_of(kwargs["model"])
         check_trained(self._adapters, kwargs["optimizer"])
         warn_about_frozen_head(kwargs["model"])
-        budget = _schedule(state.max_steps, len(self._adapters), **self._budget_arguments)
+        arguments = dict(self._budget_arguments)
+        if arguments["b0"] is None:
+            arguments["b0"] = tuple(layer.rank for layer in self._adapters.values())
+        budget = _schedule(state.max_steps, len(self._adapters), **arguments)
         self.allocator = RankAllocator(self._adapters, budget, **self._allocator_arguments)
         self._penalty_added = False
         self._trainer, checkpoint = _calling_trainer()

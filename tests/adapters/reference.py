@@ -85,20 +85,27 @@ class Average:
 
 
 class Reference:
-    """The allocation of a run over `matrices` of shapes (out, in) and rank b0."""
+    """The allocation of a run over `matrices` of shapes (out, in) and rank b0.
+
+    `ranks` in the settings gives every matrix a rank of its own. With `unit` parameters, bT is a
+    number of parameters.
+    """
 
     def __init__(self, matrices, settings):
         self.settings = settings
-        self.rank = settings["b0"]
+        self.ranks = list(settings.get("ranks") or [settings["b0"]] * len(matrices))
         self.averages = [
             {
-                "P": [[Average() for _ in range(self.rank)] for _ in range(out)],
-                "lam": [Average() for _ in range(self.rank)],
-                "Q": [[Average() for _ in range(width)] for _ in range(self.rank)],
+                "P": [[Average() for _ in range(rank)] for _ in range(out)],
+                "lam": [Average() for _ in range(rank)],
+                "Q": [[Average() for _ in range(width)] for _ in range(rank)],
             }
-            for out, width in matrices
+            for (out, width), rank in zip(matrices, self.ranks, strict=True)
         ]
-        self.n = len(matrices) * self.rank
+        self.n = sum(self.ranks)
+        self.places = [(k, i) for k, rank in enumerate(self.ranks) for i in range(rank)]
+        self.in_parameters = settings.get("unit") == "parameters"
+        self.costs = [sum(matrices[k]) + 1 if self.in_parameters else 1 for k, _ in self.places]
         self.keep = [True] * self.n
         self.stored = [0.0] * self.n
         self.t = 0
@@ -109,13 +116,17 @@ class Reference:
         """Returns T and b(t)."""
         s = self.settings
         T = round((1 - s["final_fraction"]) * s["total_steps"])
-        warmup, count = s["warmup_steps"], self.n // self.rank
+        warmup, start = s["warmup_steps"], sum(self.costs)
         if self.t <= warmup:
-            return T, self.n
+            return T, start
         left = (T - self.t) / (T - warmup)
         # 1e-9 keeps rounding errors of this float from changing the floor.
-        exact = count * s["bT"] + (self.n - count * s["bT"]) * left**3
+        exact = self.end() + (start - self.end()) * left**3
         return T, floor(exact + 1e-9)
+
+    def end(self):
+        """Returns the budget at T."""
+        return self.settings["bT"] * (1 if self.in_parameters else len(self.ranks))
 
     def step(self, weights, gradients):
         """Updates the scores after an optimizer step, and prunes the lam lists of `weights`."""
@@ -151,8 +162,8 @@ class Reference:
     def scores(self):
         """Returns S_i of every triplet, matrix by matrix."""
         result = []
-        for averages in self.averages:
-            for i in range(self.rank):
+        for averages, rank in zip(self.averages, self.ranks, strict=True):
+            for i in range(rank):
                 left = [row[i].score() for row in averages["P"]]
                 right = [average.score() for average in averages["Q"][i]]
                 vectors = sum(left) / len(left) + sum(right) / len(right)
@@ -164,8 +175,7 @@ class Reference:
         s = self.settings
         self.last_scores = self.scores()
         self.last_budget = budget
-        ranking = sorted(range(self.n), key=lambda i: (-self.last_scores[i], i))
-        top = set(ranking[:budget])
+        top = self.chosen(self.last_scores, budget)
         self.top = [i in top for i in range(self.n)]
         for i in range(self.n):
             u = uniform(s["mask_seed"], self.event, i) if stochastic else 1.0
@@ -173,14 +183,30 @@ class Reference:
         self.event += 1
         self.just_masked = True
 
+    def chosen(self, scores, budget):
+        """Returns the triplets with the largest score / cost, while the next is affordable."""
+        ranking = sorted(range(self.n), key=lambda i: (-scores[i] / self.costs[i], i))
+        chosen, spent = set(), 0
+        for i in ranking:
+            spent += self.costs[i]
+            if spent > budget:
+                break
+            chosen.add(i)
+        return chosen
+
     def zero(self, weights):
         """Sets pruned values to 0."""
         for i, keep in enumerate(self.keep):
             if not keep:
-                weights[i // self.rank]["lam"][i % self.rank] = 0.0
+                self.set(weights, i, 0.0)
 
     def restore(self, weights):
         """Undoes the optimizer's change of masked values."""
         for i, keep in enumerate(self.keep):
             if not keep:
-                weights[i // self.rank]["lam"][i % self.rank] = self.stored[i]
+                self.set(weights, i, self.stored[i])
+
+    def set(self, weights, i, value):
+        """Sets the singular value of a triplet."""
+        k, row = self.places[i]
+        weights[k]["lam"][row] = value

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import CubicBudget
+from adapters import CubicBudget, ParameterBudget
 
 
 @st.composite
@@ -123,3 +123,39 @@ def test_a_field_out_of_range_is_refused_with_its_rule(change, rule):
     fields = {"total_steps": 100, "b0": 8, "bT": 6, "matrices": 4, "final_fraction": 0.15}
     with pytest.raises(ValueError, match=rule):
         CubicBudget(**(fields | change))
+
+
+def test_ranks_of_every_matrix_sum_to_the_start():
+    budget = CubicBudget(100, (1, 5, 3), 2, 3, deltaT=10)
+    assert (budget.start, budget.triplets, budget.end) == (9, 9, 6)
+    assert budget.ranks == (1, 5, 3)
+    equal, one = CubicBudget(100, (4, 4), 2, 2, deltaT=7), CubicBudget(100, 4, 2, 2, deltaT=7)
+    assert equal.events() == one.events()
+
+
+def test_equal_costs_give_the_budget_in_triplets():
+    triplets = CubicBudget(100, 4, 2, 3, deltaT=7)
+    parameters = ParameterBudget(100, 6 * 11, (4, 4, 4), (11, 11, 11), deltaT=7)
+    assert parameters.start == 12 * 11
+    for (t, own), (step, other) in zip(parameters.events(), triplets.events(), strict=True):
+        assert t == step
+        assert own // 11 in (other, other + 1)  # The floor is of parameters.
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda: CubicBudget(9, (1, 2), 2, 2), r"1 <= bT <= mean of b0 must hold, but got bT=2"),
+        (lambda: CubicBudget(9, (4, 4), 2, 3), r"b0 of every matrix must hold"),
+        (lambda: CubicBudget(9, (4, 0), 1, 2), r"b0 >= 1 must hold, but got b0=0"),
+        (lambda: CubicBudget(9, (), 1, 1), r"b0 of at least one matrix must hold"),
+        (lambda: ParameterBudget(9, 11, (1, 2), (9, 12)), "widest triplet <= bT"),
+        (lambda: ParameterBudget(9, 40, (1, 2), (9, 12)), r"got bT=40, widest=12, start=33"),
+        (lambda: ParameterBudget(9, 20, (1, 2), (9,)), "ranks and costs of every matrix"),
+        (lambda: ParameterBudget(9, 20, (1, 2), (9, 0)), "costs >= 1 must hold"),
+        (lambda: ParameterBudget(0, 20, (1, 2), (9, 12)), "total_steps >= 1"),
+    ],
+)
+def test_budgets_that_do_not_fit_the_matrices_are_refused(make, rule):
+    with pytest.raises(ValueError, match=rule):
+        make()

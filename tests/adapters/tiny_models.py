@@ -1,5 +1,7 @@
 """Small models and a training loop for the tests of adapters."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from transformers import (
@@ -86,15 +88,16 @@ def svd_adapters(
 
 
 def linear_adapters(
-    widths: list[tuple[int, int]], rank: int, device: str = "cpu"
+    widths: list[tuple[int, int]], rank: int | Sequence[int], device: str = "cpu"
 ) -> dict[str, SVDLinear]:
     """Returns adapted layers (in, out) without a model, with random singular values."""
     generator = torch.Generator().manual_seed(3)
     adapters = {}
-    for number, (inputs, outputs) in enumerate(widths):
+    ranks = [rank] * len(widths) if isinstance(rank, int) else rank
+    for number, ((inputs, outputs), own) in enumerate(zip(widths, ranks, strict=True)):
         base = nn.Linear(inputs, outputs, device=device)
-        module = SVDLinear(base, rank, alpha=rank, generator=generator)
-        module.lam.data.copy_(torch.randn(rank, generator=generator))
+        module = SVDLinear(base, own, alpha=own, generator=generator)
+        module.lam.data.copy_(torch.randn(own, generator=generator))
         adapters[f"layer{number}"] = module
     return adapters
 

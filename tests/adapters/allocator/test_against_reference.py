@@ -5,7 +5,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from adapters import CubicBudget, RankAllocator, orthogonality
+from adapters import CubicBudget, ParameterBudget, RankAllocator, orthogonality
 from tests.adapters.reference import Reference, without_penalty
 from tests.adapters.tiny_models import draw_gradients, linear_adapters
 
@@ -18,12 +18,23 @@ rates = st.sampled_from([0.0, 0.05, 0.3, 0.5, 1.0])
 def setups(draw):
     total = draw(st.integers(2, 14))
     b0 = draw(st.integers(1, 4))
+    ranks = draw(st.none() | st.lists(st.integers(1, 4), min_size=4, max_size=4))
+    unit = draw(st.sampled_from(["triplets", "parameters"]))
+    most = min(b0, sum(ranks) // len(ranks)) if ranks else b0
+    if unit == "parameters":
+        costs = [width + out + 1 for width, out in SHAPES]
+        start = sum(c * r for c, r in zip(costs, ranks or [b0] * 4, strict=True))
+        bT = draw(st.integers(max(costs), start))
+    else:
+        bT = draw(st.integers(1, most))
     final_fraction = draw(st.sampled_from([0.0, 0.15, 0.4]))
     T = round((1 - final_fraction) * total)
     return {
         "total_steps": total,
         "b0": b0,
-        "bT": draw(st.integers(1, b0)),
+        "ranks": ranks,
+        "unit": unit,
+        "bT": bT,
         "final_fraction": final_fraction,
         "warmup_steps": draw(st.integers(0, T - 1)),
         "deltaT": draw(st.integers(1, 5)),
@@ -37,10 +48,22 @@ def setups(draw):
     }
 
 
+def adapters_of(setup):
+    return linear_adapters(SHAPES, setup.get("ranks") or setup["b0"])
+
+
 def allocator_of(adapters, setup):
-    keys = ("total_steps", "b0", "bT", "final_fraction", "warmup_steps", "deltaT")
-    budget = CubicBudget(matrices=len(adapters), **{key: setup[key] for key in keys})
-    return RankAllocator(adapters, budget, **{k: v for k, v in setup.items() if k not in keys})
+    schedule = ("total_steps", "bT", "final_fraction", "warmup_steps", "deltaT")
+    steps = {key: setup[key] for key in schedule}
+    if setup.get("unit") == "parameters":
+        budget = ParameterBudget.of(adapters, **steps)
+    else:
+        ranks = setup.get("ranks")
+        budget = CubicBudget(
+            b0=tuple(ranks) if ranks else setup["b0"], matrices=len(adapters), **steps
+        )
+    others = {k: v for k, v in setup.items() if k not in (*schedule, "b0", "ranks", "unit")}
+    return RankAllocator(adapters, budget, **others)
 
 
 def as_lists(adapters, attribute):
@@ -59,19 +82,23 @@ def optimizer_step(adapters, step):
             weight.data += 0.3 * torch.randn(weight.shape, generator=generator)
 
 
-def is_unambiguous(scores, budget, rounding=1e-4):
-    """Returns whether the last score chosen and the next differ by more than float32 rounding."""
-    ranked = sorted(scores, reverse=True)
-    if budget == len(ranked):
+def is_unambiguous(reference, rounding=1e-4):
+    """Returns whether float32 rounding cannot change which triplets were chosen."""
+    costs = reference.costs
+    ranked = sorted(
+        (s / c for s, c in zip(reference.last_scores, costs, strict=True)), reverse=True
+    )
+    chosen = sum(reference.top)
+    if chosen == len(ranked):
         return True
-    last, first_out = ranked[budget - 1], ranked[budget]
+    last, first_out = ranked[chosen - 1], ranked[chosen]
     return last - first_out > rounding * last
 
 
 @settings(max_examples=100)
 @given(setups())
 def test_every_step_equals_the_reference(setup):
-    adapters = linear_adapters(SHAPES, setup["b0"])
+    adapters = adapters_of(setup)
     allocator = allocator_of(adapters, setup)
     reference = Reference([(out, width) for width, out in SHAPES], setup)
     for step in range(setup["total_steps"]):
@@ -81,7 +108,7 @@ def test_every_step_equals_the_reference(setup):
         reference.step(weights, as_lists(adapters, "grad"))
         allocator.step()
         if reference.last_scores is not None:
-            assume(is_unambiguous(reference.last_scores, reference.last_budget))
+            assume(is_unambiguous(reference))
         assert allocator.kept().tolist() == reference.keep
         assert allocator.scores().tolist() == pytest.approx(reference.scores(), rel=1e-4)
         for module, matrix in zip(adapters.values(), weights, strict=True):
@@ -108,7 +135,7 @@ def task_loss(adapters, step):
 )
 def test_scores_with_a_penalty_equal_the_reference(score_loss, setup, gamma, clip, scale, first):
     """The step's gradient is unscaled and clipped; the penalty is added before or after."""
-    adapters = linear_adapters(SHAPES, setup["b0"])
+    adapters = adapters_of(setup)
     allocator = allocator_of(adapters, setup | {"score_loss": score_loss})
     reference = Reference([(out, width) for width, out in SHAPES], setup)
     weights = [w for m in adapters.values() for w in (m.P, m.lam, m.Q)]
@@ -130,7 +157,7 @@ def test_scores_with_a_penalty_equal_the_reference(score_loss, setup, gamma, cli
         allocator.step()
         assert allocator.scores().tolist() == pytest.approx(reference.scores(), rel=1e-3)
         if reference.last_scores is not None:
-            assume(is_unambiguous(reference.last_scores, reference.last_budget, 1e-3))
+            assume(is_unambiguous(reference, 1e-3))
         assert allocator.kept().tolist() == reference.keep
         for weight in weights:
             weight.grad = None

@@ -130,8 +130,9 @@ def test_imported_adalora_can_be_trained_with_an_allocator(tmp_path):
     save_peft_adalora(trained().model, tmp_path)
     model = tiny_opt()
     adapters = load_peft(model, tmp_path)
-    rank = next(iter(adapters.values())).rank
-    budget = CubicBudget(6, rank, 1, len(adapters), deltaT=2)
+    ranks = tuple(layer.rank for layer in adapters.values())
+    assert len(set(ranks)) > 1
+    budget = CubicBudget(6, ranks, 1, len(adapters), deltaT=2)
     allocator = RankAllocator(adapters, budget, beta1=0.8, beta2=0.8, p=0, mask_seed=0)
     weights = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3)
