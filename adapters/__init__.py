@@ -1,6 +1,6 @@
 """AdaLoRA+RS for torch models: low-rank adapters whose ranks are allocated during training.
 
-    targets.py           layer names of q, k, v, o, f1, f2 in the OPT, BERT and ESM families
+    targets.py           layer names of q, k, v, o, f1, f2 in the known model families
     inject.py            adds adapters to a model, removes them, merges them into the weights
     checks.py            arguments and layers that are refused
     svd.py               adapted linear layers: SVDLinear (AdaLoRA) and LoRALinear (LoRA)

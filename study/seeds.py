@@ -165,6 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
     from study.engine.comparison.design import changes_of_comparison
     from study.engine.comparison.preview import check_runs, preview
     from study.engine.preparation import check_services, check_weights_of_plan, prepare_data
+    from study.training.fit import check_fit
 
     first = comparison.spec.first
     stored = check_services(
@@ -177,6 +178,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.no_token,
     )
     info, data = prepare_data(first)
+    for one in comparison.spec.configurations.values():
+        check_fit(one, info)
     check_runs(comparison.spec, data)
     if arguments.dry_run:
         check_weights_of_plan(first, info, data, stored)

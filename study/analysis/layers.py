@@ -1,15 +1,16 @@
-"""Layer and matrix (q, k, v, o, f1, f2) of an adapted module, from its name."""
+"""Layer and matrix (q, k, v, o, f1, f2, gate) of an adapted module, from its name."""
 
 import re
 
-MATRICES = ("q", "k", "v", "o", "f1", "f2")
+MATRICES = ("q", "k", "v", "o", "f1", "f2", "gate")
 _ENDINGS = {
     "q": r"\.(?:q_proj|query)",
     "k": r"\.(?:k_proj|key)",
     "v": r"\.(?:v_proj|value)",
-    "o": r"\.(?:out_proj|attention\.output\.dense)",
-    "f1": r"\.(?:fc1|intermediate\.dense|mlp\.gated_layers)",
-    "f2": r"\.(?:fc2|output\.dense|mlp\.wo)",
+    "o": r"\.(?:out_proj|o_proj|attention\.output\.dense|attn\.Wo)",
+    "f1": r"\.(?:fc1|intermediate\.dense|mlp\.gated_layers|up_proj|mlp\.Wi)",
+    "f2": r"\.(?:fc2|output\.dense|mlp\.wo|down_proj|mlp\.Wo)",
+    "gate": r"\.gate_proj",
 }
 """Endings of module names in all families; `o` comes before `f2`, whose pattern matches it too."""
 

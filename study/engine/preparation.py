@@ -20,6 +20,7 @@ from study.tasks import Task, load_task
 from study.tasks.labels import class_name
 from study.training.class_weights import check_class_weights
 from study.training.encoding import EncodedTask, encode_task
+from study.training.fit import check_fit
 from study.training.steps import check_schedules
 
 
@@ -100,6 +101,7 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     backbone = spec.backbone
     read = backbone.random_seed is None
     info = inspect_backbone(backbone.name, backbone.revision, with_weights=read)
+    check_fit(spec, info)
     task = load_task(spec.task)
     check_schedules(spec, len(task.train))
     check_class_weights(spec.training, task.name, task.num_labels, task.classes)

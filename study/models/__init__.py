@@ -18,14 +18,15 @@ Map:
     weights.py       the weight files -> tensors, or one line about what they are instead
     backbones.py     Backbone: model and tokenizer; the weights are checked key by key
     check.py         a backbone, loaded once and tried in the driver
+    pooling.py      what the head reads: the first token, the last one, or the mean
     heads.py         modules, number of classes and initial weights of the head
     architectures/   model classes that transformers lacks
     pretraining/     how the embedded backbone was trained
     opt_dna_mini/    the embedded backbone: weights, tokenizer, model card
 
-weights.py, backbones.py, check.py, exported_tokenizer.py, heads.py, architectures/ and parts of
-pretraining/ import torch or transformers; the other modules do not. The names below are imported
-when they are first used.
+weights.py, backbones.py, check.py, exported_tokenizer.py, pooling.py, heads.py, architectures/ and
+parts of pretraining/ import torch or transformers; the other modules do not. The names below are
+imported when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from study.models.description import Description, describe
     from study.models.heads import head_labels, head_modules, head_pattern, reset_head
     from study.models.info import BackboneInfo, inspect_backbone, sizes_of
+    from study.models.pooling import Pooling
     from study.models.sizes import Sizes
     from study.models.tokenization import token_lengths
 
@@ -43,6 +45,7 @@ __all__ = [
     "Backbone",
     "BackboneInfo",
     "Description",
+    "Pooling",
     "Sizes",
     "check_backbone",
     "describe",
@@ -61,6 +64,7 @@ _HOMES = {
     "Backbone": "backbones",
     "BackboneInfo": "info",
     "Description": "description",
+    "Pooling": "pooling",
     "Sizes": "sizes",
     "check_backbone": "check",
     "describe": "description",

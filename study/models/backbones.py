@@ -117,12 +117,14 @@ def _config(info: BackboneInfo, num_labels: int) -> Any:
 def _settings(info: BackboneInfo) -> dict[str, Any]:
     """Returns the values of config.json that describe the architecture.
 
-    These are the fields that the family's config adds to those of all models. The others steer
+    These are the fields that the family's config adds to those of all models, by their present
+    and earlier names. The others steer
     how a model runs (attention code, outputs, dtype, problem type, names of labels), which is not
     the checkpoint's to decide.
     """
     own = {field.name for field in dataclasses.fields(_classifier(info).config_class)}
     own -= {field.name for field in dataclasses.fields(transformers.PreTrainedConfig)}
+    own |= set(FAMILIES[info.family].older)
     values = ConfigFile.read(info.name, info.folder).values
     return {name: value for name, value in values.items() if name in own}
 

@@ -82,6 +82,28 @@ class ConfigFile:
             raise self._wrong(key, f"a token id below vocab_size {vocab_size}")
         return value
 
+    def optional_size(self, key: str) -> int | None:
+        """Returns a size, or None if the key is absent or null.
+
+        Raises:
+            InputError: as `size`.
+        """
+        return None if self.values.get(key) is None else self.size(key)
+
+    def padding_id(self) -> Any:
+        """Returns the padding token's id; a decoder without one has the id of its eos token.
+
+        Raises:
+            InputError: it is not an id of the vocabulary, or None where positions depend on it.
+        """
+        base = FAMILIES[self.family].base
+        pad_id = self.token_id("pad_token_id", required=base == "esm")
+        if pad_id is None and base == "llama":
+            eos = self.values.get("eos_token_id")
+            first = eos[0] if isinstance(eos, list) and eos else eos
+            pad_id = first if type(first) is int and 0 <= first < self.size("vocab_size") else None
+        return pad_id
+
     def positions(self) -> int | None:
         """Returns the most tokens of an input; None if the family has no limit."""
         family = FAMILIES[self.family]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters import targets
-from study.models.families import FAMILIES, HEADS
+from study.models.families import FAMILIES, HEADS, POOLED
 from study.models.info import inspect_backbone, is_preset, sizes_of
 from study.models.presets import PRESETS
 from study.models.sizes import Sizes
@@ -59,7 +59,7 @@ def describe(name: str, revision: str | None = None) -> Description:
         revision=revision,
         classifier=family.classifier,
         tokenizer=tokenizer,
-        pooling=HEADS[family.base].pooling,
+        pooling=POOLED[HEADS[family.base].pooling],
         head=HEADS[family.base].pattern,
         targets=_targets(sizes.family),
         layer_names=targets.layer_names(sizes.family) if _targets(sizes.family) else {},

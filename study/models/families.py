@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-BaseFamily = Literal["opt", "bert", "esm", "cnn"]
+from study.errors import InputError
+
+BaseFamily = Literal["opt", "bert", "esm", "llama", "modernbert", "cnn"]
 """Every family has the special tokens, the pooling and the head of one of these."""
 
 
@@ -25,11 +27,22 @@ class Family:
     """Whether `max_position_embeddings` limits the length; not so with ALiBi."""
     gated: bool = False
     """Whether f1 computes both gate and value of the feed-forward: twice as wide."""
+    gate: bool = False
+    """Whether the gate is a matrix of its own, `gate`, beside f1, the value."""
+    older: tuple[str, ...] = ()
+    """Keys of config.json by earlier versions of transformers, which the class still reads."""
 
     @property
     def causal(self) -> bool:
         """Whether a token reads only those before it, so that padding at the end needs no mask."""
-        return self.base == "opt"
+        return self.base in ("opt", "llama")
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """The matrices of a layer that adapters may be added to; a cnn has none."""
+        if self.base == "cnn":
+            return ()
+        return ("q", "k", "v", "o", "f1", "f2", *(("gate",) if self.gate else ()))
 
 
 @dataclass(frozen=True)
@@ -41,11 +54,16 @@ class Head:
     output: str
     """The name of the layer whose outputs are the logits."""
     pooling: str
-    """The token that it reads."""
+    """What it reads: `cls`, the first token, or `last`; of a cnn's channels `max`."""
+    states: str
+    """The module whose output it reads."""
     dense: bool
-    """Whether a dense layer of the hidden size precedes the output layer, both with biases."""
+    """Whether a dense layer of the hidden size precedes the output layer, which has a bias."""
     bias: bool = False
     """Whether an output layer without such a dense layer has biases."""
+    setting: str | None = None
+    """The key of config.json that says which of `settings` the class reads."""
+    settings: tuple[str, ...] = ()
 
     @property
     def pattern(self) -> str:
@@ -54,18 +72,41 @@ class Head:
 
 
 HEADS: dict[BaseFamily, Head] = {
-    "opt": Head(("score",), "score", "last token", dense=False),
-    "bert": Head(("bert.pooler.dense", "classifier"), "classifier", "first token", dense=True),
-    "esm": Head(("classifier",), "classifier.out_proj", "first token", dense=True),
-    "cnn": Head(("classifier",), "classifier", "all bases", dense=False, bias=True),
+    "opt": Head(("score",), "score", "last", "model", dense=False),
+    "bert": Head(
+        ("bert.pooler.dense", "classifier"), "classifier", "cls", "bert.encoder", dense=True
+    ),
+    "esm": Head(("classifier",), "classifier.out_proj", "cls", "esm", dense=True),
+    "llama": Head(("score",), "score", "last", "model", dense=False),
+    "modernbert": Head(
+        ("head", "classifier"),
+        "classifier",
+        "cls",
+        "model",
+        dense=True,
+        setting="classifier_pooling",
+        settings=("cls", "mean"),
+    ),
+    "cnn": Head(
+        ("classifier",),
+        "classifier",
+        "max",
+        "convolutions",
+        dense=False,
+        bias=True,
+        setting="pooling",
+        settings=("max", "mean"),
+    ),
 }
-"""By base family. BERT's head includes the pooler: checkpoints of masked language models have
-none, or one that pre-training never used."""
+"""By base family. BERT's head includes the pooler, ModernBERT's the dense layer and norm of its
+prediction head: checkpoints of masked language models have none, or one for another purpose."""
 
 EMBEDDINGS: dict[BaseFamily, str] = {
     "opt": "model.decoder.embed_tokens.weight",
     "bert": "bert.embeddings.word_embeddings.weight",
     "esm": "esm.embeddings.word_embeddings.weight",
+    "llama": "model.embed_tokens.weight",
+    "modernbert": "model.embeddings.tok_embeddings.weight",
 }
 """By base family, the name of the token embedding; the names of a checkpoint are read from it."""
 
@@ -87,6 +128,18 @@ FAMILIES: dict[str, Family] = {
         mark="add_bias_fnn",
         gated=True,
     ),
+    "llama": Family(
+        "transformers:LlamaForSequenceClassification",
+        "llama",
+        gate=True,
+        older=("rope_theta", "rope_scaling"),
+    ),
+    "modernbert": Family(
+        "study.models.architectures.modernbert:SplitModernBertForSequenceClassification",
+        "modernbert",
+        gated=True,
+        older=("global_attn_every_n_layers", "global_rope_theta", "local_rope_theta"),
+    ),
     "cnn": Family(
         "study.models.architectures.cnn.model:CnnForSequenceClassification", "cnn", limited=False
     ),
@@ -94,6 +147,28 @@ FAMILIES: dict[str, Family] = {
 
 PRETRAINED = tuple(name for name in FAMILIES if name != "cnn")
 """The families of checkpoints: a cnn has none."""
+
+
+POOLED = {
+    "cls": "first token",
+    "mean": "mean over the tokens",
+    "last": "last token",
+    "max": "largest value of each channel",
+}
+"""What the head reads, in words."""
+
+
+def check_pooling(family: str, pooling: str) -> None:
+    """Checks that the head of a family can read the tokens so.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if pooling == "cls" and FAMILIES[family].causal:
+        raise InputError(
+            f"backbone.pooling: must be auto, mean or last with a causal model ({family}), whose "
+            "first token reads no other, but got cls; choose one of these"
+        )
 
 
 def recognise(config: dict[str, Any]) -> str | None:

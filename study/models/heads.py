@@ -31,7 +31,7 @@ def head_labels(family: str, head: Mapping[str, torch.Tensor]) -> int | None:
 
 
 def reset_head(model: nn.Module, family: str, generator: torch.Generator) -> None:
-    """Draws the head's weights from N(0, 0.02^2) and sets its biases to 0.
+    """Draws the head's weights from N(0, 0.02^2); its biases are 0, the weights of a norm 1.
 
     Draws are made on the CPU in float32, in the order of the names, so that a generator state
     gives the same head on every device and in every dtype.
@@ -41,7 +41,7 @@ def reset_head(model: nn.Module, family: str, generator: torch.Generator) -> Non
             continue
         with torch.no_grad():
             if parameter.ndim == 1:
-                parameter.zero_()
+                parameter.fill_(float(name.endswith("weight")))
             else:
                 drawn = torch.empty(parameter.shape, dtype=torch.float32)
                 parameter.copy_(drawn.normal_(0.0, _STD, generator=generator))

@@ -47,6 +47,12 @@ class BackboneInfo:
     """A hash of the folder's files, to recognise a copy elsewhere; see `study.models.portable`."""
     weights: str | None = None
     """A hash of settings and weights, once they have been read; see `study.models.check`."""
+    query_size: int | None = None
+    """Outputs of the query matrix; None for `hidden_size`."""
+    key_size: int | None = None
+    """Outputs of the key matrix and of the value matrix; None for `hidden_size`."""
+    head_vectors: int = 1
+    """Biases and norms of the hidden size in the head."""
 
     @property
     def commit(self) -> str | None:
@@ -75,6 +81,9 @@ class BackboneInfo:
             embedding_size=self.embedding_size,
             vocab_size=self.vocab_size,
             max_positions=self.max_positions,
+            query_size=self.query_size,
+            key_size=self.key_size,
+            head_vectors=self.head_vectors,
         )
 
 
@@ -166,7 +175,29 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
         feed_forward_size=config.size("ffn_dim" if opt else "intermediate_size"),
         vocab_size=config.size("vocab_size"),
         max_positions=config.positions(),
-        pad_id=config.token_id("pad_token_id", required=base == "esm"),
-        bos_id=config.token_id("bos_token_id", default=2) if opt else None,
+        pad_id=config.padding_id(),
+        bos_id=_bos_id(config, base),
         has_tokenizer_json=(folder / "tokenizer.json").is_file(),
+        **(_grouped(config) if base == "llama" else {}),
+        head_vectors=_head_vectors(config) if base == "modernbert" else 1,
     )
+
+
+def _bos_id(config: ConfigFile, base: BaseFamily) -> int | None:
+    if base not in ("opt", "llama"):
+        return None
+    bos_id: int | None = config.token_id("bos_token_id", default=2 if base == "opt" else None)
+    return bos_id
+
+
+def _grouped(config: ConfigFile) -> dict[str, int]:
+    """Returns the sizes of grouped-query attention: queries share keys and values."""
+    heads = config.size("num_attention_heads")
+    groups = config.optional_size("num_key_value_heads") or heads
+    width = config.optional_size("head_dim") or config.size("hidden_size") // heads
+    return {"query_size": heads * width, "key_size": groups * width}
+
+
+def _head_vectors(config: ConfigFile) -> int:
+    """Returns the weights of the norm in ModernBERT's head, and the biases that there are."""
+    return 1 + bool(config.values.get("norm_bias")) + bool(config.values.get("classifier_bias"))

@@ -14,7 +14,7 @@ from study.models.families import EMBEDDINGS, FAMILIES, HEADS
 # layers of pre-training, which a classifier does not use, and buffers that older versions saved.
 _OPTIONAL = re.compile(
     r"lm_head\..+|cls\..+|qa_outputs\..+|.+\.embeddings\.position_ids|esm\.pooler\..+"
-    r"|esm\.contact_head\..+|.*\.rotary_embeddings\.inv_freq"
+    r"|esm\.contact_head\..+|.*\.rotary_emb(eddings)?\.inv_freq|decoder\.(weight|bias)"
 )
 
 

@@ -12,6 +12,7 @@ from study.models.sizes import Sizes
 _OPT = "OPT licence: research only, not commercial"
 _NT = "CC-BY-NC-SA-4.0: not commercial"
 _APACHE = "Apache-2.0"
+_MIT = "MIT"
 _SIX = "non-overlapping 6-mers"
 
 
@@ -56,6 +57,14 @@ def _nt_v2(size: str, layers: int, width: int, parameters: int) -> Preset:
     return Preset(f"InstaDeepAI/nucleotide-transformer-v2-{size}-multi-species", _NT, sizes, _SIX)
 
 
+def _generator(size: str, layers: int, width: int, inner: int, parameters: int) -> Preset:
+    sizes = Sizes(
+        "llama", layers, width, inner, width, 4128, 16384, parameters,
+        query_size=width, key_size=width // 8,
+    )  # fmt: skip
+    return Preset(f"GenerTeam/GENERator-eukaryote-{size}-base", _MIT, sizes, _SIX)
+
+
 PRESETS = {
     "opt-125m": _opt("125m", 12, 768, 768, 125_240_832),
     "opt-350m": _opt("350m", 24, 1024, 512, 331_197_440),
@@ -77,4 +86,6 @@ PRESETS = {
     "nt-v2-100m-multi-species": _nt_v2("100m", 22, 512, 94_732_643),
     "nt-v2-250m-multi-species": _nt_v2("250m", 24, 768, 230_388_099),
     "nt-v2-500m-multi-species": _nt_v2("500m", 29, 1024, 492_036_563),
+    "generator-1.2b-eukaryote": _generator("1.2b", 26, 2048, 5632, 1_153_611_776),
+    "generator-3b-eukaryote": _generator("3b", 30, 3072, 8448, 2_985_587_712),
 }

@@ -14,7 +14,7 @@ from study.spec.backbone import CnnSpec
 class Sizes:
     """The sizes that determine the parameter counts and the longest input.
 
-    `embedding_size` and `max_positions` are those of `BackboneInfo`.
+    They are those of `BackboneInfo`.
     """
 
     family: str
@@ -26,6 +26,9 @@ class Sizes:
     max_positions: int | None
     parameters: int | None = None
     """Parameters of the whole model with two labels; None if unknown."""
+    query_size: int | None = None
+    key_size: int | None = None
+    head_vectors: int = 1
 
     @property
     def backbone_parameters(self) -> int | None:
@@ -37,12 +40,13 @@ class Sizes:
         head = HEADS[FAMILIES[self.family].base]
         if not head.dense:
             return (self.embedding_size + head.bias) * num_labels
-        return (self.hidden_size + 1) * (self.hidden_size + num_labels)
+        dense = (self.hidden_size + self.head_vectors) * self.hidden_size
+        return dense + (self.hidden_size + 1) * num_labels
 
     def adapter_parameters(self, matrices: Sequence[str], rank: int, *, svd: bool) -> int:
         """Returns the parameters of adapters of rank `rank` on `matrices` of all layers.
 
-        `matrices` are some of q, k, v, o, f1, f2. With `svd` (AdaLoRA), lam is counted too: rank
+        `matrices` are some of those of the family. With `svd` (AdaLoRA), lam is counted too: rank
         b0 gives the parameters at the start, rank bT those kept at the end.
         """
         return self.layers * rank * sum(self._width(matrix) + svd for matrix in matrices)
@@ -50,9 +54,16 @@ class Sizes:
     def _width(self, matrix: str) -> int:
         """Returns outputs plus inputs of a matrix."""
         inner = self.feed_forward_size
-        if matrix == "f1":
-            return self.hidden_size + (2 * inner if FAMILIES[self.family].gated else inner)
-        return self.hidden_size + (inner if matrix == "f2" else self.hidden_size)
+        other = {
+            "q": self.query_size or self.hidden_size,
+            "k": self.key_size or self.hidden_size,
+            "v": self.key_size or self.hidden_size,
+            "o": self.query_size or self.hidden_size,
+            "f1": 2 * inner if FAMILIES[self.family].gated else inner,
+            "f2": inner,
+            "gate": inner,
+        }
+        return self.hidden_size + other[matrix]
 
 
 def cnn_sizes(spec: CnnSpec) -> Sizes:

@@ -1,13 +1,13 @@
 """Types of leaves: the values of a fixed setting, and whether it may be searched."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
 
 from study.spec.domains import Searchable
 from study.spec.rules import quoted, refusal
 
-Matrix = Literal["q", "k", "v", "o", "f1", "f2"]
+Matrix = Literal["q", "k", "v", "o", "f1", "f2", "gate"]
 
 MAX_COUNT = 10**9
 
@@ -80,4 +80,5 @@ def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Matrices = Annotated[tuple[Matrix, ...], Field(strict=False), AfterValidator(_some_different)]
-ALL_MATRICES: tuple[Matrix, ...] = get_args(Matrix)
+DEFAULT_MATRICES: tuple[Matrix, ...] = ("q", "k", "v", "o", "f1", "f2")
+"""Those that every family has."""

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from study.spec.domains import FloatDomain, Searchable, extremes
 from study.spec.leaves import (
-    ALL_MATRICES,
+    DEFAULT_MATRICES,
     Decay,
     Interval,
     Matrices,
@@ -24,7 +24,7 @@ from study.spec.rules import Section, refuse
 class _Budgeted(Section):
     """Settings of both AdaLoRA and AdaLoRA+RS: the budget and the importance score."""
 
-    matrices: Matrices = ALL_MATRICES
+    matrices: Matrices = DEFAULT_MATRICES
     b0: SearchableCount = 12
     """Average triplets per adapted matrix at the start: the initial rank of every matrix."""
     bT: RatioCount = 6
@@ -91,7 +91,7 @@ class LoraSpec(Section):
     """LoRA (Hu et al. 2021): a fixed rank."""
 
     method: Literal["lora"] = "lora"
-    matrices: Matrices = ALL_MATRICES
+    matrices: Matrices = DEFAULT_MATRICES
     rank: SearchableCount = 8
     alpha: PositiveNumber = 32.0
     """The update is scaled by alpha / rank."""

@@ -26,7 +26,8 @@ from adapters import (
     target_patterns,
 )
 from adapters.budget import CubicBudget
-from study.models import Backbone, head_pattern, reset_head
+from study.models import Backbone, Pooling, head_pattern, reset_head
+from study.models.families import check_pooling
 from study.spec import AdaLoraRSSpec, AdaLoraSpec, Adapter, CnnSpec, LoraSpec, StudySpec
 from study.training.peft.adapters import PeftAdapters
 
@@ -43,6 +44,8 @@ class PreparedModel:
     """The trained parameters of the backbone: all of them under fmft, else none."""
     peft: PeftAdapters | None = None
     """The adapters of Hugging Face's PEFT, under method peft."""
+    pooling: Pooling | None = None
+    """What the head reads, where the class of the model reads something else."""
 
     @property
     def adapter_parameters(self) -> list[nn.Parameter]:
@@ -62,20 +65,25 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
 
     P, Q and the head are drawn on the CPU from the `init` seed. All trained parameters are
     float32, whatever the backbone's dtype: half precision would round small updates away.
+
+    Raises:
+        InputError: the family of the backbone cannot pool as the spec says.
     """
-    if spec.backbone.pooling != "auto" and not isinstance(spec.backbone, CnnSpec):
-        raise NotImplementedError(spec.backbone.pooling)
+    family, pooling = backbone.info.family, spec.backbone.pooling
+    check_pooling(family, pooling)
     generator = torch.Generator().manual_seed(spec.seeds.init)
     whole = spec.adapter.method == "fmft"
     model = _model(spec, backbone, generator)
-    head = _fresh_head(model, backbone.info.family, generator)
+    head = _fresh_head(model, family, generator)
     model.requires_grad_(whole)
     adapters = _inject(spec.adapter, model, backbone, generator)
     for parameter in head.values():
         parameter.requires_grad_(True)
     trained = dict(model.named_parameters()) if whole else {}
     backbone_parameters = {name: p for name, p in trained.items() if name not in head}
-    prepared = PreparedModel(model, adapters, head, backbone_parameters)
+    prepared = PreparedModel(
+        model, adapters, head, backbone_parameters, pooling=Pooling(model, family, pooling)
+    )
     try:
         model.to(device)
     except Exception:  # Out of memory: the next trial needs the backbone.
@@ -131,7 +139,9 @@ def _inject(
 
 
 def release(prepared: PreparedModel) -> None:
-    """Removes the adapters: except for the head, the backbone is as before `prepare`."""
+    """Removes adapters and pooling: except for the head, the backbone is as before `prepare`."""
+    if prepared.pooling is not None:
+        prepared.pooling.remove()
     if prepared.peft is not None:
         prepared.peft.remove()
     if prepared.adapters:

@@ -21,6 +21,7 @@ from study.spec import Backbone, BackboneSpec, CnnSpec, StudySpec, TaskSpec
 from study.storage.events import DataFacts
 from study.tasks import Task, load_task
 from study.training.encoding import EncodedTask, encode_task
+from study.training.fit import check_fit
 
 Print = Callable[[str], None]
 DataKey = tuple[str, str | None, TaskSpec]
@@ -82,6 +83,7 @@ def prepare_inputs(runs: Iterable[BenchmarkRun], print_line: Print) -> Benchmark
             inputs.infos |= {} if info is None else {backbone: info}
     for run in trained:
         if inputs.lacking(run) is None:
+            check_fit(run.cell.spec, inputs.infos[run.cell.spec.backbone])
             _encode(inputs, run, loaded[run.cell.spec.task], print_line)
     return inputs
 

@@ -88,6 +88,58 @@ def _gated_esm(folder: Path) -> transformers.PreTrainedModel:
     )  # fmt: skip
 
 
+def _llama(folder: Path) -> transformers.PreTrainedModel:
+    words = ["<unk>", "<s>", "</s>", "<pad>", *"ACGTN"]
+    vocab = {word: index for index, word in enumerate(words)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocab, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex("."), "isolated")
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 1)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>"}
+    settings |= {"pad_token": "<pad>", "unk_token": "<unk>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    config = transformers.LlamaConfig(
+        vocab_size=len(words), intermediate_size=24, max_position_embeddings=64, head_dim=6,
+        num_key_value_heads=1, pad_token_id=3, bos_token_id=1, eos_token_id=2, **SIZES,
+    )  # fmt: skip
+    return transformers.LlamaForCausalLM(config)
+
+
+def _modernbert(folder: Path) -> transformers.PreTrainedModel:
+    special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="[UNK]"))
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=40, special_tokens=special, initial_alphabet=list("ACGTN"), show_progress=False
+    )
+    tokenizer.train_from_iterator(random_dna(50, 200), trainer)
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    config = transformers.ModernBertConfig(
+        vocab_size=40, intermediate_size=24, max_position_embeddings=64, local_attention=8,
+        pad_token_id=3, cls_token_id=1, bos_token_id=1, sep_token_id=2, eos_token_id=2,
+        layer_types=["full_attention", "sliding_attention"], **SIZES,
+    )  # fmt: skip
+    return transformers.ModernBertForMaskedLM(config)
+
+
+def _older_decoder(config: dict[str, Any], folder: Path) -> None:
+    """GENERator: a LLaMA of transformers 4 with code of its own, and k-mers with their ids."""
+    del config["rope_parameters"]
+    config |= {"rope_theta": 500000.0, "rope_scaling": None, "pad_token_id": None}
+    config |= {"architectures": ["GENERatorForCausalLM"]}
+    config["auto_map"] = {"AutoModelForCausalLM": "modeling_generator.GENERatorForCausalLM"}
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    words = ["<oov>", "<s>", "</s>", "<pad>", *"ACGT"]
+    (folder / "vocab.txt").write_text("".join(f"{w} {i}\n" for i, w in enumerate(words)))
+
+
 def _as_on_the_hub(folder: Path, family: str) -> None:
     """Changes a checkpoint to what the hub has: its names, outputs of pre-training, a .bin."""
     config = json.loads((folder / "config.json").read_text())
@@ -98,6 +150,14 @@ def _as_on_the_hub(folder: Path, family: str) -> None:
         config["auto_map"] = {"AutoModel": "bert_layers.BertModel"}
         state = {k: v for k, v in state.items() if "pooler" not in k and "classifier" not in k}
         state["cls.predictions.decoder.weight"] = torch.zeros(40, 16)
+    elif family == "llama":
+        _older_decoder(config, folder)
+        for layer in range(2):
+            state[f"model.layers.{layer}.self_attn.rotary_emb.inv_freq"] = torch.ones(3)
+    elif family == "modernbert":
+        del config["rope_parameters"], config["layer_types"]
+        config |= {"global_attn_every_n_layers": 2}
+        config |= {"global_rope_theta": 160000.0, "local_rope_theta": 10000.0}
     else:
         config |= {"model_type": "esm", "add_bias_fnn": False}
         config["auto_map"] = {"AutoModel": "modeling_esm.EsmModel"}
@@ -117,6 +177,8 @@ _MAKERS = {
     "esm": _esm,
     "mosaicbert": _mosaicbert,
     "gated_esm": _gated_esm,
+    "llama": _llama,
+    "modernbert": _modernbert,
 }
 
 

@@ -16,7 +16,7 @@ _ESM = {
     "emb_layer_norm_before": False,
 }
 # Only the shape of ESM's contact head depends on the number of attention heads.
-_HEADS = {"esm": 20, "gated_esm": 16}
+_HEADS = {"esm": 20, "gated_esm": 16, "llama": 32}
 
 
 def _settings(sizes: Sizes) -> dict[str, Any]:
@@ -29,6 +29,11 @@ def _settings(sizes: Sizes) -> dict[str, Any]:
             "max_position_embeddings": sizes.max_positions,
         }
     settings: dict[str, Any] = {"intermediate_size": sizes.feed_forward_size}
+    if sizes.family == "llama":
+        assert sizes.query_size is not None
+        assert sizes.key_size is not None
+        width = sizes.query_size // _HEADS["llama"]
+        settings |= {"head_dim": width, "num_key_value_heads": sizes.key_size // width}
     if sizes.max_positions is not None:
         esm = sizes.family.endswith("esm")  # counts positions from pad_token_id + 1
         settings["max_position_embeddings"] = sizes.max_positions + (2 if esm else 0)

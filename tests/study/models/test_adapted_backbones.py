@@ -16,7 +16,7 @@ from adapters import (
 )
 from study.models import head_modules, inspect_backbone, load_backbone, reset_head
 
-FAMILIES = ("opt", "bert", "esm", "mosaicbert", "gated_esm")
+FAMILIES = ("opt", "bert", "esm", "mosaicbert", "gated_esm", "llama", "modernbert")
 
 
 def load(folder):

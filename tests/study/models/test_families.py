@@ -32,7 +32,8 @@ def test_an_entry_is_complete(name: str, checkpoint: Any) -> None:
         assert recognise({"model_type": family.base, family.mark: 1}) == name
     assert family.base in HEADS
     assert head_pattern(name) == HEADS[family.base].pattern
-    for matrix in MATRICES:
+    assert set(MATRICES) <= set(family.matrices) == set(targets.layer_names(name))
+    for matrix in family.matrices:
         module = f"backbone.layers.11.{targets.layer_names(name)[matrix]}"
         assert layer_and_matrix(module) == ((11, "11"), matrix)
     assert inspect_backbone(str(checkpoint(name))).family == name

@@ -27,6 +27,13 @@ HEADS = {
         "classifier.out_proj.weight",
         "classifier.out_proj.bias",
     },
+    "llama": {"score.weight"},
+    "modernbert": {
+        "head.dense.weight",
+        "head.norm.weight",
+        "classifier.weight",
+        "classifier.bias",
+    },
 }
 
 
@@ -73,9 +80,14 @@ def test_resetting_changes_no_weight_outside_the_head(loaded):
     before = {n: p.clone() for n, p in loaded.model.state_dict().items()}
     reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(5))
     changed = {n for n, p in loaded.model.state_dict().items() if not torch.equal(p, before[n])}
-    assert {n for n in changed if "bias" not in n} == {
-        n for n in HEADS[loaded.info.base] if "bias" not in n
-    }
+    drawn = {n for n in HEADS[loaded.info.base] if "bias" not in n and "norm" not in n}
+    assert drawn <= changed <= HEADS[loaded.info.base]
+
+
+def test_biases_are_0_and_the_weights_of_a_norm_1(loaded):
+    reset_head(loaded.model, loaded.info.family, torch.Generator().manual_seed(5))
+    vectors = {name: p for name, p in _head(loaded).items() if p.ndim == 1}
+    assert all(bool((p == ("norm" in name)).all()) for name, p in vectors.items())
 
 
 def test_a_half_precision_head_is_the_rounded_float_head(checkpoint):

@@ -51,7 +51,8 @@ def test_an_unknown_family_is_refused(checkpoint):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "gpt2"}))
     with pytest.raises(
-        InputError, match="one of opt, bert, esm, mosaicbert, gated_esm, but got gpt2"
+        InputError,
+        match="one of opt, bert, esm, mosaicbert, gated_esm, llama, modernbert, but got gpt2",
     ):
         inspect_backbone(str(folder))
 

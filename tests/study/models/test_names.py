@@ -9,8 +9,11 @@ LAYER = {
     "opt": "model.decoder.layers.0.fc1.weight",
     "bert": "bert.encoder.layer.0.output.dense.weight",
     "esm": "esm.encoder.layer.0.output.dense.weight",
+    "llama": "model.layers.0.mlp.up_proj.weight",
+    "modernbert": "model.layers.0.mlp.Wo.weight",
 }
 OUTPUT = {"opt": "lm_head.weight", "bert": "cls.predictions.bias", "esm": "lm_head.bias"}
+OUTPUT |= {"llama": "lm_head.weight", "modernbert": "decoder.bias"}
 PREFIXES = ["", "_orig_mod.", "module.", "model.", "module._orig_mod.", "backbone.net."]
 
 
@@ -33,7 +36,8 @@ def test_the_prefix_of_the_class_is_added_to_a_model_without_a_head(
     names = [EMBEDDINGS[base], LAYER[base]]
     bare = [prefix + name.partition(".")[2] for name in names]
     found, removed = class_names(family, [*bare, prefix + OUTPUT[base]])
-    if (family, prefix) == ("opt", "model."):  # Together they are the names of the class.
+    if EMBEDDINGS[base].startswith("model.") and prefix == "model.":
+        # Together they are the names of the class.
         prefix, removed = "", removed + "-"
     assert [found[name] for name in bare] == names
     assert removed.rstrip("-") == prefix

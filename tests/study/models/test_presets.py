@@ -23,7 +23,10 @@ PUBLISHED = {
     "nt-v2-100m-multi-species": 94_732_643,
     "nt-v2-250m-multi-species": 230_388_099,
     "nt-v2-500m-multi-species": 492_036_563,
+    "generator-1.2b-eukaryote": 1_162_061_824 - 4128 * 2048 + 2 * 2048,
+    "generator-3b-eukaryote": 2_998_262_784 - 4128 * 3072 + 2 * 3072,
 }
+# GENERator: the weights of its files, without the output layer and with a head of two labels.
 
 
 def test_every_preset_is_listed_here() -> None:

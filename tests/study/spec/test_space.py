@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from study.errors import InputError
 from study.spec import AdaLoraRSSpec, FloatDomain, IntDomain, StudySpec, load_spec, resolve
-from study.spec.leaves import ALL_MATRICES
+from study.spec.leaves import DEFAULT_MATRICES
 from study.spec.methods import Adapter, late_setting
 from study.spec.schema import BackboneSpec, TrainingSpec
 from study.spec.space import corners, distributions, grid
@@ -194,4 +194,4 @@ def test_a_setting_that_leaves_no_mask_event_is_named():
 
 
 def test_the_matrices_are_the_six_of_the_method():
-    assert ALL_MATRICES == ("q", "k", "v", "o", "f1", "f2")
+    assert DEFAULT_MATRICES == ("q", "k", "v", "o", "f1", "f2")

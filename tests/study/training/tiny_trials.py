@@ -9,6 +9,7 @@ import transformers
 
 from study.models import Backbone, BackboneInfo
 from study.models.architectures.gated_esm import GatedEsmConfig, GatedEsmForSequenceClassification
+from study.models.architectures.modernbert import SplitModernBertForSequenceClassification
 from study.models.architectures.mosaicbert import (
     MosaicBertConfig,
     MosaicBertForSequenceClassification,
@@ -18,7 +19,7 @@ from study.spec import StudySpec
 from study.training.encoding import EncodedSplit, EncodedTask, encode_split
 from study.training.trial import Trial
 
-FAMILIES = ("opt", "bert", "esm", "mosaicbert", "gated_esm")
+FAMILIES = ("opt", "bert", "esm", "mosaicbert", "gated_esm", "llama", "modernbert")
 METHODS = ("adalora_rs", "adalora", "lora", "fmft", "linear_probe")
 CPU = torch.device("cpu")
 
@@ -40,6 +41,30 @@ def _config(family: str, dropout: float, labels: int) -> transformers.PreTrained
             max_position_embeddings=POSITIONS,
             dropout=dropout,
             num_labels=labels,
+            **_SIZES,
+        )
+    if family == "llama":
+        return transformers.LlamaConfig(
+            intermediate_size=2 * WIDTH,
+            num_key_value_heads=1,
+            max_position_embeddings=POSITIONS,
+            attention_dropout=dropout,
+            num_labels=labels,
+            **_SIZES,
+        )
+    if family == "modernbert":
+        rates = dict.fromkeys(("attention_dropout", "mlp_dropout", "classifier_dropout"), dropout)
+        return transformers.ModernBertConfig(
+            intermediate_size=2 * WIDTH,
+            max_position_embeddings=POSITIONS,
+            local_attention=8,
+            layer_types=["full_attention", "sliding_attention"],
+            num_labels=labels,
+            bos_token_id=2,
+            eos_token_id=2,
+            cls_token_id=2,
+            sep_token_id=2,
+            **rates,
             **_SIZES,
         )
     kind = {
@@ -76,6 +101,8 @@ def tiny_backbone(
         "esm": transformers.EsmForSequenceClassification,
         "mosaicbert": MosaicBertForSequenceClassification,
         "gated_esm": GatedEsmForSequenceClassification,
+        "llama": transformers.LlamaForSequenceClassification,
+        "modernbert": SplitModernBertForSequenceClassification,
     }[family]
     with torch.random.fork_rng(devices=[]), torch.device(device):
         torch.manual_seed(3)
@@ -95,6 +122,7 @@ def tiny_backbone(
         pad_id=PAD,
         bos_id=2,
         has_tokenizer_json=False,
+        key_size=WIDTH // 2 if family == "llama" else None,
     )
     tokenizer = Tokenizer(lambda sequences: [], {}, (), (), PAD, MISSING, "none")
     return Backbone(info, model, tokenizer)
