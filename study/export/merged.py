@@ -8,6 +8,7 @@ from study.engine.stored_winner import StoredWinner
 from study.export.formats import Written
 from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
+from study.models.pooling import pooling_remark
 
 
 def check(winner: StoredWinner, to: str) -> None:
@@ -22,7 +23,8 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
         merge(model)
     model.save_pretrained(out)
     remarks = [write_tokenizer(info, out)]
-    module, name = FAMILIES[info.family].classifier.split(":")
-    if module.startswith("study."):  # Not known to the Auto classes of transformers.
-        remarks.insert(0, f"load the model with {module}.{name}.from_pretrained")
+    pooling = winner.spec.backbone.pooling
+    remarks.insert(0, pooling_remark(info.family, model.config, pooling, saved=True))
+    if (loader := FAMILIES[info.family].loader) is not None:
+        remarks.insert(0, f"load the model with {loader}.from_pretrained")
     return Written([remark for remark in remarks if remark])

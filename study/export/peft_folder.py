@@ -1,6 +1,7 @@
 """The winner's adapters and head for `peft.PeftModel.from_pretrained`."""
 
 from pathlib import Path
+from typing import Any
 
 from adapters import save_peft_adalora, save_peft_lora
 from study.engine.stored_winner import StoredWinner
@@ -8,6 +9,7 @@ from study.errors import InputError
 from study.export.formats import Written
 from study.models import head_modules
 from study.models.families import FAMILIES
+from study.models.pooling import pooling_remark
 
 
 def check(winner: StoredWinner, to: str) -> None:
@@ -44,6 +46,10 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
         revision=info.revision,
     )
     module, name = FAMILIES[info.family].classifier.split(":")
+    model: Any = prepared.model
+    pooling = winner.spec.backbone.pooling
+    remark = pooling_remark(info.family, model.config, pooling, saved=False)
+    remarks = [remark] if remark else []
     if module.startswith("study."):
-        return Written([f"load the model with {module}.{name}.from_pretrained"])
-    return Written()
+        remarks.insert(0, f"load the model with {module}.{name}.from_pretrained")
+    return Written(remarks)

@@ -29,6 +29,9 @@ class Family:
     """Whether f1 computes both gate and value of the feed-forward: twice as wide."""
     gate: bool = False
     """Whether the gate is a matrix of its own, `gate`, beside f1, the value."""
+    fused: bool = False
+    """Whether saved models have q, k and v in one matrix, as the class in transformers of the same
+    `model_type`, which loads them."""
     older: tuple[str, ...] = ()
     """Keys of config.json by earlier versions of transformers, which the class still reads."""
 
@@ -36,6 +39,12 @@ class Family:
     def causal(self) -> bool:
         """Whether a token reads only those before it, so that padding at the end needs no mask."""
         return self.base in ("opt", "llama")
+
+    @property
+    def loader(self) -> str | None:
+        """The class that loads saved models, if it is of this package."""
+        module, name = self.classifier.split(":")
+        return f"{module}.{name}" if module.startswith("study.") and not self.fused else None
 
     @property
     def matrices(self) -> tuple[str, ...]:
@@ -138,6 +147,7 @@ FAMILIES: dict[str, Family] = {
         "study.models.architectures.modernbert:SplitModernBertForSequenceClassification",
         "modernbert",
         gated=True,
+        fused=True,
         older=("global_attn_every_n_layers", "global_rope_theta", "local_rope_theta"),
     ),
     "cnn": Family(

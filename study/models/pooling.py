@@ -108,15 +108,23 @@ class Pooling:
         return pooled(hidden, self._real, self._pooling).unsqueeze(1).expand_as(hidden)
 
 
-def pooling_remark(family: str, config: Any, pooling: str) -> str:
-    """Returns how to load a model of plain weights with this pooling; often nothing.
+def pooling_remark(family: str, config: Any, pooling: str, *, saved: bool) -> str:
+    """Returns how to load weights that were trained with a pooling other than the class's own.
 
-    `config` is that of the model in which the pooling is in use.
+    Often nothing.
+
+    Args:
+        family: of the model.
+        config: of the model in which the pooling is in use.
+        pooling: as in the spec.
+        saved: whether the config is saved with the weights; ModernBERT's has the pooling.
     """
-    head = HEADS[FAMILIES[family].base]
-    if pooling in ("auto", own_pooling(family, config)) or pooling in head.settings:
+    head, own = HEADS[FAMILIES[family].base], own_pooling(family, config)
+    if pooling in head.settings:
+        return "" if saved else f"load the base model with {head.setting}={pooling!r}"
+    if pooling in ("auto", own):
         return ""
     return (
-        f"the head reads the {POOLED[pooling]}, not the {POOLED[own_pooling(family, config)]} as "
-        f"its class does: call study.models.Pooling(model, {family!r}, {pooling!r}) after loading"
+        f"the head reads the {POOLED[pooling]}, and the model's class the {POOLED[own]}: after "
+        f"loading call study.models.Pooling(model, {family!r}, {pooling!r})"
     )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from study.errors import InputError
 from study.models import Backbone, Pooling
-from study.models.families import FAMILIES, HEADS
+from study.models.families import FAMILIES, HEADS, PRETRAINED
 from study.models.pooling import own_pooling, pooling_remark
 from study.training.batches import collate
 from study.training.encoding import encode_split
@@ -52,13 +52,17 @@ def _expected(backbone: Backbone, row: list[int], pooling: str) -> Tensor:
     return _head(model, backbone.info.base, vector[pooling])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("pooling", ["mean", "last", "cls"])
+CASES = [
+    (family, pooling)
+    for family in PRETRAINED
+    for pooling in ("mean", "last", *(() if FAMILIES[family].causal else ("cls",)))
+]
+
+
+@pytest.mark.parametrize(("family", "pooling"), CASES)
 @torch.no_grad()
 def test_the_logits_are_those_of_each_rows_own_vector(family: str, pooling: str) -> None:
     backbone = tiny_backbone(family)
-    if pooling == "cls" and backbone.info.causal:
-        pytest.skip("refused")
     expected = torch.stack([_expected(backbone, row, pooling) for row in ROWS])
     changed = Pooling(backbone.model, family, pooling)
     torch.testing.assert_close(
@@ -69,7 +73,7 @@ def test_the_logits_are_those_of_each_rows_own_vector(family: str, pooling: str)
     changed.remove()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 @torch.no_grad()
 def test_auto_and_the_class_s_own_pooling_change_nothing_and_others_are_undone(
     family: str,
@@ -98,15 +102,24 @@ def test_the_first_token_of_a_causal_model_is_refused(family: str) -> None:
         Pooling(tiny_backbone(family).model, family, "cls")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", PRETRAINED)
 def test_the_remark_names_what_the_class_does_not_read(family: str) -> None:
     model: Any = tiny_backbone(family).model
     own = own_pooling(family, model.config)
-    assert pooling_remark(family, model.config, "auto") == ""
-    assert pooling_remark(family, model.config, own) == ""
+    assert pooling_remark(family, model.config, "auto", saved=False) == ""
+    assert pooling_remark(family, model.config, own, saved=True) == ""
     other = {"cls": "last", "last": "mean"}[own]
-    remark = pooling_remark(family, model.config, other)
-    assert f"study.models.Pooling(model, {family!r}, {other!r}) after loading" in remark
+    remark = pooling_remark(family, model.config, other, saved=True)
+    assert remark.endswith(f"call study.models.Pooling(model, {family!r}, {other!r})")
+
+
+def test_the_config_of_modernbert_says_two_poolings_where_it_is_saved() -> None:
+    model: Any = tiny_backbone("modernbert").model
+    Pooling(model, "modernbert", "mean")
+    assert model.config.classifier_pooling == "mean"
+    assert pooling_remark("modernbert", model.config, "mean", saved=True) == ""
+    remark = pooling_remark("modernbert", model.config, "mean", saved=False)
+    assert remark == "load the base model with classifier_pooling='mean'"
 
 
 @torch.no_grad()

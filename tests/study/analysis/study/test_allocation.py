@@ -3,7 +3,7 @@ import re
 import pytest
 
 from adapters.budget import CubicBudget
-from adapters.targets import FAMILIES, MATRICES, target_patterns
+from adapters.targets import FAMILIES, MATRICES, layer_names, target_patterns
 from study.analysis.layers import layer_and_matrix
 from study.analysis.study.allocation import (
     SHOWN_EVENTS,
