@@ -20,6 +20,21 @@ def log_softmax(logits: Float[np.ndarray, "rows classes"]) -> Float[np.ndarray, 
     return logs
 
 
+def probabilities(logits: Float[np.ndarray, "rows classes"]) -> Float[np.ndarray, "rows classes"]:
+    """Returns the class probabilities, in float64."""
+    found: Float[np.ndarray, "rows classes"] = np.exp(log_softmax(logits))
+    return found
+
+
+def balanced_weights(rows: Int[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
+    """Returns total / (classes * rows) for the rows of each class, as in scikit-learn.
+
+    Every class has the same sum of weights, and the mean weight of a row is 1.
+    """
+    weights: Float[np.ndarray, " classes"] = rows.sum() / (len(rows) * np.maximum(rows, 1))
+    return weights
+
+
 def confusion_matrix(
     labels: Int[np.ndarray, " rows"], predicted: Int[np.ndarray, " rows"], classes: int
 ) -> Int[np.ndarray, "classes classes"]:

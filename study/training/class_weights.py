@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from study.classification import balanced_weights
 from study.csv_table import listed
 from study.errors import InputError
 from study.spec import TrainingSpec
@@ -15,15 +16,13 @@ def class_weights(
 ) -> Float[np.ndarray, " classes"] | None:
     """Returns the weight of each class; None if all rows count the same.
 
-    `balanced` is rows / (classes * rows of the class), as in scikit-learn: every class has the
-    same sum of weights, and the mean weight of a row is 1. `labels` are those of train.
+    `labels` are those of train.
     """
     chosen = training.class_weights
     if chosen == "none":
         return None
     if chosen == "balanced":
-        rows = np.bincount(labels, minlength=classes)
-        return len(labels) / (classes * np.maximum(rows, 1))
+        return balanced_weights(np.bincount(labels, minlength=classes))
     return np.array(chosen, dtype=np.float64)
 
 

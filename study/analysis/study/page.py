@@ -14,6 +14,7 @@ from study.analysis.study import (
     winner,
 )
 from study.analysis.study.certainty import certainty
+from study.analysis.study.classes import classes
 from study.analysis.study.data_table import data_table
 from study.analysis.study.figures import figures
 from study.analysis.study.figures.importance import why_no_importance
@@ -78,6 +79,7 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "folder": shown(study.folder.path),
         "answer": answer.answer(study),
         "certainty": certainty(study),
+        "classes": classes(study),
         "cost": answer.cost(study),
         "health": study.result.health,
         "commands": [

@@ -9,6 +9,7 @@ from study.spec import StudySpec, load_spec
 from study.storage.events import Event, StudyOpened, opened_by
 from study.storage.folder import StudyFolder
 from study.storage.opening import check_journal
+from study.storage.predictions import Predictions, read_predictions
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.result import StudyResult, study_result
 from study.storage.result.building import read_race
@@ -29,6 +30,8 @@ class StudyData:
     result: StudyResult
     trace: list[dict[str, Any]]
     """The winner's mask events in order; empty if there is no winner or the method has none."""
+    predictions: Predictions | None = None
+    """Of the weights in best/; None without a winner, and in folders of older versions."""
 
     @property
     def opened(self) -> StudyOpened | None:
@@ -80,11 +83,13 @@ def read_study(stored: StoredStudy) -> StudyData:
     events = stored.events
     spec = load_spec(str(folder.spec), stored=True)
     record = stored.study_record()
-    trace = _trace(folder) if record.winner is not None else []
+    has_winner = record.winner is not None
+    trace = _trace(folder) if has_winner else []
+    predictions = read_predictions(folder.predictions) if has_winner else None
     text = folder.spec.read_text(encoding="utf-8")
     race = read_race(folder, spec.objective)
     result = study_result(record, spec, race, folder.path.name)
-    return StudyData(folder, spec, text, events, record, race, result, trace)
+    return StudyData(folder, spec, text, events, record, race, result, trace, predictions)
 
 
 def _trace(folder: StudyFolder) -> list[dict[str, Any]]:

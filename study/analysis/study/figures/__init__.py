@@ -9,6 +9,7 @@
     method.py      the winner's budget, kept and rank over the mask events
     triplets.py    every triplet at every mask event, importance scores, final ranks
     tradeoffs.py   the score against parameters and time
+    classes.py     the winner's errors by class, and its calibration
     race.py        the race of the finalists
     seeds.py       the comparison over many seeds beside the study
 
@@ -17,6 +18,7 @@ cost more than some milliseconds are left out as well: all fits and bootstraps, 
 """
 
 from study.analysis.figure import Figure
+from study.analysis.study.figures.classes import class_figures
 from study.analysis.study.figures.importance import importance_figure
 from study.analysis.study.figures.learning import learning_curves
 from study.analysis.study.figures.method import budget, ranks_over_events
@@ -41,6 +43,7 @@ def figures(study: StudyData, live: bool) -> list[Figure]:
         ranks_over_events(study),
         tradeoffs(study),
         race_figure(study),
+        *class_figures(study),
     ]
     if not live:
         charts += [importance_figure(study), *triplet_figures(study), *seed_figures(study)]
