@@ -16,6 +16,9 @@ from jaxtyping import Float
 from study.tasks.labels import class_name
 from study.tasks.split import SPLITS, Split, reverse_complement
 
+MOST_IN_A_LINE = 3
+"""Classes whose shares are in the line of a split; with more each class has a line."""
+
 
 @dataclass(frozen=True)
 class SplitQuality:
@@ -64,8 +67,9 @@ class Quality:
     from it."""
 
     def lines(self) -> list[str]:
-        """Returns a line of text for each split, and one for all of them."""
+        """Returns lines of text: for each split, for each of many classes, for all splits."""
         lines = [_line(name, split, self.classes) for name, split in self.splits.items()]
+        lines += self._class_lines()
         lines.append("shared: " + ("; ".join(self._common()) or "nothing"))
         if self.drawn:
             rows = ", ".join(f"{count} {split}" for split, count in self.drawn.items())
@@ -74,6 +78,17 @@ class Quality:
             rows = ", ".join(f"{count} {split}" for split, count in self.rna.items())
             lines.append(f"RNA, U read as T: {rows}")
         return [*lines, *([dropped_line(self.dropped)] if self.dropped else [])]
+
+    def _class_lines(self) -> Iterator[str]:
+        """Yields a line for each class if there are too many for the lines of the splits."""
+        train = self.splits["train"]
+        if not _are_many(train):
+            return
+        yield f"classes: shares of {' / '.join(self.splits)} (GC in train)"
+        for label in range(len(train.class_rows)):
+            rows = [split.class_rows[label] / split.rows for split in self.splits.values()]
+            shares = " / ".join(f"{share:.1%}" for share in rows)
+            yield f"{class_name(label, self.classes)}: {shares}{_gc(train, label)}"
 
     def _common(self) -> Iterator[str]:
         for (one, other), shared in self.shared.items():
@@ -182,11 +197,19 @@ def _line(name: str, split: SplitQuality, classes: Sequence[str]) -> str:
         "with different labels": split.conflicts,
     }
     problems = "".join(f", {what}: {count}" for what, count in counts.items() if count)
-    shares = ", ".join(_shares(split, classes))
-    return f"{name}: {split.rows:,} sequences of {bases} bases, {shares}{problems}"
+    shares = "" if _are_many(split) else "".join(_shares(split, classes))
+    return f"{name}: {split.rows:,} sequences of {bases} bases{shares}{problems}"
+
+
+def _are_many(split: SplitQuality) -> bool:
+    return len(split.class_rows) > MOST_IN_A_LINE
 
 
 def _shares(split: SplitQuality, classes: Sequence[str]) -> Iterator[str]:
     for label, rows in enumerate(split.class_rows):
-        gc = f" (GC {split.gc_mean[label]:.2f} ± {split.gc_sd[label]:.2f})" if rows else ""
-        yield f"class {class_name(label, classes)} {rows / split.rows:.1%}{gc}"
+        yield f", class {class_name(label, classes)} {rows / split.rows:.1%}{_gc(split, label)}"
+
+
+def _gc(split: SplitQuality, label: int) -> str:
+    known = split.class_rows[label]
+    return f" (GC {split.gc_mean[label]:.2f} ± {split.gc_sd[label]:.2f})" if known else ""

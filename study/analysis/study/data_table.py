@@ -8,6 +8,9 @@ from study.analysis.study.reading import StudyData
 from study.analysis.text import NOTHING
 from study.storage.events import StudyOpened
 
+MOST_IN_A_CELL = 3
+"""Classes whose shares are in one cell of the table; more have a table of their own."""
+
 
 @dataclass(frozen=True)
 class DataTable:
@@ -16,6 +19,11 @@ class DataTable:
     columns: list[str]
     rows: list[tuple[str, list[str]]]
     remarks: list[str]
+    splits: list[str]
+    """The splits of `classes`."""
+    classes: list[tuple[str, list[str]]]
+    """(class, rows with their share and the GC content of each split); empty with few classes,
+    which are in `rows`."""
 
 
 def data_table(study: StudyData) -> DataTable | None:
@@ -33,7 +41,8 @@ def data_table(study: StudyData) -> DataTable | None:
     if not columns:
         return None
     cells = [(name, [row.get(c, NOTHING) for c in columns]) for name, row in rows.items()]
-    return DataTable(columns, cells, [*_shared(quality), *_limit(tokens)])
+    remarks = [*_shared(quality), *_limit(tokens)]
+    return DataTable(columns, cells, remarks, [*sequences], _classes(sequences, classes))
 
 
 def _sequences(split: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
@@ -41,16 +50,46 @@ def _sequences(split: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]
     if not split:
         return {}
     rows, (shortest, _, longest) = split["rows"], split["bases"]
-    classes = [f"{count / rows:.1%}" for count in split["class_rows"]]
     return {
         "rows": f"{rows:,}",
         "length (bases)": f"{longest}" if shortest == longest else f"{shortest}-{longest}",
-        "shares of classes" + (f" ({' / '.join(names)})" if names else ""): " / ".join(classes),
-        "GC content by class (sd)": " / ".join(map(_gc, split["gc_mean"], split["gc_sd"])),
+        **({} if _are_many(split) else _shares(split, names)),
         "duplicates": str(split["copies"]),
         "reverse-complement pairs": str(split["reverse_copies"]),
         "conflicting labels": str(split["conflicts"]),
     }
+
+
+def _shares(split: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Returns the cells on the classes of a split, if there are few."""
+    classes = [f"{count / split['rows']:.1%}" for count in split["class_rows"]]
+    return {
+        "shares of classes" + (f" ({' / '.join(names)})" if names else ""): " / ".join(classes),
+        "GC content by class (sd)": " / ".join(map(_gc, split["gc_mean"], split["gc_sd"])),
+    }
+
+
+def _are_many(split: Mapping[str, Any]) -> bool:
+    return len(split["class_rows"]) > MOST_IN_A_CELL
+
+
+def _classes(
+    splits: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> list[tuple[str, list[str]]]:
+    """Returns a row for each class, if there are many."""
+    count = len(splits["train"]["class_rows"]) if "train" in splits else 0
+    if count <= MOST_IN_A_CELL:
+        return []
+    return [
+        (names[k] if names else str(k), [cell for one in splits.values() for cell in _of(one, k)])
+        for k in range(count)
+    ]
+
+
+def _of(split: Mapping[str, Any], k: int) -> tuple[str, str]:
+    """Returns the rows of a class in a split, and their GC content."""
+    rows = split["class_rows"][k]
+    return f"{rows:,} ({rows / split['rows']:.1%})", _gc(split["gc_mean"][k], split["gc_sd"][k])
 
 
 def _gc(mean: float | None, sd: float | None) -> str:

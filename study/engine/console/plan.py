@@ -22,6 +22,8 @@ from study.spec.space import planned_trials
 from study.storage.events import WarmStart
 from study.storage.race import planned_candidates, rounds
 from study.storage.record import in_words
+from study.tasks.labels import class_name
+from study.training.class_weights import class_weights
 from study.training.encoding import EncodedTask
 from study.training.forecast import Forecast
 
@@ -95,6 +97,7 @@ def _overview(
         f"task       {data.name}: {rows} sequences (train/dev/test), {data.num_labels} classes; "
         f"{_strands(spec)}",
         *_data_lines(data),
+        *_loss(spec, data),
         f"method     {spec.adapter.method}",
         f"search     {_search(spec)}",
         *_goals(spec),
@@ -102,6 +105,18 @@ def _overview(
         f"resources  {resources.cpus} CPU and {resources.gpus:g} GPU a trial, "
         f"{resources.concurrent} trials at once",
     ]
+
+
+def _loss(spec: StudySpec, data: EncodedTask) -> list[str]:
+    """Returns the line on class weights, if there are any and they are not searched."""
+    chosen = spec.training.class_weights
+    if chosen == "none" or "class_weights" in spec.domains:
+        return []
+    weights = class_weights(spec.training, data.train.labels, data.num_labels)
+    assert weights is not None
+    each = [f"{class_name(k, data.classes)} {weight:.3g}" for k, weight in enumerate(weights)]
+    word = "balanced" if chosen == "balanced" else "given"
+    return [f"loss       class weights, {word}: {', '.join(each)}"]
 
 
 def _strands(spec: StudySpec) -> str:

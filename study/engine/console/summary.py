@@ -15,6 +15,8 @@ from study.storage.result import Estimate, Headline, StudyResult, study_result
 from study.storage.result.fields import Level
 from study.storage.result.words import STATE_WORDS
 
+SHOWN = ("mcc", "auc", "f1", "accuracy", "loss")
+"""The metrics that are printed beside the objective; the report has all."""
 BASELINE_NAMES = {"majority": "the most frequent class", "kmer": "5-mers"}
 
 
@@ -152,9 +154,12 @@ def _sampling(score: Estimate | None) -> str:
 
 
 def _scores(scores: Mapping[str, Estimate], objective: str) -> str:
-    """Returns the scores of a split; the objective with its interval."""
+    """Returns the scores of a split by `SHOWN` and by the objective, which has its interval."""
+    names = {f"{split}_{metric}" for split in ("dev", "test") for metric in SHOWN} | {objective}
     return "  ".join(
-        f"{name} {one.mean:.4f}{_interval(one, objective)}" for name, one in scores.items()
+        f"{name} {one.mean:.4f}{_interval(one, objective)}"
+        for name, one in scores.items()
+        if name in names
     )
 
 

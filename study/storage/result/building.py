@@ -1,7 +1,7 @@
 """Builds the result of a study from its records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from study.spec import StudySpec
 from study.spec.space import planned_trials
@@ -17,7 +17,14 @@ from study.storage.result.racing import RaceSoFar, race_scores
 from study.storage.result.words import STATE_WORDS
 from study.storage.stored import StoredStudy
 
-Rows = Mapping[str, int]
+
+@dataclass(frozen=True)
+class Samples:
+    """What scores are measured on."""
+
+    rows: Mapping[str, int]
+    """By split; empty if the journal does not have them."""
+    classes: int
 
 
 def read_result(stored: StoredStudy) -> StudyResult:
@@ -52,8 +59,8 @@ def study_result(
         race: the record of its race, see `read_race`. Without it a race is known when it is over.
         name: of a study whose journal does not have it.
     """
-    rows, scores = _rows(record), race_scores(record, spec, race)
-    headline = _headline(record, spec, rows)
+    samples, scores = _samples(record), race_scores(record, spec, race)
+    headline = _headline(record, spec, samples)
     trials = [_trial(one, spec, scores) for _, one in sorted(record.trials.items())]
     equal = as_good(trials, headline, scores, spec.goals.objectives[0])
     phase = _phase(record, spec)
@@ -69,7 +76,7 @@ def study_result(
         planned=max(planned_trials(spec), len(record.trials)),
         race=scores.view if scores else None,
         baselines=_baselines(record),
-        rows=rows,
+        rows=samples.rows,
         as_good=equal,
         health=(),
         began=record.began,
@@ -96,23 +103,23 @@ def _phase(record: StudyRecord, spec: StudySpec) -> Phase:
     return "winner" if decided else "race"
 
 
-def _headline(record: StudyRecord, spec: StudySpec, rows: Rows) -> Headline | None:
+def _headline(record: StudyRecord, spec: StudySpec, samples: Samples) -> Headline | None:
     """Returns the winner with its scores, else the best complete trial so far."""
     winner, maximize = record.winner, spec.goals.objectives[0].maximize
     if winner is None:
         best = record.best(maximize, spec.goals.constraints)
-        return None if best is None else _single(best, spec, best.metrics, {}, rows)
+        return None if best is None else _single(best, spec, best.metrics, {}, samples)
     trial = record.trials[winner.trial]
     if (
         not winner.race
         or estimate(spec.objective, winner.race.dev.get(spec.objective, ())) is None
     ):
-        return _single(trial, spec, winner.dev, winner.test, rows)
-    return _confirmed(trial, winner, spec, rows)
+        return _single(trial, spec, winner.dev, winner.test, samples)
+    return _confirmed(trial, winner, spec, samples)
 
 
 def _single(
-    trial: TrialRecord, spec: StudySpec, dev: MetricValues, test: MetricValues, rows: Rows
+    trial: TrialRecord, spec: StudySpec, dev: MetricValues, test: MetricValues, samples: Samples
 ) -> Headline:
     """Returns a headline of the one run in the search, by whose score the trial was chosen."""
     dev = {name: value for name, value in dev.items() if name.startswith("dev_")}
@@ -122,8 +129,8 @@ def _single(
         params=dict(trial.params),
         confirmed=False,
         final=bool(test),
-        dev=_estimates({name: [value] for name, value in dev.items()}, spec, rows),
-        test=_estimates({name: [value] for name, value in test.items()}, spec, rows),
+        dev=_estimates({name: [value] for name, value in dev.items()}, spec, samples),
+        test=_estimates({name: [value] for name, value in test.items()}, spec, samples),
         seeds=(dict(trial.seeds),),
         search=trial.value,
         optimism=None,
@@ -132,12 +139,12 @@ def _single(
 
 
 def _confirmed(
-    trial: TrialRecord, winner: WinnerEvaluated, spec: StudySpec, rows: Rows
+    trial: TrialRecord, winner: WinnerEvaluated, spec: StudySpec, samples: Samples
 ) -> Headline:
     """Returns a headline of the runs with seeds that did not choose the winner."""
     race = winner.race
     assert race
-    dev = _estimates(race.dev, spec, rows)
+    dev = _estimates(race.dev, spec, samples)
     search = next(one.search for one in race.candidates if one.trial == winner.trial)
     sign = 1 if spec.goals.objectives[0].maximize else -1
     return Headline(
@@ -147,7 +154,7 @@ def _confirmed(
         confirmed=True,
         final=True,
         dev=dev,
-        test=_estimates(race.test, spec, rows),
+        test=_estimates(race.test, spec, samples),
         seeds=tuple(race.seeds),
         search=search,
         optimism=sign * (search - dev[spec.objective].mean),
@@ -156,11 +163,11 @@ def _confirmed(
 
 
 def _estimates(
-    scores: Mapping[str, Sequence[float | None]], spec: StudySpec, rows: Rows
+    scores: Mapping[str, Sequence[float | None]], spec: StudySpec, samples: Samples
 ) -> dict[str, Estimate]:
     """Returns the estimates of all metrics that have one, the search metric first."""
     known = {
-        name: estimate(name, values, rows.get(name.split("_")[0]))
+        name: estimate(name, values, samples.rows.get(name.split("_")[0]), samples.classes)
         for name, values in scores.items()
     }
     names = sorted(known, key=lambda name: name.split("_", 1)[1] != spec.search.metric)
@@ -199,10 +206,10 @@ def _steps(trial: TrialRecord) -> int:
     return trial.reports[-1].step if trial.reports else 0
 
 
-def _rows(record: StudyRecord) -> dict[str, int]:
-    """Returns the number of rows of each split; empty if the journal does not have them."""
-    quality = (record.opened and record.opened.quality) or {}
-    return {name: split["rows"] for name, split in quality.get("splits", {}).items()}
+def _samples(record: StudyRecord) -> Samples:
+    splits = ((record.opened and record.opened.quality) or {}).get("splits", {})
+    classes = max((len(split["class_rows"]) for split in splits.values()), default=2)
+    return Samples({name: split["rows"] for name, split in splits.items()}, classes)
 
 
 def _baselines(record: StudyRecord) -> dict[str, dict[str, float]]:

@@ -37,14 +37,15 @@ class Estimate:
 
 
 def estimate(
-    metric: str, values: Sequence[float | None], rows: int | None = None
+    metric: str, values: Sequence[float | None], rows: int | None = None, classes: int = 2
 ) -> Estimate | None:
     """Returns the estimate of a metric from its values of some runs; None without a value.
 
     Args:
         metric: with its split, as dev_mcc.
         values: one for each run; None for a run without a score.
-        rows: of the split.
+        rows: of the split; None if not known.
+        classes: of the task.
     """
     known = tuple(value for value in values if value is not None)
     if not known:
@@ -61,7 +62,7 @@ def estimate(
         iqm=interquartile_mean(known) if several else None,
         low=low,
         high=high,
-        sampling_half_width=None if rows is None else half_width(metric, mean, rows),
+        sampling_half_width=None if rows is None else half_width(metric, mean, rows, classes),
     )
 
 

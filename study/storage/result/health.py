@@ -69,20 +69,42 @@ def _failures(result: StudyResult) -> Iterator[Light]:
 
 
 def _collapse(result: StudyResult) -> Iterator[Light]:
-    """One class for all sequences gives an MCC of exactly 0."""
     scored = [t for t in result.trials if t.metrics.get("dev_mcc") is not None]
-    alike = [t.number for t in scored if t.metrics["dev_mcc"] == 0]
+    alike = [t.number for t in scored if _is_one_class(*map(t.metrics.get, _COLLAPSE))]
     if not scored:
         return
     winner = result.headline and result.headline.score("dev_mcc")
-    if winner and 0.0 in winner.scores:
-        runs = winner.scores.count(0.0)
+    runs = sum(_is_one_class(*one) for one in _runs_of(result.headline))
+    if winner and runs:
         what = "" if winner.count == 1 else f" in {runs} of {winner.count} runs"
         text = f"The best trial predicts one class for all dev sequences{what} (MCC 0)."
         yield Light("collapse", "bad", text)
     else:
         text = f"{len(alike)} of {len(scored)} trials predict one class for all dev sequences."
         yield Light("collapse", "warn" if 4 * len(alike) >= len(scored) else "ok", text)
+
+
+_COLLAPSE = ("dev_mcc", "dev_accuracy", "dev_f1_weighted")
+
+
+def _is_one_class(
+    mcc: float | None, accuracy: float | None = None, f1: float | None = None
+) -> bool:
+    """Whether scores are those of predicting one class for all sequences.
+
+    Then MCC is exactly 0, which a model that guesses can have too. If the class has a share a of
+    the rows, the accuracy is a, its F1 2 a / (1 + a), and the weighted F1 a times that; without
+    these two, as in journals of older versions, the MCC decides.
+    """
+    if mcc != 0 or accuracy is None or f1 is None:
+        return mcc == 0
+    return math.isclose(f1, 2 * accuracy**2 / (1 + accuracy), rel_tol=1e-6)
+
+
+def _runs_of(headline: Headline | None) -> Iterator[tuple[float | None, ...]]:
+    """Yields the scores of `_COLLAPSE` of each run of the winner, those that are known."""
+    found = [headline.score(name) for name in _COLLAPSE] if headline else []
+    yield from zip(*(one.scores for one in found if one is not None), strict=False)
 
 
 def _floor(result: StudyResult) -> Iterator[Light]:

@@ -108,6 +108,20 @@ def test_splits_without_anything_in_common_share_nothing():
     assert measure(*splits, 2).lines()[-1] == "shared: nothing"
 
 
+def test_each_of_many_classes_has_a_line_of_its_own():
+    splits = [Split(["ACGT", "GGGG", "CCCC", "AAAA", "TTTT"], [0, 1, 2, 3, 3]),
+              Split(["ACGA", "GGGA"], [0, 1]), Split(["ACGG", "GGGT"], [2, 3])]  # fmt: skip
+    lines = measure(*splits, 4, ("a", "b", "c", "d")).lines()
+    assert lines[0] == "train: 5 sequences of 4 bases, on both strands: 2"
+    assert lines[3:8] == [
+        "classes: shares of train / dev / test (GC in train)",
+        "a: 20.0% / 50.0% / 0.0% (GC 0.50 ± 0.00)",
+        "b: 20.0% / 50.0% / 0.0% (GC 1.00 ± 0.00)",
+        "c: 20.0% / 0.0% / 50.0% (GC 1.00 ± 0.00)",
+        "d: 40.0% / 0.0% / 50.0% (GC 0.00 ± 0.00)",
+    ]
+
+
 def test_the_record_is_json_and_the_loaded_task_carries_it():
     task = load_task(TaskSpec(train=20, dev=10, test=10))
     assert task.quality == measure(task.train, task.dev, task.test, 2)

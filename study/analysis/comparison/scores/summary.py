@@ -2,13 +2,14 @@
 
 No run is dropped silently. A failed run has no score: mean, sd and IQM are over the finished runs,
 and the failures are counted beside them. For the worst score, CVaR and imputed means a failed run
-has the score of guessing (MCC 0, AUC 0.5, F1 and accuracy 0), or the worst score of the folder if
-that is worse or the metric has no such value. In P(improvement) a failed run loses against every
-finished run.
+has the score of guessing (MCC 0, AUC 0.5, AUPRC, F1 and accuracy 0), or the worst score of the
+folder if that is worse or the metric has no such value. In P(improvement) a failed run loses
+against every finished run.
 
 A run has collapsed if it predicts one class only, or if its MCC is within the range of guessing:
 |MCC| <= 1.96 / sqrt(rows), as n MCC^2 is chi-square with one degree of freedom for independent
-predictions. Collapsed runs are finished runs and count everywhere.
+predictions; with k classes 1.96 / sqrt((k - 1) rows). Collapsed runs are finished runs and count
+everywhere.
 """
 
 import math
@@ -159,8 +160,10 @@ def _clipped(estimate: MeanEstimate, metric: str) -> MeanEstimate:
 
 
 def _collapsed(runs: Iterable[RunResult], outputs: Outputs, metric: str) -> list[RunResult]:
-    rows = None if outputs.labels is None else len(outputs.labels)
-    bound = 1.96 / math.sqrt(rows) if rows else _NO_ROWS_BOUND
+    labels = outputs.labels
+    # Of k classes guessed at random, the MCC has the variance 1 / ((k - 1) rows).
+    size = 0 if labels is None else len(labels) * max(1, int(labels.max()))
+    bound = 1.96 / math.sqrt(size) if size else _NO_ROWS_BOUND
     collapsed = []
     for run in runs:
         mcc = run.values.get(f"{split_of(metric)}_mcc")

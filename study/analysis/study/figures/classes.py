@@ -32,7 +32,9 @@ def _confusion(predictions: Predictions) -> Figure:
             name: [row[k] for row in rows]
             for k, name in enumerate(("split", "true", "predicted", "rows"))
         },
+        heading="Which classes does it tell apart?",
         alt="rows of each true class by predicted class",
+        caption="Rows of dev and test of each true and predicted class.",
     )
 
 
@@ -69,4 +71,4 @@ def _interval(share: float, rows: int) -> tuple[float, float]:
     z = 1.959964
     middle = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z / (1 + z**2 / rows) * math.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    return middle - half, middle + half
+    return min(share, middle - half), max(share, middle + half)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from study.storage.predictions import SPLITS, Predictions, SplitPredictions, write_predictions
 from study.storage.race import candidates, rounds
 from tests.study.analysis.comparison import made_comparisons
 from tests.study.analysis.study.made_studies import MadeStudy, made_trace, opt_modules
@@ -94,6 +95,19 @@ def mask_events(rng: np.random.Generator, events: int = 6) -> dict[str, Any]:
     }
 
 
+def made_predictions(
+    names: tuple[str, ...] = ("exon", "intron", "splice site"), rows: int = 90
+) -> Predictions:
+    """Returns predictions that are right more often than not; later classes have more rows."""
+    rng, classes = np.random.default_rng(2), len(names)
+    splits = {}
+    for split in SPLITS:
+        labels = np.sort(rng.integers(classes, size=(2, rows)).max(axis=0))
+        logits = rng.standard_normal((rows, classes)) + 1.5 * np.eye(classes)[labels]
+        splits[split] = SplitPredictions(logits.astype(np.float32), labels)
+    return Predictions(splits, names)
+
+
 def _race(study: MadeStudy, rng: np.random.Generator) -> None:
     """Writes the runs of a race with their outputs, the winner and best/."""
     data = study.read()
@@ -127,6 +141,7 @@ def _race(study: MadeStudy, rng: np.random.Generator) -> None:
     arrays = mask_events(rng)
     del arrays["kept"]
     np.savez(study.folder.best / "mask_events.npz", **arrays)
+    write_predictions(study.folder.predictions, made_predictions())
     study.append("winner", trial=winner, dev={"dev_mcc": 0.5}, test={"test_mcc": 0.4}, race=race)
 
 

@@ -65,6 +65,21 @@ def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) 
     assert "RNA, U read as T: 3 train" in table.remarks
 
 
+def test_many_classes_have_a_table_of_their_own(study: MadeStudy) -> None:
+    names = ("a", "b", "c", "<d>")
+    train = Split(["AACC", "GGTT", "GCGC", "ATAT"], [0, 1, 2, 3])
+    opened(study, quality=measure(train, DEV, DEV, 4, names).record(), tokens=TOKENS.record())
+    table = data_table(study.read())
+    assert not any("classes" in column or "GC" in column for column in table.columns)
+    assert table.splits == ["train", "dev", "test"]
+    assert table.classes[2] == (
+        "c", ["1 (25.0%)", "1.00 (0.00)", "0 (0.0%)", "–", "0 (0.0%)", "–"],
+    )  # fmt: skip
+    page = render(study.read())
+    assert '<th scope="row">&lt;d&gt;</th>' in page
+    assert "<d>" not in page
+
+
 def test_the_page_shows_the_table(study: MadeStudy) -> None:
     opened(study, quality=QUALITY.record(), tokens=TOKENS.record())
     page = render(study.read())

@@ -213,6 +213,19 @@ def test_the_plan_names_the_strands(settings: dict[str, str], message: str) -> N
     assert only(lines, "task ").endswith(f"2 classes; {message}")
 
 
+def test_the_plan_has_the_weights_of_the_classes() -> None:
+    split = encode_split([[5] * 90] * 960, [0] * 720 + [1] * 240)
+    data = EncodedTask("made", 2, 1, split, split, split, classes=("no", "yes"))
+    balanced = plan_of("lora", "training.class_weights=balanced", data=data)
+    assert "loss       class weights, balanced: no 0.667, yes 2" in balanced
+    given = plan_of("lora", "training.class_weights=[1, 7.5]", data=data)
+    assert "loss       class weights, given: no 1, yes 7.5" in given
+    searched = "training.class_weights={type: categorical, choices: [none, balanced]}"
+    lines = plan_of("lora", searched, data=data)
+    assert not any(line.startswith("loss") for line in lines)
+    assert any("none | balanced" in line for line in lines)
+
+
 def test_a_run_first_prints_the_data_and_the_tokens() -> None:
     sizes = ("task.train=30", "task.dev=20", "task.test=20", "training.steps=20")
     for dedup in ("none", "drop_from_train"):

@@ -1,6 +1,7 @@
 """The printed summary of a finished study."""
 
 import io
+import re
 
 from rich.console import Console
 
@@ -10,6 +11,7 @@ from study.engine.console.summary import (
     print_failures,
     print_summary,
 )
+from study.spec.metrics import METRICS as ALL
 from study.storage.events import Report, StudyOpened, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create
@@ -128,6 +130,18 @@ def test_the_confirmed_scores_come_first_and_the_search_score_apart(
         "best/      the weights of the run in the search: test_mcc 0.3000",
         "as good    trials 0, 1 cannot be told from the winner",
     ]
+
+
+def test_of_further_metrics_only_the_objective_is_printed(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger("search.metric=f1_macro")
+    create(ledger, 0)
+    metrics = {f"dev_{name}": 0.5 for name in ALL}
+    ledger.append(Report(trial=0, report=4, step=40, metrics=metrics))
+    ledger.end(ledger.record.trials[0], "complete", "")
+    [line] = [line for line in printed(ledger) if line.startswith("dev ")]
+    assert re.findall(r"dev_\w+", line) == [
+        "dev_f1_macro", "dev_mcc", "dev_auc", "dev_f1", "dev_accuracy", "dev_loss",
+    ]  # fmt: skip
 
 
 def test_baselines_are_in_the_summary(open_ledger: OpenLedger) -> None:

@@ -87,6 +87,15 @@ def test_many_trials_that_predict_one_class_are_a_warning(open_ledger: OpenLedge
     )  # fmt: skip
 
 
+def test_guessing_with_an_mcc_of_0_is_not_a_collapse(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    one_class = {"dev_accuracy": 0.4, "dev_f1_weighted": 0.4 * 0.8 / 1.4}
+    ended(ledger, 0, 0.5)
+    ended(ledger, 1, 0.0, **one_class)
+    ended(ledger, 2, 0.0, dev_accuracy=0.5, dev_f1_weighted=0.5)
+    assert lights(ledger)["collapse"].text.startswith("1 of 3 trials predict one class")
+
+
 @pytest.mark.parametrize(
     ("kmer", "level"), [(None, "unknown"), (0.6, "bad"), (0.5, "bad"), (0.4, "ok")]
 )

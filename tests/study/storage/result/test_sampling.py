@@ -45,6 +45,25 @@ def test_the_sampling_error_matches_a_simulation_of_test_rows() -> None:
     assert half_width("mcc", 0.8, rows) == pytest.approx(1.96 * np.std(found), rel=0.06)
 
 
+def test_the_sampling_error_of_five_classes_matches_a_simulation() -> None:
+    rng, rows, accuracy, classes = np.random.default_rng(0), 1000, 0.8, 5
+    labels, found = np.arange(rows) % classes, []
+    for _ in range(600):
+        shift = (rng.random(rows) > accuracy) * rng.integers(1, classes, size=rows)
+        counts = np.bincount(classes * labels + (labels + shift) % classes, minlength=classes**2)
+        confusion = counts.reshape(classes, classes) / rows
+        true, shown = confusion.sum(axis=1), confusion.sum(axis=0)
+        spread = (1 - true @ true) * (1 - shown @ shown)
+        found.append((confusion.trace() - true @ shown) / spread**0.5)
+    assert np.mean(found) == pytest.approx(0.75, abs=0.01)
+    assert half_width("mcc", 0.75, rows, classes) == pytest.approx(1.96 * np.std(found), rel=0.1)
+
+
+def test_the_error_of_an_auc_of_several_classes_is_not_known() -> None:
+    assert half_width("test_auc", 0.8, 100, classes=3) is None
+    assert half_width("test_accuracy", 0.5, 400, classes=9) == pytest.approx(0.049)
+
+
 def test_a_perfect_score_has_no_sampling_error() -> None:
     assert half_width("mcc", 1.0, 100) == 0.0
     assert half_width("auc", 1.0, 100) == 0.0

@@ -95,6 +95,16 @@ def test_with_labels_a_run_has_collapsed_within_the_range_of_guessing(
     assert len(found.collapsed) == collapsed
 
 
+@pytest.mark.parametrize(("mcc", "collapsed"), [(0.028, 1), (0.029, 0)])
+def test_guessing_of_nine_classes_has_a_narrower_range(
+    tmp_path: Path, mcc: float, collapsed: int
+) -> None:
+    np.savez(tmp_path / "labels.npz", dev=np.arange(10) % 9, test=np.arange(600) % 9)
+    rows = nine()
+    found = summary(tmp_path, [rows[0] | {"test_mcc": mcc}, *rows[1:]])
+    assert len(found.collapsed) == collapsed
+
+
 def test_a_run_that_predicts_one_class_has_collapsed_regardless_of_its_score(
     tmp_path: Path,
 ) -> None:

@@ -40,7 +40,7 @@ def page(tab: Page, report: Path) -> Page:
 
 def test_every_chart_is_drawn_without_a_warning(page: Page) -> None:
     assert page.errors == []
-    assert page.run(f"{PLOTS}.length") == 18
+    assert page.run(f"{PLOTS}.length") == 19
     assert page.run(f"{PLOTS}.filter(plot => plot.textContent.includes('NaN')).length") == 0
     empty = "svg => !svg.querySelector('path, circle, rect')"
     assert (

@@ -19,6 +19,7 @@ from tests.study.analysis.study.rich_studies import many_seeds, mask_events, ric
 SETTINGS = {"effects", "pairs", "parallel", "importance"}
 METHOD = {"budget", "ranks_over_events", "raster", "event_scores", "final_ranks"}
 TIME = {"learning_curves", "timeline", "best_so_far", "spending"}
+CLASSES = {"confusion", "calibration"}
 SEEDS = {"seed_shares", "seed_differences", "seed_overlap"}
 
 
@@ -35,7 +36,7 @@ def charts(study: StudyData) -> dict[str, Figure]:
 
 
 def test_a_study_of_everything_has_every_chart(charts: dict[str, Figure]) -> None:
-    assert charts.keys() == SETTINGS | METHOD | TIME | SEEDS | {"race", "tradeoffs"}
+    assert charts.keys() == SETTINGS | METHOD | TIME | CLASSES | SEEDS | {"race", "tradeoffs"}
     for chart in charts.values():
         assert len({len(values) for values in chart.columns.values()}) == 1, chart.name
         assert chart.heading.endswith("?"), chart.name
@@ -46,7 +47,7 @@ def test_a_study_of_everything_has_every_chart(charts: dict[str, Figure]) -> Non
 def test_while_the_study_runs_nothing_is_fitted(study: StudyData) -> None:
     live = {chart.name: chart for chart in figures(study, live=True)}
     left_out = {"pairs", "importance", "raster", "event_scores", "final_ranks"} | SEEDS
-    assert live.keys() == (SETTINGS | METHOD | TIME | {"race", "tradeoffs"}) - left_out
+    assert live.keys() == (SETTINGS | METHOD | TIME | CLASSES | {"race", "tradeoffs"}) - left_out
     assert live["effects"].columns["x"] == []
     assert "No curve: the study is still running." in live["effects"].caption
 
