@@ -21,6 +21,7 @@ from study.tasks.labels import class_name
 from study.training.class_weights import check_class_weights
 from study.training.encoding import EncodedTask, encode_task
 from study.training.fit import check_fit
+from study.training.peft.check import check_peft
 from study.training.steps import check_schedules
 
 
@@ -105,6 +106,7 @@ def prepare_data(spec: StudySpec) -> tuple[BackboneInfo, EncodedTask]:
     task = load_task(spec.task)
     check_schedules(spec, len(task.train))
     check_class_weights(spec.training, task.name, task.num_labels, task.classes)
+    check_peft(spec)
     _check_metric(spec, task)
     for warning in task.warnings:
         warn(f"{task.name}: {warning}")

@@ -3,6 +3,7 @@
     schema.py     the sections of a study's YAML, their leaves, defaults and rules
     backbone.py   the `backbone` section: a pretrained model, or a CNN
     methods.py    the `adapter` section: one class for each method
+    peft.py       adapters of Hugging Face's PEFT, one of these methods
     task.py       the `task` section, and the names of known tasks
     samplers.py   Optuna's samplers and their arguments
     metrics.py    limits and direction of metrics, by the names of their columns
@@ -40,6 +41,7 @@ from study.spec.methods import (
     LoraSpec,
     late_setting,
 )
+from study.spec.peft import PeftSpec, method_label
 from study.spec.schema import (
     ResourcesSpec,
     SchedulerSpec,
@@ -65,6 +67,7 @@ __all__ = [
     "IntDomain",
     "LinearProbeSpec",
     "LoraSpec",
+    "PeftSpec",
     "ResourcesSpec",
     "SchedulerSpec",
     "SearchSpec",
@@ -76,6 +79,7 @@ __all__ = [
     "json_schema",
     "late_setting",
     "load_spec",
+    "method_label",
     "parameter_name",
     "read_spec",
     "resolve",

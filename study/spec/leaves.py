@@ -1,6 +1,7 @@
 """Types of leaves: the values of a fixed setting, and whether it may be searched."""
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
 
@@ -82,3 +83,15 @@ def _some_different(matrices: tuple[str, ...]) -> tuple[str, ...]:
 Matrices = Annotated[tuple[Matrix, ...], Field(strict=False), AfterValidator(_some_different)]
 DEFAULT_MATRICES: tuple[Matrix, ...] = ("q", "k", "v", "o", "f1", "f2")
 """Those that every family has."""
+
+
+def cell_of(value: Any) -> Any:
+    """Returns the value of a leaf as a table and MLflow have it: lists and mappings as text.
+
+    Example:
+        >>> cell_of(["q", "v"]), cell_of({"rho": 2.0}), cell_of(8)
+        ('q v', '{"rho": 2.0}', 8)
+    """
+    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
+        return " ".join(map(str, value))
+    return json.dumps(value) if isinstance(value, list | dict) else value

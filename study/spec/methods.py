@@ -18,6 +18,7 @@ from study.spec.leaves import (
     SearchableCount,
     SearchableSteps,
 )
+from study.spec.peft import PeftSpec
 from study.spec.rules import Section, refuse
 
 
@@ -111,7 +112,7 @@ class LinearProbeSpec(Section):
 
 
 Adapter = Annotated[
-    AdaLoraRSSpec | AdaLoraSpec | LoraSpec | FmftSpec | LinearProbeSpec,
+    AdaLoraRSSpec | AdaLoraSpec | LoraSpec | FmftSpec | LinearProbeSpec | PeftSpec,
     Field(discriminator="method"),
 ]
 

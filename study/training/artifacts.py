@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from adapters import save_adapters
 from study.training.identity import identity
 from study.training.mask_events import mask_event_arrays
+from study.training.peft.files import save_peft
 from study.training.trial import Trial
 
 
@@ -40,6 +41,8 @@ def save_artifacts(trial: Trial, folder: Path) -> None:
             metadata,
             allocator=trial.allocator,
         )
+    if trial.prepared.peft is not None:
+        save_peft(trial.prepared.peft, folder / "adapters.safetensors", metadata)
     if trial.prepared.backbone:
         model = {n: p.detach().cpu().contiguous() for n, p in trial.prepared.backbone.items()}
         save_file(model, folder / "model.safetensors", metadata)

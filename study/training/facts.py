@@ -27,6 +27,8 @@ def _kept_parameters(prepared: PreparedModel, allocator: RankAllocator | None) -
     In mode `zero` pruned singular values may regrow until the next event: until T the ranks after
     the last event count. From T on the mask is permanent.
     """
+    if prepared.peft is not None:
+        return prepared.peft.kept_parameters()
     ranks = None
     if allocator is not None and allocator.t >= allocator.budget.T:
         ranks = allocator.ranks()

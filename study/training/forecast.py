@@ -30,7 +30,7 @@ def forecast(spec: StudySpec, train_rows: int, empty: Backbone) -> list[Forecast
     for params in corners(spec):
         resolved = resolve(spec, params)
         plan = make_plan(resolved, train_rows, adapted_matrices(resolved, empty))
-        point = Forecast(params, resolved, plan, count_trained(resolved, empty))
+        point = Forecast(params, resolved, plan, count_trained(resolved, empty, plan.total_steps))
         forecasts.setdefault((plan, point.parameters), point)
     return list(forecasts.values())
 

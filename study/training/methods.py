@@ -8,7 +8,7 @@ draws again. Full fine-tuning trains a copy, or a network of its own (cnn).
 import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,8 +28,18 @@ from adapters import (
 from adapters.budget import CubicBudget
 from study.models import Backbone, Pooling, head_pattern, reset_head
 from study.models.families import check_pooling
-from study.spec import AdaLoraRSSpec, AdaLoraSpec, Adapter, CnnSpec, LoraSpec, StudySpec
+from study.spec import (
+    AdaLoraRSSpec,
+    AdaLoraSpec,
+    Adapter,
+    CnnSpec,
+    LoraSpec,
+    PeftSpec,
+    StudySpec,
+)
 from study.training.peft.adapters import PeftAdapters
+from study.training.peft.check import UNKNOWN_STEPS
+from study.training.peft.inject import PeftInputs, add_peft, on_cpu
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,12 @@ class PreparedModel:
         ]
 
 
-def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> PreparedModel:
+def prepare(
+    spec: StudySpec,
+    backbone: Backbone,
+    device: torch.device,
+    peft: PeftInputs = PeftInputs(),  # noqa: B008  Frozen.
+) -> PreparedModel:
     """Draws the head, injects the method's adapters and freezes all other parameters.
 
     P, Q and the head are drawn on the CPU from the `init` seed. All trained parameters are
@@ -76,14 +91,17 @@ def prepare(spec: StudySpec, backbone: Backbone, device: torch.device) -> Prepar
     model = _model(spec, backbone, generator)
     head = _fresh_head(model, family, generator)
     model.requires_grad_(whole)
+    added = None
+    if isinstance(spec.adapter, PeftSpec):
+        model.to(device)  # PEFT draws and decomposes where the weights are.
+        added = add_peft(spec, model, backbone.info, peft)
     adapters = _inject(spec.adapter, model, backbone, generator)
     for parameter in head.values():
         parameter.requires_grad_(True)
     trained = dict(model.named_parameters()) if whole else {}
-    backbone_parameters = {name: p for name, p in trained.items() if name not in head}
-    prepared = PreparedModel(
-        model, adapters, head, backbone_parameters, pooling=Pooling(model, family, pooling)
-    )
+    of_backbone = {name: p for name, p in trained.items() if name not in head}
+    pooled = Pooling(model, family, pooling)
+    prepared = PreparedModel(model, adapters, head, of_backbone, added, pooled)
     try:
         model.to(device)
     except Exception:  # Out of memory: the next trial needs the backbone.
@@ -148,13 +166,30 @@ def release(prepared: PreparedModel) -> None:
         eject(prepared.model)
 
 
-def count_trained(spec: StudySpec, backbone: Backbone) -> ParameterCount:
-    """Returns the parameter counts at the start of a trial; works on the meta device."""
-    prepared = prepare(spec, backbone, next(backbone.model.parameters()).device)
+def count_trained(
+    spec: StudySpec, backbone: Backbone, steps: int = UNKNOWN_STEPS
+) -> ParameterCount:
+    """Returns the parameter counts at the start of a trial; works on the meta device.
+
+    `steps` are those of the training, which PEFT's AdaLoRA requires to be enough.
+    """
+    device = next(backbone.model.parameters()).device
     try:
-        return count_parameters(prepared.model, prepared.adapters, prepared.head.values())
+        prepared = prepare(spec, backbone, device, PeftInputs(steps))
+    except (NotImplementedError, RuntimeError):
+        if not isinstance(spec.adapter, PeftSpec) or device.type != "meta":
+            raise
+        # The type reads the weights, which are absent.
+        backbone = replace(backbone, model=on_cpu(backbone.model))
+        prepared = prepare(spec, backbone, torch.device("cpu"), PeftInputs(steps))
+    try:
+        count = count_parameters(prepared.model, prepared.adapters, prepared.head.values())
     finally:
         release(prepared)
+    if prepared.peft is None:
+        return count
+    size = sum(parameter.numel() for parameter in backbone.model.parameters())
+    return replace(count, vectors=count.other, other=0, backbone=size)
 
 
 def make_allocator(

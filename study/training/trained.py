@@ -13,6 +13,10 @@ from study.models.backbones import fingerprint
 from study.spec import StudySpec
 from study.training.identity import difference
 from study.training.methods import PreparedModel, prepare
+from study.training.peft.files import load_peft, read_config
+from study.training.peft.inject import PeftInputs
+
+_ADAPTERS = "adapters.safetensors"
 
 
 def load_trained(
@@ -43,7 +47,10 @@ def load_trained(
             f"backbone {info.name}: must be the one that the study was started with, but got "
             "another config.json or other weights; restore them"
         )
-    prepared = prepare(spec, backbone, torch.device("cpu"))
+    inputs = PeftInputs()
+    if spec.adapter.method == "peft":
+        inputs = PeftInputs(stored=read_config(best / _ADAPTERS))
+    prepared = prepare(spec, backbone, torch.device("cpu"), inputs)
     if prepared.backbone:
         trained |= _read(best / "model.safetensors", spec)
     _fill(prepared, trained, best, spec)
@@ -90,10 +97,14 @@ def _fill(
     with torch.no_grad():
         for name, parameter in expected.items():
             parameter.copy_(trained[name])
-    if prepared.adapters:
-        file = best / "adapters.safetensors"
+    if prepared.adapters or prepared.peft is not None:
+        file = best / _ADAPTERS
         try:
-            metadata = load_adapters(prepared.model, file)
+            metadata = (
+                load_adapters(prepared.model, file)
+                if prepared.peft is None
+                else load_peft(prepared.peft, file)
+            )
         except (OSError, SafetensorError, ValueError) as error:
             raise InputError(
                 f"{best}: must contain the winner's adapters, but got {error}; restore best/"

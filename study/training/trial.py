@@ -26,8 +26,11 @@ from study.training.facts import parameter_facts, rank_facts
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import PreparedModel, make_allocator, prepare, release
 from study.training.optimizer import clip_gradients, make_optimizer
+from study.training.peft.eva import EVA_STEPS, needs_batches
+from study.training.peft.inject import PeftInputs
 from study.training.plan import TrainingPlan, make_plan
 from study.training.precision import autocast, compute_dtype
+from study.training.steps import count_steps
 
 # The check for a finite loss synchronises with the GPU: it is made every so many steps only.
 GPU_CHECK_EVERY = 20
@@ -57,19 +60,7 @@ class Trial:
         reset_peak_memory(device)
         if device.type == "cpu":
             keep_freed_memory()
-        self.prepared: PreparedModel = prepare(spec, backbone, device)
-        try:
-            self._set_up(backbone)
-        except Exception:  # Out of memory: the next trial needs the backbone.
-            release(self.prepared)
-            raise
-
-    def _set_up(self, backbone: Backbone) -> None:
-        spec, data, device = self.spec, self.data, self.device
-        self.model = self.prepared.model
         self._causal = backbone.info.causal
-        self.plan: TrainingPlan = make_plan(spec, len(data.train), len(self.prepared.adapters))
-        self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         training = spec.training
         self.order = BatchOrder(
             data.train,
@@ -77,13 +68,36 @@ class Trial:
             spec.seeds.data,
             training.group_by_length,
         )
+        self.prepared: PreparedModel = prepare(spec, backbone, device, self._peft_inputs())
+        try:
+            self._set_up()
+        except Exception:  # Out of memory: the next trial needs the backbone.
+            release(self.prepared)
+            raise
+
+    def _peft_inputs(self) -> PeftInputs:
+        """Returns what adapters of PEFT need: steps, and for EVA the first training batches."""
+        spec, rows = self.spec, len(self.data.train)
+        per_epoch, steps = count_steps(spec.training, spec.training.batch_size, rows)
+        batches = []
+        if needs_batches(spec):
+            for step in range(1, min(per_epoch, EVA_STEPS) + 1):
+                flipped = self.order.flipped(step)
+                batches.append(self._inputs(self.data.train, self.order[step], flipped)[0])
+        return PeftInputs(steps, batches)
+
+    def _set_up(self) -> None:
+        spec, data, device = self.spec, self.data, self.device
+        self.model = self.prepared.model
+        self.plan: TrainingPlan = make_plan(spec, len(data.train), len(self.prepared.adapters))
+        self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         self.optimizer = make_optimizer(spec, self.prepared)
         self._base_lr = [group["lr"] for group in self.optimizer.param_groups]
         self._parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
         self._dtype = compute_dtype(spec)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
         self._loss_sum = torch.zeros((), device=device)
-        weights = class_weights(training, data.train.labels, data.num_labels)
+        weights = class_weights(spec.training, data.train.labels, data.num_labels)
         self._class_weights = weights
         self._loss_weights = (
             None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
@@ -127,6 +141,8 @@ class Trial:
         self.scaler.update()
         if self.allocator is not None:
             self.allocator.step()
+        if self.prepared.peft is not None:
+            self.prepared.peft.after_step(step)
         self.optimizer.zero_grad(set_to_none=True)
         self.step = step
         if self.device.type == "cpu" or step % GPU_CHECK_EVERY == 0:
@@ -166,20 +182,28 @@ class Trial:
         if gamma:
             penalty = gamma * orthogonality(self.prepared.adapters)
             penalty_backward(self.scaler.scale(penalty), self.prepared.adapters)
+        if self.prepared.peft is not None and (added := self.prepared.peft.penalty()) is not None:
+            self.scaler.scale(added).backward()  # type: ignore[no-untyped-call]
 
     def _forward(
         self, split: EncodedSplit, rows: np.ndarray, flipped: np.ndarray | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the float32 logits (batch, classes) and the labels of the given rows."""
         self.on_batch()
+        inputs, labels = self._inputs(split, rows, flipped)
+        with autocast(self.device, self._dtype):
+            output = self.model(**inputs)
+        return output.logits.float(), labels
+
+    def _inputs(
+        self, split: EncodedSplit, rows: np.ndarray, flipped: np.ndarray | None
+    ) -> tuple[dict[str, Any], torch.Tensor]:
+        """Returns the model's arguments for the given rows, and their labels."""
         batch = collate(
             split, rows, self.data.pad_id, self.device, causal=self._causal, flipped=flipped
         )
         labels = batch.pop("labels")
-        options = {"use_cache": False} if self._causal else {}
-        with autocast(self.device, self._dtype):
-            output = self.model(**batch, **options)
-        return output.logits.float(), labels
+        return {**batch, **({"use_cache": False} if self._causal else {})}, labels
 
     def _check_finite(self) -> None:
         if not torch.isfinite(self._loss_sum):
@@ -247,6 +271,7 @@ class Trial:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "allocator": None if self.allocator is None else self.allocator.state_dict(),
+            "peft": None if self.prepared.peft is None else self.prepared.peft.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -261,6 +286,8 @@ class Trial:
         self.scaler.load_state_dict(state["scaler"])
         if self.allocator is not None:
             self.allocator.load_state_dict(state["allocator"])
+        if self.prepared.peft is not None:
+            self.prepared.peft.load_state_dict(state["peft"])
         self.step, self.seconds = state["step"], state["seconds"]
 
     def close(self) -> None:

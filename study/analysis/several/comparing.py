@@ -10,7 +10,7 @@ from typing import Any
 from study.analysis.study.answer import METRICS, shown3
 from study.analysis.study.reading import StudyData
 from study.analysis.text import NOTHING, duration, short
-from study.spec import CategoricalDomain
+from study.spec import CategoricalDomain, method_label
 from study.spec.task import GENERATED
 from study.storage.result import Estimate
 
@@ -161,7 +161,7 @@ def _line(study: StudyData, name: str, page: Path) -> Line:
         link=Path(os.path.relpath(study.folder.report, page.parent)).as_posix(),
         backbone=str(study.spec.backbone.name),
         task=task_name(study),
-        method=study.spec.adapter.method,
+        method=method_label(study.spec.adapter),
         trials=len(result.trials),
         complete=len(result.in_state("complete")),
         stopped=len(result.in_state("pruned")),

@@ -7,9 +7,11 @@ from study.errors import InputError
 from study.spec import SeedsSpec, StudySpec
 from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark, load_benchmark
+from study.spec.leaves import cell_of
 from study.storage.opening import Changes
 from study.storage.stored import StoredStudy
 from study.training.class_weights import check_class_weights
+from study.training.peft.check import check_peft
 from study.training.steps import check_schedules
 
 _TASK = {"path", "revision", "max_length", "dedup", "rc_augment", "rc_average"}
@@ -47,7 +49,7 @@ class BenchmarkRun:
         source = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}
         backbone = {**source, "dtype": spec.backbone.dtype, **spec.backbone.changed}
         values = {**task_settings, **backbone, **adapter, **training}
-        return {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in values.items()}
+        return {name: cell_of(value) for name, value in values.items()}
 
     @property
     def labels(self) -> dict[str, str | int | None]:
@@ -86,7 +88,7 @@ def runs_of(benchmark: Benchmark) -> list[BenchmarkRun]:
 
 
 def check_cell(cell: Cell, train_rows: int, classes: int) -> None:
-    """Checks a cell's mask events and number of reports, and that each class has a weight.
+    """Checks a cell's mask events, number of reports, weights of classes and PEFT's arguments.
 
     Raises:
         InputError: they do not fit the data; the message names the cell.
@@ -94,6 +96,7 @@ def check_cell(cell: Cell, train_rows: int, classes: int) -> None:
     try:
         check_schedules(cell.spec, train_rows)
         check_class_weights(cell.spec.training, cell.task, classes)
+        check_peft(cell.spec)
     except InputError as error:
         raise InputError(f"{error} (of {cell.named})") from None
 

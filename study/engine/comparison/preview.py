@@ -17,6 +17,7 @@ from study.errors import InputError
 from study.spec.comparison.schema import FACTORS, ComparisonSpec
 from study.training.class_weights import check_class_weights
 from study.training.encoding import EncodedTask
+from study.training.peft.check import check_peft
 from study.training.plan import make_plan
 from study.training.steps import check_schedules
 
@@ -39,6 +40,7 @@ def check_runs(spec: ComparisonSpec, data: EncodedTask) -> None:
         try:
             check_schedules(one, len(data.train))
             check_class_weights(one.training, data.name, data.num_labels, data.classes)
+            check_peft(one)
         except InputError as error:
             raise InputError(f"{label}: {error}") from None
     masked = any(Configuration(label, one).is_masked for label, one in spec.configurations.items())

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from study.spec import SeedsSpec, StudySpec
+from study.spec import SeedsSpec, StudySpec, method_label
 from study.spec.comparison.schema import FACTORS, is_masked
+from study.spec.leaves import cell_of
 from study.storage.runs import Label
 
 _COUNTED = {"steps", "epochs", "reports", "eval_batch_size"}
@@ -29,8 +30,9 @@ class Configuration:
         adapter = self.spec.adapter.model_dump(mode="json", exclude_none=True)
         training = self.spec.training.model_dump(mode="json", exclude=_COUNTED, exclude_none=True)
         backbone = self.spec.backbone.changed
-        values = {"method": adapter.pop("method"), **adapter, **training, **backbone}
-        return {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in values.items()}
+        method = {"method": method_label(self.spec.adapter)}
+        values = {**adapter, **method, **training, **backbone}
+        return {name: cell_of(value) for name, value in values.items()}
 
 
 @dataclass(frozen=True)

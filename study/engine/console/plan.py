@@ -15,7 +15,7 @@ from study.engine.console.lines import (
 )
 from study.engine.resources import Resources
 from study.models import BackboneInfo, describe
-from study.spec import CnnSpec, StudySpec
+from study.spec import CnnSpec, PeftSpec, StudySpec, method_label
 from study.spec.domains import domain_text
 from study.spec.samplers import LEARNING
 from study.spec.space import planned_trials
@@ -98,7 +98,7 @@ def _overview(
         f"{_strands(spec)}",
         *_data_lines(data),
         *_loss(spec, data),
-        f"method     {spec.adapter.method}",
+        f"method     {method_label(spec.adapter)}",
         f"search     {_search(spec)}",
         *_goals(spec),
         *_race(spec),
@@ -140,7 +140,9 @@ def _backbone(spec: StudySpec, info: BackboneInfo, num_labels: int) -> list[str]
         f"model      {backbone.classifier.split(':')[1]}, tokens {backbone.tokenizer}, head of "
         f"{backbone.sizes.head_parameters(num_labels):,} parameters on the {backbone.pooling}",
     ]
-    names = [backbone.layer_names[matrix] for matrix in getattr(spec.adapter, "matrices", ())]
+    by_name = isinstance(spec.adapter, PeftSpec) and not spec.adapter.uses_matrices
+    matrices = () if by_name else getattr(spec.adapter, "matrices", ())
+    names = [backbone.layer_names[matrix] for matrix in matrices]
     return [*lines, *([f"adapts     {', '.join(names)} in each layer"] if names else [])]
 
 

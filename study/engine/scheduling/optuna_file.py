@@ -16,7 +16,7 @@ from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import TrialState
 
 from study.engine.scheduling.optuna_study import frozen_trial, new_study
-from study.spec import StudySpec
+from study.spec import StudySpec, method_label
 from study.spec.space import distributions
 from study.storage.events import (
     Event,
@@ -151,7 +151,7 @@ def _attributes_of_study(spec: StudySpec) -> dict[str, Any]:
     return {
         "backbone": spec.backbone.name,
         "task": spec.task.label,
-        "method": spec.adapter.method,
+        "method": method_label(spec.adapter),
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import study
 from study.engine.console.lines import format_value
-from study.spec import StudySpec
+from study.spec import StudySpec, method_label
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.record import StudyRecord, TrialRecord
 
@@ -52,14 +52,14 @@ def experiment_of(record: StudyRecord) -> str:
 def of_study(ledger: StudyLedger) -> Subject:
     """Returns a study: its trials are named by number and settings."""
     spec = ledger.spec
-    shared = {**_shared(spec), "method": spec.adapter.method}
+    shared = {**_shared(spec), "method": method_label(spec.adapter)}
     return _subject(ledger.folder.path.name, ledger.record, shared, _trial_name)
 
 
 def of_race(study: StudyLedger, race: Ledger) -> Subject:
     """Returns the race of a study: its runs are named by trial and seed."""
     spec, name = study.spec, f"{study.folder.path.name}: race of the finalists"
-    shared = {**_shared(spec), "method": spec.adapter.method}
+    shared = {**_shared(spec), "method": method_label(spec.adapter)}
     return _subject(name, race.record, shared, _race_run_name)
 
 

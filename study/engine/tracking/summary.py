@@ -9,7 +9,7 @@ from typing import Any
 from study.engine.console.lines import format_value
 from study.engine.tracking.entries import SCORE, metric_entries
 from study.engine.tracking.winner_model import WinnerModel
-from study.spec import load_spec
+from study.spec import load_spec, method_label
 from study.spec.task import GENERATED, TaskSpec
 from study.storage.events import StudyOpened
 from study.storage.ledger import StudyLedger
@@ -73,7 +73,7 @@ def summary_of(ledger: StudyLedger) -> Summary | None:
     shared = {
         "backbone": spec.backbone.name,
         "task": spec.task.label,
-        "method": spec.adapter.method,
+        "method": method_label(spec.adapter),
     }
     opened = record.opened or StudyOpened()
     return Summary(

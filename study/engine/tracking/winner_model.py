@@ -18,7 +18,7 @@ from typing import Any
 
 import adapters
 import study
-from study.spec import StudySpec, dump_spec
+from study.spec import StudySpec, dump_spec, method_label
 from study.storage.durable import PARTIAL
 from study.training.predictor import FACTS, SPEC
 
@@ -98,7 +98,7 @@ def save_model(model: WinnerModel, path: Path, ids: Mapping[str, str] | None = N
             code_paths=[str(part) for part in sorted(code.iterdir())],
             signature=ModelSignature(Schema([ColSpec("string", "sequence")]), Schema(outputs)),
             input_example=pd.DataFrame({"sequence": [EXAMPLE]}),
-            pip_requirements=_requirements(),
+            pip_requirements=_requirements(model.spec),
             mlflow_model=Model(**(ids or {})),
         )
 
@@ -127,14 +127,15 @@ def _copy_packages(folder: Path) -> None:
         shutil.copy(module, folder / "study")
 
 
-def _requirements() -> list[str]:
+def _requirements(spec: StudySpec) -> list[str]:
     """Returns the installed versions; without the local part of PyTorch's, as in 2.13.0+cpu."""
-    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in REQUIREMENTS]
+    names = (*REQUIREMENTS, *(("peft",) if spec.adapter.method == "peft" else ()))
+    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in names]
 
 
 def _params(spec: StudySpec) -> dict[str, Any]:
     return {
         "backbone": spec.backbone.name,
         "task": spec.task.label,
-        "method": spec.adapter.method,
+        "method": method_label(spec.adapter),
     }

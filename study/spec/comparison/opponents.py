@@ -19,8 +19,19 @@ from study.spec.yaml.aliases import is_searchable
 from study.spec.yaml.messages import input_error
 from study.spec.yaml.reader import Document
 
-SAME = {"rank": "b0", "b0": "rank"}
-"""Leaves with the same meaning in another method: triplets of every matrix at the start."""
+SAME = {
+    "rank": ("b0", "r", "init_r"),
+    "b0": ("rank", "init_r", "r"),
+    "r": ("rank", "b0", "init_r"),
+    "init_r": ("b0", "rank", "r"),
+    "target_r": ("bT",),
+    "bT": ("target_r",),
+    "lora_alpha": ("alpha",),
+    "alpha": ("lora_alpha",),
+    "lora_dropout": ("dropout",),
+    "dropout": ("lora_dropout",),
+}
+"""Leaves with the same meaning in another method; the first that it has is taken."""
 OPTIMIZER = ("lr", "head_lr", "weight_decay", "warmup_ratio", "max_grad_norm")
 """Training leaves that are tuned for each method; the others are the length of the training."""
 _MISSING = object()
@@ -139,13 +150,13 @@ def _has_value(section: Any, leaf: str) -> bool:
 
 
 def _value_in(first: StudySpec, leaf: str, notes: list[str]) -> Any:
-    fields = type(first.adapter).model_fields
-    if leaf in fields:
-        return getattr(first.adapter, leaf)
-    other = SAME.get(leaf)
-    if other is None or other not in fields:
+    given = dict(first.adapter)
+    if leaf in given:
+        return given[leaf]
+    other = next((name for name in SAME.get(leaf, ()) if name in given), None)
+    if other is None:
         return _MISSING
-    value = getattr(first.adapter, other)
+    value = given[other]
     notes.append(f"{leaf} {value} is {other} of the first configuration")
     return value
 

@@ -46,11 +46,12 @@ def override(document: Document, setting: str, option: str = "--set") -> None:
         raise InputError(f"{source}: must have a value, but got none; write null for the default")
     value = parse(text, source, numbered=False).values
     section = _section(document, path[:-1], source)
+    same = path[-1] in section and section[path[-1]] == value
     _forget(document, path)
     section[path[-1]] = value
     document.places[path] = Place(source)
     _drop_alternative(document, path, value)
-    dropped = _drop_replaced(document, path, value)
+    dropped = [] if same else _drop_replaced(document, path, value)
     is_grid = path[:2] == ("search", "sampler") and "grid" in (value, _name(value))
     if path[0] in SEARCHED or is_grid:
         dropped += _drop_points(document, () if is_grid else path[1:])

@@ -23,12 +23,20 @@ class Snapshot:
 
     @torch.no_grad()
     def forget_unchanged(self) -> int:
-        """Drops the copies of weights that are still the same; returns how many are not."""
+        """Drops the copies of weights that are still the same; returns how many are not.
+
+        Of weights that are trained the copies remain.
+        """
+        same = [old is not None and _same(p, old) for p, _, old in self._weights]
+        changed = sum(
+            not one and old is not None
+            for one, (_, _, old) in zip(same, self._weights, strict=True)
+        )
         self._weights = [
-            (p, grad, None if old is not None and _same(p, old) else old)
-            for p, grad, old in self._weights
+            (p, grad, None if one and not p.requires_grad else old)
+            for one, (p, grad, old) in zip(same, self._weights, strict=True)
         ]
-        return sum(old is not None for _, _, old in self._weights)
+        return changed
 
     @torch.no_grad()
     def restore(self) -> None:

@@ -14,6 +14,7 @@ from study.spec.benchmark.loading import load_benchmark
 from study.spec.loading import shipped_folder, shipped_spaces
 
 METHODS = ["adalora", "adalora_rs", "fmft", "lora"]
+OF_PEFT = ["rslora", "dora", "ia3", "peft_adalora"]
 FOR_GPUS = ["dnabert_2_promoters", "nt_500m_emp", "opt_125m_promoters"]
 
 
@@ -62,8 +63,9 @@ def test_an_installed_package_reads_the_spaces_inside_it(
 
 
 def test_the_shipped_spaces_are_the_methods_a_smoke_study_and_those_for_gpus():
-    assert shipped_spaces() == sorted([*METHODS, "cnn", "smoke", *FOR_GPUS])
+    assert shipped_spaces() == sorted([*METHODS, *OF_PEFT, "cnn", "smoke", *FOR_GPUS])
     assert [load_spec(name).adapter.method for name in METHODS] == METHODS
+    assert {load_spec(name).adapter.method for name in OF_PEFT} == {"peft"}
 
 
 def effort(spec: StudySpec) -> tuple[object, ...]:
@@ -72,7 +74,7 @@ def effort(spec: StudySpec) -> tuple[object, ...]:
 
 
 def test_the_methods_get_equal_search_effort():
-    specs = [load_spec(name) for name in METHODS]
+    specs = [load_spec(name) for name in (*METHODS, *OF_PEFT)]
     assert all(effort(spec) == effort(specs[0]) for spec in specs)
     widths = [spec.domains["lr"].high / spec.domains["lr"].low for spec in specs]
     assert widths == pytest.approx([widths[0]] * len(specs))

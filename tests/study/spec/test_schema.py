@@ -11,7 +11,7 @@ def adapter(*lines: str) -> str:
 
 RATIO = "search bT as {type: float, low: .25, high: 1, ratio_of: b0}"
 SAMPLERS = "tpe, gp, cmaes, random, qmc, nsgaii, grid"
-METHODS = "adalora_rs, adalora, lora, fmft, linear_probe"
+METHODS = "adalora_rs, adalora, lora, fmft, linear_probe, peft"
 
 
 @pytest.mark.parametrize(
