@@ -11,18 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Regex, models, pre_tokenizers, processors
 from transformers import AutoTokenizer
 
-from study.models import tokenization
 from study.models.backbones import quiet
 from study.models.damage import message_of
 from study.models.files import TOKENIZER_FILES
 from study.models.info import BackboneInfo
-from study.models.tokenization import MISSING, adjacent_words, library_tokenizer, load_tokenizer
+from study.models.tokenization import (
+    HYBRID,
+    MISSING,
+    Tokenizer,
+    adjacent_words,
+    library_tokenizer,
+    load_tokenizer,
+    word_length,
+)
 
 SEQUENCE = "ACGTTGCAACGTACGGTCATTGACCGTAAC"
-"""Read by both tokenizers, to compare them."""
+"""Read by both tokenizers, to compare them; its length is a multiple of 1, 2, 3, 5 and 6."""
+_PAD = "<pad>"
+"""Name of a padding token that has none."""
 
 
 def write_tokenizer(info: BackboneInfo, out: Path) -> str:
@@ -41,11 +50,12 @@ def write_tokenizer(info: BackboneInfo, out: Path) -> str:
     own = load_tokenizer(info)
     [expected] = own([SEQUENCE])
     if _read(out, SEQUENCE) == expected:
+        _name_padding(own, out)
         return ""
     _replace(info, own, out)
     found = _read(out, SEQUENCE)
     if found == expected:
-        return ""
+        return _of_short_ends(own, out)
     k = own.overlap
     words = " ".join(SEQUENCE[i : i + k] for i in range(len(SEQUENCE) - k + 1)) if k else ""
     if k and _read(out, words) == expected:
@@ -54,6 +64,29 @@ def write_tokenizer(info: BackboneInfo, out: Path) -> str:
             "…), not plain DNA"
         )
     return f"AutoTokenizer does not read DNA as the study did ({found}); give the model token ids"
+
+
+def _name_padding(own: Tokenizer, out: Path) -> None:
+    """Adds the padding token of the study to tokenizer_config.json if there is none."""
+    with quiet():
+        if AutoTokenizer.from_pretrained(out).pad_token_id is not None:
+            return
+    path = out / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    named = {index: token for token, index in own.vocab.items()}.get(own.pad_id)
+    path.write_text(json.dumps(config | {"pad_token": named}, indent=2), encoding="utf-8")
+
+
+def _of_short_ends(own: Tokenizer, out: Path) -> str:
+    """Returns what to do where the last k-mer of a sequence is filled up; often nothing."""
+    k = word_length(own.vocab)
+    short = SEQUENCE[:-1]
+    if k is None or _read(out, short) == own([short])[0]:
+        return ""
+    return (
+        f"AutoTokenizer reads sequences whose length is a multiple of {k} as the study did; fill "
+        "others up with A"
+    )
 
 
 def _read(folder: Path, text: str) -> list[int] | str:
@@ -66,9 +99,9 @@ def _read(folder: Path, text: str) -> list[int] | str:
     return ids
 
 
-def _replace(info: BackboneInfo, own: tokenization.Tokenizer, out: Path) -> None:
+def _replace(info: BackboneInfo, own: Tokenizer, out: Path) -> None:
     """Writes tokenizer.json and tokenizer_config.json of a tokenizer that reads like `own`."""
-    token_of = {index: token for token, index in own.vocab.items()}
+    token_of = {own.pad_id: _PAD} | {index: token for token, index in own.vocab.items()}
     unknown = None if own.unknown_id == MISSING else token_of[own.unknown_id]
     before, after = ([token_of[i] for i in ids] for ids in (own.prefix, own.suffix))
     inner = _inner(info, own, unknown)
@@ -90,14 +123,12 @@ def _replace(info: BackboneInfo, own: tokenization.Tokenizer, out: Path) -> None
     (out / "tokenizer_config.json").write_text(json.dumps(named, indent=2), encoding="utf-8")
 
 
-def _inner(
-    info: BackboneInfo, own: tokenization.Tokenizer, unknown: str | None
-) -> tokenizers.Tokenizer:
-    if own.overlap is None and (info.folder / "tokenizer.json").is_file():
+def _inner(info: BackboneInfo, own: Tokenizer, unknown: str | None) -> tokenizers.Tokenizer:
+    of_library = any((info.folder / name).is_file() for name in ("tokenizer.json", "merges.txt"))
+    if own.overlap is None and of_library and not (info.folder / HYBRID).is_file():
         return library_tokenizer(info)[0]
-    if own.overlap is None and (info.folder / "merges.txt").is_file():
-        return library_tokenizer(info)[0]
-    inner = Tokenizer(models.WordLevel(dict(own.vocab), unk_token=unknown))
+    vocab = dict(own.vocab) | ({} if own.pad_id in own.vocab.values() else {_PAD: own.pad_id})
+    inner = tokenizers.Tokenizer(models.WordLevel(vocab, unk_token=unknown))
     if own.overlap is not None and own.overlap > 1:
         inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     else:

@@ -21,6 +21,7 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "vocab.txt",
+    "dna_config.json",
 )
 
 

@@ -18,15 +18,22 @@ The files determine the scheme, one of seven:
 - any other tokenizer.json: as it specifies (BPE in DNABERT-2).
 """
 
-from study.models.tokenization.files import library_tokenizer, load_tokenizer, token_lengths
-from study.models.tokenization.splits import MISSING, adjacent_words
+from study.models.tokenization.files import (
+    HYBRID,
+    library_tokenizer,
+    load_tokenizer,
+    token_lengths,
+)
+from study.models.tokenization.splits import MISSING, adjacent_words, word_length
 from study.models.tokenization.tokenizer import Tokenizer
 
 __all__ = [
+    "HYBRID",
     "MISSING",
     "Tokenizer",
     "adjacent_words",
     "library_tokenizer",
     "load_tokenizer",
     "token_lengths",
+    "word_length",
 ]

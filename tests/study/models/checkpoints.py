@@ -157,7 +157,7 @@ def _as_on_the_hub(folder: Path, family: str) -> None:
     elif family == "modernbert":
         del config["rope_parameters"], config["layer_types"]
         config |= {"global_attn_every_n_layers": 2}
-        config |= {"global_rope_theta": 160000.0, "local_rope_theta": 10000.0}
+        config |= {"global_rope_theta": 5000.0, "local_rope_theta": 700.0}
     else:
         config |= {"model_type": "esm", "add_bias_fnn": False}
         config["auto_map"] = {"AutoModel": "modeling_esm.EsmModel"}

@@ -49,6 +49,32 @@ def test_a_hub_checkpoint_of_nucleotide_transformer_v2_loads_key_for_key(checkpo
     assert all(torch.equal(stored[name], loaded[name]) for name in set(stored) - unused)
 
 
+def test_a_hub_checkpoint_of_generator_loads_key_for_key(checkpoint):
+    folder = checkpoint("llama", hub=True)
+    stored = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    backbone = _load(folder)
+    loaded = backbone.model.state_dict()
+    assert backbone.info.family == "llama"
+    assert backbone.model.config.rope_parameters["rope_theta"] == 500000.0
+    assert loaded["model.layers.0.self_attn.q_proj.weight"].shape == (12, 16)
+    assert loaded["model.layers.0.self_attn.k_proj.weight"].shape == (6, 16)
+    unused = {name for name in stored if name.startswith("lm_head") or "rotary" in name}
+    assert set(loaded) - {"score.weight"} == set(stored) - unused
+    assert all(torch.equal(stored[name], loaded[name]) for name in set(stored) - unused)
+    assert backbone.model.config.pad_token_id == backbone.tokenizer.pad_id == 3
+
+
+def test_a_hub_checkpoint_of_modernbert_loads_with_its_fused_matrix_split(checkpoint):
+    folder = checkpoint("modernbert", hub=True)
+    stored = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    loaded = _load(folder).model.state_dict()
+    attention = "model.layers.1.attn.Wqkv"
+    parts = [loaded[f"{attention}.{part}.weight"] for part in ("query", "key", "value")]
+    assert torch.equal(stored[f"{attention}.weight"], torch.cat(parts))
+    rest = {name for name in loaded if "Wqkv" not in name and not name.startswith(("head", "cl"))}
+    assert all(torch.equal(stored[name], loaded[name]) for name in rest)
+
+
 def test_a_hub_checkpoint_without_a_fused_matrix_is_refused(checkpoint):
     folder = checkpoint("mosaicbert", hub=True)
     state = torch.load(folder / "pytorch_model.bin", weights_only=True)
@@ -58,7 +84,7 @@ def test_a_hub_checkpoint_without_a_fused_matrix_is_refused(checkpoint):
         _load(folder)
 
 
-@pytest.mark.parametrize("family", ["mosaicbert", "gated_esm"])
+@pytest.mark.parametrize("family", ["mosaicbert", "gated_esm", "llama", "modernbert"])
 def test_a_hub_checkpoint_saved_again_is_of_its_family(checkpoint, family, tmp_path):
     folder = checkpoint(family, hub=True)
     first = _load(folder)
