@@ -1,6 +1,7 @@
 """Evaluates the winner of a study on the test split; writes best.yaml and best/."""
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -129,7 +130,7 @@ def _evaluate(
     folder: StudyFolder,
     winner: TrialRecord,
     trial_resources: Resources,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, float | None]]:
     heartbeat = Heartbeat(folder, winner.number)
     backbone = load_backbone(
         info,
@@ -147,9 +148,17 @@ def _evaluate(
     save_artifacts(trial, folder.best)
     predictions = predict(trial)
     write_predictions(folder.predictions, predictions)
+    return scores_of(predictions)
+
+
+def scores_of(predictions: Predictions) -> dict[str, dict[str, float | None]]:
+    """Returns split -> metric, as dev_mcc -> score; None for one that does not exist.
+
+    So it is in scores.json as in the journal: JSON has no NaN.
+    """
     return {
         name: {
-            f"{name}_{metric}": value
+            f"{name}_{metric}": value if math.isfinite(value) else None
             for metric, value in classification_metrics(split.logits, split.labels).items()
         }
         for name, split in predictions.splits.items()

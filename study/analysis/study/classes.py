@@ -3,8 +3,9 @@
 Everything is of the weights in best/, from best/predictions.npz.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -106,8 +107,8 @@ def _shown(score: float) -> str:
 
 def _train_rows(study: StudyData, count: int) -> Sequence[int]:
     """Returns the rows of each class in train; empty if the journal does not have them."""
-    quality = (study.opened and study.opened.quality) or {}
-    rows = quality.get("splits", {}).get("train", {}).get("class_rows", ())
+    quality: Mapping[str, Any] = (study.opened and study.opened.quality) or {}
+    rows: Sequence[int] = quality.get("splits", {}).get("train", {}).get("class_rows", ())
     return rows if len(rows) == count else ()
 
 
@@ -115,7 +116,7 @@ def _weights(study: StudyData, train: Sequence[int]) -> Sequence[float]:
     """Returns the class weights of the winner's loss; empty without any, or if not known."""
     leader, chosen = study.leader, study.spec.training.class_weights
     if leader is not None and "class_weights" in study.spec.domains:
-        chosen = leader.settings.get("class_weights", "none")  # type: ignore[assignment]
+        chosen = leader.settings.get("class_weights", "none")
     if chosen == "balanced":
         return [float(one) for one in balanced_weights(np.array(train))] if train else ()
     return chosen if isinstance(chosen, tuple) and len(chosen) == len(train) else ()

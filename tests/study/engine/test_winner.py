@@ -1,9 +1,11 @@
 """The winner: its spec best.yaml, and the errors of its evaluation."""
 
 import errno
+import json
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 import ray
 import torch
@@ -11,9 +13,10 @@ from ray.exceptions import RayTaskError, WorkerCrashedError
 from safetensors import SafetensorError
 
 from study.engine.resources import Resources
-from study.engine.winner import evaluate_winner, write_best_spec
+from study.engine.winner import evaluate_winner, scores_of, write_best_spec
 from study.spec import load_spec, resolve
 from study.storage.events import Report
+from study.storage.predictions import SPLITS, Predictions, SplitPredictions
 from tests.study.ledgers import OpenLedger, create
 
 
@@ -29,6 +32,14 @@ def test_the_winners_spec_has_no_domains_constraints_or_second_objective(
     best = load_spec(str(ledger.folder.best_spec))
     assert (best.goals.constraints, len(best.goals.objectives)) == ((), 1)
     assert best.search.trials == 1
+
+
+def test_a_metric_that_does_not_exist_without_a_class_is_null_in_the_scores() -> None:
+    labels = np.array([0, 1, 1, 0])
+    split = SplitPredictions(np.eye(3, dtype=np.float32)[labels], labels)
+    scores = scores_of(Predictions(dict.fromkeys(SPLITS, split), ("a", "b", "c")))
+    assert [scores["test"][f"test_{name}"] for name in ("auc", "auprc", "f1")] == [None, None, 1]
+    assert "NaN" not in json.dumps(scores)
 
 
 @pytest.mark.parametrize(
