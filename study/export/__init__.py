@@ -6,4 +6,5 @@ Map:
     formats.py      the formats by name, each a module with `check` and `write`
     merged.py       weights for the backbone's class in transformers
     peft_folder.py  adapters and head for PEFT
+    onnx_file.py    model.onnx
 """

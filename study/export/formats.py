@@ -13,6 +13,7 @@ FORMATS = {
     "merged": ("study.export.merged", "weights for the backbone's class in transformers"),
     "peft-lora": ("study.export.peft_folder", "LoRA for peft.PeftModel, with the head"),
     "peft-adalora": ("study.export.peft_folder", "the same, with separate singular values"),
+    "onnx": ("study.export.onnx_file", "model.onnx, for onnxruntime"),
 }
 """Name -> the module that writes it, and what it is."""
 

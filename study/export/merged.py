@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from adapters import merge
 from study.engine.stored_winner import StoredWinner
 from study.export.formats import Written
+from study.models import BackboneInfo
 from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
 from study.models.pooling import pooling_remark
@@ -15,12 +18,25 @@ def check(winner: StoredWinner, to: str) -> None:
     """Every winner can be written."""
 
 
-def write(winner: StoredWinner, to: str, out: Path) -> Written:
-    """Writes config.json, model.safetensors and the files of the tokenizer."""
+def merged_model(
+    winner: StoredWinner, dtype: torch.dtype | None = None
+) -> tuple[Any, BackboneInfo]:
+    """Returns the model without adapters, whose weights contain them, and its backbone.
+
+    `dtype` is that of the weights; None: that of the backbone.
+    """
     prepared, info = winner.load()
     model: Any = prepared.model.eval()
+    if dtype is not None:
+        model.to(dtype)  # Before the adapters are added to the weights: nothing is rounded.
     if prepared.adapters:
         merge(model)
+    return model, info
+
+
+def write(winner: StoredWinner, to: str, out: Path) -> Written:
+    """Writes config.json, model.safetensors and the files of the tokenizer."""
+    model, info = merged_model(winner)
     model.save_pretrained(out)
     remarks = [write_tokenizer(info, out)]
     pooling = winner.spec.backbone.pooling

@@ -79,8 +79,9 @@ class Inputs:
         longest = max(map(len, rows), default=0)
         if self._positions is not None and longest > self._positions:
             raise InputError(
-                f"sequences: must fit the {self._positions} positions of {self._name}, but got one "
-                f"of {longest} tokens; shorten it, or predict the mean of its windows: --windows"
+                f"sequences: must fit the {self._positions} positions of {self._name}, but got "
+                f"one of {longest} tokens; shorten it, or predict the mean of its windows: "
+                "--windows"
             )
         return Encoded(rows, np.arange(len(rows)), cut)
 
