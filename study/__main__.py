@@ -24,7 +24,10 @@ GROUPS = {
         "serve": "show all studies of a folder in a browser",
         "report": "write the page of a study, benchmark or comparison",
         "doctor": "check a folder, and say how to repair it",
-        "export": "write the winner as a model for transformers or PEFT",
+    },
+    "use the winner": {
+        "predict": "predict the classes of sequences in a file",
+        "export": "write the winner as a model for transformers, PEFT or ONNX",
     },
     "clusters": {"cluster": "print a job file for Slurm, KubeRay or `ray up`"},
     "backbones": {
@@ -37,6 +40,7 @@ EXAMPLES = (
     "run --space adalora_rs.yaml",
     "status runs/adalora_rs --watch",
     "report runs/adalora_rs",
+    "predict runs/adalora_rs new.fa --out predicted.csv",
     "seeds --study runs/adalora_rs --against runs/lora",
 )
 _MEANT = {
@@ -47,6 +51,7 @@ _MEANT = {
     "serve": ("web", "dashboard", "ui", "server", "browse"),
     "report": ("plot", "page", "html", "summary"),
     "doctor": ("check", "repair", "verify", "diagnose"),
+    "predict": ("infer", "inference", "classify", "apply", "test", "evaluate"),
     "export": ("save", "merge", "convert", "model"),
     "cluster": ("slurm", "kuberay", "ray-up", "sbatch"),
 }

@@ -9,6 +9,7 @@ import csv
 import gzip
 import math
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,18 +91,37 @@ def read_csv(path: Path, schema: Sequence[Column]) -> Table:
         InputError: the file is unreadable, not csv, empty, has rows of different lengths, lacks a
             column, or a column of the schema is not UTF-8 or breaks a rule.
     """
+    [table] = csv_parts(path, schema, sys.maxsize)
+    return table
+
+
+def csv_parts(path: Path, schema: Sequence[Column], size: int) -> Iterator[Table]:
+    """Yields a file as `read_csv` reads it in tables of at most `size` rows, none of them empty.
+
+    Raises:
+        InputError: as `read_csv`, when the part is read.
+    """
     with opened(path) as file:
         separator = _separator(file, schema)
         file.seek(0)
-        header, lines, rows = _parse(path, file, separator, schema)
+        for header, lines, rows in _parse(path, file, separator, schema, size):
+            yield _table(path, header, lines, rows, schema)
+
+
+def _table(
+    path: Path,
+    header: Sequence[str],
+    lines: list[int],
+    rows: Sequence[Sequence[str]],
+    schema: Sequence[Column],
+) -> Table:
+    """Returns the checked rows as a table."""
     uneven = [line for line, row in zip(lines, rows, strict=True) if len(row) != len(header)]
     if uneven:
         raise InputError(
             f"{path}:{uneven[0]}: every row must have the header's {len(header)} fields, but got "
             f"other numbers in {numbered(uneven)}; correct commas and quotes"
         )
-    if not rows:
-        raise InputError(f"{path}: must have rows below the header, but got none; add some")
     places = {name: header.index(name) for name in header}
     cells = {name: [row[place].strip() for row in rows] for name, place in places.items()}
     table = Table(path, lines, cells)
@@ -202,12 +222,14 @@ def check(table: Table, schema: Iterable[Column]) -> None:
 
 
 def _parse(
-    path: Path, file: TextIO, separator: str, schema: Sequence[Column]
-) -> tuple[list[str], list[int], list[list[str]]]:
-    """Returns the checked header, the line of each row's end, and the rows."""
+    path: Path, file: TextIO, separator: str, schema: Sequence[Column], size: int
+) -> Iterator[tuple[list[str], list[int], list[list[str]]]]:
+    """Yields the checked header, the line of each row's end, and the rows; `size` rows a time."""
     reader = csv.reader(file, strict=True, delimiter=separator)
     header: list[str] = []
-    lines, rows = [], []
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    more = False
     try:
         for row in reader:
             if not header:
@@ -217,6 +239,9 @@ def _parse(
                     row.pop()
                 lines.append(reader.line_num)
                 rows.append(row)
+                if len(rows) == size:
+                    yield header, lines, rows
+                    lines, rows, more = [], [], True
     except csv.Error as error:
         raise InputError(
             f"{path}:{reader.line_num}: must be valid csv, but got: {error}; correct quotes and "
@@ -224,7 +249,10 @@ def _parse(
         ) from error
     if not header:
         raise InputError(f"{path}: must have a header and rows, but got an empty file; add them")
-    return header, lines, rows
+    if rows:
+        yield header, lines, rows
+    elif not more:
+        raise InputError(f"{path}: must have rows below the header, but got none; add some")
 
 
 def _header(where: str, row: Sequence[str], schema: Sequence[Column]) -> list[str]:

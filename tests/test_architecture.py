@@ -18,6 +18,7 @@ COMMANDS = {
     "cluster",
     "doctor",
     "export",
+    "predict",
     "pretrain",
     "report",
     "run",

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from study.errors import InputError, instead_of
-from study.models import BackboneInfo
+from study.models import BackboneInfo, inspect_backbone
 from study.spec import SeedsSpec, StudySpec, load_spec
 from study.storage.commands import resume
 from study.storage.folder import StudyFolder
 from study.storage.runs import latest_trials
 from study.storage.stored import StoredStudy
 from study.training.methods import PreparedModel
-from study.training.trained import load_trained
+from study.training.trained import load_trained, trained_labels
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class StoredWinner:
         if missing or not found:
             raise InputError(
                 f"{race.path}: must have the weights of the {len(found)} runs that confirm the "
-                f"winner, but got none of {len(missing)} of them, as in folders of earlier "
+                f"winner, but got {len(found) - len(missing)}, as in folders of earlier "
                 f"versions; remove {race.path} and {folder.scores}, and run the race again with "
                 f"`{resume(folder.path)}`"
             )
@@ -90,15 +91,49 @@ class StoredWinner:
     def _with_seeds(self, seeds: Mapping[str, int]) -> StudySpec:
         return self.spec.model_copy(update={"seeds": SeedsSpec(**seeds)})
 
-    def load(self) -> tuple[PreparedModel, BackboneInfo]:
-        """Returns the trained model on the CPU, with the names of its classes in its config.
+    def runs(self, confirming: bool) -> dict[Path, StudySpec]:
+        """Returns the weights and spec of the run in the search, or of those that confirm it.
+
+        Raises:
+            InputError: as `confirming`.
+        """
+        return self.confirming() if confirming else {self.folder.best: self.spec}
+
+    @cached_property
+    def info(self) -> BackboneInfo:
+        """The backbone, located but not loaded.
+
+        Raises:
+            InputError: it is not there.
+        """
+        named = self.spec.backbone
+        with_weights = named.random_seed is None
+        return inspect_backbone(named.name, named.revision, with_weights=with_weights)
+
+    @cached_property
+    def labels(self) -> int:
+        """The number of classes, which the head knows.
+
+        Raises:
+            InputError: best/ is damaged.
+        """
+        return trained_labels(self.spec, self.folder.best, self.info.family)
+
+    def load(
+        self, weights: Path | None = None, spec: StudySpec | None = None
+    ) -> tuple[PreparedModel, BackboneInfo]:
+        """Returns a trained model on the CPU, with the names of its classes in its config.
+
+        Args:
+            weights: the folder of its files; None: best/.
+            spec: of that run.
 
         Raises:
             InputError: as `load_trained`.
         """
         opened = self.stored.opened
-        weights = (opened and opened.backbone) or None
-        prepared, info = load_trained(self.spec, self.folder.best, weights)
+        backbone = (opened and opened.backbone) or None
+        prepared, info = load_trained(spec or self.spec, weights or self.folder.best, backbone)
         config: Any = prepared.model.config
         if len(self.classes) == config.num_labels:
             config.id2label = dict(enumerate(self.classes))

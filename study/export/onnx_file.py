@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from study.engine.stored_winner import StoredWinner
 from study.errors import InputError
@@ -70,6 +71,7 @@ class Logits(nn.Module):
         self.model = model
         self.options: dict[str, Any] = {"use_cache": False} if causal else {}
 
+    @override
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Returns the logits (batch, classes)."""
         output = self.model(input_ids=input_ids, attention_mask=attention_mask, **self.options)

@@ -32,7 +32,12 @@ def compare_seeds(study: Path) -> str:
 
 
 def predict(study: Path) -> str:
-    """Returns the command that writes the winner as a model that transformers loads to predict."""
+    """Returns the command that predicts the classes of the sequences of a file."""
+    return _line("predict", shown(study), "new.fa", "--out", "predicted.csv")
+
+
+def export(study: Path) -> str:
+    """Returns the command that writes the winner as a model that transformers loads."""
     out = shown(study.with_name(f"{study.name}-model"))
     return _line("export", shown(study), "--to", "merged", "--out", out)
 

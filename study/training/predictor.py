@@ -15,6 +15,7 @@ from study.spec import StudySpec, load_spec
 from study.training.batches import collate, evaluation_batches
 from study.training.encoding import encode_split
 from study.training.inputs import Encoded, Inputs
+from study.training.memory import keep_freed_memory
 from study.training.methods import PreparedModel
 from study.training.precision import autocast, compute_dtype
 from study.training.trained import load_trained
@@ -39,6 +40,8 @@ class Predictor:
         self._causal = info.causal
         self._batch_size = batch_size or spec.training.eval_batch_size
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self._dtype = compute_dtype(spec)
         model: Any = prepared.model
         self.labels: int = model.config.num_labels

@@ -33,12 +33,7 @@ def load_trained(
     random = named.random_seed is not None
     info = inspect_backbone(named.name, named.revision, with_weights=not random)
     trained = _read(best / "head.safetensors", spec)
-    labels = head_labels(info.family, trained)
-    if labels is None:
-        raise InputError(
-            f"{best / 'head.safetensors'}: must be a head of the {info.family} family, but got "
-            f"{', '.join(trained) or 'nothing'}; restore best/"
-        )
+    labels = _labels(trained, best, info.family)
     backbone = load_backbone(
         info, num_labels=labels, dtype=named.dtype, random_seed=named.random_seed
     )
@@ -55,6 +50,25 @@ def load_trained(
         trained |= _read(best / "model.safetensors", spec)
     _fill(prepared, trained, best, spec)
     return prepared, info
+
+
+def trained_labels(spec: StudySpec, best: Path, family: str) -> int:
+    """Returns the number of classes of the head in `best`.
+
+    Raises:
+        InputError: the file is not a head of the spec and the family.
+    """
+    return _labels(_read(best / "head.safetensors", spec), best, family)
+
+
+def _labels(head: Mapping[str, torch.Tensor], best: Path, family: str) -> int:
+    labels = head_labels(family, head)
+    if labels is None:
+        raise InputError(
+            f"{best / 'head.safetensors'}: must be a head of the {family} family, but got "
+            f"{', '.join(head) or 'nothing'}; restore best/"
+        )
+    return labels
 
 
 def _read(path: Path, spec: StudySpec) -> dict[str, torch.Tensor]:

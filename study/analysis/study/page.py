@@ -23,7 +23,7 @@ from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
 from study.analysis.study.page_data import page_data, shown_trials
 from study.analysis.study.reading import StudyData, read_study
-from study.storage.commands import compare_seeds, predict, reproduce, shown
+from study.storage.commands import compare_seeds, export, predict, reproduce, shown
 from study.storage.stored import StoredStudy
 
 HERE = Path(__file__).parent
@@ -84,7 +84,8 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "health": study.result.health,
         "commands": [
             ("Train it again", reproduce(study.folder.path)),
-            ("Export it to predict", predict(study.folder.path)),
+            ("Predict with it", predict(study.folder.path)),
+            ("Export it", export(study.folder.path)),
             ("Compare many seeds", compare_seeds(study.folder.path)),
         ],
         "spec": study.spec,

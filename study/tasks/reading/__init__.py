@@ -8,6 +8,6 @@ parquet.py    one parquet file as a checked table; csv files are read by study/c
 """
 
 from study.tasks.reading.columns import columns_of
-from study.tasks.reading.sequences import FORMATS, Sequences, read_sequences
+from study.tasks.reading.sequences import FORMATS, Sequences, read_parts, read_sequences
 
-__all__ = ["FORMATS", "Sequences", "columns_of", "read_sequences"]
+__all__ = ["FORMATS", "Sequences", "columns_of", "read_parts", "read_sequences"]

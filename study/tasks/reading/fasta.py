@@ -7,6 +7,7 @@ column; the first word is the name of the sequence.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def read_fasta(path: Path, names: ColumnsSpec, schema: Sequence[Column]) -> Tabl
         InputError: the file is not FASTA or unreadable, required columns are missing, or a cell
             breaks a rule.
     """
-    lines, headers, sequences = _records(path)
+    [(lines, headers, sequences)] = _records(path, sys.maxsize)
     ids = [(header.split() or [str(row)])[0] for row, header in enumerate(headers, start=1)]
     cells = _fields(headers) | {names.id: ids, names.sequence: sequences}
     label = _labels(headers, names.label)
@@ -72,14 +73,39 @@ def read_fasta(path: Path, names: ColumnsSpec, schema: Sequence[Column]) -> Tabl
     return table
 
 
-def _records(path: Path) -> tuple[list[int], list[str], list[str]]:
-    """Returns the line of each header, its text, and the sequence of the lines below it."""
-    lines, headers = [], []
+def fasta_parts(
+    path: Path, names: ColumnsSpec, schema: Sequence[Column], size: int
+) -> Iterator[Table]:
+    """Yields a file in tables of at most `size` sequences; labels are those of its headers.
+
+    Raises:
+        InputError: the file is not FASTA or unreadable, or a cell breaks a rule.
+    """
+    first = 1
+    for lines, headers, sequences in _records(path, size):
+        ids = [(header.split() or [str(row)])[0] for row, header in enumerate(headers, first)]
+        cells = _fields(headers) | {names.id: ids, names.sequence: sequences}
+        label = _labels(headers, names.label)
+        if label is not None and names.label not in cells:
+            cells[names.label] = label
+        first += len(headers)
+        table = Table(path, lines, cells)
+        check(table, schema)
+        yield table
+
+
+def _records(path: Path, size: int) -> Iterator[tuple[list[int], list[str], list[str]]]:
+    """Yields the line of each header, its text, and the sequence below it; `size` at a time."""
+    lines: list[int] = []
+    headers: list[str] = []
     parts: list[list[str]] = []
     with opened(path) as file:
         for number, line in enumerate(file, start=1):
             text = line.strip()
             if text.startswith(">"):
+                if len(headers) == size:
+                    yield lines, headers, ["".join(part) for part in parts]
+                    lines, headers, parts = [], [], []
                 lines.append(number)
                 headers.append(decoded(text[1:].strip()))
                 parts.append([])
@@ -94,7 +120,7 @@ def _records(path: Path) -> tuple[list[int], list[str], list[str]]:
                 )
     if not headers:
         raise InputError(f"{path}: must have sequences, but got an empty file; add some")
-    return lines, headers, ["".join(part) for part in parts]
+    yield lines, headers, ["".join(part) for part in parts]
 
 
 def _fields(headers: Sequence[str]) -> dict[str, list[str]]:

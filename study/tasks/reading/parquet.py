@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,6 +41,45 @@ def read_parquet(path: Path, schema: Sequence[Column], task: str | None = None) 
     return table
 
 
+def parquet_parts(path: Path, schema: Sequence[Column], size: int) -> Iterator[Table]:
+    """Yields a file in tables of at most `size` rows, with the columns of `schema` that it has.
+
+    Raises:
+        InputError: as `read_parquet`.
+    """
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    first = 1
+    try:
+        with ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            check_columns(str(path), names, schema)
+            wanted = [column.name for column in schema if column.name in names]
+            for batch in file.iter_batches(size, columns=wanted):
+                batch.validate(full=True)  # Also that texts are UTF-8.
+                cells = {
+                    name: [_text(value) for value in batch.column(name).to_pylist()]
+                    for name in wanted
+                }
+                table = Table(path, list(range(first, first + len(batch))), cells, unit="row")
+                check(table, schema)
+                first += len(batch)
+                if len(batch):
+                    yield table
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    if first == 1:
+        raise InputError(f"{path}: must have rows, but got none; add some")
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    text = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+    return InputError(
+        f"{path}: must be a readable parquet file, but got: {text}; copy or download it again"
+    )
+
+
 def _columns(path: Path, schema: Sequence[Column], task: str | None) -> dict[str, list[Any]]:
     """Returns the columns of the schema that the file has, and its task column if asked for."""
     # Imported here, as a study on generated data does without them.
@@ -71,10 +110,7 @@ def _columns(path: Path, schema: Sequence[Column], task: str | None) -> dict[str
     ) as error:
         if "corresponds to no data" in str(error):
             return {name: [] for name in wanted}
-        first = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
-        raise InputError(
-            f"{path}: must be a readable parquet file, but got: {first}; copy or download it again"
-        ) from error
+        raise _unreadable(path, error) from error
 
 
 def _text(value: object) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.csv_table import Column, Table, read_csv
+from study.csv_table import Column, Table, csv_parts, read_csv
 from study.tasks.reading.columns import columns_of
-from study.tasks.reading.fasta import is_fasta, read_fasta
+from study.tasks.reading.fasta import fasta_parts, is_fasta, read_fasta
 from study.tasks.reading.letters import as_dna
-from study.tasks.reading.parquet import read_parquet
+from study.tasks.reading.parquet import parquet_parts, read_parquet
 
 if TYPE_CHECKING:
     from study.spec.task import ColumnsSpec
@@ -65,6 +65,30 @@ def read_sequences(
     return of_table(_read(file, names, schema), names)
 
 
+def read_parts(file: Path, names: ColumnsSpec, size: int, fix: str) -> Iterator[Sequences]:
+    """Yields a file of any length in parts of at most `size` rows, with labels if it has them.
+
+    Rows without an `id` have their numbers in the file, from 1. `fix` says what to do if there is
+    no column of sequences.
+
+    Raises:
+        InputError: as `read_sequences`, when the part is read.
+    """
+    columns = columns_of(names, labelled=False)
+    schema = [*(replace(one, fix=fix) for one in columns), Column(names.id, required=False)]
+    if is_fasta(file):
+        parts = fasta_parts(file, names, schema, size)
+    elif file.name.lower().endswith(".parquet"):
+        parts = parquet_parts(file, schema, size)
+    else:
+        parts = csv_parts(file, schema, size)
+    first = 1
+    for table in parts:
+        part = of_table(table, names, first)
+        first += len(part.sequences)
+        yield part
+
+
 def _read(file: Path, names: ColumnsSpec, schema: Sequence[Column]) -> Table:
     if is_fasta(file):
         return read_fasta(file, names, schema)
@@ -73,14 +97,14 @@ def _read(file: Path, names: ColumnsSpec, schema: Sequence[Column]) -> Table:
     return read_csv(file, schema)
 
 
-def of_table(table: Table, names: ColumnsSpec) -> Sequences:
-    """Returns the rows of a checked table.
+def of_table(table: Table, names: ColumnsSpec, first: int = 1) -> Sequences:
+    """Returns the rows of a checked table, whose first row has the number `first` in its file.
 
     Raises:
         InputError: a sequence has letters that are not understood.
     """
     sequences, rna = as_dna(table, names.sequence)
     cells = table.cells | {names.sequence: sequences}
-    rows = [str(row) for row in range(1, len(sequences) + 1)]
+    rows = [str(row) for row in range(first, first + len(sequences))]
     ids, labels = cells.get(names.id, rows), cells.get(names.label)
     return Sequences(replace(table, cells=cells), sequences, ids, labels, rna)

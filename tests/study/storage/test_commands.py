@@ -8,7 +8,7 @@ import pytest
 
 from study.cli import parse_study, study_path
 from study.seeds import parse as parse_seeds
-from study.storage.commands import compare_seeds, predict, reproduce, resume
+from study.storage.commands import compare_seeds, export, predict, reproduce, resume
 
 
 def arguments(line: str) -> list[str]:
@@ -24,7 +24,8 @@ def test_in_the_default_storage_paths_are_relative_and_storage_is_left_out(
     study = tmp_path / "runs" / "mine"
     assert reproduce(study) == ("python -m study.run --space runs/mine/best.yaml --name mine-best")
     assert compare_seeds(study) == "python -m study.seeds --study runs/mine"
-    assert predict(study) == ("python -m study.export runs/mine --to merged --out runs/mine-model")
+    assert predict(study) == "python -m study.predict runs/mine new.fa --out predicted.csv"
+    assert export(study) == "python -m study.export runs/mine --to merged --out runs/mine-model"
     assert resume(study) == (
         "python -m study.run --space runs/mine/spec.yaml --name mine --resume"
     )
