@@ -27,6 +27,7 @@ from study.engine.console.display import Display
 from study.engine.driver import SessionStatus
 from study.engine.preparation import prepare_data
 from study.engine.session import run_study
+from study.engine.stored_winner import StoredWinner
 from study.engine.worker import TrialWorker
 from study.errors import InputError
 from study.spec import load_spec
@@ -37,6 +38,7 @@ from study.storage.predictions import read_predictions
 from study.storage.record import StudyRecord
 from study.storage.stored import StoredStudy
 from study.tasks.metrics import classification_metrics
+from study.training.trained import load_trained
 
 # Ray and its dependencies warn and leave sockets open, which is not tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -151,6 +153,11 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     rows_of_race = list(csv.DictReader(StudyFolder(folder.finalists).results.open()))
     assert [row["configuration"] for row in rows_of_race[2:]] == [f"trial-{won}"] * 2
     assert [bool(row["test_mcc"]) for row in rows_of_race] == [False, False, True, True]
+    confirming = StoredWinner.read(folder.path).confirming()
+    assert [run_spec.seeds.init for run_spec in confirming.values()] == [1001, 1002]
+    assert set(StudyFolder(folder.finalists).weights.iterdir()) == set(confirming)
+    for weights, run_spec in confirming.items():
+        load_trained(run_spec, weights, None)
     trace = json.loads((folder.best / "budget_trace.json").read_text())
     assert [event["step"] for event in trace] == [2, 4, 6]
     with safe_open(folder.best / "adapters.safetensors", framework="pt") as file:
@@ -210,6 +217,7 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     assert retrained.winner.dev == record.winner.dev
     assert retrained.winner.test == record.winner.test
     assert retrained.winner.race == record.winner.race
+    assert set(StoredWinner.read(folder.path).confirming()) == set(confirming)
 
 
 @pytest.mark.slow
