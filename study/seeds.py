@@ -60,6 +60,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         [
             "--study runs/adalora_rs",
             "--study runs/adalora_rs --against runs/lora",
+            "--study runs/adalora_rs --lottery",
             "--study runs/adalora_rs --vary adapter.p=0 --mask-seeds 8 --dry-run",
             "--config a.yaml b.yaml --name mine",
             "--analyse runs/promoters-seeds runs/h3-seeds",
@@ -75,7 +76,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         option, text = f"--{factor}-seeds", f"number of seeds of {of} ({count})"
         add(option, type=_count, default=count, metavar="N", help=text)
     add = parser.add_argument_group("the comparison").add_argument
-    add("--name", help="name of the comparison (default: <study>-seeds)")
+    add("--name", help="name of the comparison (default: <study>-seeds, or -lottery)")
     add("--storage", type=path_text, default="runs", metavar="DIR", help=STORAGE_HELP)
     add("--metric", help="metric to analyse (default: test_<search metric>)")
     add("--resume", action="store_true", help="continue, also with more seeds or configurations")
@@ -85,6 +86,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     text = "only analyse folders of comparisons, one per task"
     add("--analyse", nargs="+", type=path_text, metavar="DIR", help=text)
     arguments = parser.parse_args(argv)
+    if arguments.lottery and (arguments.study is None or arguments.config or arguments.top):
+        parser.error("--lottery must be given with --study, and without --top and --config")
     if arguments.analyse:
         _check_alone(parser, arguments)
     given = arguments.study or arguments.config or arguments.analyse
@@ -99,7 +102,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             f"but {' x '.join(map(str, seeds))} are {math.prod(seeds)}"
         )
     if arguments.name is None:
-        arguments.name = f"{label_of(arguments.study or given[0])}-seeds"
+        kind = "lottery" if arguments.lottery else "seeds"
+        arguments.name = f"{label_of(arguments.study or given[0])}-{kind}"
     return arguments
 
 
@@ -108,6 +112,11 @@ def _add_configurations(parser: argparse.ArgumentParser) -> None:
     text = "folder of a study; its winner (best.yaml) is run"
     add("--study", type=path_text, metavar="DIR", help=text)
     add("--top", type=_count, metavar="K", help="with --study: its K best complete trials")
+    text = (
+        "with --study: LoRA with the winner's final ranks, with these in another order, and with "
+        "equal ranks: does the pattern matter, or only the path to it?"
+    )
+    add("--lottery", action="store_true", help=text)
     text = "files with one value per setting, such as best.yaml"
     add("--config", nargs="+", type=path_text, metavar="YAML", default=[], help=text)
     text = "other methods; settings without a value are those of the first configuration"
@@ -150,6 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
             vary=arguments.vary,
             overrides=overrides(arguments),
             seeds=(arguments.mask_seeds, arguments.init_seeds, arguments.data_seeds),
+            lottery=arguments.lottery,
         )
     )
     path = study_path(arguments)
@@ -163,7 +173,7 @@ def run(arguments: argparse.Namespace) -> int:
     display.phase(f"{path.name}: reading the data")
     # Heavy imports come after the YAML has been read, so that errors in it are reported at once.
     from study.engine.comparison.design import changes_of_comparison
-    from study.engine.comparison.preview import check_runs, preview
+    from study.engine.comparison.preview import check_patterns, check_runs, preview
     from study.engine.preparation import check_services, check_weights_of_plan, prepare_data
     from study.training.fit import check_fit
 
@@ -181,6 +191,7 @@ def run(arguments: argparse.Namespace) -> int:
     for one in comparison.spec.configurations.values():
         check_fit(one, info)
     check_runs(comparison.spec, data)
+    check_patterns(comparison.spec, info, data.num_labels)
     if arguments.dry_run:
         check_weights_of_plan(first, info, data, stored)
     if arguments.dry_run or not arguments.quiet:

@@ -7,4 +7,5 @@ Map:
     merged.py       weights for the backbone's class in transformers
     peft_folder.py  adapters and head for PEFT
     onnx_file.py    model.onnx
+    rank_pattern.py the rank of every layer for peft.LoraConfig, and the agreement of seeds
 """

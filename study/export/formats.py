@@ -14,6 +14,7 @@ FORMATS = {
     "peft-lora": ("study.export.peft_folder", "LoRA for peft.PeftModel, with the head"),
     "peft-adalora": ("study.export.peft_folder", "the same, with separate singular values"),
     "onnx": ("study.export.onnx_file", "model.onnx, for onnxruntime"),
+    "rank-pattern": ("study.export.rank_pattern", "the rank of every layer, for peft.LoraConfig"),
 }
 """Name -> the module that writes it, and what it is."""
 

@@ -49,10 +49,10 @@ class Sizes:
         `matrices` are some of those of the family. With `svd` (AdaLoRA), lam is counted too: rank
         b0 gives the parameters at the start, rank bT those kept at the end.
         """
-        return self.layers * rank * sum(self._width(matrix) + svd for matrix in matrices)
+        return self.layers * rank * sum(self.width(matrix) + svd for matrix in matrices)
 
-    def _width(self, matrix: str) -> int:
-        """Returns outputs plus inputs of a matrix."""
+    def width(self, matrix: str) -> int:
+        """Returns the outputs plus inputs of a matrix: the parameters of a LoRA triplet."""
         inner = self.feed_forward_size
         other = {
             "q": self.query_size or self.hidden_size,

@@ -4,6 +4,7 @@
     backbone.py   the `backbone` section: a pretrained model, or a CNN
     methods.py    the `adapter` section: one class for each method
     peft.py       adapters of Hugging Face's PEFT, one of these methods
+    rank_pattern.py  a rank for every layer, embedded when a space is read
     task.py       the `task` section, and the names of known tasks
     samplers.py   Optuna's samplers and their arguments
     metrics.py    limits and direction of metrics, by the names of their columns

@@ -8,7 +8,8 @@ from study.spec.domains import Searchable, is_searchable
 from study.spec.leaves import Decay, Pooling, Seed, Text
 from study.spec.rules import Section
 
-PRESET_BACKBONE, CNN = "opt-dna-mini", "cnn"
+PRESET_BACKBONE = "opt-dna-mini"
+CNN: Literal["cnn"] = "cnn"
 
 
 class _AnyBackbone(Section):

@@ -19,6 +19,7 @@ from study.paths import local_path
 from study.spec.backbone import CNN, PRESET_BACKBONE
 from study.spec.domains import DOMAINS
 from study.spec.methods import add_absent
+from study.spec.rank_pattern import embed_rank_pattern
 from study.spec.rules import suggestion
 from study.spec.schema import StudySpec
 from study.spec.yaml.messages import input_error
@@ -188,8 +189,11 @@ def _flow_list(values: list[Any]) -> CommentedSeq:
     return items
 
 
+_PATHS = (("task", "path"), ("backbone", "name"), ("adapter", "rank_pattern"))
+
+
 def _make_paths_absolute(document: Document, beside: Path) -> None:
-    for section, key in (("task", "path"), ("backbone", "name")):
+    for section, key in _PATHS:
         values = document.values.get(section)
         given = values.get(key) if isinstance(values, dict) else None
         from_file = document.place((section, key)).line > 0
@@ -198,6 +202,7 @@ def _make_paths_absolute(document: Document, beside: Path) -> None:
             values[key] = absolute(
                 f"{section}.{key}", given, folders, document.place((section, key))
             )
+    embed_rank_pattern(document)
 
 
 def absolute(setting: str, given: str, folders: Sequence[Path], place: Place) -> str:

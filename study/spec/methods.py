@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from study.spec.domains import FloatDomain, Searchable, extremes
+from study.spec.domains import Domain, FloatDomain, Searchable, extremes
 from study.spec.leaves import (
     DEFAULT_MATRICES,
     Decay,
@@ -19,6 +19,7 @@ from study.spec.leaves import (
     SearchableSteps,
 )
 from study.spec.peft import PeftSpec
+from study.spec.rank_pattern import RankPattern
 from study.spec.rules import Section, refuse
 
 
@@ -28,6 +29,8 @@ class _Budgeted(Section):
     matrices: Matrices = DEFAULT_MATRICES
     b0: SearchableCount = 12
     """Average triplets per adapted matrix at the start: the initial rank of every matrix."""
+    rank_pattern: RankPattern | None = None
+    """The initial rank of every layer, by its name; then `b0` has no effect but in alpha / b0."""
     bT: RatioCount = 6
     """Average triplets per adapted matrix at the end, at most b0; search it as a ratio of b0."""
     deltaT: Interval = 100
@@ -67,6 +70,21 @@ class _Budgeted(Section):
             refuse(("bT",), f"{text}; {fix}", highest)
         return self
 
+    @model_validator(mode="after")
+    def _final_budget_at_most_the_pattern(self) -> "_Budgeted":
+        if self.rank_pattern is None:
+            return self
+        _refuse_domain("b0", self.b0)
+        ranks = [rank for _, rank in self.rank_pattern if rank]
+        mean, bT = sum(ranks) / len(ranks), self.bT
+        highest: Any = max(extremes(bT))
+        if isinstance(bT, FloatDomain):
+            highest = max(1, round(highest * self.b0))
+        if highest > mean:
+            text = f"bT <= mean rank of rank_pattern must hold, but got bT={highest}, {mean:.3g}"
+            refuse(("bT",), f"{text}; lower bT", highest)
+        return self
+
 
 class AdaLoraRSSpec(_Budgeted):
     """AdaLoRA with random sampling (Zhan & Zhang 2023)."""
@@ -94,9 +112,17 @@ class LoraSpec(Section):
     method: Literal["lora"] = "lora"
     matrices: Matrices = DEFAULT_MATRICES
     rank: SearchableCount = 8
+    rank_pattern: RankPattern | None = None
+    """The rank of every layer, by its name; then `rank` has no effect but in alpha / rank."""
     alpha: PositiveNumber = 32.0
-    """The update is scaled by alpha / rank."""
+    """The update is scaled by alpha / rank, in every layer."""
     dropout: Decay = 0.0
+
+    @model_validator(mode="after")
+    def _rank_is_only_a_scale_beside_a_pattern(self) -> "LoraSpec":
+        if self.rank_pattern is not None:
+            _refuse_domain("rank", self.rank)
+        return self
 
 
 class FmftSpec(Section):
@@ -117,6 +143,13 @@ Adapter = Annotated[
 ]
 
 METHOD_SPECS: tuple[type[Section], ...] = get_args(get_args(Adapter)[0])
+
+
+def _refuse_domain(leaf: str, value: object) -> None:
+    """Refuses to search a leaf that only scales the update, as alpha does."""
+    if isinstance(value, Domain):
+        text = "must be one value beside rank_pattern, where only alpha / {0} depends on it, but "
+        refuse((leaf,), f"{text.format(leaf)}got a domain; search alpha, or give {leaf} one value")
 
 
 def has_scores(method: Any) -> bool:

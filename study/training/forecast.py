@@ -39,5 +39,7 @@ def adapted_matrices(spec: StudySpec, backbone: Backbone) -> int:
     """Returns the number of adapted weight matrices; 0 for methods without adapters."""
     adapter = spec.adapter
     if isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
+        if adapter.rank_pattern is not None:
+            return sum(rank > 0 for _, rank in adapter.rank_pattern)
         return int(backbone.info.layers * len(adapter.matrices))
     return 0

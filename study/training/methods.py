@@ -7,7 +7,7 @@ draws again. Full fine-tuning trains a copy, or a network of its own (cnn).
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from adapters import (
     target_patterns,
 )
 from adapters.budget import CubicBudget
+from study.errors import InputError
 from study.models import Backbone, Pooling, head_pattern, reset_head
 from study.models.families import check_pooling
 from study.spec import (
@@ -144,16 +145,56 @@ def _inject(
     """Adds our adapters to the model; none for other methods."""
     if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec | LoraSpec):
         return {}
-    return inject(
+    patterns = target_patterns(backbone.info.family, adapter.matrices)
+    rank = adapter.rank if isinstance(adapter, LoraSpec) else adapter.b0
+    adapters = inject(
         model,
-        target_patterns(backbone.info.family, adapter.matrices),
-        adapter.rank if isinstance(adapter, LoraSpec) else adapter.b0,
+        patterns,
+        rank if adapter.rank_pattern is None else _ranks(adapter, model, patterns),
         alpha=adapter.alpha,
         dropout=adapter.dropout,
         kind="lora" if isinstance(adapter, LoraSpec) else "svd",
         generator=generator,
         expected=expected_matches(backbone.info.layers, adapter.matrices),
     )
+    for layer in adapters.values():
+        layer.scale = adapter.alpha / rank  # Also where a pattern gives the layer another rank.
+    return adapters
+
+
+def _ranks(
+    adapter: AdaLoraRSSpec | AdaLoraSpec | LoraSpec, model: nn.Module, patterns: Sequence[str]
+) -> dict[str, int]:
+    """Returns the rank of every layer that the matrices name.
+
+    Raises:
+        InputError: the rank pattern is of other layers, or has a rank that no layer can have.
+    """
+    layers = {
+        name: min(module.weight.shape)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and any(re.fullmatch(p, name) for p in patterns)
+    }
+    ranks = dict(adapter.rank_pattern or ())
+    matrices = ", ".join(adapter.matrices)
+    rule = f"adapter.rank_pattern: must have a rank for every layer of matrices {matrices}"
+    if others := [name for name in ranks if name not in layers]:
+        raise InputError(
+            f"{rule}, but got {len(others)} other layers, {others[0]} first; take the pattern of "
+            "this backbone, or set adapter.matrices to those of the pattern"
+        )
+    if missing := [name for name in layers if name not in ranks]:
+        raise InputError(
+            f"{rule}, but got none for {len(missing)}, {missing[0]} first; add rank 0 for layers "
+            "to leave as they are, or set adapter.matrices to those of the pattern"
+        )
+    for name, rank in ranks.items():
+        if rank > layers[name]:
+            raise InputError(
+                f"adapter.rank_pattern: ranks must be at most the width of the layer, but got "
+                f"{rank} for {name} of width {layers[name]}; lower it"
+            )
+    return ranks
 
 
 def release(prepared: PreparedModel) -> None:
@@ -200,6 +241,8 @@ def make_allocator(
     if budget is None or not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return None
     adapters = {k: m for k, m in prepared.adapters.items() if isinstance(m, SVDLinear)}
+    if adapter.rank_pattern is not None:  # In the order of the model's layers.
+        budget = replace(budget, b0=tuple(layer.rank for layer in adapters.values()))
     return RankAllocator(
         adapters,
         budget,

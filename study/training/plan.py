@@ -55,11 +55,12 @@ def make_budget(spec: StudySpec, total_steps: int, matrices: int) -> CubicBudget
     if not isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):
         return None
     T = round((1 - adapter.final_fraction) * total_steps)
+    ranks = tuple(rank for _, rank in adapter.rank_pattern or () if rank)
     return CubicBudget(
         total_steps=total_steps,
-        b0=adapter.b0,
+        b0=ranks or adapter.b0,
         bT=adapter.bT,
-        matrices=matrices,
+        matrices=len(ranks) or matrices,
         final_fraction=adapter.final_fraction,
         warmup_steps=adapter.warmup_steps,
         deltaT=delta_steps(adapter.deltaT, T),

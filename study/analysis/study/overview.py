@@ -9,6 +9,7 @@ from study.analysis.study.reading import StudyData
 from study.analysis.text import duration
 from study.spec import StudySpec
 from study.spec.domains import domain_text
+from study.spec.rank_pattern import shortened
 from study.spec.task import GENERATED
 from study.storage.events import State, StudyOpened, StudyResumed
 from study.storage.result.words import STATE_WORDS
@@ -23,7 +24,7 @@ def settings(spec: StudySpec) -> Rows:
     return [
         ("backbone", _backbone(spec)),
         ("task", _task(spec)),
-        ("adapter", _fixed(spec.adapter.model_dump(exclude_none=True), spec)),
+        ("adapter", _fixed(shortened(spec.adapter.model_dump(exclude_none=True)), spec)),
         ("training", _fixed(spec.training.model_dump(exclude_none=True), spec)),
         ("search", _search(spec)),
         *_goals(spec),

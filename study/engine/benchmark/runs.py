@@ -8,6 +8,7 @@ from study.spec import SeedsSpec, StudySpec
 from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark, load_benchmark
 from study.spec.leaves import cell_of
+from study.spec.rank_pattern import shortened
 from study.storage.opening import Changes
 from study.storage.stored import StoredStudy
 from study.training.class_weights import check_class_weights
@@ -43,7 +44,9 @@ class BenchmarkRun:
         task_settings = {"task_name": spec.task.name, **task}
         if self.cell.is_baseline:
             return task_settings
-        adapter = spec.adapter.model_dump(mode="json", exclude={"method"}, exclude_none=True)
+        adapter = shortened(
+            spec.adapter.model_dump(mode="json", exclude={"method"}, exclude_none=True)
+        )
         excluded = {"steps", "reports", "eval_batch_size"}
         training = spec.training.model_dump(mode="json", exclude=excluded, exclude_none=True)
         source = {"backbone_name": spec.backbone.name, "weights": spec.backbone.weights}

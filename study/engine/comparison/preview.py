@@ -14,6 +14,7 @@ from study.engine.comparison.shared_prefixes import Prefixes
 from study.engine.console.lines import format_value, print_lines, warn
 from study.engine.resources import describe
 from study.errors import InputError
+from study.models.info import BackboneInfo
 from study.spec.comparison.schema import FACTORS, ComparisonSpec
 from study.training.class_weights import check_class_weights
 from study.training.encoding import EncodedTask
@@ -52,6 +53,30 @@ def check_runs(spec: ComparisonSpec, data: EncodedTask) -> None:
     for factor in FACTORS:
         if len(getattr(spec.seeds, factor)) == 1 and (masked or factor != "mask"):
             warn(f"only one {factor} seed: {UNKNOWN[factor]} cannot be estimated")
+
+
+def check_patterns(spec: ComparisonSpec, info: BackboneInfo, num_labels: int) -> None:
+    """Checks that rank patterns are of the layers of the backbone.
+
+    Raises:
+        InputError: one is not; the message names the configuration.
+    """
+    patterned = {
+        label: one
+        for label, one in spec.configurations.items()
+        if getattr(one.adapter, "rank_pattern", None) is not None
+    }
+    if not patterned:
+        return
+    from study.models import empty_backbone
+    from study.training.methods import count_trained
+
+    empty = empty_backbone(info, num_labels=num_labels)
+    for label, one in patterned.items():
+        try:
+            count_trained(one, empty)
+        except InputError as error:
+            raise InputError(f"{label}: {error}") from None
 
 
 def preview(comparison: ComparisonRequest, rows: int) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from study.engine.console.lines import warn
 from study.errors import InputError, instead_of
@@ -16,12 +17,16 @@ from study.spec.comparison.schema import (
     dump_comparison,
 )
 from study.spec.loading import read_document
+from study.spec.rank_pattern import ranks_of_study
 from study.spec.yaml.reader import MAX_BYTES
 from study.storage.folder import StudyFolder, is_stored_spec
 from study.storage.opening import check_journal
 from study.storage.race import ranked
 from study.storage.runs import label_of_trial
 from study.storage.stored import StoredStudy
+
+if TYPE_CHECKING:
+    from study.engine.comparison.lottery import Arm
 
 REPORTS = "training.reports=2"
 """The first report only makes a checkpoint; no run of a comparison is stopped early."""
@@ -41,6 +46,8 @@ class SeedsOptions:
     overrides: Sequence[str] = ()
     seeds: tuple[int, int, int] = (5, 3, 3)
     """Number of mask, init and data seeds."""
+    lottery: bool = False
+    """Whether to run LoRA with the rank pattern of the study's winner; see lottery.py."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,14 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     stored = _stored(options)
     configurations = _own(options, stored, overrides)
     (_, first), *_ = configurations
-    configurations += [varied(first, text) for text in options.vary]
+    seeds_of = first if stored is None else stored.spec
     notes = {}
+    if options.lottery:
+        assert options.study is not None
+        arms = _lottery(options.study, first, seeds_of.seeds.init)
+        notes = {place: (arm.note,) for place, arm in enumerate(arms.values())}
+        configurations = [*((label, arm.spec) for label, arm in arms.items()), *configurations]
+    configurations += [varied(first, text) for text in options.vary]
     for given in options.against:
         made = opponent(_file(given), first, options.overrides)
         configurations.append((label_of(given), made.spec))
@@ -72,9 +85,10 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     labels = _unique([label for label, _ in configurations])
     by_label = dict(zip(labels, (spec for _, spec in configurations), strict=True))
     check_comparable(by_label)
-    seeds_of = first if stored is None else stored.spec
     spec = ComparisonSpec(
-        configurations=by_label, seeds=FactorSeeds.fresh(seeds_of.seeds, *options.seeds)
+        configurations=by_label,
+        seeds=FactorSeeds.fresh(seeds_of.seeds, *options.seeds),
+        lottery=seeds_of.seeds.init if options.lottery else None,
     )
     size = len(dump_comparison(spec).encode())
     if size > MAX_BYTES:
@@ -83,6 +97,18 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
             f"got {len(configurations)} of {size // 1024} KiB; compare fewer at a time"
         )
     return ComparisonRequest(spec, {labels[place]: own for place, own in notes.items()})
+
+
+def _lottery(study: str, winner: StudySpec, seed: int) -> "dict[str, Arm]":
+    """Returns the LoRA configurations with the winner's ranks, and with others of equal size."""
+    # Here, as numpy and the backbones are not needed for --help.
+    from study.engine.comparison.lottery import lottery_arms
+    from study.models.info import inspect_backbone
+
+    backbone = winner.backbone
+    info = inspect_backbone(backbone.name, backbone.revision, with_weights=False)
+    ranks = ranks_of_study(Path(study), f"--study {study}: --lottery: ")
+    return lottery_arms(winner, ranks, info.sizes, seed)
 
 
 def _stored(options: SeedsOptions) -> StoredStudy | None:

@@ -6,6 +6,7 @@ from typing import Any
 from study.spec import SeedsSpec, StudySpec, method_label
 from study.spec.comparison.schema import FACTORS, is_masked
 from study.spec.leaves import cell_of
+from study.spec.rank_pattern import shortened
 from study.storage.runs import Label
 
 _COUNTED = {"steps", "epochs", "reports", "eval_batch_size"}
@@ -27,7 +28,7 @@ class Configuration:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that affect the scores, by leaf name, the method first."""
-        adapter = self.spec.adapter.model_dump(mode="json", exclude_none=True)
+        adapter = shortened(self.spec.adapter.model_dump(mode="json", exclude_none=True))
         training = self.spec.training.model_dump(mode="json", exclude=_COUNTED, exclude_none=True)
         backbone = self.spec.backbone.changed
         method = {"method": method_label(self.spec.adapter)}

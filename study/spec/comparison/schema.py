@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from study.errors import InputError
-from study.spec.leaves import Seeds
+from study.spec.leaves import Seed, Seeds
 from study.spec.loading import dump_document, read_document, spec_document
 from study.spec.methods import add_absent
 from study.spec.rules import Section
@@ -69,6 +69,8 @@ class ComparisonSpec(ConfigurationsSpec):
     """Configurations that are run with crossed seeds."""
 
     seeds: FactorSeeds
+    lottery: Seed | None = None
+    """Seed of the random ranks of `study.seeds --lottery`, whose question is answered apart."""
 
 
 Spec = TypeVar("Spec", bound=ConfigurationsSpec)
@@ -120,6 +122,8 @@ def dump_comparison(spec: ConfigurationsSpec) -> str:
         {label: spec_document(one) for label, one in spec.configurations.items()}
     )
     if isinstance(spec, ComparisonSpec):
+        if spec.lottery is not None:
+            document["lottery"] = spec.lottery
         document["seeds"] = CommentedMap()
         for factor, seeds in spec.seeds:
             document["seeds"][factor] = CommentedSeq(seeds)

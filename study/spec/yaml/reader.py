@@ -13,7 +13,7 @@ from typing_extensions import override
 from study.errors import InputError
 from study.spec.rules import quoted
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_KEY = 60
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}

@@ -92,6 +92,8 @@ def _about_setting(a: str, b: str, settings: dict[str, dict[str, str]]) -> Quest
     if len(differ) > 1:
         return None
     (name,) = differ
+    if name == "rank_pattern":
+        return Question(a, b, "setting", f"{a} against {b}")
     text = f"{name} = {left.get(name) or 'none'} against {right.get(name) or 'none'}"
     return Question(a, b, "setting", text)
 

@@ -2,6 +2,7 @@
 
 answers.py               all questions with their answers
 runs.py                  what was run; failed, collapsed and missing runs
+lottery.py               whether a rank pattern matters
 pairs.py                 verdicts on two configurations
 variance_components.py   shares of the variance
 tasks.py                 several tasks

@@ -9,6 +9,7 @@ from study.analysis.comparison.results import SeedKey
 from study.analysis.comparison.scores.paired import Pair
 from study.analysis.comparison.scores.questions import Kind
 from study.analysis.comparison.scores.summary import Summary
+from study.analysis.comparison.sentences.lottery import is_lottery, lottery
 from study.analysis.comparison.sentences.numbers import (
     Answer,
     count,
@@ -34,6 +35,10 @@ from study.analysis.comparison.sentences.variance_components import (
 from study.analysis.text import shown
 from study.spec.metrics import direction
 
+_BEST = {
+    False: "Is the winner still the best with other seeds?",
+    True: "Is LoRA with the pattern the best of all?",
+}
 MOST = 10
 """Largest number of sentences in an answer; the tables have the others."""
 
@@ -56,9 +61,13 @@ def answers(task: TaskAnalysis) -> list[Answer]:
     """Returns the questions on one task that have an answer."""
     every = [
         Answer("What was run", what_was_run(task)),
-        Answer("Is the winner still the best with other seeds?", best(task)),
+        Answer("Does the rank pattern matter, or only the path to it?", lottery(task)),
+        Answer(_BEST[is_lottery(task)], best(task)),
         Answer("Is p > 0 better than p = 0, all else equal?", verdicts(task, "p")),
-        Answer("What do other settings change, all else equal?", verdicts(task, "setting")),
+        Answer(
+            "What do other settings change, all else equal?",
+            [] if is_lottery(task) else verdicts(task, "setting"),
+        ),
         Answer("Which seeds cause the variance?", sources_of_variance(task)),
         Answer("How reproducible are the chosen ranks?", ranks(task)),
         Answer("How often do predictions change with the seed?", disagreement(task)),

@@ -49,7 +49,7 @@ class CnnForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
     def __init__(self, config: CnnConfig) -> None:
         super().__init__(config)
         width, inner = config.width, config.inner_kernel_size
-        self.convolutions = nn.ModuleList(
+        self.convolutions: Any = nn.ModuleList(
             [
                 nn.Conv1d(width if layer else BASES, width, inner if layer else config.kernel_size)
                 for layer in range(config.depth)
@@ -115,7 +115,8 @@ def fresh_cnn(
                 parameter.normal_(0.0, (2 / parameter[0].numel()) ** 0.5, generator=generator)
             else:
                 parameter.zero_()
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _same_length(

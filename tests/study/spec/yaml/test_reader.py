@@ -84,7 +84,7 @@ def test_a_device_is_refused():
 
 
 def test_a_big_file_is_refused(refused):
-    assert "at most 64 KiB" in refused("#" * (MAX_BYTES + 1))
+    assert "at most 256 KiB" in refused("#" * (MAX_BYTES + 1))
 
 
 def test_a_name_that_no_file_system_accepts_is_refused():
