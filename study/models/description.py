@@ -23,7 +23,7 @@ class Description:
     """`module:class` of the sequence classifier."""
     tokenizer: str
     pooling: str
-    """The token that the head reads, e.g. `first token`."""
+    """What the class's head reads: `cls`, `last`, …; `POOLED` has it in words."""
     head: str
     """A regular expression for the names of the head's parameters."""
     targets: Mapping[str, str]
@@ -48,9 +48,11 @@ def describe(name: str, revision: str | None = None) -> Description:
         preset = PRESETS[name]
         revision = revision or preset.revision
         source, tokenizer, licence = preset.hub_id, preset.tokenizer, preset.licence
+        pooling = None
     else:
         info = inspect_backbone(name, revision, with_weights=False)
         source, revision, licence = info.source, info.revision, None
+        pooling = info.pooling
         tokenizer = load_tokenizer(info).scheme
     sizes = sizes_of(name, revision)
     family = FAMILIES[sizes.family]
@@ -59,7 +61,7 @@ def describe(name: str, revision: str | None = None) -> Description:
         revision=revision,
         classifier=family.classifier,
         tokenizer=tokenizer,
-        pooling=POOLED[HEADS[family.base].pooling],
+        pooling=pooling if pooling in POOLED else HEADS[family.base].pooling,
         head=HEADS[family.base].pattern,
         targets=_targets(sizes.family),
         layer_names=targets.layer_names(sizes.family) if _targets(sizes.family) else {},

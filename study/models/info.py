@@ -6,7 +6,7 @@ from pathlib import Path
 
 from study.errors import InputError
 from study.models.config_file import MOST_LAYERS, ConfigFile
-from study.models.families import FAMILIES, BaseFamily
+from study.models.families import FAMILIES, HEADS, BaseFamily
 from study.models.files import TOKENIZER_FILES
 from study.models.folders import check_folder
 from study.models.presets import PRESETS
@@ -53,6 +53,8 @@ class BackboneInfo:
     """Outputs of the key matrix and of the value matrix; None for `hidden_size`."""
     head_vectors: int = 1
     """Biases and norms of the hidden size in the head."""
+    pooling: str | None = None
+    """What the head reads by config.json; None for what the class of the family always reads."""
 
     @property
     def commit(self) -> str | None:
@@ -162,6 +164,7 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
     base = FAMILIES[family].base
     opt = base == "opt"
     hidden = config.size("hidden_size")
+    queries, keys = _grouped(config) if base == "llama" else (None, None)
     projected = opt and config.values.get("word_embed_proj_dim") is not None
     return BackboneInfo(
         name=name,
@@ -178,8 +181,10 @@ def _describe(name: str, source: str, revision: str | None, folder: Path) -> Bac
         pad_id=config.padding_id(),
         bos_id=_bos_id(config, base),
         has_tokenizer_json=(folder / "tokenizer.json").is_file(),
-        **(_grouped(config) if base == "llama" else {}),
+        query_size=queries,
+        key_size=keys,
         head_vectors=_head_vectors(config) if base == "modernbert" else 1,
+        pooling=_pooling(config, base),
     )
 
 
@@ -190,12 +195,18 @@ def _bos_id(config: ConfigFile, base: BaseFamily) -> int | None:
     return bos_id
 
 
-def _grouped(config: ConfigFile) -> dict[str, int]:
-    """Returns the sizes of grouped-query attention: queries share keys and values."""
+def _grouped(config: ConfigFile) -> tuple[int, int]:
+    """Returns the sizes of queries and of keys, which several queries share."""
     heads = config.size("num_attention_heads")
     groups = config.optional_size("num_key_value_heads") or heads
     width = config.optional_size("head_dim") or config.size("hidden_size") // heads
-    return {"query_size": heads * width, "key_size": groups * width}
+    return heads * width, groups * width
+
+
+def _pooling(config: ConfigFile, base: BaseFamily) -> str | None:
+    """Returns the setting of a class that can read several; the class checks its value."""
+    setting = HEADS[base].setting
+    return None if setting is None else config.values.get(setting)
 
 
 def _head_vectors(config: ConfigFile) -> int:

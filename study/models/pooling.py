@@ -105,7 +105,8 @@ class Pooling:
     def _everywhere(self, hidden: Float[Tensor, "batch length d"]) -> Tensor:
         """Returns the pooled vector at every place of its row, whichever the head reads."""
         assert self._real is not None
-        return pooled(hidden, self._real, self._pooling).unsqueeze(1).expand_as(hidden)
+        vector: Tensor = pooled(hidden, self._real, self._pooling)
+        return vector.unsqueeze(1).expand_as(hidden)
 
 
 def pooling_remark(family: str, config: Any, pooling: str, *, saved: bool) -> str:

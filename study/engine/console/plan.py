@@ -15,8 +15,9 @@ from study.engine.console.lines import (
 )
 from study.engine.resources import Resources
 from study.models import BackboneInfo, describe
+from study.models.families import POOLED
 from study.spec import CnnSpec, PeftSpec, StudySpec, method_label
-from study.spec.domains import domain_text
+from study.spec.domains import domain_text, extremes
 from study.spec.samplers import LEARNING
 from study.spec.space import planned_trials
 from study.storage.events import WarmStart
@@ -138,12 +139,19 @@ def _backbone(spec: StudySpec, info: BackboneInfo, num_labels: int) -> list[str]
         f"backbone   {info.name}: {info.family}, {info.layers} layers x {info.hidden_size}, "
         f"up to {info.max_positions or 'any number of'} tokens{weights}{revision}{licence}",
         f"model      {backbone.classifier.split(':')[1]}, tokens {backbone.tokenizer}, head of "
-        f"{backbone.sizes.head_parameters(num_labels):,} parameters on the {backbone.pooling}",
+        f"{backbone.sizes.head_parameters(num_labels):,} parameters on the "
+        f"{_pooling(spec, backbone.pooling)}",
     ]
     by_name = isinstance(spec.adapter, PeftSpec) and not spec.adapter.uses_matrices
     matrices = () if by_name else getattr(spec.adapter, "matrices", ())
     names = [backbone.layer_names[matrix] for matrix in matrices]
     return [*lines, *([f"adapts     {', '.join(names)} in each layer"] if names else [])]
+
+
+def _pooling(spec: StudySpec, own: str) -> str:
+    """Returns what the head reads; `own` is what the class of the model does."""
+    choices = [own if each == "auto" else each for each in extremes(spec.backbone.pooling)]
+    return " or ".join(POOLED[each] for each in dict.fromkeys(choices))
 
 
 def _search(spec: StudySpec) -> str:

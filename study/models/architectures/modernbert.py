@@ -40,8 +40,8 @@ class _SplitLinear(nn.Module):
         return torch.cat([self.get_parameter(f"{name}.weight") for name in PARTS])
 
 
-class SplitModernBertForSequenceClassification(  # type: ignore[misc]
-    ModernBertForSequenceClassification
+class SplitModernBertForSequenceClassification(
+    ModernBertForSequenceClassification  # type: ignore[misc]
 ):
     """The classifier of transformers, with a layer for each of query, key and value."""
 

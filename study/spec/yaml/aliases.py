@@ -73,6 +73,7 @@ _WORDS = {
     "o": ("o_proj", "out_proj"),
     "f1": ("fc1", "up_proj"),
     "f2": ("fc2", "down_proj"),
+    "gate": ("gate_proj",),
     "fp32": ("float32", "32", "no"),
     "fp16": ("float16", "16", "half"),
     "bf16": ("bfloat16",),

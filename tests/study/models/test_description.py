@@ -41,7 +41,7 @@ def test_the_patterns_match_the_layers_and_nothing_else(name: str) -> None:
 def test_a_preset_is_described_without_a_network() -> None:
     description = describe("dnabert-6", "abc")
     assert (description.source, description.revision) == ("zhihan1996/DNA_bert_6", "abc")
-    assert (description.tokenizer, description.pooling) == ("overlapping 6-mers", "first token")
+    assert (description.tokenizer, description.pooling) == ("overlapping 6-mers", "cls")
     assert description.licence == "Apache-2.0"
     assert {describe(name).licence for name in PRESETS if "nt-" in name} == {
         "CC-BY-NC-SA-4.0: not commercial"
