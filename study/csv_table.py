@@ -256,8 +256,12 @@ def _parse(
 
 
 def _header(where: str, row: Sequence[str], schema: Sequence[Column]) -> list[str]:
-    """Returns the names of the columns, without empty ones at the end."""
+    """Returns the names of the columns, without empty ones at the end.
+
+    A `#` before the first, as BED and VCF have it, is no part of its name.
+    """
     names = [name.strip() for name in row]
+    names[0] = names[0].removeprefix("#").strip() or names[0]
     while len(names) > 1 and not names[-1]:
         names.pop()
     byte = _undecoded("".join(names))

@@ -46,6 +46,7 @@ LAYERS = {
 SHARED = {"classification", "cli", "csv_table", "deadline", "errors", "hub", "paths"}
 HOMES = {
     "datasets": ("study/tasks/reading/parquet.py",),
+    "datasketch": ("study/tasks/near_copies.py",),
     "pyarrow": ("study/tasks/reading/parquet.py",),
     "ray": ("study/engine/",),
     "optuna": (

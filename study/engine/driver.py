@@ -1,6 +1,7 @@
 """What sessions of studies, benchmarks and comparisons have in common: start, data, status."""
 
 import enum
+import gzip
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -11,7 +12,9 @@ from study.engine.machine import machine
 from study.engine.tracking.tracker import end_previous_runs
 from study.errors import InputError
 from study.models.info import BackboneInfo
+from study.storage.durable import replacing
 from study.storage.events import VERSION, StudyOpened, StudyResumed
+from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.record import StudyRecord
 from study.storage.runs import Run, key_of, latest_trials
@@ -74,6 +77,17 @@ def warn_of_versions(ledger: Ledger, now: Mapping[str, str]) -> None:
             f"{ledger.folder.path}: started with {old}, resumed with {new}: results may differ in "
             "the last digits"
         )
+
+
+def write_splits(folder: StudyFolder, data: EncodedTask) -> None:
+    """Writes which split each row of the data is in, if rows were drawn and it is not there yet.
+
+    The file has the same bytes for the same splits.
+    """
+    assignment = data.quality.assignment if data.quality is not None else None
+    if assignment is not None and not folder.splits.exists():
+        with replacing(folder.splits) as file:
+            file.write(gzip.compress(assignment.csv().encode(), mtime=0))
 
 
 def check_data(stored: StoredStudy, data: EncodedTask) -> None:

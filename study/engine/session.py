@@ -16,6 +16,7 @@ from study.engine.driver import (
     input_facts,
     record_new_address,
     record_start,
+    write_splits,
 )
 from study.engine.resources import Resources
 from study.engine.scheduling.optuna_file import OptunaJournal
@@ -105,6 +106,7 @@ def run_study(
         if baselines is not None:
             facts["baselines"] = baselines.result()
         ledger = _open_ledger(stored, spec, facts, tracking_uri)
+        write_splits(folder, data)
         if tensorboard:
             folder.tensorboard.mkdir(exist_ok=True)
         if earlier is not None:

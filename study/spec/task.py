@@ -152,9 +152,10 @@ class TaskSpec(Section):
     columns: ColumnsSpec = ColumnsSpec()
     split: SplitSpec | None = None
     """Splits of a user's own data by shares or by values of a column, or the split column."""
-    dedup: Literal["none", "drop_from_train"] = "none"
+    dedup: Literal["none", "drop_from_train", "near"] = "none"
     """drop_from_train: removes rows of train that are in dev or test on either strand, that have
-    conflicting labels, or that repeat a row of train. Dev and test are unchanged."""
+    conflicting labels, or that repeat a row of train. near: also those with a near copy in dev or
+    test. Dev and test are unchanged."""
     rc_augment: bool | None = None
     """Whether training draws one of the two strands of a row at random. None: if `strandless`."""
     rc_average: bool | None = None

@@ -79,6 +79,25 @@ class SharedFacts(TypedDict):
     reverse: Index
 
 
+class AssignmentFacts(TypedDict, total=False):
+    """How rows were drawn from train; see `study.tasks.assignment`."""
+
+    values: Mapping[str, Mapping[str, Index]]
+    groups: Mapping[str, Index]
+    sha256: str
+
+
+class NearFacts(TypedDict, total=False):
+    """Rows with near copies by split, or the bases that were too many to look for them."""
+
+    train: Index
+    dev: Index
+    test: Index
+    bases_not_searched: Index
+    k: Index
+    jaccard: float
+
+
 class QualityFacts(TypedDict, total=False):
     """The quality report of a task."""
 
@@ -90,7 +109,11 @@ class QualityFacts(TypedDict, total=False):
     """Added later."""
     classes: Sequence[str]
     """Added later."""
+    assignment: AssignmentFacts
+    """Added later."""
     rna: Mapping[str, Index]
+    """Added later."""
+    near: NearFacts
     """Added later."""
 
 

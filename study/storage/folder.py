@@ -27,6 +27,11 @@ class StudyFolder:
         return self.path / "trials.csv"
 
     @property
+    def splits(self) -> Path:
+        """The split of each row of the data, if `task.split` has drawn dev or test."""
+        return self.path / "splits.csv.gz"
+
+    @property
     def pareto(self) -> Path:
         """The trials on the Pareto front, if there are several objectives."""
         return self.path / "pareto.csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from study.csv_table import listed
 from study.errors import InputError
 from study.tasks.labels import class_name
 from study.tasks.quality import Quality
@@ -31,6 +32,13 @@ def require_classes(
         )
     if classes != list(range(len(classes))):
         gap = next(i for i, label in enumerate(classes) if i != label)
+        for name, split in (("dev", dev), ("test", test)):
+            if gap in split.labels:
+                raise InputError(
+                    f"{where}: train must have rows of every class, but got none of class "
+                    f"{class_name(gap, names)}, which {name} has; add some, or draw the splits "
+                    "otherwise"
+                )
         raise InputError(
             f"{where}: the labels of train must be 0..k-1 without a gap, but got none of"
             f" {class_name(gap, names)} (largest label {class_name(classes[-1], names)}); number"
@@ -39,9 +47,10 @@ def require_classes(
     for name, split in (("dev", dev), ("test", test)):
         labels = sorted(set(split.labels))
         if labels[-1] >= len(classes):
+            known = listed(names[: len(classes)]) if names else f"0..{len(classes) - 1}"
             raise InputError(
-                f"{where}: {name} must have only labels of train, 0..{len(classes) - 1}, but got"
-                f" {labels[-1]}; add rows of it to train or remove it"
+                f"{where}: {name} must have only labels of train, {known}, but got"
+                f" {class_name(labels[-1], names)}; add rows of it to train or remove it"
             )
         if len(labels) < 2:
             raise InputError(
@@ -53,7 +62,25 @@ def require_classes(
 
 def data_warnings(quality: Quality) -> list[str]:
     """Returns a line for each leak, conflicting label, absent or rare class."""
-    return [*_rna(quality), *_leaks(quality), *_conflicts(quality), *_class_shares(quality)]
+    return [
+        *_rna(quality),
+        *_leaks(quality),
+        *_near(quality),
+        *_conflicts(quality),
+        *_class_shares(quality),
+    ]
+
+
+def _near(quality: Quality) -> Iterator[str]:
+    if "bases_not_searched" in quality.near:
+        yield quality.near_line()
+    for name in ("dev", "test"):
+        if count := quality.near.get(name):
+            has = "has a near copy" if count == 1 else "have a near copy"
+            yield (
+                f"{_sequences(count)} of {name} {has} in train: {name} scores may be too good;"
+                " task.dedup: near takes such rows out of train"
+            )
 
 
 def _rna(quality: Quality) -> Iterator[str]:

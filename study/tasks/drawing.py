@@ -8,47 +8,53 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, compress
 from typing import TYPE_CHECKING
 
-from study.csv_table import Table, listed
+from study.csv_table import listed
 from study.errors import InputError
+from study.tasks.assignment import Assignment, counted_values
 from study.tasks.labels import class_name
 from study.tasks.split import Split, reverse_complement
 
 if TYPE_CHECKING:
     from study.spec.task import SplitSpec
+    from study.tasks.reading.sequences import Sequences
 
 
 def draw(
-    where: str, spec: SplitSpec, table: Table, whole: Split, classes: Sequence[str] = ()
-) -> list[str]:
+    where: str, spec: SplitSpec, rows: Sequences, whole: Split, classes: Sequence[str] = ()
+) -> Assignment:
     """Returns the split of each row: train, or what `spec` makes of it.
 
     Rows with a value of `spec.column` that dev or test names are taken first. Shares are those of
     the rows that remain.
 
     Args:
-        where: the file, for messages.
+        where: the setting, for messages.
         spec: values, shares, seed and group.
-        table: the columns of the rows.
-        whole: the sequences and classes of the rows.
+        rows: the rows of the file with their columns.
+        whole: their sequences and classes.
         classes: names of the classes, for messages.
 
     Raises:
         InputError: a value does not occur, no row remains, or there are too few rows to draw from.
     """
-    chosen = ["train"] * len(whole)
+    cells, splits = rows.table.cells, ["train"] * len(whole)
+    values: dict[str, dict[str, int]] = {}
+    groups: dict[str, int] = {}
     if spec.values and spec.column is not None:
-        chosen = by_values(where, spec.values, table.cells[spec.column], spec.column)
+        splits = by_values(where, spec.values, cells[spec.column], spec.column)
+        values = counted_values(splits, cells[spec.column])
     if spec.shares:
-        left = [row for row, split in enumerate(chosen) if split == "train"]
-        rest = whole.where(split == "train" for split in chosen)
+        left = [row for row, split in enumerate(splits) if split == "train"]
+        rest = whole.where(split == "train" for split in splits)
         if spec.group is None:
             drawn = by_shares(where, rest, spec.shares, spec.seed, classes)
         else:
-            groups = [table.cells[spec.group][row] for row in left]
-            drawn = by_groups(where, rest, spec.shares, spec.seed, groups, spec.group)
+            keys = [cells[spec.group][row] for row in left]
+            drawn = by_groups(where, rest, spec.shares, spec.seed, keys, spec.group)
+            groups = dict(Counter(split for _, split in set(zip(keys, drawn, strict=True))))
         for row, split in zip(left, drawn, strict=True):
-            chosen[row] = split
-    return chosen
+            splits[row] = split
+    return Assignment(splits, rows.ids, values, groups)
 
 
 def by_values(

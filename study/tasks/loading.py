@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.errors import InputError
+from study.tasks.assignment import Assignment
 from study.tasks.checks import data_warnings, require_classes
 from study.tasks.dedup import cut_dev, drop_from_train
 from study.tasks.drawing import draw
 from study.tasks.generated import promoters
 from study.tasks.labels import numbered_labels
+from study.tasks.near_copies import LIMIT, bases, near_copies
 from study.tasks.own_files import read_splits, task_name
 from study.tasks.published.catalogue import PUBLISHED, PublishedTask, row_warnings
 from study.tasks.published.files import find_files
@@ -27,23 +29,24 @@ if TYPE_CHECKING:
     from study.spec import TaskSpec
 
 
-def load_task(task: TaskSpec) -> Task:
+def load_task(task: TaskSpec, search: bool = True) -> Task:
     """Generates or reads the task that `task` specifies, and checks it.
 
     A published name is read from the hub or from a copy at the path. A path without a name is a
-    folder with a table for each split, or one table, of which `task.split` says how it is split.
-    Otherwise the task is generated from its sizes and seed. With `dedup: drop_from_train` rows are
-    removed from train as `drop_from_train` does it.
+    folder with a file for each split, or one file, of which `task.split` says how it is split.
+    Otherwise the task is generated from its sizes and seed. With `dedup` rows are removed from
+    train as `drop_from_train` and `near_copies` find them.
+
+    Args:
+        task: what to read.
+        search: whether to look for near copies in up to `LIMIT` bases, if `dedup` does not.
 
     Raises:
         InputError: a file, column, row or class breaks a rule, or the hub refuses.
     """
     try:
-        if task.name in PUBLISHED:
-            return _published(task, PUBLISHED[task.name])
-        if task.path is None:
-            return _checked(task, str(task.name), f"task {task.name}", _generate(task))
-        return _own(task, Path(task.path))
+        generated = task.path is None and task.name not in PUBLISHED
+        return _checked(task, _loaded(task), search and not generated)
     except OSError as error:
         place = f"task.name: {task.name}" if task.path is None else f"task.path: {task.path}"
         raise InputError(
@@ -51,26 +54,43 @@ def load_task(task: TaskSpec) -> Task:
         ) from error
 
 
-def _own(task: TaskSpec, path: Path) -> Task:
-    files = read_splits(path, task)
+@dataclass(frozen=True)
+class _Loaded:
+    """The splits of a task before they are checked, and what happened to them."""
+
+    name: str
+    where: str
+    splits: Mapping[str, Split]
+    classes: tuple[str, ...] = ()
+    assignment: Assignment | None = None
+    rna: Mapping[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+
+def _loaded(task: TaskSpec) -> _Loaded:
+    if task.name in PUBLISHED:
+        return _published(task, PUBLISHED[task.name])
+    if task.path is None:
+        return _Loaded(str(task.name), f"task {task.name}", _generate(task))
+    return _own(task, Path(task.path))
+
+
+def _own(task: TaskSpec, path: Path) -> _Loaded:
+    files, split = read_splits(path, task), task.split
     splits, classes = _to_splits(files, task)
-    drawn: dict[str, int] = {}
-    if task.split is not None and (names := task.split.shares | task.split.values):
-        table, whole = files["train"].table, splits["train"]
-        chosen = draw(f"{path}: task.split", task.split, table, whole, classes)
-        for name in ("train", *names):
-            splits[name] = whole.where(split == name for split in chosen)
-        drawn = {name: len(splits[name]) for name in names}
-    rna = {name: sum(rows.rna) for name, rows in files.items() if any(rows.rna)}
-    checked = _checked(task, task_name(path), str(path), splits, classes, drawn, rna)
-    split = task.split
+    assignment, warnings = None, []
+    if split is not None and (drawn := split.shares | split.values):
+        whole = splits["train"]
+        assignment = draw(f"{path}: task.split", split, files["train"], whole, classes)
+        for name in ("train", *drawn):
+            splits[name] = whole.where(one == name for one in assignment.splits)
     if split is not None and split.column and not split.values and path.is_dir():
-        unused = "task.split.column is not used: the files of a folder are its splits"
-        return replace(checked, warnings=[unused, *checked.warnings])
-    return checked
+        warnings.append("task.split.column is not used: the files of a folder are its splits")
+    rna = {name: sum(rows.rna) for name, rows in files.items() if any(rows.rna)}
+    return _Loaded(task_name(path), str(path), splits, classes, assignment, rna, warnings)
 
 
-def _published(task: TaskSpec, published: PublishedTask) -> Task:
+def _published(task: TaskSpec, published: PublishedTask) -> _Loaded:
     files = find_files(task, published)
     rows = {name: _published_rows(file, task, published) for name, file in files.items()}
     splits, classes = _to_splits(rows, task)
@@ -82,8 +102,8 @@ def _published(task: TaskSpec, published: PublishedTask) -> Task:
             f"the data set has no dev split: {len(splits['dev'])} of the {whole} train rows were"
             f" drawn for it (task.seed={task.seed})"
         )
-    checked = _checked(task, str(task.name), str(files["train"].parent), splits, classes)
-    return replace(checked, warnings=findings + checked.warnings)
+    where = str(files["train"].parent)
+    return _Loaded(str(task.name), where, splits, classes, warnings=findings)
 
 
 def _published_rows(file: Path, task: TaskSpec, published: PublishedTask) -> Sequences:
@@ -113,21 +133,30 @@ def _generate(task: TaskSpec) -> dict[str, Split]:
     return dict(zip(SPLITS, splits, strict=True))
 
 
-def _checked(
-    task: TaskSpec,
-    name: str,
-    where: str,
-    splits: Mapping[str, Split],
-    classes: tuple[str, ...] = (),
-    drawn: Mapping[str, int] | None = None,
-    rna: Mapping[str, int] | None = None,
-) -> Task:
-    train, dev, test = (splits[split] for split in SPLITS)
+def _checked(task: TaskSpec, loaded: _Loaded, search: bool) -> Task:
+    train, dev, test = (loaded.splits[split] for split in SPLITS)
+    where, classes = loaded.where, loaded.classes
     num_labels = require_classes(where, train, dev, test, classes)
     dropped: dict[str, int] = {}
-    if task.dedup == "drop_from_train":
+    if task.dedup != "none":
         train, dropped = drop_from_train(train, dev, test)
+    near: dict[str, int] = {}
+    if task.dedup == "near" or (search and bases(train, dev, test) <= LIMIT):
+        found = near_copies(train, dev, test)
+        near = found.counts()
+        if task.dedup == "near":
+            dropped["near copies of dev or test"] = near["train"]
+            train, near = train.where(not copy for copy in found.train), dict.fromkeys(near, 0)
+    elif search:
+        near = {"bases_not_searched": bases(train, dev, test)}
+    if task.dedup != "none":
         require_classes(f"{where}: after task.dedup", train, dev, test, classes)
-    measured = measure(train, dev, test, num_labels, classes)
-    quality = replace(measured, dropped=dropped, drawn=dict(drawn or {}), rna=dict(rna or {}))
-    return Task(name, train, dev, test, num_labels, data_warnings(quality), quality, classes)
+    quality = replace(
+        measure(train, dev, test, num_labels, classes),
+        dropped=dropped,
+        assignment=loaded.assignment,
+        rna=dict(loaded.rna),
+        near=near,
+    )
+    warnings = [*loaded.warnings, *data_warnings(quality)]
+    return Task(loaded.name, train, dev, test, num_labels, warnings, quality, classes)

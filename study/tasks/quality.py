@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from study.tasks.assignment import Assignment
 from study.tasks.labels import class_name
+from study.tasks.near_copies import JACCARD, K
 from study.tasks.split import SPLITS, Split, reverse_complement
 
 MOST_IN_A_LINE = 3
@@ -58,22 +60,25 @@ class Quality:
     """Sequences with different labels, in all splits together."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Rows removed from train, by reason; empty without `task.dedup`."""
-    drawn: dict[str, int] = field(default_factory=dict)
-    """Rows that `task.split` has drawn from train, by split."""
+    assignment: Assignment | None = None
+    """Which rows of train `task.split` has made dev and test, if any."""
     classes: tuple[str, ...] = ()
     """Names of the classes 0..k-1; empty if the labels are numbers."""
     rna: dict[str, int] = field(default_factory=dict)
     """Rows in which U was read as T, by file: `train` is that of train, also if others are drawn
     from it."""
+    near: dict[str, int] = field(default_factory=dict)
+    """Rows of dev and test with a near copy in train, and of train with one in these; or the
+    bases that were too many to look for them."""
 
     def lines(self) -> list[str]:
         """Returns lines of text: for each split, for each of many classes, for all splits."""
         lines = [_line(name, split, self.classes) for name, split in self.splits.items()]
         lines += self._class_lines()
         lines.append("shared: " + ("; ".join(self._common()) or "nothing"))
-        if self.drawn:
-            rows = ", ".join(f"{count} {split}" for split, count in self.drawn.items())
-            lines.append(f"drawn from train by task.split: {rows}")
+        lines += [self.near_line()] if self.near else []
+        if self.assignment is not None:
+            lines.append(f"drawn from train by task.split: {self.assignment.text()}")
         if self.rna:
             rows = ", ".join(f"{count} {split}" for split, count in self.rna.items())
             lines.append(f"RNA, U read as T: {rows}")
@@ -105,10 +110,21 @@ class Quality:
             "shared": {", ".join(pair): vars(shared) for pair, shared in self.shared.items()},
             "conflicts": self.conflicts,
             "dropped": self.dropped,
-            "drawn": self.drawn,
+            "drawn": {} if self.assignment is None else self.assignment.rows(),
+            "assignment": {} if self.assignment is None else self.assignment.record(),
             "classes": self.classes,
             "rna": self.rna,
+            "near": {**self.near, "k": K, "jaccard": JACCARD} if self.near else {},
         }
+
+    def near_line(self) -> str:
+        """Returns a line on the near copies that were found, or that none were looked for."""
+        if skipped := self.near.get("bases_not_searched"):
+            return f"near copies: not looked for in {skipped:,} bases; task.dedup: near does"
+        return (
+            f"near copies: {self.near['dev']} of dev and {self.near['test']} of test in train "
+            f"(Jaccard similarity of {K}-mers >= {JACCARD:g}, either strand)"
+        )
 
 
 def measure(

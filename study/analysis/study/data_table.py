@@ -10,6 +10,8 @@ from study.storage.events import StudyOpened
 
 MOST_IN_A_CELL = 3
 """Classes whose shares are in one cell of the table; more have a table of their own."""
+MAX_VALUES = 10
+"""How many values of a column a remark shows."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,14 @@ def _shared(quality: Mapping[str, Any]) -> list[str]:
         for pair, shared in quality.get("shared", {}).items()
         if shared["same"] or shared["reverse"]
     ]
+    remarks += _near(quality.get("near") or {})
     if quality.get("conflicts"):
         remarks.append(f"sequences with conflicting labels: {quality['conflicts']}")
     if quality.get("drawn"):
-        drawn = ", ".join(f"{count} {split}" for split, count in quality["drawn"].items())
-        remarks.append(f"drawn from train by task.split: {drawn}")
+        how = quality.get("assignment") or {}
+        counts = quality["drawn"].items()
+        drawn = [f"{count} {split}{_drawn_by(how, split)}" for split, count in counts]
+        remarks.append(f"drawn from train by task.split: {', '.join(drawn)}")
     if quality.get("rna"):
         rows = ", ".join(f"{count} {split}" for split, count in quality["rna"].items())
         remarks.append(f"RNA, U read as T: {rows}")
@@ -126,6 +131,25 @@ def _shared(quality: Mapping[str, Any]) -> list[str]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in quality["dropped"].items())
         remarks.append(f"dropped from train: {reasons}")
     return remarks
+
+
+def _near(near: Mapping[str, Any]) -> list[str]:
+    if not near:
+        return []
+    if skipped := near.get("bases_not_searched"):
+        return [f"near copies were not looked for in {skipped:,} bases; task.dedup: near does"]
+    measure = f"Jaccard similarity of {near['k']}-mers >= {near['jaccard']:g}"
+    counts = f"{near['dev']} of dev and {near['test']} of test"
+    return [f"sequences with a near copy in train ({measure}): {counts}"]
+
+
+def _drawn_by(how: Mapping[str, Any], split: str) -> str:
+    """Returns the values that a split was given, or its number of groups."""
+    if values := how.get("values", {}).get(split):
+        shown = list(values)
+        return f" ({', '.join(shown[:MAX_VALUES])}{', ..' if len(shown) > MAX_VALUES else ''})"
+    groups = how.get("groups", {}).get(split)
+    return f" (of {groups} groups)" if groups else ""
 
 
 def _limit(tokens: Mapping[str, Any]) -> list[str]:

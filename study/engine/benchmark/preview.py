@@ -85,7 +85,7 @@ def _facts(task: TaskSpec) -> tuple[int, int]:
     rows = planned_rows(task)
     if rows is not None:
         return rows, 2
-    loaded = load_task(task)
+    loaded = load_task(task, search=False)
     return len(loaded.train), loaded.num_labels
 
 

@@ -1,10 +1,15 @@
 """The start of a session: versions, the tracking address, changed data."""
 
+import csv
+import gzip
+import hashlib
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from study.engine.driver import created_with, record_start, warn_of_versions
+from study.engine.driver import created_with, record_start, warn_of_versions, write_splits
 from study.engine.tracking.runs import StudyRuns, study_key
 from study.engine.tracking.subject import Subject
 from study.engine.tracking.view import tracked_runs
@@ -12,6 +17,10 @@ from study.storage.events import StudyOpened, StudyResumed, tracking_of
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.stored import StoredStudy
+from study.tasks import Split
+from study.tasks.assignment import Assignment
+from study.tasks.quality import measure
+from study.training.encoding import EncodedTask, encode_split
 from tests.study.ledgers import OpenLedger, create, report
 
 
@@ -80,3 +89,28 @@ def test_the_previous_tracking_server_may_be_unreachable(
     [record] = caplog.records
     assert record.getMessage().startswith(f"MLflow at {gone} does not respond (")
     assert record.getMessage().endswith("runs that are RUNNING there stay so")
+
+
+def test_the_split_of_each_row_is_written_once(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    assignment = Assignment(["train", "dev", "train", "test"], ["1", "x,2", '"3"', "4"])
+    splits = tuple(Split(["ACGT", "CCGT"], [0, 1]) for _ in range(3))
+    quality = replace(measure(*splits, 2), assignment=assignment)
+    empty = encode_split([[1], [2]], [0, 1])
+    data = EncodedTask("x", 2, 0, empty, empty, empty, quality=quality)
+    write_splits(folder, replace(data, quality=None))
+    assert not folder.splits.exists()
+
+    write_splits(folder, data)
+    table = gzip.decompress(folder.splits.read_bytes())
+    assert list(csv.reader(io.StringIO(table.decode()))) == [
+        ["row", "id", "split"],
+        ["1", "1", "train"],
+        ["2", "x,2", "dev"],
+        ["3", '"3"', "train"],
+        ["4", "4", "test"],
+    ]
+    assert hashlib.sha256(table).hexdigest() == quality.record()["assignment"]["sha256"]
+    folder.splits.write_bytes(b"")
+    write_splits(folder, data)
+    assert folder.splits.read_bytes() == b""

@@ -260,7 +260,7 @@ def test_labels_that_are_not_whole_numbers_are_refused(tmp_path, label):
 
 def test_classes_must_be_numbered_from_zero_without_a_gap(tmp_path):
     message = complaint(write_folder(tmp_path, train="sequence,label\nAC,1\nGT,2\n"))
-    assert "but got none of 0 (largest label 2); number the classes from 0" in message
+    assert "train must have rows of every class, but got none of class 0, which dev has" in message
     message = complaint(write_folder(tmp_path, train="sequence,label\nAC,0\nGT,1\nGG,3\n"))
     assert "but got none of 2 (largest label 3)" in message
 

@@ -7,6 +7,7 @@ from study.analysis.study.page import render
 from study.storage.events import StudyOpened
 from study.storage.journal import Journal
 from study.tasks import Split
+from study.tasks.assignment import Assignment
 from study.tasks.quality import measure
 from study.training.token_report import TokenReport, count_tokens
 from tests.study.analysis.study.made_studies import MadeStudy
@@ -56,12 +57,19 @@ def test_the_table_has_sequences_and_tokens_of_each_split(study: MadeStudy) -> N
 
 def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) -> None:
     quality = replace(
-        measure(TRAIN, DEV, DEV, 2, ("no", "yes")), drawn={"dev": 2, "test": 2}, rna={"train": 3}
+        measure(TRAIN, DEV, DEV, 2, ("no", "yes")),
+        assignment=Assignment(
+            ["dev", "test", "train", "dev", "test"], [*"abcde"], {"dev": {"chr8": 2}}
+        ),
+        rna={"train": 3},
+        near={"train": 4, "dev": 1, "test": 2},
     )
     opened(study, quality=quality.record())
     table = data_table(study.read())
     assert "shares of classes (no / yes)" in table.columns
-    assert "drawn from train by task.split: 2 dev, 2 test" in table.remarks
+    assert "drawn from train by task.split: 2 dev (chr8), 2 test" in table.remarks
+    similar = "sequences with a near copy in train (Jaccard similarity of 13-mers >= 0.25)"
+    assert f"{similar}: 1 of dev and 2 of test" in table.remarks
     assert "RNA, U read as T: 3 train" in table.remarks
 
 
