@@ -103,7 +103,9 @@ def _splits(benchmark: BenchmarkResults) -> list[TestSplit]:
         rows, scores = benchmark.test_rows(task) or 0, []
         for metric in metrics:
             best = max((m for key, m in means[metric].items() if key[0] == task), default=None)
-            scores.append((best, None if best is None else half_width(metric, best, rows)))
+            classes = benchmark.classes(task)
+            error = None if best is None else half_width(metric, best, rows, classes)
+            scores.append((best, error))
         splits.append(TestSplit(task, rows, scores))
     return splits
 

@@ -30,6 +30,7 @@ _SCHEMA = (
         Column(name, (number(name),), required=False)
         for name in (
             "trainable_parameters", "adapter_parameters", "kept_parameters", "test_rows",
+            "classes",
         )
     ),
 )  # fmt: skip
@@ -51,6 +52,8 @@ class BenchmarkResult:
     kept_parameters: float | None
     """Trainable parameters less those of the triplets that are pruned at the end."""
     test_rows: float | None
+    classes: float | None = None
+    """Of the task; None in folders of older versions, and before a run has ended."""
 
     @property
     def collapsed(self) -> bool:
@@ -85,6 +88,11 @@ class BenchmarkResults:
         """Returns the number of rows of a task's test split; None if it is not recorded."""
         results = (result for result in self.results if result.task == task)
         return next((int(result.test_rows) for result in results if result.test_rows), None)
+
+    def classes(self, task: str) -> int:
+        """Returns the number of classes of a task; 2 if it is not recorded."""
+        results = (result for result in self.results if result.task == task)
+        return next((int(result.classes) for result in results if result.classes), 2)
 
 
 def label(backbone: str) -> str:
@@ -139,6 +147,7 @@ def _result(row: dict[str, str]) -> BenchmarkResult:
         trainable_parameters=finite(row.get("trainable_parameters", "")),
         kept_parameters=_kept_parameters(row),
         test_rows=finite(row.get("test_rows", "")),
+        classes=finite(row.get("classes", "")),
     )
 
 

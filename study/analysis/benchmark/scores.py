@@ -36,6 +36,7 @@ class CellScores:
     paper: float | None
     anchor: Anchor | None
     test_rows: int | None
+    classes: int
     parameters: float | None
     """Median of the runs' trainable parameters."""
     kept_parameters: float | None
@@ -70,10 +71,10 @@ class CellScores:
 
     @property
     def sampling_error(self) -> float | None:
-        """95 % half-width of the sampling error of one run; None if test_rows is unknown."""
+        """95 % half-width of the sampling error of one run; None if it is not known."""
         if self.mean is None or self.test_rows is None:
             return None
-        return half_width(self.metric, self.mean, self.test_rows)
+        return half_width(self.metric, self.mean, self.test_rows, self.classes)
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,9 @@ def score_table(benchmark: BenchmarkResults, metric: Metric, tasks: Sequence[str
     for one in benchmark.results:
         results.setdefault((one.task, one.backbone, one.method), []).append(one)
     rows = {task: benchmark.test_rows(task) for task in tasks}
+    classes = {task: benchmark.classes(task) for task in tasks}
     cells = {
-        key: _cell(metric, key, results.get(key, []), rows[task])
+        key: _cell(metric, key, results.get(key, []), rows[task], classes[task])
         for task in tasks
         for backbone, methods in blocks
         for method in methods
@@ -149,6 +151,7 @@ def _cell(
     key: tuple[str, str, str],
     results: list[BenchmarkResult],
     test_rows: int | None,
+    classes: int,
 ) -> CellScores:
     task, backbone, method = key
     states = Counter(one.state for one in results)
@@ -163,6 +166,7 @@ def _cell(
         paper=reference.score(metric, backbone, method, task),
         anchor=reference.anchor(backbone, task) if metric == "mcc" else None,
         test_rows=test_rows,
+        classes=classes,
         parameters=statistics.median(parameters) if parameters else None,
         kept_parameters=statistics.fmean(kept) if kept else None,
     )

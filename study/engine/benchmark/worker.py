@@ -79,6 +79,7 @@ class RunWorker(TrainingWorker):
             "train_loss": metrics["dev_loss"],
             "train_seconds": seconds,
             "test_rows": len(task.test),
+            "classes": task.num_labels,
         }
         return result_of(1, 1, metrics | facts, self.objective)
 
@@ -87,5 +88,6 @@ class RunWorker(TrainingWorker):
         """Returns the dev scores; with the last report also the test scores."""
         metrics = scores(trial, "dev")
         if self.report == len(trial.plan.report_steps):
-            metrics |= scores(trial, "test") | {"test_rows": len(trial.data.test)}
+            facts = {"test_rows": len(trial.data.test), "classes": trial.data.num_labels}
+            metrics |= scores(trial, "test") | facts
         return metrics

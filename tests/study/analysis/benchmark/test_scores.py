@@ -6,6 +6,7 @@ import pytest
 
 from study.analysis.benchmark.reading import Metric, read_benchmark
 from study.analysis.benchmark.scores import CellScores, records, score_table
+from study.storage.result.sampling import half_width
 from tests.study.analysis.benchmark.made_results import Row, run, write
 
 KEY = ("opt-125m", "emp/H3", "lora")
@@ -99,4 +100,7 @@ def test_parameters_are_the_median_of_those_known(tmp_path: Path) -> None:
 def test_the_sampling_error_is_known_if_the_rows_are(tmp_path: Path) -> None:
     assert cell(tmp_path / "a", [run(*KEY, 0, 0.5)]).sampling_error is None
     known = cell(tmp_path / "b", [run(*KEY, 0, 0.5, test_rows=100)]).sampling_error
+    several = cell(tmp_path / "c", [run(*KEY, 0, 0.5, test_rows=100, classes=9)]).sampling_error
+    assert several == pytest.approx(half_width("mcc", 0.5, 100, 9))
+    assert several != known
     assert known == pytest.approx(1.96 * math.sqrt(0.75 / 100))
