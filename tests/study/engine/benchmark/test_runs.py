@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, runs_of
+from study.engine.benchmark.runs import BenchmarkRun, changes_of_benchmark, check_cell, runs_of
 from study.errors import InputError
 from study.storage.events import TrialCreated
 from study.storage.ledger import Ledger
@@ -66,6 +66,19 @@ def test_unfinished_runs_are_those_that_have_not_ended_and_those_that_crashed(
         if end is not None:
             ledger.end(ledger.record.trials[number], *end)
     assert unfinished_runs(runs, ledger.record) == [runs[1], runs[3], runs[4]]
+
+
+def test_class_weights_must_fit_every_task_and_are_text_in_the_table(
+    read_benchmark: ReadBenchmark,
+) -> None:
+    run = runs_of(read_benchmark("training.class_weights=[1, 2.5, 1]"))[1]
+    check_cell(run.cell, train_rows=32, classes=3)
+    assert run.settings["class_weights"] == "1.0 2.5 1.0"
+    message = (
+        r"each of the 2 classes of mine, but got 3 .* \(of opt-dna-mini, mine, linear_probe\)"
+    )
+    with pytest.raises(InputError, match=message):
+        check_cell(run.cell, train_rows=32, classes=2)
 
 
 def test_the_state_of_a_run_is_that_of_its_latest_trial(

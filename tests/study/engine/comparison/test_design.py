@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from study.engine.comparison.design import changes_of_comparison, runs_of
+from study.engine.comparison.preview import check_runs
 from study.errors import InputError
 from study.spec import SeedsSpec
 from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
 from study.storage.opening import check_folder, open_folder
+from study.training.encoding import EncodedTask, encode_split
 from tests.study.engine.comparison.small import configuration
 
 BEST, NEVER = configuration(), configuration("never", "adapter.p=0")
@@ -35,6 +37,16 @@ def test_all_configurations_of_a_block_come_before_the_next_block() -> None:
     assert [run.configuration.label for run in runs_of(comparison())[:3]] == [
         "best", "best", "never",
     ]  # fmt: skip
+
+
+def test_class_weights_of_every_configuration_must_fit_the_classes() -> None:
+    weighted = configuration("weighted", "training.class_weights=[1, 2, 3]")
+    split = encode_split([[5] * 20] * 32, [0, 1] * 16)
+    data = EncodedTask("mine", 2, 1, split, split, split)
+    spec = comparison(best=BEST.spec, weighted=weighted.spec)
+    with pytest.raises(InputError, match=r"^weighted: training.class_weights: must have a weight"):
+        check_runs(spec, data)
+    assert weighted.settings["class_weights"] == "1.0 2.0 3.0"
 
 
 @pytest.mark.parametrize(
