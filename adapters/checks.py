@@ -1,10 +1,11 @@
 """Checks of arguments and layers; the errors have the form RULE, but got FOUND; FIX.
 
-inject refuses  layers other than nn.Linear; weights that are not floating-point parameters of
-                the shape (out, in); layers whose weight the model reads without a call
+inject refuses  layers other than those of bases.py; weights of another shape; query, key and value
+                in one matrix; layers whose weight the model reads without a call
 merge refuses   the same, layers with a forward pass of their own, shared weights
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -12,8 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapters.bases import (
+    expected_forward,
+    fault_of_quantised,
+    is_conv1d,
+    is_linear,
+    is_quantised,
+    widths,
+)
 from adapters.svd import AdaptedLinear
 
+_FUSED = re.compile(r"(?i).*q_?k_?v.*|.*c_attn|query_key_value|key_value|w_?pack|(.*_)?w?kv(_.*)?")
+"""Names of layers with more than one of query, key and value in one matrix."""
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -47,7 +58,7 @@ def require_choice(choices: Sequence[Any], **values: object) -> None:
             )
 
 
-def check_adaptable(model: nn.Module, layers: Mapping[str, nn.Module]) -> dict[str, nn.Linear]:
+def check_adaptable(model: nn.Module, layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
     """Returns the layers if all of them can be adapted.
 
     Raises:
@@ -59,12 +70,18 @@ def check_adaptable(model: nn.Module, layers: Mapping[str, nn.Module]) -> dict[s
         {'0': Linear(in_features=4, out_features=3, bias=True)}
     """
     readers = _uncalled_layers(model)
-    linear = {}
+    linear: dict[str, nn.Module] = {}
     for name, layer in layers.items():
-        if not isinstance(layer, nn.Linear):
+        if not is_linear(layer):
             raise ValueError(
                 f"every matched layer must be nn.Linear, but got {name!r} of type "
                 f"{type(layer).__name__}; make the pattern match whole names of linear layers only"
+            )
+        if is_fused(model, name):
+            raise ValueError(
+                "every adapted layer must have a matrix of its own, but got "
+                f"{name!r}, which has query, key and value (or two of them) in one; leave it out "
+                "of the patterns, or split it into layers of their own first"
             )
         if layer is model:
             raise ValueError(
@@ -92,17 +109,36 @@ def check_mergeable(model: nn.Module, adapters: Mapping[str, AdaptedLinear]) -> 
     for name, adapter in adapters.items():
         base = adapter.base
         _check_weight(name, base)
-        if getattr(base.forward, "__func__", None) is not nn.Linear.forward:
+        if getattr(base.forward, "__func__", None) is not expected_forward(base):
             raise ValueError(
                 f"a merged layer must compute what nn.Linear computes, but got {name!r} of type "
                 f"{type(base).__name__} with a forward pass of its own; keep the adapters"
             )
-        others = [other for other in names[base.weight] if other != f"{name}.base.weight"]
+        others = [other for other in names[adapter.weight] if other != f"{name}.base.weight"]
         if others:
             raise ValueError(
                 f"a merged layer must have a weight of its own, but got {name!r}, which shares it "
                 f"with {others[0]}; give the layer a copy of the weight, or keep the adapters"
             )
+
+
+def is_fused(model: nn.Module, name: str) -> bool:
+    """Returns whether a layer computes query, key and value, or two of them, with one matrix.
+
+    By its name (c_attn, Wqkv, query_key_value, kv_proj, …), or as a layer of an attention module
+    with three times as many outputs as inputs. As one matrix it would get the rank of one.
+
+    Example:
+        >>> model = nn.ModuleDict({"qkv_proj": nn.Linear(4, 12), "q_proj": nn.Linear(4, 4)})
+        >>> is_fused(model, "qkv_proj"), is_fused(model, "q_proj")
+        (True, False)
+    """
+    *_, own = [part for part in name.split(".") if not part.isdecimal()] or [""]
+    if _FUSED.fullmatch(own):
+        return True
+    parent = model.get_submodule(name.rpartition(".")[0])
+    inputs, outputs = widths(model.get_submodule(name))
+    return "attention" in type(parent).__name__.lower() and outputs == 3 * inputs
 
 
 def parameter_names(model: nn.Module) -> dict[Tensor, list[str]]:
@@ -167,13 +203,17 @@ def _uncalled_layers(model: nn.Module) -> dict[nn.Module, str]:
     return readers
 
 
-def _check_weight(name: str, layer: nn.Linear) -> None:
-    """Refuses a weight that is quantised, sharded, not initialised, or computed from others."""
+def _check_weight(name: str, layer: nn.Module) -> None:
+    """Refuses a weight that is sharded, not initialised, computed from others, or unknown."""
     weight = layer._parameters.get("weight")
-    shape = (layer.out_features, layer.in_features)
+    inputs, outputs = widths(layer)
+    shape = (inputs, outputs) if is_conv1d(layer) else (outputs, inputs)
     if weight is None:
-        found = "a weight that is computed from other parameters"
+        found: str | None = "a weight that is computed from other parameters"
         fix = "remove the parametrization (weight_norm, spectral_norm, pruning) first"
+    elif is_quantised(layer):
+        found = fault_of_quantised(layer)
+        fix = "move the model to its device first, which quantises it"
     elif type(weight) is not nn.Parameter or weight.dtype not in _DTYPES:
         found = f"a {type(weight).__name__} of dtype {weight.dtype}"
         fix = "load the model without quantization; call it once if it has lazy layers"
@@ -182,7 +222,8 @@ def _check_weight(name: str, layer: nn.Linear) -> None:
         fix = "load the model without quantization or sharding"
     else:
         return
-    raise ValueError(
-        f"the weight of an adapted layer must be a floating-point parameter of the shape {shape}, "
-        f"but got {found} in {name!r} ({type(layer).__name__}); {fix}"
-    )
+    if found is not None:
+        raise ValueError(
+            "the weight of an adapted layer must be a floating-point parameter of the shape "
+            f"{shape}, but got {found} in {name!r} ({type(layer).__name__}); {fix}"
+        )

@@ -4,7 +4,6 @@ Every function checks all of its arguments before it changes the model.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args, overload
@@ -13,14 +12,14 @@ import torch
 from torch import nn
 
 from adapters._shapes import Number
+from adapters.bases import merged_with
 from adapters.checks import (
-    check_adaptable,
     check_mergeable,
     require,
     require_choice,
-    require_integers,
     require_numbers,
 )
+from adapters.selection import matching_layers, ranks_of, shortened
 from adapters.svd import AdaptedLinear, LoRALinear, SVDLinear
 
 Kind = Literal["svd", "lora"]
@@ -117,8 +116,8 @@ def inject(
             f"the model must have no adapters yet, but got {len(present)} adapted layers; call "
             "eject or merge first"
         )
-    targets = _matching_layers(model, patterns, expected)
-    ranks = _ranks(rank, list(targets))
+    targets = matching_layers(model, patterns, expected)
+    ranks = ranks_of(rank, list(targets))
     adapters = {
         name: _LAYERS[kind](targets[name], r, alpha=alpha, dropout=dropout, generator=generator)
         for name, r in ranks.items()
@@ -155,9 +154,10 @@ def eject(model: nn.Module) -> None:
 def merge(model: nn.Module) -> None:
     """Replaces every adapted layer by an `nn.Linear` whose weight includes the update.
 
-    The sum is computed in float32 and rounded once to the layer's dtype. The original layers are
-    not changed: another model that shares them keeps its weights. `requires_grad` is restored as
-    by `eject`.
+    The sum is computed in float32 and rounded once to the layer's dtype. Conv1D stays Conv1D;
+    a quantised weight is dequantised first, and the merged one is not quantised. The original
+    layers are not changed: another model that shares them keeps its weights. `requires_grad` is
+    restored as by `eject`.
 
     Raises:
         ValueError: the model has no adapters, or one that cannot be merged: its layer has a
@@ -174,7 +174,10 @@ def merge(model: nn.Module) -> None:
     """
     record, adapters = _injected(model)
     check_mergeable(model, adapters)
-    _remove(model, record, {adapter: _merged(adapter) for adapter in adapters.values()})
+    dtype = _dtype(model, adapters)
+    merged: dict[nn.Module, nn.Module] = {}
+    merged |= {own: merged_with(own.base, own.delta(), dtype) for own in adapters.values()}
+    _remove(model, record, merged)
 
 
 def adapted_layers(model: nn.Module) -> dict[str, AdaptedLinear]:
@@ -213,74 +216,6 @@ def _check_arguments(
         )
 
 
-def _matching_layers(
-    model: nn.Module, patterns: Sequence[str], expected: int | None
-) -> dict[str, nn.Linear]:
-    if not patterns:
-        raise ValueError(
-            "patterns must not be empty, but got none; use target_patterns for a known family"
-        )
-    modules = dict(model.named_modules())
-    matched: set[str] = set()
-    for pattern in patterns:
-        names = [name for name in modules if _compiled(pattern).fullmatch(name)]
-        if not names:
-            raise ValueError(
-                f"pattern {pattern!r} must match the whole name of a layer, but got no match; the "
-                f"linear layers are {_shortened(_linear_layers(modules))}"
-            )
-        matched.update(names)
-    if expected is not None and len(matched) != expected:
-        raise ValueError(
-            f"the patterns must match {expected} layers, but got {len(matched)}: "
-            f"{_shortened(sorted(matched))}; correct the patterns or `expected`"
-        )
-    layers = {name: module for name, module in modules.items() if name in matched}
-    return check_adaptable(model, layers)
-
-
-def _ranks(rank: int | Mapping[str, int], layers: Sequence[str]) -> dict[str, int]:
-    """Returns the rank of every layer to adapt, in the order of the layers."""
-    if not isinstance(rank, Mapping):
-        require_integers(rank=rank)
-        require(rank >= 1, "rank >= 1", rank=rank)
-        return dict.fromkeys(layers, rank)
-    others = [name for name in rank if name not in layers]
-    missing = [name for name in layers if name not in rank]
-    if others or missing:
-        raise ValueError(
-            "rank must be of exactly the layers that the patterns match, but got "
-            f"{len(others)} others: {_shortened(others)}, and none of {_shortened(missing)}; "
-            "use rank 0 for a layer that should not be adapted"
-        )
-    for name, own in rank.items():
-        require_integers(**{f"rank of {name}": own})
-        require(own >= 0, "rank >= 0", **{f"rank of {name}": own})
-    if not any(rank.values()):
-        raise ValueError(
-            f"rank must be at least 1 in at least one layer, but got 0 in all {len(layers)}"
-        )
-    return {name: int(rank[name]) for name in layers if rank[name]}
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except (re.error, TypeError) as error:
-        raise ValueError(
-            f"every pattern must be a regular expression, but got {pattern!r} ({error})"
-        ) from error
-
-
-def _linear_layers(modules: Mapping[str, nn.Module]) -> list[str]:
-    return [name for name, module in modules.items() if isinstance(module, nn.Linear)]
-
-
-def _shortened(names: Sequence[str], most: int = 8) -> str:
-    tail = f", … ({len(names)} in all)" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + tail
-
-
 def _injected(model: nn.Module) -> tuple[_Record, dict[str, AdaptedLinear]]:
     """Returns what `inject` recorded, and the adapted layers."""
     adapters, record = adapted_layers(model), getattr(model, _RECORD, None)
@@ -289,7 +224,7 @@ def _injected(model: nn.Module) -> tuple[_Record, dict[str, AdaptedLinear]]:
     if not isinstance(record, _Record):
         raise ValueError(
             "the model must be the one that was given to inject, but got a part of it, or a model "
-            f"around it, with the adapted layers {_shortened(list(adapters))}; pass that model"
+            f"around it, with the adapted layers {shortened(list(adapters))}; pass that model"
         )
     return record, adapters
 
@@ -304,6 +239,13 @@ def _remove(
     delattr(model, _RECORD)
 
 
+def _dtype(model: nn.Module, adapters: Mapping[str, AdaptedLinear]) -> torch.dtype:
+    """Returns the dtype of the first weight that is neither an adapter's nor quantised."""
+    own = {id(p) for adapter in adapters.values() for p in adapter.parameters()}
+    others = (p.dtype for p in model.parameters() if p.is_floating_point() and id(p) not in own)
+    return next(others, torch.float32)
+
+
 def _replace(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> None:
     for parent in list(model.modules()):
         if isinstance(parent, AdaptedLinear):
@@ -312,12 +254,3 @@ def _replace(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> N
         for name, child in list(parent._modules.items()):
             if child is not None and child in replacements:
                 setattr(parent, name, replacements[child])
-
-
-def _merged(adapter: AdaptedLinear) -> nn.Linear:
-    base = adapter.base
-    merged = nn.Linear(base.in_features, base.out_features, bias=False, device="meta")
-    weight = base.weight + adapter.delta()  # In float32, or float64 if the layer is.
-    merged.weight = nn.Parameter(weight.to(base.weight.dtype))
-    merged.bias = None if base.bias is None else nn.Parameter(base.bias.clone())
-    return merged.train(base.training)

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from adapters._shapes import Bool, Float, Number
+from adapters.bases import widths
 
 INIT_STD = 0.02
 """Standard deviation of the initial entries of P and Q."""
@@ -95,14 +96,14 @@ def _cast(tensors: Sequence[Tensor], dtypes: Sequence[torch.dtype]) -> list[Tens
 
 
 class AdaptedLinear(nn.Module):
-    """Base class of the adapted layers: an `nn.Linear` in `base` plus a low-rank update.
+    """Base class of the adapted layers: a linear layer in `base` plus a low-rank update.
 
     P and Q are drawn from N(0, 0.02²) on the CPU and then moved to the layer's device. They are
     float32 whatever the layer's dtype; the forward pass computes in the dtype of the layer's
     output, also under autocast.
 
     Args:
-        base: The layer to adapt; kept as it is, so that `eject` can restore it.
+        base: The layer to adapt (see bases.py); kept as it is, so that `eject` can restore it.
         rank: Number of triplets, at least 1.
         alpha: Numerator of the constant factor alpha / rank.
         dropout: Dropout probability of the update's input, in [0, 1).
@@ -118,7 +119,7 @@ class AdaptedLinear(nn.Module):
 
     def __init__(
         self,
-        base: nn.Linear,
+        base: nn.Module,
         rank: int,
         *,
         alpha: Number,
@@ -130,11 +131,14 @@ class AdaptedLinear(nn.Module):
         self.rank = rank
         self.scale = alpha / rank
         self.dropout = dropout
+        self.enabled = True
+        """Whether the forward pass has the update; `AdaLoraRS.disabled` leaves it out."""
+        self.in_features, self.out_features = widths(base)
         on_cpu: dict[str, Any] = {"dtype": torch.float32, "device": "cpu", "generator": generator}
-        P = torch.randn(base.out_features, rank, **on_cpu) * INIT_STD
-        Q = torch.randn(rank, base.in_features, **on_cpu) * INIT_STD
-        self.P = nn.Parameter(P.to(base.weight.device))
-        self.Q = nn.Parameter(Q.to(base.weight.device))
+        P = torch.randn(self.out_features, rank, **on_cpu) * INIT_STD
+        Q = torch.randn(rank, self.in_features, **on_cpu) * INIT_STD
+        self.P = nn.Parameter(P.to(self.weight.device))
+        self.Q = nn.Parameter(Q.to(self.weight.device))
 
     def right_factor(self) -> Float[Tensor, "rank in"]:
         """Returns diag(scale · singular values) Q, the update without P."""
@@ -151,7 +155,9 @@ class AdaptedLinear(nn.Module):
     @override
     def forward(self, x: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         """Returns base(x) plus the low-rank update, in the dtype of base(x)."""
-        y = self.base(x)
+        y: Tensor = self.base(x)
+        if not self.enabled:
+            return y
         h = F.dropout(x, self.dropout, self.training) if self.dropout else x
         rows = h.reshape(-1, h.shape[-1]).to(y.dtype)
         return self.update(y.reshape(-1, y.shape[-1]), rows).view(y.shape)
@@ -164,24 +170,16 @@ class AdaptedLinear(nn.Module):
             return low_rank_update(y, x, self.P.to(y.dtype), self.right_factor().to(y.dtype))
 
     @property
-    def in_features(self) -> int:
-        """Number of inputs of `base`."""
-        return self.base.in_features
-
-    @property
-    def out_features(self) -> int:
-        """Number of outputs of `base`."""
-        return self.base.out_features
-
-    @property
     def weight(self) -> Tensor:
-        """The frozen weight of `base`; some models read its dtype."""
-        return self.base.weight
+        """The frozen weight of `base`, as it is stored; some models read its dtype."""
+        weight: Tensor = getattr(self.base, "weight")  # noqa: B009
+        return weight
 
     @property
     def bias(self) -> Tensor | None:
         """The frozen bias of `base`."""
-        return self.base.bias
+        bias: Tensor | None = getattr(self.base, "bias")  # noqa: B009
+        return bias
 
     @override
     def extra_repr(self) -> str:
@@ -211,7 +209,7 @@ class SVDLinear(AdaptedLinear):
 
     def __init__(
         self,
-        base: nn.Linear,
+        base: nn.Module,
         rank: int,
         *,
         alpha: Number,
@@ -219,7 +217,7 @@ class SVDLinear(AdaptedLinear):
         generator: torch.Generator,
     ) -> None:
         super().__init__(base, rank, alpha=alpha, dropout=dropout, generator=generator)
-        lam = torch.zeros(rank, dtype=torch.float32, device=base.weight.device)
+        lam = torch.zeros(rank, dtype=torch.float32, device=self.weight.device)
         self.lam = nn.Parameter(lam)
         self.register_buffer("mask", None)
 
@@ -263,7 +261,7 @@ class LoRALinear(AdaptedLinear):
 
     def __init__(
         self,
-        base: nn.Linear,
+        base: nn.Module,
         rank: int,
         *,
         alpha: Number,

@@ -32,7 +32,7 @@ _HARMLESS = (
     *("bias", "init_lora_weights", "loftq_config", "eva_config", "corda_config", "lora_ga_config"),
     *("megatron_config", "megatron_core", "velora_config", "qalora_group_size"),
     *("target_r", "tinit", "tfinal", "deltaT", "beta1", "beta2", "orth_reg_weight", "total_step"),
-    "ensure_weight_tying",
+    *("ensure_weight_tying", "fan_in_fan_out"),
 )
 """Settings that do not change it, or are checked by themselves."""
 _INITS = (True, False, None, "gaussian", "eva", "orthogonal")

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapters.bases import is_conv1d
 from adapters.checks import parameter_names, require_choice
 from adapters.inject import adapted_layers
 from adapters.svd import AdaptedLinear, SVDLinear
@@ -225,13 +226,13 @@ def _values(module: AdaptedLinear) -> Tensor:
 
 
 def _config(model: nn.Module, layers: Mapping[str, Any], head: Sequence[str]) -> dict[str, Any]:
-    dropout = next(iter(adapted_layers(model).values())).dropout
+    adapters = adapted_layers(model).values()
     return {
         "target_modules": _targets(model, list(layers)),
         "modules_to_save": list(head) or None,
-        "lora_dropout": dropout,
+        "lora_dropout": next(iter(adapters)).dropout,
         "bias": "none",
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": any(is_conv1d(module.base) for module in adapters),
         "inference_mode": True,
     }
 

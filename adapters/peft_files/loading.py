@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapters.bases import is_linear, widths
 from adapters.checks import check_finite
 from adapters.inject import inject
 from adapters.peft_files.config import KINDS, rank_of, read_config, scale_of
@@ -157,7 +158,7 @@ def _pop_factors(
 def _check_layers(
     folder: Path, config: Mapping[str, Any], layers: Mapping[str, _Factors], model: nn.Module
 ) -> None:
-    linear = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+    linear = {name: widths(m) for name, m in model.named_modules() if is_linear(m)}
     unknown = [name for name in layers if name not in linear]
     if unknown:
         raise ValueError(
@@ -171,7 +172,7 @@ def _check_layers(
             f"{missing[0]}"
         )
     for name, factors in layers.items():
-        expected = tuple(linear[name].weight.shape)
+        expected = linear[name][::-1]
         shape = (factors.B.shape[0], *factors.A.shape[1:])
         if shape != expected:
             raise ValueError(

@@ -162,7 +162,6 @@ def refuse(folder, message, model=None):
         ({"use_dora": True}, "must be LORA without variants, but got use_dora=True"),
         ({"bias": "all"}, "bias='all'"),
         ({"lora_bias": True}, "lora_bias=True"),
-        ({"fan_in_fan_out": True}, "fan_in_fan_out=True"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights='pissa'"),
         ({"layer_replication": [[0, 1]]}, "layer_replication"),
         ({"r": 3}, "must have the rank 3 of adapter_config.json"),

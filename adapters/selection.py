@@ -1,0 +1,84 @@
+"""Which layers are adapted, and the rank of each."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from adapters.bases import is_linear
+from adapters.checks import check_adaptable, require, require_integers
+
+
+def matching_layers(
+    model: nn.Module, patterns: Sequence[str], expected: int | None
+) -> dict[str, nn.Module]:
+    """Returns the layers whose whole names the patterns match, in the order of the modules.
+
+    Raises:
+        ValueError: a pattern matches none, the number is not `expected`, or a layer cannot be
+            adapted.
+    """
+    if not patterns:
+        raise ValueError(
+            "patterns must not be empty, but got none; use target_patterns for a known family"
+        )
+    modules = dict(model.named_modules())
+    matched: set[str] = set()
+    for pattern in patterns:
+        names = [name for name in modules if _compiled(pattern).fullmatch(name)]
+        if not names:
+            raise ValueError(
+                f"pattern {pattern!r} must match the whole name of a layer, but got no match; the "
+                f"linear layers are {shortened(_linear_layers(modules))}"
+            )
+        matched.update(names)
+    if expected is not None and len(matched) != expected:
+        raise ValueError(
+            f"the patterns must match {expected} layers, but got {len(matched)}: "
+            f"{shortened(sorted(matched))}; correct the patterns or `expected`"
+        )
+    layers = {name: module for name, module in modules.items() if name in matched}
+    return check_adaptable(model, layers)
+
+
+def ranks_of(rank: int | Mapping[str, int], layers: Sequence[str]) -> dict[str, int]:
+    """Returns the rank of every layer to adapt, in the order of the layers."""
+    if not isinstance(rank, Mapping):
+        require_integers(rank=rank)
+        require(rank >= 1, "rank >= 1", rank=rank)
+        return dict.fromkeys(layers, rank)
+    others = [name for name in rank if name not in layers]
+    missing = [name for name in layers if name not in rank]
+    if others or missing:
+        raise ValueError(
+            "rank must be of exactly the layers that the patterns match, but got "
+            f"{len(others)} others: {shortened(others)}, and none of {shortened(missing)}; "
+            "use rank 0 for a layer that should not be adapted"
+        )
+    for name, own in rank.items():
+        require_integers(**{f"rank of {name}": own})
+        require(own >= 0, "rank >= 0", **{f"rank of {name}": own})
+    if not any(rank.values()):
+        raise ValueError(
+            f"rank must be at least 1 in at least one layer, but got 0 in all {len(layers)}"
+        )
+    return {name: int(rank[name]) for name in layers if rank[name]}
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise ValueError(
+            f"every pattern must be a regular expression, but got {pattern!r} ({error})"
+        ) from error
+
+
+def _linear_layers(modules: Mapping[str, nn.Module]) -> list[str]:
+    return [name for name, module in modules.items() if is_linear(module)]
+
+
+def shortened(names: Sequence[str], most: int = 8) -> str:
+    """Returns the first names, and how many there are if not all are shown."""
+    tail = f", … ({len(names)} in all)" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + tail
