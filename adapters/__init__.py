@@ -32,6 +32,7 @@ AdaLoRA: Zhang et al. 2023, arXiv 2303.10512. AdaLoRA+RS: Zhan & Zhang 2023.
 
 from typing import TYPE_CHECKING, Any
 
+from adapters.adalora_rs import AdaLoraRS
 from adapters.allocator import RankAllocator
 from adapters.budget import CubicBudget, ParameterBudget
 from adapters.counting import ParameterCount, count_parameters
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILIES",
     "MATRICES",
+    "AdaLoraRS",
     "AdaptedLinear",
     "CubicBudget",
     "LoRALinear",

@@ -25,10 +25,7 @@ Phase = Literal["warmup", "pruning", "final"]
 
 
 class Budget:
-    """A falling budget of a run of `total_steps` optimizer steps, and the steps of mask events.
-
-    The budget is enforced at the mask events: every `deltaT` steps, and at T. CubicBudget and
-    ParameterBudget say what it counts.
+    """Budget of a run of `total_steps` optimizer steps, enforced every `deltaT` steps and at T.
 
     Example:
         >>> issubclass(CubicBudget, Budget), issubclass(ParameterBudget, Budget)
@@ -168,12 +165,8 @@ class CubicBudget(Budget):
             require(1 <= self.bT <= self.b0, "1 <= bT <= b0", bT=self.bT, b0=self.b0)
         else:
             _check_ranks("b0", self.b0)
-            require(
-                len(self.b0) == self.matrices,
-                "b0 of every matrix",
-                b0=self.b0,
-                matrices=self.matrices,
-            )
+            one_each = len(self.b0) == self.matrices
+            require(one_each, "b0 of every matrix", b0=self.b0, matrices=self.matrices)
             fits = self.bT >= 1 and self.matrices * self.bT <= sum(self.b0)
             require(fits, "1 <= bT <= mean of b0", bT=self.bT, b0=self.b0)
         self._check_steps()
@@ -249,12 +242,9 @@ class ParameterBudget(Budget):
         require_integers(bT=self.bT)
         _check_ranks("ranks", self.ranks)
         _check_ranks("costs", self.costs)
-        require(
-            len(self.ranks) == len(self.costs),
-            "ranks and costs of every matrix",
-            ranks=self.ranks,
-            costs=self.costs,
-        )
+        one_each = len(self.ranks) == len(self.costs)
+        rule = "ranks and costs of every matrix"
+        require(one_each, rule, ranks=self.ranks, costs=self.costs)
         rule = "parameters of the widest triplet <= bT <= parameters at the start"
         fits = max(self.costs) <= self.bT <= self.start
         require(fits, rule, bT=self.bT, widest=max(self.costs), start=self.start)
@@ -265,6 +255,38 @@ class ParameterBudget(Budget):
     def end(self) -> int:
         """Parameters at T, `bT`."""
         return self.bT
+
+
+def interval(deltaT: Number, total_steps: int, final_fraction: Number) -> int:
+    """Returns the steps between mask events; `deltaT` may be a fraction of T in (0, 1).
+
+    Raises:
+        ValueError: it is neither an int nor such a fraction.
+
+    Example:
+        >>> interval(100, 1000, 0.25), interval(0.1, 1000, 0.25)
+        (100, 75)
+    """
+    require_numbers(deltaT=deltaT, final_fraction=final_fraction)
+    if isinstance(deltaT, int):
+        return deltaT
+    if not 0 < deltaT < 1:
+        raise ValueError(f"deltaT must be an int or a fraction in (0, 1), but got deltaT={deltaT}")
+    return max(1, round(deltaT * round((1 - final_fraction) * total_steps)))
+
+
+def check_events(budget: Budget) -> None:
+    """Raises ValueError if no mask event comes before T: nothing would be allocated in training.
+
+    Example:
+        >>> check_events(CubicBudget(100, b0=8, bT=4, matrices=2, deltaT=30))
+    """
+    if len(budget.events()) == 1:
+        raise ValueError(
+            f"a mask event must come before T={budget.T} (of {budget.total_steps} steps), but got "
+            f"none with deltaT={budget.deltaT} and warmup_steps={budget.warmup_steps}; lower "
+            "deltaT (a fraction such as 0.05 is relative to T), or train longer"
+        )
 
 
 def _check_ranks(name: str, values: Counts) -> None:

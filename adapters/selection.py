@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
 from adapters.bases import is_linear
 from adapters.checks import check_adaptable, require, require_integers
+from adapters.targets import FAMILIES, MATRICES, target_patterns
 
 
 def matching_layers(
@@ -39,6 +41,86 @@ def matching_layers(
         )
     layers = {name: module for name, module in modules.items() if name in matched}
     return check_adaptable(model, layers)
+
+
+def target_layers(
+    model: nn.Module, targets: str | Sequence[str], head: Sequence[str]
+) -> list[str]:
+    """Returns the names of the linear layers outside the head that targets select.
+
+    Args:
+        model: A model without adapters.
+        targets: See AdaLoraRS.
+        head: Names of the modules that train as a whole.
+
+    Raises:
+        ValueError: a target selects no layer.
+
+    Example:
+        >>> model = nn.ModuleDict({"q_proj": nn.Linear(2, 2), "score": nn.Linear(2, 1)})
+        >>> target_layers(model, "all-linear", ["score"]), target_layers(model, ["q_proj"], [])
+        (['q_proj'], ['q_proj'])
+    """
+    own: Any = model
+    output = own.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    inside = tuple(f"{name}." for name in head)
+    layers = [
+        name
+        for name, module in model.named_modules()
+        if is_linear(module) and module is not output and not f"{name}.".startswith(inside)
+    ]
+    if targets == "all-linear" and layers:
+        return layers
+    asked = [targets] if isinstance(targets, str) else list(targets)
+    selected: set[str] = set()
+    for target, pattern in _patterns(layers, asked):
+        names = [name for name in layers if pattern.fullmatch(name)]
+        if not names:
+            raise ValueError(
+                f"target {target!r} must select a linear layer outside the head, but got none; "
+                f"these are {shortened(layers)}"
+            )
+        selected.update(names)
+    if not selected:
+        raise ValueError("targets must not be empty, but got none; the default is 'all-linear'")
+    return [name for name in layers if name in selected]
+
+
+def whole_names(layers: Sequence[str]) -> list[str]:
+    """Returns patterns that match these names only.
+
+    Example:
+        >>> whole_names(["h.0"])
+        ['h\\\\.0']
+    """
+    return [re.escape(name) for name in layers]
+
+
+def _patterns(layers: Sequence[str], targets: Sequence[str]) -> list[tuple[str, re.Pattern[str]]]:
+    """Returns a pattern for whole names of every target."""
+    if targets and set(targets) <= set(MATRICES):
+        for family in FAMILIES:
+            patterns = _of_family(family, targets)
+            if patterns and all(any(map(pattern.fullmatch, layers)) for pattern in patterns):
+                return list(zip(targets, patterns, strict=True))
+    plain = re.compile(r"[\w.]+")
+    return [
+        (target, re.compile(rf"(.*\.)?{re.escape(target)}"))
+        if isinstance(target, str) and plain.fullmatch(target)
+        else (target, _compiled(target))
+        for target in targets
+    ]
+
+
+def _of_family(family: str, matrices: Sequence[str]) -> list[re.Pattern[str]]:
+    """Returns the patterns of a family's matrices; none if it has not all of them."""
+    try:
+        return [
+            re.compile(pattern)
+            for pattern in target_patterns(family, list(dict.fromkeys(matrices)))
+        ]
+    except ValueError:
+        return []
 
 
 def ranks_of(rank: int | Mapping[str, int], layers: Sequence[str]) -> dict[str, int]:

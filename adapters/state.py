@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from adapters.allocator import RankAllocator
 from adapters.checks import check_finite, check_settings
-from adapters.inject import adapted_layers
+from adapters.inject import adapted_layers, eject, inject
+from adapters.selection import whole_names
 from adapters.svd import AdaptedLinear, SVDLinear
 
 _LAYERS, _ALLOCATOR = "adapters.layers", "adapters.allocator"
@@ -120,10 +121,10 @@ def save_adapters(
 def load_adapters(
     model: nn.Module, path: str | Path, *, allocator: RankAllocator | None = None
 ) -> dict[str, str]:
-    """Loads a file written by `save_adapters` into an adapted model, and returns its metadata.
+    """Loads a file written by `save_adapters` into a model, and returns its metadata.
 
     Args:
-        model: A model with the same adapters.
+        model: A model with the same adapters; or without any: those of the file are injected.
         path: The file.
         allocator: If given, its settings must be those in the file, if it has any.
 
@@ -147,6 +148,9 @@ def load_adapters(
     except SafetensorError as error:
         raise ValueError(f"{path}: the file must be safetensors, but got {error}") from error
     layers, scales = metadata.pop(_LAYERS, None), metadata.pop(_SCALE, None)
+    if layers is not None and not adapted_layers(model):
+        _inject(model, _read(_LAYERS, layers), state)
+        return {key: text for key, text in metadata.items() if key != _ALLOCATOR}
     if layers is not None:
         _check_layers(_layers(model), _read(_LAYERS, layers))
     elif scales is not None:
@@ -156,6 +160,32 @@ def load_adapters(
         check_settings(allocator.settings(), _read(_ALLOCATOR, settings))
     load_adapter_state(model, state)
     return metadata
+
+
+def _inject(
+    model: nn.Module, layers: Mapping[str, Mapping[str, Any]], state: Mapping[str, Tensor]
+) -> None:
+    """Injects the adapters of a file; layers without a triplet are left as they are."""
+    ranks: dict[str, Any] = {name: layer.get("rank") for name, layer in layers.items()}
+    kinds: set[Any] = {layer.get("kind") for layer in layers.values()}
+    scales: dict[str, Any] = {name: layer.get("scale") for name, layer in layers.items()}
+    numbers = all(isinstance(scale, int | float) for scale in scales.values())
+    if len(kinds) != 1 or not numbers or not all(type(rank) is int for rank in ranks.values()):
+        raise ValueError(
+            f"{_LAYERS} in the file's metadata must give every layer a kind, a rank and a scale, "
+            f"but got {str(layers)[:80]}; restore the file"
+        )
+    empty = tuple(f"{name}." for name, rank in ranks.items() if rank == 0)
+    generator = torch.Generator().manual_seed(0)
+    names = whole_names(list(layers))
+    injected = inject(model, names, ranks, alpha=1, kind=kinds.pop(), generator=generator)
+    try:
+        load_adapter_state(model, {k: t for k, t in state.items() if not k.startswith(empty)})
+    except BaseException:
+        eject(model)
+        raise
+    for name, module in injected.items():
+        module.scale = scales[name]
 
 
 def _layers(model: nn.Module) -> dict[str, dict[str, Any]]:

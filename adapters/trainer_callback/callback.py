@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from adapters._shapes import Number
 from adapters.allocator import FinalMask, PruneMode, RankAllocator, ScoreLoss
-from adapters.budget import CubicBudget
+from adapters.budget import CubicBudget, check_events, interval
 from adapters.orthogonality import orthogonality, penalty_backward
 from adapters.svd import SVDLinear
 from adapters.trainer_callback.checks import adapters_of, check_trained, warn_about_frozen_head
@@ -84,10 +84,7 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         gamma: Number = 0.1,
         score_loss: ScoreLoss = "task",
     ) -> None:
-        if not isinstance(deltaT, int) and not 0 < deltaT < 1:
-            raise ValueError(
-                f"deltaT must be an int or a fraction in (0, 1), but got deltaT={deltaT}"
-            )
+        interval(deltaT, 1, 0)
         if gamma < 0:
             raise ValueError(f"gamma >= 0 must hold, but got gamma={gamma}")
         self._budget_arguments: dict[str, Any] = {
@@ -109,9 +106,23 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         }
         self.gamma = gamma
         self.allocator: RankAllocator | None = None
+        self._given: RankAllocator | None = None
         self._adapters: dict[str, SVDLinear] = {}
         self._penalty_added = False
         self._trainer: Any = None
+
+    @classmethod
+    def of(cls, allocator: RankAllocator, gamma: Number) -> "RankAllocatorCallback":
+        """Returns a callback that uses an allocator, such as that of AdaLoraRS."""
+        known = allocator.settings()
+        budget = ("bT", "deltaT", "final_fraction", "warmup_steps")
+        rates = ("beta1", "beta2", "p", "p_reintroduce", "mask_seed")
+        modes = ("prune_mode", "final_mask", "score_loss")
+        settings = {name: known[name] for name in (*budget, *rates, *modes)}
+        callback = cls(gamma=gamma, **settings)
+        callback._budget_arguments["b0"] = known.get("b0", known.get("ranks"))
+        callback._given = allocator
+        return callback
 
     # Events of the Trainer
 
@@ -130,11 +141,12 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
         self._adapters = adapters_of(kwargs["model"])
         check_trained(self._adapters, kwargs["optimizer"])
         warn_about_frozen_head(kwargs["model"])
-        arguments = dict(self._budget_arguments)
-        if arguments["b0"] is None:
-            arguments["b0"] = tuple(layer.rank for layer in self._adapters.values())
-        budget = _schedule(state.max_steps, len(self._adapters), **arguments)
-        self.allocator = RankAllocator(self._adapters, budget, **self._allocator_arguments)
+        self.allocator = self._given or self._allocator(state.max_steps)
+        if self.allocator.budget.total_steps != state.max_steps:
+            raise ValueError(
+                f"total_steps must be the Trainer's {state.max_steps} steps, but got "
+                f"total_steps={self.allocator.budget.total_steps}; make AdaLoraRS with the former"
+            )
         self._penalty_added = False
         self._trainer, checkpoint = _calling_trainer()
         if state.global_step:
@@ -196,6 +208,16 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
                 stacklevel=2,
             )
 
+    def _allocator(self, total_steps: int) -> RankAllocator:
+        """Returns the allocator of a run; `deltaT` may be a fraction of T."""
+        known = dict(self._budget_arguments)
+        if known["b0"] is None:
+            known["b0"] = tuple(layer.rank for layer in self._adapters.values())
+        known["deltaT"] = interval(known["deltaT"], total_steps, known["final_fraction"])
+        budget = CubicBudget(total_steps, matrices=len(self._adapters), **known)
+        check_events(budget)
+        return RankAllocator(self._adapters, budget, **self._allocator_arguments)
+
     # Checkpoints
 
     @override
@@ -237,28 +259,6 @@ class RankAllocatorCallback(TrainerCallback, ExportableState):  # type: ignore[m
                 "use the callback in a Trainer"
             )
         return self.allocator
-
-
-def _schedule(
-    total_steps: int, matrices: int, *, deltaT: Number, final_fraction: Number, **rest: Any
-) -> CubicBudget:
-    """Returns the budget of a run of `total_steps`; `deltaT` may be a fraction of T."""
-    T = round((1 - final_fraction) * total_steps)
-    interval = deltaT if isinstance(deltaT, int) else max(1, round(deltaT * T))
-    budget = CubicBudget(
-        total_steps,
-        matrices=matrices,
-        deltaT=interval,
-        final_fraction=final_fraction,
-        **rest,
-    )
-    if len(budget.events()) == 1:
-        raise ValueError(
-            f"a mask event must come before T={T} (of {total_steps} steps), but got none with "
-            f"deltaT={interval} and warmup_steps={budget.warmup_steps}; lower deltaT (a fraction "
-            "such as 0.05 is relative to T), or train longer"
-        )
-    return budget
 
 
 def _calling_trainer() -> tuple[Any, str | None]:
