@@ -8,4 +8,6 @@ Map:
     peft_folder.py  adapters and head for PEFT
     onnx_file.py    model.onnx
     rank_pattern.py the rank of every layer for peft.LoraConfig, and the agreement of seeds
+    usage.py        the code that loads a folder, for its model card
+    card.py         the model card, README.md
 """

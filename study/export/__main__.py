@@ -59,11 +59,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _write(winner: "StoredWinner", to: str, out: Path) -> "Written":
     """Writes into a folder beside `out` that then takes its name."""
+    from study.export.card import write_card
+
     partial = out.with_name(f".{out.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # Of an export that was killed.
         partial.mkdir(parents=True)
         written = format_of(to).write(winner, to, partial)
+        if written.code:
+            write_card(winner, written, partial)
         partial.replace(out)
     except OSError as error:
         raise InputError(

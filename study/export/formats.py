@@ -25,6 +25,15 @@ class Written:
 
     remarks: Sequence[str] = ()
     """Printed, one per line, e.g. which class loads the model; often none."""
+    code: str = ""
+    """Python that loads the folder and predicts, see usage.py; without it the folder gets no model
+    card."""
+    library: str | None = None
+    """The hub's name of the library that loads it."""
+    relation: str = "finetune"
+    """To the backbone, in the hub's words: `finetune` or `adapter`."""
+    tags: Sequence[str] = ()
+    """Further tags on the hub."""
 
 
 class Format(Protocol):

@@ -8,6 +8,7 @@ import torch
 from adapters import merge
 from study.engine.stored_winner import StoredWinner
 from study.export.formats import Written
+from study.export.usage import imports_of, torch_forward, usage
 from study.models import BackboneInfo
 from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
@@ -43,4 +44,10 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
     remarks.insert(0, pooling_remark(info.family, model.config, pooling, saved=True))
     if (loader := FAMILIES[info.family].loader) is not None:
         remarks.insert(0, f"load the model with {loader}.from_pretrained")
-    return Written([remark for remark in remarks if remark])
+    imports, name = imports_of(FAMILIES[info.family].loader or "transformers.Auto")
+    load = [f'model = {name}.from_pretrained(folder, dtype="float32").eval()']
+    return Written(
+        [remark for remark in remarks if remark],
+        code=usage(info, imports, load, torch_forward()),
+        library="transformers",
+    )

@@ -16,10 +16,17 @@ from study.engine.stored_winner import StoredWinner
 from study.errors import InputError
 from study.export.formats import Written
 from study.export.merged import merged_model
+from study.export.usage import usage
 from study.models.exported_tokenizer import SEQUENCE, write_tokenizer
 from study.models.tokenization import load_tokenizer
 
 FILE = "model.onnx"
+FORWARD = [
+    'batch = tokenizer(sequences, return_tensors="np", padding=True)',
+    'names = ("input_ids", "attention_mask")',
+    '[logits] = session.run(None, {name: batch[name].astype("int64") for name in names})',
+    "probabilities = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))",
+]
 PACKAGES = ("onnx", "onnxscript")
 
 
@@ -60,7 +67,14 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
     program.save(str(out / FILE))
     model.config.save_pretrained(out)
     remark = write_tokenizer(info, out)
-    return Written([remark] if remark else [])
+    imports = [
+        "import numpy as np",
+        "import onnxruntime",
+        "from transformers import AutoTokenizer",
+    ]
+    load = ['session = onnxruntime.InferenceSession(f"{folder}/model.onnx")']
+    code = usage(info, imports, load, FORWARD)
+    return Written([remark] if remark else [], code=code, library="onnx", tags=["onnx"])
 
 
 class Logits(nn.Module):

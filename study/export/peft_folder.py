@@ -7,7 +7,9 @@ from adapters import save_peft_adalora, save_peft_lora
 from study.engine.stored_winner import StoredWinner
 from study.errors import InputError
 from study.export.formats import Written
+from study.export.usage import imports_of, torch_forward, usage
 from study.models import head_modules
+from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
 from study.models.pooling import pooling_remark
 
@@ -52,4 +54,18 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
     remarks = [remark] if remark else []
     if module.startswith("study."):
         remarks.insert(0, f"load the model with {module}.{name}.from_pretrained")
-    return Written(remarks)
+    remarks += [remark for remark in [write_tokenizer(info, out)] if remark]
+    imports, name = imports_of(f"{module}.{name}")
+    load = [
+        f"base = {name}.from_pretrained(",
+        f'    "{info.source}", num_labels={winner.labels}, dtype="float32"',
+        ")",
+        "model = PeftModel.from_pretrained(base, folder).eval()",
+    ]
+    return Written(
+        remarks,
+        code=usage(info, ["from peft import PeftModel", *imports], load, torch_forward()),
+        library="peft",
+        relation="adapter",
+        tags=["lora" if to == "peft-lora" else "adalora"],
+    )

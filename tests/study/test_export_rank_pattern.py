@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import peft
 import pytest
+from tests.study.test_export import refuse, train
 
 from study.export.__main__ import main
 from study.export.rank_pattern import lora_arguments
@@ -17,7 +18,6 @@ from study.storage.opening import open_folder
 from tests.study.analysis.comparison.made_comparisons import Made, row, write
 from tests.study.ledgers import report
 from tests.study.models.checkpoints import write_checkpoint
-from tests.study.test_export import refuse, train
 from tests.study.training.tiny_trials import tiny_backbone
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")

@@ -13,17 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
-from adapters import SVDLinear, adapted_layers
-from study.engine.preparation import prepare_data
 from study.export.__main__ import main
 from study.models import inspect_backbone, load_backbone
 from study.models.backbones import fingerprint
-from study.spec import StudySpec, dump_spec
 from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
 from study.storage.journal import Journal
-from study.training.artifacts import save_artifacts
 from study.training.trial import Trial
+from tests.study.finished_studies import ADAPTERS, finish, spec_of, three_classes, trained
 from tests.study.models.checkpoints import write_checkpoint
 
 pytestmark = [
@@ -32,48 +29,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The following rank_pattern keys did not match"),
 ]
 
-ADAPTERS = {
-    "adalora_rs": {"b0": 3, "bT": 1, "deltaT": 2, "p": 0.3, "alpha": 8.0, "prune_mode": "mask"},
-    "adalora": {"b0": 2, "bT": 1, "deltaT": 2},
-    "lora": {"rank": 2},
-    "fmft": {},
-    "linear_probe": {},
-}
-
-
-def three_classes(folder: Path) -> Path:
-    """Splits of 24 rows of 40 letters, labelled 0, 1 and 2 in turn."""
-    generator = np.random.default_rng(0)
-    folder.mkdir()
-    for split in ("train", "dev", "test"):
-        rows = [f"{''.join(generator.choice(list('ACGT'), 40))},{i % 3}" for i in range(24)]
-        (folder / f"{split}.csv").write_text("\n".join(["sequence,label", *rows]) + "\n")
-    return folder
-
 
 def train(folder: Path, backbone: Path, method: str, random_seed: int | None = None) -> Trial:
-    """Writes the files of a winner, trained for 6 steps, to the study folder `folder`."""
+    """Writes the folder of a study with a winner trained for 6 steps."""
     weights = {} if random_seed is None else {"weights": "random", "weights_seed": random_seed}
-    folder.mkdir()
-    spec = StudySpec.model_validate(
-        {
-            "backbone": {"name": str(backbone), **weights},
-            "task": {"path": three_classes(folder / "task")},
-            "adapter": {"method": method, **ADAPTERS[method]},
-            "training": {"steps": 6, "batch_size": 4, "lr": 5e-3, "reports": 1},
-        }
-    )
-    info, data = prepare_data(spec)
-    loaded = load_backbone(
-        info, num_labels=data.num_labels, dtype="float32", random_seed=random_seed
-    )
-    trial = Trial(spec, loaded, data, torch.device("cpu"))
-    trial.train_until(6)
-    for module in adapted_layers(trial.model).values():
-        if isinstance(module, SVDLinear):
-            module.lam.data *= 100  # After a few steps lam is still small.
-    save_artifacts(trial, StudyFolder(folder).best)
-    StudyFolder(folder).best_spec.write_text(dump_spec(spec))
+    data = three_classes(folder.with_name(f"{folder.name} data"))
+    trial = trained(spec_of(backbone, data, method, backbone=weights))
+    finish(folder, trial)
     return trial
 
 
@@ -168,6 +130,7 @@ def test_the_merged_folder_names_the_classes_of_the_data(
     finished: Finished, tmp_path: Path
 ) -> None:
     folder = StudyFolder(shutil.copytree(finished("lora")[0], tmp_path / "study"))
+    folder.journal.unlink()
     quality = {"classes": ["coding", "intron", "other"]}
     Journal(folder.journal).append(StudyOpened(name="x", quality=quality))
     assert main([str(folder.path), "--to", "merged", "--out", str(tmp_path / "out")]) == 0
@@ -262,6 +225,7 @@ def test_a_backbone_with_other_weights_is_refused(
     loaded = load_backbone(inspect_backbone(str(backbone)), num_labels=3, dtype="float32")
     for weights, status in ((fingerprint(loaded), 0), ("of others", 2)):
         study = shutil.copytree(finished("lora")[0], tmp_path / f"study {status}")
+        StudyFolder(study).journal.unlink()
         Journal(StudyFolder(study).journal).append(StudyOpened(backbone=weights))
         out = tmp_path / f"out {status}"
         assert main([str(study), "--to", "merged", "--out", str(out)]) == status
