@@ -130,7 +130,7 @@ def _text(winner: StoredWinner, written: Written, result: StudyResult | None) ->
     spec = winner.spec
     pooling = spec.backbone.pooling
     reads = "" if pooling == "auto" else f", pooling {pooling}"
-    title = f"{spec.adapter.method} on {spec.backbone.name} for {spec.task.label}"
+    title = f"{spec.adapter.method} on {_name(winner)} for {spec.task.label}"
     parts = [
         f"# {title}",
         f"Classifies DNA sequences into {winner.labels} classes"
@@ -164,7 +164,13 @@ def _backbone(winner: StoredWinner) -> str:
         at = f" at {revision}" if revision else ""
         return f"[{hub}](https://huggingface.co/{hub}){at}"
     where = "shipped with adalora-rs-study" if spec.name in EMBEDDED else "a local folder"
-    return f"{Path(spec.name).name} ({where})"
+    return f"{_name(winner)} ({where})"
+
+
+def _name(winner: StoredWinner) -> str:
+    """Returns the name of the backbone; of a folder without those that it is in."""
+    name = winner.spec.backbone.name
+    return name if _hub_id(winner) is not None else Path(name).name
 
 
 def _of_inputs(winner: StoredWinner) -> list[str]:

@@ -58,7 +58,8 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
     imports, name = imports_of(f"{module}.{name}")
     load = [
         f"base = {name}.from_pretrained(",
-        f'    "{info.source}", num_labels={winner.labels}, dtype="float32"',
+        f'    "{info.source}", num_labels={winner.labels}, dtype="float32",',
+        "    ignore_mismatched_sizes=True,  # The head of the backbone is replaced.",
         ")",
         "model = PeftModel.from_pretrained(base, folder).eval()",
     ]
