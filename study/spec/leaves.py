@@ -62,11 +62,12 @@ def _is_weight(value: object) -> bool:
     return number and 1e-6 <= float(value) <= 1e6  # type: ignore[arg-type]
 
 
+_Weights = Annotated[tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...], Field(min_length=2)]
 ClassWeights = Annotated[
     Literal["none", "balanced"] | tuple[float, ...],
     PlainValidator(
         _class_weights,
-        json_schema_input_type=Literal["none", "balanced"] | tuple[PositiveNumber, ...],
+        json_schema_input_type=Literal["none", "balanced"] | _Weights,
     ),
     Searchable(),
 ]

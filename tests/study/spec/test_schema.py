@@ -1,8 +1,9 @@
 """Valid YAML with invalid settings: every error has place, key, rule, value and fix."""
 
+import jsonschema
 import pytest
 
-from study.spec import dump_spec, resolve
+from study.spec import dump_spec, json_schema, resolve
 
 
 def adapter(*lines: str) -> str:
@@ -337,6 +338,9 @@ def test_class_weights_are_a_word_a_list_or_searched_words(read):
     spec = read("training: {class_weights: [1, 2.5, 0.5]}")
     assert spec.training.class_weights == (1.0, 2.5, 0.5)
     assert read(dump_spec(spec)) == spec
+    editors = jsonschema.Draft202012Validator(json_schema())
+    given = {"training": {"class_weights": [1, 2.5]}}, {"training": {"class_weights": [1]}}
+    assert [editors.is_valid(one) for one in given] == [True, False]
     domain = "{type: categorical, choices: [none, balanced]}"
     searched = read(f"training: {{class_weights: {domain}}}")
     assert list(searched.domains) == ["class_weights"]

@@ -63,27 +63,28 @@ def test_the_gradient_of_a_step_is_that_of_the_weighted_mean_over_its_rows(
 ) -> None:
     """With 22 rows in steps of 8 or 9 the third step is smaller; in batches of 3 one has 1 row."""
     trial, reference = weighted(**cut), weighted(**cut)
-    for step in (1, 2, 3):
+    for step in (1, 3):
+        trial.train_until(step - 1)
+        reference.load_state_dict(trial.state_dict())
         found = gradients(trial)
         expected = literal_gradients(reference, WEIGHTS, step)
         assert found.keys() == expected.keys()
         for name, gradient in found.items():
             torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6)
-        reference = weighted(**cut)
-        reference.load_state_dict(trial.state_dict())
+        reference.optimizer.zero_grad()
 
 
 def test_a_step_does_not_depend_on_how_it_is_cut_into_batches() -> None:
     large = weighted("balanced", batch_size=8)
     small = weighted("balanced", batch_size=2, accumulation=4)
-    assert large.train_until(6) == pytest.approx(small.train_until(6), rel=1e-5)
+    assert large.train_until(3) == pytest.approx(small.train_until(3), rel=1e-5)
     for name, value in trained(large).items():
         torch.testing.assert_close(trained(small)[name], value, rtol=1e-3, atol=1e-5)
 
 
 def test_equal_weights_of_any_size_change_nothing_and_other_weights_do() -> None:
     plain, equal, other = weighted("none"), weighted((7.0, 7.0, 7.0)), weighted()
-    losses = [trial.train_until(4) for trial in (plain, equal, other)]
+    losses = [trial.train_until(2) for trial in (plain, equal, other)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-6)
     assert losses[2] != pytest.approx(losses[0], rel=1e-3)
 
