@@ -232,7 +232,7 @@ def _parse(
     more = False
     try:
         for row in reader:
-            if not header:
+            if row and not header:
                 header = _header(f"{path}:{reader.line_num}", row, schema)
             elif row:
                 while len(row) > len(header) and not row[-1].strip():
@@ -268,6 +268,13 @@ def _header(where: str, row: Sequence[str], schema: Sequence[Column]) -> list[st
     if byte is not None and any(c.required and c.name not in names for c in schema):
         raise InputError(f"{where}: must be UTF-8 text, but got {byte}; save the file as UTF-8")
     names = list(map(decoded, names))
+    required = [column.name for column in schema if column.required]
+    words = re.split(r"\W+", names[0])
+    if len(names) == 1 < len(required) and set(required) <= set(words):
+        raise InputError(
+            f"{where}: columns must be separated by a comma, a tab or a semicolon, but got "
+            f"{listed(names)}; write one of these"
+        )
     check_columns(where, names, schema)
     return names
 

@@ -26,7 +26,7 @@ SECONDS = 30
 """The longest that one folder may take."""
 ROWS = {"train": 24, "dev": 8, "test": 8}
 LABELS = (("0", "1"), ("0.0", "1.0"), ("other", "promoter"))
-ENDINGS = ("csv", "tsv", "csv.gz", "tsv.gz", "parquet")
+ENDINGS = ("csv", "tsv", "csv.gz", "tsv.gz", "parquet", "fa", "fa.gz")
 SHARES = {"dev": 0.2, "test": 0.2, "seed": 3}
 
 Columns = dict[str, list[Any]]
@@ -52,6 +52,9 @@ def written(columns: Mapping[str, Any], ending: str) -> bytes:
         buffer = io.BytesIO()
         parquet.write_table(pyarrow.table(dict(columns)), buffer, row_group_size=10)
         return buffer.getvalue()
+    if ending.startswith("fa"):
+        data = fasta(columns).encode("utf-8", "surrogatepass")
+        return gzip.compress(data, mtime=0) if ending.endswith("gz") else data
     separator = "\t" if ending.startswith("tsv") else ","
     rows = [list(columns), *zip(*columns.values(), strict=False)]
     quoted = (['"' + str(c).replace('"', '""') + '"' if '"' in str(c) else str(c) for c in row]
@@ -61,13 +64,26 @@ def written(columns: Mapping[str, Any], ending: str) -> bytes:
     return gzip.compress(data, mtime=0) if ending.endswith("gz") else data
 
 
+def fasta(columns: Mapping[str, Any]) -> str:
+    """Records with a header of all columns but the sequence."""
+    rows = [
+        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
+    ]
+    records = []
+    for number, row in enumerate(rows):
+        fields = " ".join(f"{name}={cell}" for name, cell in row.items() if name != "sequence")
+        records.append(f">s{number} {fields}\n{row.get('sequence', '')}\n")
+    return "".join(records)
+
+
 def damaged(columns: Columns, ending: str, rng: random.Random) -> bytes:
     """A table whose values, text, or file are damaged."""
     match rng.randrange(3):
         case 0:
             return with_odd_values(damaged_value(columns, rng), ending)
         case 1 if ending.endswith("gz"):
-            return gzip.compress(damaged_bytes(written(columns, ending[:3]), rng), mtime=0)
+            plain = written(columns, ending.removesuffix(".gz"))
+            return gzip.compress(damaged_bytes(plain, rng), mtime=0)
     return damaged_bytes(written(columns, ending), rng)
 
 
@@ -130,15 +146,15 @@ def check_task(task: Task) -> None:
 
 
 def shown_in(task: Task, folder: Path) -> bool:
-    """Whether each sequence is in the files, apart from spaces, case and compression."""
+    """Whether each sequence is in the files, apart from spaces, case, compression and U for T."""
     texts = []
     for file in folder.iterdir():
         data = file.read_bytes()
         if file.suffix == ".parquet":
             return True
         texts.append((gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).upper())
-    whole = b"".join(texts)
-    if b" " in whole.replace(b'A ""QUOTED"", NOTE ', b""):
+    whole = b"".join(texts).replace(b"U", b"T")
+    if b" " in whole.replace(b'A ""QTOTED"", NOTE ', b""):
         return True  # k-mers
     return all(s.encode() in whole for _, split in task.splits() for s in split.sequences)
 

@@ -43,7 +43,7 @@ def test_columns_have_the_names_given_in_the_spec(tmp_path):
 
 
 def test_lower_case_whitespace_blank_lines_bom_and_crlf_are_accepted(tmp_path):
-    messy = "\ufeff sequence , label \r\n acgtn , 0 \r\n\r\nGGcc,1\r\n"
+    messy = "\ufeff\n\r\n sequence , label \r\n acgtn , 0 \r\n\r\nGGcc,1\r\n"
     task = load_task(TaskSpec(path=write_folder(tmp_path, train=messy)))
 
     assert task.train.sequences == ["ACGTN", "GGCC"]
@@ -155,6 +155,13 @@ def test_the_error_for_missing_columns_lists_the_existing_ones(tmp_path):
 
     message = complaint(write_folder(tmp_path), columns={"label": "target"})
     assert "'target', but got sequence, label" in message
+
+
+@pytest.mark.parametrize("separator", [" ", "|", ":"])
+def test_another_separator_is_named(tmp_path, separator):
+    message = complaint(write_folder(tmp_path, train=GOOD.replace(",", separator)))
+    rule = "train.csv:1: columns must be separated by a comma, a tab or a semicolon, but got"
+    assert f"{rule} sequence{separator}label; write one of these" in message
 
 
 def test_a_file_without_a_header_is_refused_in_a_short_line(tmp_path):
