@@ -129,6 +129,7 @@ class Trial:
         for k, start in enumerate(range(0, len(rows), training.batch_size)):
             batch = slice(start, start + training.batch_size)
             self._seed_dropout((step - 1) * training.accumulation + k)
+            # So the gradient of a step does not depend on how it is cut into batches.
             share = self._weight(rows[batch]) / self._weight(rows)
             self._backward(rows[batch], flipped[batch], share)
         self._add_orthogonality()
@@ -156,11 +157,7 @@ class Trial:
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def _weight(self, rows: np.ndarray) -> float:
-        """Returns the sum of the rows' class weights, their number without weights.
-
-        The loss of a step is divided by the sum over all of its rows, so that its gradient does
-        not depend on how it is cut into batches.
-        """
+        """Returns the sum of the rows' class weights, their number without weights."""
         if self._class_weights is None:
             return len(rows)
         return float(self._class_weights[self.data.train.labels[rows]].sum())
