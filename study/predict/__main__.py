@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from study.predict.progress import Progress
     from study.predict.rows import Checked, Rows
     from study.spec import StudySpec
-    from study.training.inputs import Inputs
+    from study.training.prediction.inputs import Inputs
 
 OVERLAP = 0.5
 
@@ -103,7 +103,7 @@ def _check_out(out: Path | None, file: Path) -> None:
 def _rows(winner: "StoredWinner", options: argparse.Namespace) -> "tuple[Rows, Inputs]":
     """Returns the rows of the file and how the winner reads them."""
     from study.predict.rows import Rows
-    from study.training.inputs import Inputs
+    from study.training.prediction.inputs import Inputs
 
     spec = winner.spec
     columns = spec.task.columns
@@ -168,7 +168,7 @@ def _fill(
 ) -> None:
     """Writes the logits of all rows by the weights of one run."""
     from study.training.memory import is_out_of_memory
-    from study.training.predictor import Predictor
+    from study.training.prediction.predictor import Predictor
 
     prepared, info = winner.load(weights, spec)
     predictor = Predictor(spec, prepared, info, winner.classes, inputs, batch_size)

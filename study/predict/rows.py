@@ -8,7 +8,7 @@ from study.errors import InputError
 from study.spec.task import ColumnsSpec
 from study.tasks.labels import NUMBER
 from study.tasks.reading import Sequences, read_parts
-from study.training.inputs import Inputs
+from study.training.prediction.inputs import Inputs
 
 PART = 2048
 """Rows that are in memory at once."""

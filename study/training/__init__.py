@@ -18,8 +18,7 @@ Map, in the order in which a trial uses them:
     mask_events.py   the triplets that every mask event kept, as arrays of one of the files
     identity.py      what these files are of: settings and seeds
     trained.py       the trained model, from these files
-    inputs.py        sequences to predict -> token ids; long ones are refused, cut or windowed
-    predictor.py     Predictor: class probabilities of sequences
+    prediction/      class probabilities of sequences by the trained model
     forecast.py      plans and parameter counts of a space, before anything is trained
     timing.py        times a few steps and an evaluation of a trial
 """

@@ -15,7 +15,7 @@ from study.predict.__main__ import main
 from study.predict.logits import probabilities
 from study.storage.folder import StudyFolder
 from study.tasks import load_task
-from study.training.predictor import Predictor
+from study.training.prediction.predictor import Predictor
 from study.training.trial import Trial
 from tests.study.finished_studies import NAMES, finish, spec_of, three_classes, trained
 from tests.study.models.checkpoints import random_dna, write_checkpoint

@@ -17,7 +17,7 @@ class Winner(PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Loads backbone and weights."""
-        from study.training.predictor import Predictor
+        from study.training.prediction.predictor import Predictor
 
         self._predictor = Predictor.load(Path(context.artifacts["winner"]))
 

@@ -20,7 +20,7 @@ import adapters
 import study
 from study.spec import StudySpec, dump_spec, method_label
 from study.storage.durable import PARTIAL
-from study.training.predictor import FACTS, SPEC
+from study.training.prediction.predictor import FACTS, SPEC
 
 NAME = "winner"
 """Of the model in its run."""

@@ -15,7 +15,7 @@ from study.export.__main__ import main
 from study.export.card import licence
 from study.models.families import FAMILIES
 from study.storage.folder import StudyFolder
-from study.training.predictor import Predictor
+from study.training.prediction.predictor import Predictor
 from tests.study.finished_studies import NAMES, finish, spec_of, three_classes, trained
 from tests.study.models.checkpoints import random_dna, write_checkpoint
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from study.engine.stored_winner import StoredWinner
-from study.training.predictor import Predictor
+from study.training.prediction.predictor import Predictor
 from tests.study.finished_studies import finish, spec_of, three_classes, trained
 from tests.study.models.checkpoints import random_dna, write_checkpoint
 

@@ -13,7 +13,7 @@ from study.tasks.split import Split
 from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask, encode_task
 from study.training.forecast import forecast
-from study.training.predictor import Predictor
+from study.training.prediction.predictor import Predictor
 from study.training.trained import load_trained
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import CPU, assert_same

@@ -11,8 +11,8 @@ from study.errors import InputError
 from study.models import inspect_backbone
 from study.models.tokenization import load_tokenizer
 from study.tasks import load_task
-from study.training.inputs import Inputs
-from study.training.predictor import Predictor
+from study.training.prediction.inputs import Inputs
+from study.training.prediction.predictor import Predictor
 from study.training.trial import Trial
 from tests.study.finished_studies import spec_of, three_classes, trained
 from tests.study.models.checkpoints import random_dna, write_checkpoint
