@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import OPTConfig, OPTForSequenceClassification
 
+from adapters import AdaLoraRS
 from study.spec import StudySpec, load_spec
 from study.spec.loading import read_spec, shipped_spaces
 
@@ -21,7 +22,9 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def test_the_adapter_example_trains_and_prunes() -> None:
+def test_the_adapter_example_trains_prunes_and_saves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     small = OPTConfig(
         vocab_size=32, hidden_size=16, ffn_dim=32, num_hidden_layers=2, num_attention_heads=2,
@@ -34,11 +37,13 @@ def test_the_adapter_example_trains_and_prunes() -> None:
         "data": [{"input_ids": batch, "labels": batch[:, 0] % 2} for batch in ids],
     }
     [example] = blocks(README, "python")
+    monkeypatch.chdir(tmp_path)
     exec(example, given)
-    assert [t for t, _ in given["budget"].events()] == [100, 102]
-    assert given["allocator"].trace()[-1]["t"] == 102
-    lams: list[Tensor] = [module.lam for module in given["layers"].values()]
+    adalora: AdaLoraRS = given["adalora"]
+    assert [event["t"] for event in adalora.trace()] == [100, 102]
+    lams: list[Tensor] = [module.lam for module in adalora.layers.values()]
     assert 0 < sum(int(lam.count_nonzero()) for lam in lams) < 8 * len(lams)
+    assert any((tmp_path / "my-adapters").iterdir())
 
 
 def test_the_space_of_the_readme_reads_and_is_twelve_lines() -> None:
