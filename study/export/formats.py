@@ -13,6 +13,7 @@ FORMATS = {
     "merged": ("study.export.merged", "weights for the backbone's class in transformers"),
     "peft-lora": ("study.export.peft_folder", "LoRA for peft.PeftModel, with the head"),
     "peft-adalora": ("study.export.peft_folder", "the same, with separate singular values"),
+    "peft": ("study.export.peft_folder", "the adapter of a winner of method peft, with the head"),
     "onnx": ("study.export.onnx_file", "model.onnx, for onnxruntime"),
     "rank-pattern": ("study.export.rank_pattern", "the rank of every layer, for peft.LoraConfig"),
 }

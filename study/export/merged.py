@@ -13,6 +13,7 @@ from study.models import BackboneInfo
 from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
 from study.models.pooling import pooling_remark
+from study.training.peft.merging import merge_peft
 
 
 def check(winner: StoredWinner, to: str) -> None:
@@ -32,6 +33,8 @@ def merged_model(
         model.to(dtype)  # Before the adapters are added to the weights: nothing is rounded.
     if prepared.adapters:
         merge(model)
+    if prepared.peft is not None:
+        merge_peft(prepared.peft)
     return model, info
 
 

@@ -12,6 +12,7 @@ from study.models import head_modules
 from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
 from study.models.pooling import pooling_remark
+from study.training.peft.files import save_folder
 
 
 def check(winner: StoredWinner, to: str) -> None:
@@ -25,6 +26,15 @@ def check(winner: StoredWinner, to: str) -> None:
         raise InputError(
             f"--to {to}: the winner must have adapters, but got method {method}; use --to merged"
         )
+    if (method == "peft") != (to == "peft"):
+        of, use = (
+            ("peft", "peft-lora or peft-adalora")
+            if to == "peft"
+            else ("adalora_rs, adalora or lora", "peft")
+        )
+        raise InputError(
+            f"--to {to}: the winner must be of method {of}, but got {method}; use --to {use}"
+        )
     if winner.spec.backbone.random_seed is not None:
         raise InputError(
             f"--to {to}: PEFT must be able to load the backbone, but got random weights, which "
@@ -35,18 +45,23 @@ def check(winner: StoredWinner, to: str) -> None:
 def write(winner: StoredWinner, to: str, out: Path) -> Written:
     """Writes adapter_config.json and adapter_model.safetensors.
 
-    `peft-lora` multiplies the singular values into P and leaves pruned triplets out.
+    `peft-lora` multiplies the singular values into P and leaves pruned triplets out. `peft` is
+    PEFT's own format of any of its types.
     """
     prepared, info = winner.load()
-    save = save_peft_lora if to == "peft-lora" else save_peft_adalora
-    save(
-        prepared.model.eval(),
-        out,
-        head=head_modules(info.family),
-        task_type="SEQ_CLS",
-        base_model=info.source,
-        revision=info.revision,
-    )
+    head = head_modules(info.family)
+    if prepared.peft is not None:
+        save_folder(prepared.peft, out, head=head, base_model=info.source, revision=info.revision)
+    else:
+        save = save_peft_lora if to == "peft-lora" else save_peft_adalora
+        save(
+            prepared.model.eval(),
+            out,
+            head=head,
+            task_type="SEQ_CLS",
+            base_model=info.source,
+            revision=info.revision,
+        )
     module, name = FAMILIES[info.family].classifier.split(":")
     model: Any = prepared.model
     pooling = winner.spec.backbone.pooling
