@@ -3,6 +3,7 @@
 import dataclasses
 import types
 import typing
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -103,7 +104,9 @@ def made(cls: Any, arguments: Mapping[str, Any], where: str) -> Any:
         InputError: PEFT refuses the arguments; with PEFT's message.
     """
     try:
-        return cls(**arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PEFT's: on arguments without effect.
+            return cls(**arguments)
     except (ValueError, TypeError, NotImplementedError, ImportError, KeyError) as error:
         raise InputError(refused(where, cls.__name__, error)) from error
 

@@ -1,7 +1,6 @@
 """Checks the arguments of PEFT everywhere in a space, before anything runs; imports no torch."""
 
 import dataclasses
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,9 +29,7 @@ def check_peft(spec: StudySpec) -> None:
     steps: dict[str, Any] = {"total_step": UNKNOWN_STEPS} if "total_step" in known else {}
     for resolved in _ends(spec):
         assert isinstance(resolved.adapter, PeftSpec)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PEFT's: on arguments without effect.
-            made(cls, converted(cls, resolved.adapter.arguments) | steps, "adapter")
+        made(cls, converted(cls, resolved.adapter.arguments) | steps, "adapter")
 
 
 def _ends(spec: StudySpec) -> Iterator[StudySpec]:

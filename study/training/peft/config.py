@@ -38,7 +38,20 @@ def peft_config(spec: StudySpec, family: str, model: nn.Module, steps: int) -> A
     config = made(cls, arguments, "adapter")
     if adapter.peft_type == "ADALORA":
         _check_adalora(config)
+    _check_precision(spec)
     return config
+
+
+def _check_precision(spec: StudySpec) -> None:
+    """Checks that no norm of a half-precision backbone trains: its weights would be float32."""
+    adapter: Any = spec.adapter
+    what = f"peft_type {NORMS}" if adapter.peft_type == NORMS else "bias: all"
+    trains = adapter.peft_type == NORMS or adapter.arguments.get("bias") == "all"
+    if trains and spec.backbone.dtype != "float32":
+        raise InputError(
+            f"backbone.dtype: must be float32 with {what}, which trains norms, but got "
+            f"{spec.backbone.dtype}; change one"
+        )
 
 
 def _set_targets(

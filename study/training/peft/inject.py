@@ -61,10 +61,7 @@ def add_peft(
         config = peft_config(spec, info.family, model, inputs.steps)
     else:
         config = made(config_class(spec.adapter.peft_type), inputs.stored, "adapter")
-    on_meta = next(model.parameters()).device.type == "meta"
-    eva = is_eva(config) and bool(inputs.batches) and not on_meta
-    if on_meta or (is_eva(config) and not eva):
-        _without_data(config)
+    eva = is_eva(config) and bool(inputs.batches)
     before = Snapshot(model)
     try:
         with _drawing(model, spec.seeds.init), warnings.catch_warnings():
@@ -112,13 +109,6 @@ def _drawing(model: nn.Module, seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=gpus), on_meta:
         torch.manual_seed(seed + _DRAWN)
         yield
-
-
-def _without_data(config: Any) -> None:
-    """Replaces an initialisation that needs weights or data; the shapes are the same."""
-    init = getattr(config, "init_lora_weights", None)
-    if isinstance(init, str) and init != "mica":  # That trains lora_B alone.
-        config.init_lora_weights = True
 
 
 def _trainable(model: nn.Module, head: str) -> dict[str, nn.Parameter]:
