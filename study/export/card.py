@@ -14,6 +14,7 @@ from study.engine.stored_winner import StoredWinner
 from study.export.formats import Written
 from study.models.info import EMBEDDED, is_preset
 from study.models.presets import PRESETS
+from study.spec import method_label
 from study.spec.task import TaskSpec
 from study.storage.result import Estimate, Headline, StudyResult, read_result
 from study.tasks.published.catalogue import PUBLISHED
@@ -130,7 +131,7 @@ def _text(winner: StoredWinner, written: Written, result: StudyResult | None) ->
     spec = winner.spec
     pooling = spec.backbone.pooling
     reads = "" if pooling == "auto" else f", pooling {pooling}"
-    title = f"{spec.adapter.method} on {_name(winner)} for {spec.task.label}"
+    title = f"{method_label(spec.adapter)} on {_name(winner)} for {spec.task.label}"
     parts = [
         f"# {title}",
         f"Classifies DNA sequences into {winner.labels} classes"
