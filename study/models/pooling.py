@@ -90,8 +90,9 @@ class Pooling:
             return mask.bool()
         if not self._causal or self._config.pad_token_id is None:
             return torch.ones_like(ids, dtype=torch.bool)
-        reversed_ids = (ids != self._config.pad_token_id).flip(1)
-        return reversed_ids.cumsum(dim=1).flip(1) > 0
+        backwards = (ids != self._config.pad_token_id).flip(1)
+        until_last: Tensor = backwards.cumsum(dim=1).flip(1) > 0
+        return until_last
 
     def _pool(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
         assert self._real is not None
