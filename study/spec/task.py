@@ -19,12 +19,13 @@ PUBLISHED = (
     *(f"emp/{mark}" for mark in HISTONES),
     *(f"prom/{subset}" for subset in SUBSETS),
     *(f"prom_core/{subset}" for subset in SUBSETS),
+    "splice/reconstructed",
     *(f"nt/{name}" for name in (*HISTONES, *NT_PROMOTERS)),
 )
 """Tasks from the hub or a local copy; study/tasks/published/ describes each."""
 _SUMMARY = (
     f"{GENERATED}, emp/MARK and nt/MARK for {', '.join(HISTONES)},"
-    f" prom/ and prom_core/ {'|'.join(SUBSETS)}, nt/{'|'.join(NT_PROMOTERS)}"
+    f" prom/ and prom_core/ {'|'.join(SUBSETS)}, splice/reconstructed, nt/{'|'.join(NT_PROMOTERS)}"
 )
 
 

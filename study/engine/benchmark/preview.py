@@ -28,7 +28,7 @@ from study.spec import (
 from study.spec.benchmark.cells import Cell
 from study.spec.benchmark.loading import Benchmark
 from study.tasks import load_task
-from study.tasks.published.catalogue import planned_rows
+from study.tasks.published.catalogue import PUBLISHED, planned_rows
 from study.training.plan import make_plan
 
 Row = tuple[str, ...]
@@ -84,7 +84,7 @@ def _facts(task: TaskSpec) -> tuple[int, int]:
     """Returns training rows and classes; the published ones for a task of the hub."""
     rows = planned_rows(task)
     if rows is not None:
-        return rows, 2
+        return rows, PUBLISHED[str(task.name)].classes
     loaded = load_task(task, search=False)
     return len(loaded.train), loaded.num_labels
 

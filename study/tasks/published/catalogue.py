@@ -1,8 +1,8 @@
 """The published tasks by name: repository, folders, row counts, citation.
 
-GUE (Zhou et al. 2023) has the ten yeast histone marks (EMP) and the human promoters and core
-promoters, each in three splits. The original Nucleotide Transformer data set (Dalla-Torre et
-al. 2023) has the same marks and promoters without a dev split: its train is GUE's train and
+GUE (Zhou et al. 2023) has the ten yeast histone marks (EMP), the human promoters, core promoters
+and splice sites, each in three splits. The original Nucleotide Transformer data set (Dalla-Torre
+et al. 2023) has the same marks and promoters without a dev split: its train is GUE's train and
 dev, its test is GUE's. (Its revised edition has other tasks under the same names.)
 """
 
@@ -38,13 +38,16 @@ class PublishedTask:
     length: int
     """Length in base pairs of nearly every sequence."""
     citation: str
+    classes: int = 2
 
 
-def _gue(name: str, folder: str, rows: Sequence[int], length: int) -> PublishedTask:
+def _gue(
+    name: str, folder: str, rows: Sequence[int], length: int, classes: int = 2
+) -> PublishedTask:
     """A folder `name` on the hub, or `folder` in the authors' GUE.zip; with or without GUE/."""
     places = (f"GUE/{name}", name, f"GUE/{folder}", folder)
     counts = dict(zip(("train", "dev", "test"), rows, strict=True))
-    return PublishedTask(GUE, name, places, counts, length, _GUE_CITATION)
+    return PublishedTask(GUE, name, places, counts, length, _GUE_CITATION, classes)
 
 
 def _nt(name: str, gue: PublishedTask) -> PublishedTask:
@@ -53,6 +56,7 @@ def _nt(name: str, gue: PublishedTask) -> PublishedTask:
     return PublishedTask(NT, name, (name, "data", "."), rows, gue.length, _NT_CITATION)
 
 
+SPLICE = "splice/reconstructed"
 _HISTONE_ROWS = {
     "H3": (11971, 1497, 1497),
     "H3K14ac": (26438, 3305, 3305),
@@ -88,6 +92,7 @@ PUBLISHED: dict[str, PublishedTask] = {  # the names are those of study/spec/tas
     **{f"emp/{mark}": task for mark, task in _EMP.items()},
     **{f"prom/{subset}": task for subset, task in _PROM.items()},
     **{f"prom_core/{subset}": task for subset, task in _CORE.items()},
+    SPLICE: _gue("splice_reconstructed", SPLICE, (36496, 4562, 4562), 400, classes=3),
     **{f"nt/{mark}": _nt(mark, task) for mark, task in _EMP.items()},
     **{f"nt/{name}": _nt(name, _PROM[subset]) for subset, name in _NT_PROMOTERS.items()},
 }

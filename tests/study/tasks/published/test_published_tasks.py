@@ -42,6 +42,25 @@ def test_every_name_has_its_facts():
     )
 
 
+def test_splice_sites_have_three_classes_and_the_places_of_gue(tmp_path):
+    published = PUBLISHED["splice/reconstructed"]
+    assert published.places == (
+        "GUE/splice_reconstructed",
+        "splice_reconstructed",
+        "GUE/splice/reconstructed",
+        "splice/reconstructed",
+    )
+    assert {task.classes for name, task in PUBLISHED.items() if "splice" not in name} == {2}
+    folder = tmp_path / "splice" / "reconstructed"
+    folder.mkdir(parents=True)
+    for split in ("train", "dev", "test"):
+        lines = [f"{sequence},{row % 3}" for row, (sequence, _) in enumerate(rows(split))]
+        (folder / f"{split}.csv").write_text("\n".join(["sequence,label", *lines]))
+    task = load_task(TaskSpec(name="splice/reconstructed", path=tmp_path))
+    assert task.num_labels == published.classes == 3
+    assert "train 20 instead of 36496" in task.warnings[0]
+
+
 @pytest.mark.parametrize("mark", HISTONES)
 def test_the_rows_of_a_mark_add_up_to_all_its_windows(mark):
     assert sum(PUBLISHED[f"emp/{mark}"].rows.values()) == WINDOWS[mark]
