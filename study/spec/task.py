@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from study.spec.leaves import Count, Seed, Text
 from study.spec.rules import Section, quoted, refusal, refuse, suggestion
@@ -78,6 +85,7 @@ def _is_value(value: object) -> bool:
 Part = Annotated[
     float | tuple[str, ...] | None,
     PlainValidator(_share_or_values, json_schema_input_type=float | list[str | int] | None),
+    PlainSerializer(lambda part: part, return_type=Any),  # The default warns of JSON's lists.
 ]
 
 

@@ -47,6 +47,8 @@ def test_paths_and_odd_choices_survive_dumping(read):
         "{name: emp/H3, revision: v1}",
         "{name: nt/H4ac, path: data, seed: 3}",
         "{path: data, split: {dev: 0.1, test: 0.2, seed: 3}}",
+        "{path: data, split: {column: chrom, dev: [chr8, 9], test: 0.2, group: gene}}",
+        "{path: data, columns: {label: 'x(.)', id: name}}",
     ],
 )
 def test_tasks_survive_dumping(read, task):
