@@ -1,5 +1,6 @@
-"""predictions.npz: the logits and labels of a trained model on dev and test."""
+"""predictions.npz: the logits and labels of a trained model on dev and test; reading npz files."""
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,11 @@ from study.errors import InputError
 from study.storage.durable import replacing
 
 SPLITS = ("dev", "test")
+_DAMAGE = (
+    *(EOFError, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+    *(NotImplementedError, RuntimeError),  # Damaged flags: another compression, encryption.
+)
+"""What zipfile and numpy raise for a damaged file, beside ValueError."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,27 @@ def read_predictions(path: Path) -> Predictions | None:
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = read_arrays(path)
         classes = tuple(map(str, arrays["classes"]))
         return Predictions({name: _split(arrays, name, classes) for name in SPLITS}, classes)
     except KeyError as error:
         raise _damaged(path, f"no array {error}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Returns all arrays of an npz file, without unpickling.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    try:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except _DAMAGE as error:
+        raise ValueError(str(error)) from error
 
 
 def _split(

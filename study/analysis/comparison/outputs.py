@@ -1,7 +1,5 @@
 """Reads labels.npz and outputs/run-NNNNN.npz: true classes, predictions, kept triplets."""
 
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from jaxtyping import Bool, Int
 from study.analysis.comparison.results import ComparisonResults, RunResult, SeedKey
 from study.errors import InputError
 from study.storage.folder import StudyFolder
+from study.storage.predictions import read_arrays
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,8 @@ def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return read_arrays(path)
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: must be a readable npz file, but got: {error}; remove it to analyse the "
             "runs without it"

@@ -1,7 +1,5 @@
 """Reads which triplets the mask events of a run kept, from best/ and the outputs of the race."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from study.errors import InputError
+from study.storage.predictions import read_arrays
 
 ARRAYS = ("modules", "event_steps", "event_kept", "event_top", "scored_steps", "event_scores")
 
@@ -73,12 +72,10 @@ def _arrays(path: Path, names: Sequence[str]) -> list[np.ndarray] | None:
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as stored:
-            if not set(names) <= set(stored.files):
-                return None
-            return [stored[name] for name in names]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        stored = read_arrays(path)
+    except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+    return [stored[name] for name in names] if set(names) <= stored.keys() else None
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

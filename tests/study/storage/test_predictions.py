@@ -54,3 +54,24 @@ def test_arrays_that_do_not_belong_together_are_refused(
     np.savez(tmp_path / "predictions.npz", **kept)
     with pytest.raises(InputError, match=f"must have .*, but got: .*{found}.*; remove the file"):
         read_predictions(tmp_path / "predictions.npz")
+
+
+def refusal(path: Path) -> str | None:
+    try:
+        read_predictions(path)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def test_a_file_with_any_damaged_byte_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.npz"
+    write_predictions(path, predict(tiny_trial("lora")))
+    data, found = path.read_bytes(), []
+    for place in (*range(0, 150, 9), *range(len(data) - 500, len(data), 7)):
+        for byte in (0, 99):
+            path.write_bytes(data[:place] + bytes([byte]) + data[place + 1 :])
+            found.append(refusal(path))
+    lines = [line for line in found if line is not None]
+    assert len(lines) > len(found) / 10
+    assert not any("\n" in line for line in lines)
