@@ -1,11 +1,15 @@
 """AdaLoRA+RS for torch models: low-rank adapters whose ranks are allocated during training.
 
+    adalora_rs.py        AdaLoraRS: one object for all of the following
+    head.py              modules that train as a whole beside the adapters
     targets.py           layer names of q, k, v, o, f1, f2 in the known model families
-    inject.py            adds adapters to a model, removes them, merges them into the weights
+    selection.py         which layers are adapted, and the rank of each
+    bases.py             kinds of layers that can be adapted: linear, Conv1D, quantised
     checks.py            arguments and layers that are refused
+    inject.py            adds adapters to a model, removes them, merges them into the weights
     svd.py               adapted linear layers: SVDLinear (AdaLoRA) and LoRALinear (LoRA)
     orthogonality.py     orthogonality penalty on P and Q, and its gradient
-    budget.py            CubicBudget: triplets after each step, and the steps of the mask events
+    budget.py            CubicBudget, ParameterBudget: triplets or parameters after each step
     masking.py           choice of the triplets that an event keeps, by score and at random; record
     allocator/           RankAllocator: importance scores, budget and masks of a whole model
     state.py             adapter weights as a dict of tensors and as a safetensors file

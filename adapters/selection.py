@@ -8,7 +8,9 @@ from torch import nn
 
 from adapters.bases import is_linear
 from adapters.checks import check_adaptable, require, require_integers
-from adapters.targets import FAMILIES, MATRICES, target_patterns
+from adapters.targets import FAMILIES, layer_names, target_patterns
+
+_MATRICES = {matrix for family in FAMILIES for matrix in layer_names(family)}
 
 
 def matching_layers(
@@ -98,7 +100,7 @@ def whole_names(layers: Sequence[str]) -> list[str]:
 
 def _patterns(layers: Sequence[str], targets: Sequence[str]) -> list[tuple[str, re.Pattern[str]]]:
     """Returns a pattern for whole names of every target."""
-    if targets and set(targets) <= set(MATRICES):
+    if targets and all(target in _MATRICES for target in targets):
         for family in FAMILIES:
             patterns = _of_family(family, targets)
             if patterns and all(any(map(pattern.fullmatch, layers)) for pattern in patterns):

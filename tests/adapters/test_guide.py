@@ -58,7 +58,7 @@ def fresh_names(steps=8):
     """The names that the first block makes before its loop, with more mask events in few steps."""
     names = {"loader": batches(steps)}
     setup, _, _ = blocks("A training loop")[0].partition("for batch in loader")
-    exec(setup.replace("deltaT=100", "deltaT=2"), names)
+    exec(setup.replace('"deltaT": 100', '"deltaT": 2'), names)
     return names
 
 
@@ -74,17 +74,22 @@ def values(names):
 def test_the_training_loop_trains_and_prunes(capsys):
     names = {"loader": batches(24)}
     [example] = blocks("A training loop")
-    exec(example.replace("deltaT=100", "deltaT=10"), names)
-    assert [t for t, _ in names["budget"].events()] == [10, 20]
-    assert "'t': 20" in capsys.readouterr().out
-    assert 0 < names["allocator"].rank() < 8 * len(names["adapters"])
+    exec(example.replace('"deltaT": 100', '"deltaT": 10'), names)
+    assert [t for t, _ in names["adalora"].budget.events()] == [10, 18]
+    assert "'t': 18" in capsys.readouterr().out
+    assert 0 < sum(names["adalora"].ranks().values()) < 8 * len(names["adalora"].layers)
 
 
-def test_the_methods_of_the_allocator_are_as_listed():
+def test_a_run_that_ends_early_has_the_final_budget_and_fewer_parameters():
     names = fresh_names()
+    batch = names["loader"][0]
+    with torch.no_grad():
+        original = names["model"](**batch).logits
     train(names, names["loader"][:4])
-    run("API", names | {"batch": names["loader"][0]})
-    assert [event["t"] for event in names["allocator"].trace()] == [2, 4]
+    run("Evaluation, ending early, fewer parameters", names | {"batch": batch})
+    assert sum(layer.P.shape[1] for layer in names["adalora"].layers.values()) == 6 * 12
+    with names["adalora"].disabled():
+        torch.testing.assert_close(names["model"](**batch).logits, original)
 
 
 def test_the_trainer_example_trains(monkeypatch, tmp_path):
@@ -96,7 +101,7 @@ def test_the_trainer_example_trains(monkeypatch, tmp_path):
     )  # fmt: skip
     names = fresh_names() | {"args": args, "train": rows, "dev": rows}
     run("transformers.Trainer", names)
-    trace = names["callback"].allocator.trace()
+    trace = names["adalora"].trace()
     assert (trace[0]["t"], trace[-1]["t"]) == (1, 15)
     assert trace[-1]["budget"] == 6 * 12
 
@@ -104,8 +109,9 @@ def test_the_trainer_example_trains(monkeypatch, tmp_path):
 def test_accumulation_and_mixed_precision_step_the_allocator_once_per_optimizer_step():
     names = fresh_names()
     run("Gradient accumulation and mixed precision", names)
-    assert names["allocator"].t == 4
-    assert names["allocator"].scores().count_nonzero()
+    allocator = names["adalora"].allocator
+    assert allocator.t == 4
+    assert allocator.scores().count_nonzero()
     assert all(weight.dtype == torch.float32 for weight in values(names))
 
 
@@ -123,28 +129,35 @@ def test_one_data_parallel_process_trains_as_the_plain_loop(process_group):
     names, plain = fresh_names(), fresh_names()
     run("DistributedDataParallel", names)
     train(plain, plain["loader"])
-    assert names["allocator"].trace() == plain["allocator"].trace()
+    assert names["adalora"].trace() == plain["adalora"].trace()
     for parallel, expected in zip(values(names), values(plain), strict=True):
         torch.testing.assert_close(parallel, expected)
 
 
-def test_a_checkpoint_continues_bit_for_bit():
-    save, load = blocks("Resuming")
-    whole, resumed = fresh_names(), fresh_names()
-    train(whole, whole["loader"][:5])
-    exec(save, whole)
-    exec(load, resumed)
-    for names in (whole, resumed):
-        train(names, names["loader"][5:])
-    assert whole["allocator"].trace() == resumed["allocator"].trace()
-    assert all(map(torch.equal, values(whole), values(resumed)))
+def test_a_saved_run_continues_bit_for_bit_and_is_merged_and_removed(capsys):
+    saved, end = blocks("Saving, loading, merging, removing")
+    names = fresh_names() | {"fresh_model": small_opt(), "another_model": small_opt()}
+    train(names, names["loader"][:5])
+    exec(saved, names)
+    resumed = names | {"model": names["fresh_model"]}
+    resumed |= {"adalora": names["resumed"], "optimizer": names["other"]}
+    for own in (names, resumed):
+        train(own, own["loader"][5:])
+    assert names["adalora"].trace() == resumed["adalora"].trace()
+    assert all(map(torch.equal, values(names), values(resumed)))
+    exec(end, names)
+    assert not adapted_layers(names["merged"])
+    assert "model.decoder.layers.0.self_attn.k_proj" in capsys.readouterr().out
+    original = small_opt().state_dict()
+    restored = names["fresh_model"].state_dict()
+    assert all(torch.equal(original[name], restored[name]) for name in original)
 
 
-def test_saved_adapters_are_loaded_and_removed():
+def test_the_parts_fit_together():
     names = fresh_names()
-    run("Saving, merging, removing", names)
-    assert names["metadata"] == {"task": "prom_tata"}
-    assert not adapted_layers(names["model"])
+    run("The parts", names)
+    assert names["penalty"] > 0
+    assert names["allocator"].budget.triplets == 8 * 4
 
 
 def test_the_exported_adapters_are_imported():
@@ -159,7 +172,8 @@ def test_the_exported_adapters_are_imported():
 
 def test_every_code_block_belongs_to_a_tested_section():
     sections = (
-        "A training loop", "API", "transformers.Trainer", "DistributedDataParallel", "Resuming",
-        "Gradient accumulation and mixed precision", "Saving, merging, removing", "PEFT",
+        "A training loop", "Evaluation, ending early, fewer parameters", "transformers.Trainer",
+        "DistributedDataParallel", "Gradient accumulation and mixed precision", "The parts",
+        "Saving, loading, merging, removing", "PEFT",
     )  # fmt: skip
     assert sum(len(blocks(section)) for section in sections) == GUIDE.count("```python")
