@@ -81,7 +81,7 @@ class Quality:
             lines.append(f"drawn from train by task.split: {self.assignment.text()}")
         if self.rna:
             rows = ", ".join(f"{count} {split}" for split, count in self.rna.items())
-            lines.append(f"RNA, U read as T: {rows}")
+            lines.append(f"sequences of RNA, in which U is read as T: {rows}")
         return [*lines, *([dropped_line(self.dropped)] if self.dropped else [])]
 
     def _class_lines(self) -> Iterator[str]:

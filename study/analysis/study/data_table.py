@@ -126,7 +126,7 @@ def _shared(quality: Mapping[str, Any]) -> list[str]:
         remarks.append(f"drawn from train by task.split: {', '.join(drawn)}")
     if quality.get("rna"):
         rows = ", ".join(f"{count} {split}" for split, count in quality["rna"].items())
-        remarks.append(f"RNA, U read as T: {rows}")
+        remarks.append(f"sequences of RNA, in which U is read as T: {rows}")
     if quality.get("dropped"):
         reasons = ", ".join(f"{count} {reason}" for reason, count in quality["dropped"].items())
         remarks.append(f"dropped from train: {reasons}")

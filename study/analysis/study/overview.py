@@ -132,6 +132,11 @@ def _task(spec: StudySpec) -> str:
         text = f"{task.name} (from {task.path or 'the hub'}{at})"
         if task.name.startswith("nt/"):
             text += f", dev cut from train with seed={task.seed}"
+    if task.split is not None:
+        split = task.split.model_dump(exclude_none=True, exclude={"seed"})
+        if task.split.shares:
+            split["seed"] = task.split.seed
+        text += f", split: {_joined(split)}"
     text += f", max_length={task.max_length}" if task.max_length else ""
     text += f", dedup={task.dedup}, rc_augment={task.augments_rc}, rc_average={task.averages_rc}"
     return text

@@ -313,7 +313,7 @@ def test_rna_is_read_as_dna_and_both_in_one_sequence_are_refused(tmp_path):
     task = load_task(TaskSpec(path=folder))
     assert task.train.sequences == ["ACGT", "TTN", "GT"]
     assert task.warnings == ["train: 2 sequences of RNA: U is read as T"]
-    assert task.quality.lines()[-1] == "RNA, U read as T: 2 train"
+    assert task.quality.lines()[-1] == "sequences of RNA, in which U is read as T: 2 train"
 
     message = complaint(write_folder(tmp_path, dev="sequence,label\nACU,0\nTCU,1\nAUT,0\n"))
     assert (

@@ -70,7 +70,7 @@ def test_the_table_names_classes_and_the_rows_that_were_drawn(study: MadeStudy) 
     assert "drawn from train by task.split: 2 dev (chr8), 2 test" in table.remarks
     similar = "sequences with a near copy in train (Jaccard similarity of 13-mers >= 0.25)"
     assert f"{similar}: 1 of dev and 2 of test" in table.remarks
-    assert "RNA, U read as T: 3 train" in table.remarks
+    assert "sequences of RNA, in which U is read as T: 3 train" in table.remarks
 
 
 def test_many_classes_have_a_table_of_their_own(study: MadeStudy) -> None:

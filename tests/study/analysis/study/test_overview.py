@@ -19,6 +19,14 @@ BOTH_STRANDS = ", dedup=none, rc_augment=True, rc_average=True"
             f"promoters (generated: train=9, dev=8, test=7, seed=0){PLAIN}",
         ),
         ({"path": Path("/data/mine"), "max_length": 70}, f"/data/mine, max_length=70{PLAIN}"),
+        (
+            {"path": "/d/x.fa", "split": {"column": "chrom", "dev": ["chr8"], "test": [9, "X"]}},
+            f"/d/x.fa, split: dev=chr8, test=9 X, column=chrom{PLAIN}",
+        ),
+        (
+            {"path": "/d/x.csv", "split": {"group": "gene", "dev": 0.1, "seed": 2}},
+            f"/d/x.csv, split: dev=0.1, group=gene, seed=2{PLAIN}",
+        ),
         ({"name": "emp/H3"}, f"emp/H3 (from the hub){BOTH_STRANDS}"),
         ({"name": "emp/H3", "revision": "v1"}, f"emp/H3 (from the hub at v1){BOTH_STRANDS}"),
         ({"name": "prom/all", "path": Path("/data/GUE")}, f"prom/all (from /data/GUE){PLAIN}"),
