@@ -30,6 +30,7 @@ ADAPTERS: dict[str, dict[str, Any]] = {
     "lora": {"rank": 2},
     "fmft": {},
     "linear_probe": {},
+    "peft": {"peft_type": "LORA", "r": 2, "use_dora": True, "init_lora_weights": "pissa"},
 }
 NAMES = ("coding", "intron", "other")
 FRESH = (1001, 1002)

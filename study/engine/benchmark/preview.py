@@ -22,6 +22,7 @@ from study.spec import (
     AdaLoraSpec,
     CnnSpec,
     LoraSpec,
+    PeftSpec,
     StudySpec,
     TaskSpec,
 )
@@ -130,6 +131,8 @@ def _parameters(spec: StudySpec, sizes: Sizes | None, num_labels: int) -> Row:
     adapter, head = spec.adapter, sizes.head_parameters(num_labels)
     backbone = sizes.backbone_parameters
     start = kept = 0
+    if isinstance(adapter, PeftSpec):  # PEFT counts them when the model is there.
+        return ("?", "?", f"{head:,}", "?", "?")
     if isinstance(adapter, LoraSpec):
         start = kept = sizes.adapter_parameters(adapter.matrices, adapter.rank, svd=False)
     elif isinstance(adapter, AdaLoraRSSpec | AdaLoraSpec):

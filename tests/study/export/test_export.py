@@ -4,6 +4,7 @@ import functools
 import json
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,10 @@ def refuse(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return captured.err
 
 
-@pytest.mark.parametrize("to", ["peft-lora", "peft-adalora"])
-@pytest.mark.parametrize("method", ["adalora_rs", "adalora", "lora"])
+@pytest.mark.parametrize(
+    ("method", "to"),
+    [*product(("adalora_rs", "adalora", "lora"), ("peft-lora", "peft-adalora")), ("peft", "peft")],
+)
 def test_peft_gives_the_winners_test_logits(
     method: str, to: str, finished: Finished, tmp_path: Path
 ) -> None:
@@ -97,6 +100,16 @@ def test_peft_gives_the_winners_test_logits(
     assert abs(logits(trial, plain) - expected).max() > 1e-2
     loaded = peft.PeftModel.from_pretrained(plain, tmp_path / "out")
     np.testing.assert_allclose(logits(trial, loaded), expected, rtol=0, atol=1e-5)
+
+
+def test_adapters_of_peft_and_our_own_have_formats_of_their_own(
+    finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = {("peft", "peft-lora"): "use --to peft", ("lora", "peft"): "use --to peft-lora or"}
+    for (method, to), fix in wanted.items():
+        error = refuse(capsys, finished(method)[0], "--to", to, "--out", tmp_path / "out")
+        assert f"--to {to}: the winner must be of method " in error
+        assert fix in error
 
 
 @pytest.mark.parametrize("method", ADAPTERS)
