@@ -1,23 +1,25 @@
-"""The shipped spaces are planned as a dry run plans them."""
+"""The shipped spaces with PEFT are checked and counted as a dry run does it."""
 
 import pytest
 
 from study.models import empty_backbone, inspect_backbone
-from study.spec import PeftSpec, load_spec
+from study.spec import load_spec, resolve
 from study.spec.loading import shipped_spaces
-from study.training.forecast import forecast
+from study.spec.space import corners
+from study.training.methods import count_trained
 from study.training.peft.check import check_peft
 
-EMBEDDED = [name for name in shipped_spaces() if not name.endswith(("_promoters", "_emp"))]
+OF_PEFT = [name for name in shipped_spaces() if load_spec(name).adapter.method == "peft"]
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_every_corner_of_a_shipped_space_can_be_prepared(name: str) -> None:
+@pytest.mark.parametrize("name", OF_PEFT)
+def test_the_ends_of_a_shipped_space_can_be_prepared(name: str) -> None:
     spec = load_spec(name)
     check_peft(spec)
-    backbone = spec.backbone
-    info = inspect_backbone(str(backbone.name), backbone.revision, with_weights=False)
-    points = forecast(spec, 3000, empty_backbone(info, num_labels=2))
-    assert all(point.parameters.head > 0 for point in points)
-    if isinstance(spec.adapter, PeftSpec):
-        assert all(point.parameters.adapter > 0 for point in points)
+    info = inspect_backbone(str(spec.backbone.name), with_weights=False)
+    backbone, steps = empty_backbone(info, num_labels=2), spec.training.steps
+    assert steps is not None
+    lowest, highest = (
+        count_trained(resolve(spec, params), backbone, steps) for params in corners(spec)[:2]
+    )
+    assert 0 < lowest.adapter <= highest.adapter

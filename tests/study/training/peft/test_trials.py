@@ -33,8 +33,12 @@ OTHERS = sorted(
     - REFUSED.keys()
     - {adapter["peft_type"] for adapter in VARIANTS.values()}
 )
+FAST = ("DoRA", "PiSSA", "EVA", "AdaLoRA", "IA3")
 CASES = [
-    *(pytest.param(adapter, id=name) for name, adapter in VARIANTS.items()),
+    *(
+        pytest.param(adapter, id=name, marks=[] if name in FAST else pytest.mark.slow)
+        for name, adapter in VARIANTS.items()
+    ),
     *(
         pytest.param(
             {"peft_type": kind, **ARGUMENTS.get(kind, {})}, id=kind, marks=pytest.mark.slow
@@ -103,8 +107,16 @@ def test_a_trial_is_resumed_stored_and_leaves_no_trace(
     np.testing.assert_allclose(trial.logits(rows), logits, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", ["bert", "esm", "mosaicbert", "gated_esm"])
-@pytest.mark.parametrize("name", ["DoRA", "EVA", "IA3"])
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        *(("IA3", family) for family in ("bert", "esm", "mosaicbert", "gated_esm")),
+        ("DoRA", "bert"),
+        ("EVA", "mosaicbert"),
+        *(pytest.param("EVA", family, marks=pytest.mark.slow) for family in ("bert", "esm")),
+        *(pytest.param("DoRA", family, marks=pytest.mark.slow) for family in ("esm", "gated_esm")),
+    ],
+)
 def test_types_of_peft_fit_every_family(name: str, family: str) -> None:
     backbone = tiny_backbone(family)
     before = weights_of(backbone)
@@ -116,7 +128,7 @@ def test_types_of_peft_fit_every_family(name: str, family: str) -> None:
     assert_same(weights_of(backbone), before)
 
 
-@pytest.mark.parametrize("name", ["LoRA", "AdaLoRA", "DoRA", "IA3"])
+@pytest.mark.parametrize("name", ["AdaLoRA", "DoRA"])
 def test_trained_weights_are_float32_on_a_half_precision_backbone(name: str) -> None:
     backbone = tiny_backbone(dtype=torch.bfloat16)
     before = weights_of(backbone)
@@ -148,7 +160,7 @@ def test_the_global_generator_is_as_before() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
-@pytest.mark.parametrize("name", ["PiSSA", "OLoRA", "LoRA"])
+@pytest.mark.parametrize("name", ["PiSSA", "OLoRA"])
 def test_a_failed_preparation_leaves_no_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = tiny_backbone()
     before, modules = weights_of(backbone), dict(backbone.model.named_modules())
