@@ -85,12 +85,16 @@ def _vocabulary(info: BackboneInfo) -> Mapping[str, int]:
     """Returns the vocabulary of a vocab.txt: a word a line, by the order of ids or with its id."""
     with refusing(f"backbone {info.name}: vocab.txt must be readable text", "restore the file"):
         words = (info.folder / "vocab.txt").read_text(encoding="utf-8-sig").split()
-    ids = list(range(len(words)))
-    if len(words) > 2 and all(word == str(place) for place, word in enumerate(words[1::2])):
-        words, ids = words[::2], list(map(int, words[1::2]))
-    vocab = dict(zip(words, ids, strict=True))
+    if words[1:2] == ["0"]:
+        words, ids = words[::2], words[1::2]
+        if ids != list(map(str, range(len(words)))):
+            raise InputError(
+                f"backbone {info.name}: vocab.txt must have the ids 0, 1, 2 and so on beside its "
+                "words, but got others; restore the file"
+            )
+    vocab = {word: index for index, word in enumerate(words)}
     if len(vocab) < len(words):
-        twice = next(word for word, index in zip(words, ids, strict=True) if vocab[word] != index)
+        twice = next(word for index, word in enumerate(words) if vocab[word] != index)
         raise InputError(
             f"backbone {info.name}: vocab.txt must name every token once, but got {twice!r:.40} "
             "twice; restore the file"

@@ -121,6 +121,15 @@ def test_k_mers_of_a_vocab_txt_are_adjacent_and_the_last_is_filled_up(
         found(["ACGNAC"])
 
 
+@pytest.mark.parametrize("text", ["A 0\nC", "A 0\nC 2\n", "A 0\nC\nG 2\n"])
+def test_a_vocab_txt_with_other_ids_is_refused(checkpoint: Checkpoint, text: str) -> None:
+    folder = checkpoint("llama")
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.txt").write_text(text)
+    with pytest.raises(InputError, match=r"vocab\.txt must have the ids 0, 1, 2 and so on"):
+        _tokenizer(folder)
+
+
 def _carbon(folder: Path, **changes: Any) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).unlink()
