@@ -67,11 +67,20 @@ def near_copies(train: Split, dev: Split, test: Split) -> NearCopies:
     theirs = _suspects(others, range(len(others)), ours)
     mine = _suspects(ours, range(len(ours)), [others[row] for row in theirs])
     theirs = _suspects(others, theirs, [ours[row] for row in mine])
-    copies, copied = np.zeros(len(ours), bool), np.zeros(len(others), bool)
-    for row, other in _pairs(ours, mine, others, theirs):
-        if not (copies[row] and copied[other]) and jaccard(ours[row], others[other]) >= JACCARD:
-            copies[row] = copied[other] = True
-    return NearCopies(copies.tolist(), copied[: len(dev)].tolist(), copied[len(dev) :].tolist())
+
+    def is_near(row: int, other: int) -> bool:
+        return jaccard(ours[row], others[other]) >= JACCARD
+
+    copies, pending = [False] * len(ours), set(theirs)
+    for row, found in _candidates(ours, mine, others, theirs):
+        fresh = found & pending  # Those whose own copy is not known yet.
+        near = {other for other in fresh if is_near(row, other)}
+        copies[row] = bool(near) or any(is_near(row, other) for other in found - fresh)
+        pending -= near
+    copied = [False] * len(others)
+    for row in set(theirs) - pending:
+        copied[row] = True
+    return NearCopies(copies, copied[: len(dev)], copied[len(dev) :])
 
 
 def jaccard(one: Words, two: Words) -> float:
@@ -88,10 +97,10 @@ def _suspects(words: list[Words], rows: Iterable[int], others: list[Words]) -> l
     return [row for row in rows if known[words[row]].sum() >= max(1, JACCARD * len(words[row]))]
 
 
-def _pairs(
+def _candidates(
     ours: list[Words], mine: list[int], others: list[Words], theirs: list[int]
-) -> Iterator[tuple[int, int]]:
-    """Yields the pairs of rows whose sketches have an equal band."""
+) -> Iterator[tuple[int, set[int]]]:
+    """Yields the rows of `mine`, each with those of `theirs` whose sketch has an equal band."""
     from datasketch import MinHash, MinHashLSH  # Half a second.
 
     # The words are numbers, which datasketch mixes and permutes; they need no other hash function.
@@ -104,7 +113,7 @@ def _pairs(
     for row in mine:
         sketch.clear()
         sketch.update_batch(ours[row].tolist())
-        yield from ((row, other) for other in sorted(index.query(sketch)))
+        yield row, set(index.query(sketch))
 
 
 def _words(sequences: Sequence[str]) -> Iterator[Words]:

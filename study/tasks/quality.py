@@ -121,9 +121,9 @@ class Quality:
         """Returns a line on the near copies that were found, or that none were looked for."""
         if skipped := self.near.get("bases_not_searched"):
             return f"near copies: not looked for in {skipped:,} bases; task.dedup: near does"
+        dev, test = self.near["dev"], self.near["test"]
         return (
-            f"near copies: {self.near['dev']} of dev and {self.near['test']} of test in train "
-            f"(Jaccard similarity of {K}-mers >= {JACCARD:g}, either strand)"
+            f"near copies in train: {dev} of dev, {test} of test ({K}-mer Jaccard >= {JACCARD:g})"
         )
 
 
