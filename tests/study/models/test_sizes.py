@@ -11,7 +11,7 @@ import pytest
 from adapters import MATRICES, ParameterCount
 from study.errors import InputError
 from study.models import Backbone, Sizes, empty_backbone, inspect_backbone, sizes_of
-from study.models.families import PRETRAINED
+from study.models.families import FAMILIES, PRETRAINED
 from study.spec import StudySpec
 from study.training.methods import count_trained
 from tests.study.models.preset_models import model_of
@@ -28,7 +28,7 @@ PUBLISHED = {  # 6 matrices, r = 8, lam not counted
 
 # One preset of each family, and OPT-350M with its projections.
 CHOSEN = ["opt-125m", "opt-350m", "dnabert-3", "dnabert-2", "nt-500m-1000g"]
-CHOSEN += ["nt-v2-50m-multi-species"]
+CHOSEN += ["nt-v2-50m-multi-species", "generator-1.2b-eukaryote"]
 
 
 class _Info:
@@ -73,8 +73,9 @@ def test_the_counts_of_a_folder_are_those_of_its_model(
 ) -> None:
     folder = str(checkpoint(family))
     sizes, backbone = sizes_of(folder), empty_backbone(inspect_backbone(folder), num_labels=3)
-    counts = _counted({"method": "adalora", "b0": 5, "bT": 2, "matrices": ["k", "f1"]}, backbone)
-    assert counts.adapter == sizes.adapter_parameters(["k", "f1"], 5, svd=True)
+    matrices = ["k", "f1", *(("gate",) if FAMILIES[family].gate else ())]
+    counts = _counted({"method": "adalora", "b0": 5, "bT": 2, "matrices": matrices}, backbone)
+    assert counts.adapter == sizes.adapter_parameters(matrices, 5, svd=True)
     assert counts.head == sizes.head_parameters(3)
 
 
