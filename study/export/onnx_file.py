@@ -64,6 +64,9 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
             verbose=False,
         )
     assert program is not None
+    fixed = [one.shape for one in program.model.graph.inputs if any(map(_is_int, one.shape or ()))]
+    if fixed:  # Some operation has made a size constant.
+        raise RuntimeError(f"inputs must have any batch and length, but got {fixed}")
     program.save(str(out / FILE))
     model.config.save_pretrained(out)
     remark = write_tokenizer(info, out)
@@ -75,6 +78,10 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
     load = ['session = onnxruntime.InferenceSession(f"{folder}/model.onnx")']
     code = usage(info, imports, load, FORWARD)
     return Written([remark] if remark else [], code=code, library="onnx", tags=["onnx"])
+
+
+def _is_int(size: object) -> bool:
+    return isinstance(size, int)
 
 
 class Logits(nn.Module):

@@ -34,7 +34,7 @@ def pooled(
         return (total / weights.sum(dim=1)).to(hidden.dtype)
     places = torch.arange(real.shape[1], device=real.device)
     last = (places * real).argmax(dim=1)
-    return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]
 
 
 class Pooling:
