@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from study.engine.baselines import measured_in_background
+from study.engine.baselines import Baselines
 from study.engine.cluster import study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
 from study.engine.console.display import Display
@@ -94,8 +94,9 @@ def run_study(
                 print_summary(display.end, ledger, tracking_uri)
                 return SessionStatus.DONE
     check_space(spec, info, data)
-    baselines = None if stored.opened else measured_in_background(spec.task)
+    known = stored.study_record().baselines if stored.opened else None
     with (
+        Baselines(spec.task, known) as baselines,
         study_cluster(stored, spec, info, data, address, display) as (info, trial_resources),
         locked(folder),
     ):
@@ -103,8 +104,8 @@ def run_study(
         spec = contained(stored, spec)
         open_folder(folder.path, dump_spec(spec))
         facts = input_facts(info, data, experiment_name(spec))
-        if baselines is not None:
-            facts["baselines"] = baselines.result()
+        if not stored.opened:
+            facts["baselines"] = baselines.quick()
         ledger = _open_ledger(stored, spec, facts, tracking_uri)
         write_splits(folder, data)
         if tensorboard:
@@ -114,7 +115,8 @@ def run_study(
             print_earlier(display.console, ledger.record.began_with)
         tracker = Tracker(ledger, tracking_uri, of_study(ledger))
         with tracker.ending(ledger.record):
-            ended = _run(ledger, tracker, info, data, trial_resources, tracking_uri, display)
+            services = tracker, baselines, tracking_uri, display
+            ended = _run(ledger, info, data, trial_resources, *services)
         if ended is SessionStatus.DONE:
             print_summary(display.end, ledger, tracking_uri)
         return ended
@@ -161,10 +163,11 @@ def _open_ledger(
 
 def _run(
     ledger: StudyLedger,
-    tracker: Tracker,
     info: BackboneInfo,
     data: EncodedTask,
     trial_resources: Resources,
+    tracker: Tracker,
+    baselines: Baselines,
     tracking_uri: str | None,
     display: Display,
 ) -> SessionStatus:
@@ -175,6 +178,7 @@ def _run(
     else:
         gave_up = run_trials(ledger, info, data, tracker, display, trial_resources)
     record = ledger.record
+    baselines.record_cnn(ledger, wait=False)
     write_trials(ledger)
     winner = ledger.best()
     interrupted = not gave_up and not ledger.complete
@@ -192,6 +196,7 @@ def _run(
                 return SessionStatus.INTERRUPTED
             print_failures(display.end, ledger, f"the race of the finalists: {outcome.gave_up}")
             return SessionStatus.FAILED
+        baselines.record_cnn(ledger, wait=True)
         display.phase(f"evaluating the winner, trial {outcome.winner}")
         evaluate_winner(
             ledger, record.trials[outcome.winner], info, data, trial_resources, outcome.race

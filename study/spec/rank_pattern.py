@@ -25,22 +25,22 @@ _KEYS = ("ranks", "rank_pattern")
 
 def _checked(given: object) -> tuple[tuple[str, int], ...]:
     """Returns the layers with their ranks; a tuple, so that a spec can be hashed."""
-    items = given.items() if isinstance(given, Mapping) else given
+    items: Any = given.items() if isinstance(given, Mapping) else given
     if not isinstance(given, Mapping | tuple) or not items:
         raise refusal(
             "must be a mapping of layers to ranks, a file with one or a study's folder, but got "
             f"{quoted(given)}; write for example {{model.decoder.layers.0.fc1: 4}}"
         )
-    for name, rank in items:  # type: ignore[union-attr]
+    for name, rank in items:
         whole = isinstance(rank, int) and not isinstance(rank, bool)
         if not isinstance(name, str) or not whole or not 0 <= rank <= MAX_RANK:
             raise refusal(
                 f"ranks must be whole numbers from 0 to {MAX_RANK} by the names of layers, but "
                 f"got {quoted(rank)} for {quoted(name)}; 0 leaves a layer as it is"
             )
-    if not any(rank for _, rank in items):  # type: ignore[union-attr]
+    if not any(rank for _, rank in items):
         raise refusal("must have a rank of at least 1 in some layer, but got 0 in all; raise one")
-    return tuple(items)  # type: ignore[arg-type]
+    return tuple(items)
 
 
 RankPattern = Annotated[
@@ -98,7 +98,7 @@ def ranks_of_study(folder: Path, where: str) -> Mapping[str, int]:
             f"but got {instead_of(trace)}; give a study of adalora_rs or adalora"
         )
     try:
-        ranks = json.loads(trace.read_text(encoding="utf-8"))[-1]["ranks"]
+        ranks: dict[str, int] = json.loads(trace.read_text(encoding="utf-8"))[-1]["ranks"]
     except (OSError, ValueError, LookupError, TypeError):
         raise InputError(
             f"{where}{trace} must have the ranks of mask events, but got none; restore the file"

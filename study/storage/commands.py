@@ -14,8 +14,14 @@ STORAGE = "runs"
 
 def reproduce(study: Path) -> str:
     """Returns the command that trains the winner again, as a study `NAME-best` beside this one."""
-    name = re.sub(r"^\W|[^A-Za-z0-9_. -]", "_", f"{study.name[:95]}-best")
-    return _line("run", "--space", shown(study / "best.yaml"), "--name", name, *_storage(study))
+    place = ("--name", _beside(study, "best"), *_storage(study))
+    return _line("run", "--space", shown(study / "best.yaml"), *place)
+
+
+def random_weights(study: Path) -> str:
+    """Returns the command of the same search with random weights, as a study `NAME-random`."""
+    weights = ("--set", "backbone.weights=random", "--name", _beside(study, "random"))
+    return _line("run", "--space", shown(study / "spec.yaml"), *weights, *_storage(study))
 
 
 def retrain(study: Path) -> str:
@@ -58,6 +64,11 @@ def shown(path: Path) -> str:
     path, here = path.absolute(), Path.cwd()
     text = str(path.relative_to(here) if path.is_relative_to(here) else path)
     return f"./{text}" if text.startswith("-") else text
+
+
+def _beside(study: Path, ending: str) -> str:
+    """Returns the name of a study beside this one, of characters that a name may have."""
+    return re.sub(r"^\W|[^A-Za-z0-9_. -]", "_", f"{study.name[:93]}-{ending}")
 
 
 def _storage(study: Path) -> tuple[str, ...]:

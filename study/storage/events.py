@@ -156,7 +156,7 @@ class StudyOpened(Event):
     quality: QualityFacts | Absent = ABSENT
     """The quality report of the data. Added later."""
     baselines: Mapping[str, MetricValues] | Absent = ABSENT
-    """Baseline (majority, kmer) -> its scores on dev and test. Added later."""
+    """Baseline (majority, gc, kmer) -> its scores on dev and test. Added later."""
     tracking: str | Absent | None = ABSENT
     """MLflow's address; None for a database in the study folder. Added later."""
     created_with: Mapping[str, str] | Absent = ABSENT
@@ -165,6 +165,16 @@ class StudyOpened(Event):
     """The driver's: system, cpu, cores, memory, gpus, as people read them. Added later."""
     experiment: str | Absent = ABSENT
     """The name of MLflow's experiment. Added later."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BaselineMeasured(Event):
+    """A baseline that takes long has been measured beside the trials."""
+
+    event: ClassVar[str] = "baseline"
+    name: str
+    scores: MetricValues
+    """On dev and test."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -137,6 +137,8 @@ class StudyRecord:
     """Results of an earlier study that the sampler began with."""
     opened: events.StudyOpened | None = None
     """The event that opened the study."""
+    baselines: dict[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """The scores of baselines that were measured beside the trials."""
     tracking: str | None = None
     """MLflow's address; None for a database in the study folder."""
     began: float | None = None
@@ -156,6 +158,8 @@ class StudyRecord:
             case events.StudyOpened():
                 self.opened = self.opened or event
                 self._track(event.tracking)
+            case events.BaselineMeasured():
+                self.baselines[event.name] = event.scores
             case events.TrialCreated():
                 self.trials[event.trial] = _created(event, self.metric)
             case Report():

@@ -21,7 +21,12 @@ METRICS = {
     "brier": "Brier score",
     "ece": "calibration error",
 }
-BASELINES = {"majority": "majority class", "gc": "GC content", "kmer": "5-mers"}
+BASELINES = {
+    "majority": "majority class",
+    "gc": "GC content",
+    "kmer": "5-mers",
+    "cnn": "a CNN without pre-training",
+}
 """Names of metrics and baselines, as people read them."""
 
 

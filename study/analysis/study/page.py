@@ -23,7 +23,14 @@ from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
 from study.analysis.study.page_data import page_data, shown_trials
 from study.analysis.study.reading import StudyData, read_study
-from study.storage.commands import compare_seeds, export, predict, reproduce, shown
+from study.storage.commands import (
+    compare_seeds,
+    export,
+    predict,
+    random_weights,
+    reproduce,
+    shown,
+)
 from study.storage.stored import StoredStudy
 
 HERE = Path(__file__).parent
@@ -72,6 +79,21 @@ def _rendered(study: StudyData, charts: list[Figure], live: bool) -> str:
     return html.page(HERE / "report.html.jinja", _content(study, charts, live), scripts, data)
 
 
+def _commands(study: StudyData) -> list[tuple[str, str]]:
+    """Returns what to do with the winner: a title and a command line each."""
+    folder = study.folder.path
+    commands = [
+        ("Train it again", reproduce(folder)),
+        ("Predict with it", predict(folder)),
+        ("Export it", export(folder)),
+        ("Compare many seeds", compare_seeds(folder)),
+    ]
+    if study.spec.backbone.weights == "pretrained":
+        title = "What pre-training gives: the same search with random weights"
+        commands.append((title, random_weights(folder)))
+    return commands
+
+
 def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, Any]:
     learned = curves.learning_curves(study)
     return {
@@ -82,12 +104,7 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "classes": classes(study),
         "cost": answer.cost(study),
         "health": study.result.health,
-        "commands": [
-            ("Train it again", reproduce(study.folder.path)),
-            ("Predict with it", predict(study.folder.path)),
-            ("Export it", export(study.folder.path)),
-            ("Compare many seeds", compare_seeds(study.folder.path)),
-        ],
+        "commands": _commands(study),
         "spec": study.spec,
         "spec_text": study.spec_text,
         "objective": study.spec.objective,

@@ -71,11 +71,11 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     configurations = _own(options, stored, overrides)
     (_, first), *_ = configurations
     seeds_of = first if stored is None else stored.spec
-    notes = {}
+    notes: dict[int, tuple[str, ...]] = {}
     if options.lottery:
         assert options.study is not None
         arms = _lottery(options.study, first, seeds_of.seeds.init)
-        notes = {place: (arm.note,) for place, arm in enumerate(arms.values())}
+        notes |= {place: (arm.note,) for place, arm in enumerate(arms.values())}
         configurations = [*((label, arm.spec) for label, arm in arms.items()), *configurations]
     configurations += [varied(first, text) for text in options.vary]
     for given in options.against:

@@ -17,7 +17,12 @@ from study.storage.result.words import STATE_WORDS
 
 SHOWN = ("mcc", "auc", "f1", "accuracy", "loss")
 """The metrics that are printed beside the objective; the report has all."""
-BASELINE_NAMES = {"majority": "the most frequent class", "kmer": "5-mers"}
+BASELINE_NAMES = {
+    "majority": "the most frequent class",
+    "gc": "GC content",
+    "kmer": "5-mers",
+    "cnn": "a CNN",
+}
 
 
 def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | None) -> None:

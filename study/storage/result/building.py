@@ -214,7 +214,7 @@ def _samples(record: StudyRecord) -> Samples:
 
 def _baselines(record: StudyRecord) -> dict[str, dict[str, float]]:
     """Returns the scores of the baselines; empty if the journal does not have them."""
-    known = (record.opened and record.opened.baselines) or {}
+    known = {**((record.opened and record.opened.baselines) or {}), **record.baselines}
     return {
         name: {metric: value for metric, value in scores.items() if value is not None}
         for name, scores in known.items()

@@ -34,7 +34,9 @@ NATURAL_ENDS = {
 """Ends beyond which there are no values, so that a domain cannot be wider."""
 BASELINE_WORDS = {
     "majority": "the most frequent class has",
+    "gc": "logistic regression on GC content has",
     "kmer": "logistic regression on 5-mers has",
+    "cnn": "a CNN without pre-training has",
 }
 _ORDER: dict[Level, int] = {"bad": 0, "warn": 1, "unknown": 2, "ok": 3}
 
@@ -108,7 +110,7 @@ def _runs_of(headline: Headline | None) -> Iterator[tuple[float | None, ...]]:
 
 
 def _floor(result: StudyResult) -> Iterator[Light]:
-    """Compares the winner with classifiers that have no backbone, on test once it is measured."""
+    """Compares the winner with classifiers without a pretrained backbone, on test if it can be."""
     headline = result.headline
     if headline is None:
         return
@@ -123,13 +125,14 @@ def _floor(result: StudyResult) -> Iterator[Light]:
     words = f"{metric} {score.mean:.3f}, and {BASELINE_WORDS.get(name, name)} {best:.3f}"
     ends = [one for one in (score.low, score.high) if one is not None]
     if sign * (score.mean - best) <= 0:
-        text = "The best trial is no better than a classifier without a backbone"
+        text = "The best trial is no better than a classifier without a pretrained backbone"
         yield Light("floor", "bad", f"{text}: {words}.")
     elif any(sign * (end - best) <= 0 for end in ends):
-        text = "The best trial is not clearly better than a classifier without a backbone"
+        text = "The best trial is not clearly better than one without a pretrained backbone"
         yield Light("floor", "warn", f"{text}: {words}.")
     else:
-        yield Light("floor", "ok", f"Better than a classifier without a backbone: {words}.")
+        text = "Better than classifiers without a pretrained backbone"
+        yield Light("floor", "ok", f"{text}: {words}.")
 
 
 def _confirmation(result: StudyResult) -> Iterator[Light]:

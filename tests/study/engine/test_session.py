@@ -96,7 +96,9 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     assert opened.tokens["splits"]["test"]["unknown"] == 0
 
     assert opened.baselines
-    assert set(opened.baselines) == {"majority", "kmer"}
+    assert set(opened.baselines) == {"majority", "gc", "kmer"}
+    assert set(record.baselines) == {"cnn"}
+    assert {"dev_mcc", "test_mcc"} <= set(record.baselines["cnn"])
 
     rows = list(csv.DictReader(folder.trials.open()))
     assert [row["state"] for row in rows] == states
