@@ -62,7 +62,7 @@ Glossary (the same names in YAML, code, Optuna, MLflow and tables):
     ledger          journal and record of a running study, updated together (storage/ledger.py)
     mask event      a step at which the allocator prunes (adapters/allocator.py)
     budget, kept, rank  triplets asked for; alive after the random mask; with non-zero lam
-    method          adalora_rs, adalora, lora, fmft or linear_probe
+    method          adalora_rs, adalora, lora, fmft, linear_probe or peft
     backbone        a pretrained model and its tokenizer (models/)
     task            three splits of labelled sequences: train, dev, test (tasks/)
 """
