@@ -31,8 +31,21 @@ def mask_event_arrays(trial: Trial) -> dict[str, Any]:
     return {
         "modules": np.array(list(trial.prepared.adapters)),
         "event_steps": steps[known],
-        "event_kept": np.packbits((outcomes[known] & KEPT) > 0, axis=1),
-        "event_top": np.packbits((outcomes[known] & TOP) > 0, axis=1),
+        "event_kept": np.packbits(equal_ranks(trial, (outcomes[known] & KEPT) > 0), axis=1),
+        "event_top": np.packbits(equal_ranks(trial, (outcomes[known] & TOP) > 0), axis=1),
         "scored_steps": steps[scored][scored_known],
-        "event_scores": events.scores.numpy()[scored_known],
+        "event_scores": equal_ranks(trial, events.scores.numpy()[scored_known]),
     }
+
+
+def equal_ranks(trial: Trial, values: np.ndarray) -> np.ndarray:
+    """Returns values (..., triplets) with as many columns for every matrix: the largest rank.
+
+    With a rank pattern the columns of triplets that a matrix does not have are 0.
+    """
+    ranks = [layer.rank for layer in trial.prepared.adapters.values()]
+    most = max(ranks)
+    columns = np.concatenate([most * n + np.arange(rank) for n, rank in enumerate(ranks)])
+    filled = np.zeros((*values.shape[:-1], most * len(ranks)), dtype=values.dtype)
+    filled[..., columns] = values
+    return filled

@@ -44,7 +44,14 @@ class RankMap:
 
 
 def setting(spec: StudySpec, trial: TrialRecord, name: str) -> Any:
-    """Returns a trial's value of an adapter setting, whether searched or fixed."""
+    """Returns a trial's value of an adapter setting, whether searched or fixed.
+
+    With a rank pattern `b0` is the mean rank of the adapted matrices.
+    """
+    pattern = getattr(spec.adapter, "rank_pattern", None)
+    if name == "b0" and pattern:
+        ranks = [rank for _, rank in pattern if rank]
+        return sum(ranks) / len(ranks)
     return trial.settings.get(name, getattr(spec.adapter, name, None))
 
 
@@ -61,7 +68,7 @@ def rates(spec: StudySpec, trial: TrialRecord) -> tuple[float, float]:
 
 
 def schedule(
-    b0: int, bT: int, matrices: int, warmup_steps: int, T: int, total_steps: int
+    b0: float, bT: int, matrices: int, warmup_steps: int, T: int, total_steps: int
 ) -> list[tuple[int, float]]:
     """Returns the cubic schedule (t, b(t)) at up to 200 steps from 1 to `total_steps`.
 

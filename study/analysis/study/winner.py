@@ -43,7 +43,7 @@ def triplets(study: StudyData) -> str:
 def _expectation(study: StudyData, trial: TrialRecord) -> str:
     """Returns a sentence on the number of triplets that eq. 1 keeps on average."""
     last = study.trace[-1]
-    b, total = last["budget"], len(last["ranks"]) * setting(study.spec, trial, "b0")
+    b, total = last["budget"], round(len(last["ranks"]) * setting(study.spec, trial, "b0"))
     p, reintroduce = rates(study.spec, trial)
     if p == 0 and reintroduce == 0:
         return " With p = 0 the number kept equals the budget."

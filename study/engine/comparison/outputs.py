@@ -15,7 +15,7 @@ from study.storage.folder import StudyFolder
 from study.tasks.metrics import classification_metrics
 from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
-from study.training.mask_events import mask_event_arrays
+from study.training.mask_events import equal_ranks, mask_event_arrays
 from study.training.trial import Trial
 
 
@@ -77,7 +77,8 @@ def _write(
     if trial.allocator is not None:
         matrices = len(trial.prepared.adapters)
         arrays |= mask_event_arrays(trial)
-        arrays["kept"] = trial.allocator.kept().cpu().numpy().reshape(matrices, -1)
+        kept = equal_ranks(trial, trial.allocator.kept().cpu().numpy())
+        arrays["kept"] = kept.reshape(matrices, -1)
     folder.outputs.mkdir(exist_ok=True)
     with replacing(folder.output(run)) as file:
         np.savez(file, **arrays)

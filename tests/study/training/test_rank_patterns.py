@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from study.errors import InputError
 from study.spec import StudySpec
 from study.training.artifacts import save_artifacts
 from study.training.forecast import adapted_matrices
+from study.training.mask_events import mask_event_arrays
 from study.training.methods import count_trained, prepare
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import (
@@ -108,6 +110,12 @@ def test_adalora_begins_with_the_ranks_and_prunes_to_bt(method: str, tmp_path: P
     resumed.train_until(12)
     assert_same(trained(resumed), trained(trial))
     assert trial.allocator.trace()[-1]["budget"] == len(ranks) - 1
+    arrays = mask_event_arrays(trial)
+    matrices, most = len(arrays["modules"]), max(ranks.values())
+    kept = np.unpackbits(arrays["event_kept"], axis=1, count=matrices * most)[-1]
+    last = dict(zip(arrays["modules"], kept.reshape(matrices, most).sum(axis=1), strict=True))
+    assert last == trial.allocator.ranks()
+    assert arrays["event_scores"].shape[1] == matrices * most
     save_artifacts(trial, tmp_path / "best")
     prepared = prepare(spec, tiny_backbone(), CPU)
     load_adapters(prepared.model, tmp_path / "best" / "adapters.safetensors")
