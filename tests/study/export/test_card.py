@@ -26,7 +26,12 @@ pytestmark = [
 ]
 
 Make = Callable[..., StudyFolder]
-PRETRAINED = [family for family in FAMILIES if family != "cnn"]
+IN_SUITE = ("bert", "modernbert")
+PRETRAINED = [
+    pytest.param(family, marks=() if family in IN_SUITE else pytest.mark.slow)
+    for family in FAMILIES
+    if family != "cnn"
+]
 
 
 @pytest.fixture
@@ -70,7 +75,14 @@ def test_the_code_of_a_merged_card_gives_the_winners_probabilities(
     check_code(make(family), "merged", tmp_path / "out")
 
 
-@pytest.mark.parametrize("family", ["opt", "bert", "mosaicbert"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        "bert",
+        pytest.param("opt", marks=pytest.mark.slow),
+        pytest.param("mosaicbert", marks=pytest.mark.slow),
+    ],
+)
 def test_the_code_of_a_peft_card_gives_the_winners_probabilities(
     family: str, make: Make, tmp_path: Path
 ) -> None:

@@ -66,7 +66,14 @@ def test_predictions_are_the_trials_own_logits(
     np.testing.assert_allclose(whole, exact, rtol=0, atol=near)
 
 
-@pytest.mark.parametrize(("family", "average"), [("esm", True), ("bert", False), ("opt", False)])
+@pytest.mark.parametrize(
+    ("family", "average"),
+    [
+        ("esm", True),
+        pytest.param("bert", False, marks=pytest.mark.slow),
+        pytest.param("opt", False, marks=pytest.mark.slow),
+    ],
+)
 def test_windows_are_averaged(
     family: str, average: bool, backbone: Backbones, tmp_path: Path
 ) -> None:
