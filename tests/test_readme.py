@@ -40,7 +40,7 @@ def test_the_adapter_example_trains_prunes_and_saves(
     monkeypatch.chdir(tmp_path)
     exec(example, given)
     adalora: AdaLoraRS = given["adalora"]
-    assert [event["t"] for event in adalora.trace()] == [100, 102]
+    assert [event["t"] for event in adalora.trace()][-1] == 90
     lams: list[Tensor] = [module.lam for module in adalora.layers.values()]
     assert 0 < sum(int(lam.count_nonzero()) for lam in lams) < 8 * len(lams)
     assert any((tmp_path / "my-adapters").iterdir())
