@@ -121,6 +121,21 @@ def test_a_winner_is_compared_with_the_baselines_on_test(open_ledger: OpenLedger
     assert "test_mcc 0.400, and logistic regression on 5-mers has 0.450" in light.text
 
 
+@pytest.mark.parametrize(
+    ("kmer", "level", "named"), [(0.3, "warn", "CNN"), (0.7, "bad", "5-mers")]
+)
+def test_a_network_without_pretraining_that_is_better_is_a_warning(
+    open_ledger: OpenLedger, kmer: float, level: str, named: str
+) -> None:
+    ledger = open_ledger()
+    floors = {"kmer": {"dev_mcc": kmer}, "cnn": {"dev_mcc": 0.8}}
+    ledger.record.opened = StudyOpened(baselines=floors)
+    ended(ledger, 0, 0.5)
+    light = lights(ledger)["floor"]
+    assert light.level == level
+    assert named in light.text
+
+
 def test_of_a_loss_the_smaller_one_is_better(open_ledger: OpenLedger) -> None:
     ledger = open_ledger("search.metric=loss")
     ledger.record.opened = StudyOpened(baselines={"kmer": {"dev_loss": 0.6}})
