@@ -13,7 +13,7 @@ from study.errors import InputError
 from study.spec import load_spec, resolve, single_trial
 from study.storage.events import WinnerEvaluated
 from study.storage.predictions import read_predictions
-from study.training.identity import difference
+from study.training.files.identity import difference
 
 finding = partial(Finding, "winner")
 

@@ -7,7 +7,7 @@ Map, in the order of use:
     estimate/       time and memory of a study, from a few timed steps
     session.py      one session of the driver over a study, from the checked input to the last file
     driver.py       what sessions of studies, benchmarks and comparisons have in common
-    machine.py      facts of the driver's machine, for the journal
+    machine.py      facts of a machine, for the journal; its use by a worker
     cluster.py      starts or joins Ray; how many trials fit into the cluster
     nodes.py        checks that every node of a cluster can run trials
     resources.py    CPUs and GPUs of one trial

@@ -13,8 +13,8 @@ from study.storage.commands import resume
 from study.storage.folder import StudyFolder
 from study.storage.runs import latest_trials
 from study.storage.stored import StoredStudy
+from study.training.files.trained import load_trained, trained_labels
 from study.training.methods import PreparedModel
-from study.training.trained import load_trained, trained_labels
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from study.storage.predictions import SPLITS, Predictions, SplitPredictions, wri
 from study.storage.record import TrialRecord
 from study.storage.result.estimates import estimate
 from study.tasks.metrics import classification_metrics
-from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
+from study.training.files.artifacts import save_artifacts
 from study.training.memory import is_out_of_memory
 from study.training.trial import Trial
 

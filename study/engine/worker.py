@@ -14,11 +14,11 @@ from ray import tune
 from typing_extensions import override
 
 from study.engine.checkpoints import load, save
+from study.engine.machine import Usage
 from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.reporting import result_of, system_result
 from study.engine.resources import Resources
 from study.engine.stalls import Heartbeat
-from study.engine.usage import Usage
 from study.models import Backbone, load_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, resolve

@@ -14,10 +14,7 @@ Map, in the order in which a trial uses them:
     facts.py         parameter counts and ranks, reported with the scores
     memory.py        peak memory, out-of-memory errors
     precision.py     the dtype of matrix products
-    artifacts.py     writes a trained trial to files
-    mask_events.py   the triplets that every mask event kept, as arrays of one of the files
-    identity.py      what these files are of: settings and seeds
-    trained.py       the trained model, from these files
+    files/           the files of a trained trial, written and read
     prediction/      class probabilities of sequences by the trained model
     forecast.py      plans and parameter counts of a space, before anything is trained
     timing.py        times a few steps and an evaluation of a trial

@@ -21,7 +21,7 @@ from study.storage.events import (
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.opening import open_folder
-from study.training.artifacts import save_artifacts
+from study.training.files.artifacts import save_artifacts
 from study.training.trial import Trial
 
 ADAPTERS: dict[str, dict[str, Any]] = {

@@ -13,9 +13,9 @@ from jaxtyping import Float
 from study.storage.durable import replacing, sync, sync_names
 from study.storage.folder import StudyFolder
 from study.tasks.metrics import classification_metrics
-from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask
-from study.training.mask_events import equal_ranks, mask_event_arrays
+from study.training.files.artifacts import save_artifacts
+from study.training.files.mask_events import equal_ranks, mask_event_arrays
 from study.training.trial import Trial
 
 

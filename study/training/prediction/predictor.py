@@ -14,11 +14,11 @@ from study.models import BackboneInfo
 from study.spec import StudySpec, load_spec
 from study.training.batches import collate, evaluation_batches
 from study.training.encoding import encode_split
+from study.training.files.trained import load_trained
 from study.training.memory import keep_freed_memory
 from study.training.methods import PreparedModel
 from study.training.precision import autocast, compute_dtype
 from study.training.prediction.inputs import Encoded, Inputs
-from study.training.trained import load_trained
 
 SPEC, FACTS = "best.yaml", "model.json"
 """Files beside the weights: the spec of one trial; names of classes and hash of the backbone."""

@@ -38,7 +38,7 @@ from study.storage.predictions import read_predictions
 from study.storage.record import StudyRecord
 from study.storage.stored import StoredStudy
 from study.tasks.metrics import classification_metrics
-from study.training.trained import load_trained
+from study.training.files.trained import load_trained
 
 # Ray and its dependencies warn and leave sockets open, which is not tested here.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]

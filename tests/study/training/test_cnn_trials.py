@@ -10,11 +10,11 @@ from study.models import Backbone, inspect_backbone, load_backbone
 from study.spec import StudySpec, resolve
 from study.tasks import Task
 from study.tasks.split import Split
-from study.training.artifacts import save_artifacts
 from study.training.encoding import EncodedTask, encode_task
+from study.training.files.artifacts import save_artifacts
+from study.training.files.trained import load_trained
 from study.training.forecast import forecast
 from study.training.prediction.predictor import Predictor
-from study.training.trained import load_trained
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import CPU, assert_same
 

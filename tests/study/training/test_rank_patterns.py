@@ -11,9 +11,9 @@ import torch
 from adapters import LoRALinear, adapted_layers, load_adapters, target_patterns
 from study.errors import InputError
 from study.spec import StudySpec
-from study.training.artifacts import save_artifacts
+from study.training.files.artifacts import save_artifacts
+from study.training.files.mask_events import mask_event_arrays
 from study.training.forecast import adapted_matrices
-from study.training.mask_events import mask_event_arrays
 from study.training.methods import count_trained, prepare
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import (

@@ -11,7 +11,7 @@ from study.engine.comparison.runs import ComparisonRun
 from study.engine.comparison.scheduling import ComparisonSearcher
 from study.engine.comparison.shared_prefixes import SharedPrefixes
 from study.training import trained
-from study.training.trained import load_trained
+from study.training.files.trained import load_trained
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import (
     ROWS,

@@ -20,7 +20,7 @@ from study.engine.tracking.winner_model import LAYERS, WinnerModel, log_model
 from study.models import load_backbone
 from study.models.backbones import fingerprint
 from study.spec import StudySpec
-from study.training.artifacts import save_artifacts
+from study.training.files.artifacts import save_artifacts
 from study.training.trial import Trial
 from tests.study.models.checkpoints import write_checkpoint
 

@@ -12,7 +12,7 @@ import torch
 from study.errors import InputError
 from study.models import Backbone, head_modules
 from study.spec import StudySpec
-from study.training.artifacts import save_artifacts
+from study.training.files.artifacts import save_artifacts
 from study.training.methods import PreparedModel, count_trained, prepare, release
 from study.training.peft import inject
 from study.training.peft.files import load_peft, read_config, save_folder

@@ -11,8 +11,8 @@ import numpy as np
 from safetensors.torch import save_file
 
 from adapters import save_adapters
-from study.training.identity import identity
-from study.training.mask_events import mask_event_arrays
+from study.training.files.identity import identity
+from study.training.files.mask_events import mask_event_arrays
 from study.training.peft.files import save_peft
 from study.training.trial import Trial
 

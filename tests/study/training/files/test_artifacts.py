@@ -10,9 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from adapters import load_adapters
-from study.training.artifacts import save_artifacts
-from study.training.identity import difference, identity
-from study.training.mask_events import mask_event_arrays
+from study.training.files.artifacts import save_artifacts
+from study.training.files.identity import difference, identity
+from study.training.files.mask_events import mask_event_arrays
 from study.training.trial import Trial
 from tests.study.training.tiny_trials import METHODS, tiny_backbone, tiny_trial
 

@@ -11,7 +11,7 @@ from study.errors import InputError
 from study.models import BackboneInfo, head_labels, inspect_backbone, load_backbone
 from study.models.backbones import fingerprint
 from study.spec import StudySpec
-from study.training.identity import difference
+from study.training.files.identity import difference
 from study.training.methods import PreparedModel, prepare
 from study.training.peft.files import load_peft, read_config
 from study.training.peft.inject import PeftInputs
