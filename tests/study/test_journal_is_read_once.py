@@ -73,7 +73,9 @@ def test_the_request_of_a_comparison_parses_the_journal_once(
 def test_a_resume_parses_the_journal_once(
     interrupted: Path, parsed: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = SimpleNamespace(name="made", fingerprint=lambda: "", reports=dict, train=range(8))
+    data = SimpleNamespace(
+        name="made", fingerprint=lambda: "", reports=dict, train=range(8), quality=None
+    )
     info = SimpleNamespace(commit=None, weights=None)
 
     @contextmanager

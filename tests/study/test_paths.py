@@ -95,7 +95,11 @@ S3 = "s3://bucket/x"
 def test_every_path_of_every_command_is_checked_alike(
     command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main = importlib.import_module(f"study.{command}").main
+    module = importlib.import_module(f"study.{command}")
+    main = (
+        getattr(module, "main", None)
+        or importlib.import_module(f"{module.__name__}.__main__").main
+    )
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2

@@ -57,7 +57,7 @@ def test_a_folder_is_described_by_its_files(checkpoint: Callable[..., Path]) -> 
         None,
     )
     assert description.tokenizer == "non-overlapping 3-mers"
-    assert description.pooling == "first token"
+    assert description.pooling == "cls"
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe, peft"
         ("adapter: {method: 3}", f"must be one of {METHODS}, but got 3"),
         (
             "adapter: {method: lora, matrices: [q, w]}",
-            "must be one of q, k, v, o, f1, f2, but got",
+            "must be one of q, k, v, o, f1, f2, gate, but got",
         ),
         ("adapter: {method: lora, matrices: [q, q]}", "matrices must differ, but got q, q"),
         ("adapter: {method: lora, matrices: []}", "must have at least one matrix, but got none"),

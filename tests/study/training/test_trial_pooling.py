@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.study.training.test_artifacts import _load
 
 from study.errors import InputError
 from study.training.files.artifacts import save_artifacts
 from study.training.files.identity import difference, identity
 from study.training.fit import check_fit
 from study.training.methods import count_trained
+from tests.study.training.files.test_artifacts import _load
 from tests.study.training.tiny_trials import (
     assert_same,
     tiny_backbone,

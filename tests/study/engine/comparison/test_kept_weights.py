@@ -10,7 +10,7 @@ from study.engine.comparison.finalists import discard_other_weights
 from study.engine.comparison.runs import ComparisonRun
 from study.engine.comparison.scheduling import ComparisonSearcher
 from study.engine.comparison.shared_prefixes import SharedPrefixes
-from study.training import trained
+from study.training.files import trained
 from study.training.files.trained import load_trained
 from tests.study.engine.comparison.simulated import Driver
 from tests.study.engine.comparison.small import (

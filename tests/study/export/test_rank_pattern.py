@@ -6,17 +6,13 @@ from pathlib import Path
 import numpy as np
 import peft
 import pytest
-from tests.study.test_export import refuse, train
 
 from study.export.__main__ import main
 from study.export.rank_pattern import lora_arguments
-from study.spec import dump_spec, load_spec
-from study.storage.events import StudyOpened, TrialCreated, WinnerEvaluated
+from study.spec import load_spec
 from study.storage.folder import StudyFolder
-from study.storage.ledger import StudyLedger
-from study.storage.opening import open_folder
 from tests.study.analysis.comparison.made_comparisons import Made, row, write
-from tests.study.ledgers import report
+from tests.study.export.test_export import refuse, train
 from tests.study.models.checkpoints import write_checkpoint
 from tests.study.training.tiny_trials import tiny_backbone
 
@@ -75,18 +71,7 @@ def test_the_export_has_the_winners_ranks_and_the_agreement_of_its_runs(
 
 
 def add_race(study: Path, kept: np.ndarray) -> None:
-    """Adds a winner, trial 0, to the journal, and its runs in the race with their triplets."""
-    spec = load_spec(str(study / "best.yaml"))
-    ledger = StudyLedger(open_folder(study, dump_spec(spec)), spec)
-    ledger.append(StudyOpened(version=1, name="mine", spec="spec.yaml"))
-    ledger.append(
-        TrialCreated(
-            trial=0, params={}, settings={}, seeds={}, total_steps=10, reports=1, optuna={}
-        )
-    )  # fmt: skip
-    report(ledger, 0, 1, 0.5)
-    ledger.end(ledger.record.trials[0], "complete", "")
-    ledger.append(WinnerEvaluated(trial=0, dev={"mcc": 0.5}, test={"mcc": 0.5}))
+    """Adds the runs of the winner, trial 0, in a race, with their triplets."""
     made = Made("trial-0", "adalora_rs", masked=True)
     rows = [row(made, n, n, n, n, 0.5, "dev_mcc") for n in range(len(kept))]
     folder = StudyFolder(write(study / "finalists", rows))
