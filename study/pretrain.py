@@ -70,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
-        "--data", nargs="+", type=path_option, required=True, help="files, or folders of .txt[.gz]"
+        "--data",
+        nargs="+",
+        action="extend",
+        type=path_option,
+        required=True,
+        help="files, or folders of .txt[.gz]",
     )
     add(
         "--out",

@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.cli import (
     COULD_NOT_FINISH,
@@ -84,7 +84,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add_plan(parser)
     add = parser.add_argument_group("only the analysis").add_argument
     text = "only analyse folders of comparisons, one per task"
-    add("--analyse", nargs="+", type=path_text, metavar="DIR", help=text)
+    add("--analyse", nargs="+", action="extend", type=path_text, metavar="DIR", help=text)
     arguments = parser.parse_args(argv)
     if arguments.lottery and (arguments.study is None or arguments.config or arguments.top):
         parser.error("--lottery must be given with --study, and without --top and --config")
@@ -109,6 +109,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _add_configurations(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("configurations").add_argument
+    several: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     text = "folder of a study; its winner (best.yaml) is run"
     add("--study", type=path_text, metavar="DIR", help=text)
     add("--top", type=_count, metavar="K", help="with --study: its K best complete trials")
@@ -118,12 +119,12 @@ def _add_configurations(parser: argparse.ArgumentParser) -> None:
     )
     add("--lottery", action="store_true", help=text)
     text = "files with one value per setting, such as best.yaml"
-    add("--config", nargs="+", type=path_text, metavar="YAML", default=[], help=text)
+    add("--config", **several, type=path_text, metavar="YAML", help=text)
     text = "other methods; settings without a value are those of the first configuration"
     names = "YAML|NAME|DIR"
-    add("--against", nargs="+", type=path_text, default=[], metavar=names, help=text)
+    add("--against", **several, type=path_text, metavar=names, help=text)
     text = "the first configuration with a changed setting (or several: a.b=c,d.e=f), each"
-    add("--vary", nargs="+", default=[], metavar="a.b=c", help=text)
+    add("--vary", **several, metavar="a.b=c", help=text)
     text = "override a setting of all configurations"
     add("--set", action="append", default=[], metavar="a.b=c", help=text)
 

@@ -95,9 +95,10 @@ class Baselines:
     def _train(self) -> dict[str, float] | None:
         if sys.platform == "linux":  # Where threads have a priority of their own.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        from study.training.cnn_baseline import Stopped, cnn
+        from study.training.cnn_baseline import Stopped, cnn, is_too_large
 
+        data = self._load()
         try:
-            return cnn(self._load(), self._stop.is_set)
+            return None if is_too_large(data) else cnn(data, self._stop.is_set)
         except Stopped:
             return None

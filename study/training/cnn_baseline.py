@@ -27,7 +27,7 @@ PASSES, TRAINED_BASES = 10, 10_000_000
 CHECKS, CHECKED_BASES = 10, 500_000
 """How often dev is scored to choose the weights, and the most bases of these rows."""
 SCORED_BASES = 50_000_000
-"""With more bases of dev and test together the network is not trained."""
+"""With more bases of dev and test together a study does not train the network."""
 _PAD = 5
 _CODES = np.full(256, 4, np.int64)
 _CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
@@ -43,8 +43,13 @@ class _Plan:
     steps: int
 
 
-def cnn(task: Task, stopped: Callable[[], bool] = lambda: False) -> dict[str, float] | None:
-    """Returns the scores on dev and test; None for a task too large for the budget.
+def is_too_large(task: Task) -> bool:
+    """Whether dev and test are too large to be scored beside a study."""
+    return _bases(task.dev) + _bases(task.test) > SCORED_BASES
+
+
+def cnn(task: Task, stopped: Callable[[], bool] = lambda: False) -> dict[str, float]:
+    """Returns the scores on dev and test.
 
     AdamW with a linear warm-up and decay. The weights with the smallest loss on (a part of) dev
     are taken. A function of the task alone; uses one thread and explicit generators.
@@ -52,8 +57,6 @@ def cnn(task: Task, stopped: Callable[[], bool] = lambda: False) -> dict[str, fl
     Raises:
         Stopped: `stopped`, which is called before every batch, has returned True.
     """
-    if sum(_bases(split) for split in (task.dev, task.test)) > SCORED_BASES:
-        return None
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

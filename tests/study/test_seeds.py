@@ -120,6 +120,16 @@ def test_incompatible_options_print_the_usage(
     assert "usage" in capsys.readouterr().err
 
 
+def test_options_with_several_values_may_be_repeated() -> None:
+    options = "--config a.yaml --config b.yaml --against c d --against e --vary x=1 --vary y=2"
+    arguments = seeds.parse(options.split())
+    assert arguments.config == ["a.yaml", "b.yaml"]
+    assert arguments.against == ["c", "d", "e"]
+    assert arguments.vary == ["x=1", "y=2"]
+    assert seeds.parse(["--config", "a.yaml"]).against == []
+    assert seeds.parse(["--analyse", "a", "--analyse", "b", "c"]).analyse == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

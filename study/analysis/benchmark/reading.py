@@ -16,7 +16,7 @@ ResultState = Literal["complete", "failed", "running", "planned", "unavailable"]
 STATES: tuple[ResultState, ...] = get_args(ResultState)
 COLLAPSED = 0.01
 """A run has collapsed if its |MCC| on the test split is below this: no better than chance."""
-BASELINES = ("majority", "gc", "kmer")
+BASELINES = ("majority", "gc", "kmer", "cnn")
 _FIX = "write the file with study.benchmark"
 _SCHEMA = (
     Column("backbone", (), _FIX),

@@ -19,6 +19,7 @@ from study.engine.worker import TrainingWorker, scores
 from study.models import Backbone, load_backbone
 from study.storage.folder import StudyFolder
 from study.tasks.baselines import BASELINES
+from study.training.cnn_baseline import cnn
 from study.training.trial import Trial
 
 
@@ -73,7 +74,8 @@ class RunWorker(TrainingWorker):
     def _baseline(self) -> dict[str, Any]:
         started = time.perf_counter()
         task = ray.get(self.inputs.task_of(self.run_))
-        metrics = BASELINES[self.run_.cell.method](task)
+        name = self.run_.cell.method
+        metrics = cnn(task) if name == "cnn" else BASELINES[name](task)
         seconds = time.perf_counter() - started
         facts = {
             "train_loss": metrics["dev_loss"],

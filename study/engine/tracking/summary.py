@@ -103,6 +103,9 @@ def _scores(result: StudyResult, headline: Headline) -> dict[str, float]:
     scores[f"search_{result.metric}"] = headline.search
     if headline.confirmed:  # The weights in best/ are of one run.
         scores |= {f"weights_{name}": value for name, value in headline.weights.items()}
+    for baseline, own in result.baselines.items():
+        for name in (result.metric, result.test_metric):
+            scores[f"baseline_{baseline}_{name}"] = own.get(name)
     return {name: value for name, value in scores.items() if value is not None}
 
 

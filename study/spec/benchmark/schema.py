@@ -18,7 +18,7 @@ from study.spec.rules import Section, quoted, refuse, suggestion
 from study.spec.task import PUBLISHED
 
 METHODS: tuple[str, ...] = tuple(spec.model_fields["method"].default for spec in METHOD_SPECS)
-Baseline = Literal["majority", "gc", "kmer"]
+Baseline = Literal["majority", "gc", "kmer", "cnn"]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 Settings = dict[str, Any]
 
@@ -88,7 +88,8 @@ class BenchmarkSpec(Section):
     tasks: Annotated[tuple[TaskEntry, ...], Field(strict=False, min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(strict=False)] = ()
     baselines: Annotated[tuple[Baseline, ...], Field(strict=False)] = ()
-    """Classifiers without a backbone: the most frequent class, GC content, 5-mer counts."""
+    """Classifiers without a backbone: the most frequent class, GC content, 5-mer counts,
+    a small convolutional network."""
     seeds: Seeds = (0, 1, 2, 3, 4)
     """The init, data and mask seed of each run."""
     rules: Annotated[tuple[Rule, ...], Field(strict=False)] = ()

@@ -17,7 +17,7 @@ from study.engine.tracking.outage import FilesError
 from study.engine.tracking.runs import KIND, KIND_TAG, TRIAL_TAG, StudyRuns, study_key
 from study.engine.tracking.subject import FIRST_EXPERIMENT, of_study
 from study.engine.tracking.summary import Summary, summary_of
-from study.storage.events import Report, StudyOpened, WinnerEvaluated
+from study.storage.events import BaselineMeasured, Report, StudyOpened, WinnerEvaluated
 from study.storage.ledger import StudyLedger
 from tests.study.ledgers import OpenLedger, create, report
 
@@ -370,11 +370,15 @@ def test_the_parent_has_the_result_and_its_files_beside_the_database(
     evaluate_winner(ledger)
     save_file(ledger)
     ledger.folder.report.write_text("a page")
+    scores = {"dev_mcc": 0.25, "test_mcc": 0.125, "test_auc": 0.75}
+    ledger.append(BaselineMeasured(name="cnn", scores=scores))
     write(runs, ledger, final=True)
     runs.end("FINISHED", summary(ledger))
     [parent], _ = found(runs)
     data = parent.data
     assert (data.metrics["test_mcc"], data.metrics["score"]) == (0.4, 0.5)
+    baselines = {name: value for name, value in data.metrics.items() if "baseline" in name}
+    assert baselines == {"baseline_cnn_dev_mcc": 0.25, "baseline_cnn_test_mcc": 0.125}
     assert data.params.items() >= {("method", "adalora_rs"), ("b0", "6"), ("winner", "0")}
     assert data.tags["mlflow.note.content"].startswith("**dev_mcc 0.5000; test_mcc 0.4000** (of")
     paths = [one.path for one in client.list_artifacts(parent.info.run_id)]

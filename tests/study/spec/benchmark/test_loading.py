@@ -183,7 +183,7 @@ methods: [lora]
             "seed: [3]",
             "seed: must be a known key, but got 'seed'; did you mean `seeds`",
         ),
-        ("baselines: [kmer]", "baselines: [gcc]", "must be one of majority, gc, kmer"),
+        ("baselines: [kmer]", "baselines: [gcc]", "must be one of majority, gc, kmer, cnn"),
         ("task: mine", "task: mien", r"yaml:10: rules.1.where.task: must match one of .*`mine`"),
         (
             "adapter.b0: 4",
