@@ -8,11 +8,12 @@ import torch
 from adapters import merge
 from study.engine.stored_winner import StoredWinner
 from study.export.formats import Written
-from study.export.usage import imports_of, torch_forward, usage
+from study.export.usage import imports_of, pooled, torch_forward, usage
 from study.models import BackboneInfo
+from study.models.backbones import quiet
 from study.models.exported_tokenizer import write_tokenizer
 from study.models.families import FAMILIES
-from study.models.pooling import pooling_remark
+from study.models.pooling import pooling_call, pooling_remark
 from study.training.peft.merging import merge_peft
 
 
@@ -41,7 +42,8 @@ def merged_model(
 def write(winner: StoredWinner, to: str, out: Path) -> Written:
     """Writes config.json, model.safetensors and the files of the tokenizer."""
     model, info = merged_model(winner)
-    model.save_pretrained(out)
+    with quiet():
+        model.save_pretrained(out)
     remarks = [write_tokenizer(info, out)]
     pooling = winner.spec.backbone.pooling
     remarks.insert(0, pooling_remark(info.family, model.config, pooling, saved=True))
@@ -49,6 +51,8 @@ def write(winner: StoredWinner, to: str, out: Path) -> Written:
         remarks.insert(0, f"load the model with {loader}.from_pretrained")
     imports, name = imports_of(FAMILIES[info.family].loader or "transformers.Auto")
     load = [f'model = {name}.from_pretrained(folder, dtype="float32").eval()']
+    call = pooling_call("model", info.family, model.config, pooling)
+    imports, load = pooled(imports, load, call)
     return Written(
         [remark for remark in remarks if remark],
         code=usage(info, imports, load, torch_forward()),

@@ -37,6 +37,17 @@ def torch_forward() -> list[str]:
     ]
 
 
+def pooled(imports: list[str], load: list[str], call: str) -> tuple[list[str], list[str]]:
+    """Returns imports and lines that load a model, with the call of its pooling if any."""
+    if not call:
+        return imports, load
+    own = ["from study.models import Pooling"]
+    return [*imports, *([] if imports[-1].startswith("from study.") else [""]), *own], [
+        *load,
+        call,
+    ]
+
+
 def imports_of(classifier: str) -> tuple[list[str], str]:
     """Returns the lines that import AutoTokenizer and a class, and the name of the class."""
     module, _, name = classifier.rpartition(".")

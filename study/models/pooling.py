@@ -124,9 +124,29 @@ def pooling_remark(family: str, config: Any, pooling: str, *, saved: bool) -> st
     head, own = HEADS[FAMILIES[family].base], own_pooling(family, config)
     if pooling in head.settings:
         return "" if saved else f"load the base model with {head.setting}={pooling!r}"
-    if pooling in ("auto", own):
+    name, when = ("model", "after loading") if saved else ("base", "before PEFT wraps base")
+    call = pooling_call(name, family, config, pooling)
+    if not call:
         return ""
     return (
-        f"the head reads the {POOLED[pooling]}, and the model's class the {POOLED[own]}: after "
-        f"loading call study.models.Pooling(model, {family!r}, {pooling!r})"
+        f"the head reads the {POOLED[pooling]}, and the model's class the {POOLED[own]}: {when} "
+        f"call study.models.{call}"
     )
+
+
+def pooling_call(name: str, family: str, config: Any, pooling: str) -> str:
+    """Returns the call that gives a loaded model a pooling that neither class nor config has.
+
+    Often nothing. PEFT's model calls `forward` of its base, so that the base gets the pooling
+    before it is wrapped.
+
+    Args:
+        name: of the variable that is the model.
+        family: of the model.
+        config: of the model in which the pooling is in use.
+        pooling: as in the spec.
+    """
+    settings = HEADS[FAMILIES[family].base].settings
+    if pooling in ("auto", own_pooling(family, config)) or pooling in settings:
+        return ""
+    return f"Pooling({name}, {family!r}, {pooling!r})"

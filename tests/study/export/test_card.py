@@ -89,6 +89,22 @@ def test_the_code_of_a_peft_card_gives_the_winners_probabilities(
     check_code(make(family), "peft-lora", tmp_path / "out")
 
 
+@pytest.mark.parametrize("to", ["merged", "peft"])
+@pytest.mark.parametrize(
+    "family",
+    ["llama", *(pytest.param(one, marks=pytest.mark.slow) for one in ("bert", "modernbert"))],
+)
+@pytest.mark.parametrize("pooling", ["mean", pytest.param("last", marks=pytest.mark.slow)])
+def test_the_code_of_a_card_has_the_winners_pooling_and_no_path(
+    family: str, pooling: str, to: str, make: Make, tmp_path: Path
+) -> None:
+    study = make(family, "peft", backbone={"pooling": pooling})
+    check_code(study, to, tmp_path / "out")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert str(tmp_path) not in text
+    assert "- adalora\n" not in text, "the winner is a LoRA"
+
+
 def test_the_head_has_licence_library_and_scores_with_their_intervals(
     make: Make, tmp_path: Path
 ) -> None:
