@@ -154,8 +154,8 @@ def _largest(
     d: Float[np.ndarray, " n"], u: Float[np.ndarray, " candidates"]
 ) -> Float[np.ndarray, " candidates"]:
     """Returns the log of the largest value so far of the e-process of each candidate."""
-    largest: Float[np.ndarray, " candidates"] = log_e_process(d - u[:, None]).max(axis=-1)
-    largest = np.maximum(largest, 0.0)
+    logs = log_e_process(d - u[:, None])
+    largest: Float[np.ndarray, " candidates"] = np.maximum(logs.max(axis=-1), 0.0)
     return largest
 
 
