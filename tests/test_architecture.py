@@ -43,7 +43,9 @@ LAYERS = {
     "study.analysis": {"study.spec", "study.storage", "study.paper"},
 }
 # Used by layers and commands, and import no layer; only commands may import `cli`.
-SHARED = {"classification", "cli", "csv_table", "deadline", "errors", "hub", "paths"}
+SHARED = {
+    *("classification", "cli", "csv_table", "deadline", "errors", "hub", "influence", "paths"),
+}
 HOMES = {
     "datasets": ("study/tasks/reading/parquet.py",),
     "datasketch": ("study/tasks/near_copies.py",),

@@ -14,7 +14,7 @@ from study.cli.options import study_path
 from study.cli.parser import called_as
 from study.errors import InputError, one_line, without_user
 
-DONE, COULD_NOT_FINISH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, COULD_NOT_FINISH, BAD_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
 STORAGE_ERRORS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG),
     *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENOLCK),

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study import seeds
 from study.errors import InputError
-from study.seeds import main
+from study.seeds import __main__ as seeds
+from study.seeds.__main__ import main
 from tests.study.phases import without_phases
 
 FIXED = """
@@ -50,14 +50,14 @@ def test_the_plan_has_configurations_runs_steps_and_warnings(
     fixed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = ("--config", fixed, "--against", "lora", "fmft", "--vary", "adapter.p=0", "--dry-run",
-            "--storage", str(tmp_path / "runs"), "--init-seeds", "1")  # fmt: skip
+            "--storage", str(tmp_path / "runs"), "--pairs", "9", "--init-seeds", "1")  # fmt: skip
     assert main(list(plan)) == 0
     printed = capsys.readouterr()
     lines = [" ".join(line.split()) for line in printed.out.splitlines()]
-    # 5 mask x 1 init x 3 data of the first, 3 of each other; 3 steps before the first mask event.
-    assert lines[0].startswith("runs 24: 4 configurations with 5 mask x 1 init x 3 data seeds")
-    assert lines[1].startswith("steps 288, of which 45 (16%) are shared")
-    assert "fixed adalora_rs 15 12" in "\n".join(lines)
+    # 9 pairs of 4; 5 mask x 1 init x 3 data of the first, of which one is the first pair's.
+    assert lines[0].startswith("runs 50: 9 runs of 4 configurations, each with fresh seeds (mask")
+    assert "fixed with 5 mask x 1 init x 3 data seeds, crossed" in " ".join(lines[:4])
+    assert "fixed adalora_rs 23 12" in "\n".join(lines)
     assert "lora: rank 2 is b0 of the first configuration" in lines
     assert "fmft: not tuned for this method: lr 0.001 (the value in its range" in "\n".join(lines)
     assert "only one init seed: the variance due to the initial weights cannot" in printed.err
@@ -70,7 +70,7 @@ def test_mask_seeds_without_a_random_mask_cause_a_warning(
     assert main(["--config", fixed, "--set", "adapter.p=0", "--mask-seeds", "1", "--dry-run"]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("runs       9:")
-    assert "no configuration has a random mask" in printed.err
+    assert "no random mask (p > 0) in the crossed runs" in printed.err
     assert "a single mask seed" not in printed.err
 
 
@@ -174,7 +174,7 @@ def test_the_analysis_is_called_with_the_folders_and_the_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(seeds, "analyse", lambda *given: asked.append(given))
+    monkeypatch.setattr(seeds, "analyse", lambda *given: asked.append(given[:2]))
     assert main(["--analyse", str(tmp_path), "b", "--metric", "dev_auc"]) == 0
     assert asked == [([tmp_path, Path("b").absolute()], "dev_auc")]
 

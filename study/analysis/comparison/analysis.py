@@ -18,16 +18,16 @@ from study.analysis.comparison.agreement.stability import (
 from study.analysis.comparison.components.configurations import (
     ConfigurationComponents,
     components_by_configuration,
-    runs_to_decide,
 )
-from study.analysis.comparison.components.sample_size import RunsNeeded
 from study.analysis.comparison.outputs import read_outputs, split_of
 from study.analysis.comparison.results import ComparisonResults, read_results
-from study.analysis.comparison.scores.paired import Pair, compare, corrected
+from study.analysis.comparison.scores.paired import Pair, compare, decided
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
 from study.analysis.comparison.scores.summary import Summary, seeds_of, summaries
 from study.analysis.comparison.scores.tasks import Pooled, TaskRanking, pool, rank_tasks
+from study.analysis.comparison.verdict.decision import default_rope
+from study.analysis.comparison.verdict.power import FurtherPairs, further_pairs
 from study.errors import InputError
 from study.spec.metrics import direction, lower_is_better
 
@@ -46,9 +46,9 @@ class TaskAnalysis:
     """The first configuration; in a race, the one with the best mean."""
     summaries: list[Summary]
     pairs: list[Pair]
-    """With p-values corrected over all tasks."""
-    runs_needed: dict[str, RunsNeeded]
-    """By the text of an undecided question, the number of runs that would decide it."""
+    """With decisions, which hold for the pairs of all tasks together."""
+    further_pairs: dict[str, FurtherPairs]
+    """By the text of an undecided question, how many more pairs would decide it."""
     variance_components: list[ConfigurationComponents]
     overlaps: list[Overlap]
     patterns: list[RankPattern]
@@ -66,13 +66,28 @@ class Analysis:
     pooled: list[Pooled]
     """Statistics over tasks; empty for a single task."""
 
+    @property
+    def decided(self) -> bool:
+        """Whether every comparison with the first configuration is decided."""
+        return all(
+            pair.decision != "undecided"
+            for task in self.tasks
+            for pair in task.pairs
+            if pair.includes(task.leader)
+        )
+
     @cached_property
     def warnings(self) -> list[str]:
         """What the files contain that was ignored."""
         return [warning for task in self.tasks for warning in task.comparison.warnings]
 
 
-def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -> Analysis:
+def analyse(
+    folders: Sequence[Path],
+    metric: str | None = None,
+    seed: int = 0,
+    rope: float | None = None,
+) -> Analysis:
     """Returns the analysis of comparison folders, one per task.
 
     Args:
@@ -80,6 +95,8 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
         metric: a column of results.csv. None: the metric of the search, on the test split if every
             configuration has it, else on dev (in a race only the winner is tested).
         seed: of all random draws. The same folders and seed give the same numbers.
+        rope: half-width of the region in which a difference does not matter; None: that of the
+            metric.
 
     Raises:
         InputError: a folder is not a comparison folder or is given twice, or lacks the metric.
@@ -93,7 +110,7 @@ def analyse(folders: Sequence[Path], metric: str | None = None, seed: int = 0) -
         _analyse_task(name, comparison, metric, np.random.default_rng([seed, 1]))
         for name, comparison in zip(_task_names(comparisons), comparisons, strict=True)
     ]
-    tasks = _corrected_over_tasks(tasks, seed)
+    tasks = _decided_over_tasks(tasks, default_rope(metric) if rope is None else rope, seed)
     means = {
         task.name: {s.label: s.imputed_mean for s in task.summaries if s.imputed_mean is not None}
         for task in tasks
@@ -119,8 +136,10 @@ def _analyse_task(
     name: str, comparison: ComparisonResults, metric: str, rng: np.random.Generator
 ) -> TaskAnalysis:
     outputs = read_outputs(comparison, split_of(metric))
+    influences = outputs.influences(metric)
     bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng)
-    statistics = summaries(comparison, metric, outputs, bootstrap, rng)
+    statistics = summaries(comparison, metric, outputs, influences, bootstrap, rng)
+    usable = {summary.label: summary.usable for summary in statistics}
     leader = _leader(comparison, metric, statistics)
     rows = None if outputs.labels is None else len(outputs.labels)
     return TaskAnalysis(
@@ -131,10 +150,10 @@ def _analyse_task(
         leader=leader,
         summaries=statistics,
         pairs=[
-            compare(comparison, metric, question, bootstrap, rng)
+            compare(comparison, metric, question, usable, influences, bootstrap, rng)
             for question in questions(comparison, leader)
         ],
-        runs_needed={},
+        further_pairs={},
         variance_components=components_by_configuration(comparison, metric, rows, rng),
         overlaps=overlaps(comparison, outputs),
         patterns=rank_patterns(comparison, outputs),
@@ -152,25 +171,23 @@ def _leader(comparison: ComparisonResults, metric: str, statistics: Sequence[Sum
     return max(last, key=lambda s: direction(metric) * s.mean.mean).label
 
 
-def _corrected_over_tasks(tasks: Sequence[TaskAnalysis], seed: int) -> list[TaskAnalysis]:
-    """Corrects the p-values over all tasks; adds the runs needed for undecided questions."""
-    pairs = iter(corrected([pair for task in tasks for pair in task.pairs]))
+def _decided_over_tasks(
+    tasks: Sequence[TaskAnalysis], rope: float, seed: int
+) -> list[TaskAnalysis]:
+    """Adds decisions that hold for all tasks together, and what undecided questions need."""
+    rng = np.random.default_rng([seed, 2])
+    pairs = iter(decided([pair for task in tasks for pair in task.pairs], rope, rng))
     complete = []
     for task in tasks:
         own = [next(pairs) for _ in task.pairs]
-        rng = np.random.default_rng([seed, 2])
         needed = {
-            pair.question.text: runs
+            pair.question.text: more
             for pair in own
-            if pair.winner is None and _is_of_interest(task, pair)
-            if (runs := runs_to_decide(pair, rng)) is not None
+            if pair.anytime is not None and pair.decision == "undecided" and not pair.pending
+            if (more := further_pairs(pair.values, pair.tau or 0.0, pair.anytime.level, rope, rng))
         }
-        complete.append(replace(task, pairs=own, runs_needed=needed))
+        complete.append(replace(task, pairs=own, further_pairs=needed))
     return complete
-
-
-def _is_of_interest(task: TaskAnalysis, pair: Pair) -> bool:
-    return pair.question.kind != "other" or pair.includes(task.leader)
 
 
 def _check_distinct(folders: Sequence[Path]) -> None:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from study.analysis.comparison.results import ComparisonResults, RunResult, SeedKey
 from study.errors import InputError
+from study.influence import influence
+from study.spec.metrics import base_name
 from study.storage.folder import StudyFolder
 from study.storage.predictions import read_arrays
 
@@ -18,11 +21,16 @@ from study.storage.predictions import read_arrays
 class Output:
     """Predicted classes of one run on a split, and the triplets that it kept."""
 
-    predicted: Int[np.ndarray, " rows"] | None
-    """The class with the largest probability; None if the file lacks the split."""
+    probabilities: Float[np.ndarray, "rows classes"] | None
+    """None if the file lacks the split."""
     kept: Bool[np.ndarray, "matrices b0"] | None
     """None for methods without a rank allocator."""
     modules: tuple[str, ...]
+
+    @cached_property
+    def predicted(self) -> Int[np.ndarray, " rows"] | None:
+        """The class with the largest probability; None if the file lacks the split."""
+        return None if self.probabilities is None else self.probabilities.argmax(axis=1)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,19 @@ class Outputs:
     labels: Int[np.ndarray, " rows"] | None
     runs: dict[int, Output]
     """By run number."""
+
+    def influences(self, metric: str) -> dict[int | None, Float[np.ndarray, " rows"]]:
+        """Returns the influence of every row on a metric of the split, by run number.
+
+        Runs without probabilities, or for whose score no influence is known, are left out.
+        """
+        found: dict[int | None, Float[np.ndarray, " rows"]] = {}
+        for number, output in self.runs.items():
+            if self.labels is not None and output.probabilities is not None:
+                psi = influence(base_name(metric), output.probabilities, self.labels)
+                if psi is not None:
+                    found[number] = psi
+        return found
 
     def of(self, runs: Iterable[RunResult]) -> dict[SeedKey, Output]:
         """Returns the outputs of the given runs, by their seeds."""
@@ -78,17 +99,16 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _output(path: Path, arrays: dict[str, Any], split: str, labels: Any) -> Output:
     probabilities = arrays.get(split)
-    predicted = None
     if probabilities is not None:
         _check_table(path, split, probabilities, "fiu", None if labels is None else len(labels))
-        predicted = probabilities.argmax(axis=1)
+        probabilities = probabilities.astype(float)
     kept, modules = arrays.get("kept"), arrays.get("modules", np.array([], dtype=str))
     if modules.ndim != 1 or modules.dtype.kind != "U":
         raise _wrong_array(path, "modules must be a vector of names", modules)
     if kept is not None:
         _check_table(path, "kept", kept, "biu", len(modules))
     names = tuple(map(str, modules))
-    return Output(predicted, None if kept is None else kept.astype(bool), names)
+    return Output(probabilities, None if kept is None else kept.astype(bool), names)
 
 
 def _check_table(path: Path, name: str, table: Any, kinds: str, rows: int | None) -> None:

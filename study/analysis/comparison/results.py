@@ -123,11 +123,38 @@ class ComparisonResults:
 
     @cached_property
     def configurations(self) -> dict[str, list[RunResult]]:
-        """Runs by label, in file order: the first configuration is compared with the others."""
+        """Runs by label, in file order: the first configuration is compared with the others.
+
+        Where the comparison has pairs, only their runs.
+        """
+        pairs = None if not isinstance(self.spec, ComparisonSpec) else self.spec.pairs
+        keys = None if pairs is None else _with_unmasked(pairs.parallel)
         runs: dict[str, list[RunResult]] = {}
         for run in self.runs:
-            runs.setdefault(run.configuration, []).append(run)
+            if keys is None or run.key in keys:
+                runs.setdefault(run.configuration, []).append(run)
         return runs
+
+    @cached_property
+    def crossed(self) -> list[RunResult]:
+        """The runs with crossed seeds, from which variance components are estimated.
+
+        All runs where the design is not known, or all configurations have crossed seeds.
+        """
+        if not isinstance(self.spec, ComparisonSpec) or self.spec.seeds is not None:
+            return self.runs
+        crossing = self.spec.components
+        keys = set() if crossing is None else _with_unmasked(crossing.crossed)
+        first = next(iter(self.spec.configurations))
+        return [run for run in self.runs if run.configuration == first and run.key in keys]
+
+
+def _with_unmasked(keys: Iterable[tuple[int | None, int, int]]) -> set[SeedKey]:
+    """Returns the keys of planned runs, with and without a mask seed."""
+    found: set[SeedKey] = set()
+    for mask, init, data in keys:
+        found |= {(NO_MASK if mask is None else mask, init, data), (NO_MASK, init, data)}
+    return found
 
 
 def read_results(folder: Path, metric: str | None = None) -> ComparisonResults:

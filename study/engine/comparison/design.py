@@ -1,30 +1,28 @@
-"""The crossed design of a comparison, and the changes with which it may be resumed."""
-
-from itertools import product
+"""The runs of a comparison, and the changes with which it may be resumed."""
 
 from study.engine.comparison.runs import ComparisonRun, Configuration
 from study.errors import InputError
 from study.spec import StudySpec
-from study.spec.comparison.schema import FACTORS, ComparisonSpec, load_comparison
+from study.spec.comparison.schema import (
+    DESIGNS,
+    FACTORS,
+    ComparisonSpec,
+    FactorSeeds,
+    load_comparison,
+)
 from study.storage.opening import Changes
 from study.storage.stored import StoredStudy
 
 
 def runs_of(spec: ComparisonSpec) -> list[ComparisonRun]:
-    """Returns all runs, in blocks: every configuration with one init and one data seed.
-
-    An interrupted comparison has complete blocks, in which configurations have equal seeds. A
-    configuration without a random mask has one run per block.
-    """
-    seeds = spec.seeds
-    configurations = [Configuration(label, one) for label, one in spec.configurations.items()]
-    runs = [
-        ComparisonRun.of(configuration, mask, init, data)
-        for data, init, configuration, mask in product(
-            seeds.data, seeds.init, configurations, seeds.mask
-        )
+    """Returns all runs in the order of training."""
+    configurations = {
+        label: Configuration(label, one) for label, one in spec.configurations.items()
+    }
+    return [
+        ComparisonRun(configurations[label], mask, init, data)
+        for label, (mask, init, data) in spec.planned()
     ]
-    return list(dict.fromkeys(runs))
 
 
 def changes_of_comparison(now: ComparisonSpec) -> Changes:
@@ -54,13 +52,28 @@ def _changes(before: ComparisonSpec, now: ComparisonSpec) -> list[str]:
             differences.append(f"configuration {label} (left out)")
         elif _fixed(now.configurations[label]) != _fixed(spec):
             differences.append(f"configuration {label} (changed settings)")
+    for design in DESIGNS:
+        earlier, seeds = getattr(before, design), getattr(now, design)
+        if earlier is not None and seeds is None:
+            differences.append(f"{design} (left out)")
+        elif earlier is not None:
+            differences += _fewer(design, earlier, seeds)
+    if (before.seeds is None) != (now.seeds is None):
+        differences.append("another design")
+    return differences
+
+
+def _fewer(design: str, before: FactorSeeds, now: FactorSeeds) -> list[str]:
+    """Returns the factors that have lost seeds, or have others."""
+    differences = []
     for factor in FACTORS:
-        earlier, seeds = getattr(before.seeds, factor), getattr(now.seeds, factor)
+        earlier, seeds = getattr(before, factor), getattr(now, factor)
         if seeds[: len(earlier)] != earlier:
             text = f"{len(earlier)} before, {len(seeds)} now"
             if seeds[0] != earlier[0]:
                 text = f"from {earlier[0]} before, from {seeds[0]} now"
-            differences.append(f"{factor} seeds ({text})")
+            of = "" if design == "seeds" else f" of {design}"
+            differences.append(f"{factor} seeds{of} ({text})")
     return differences
 
 

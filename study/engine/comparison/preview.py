@@ -15,7 +15,7 @@ from study.engine.console.lines import format_value, print_lines, warn
 from study.engine.resources import describe
 from study.errors import InputError
 from study.models.info import BackboneInfo
-from study.spec.comparison.schema import FACTORS, ComparisonSpec
+from study.spec.comparison.schema import FACTORS, ComparisonSpec, FactorSeeds, is_masked
 from study.training.class_weights import check_class_weights
 from study.training.encoding import EncodedTask
 from study.training.peft.check import check_peft
@@ -44,14 +44,18 @@ def check_runs(spec: ComparisonSpec, data: EncodedTask) -> None:
             check_peft(one)
         except InputError as error:
             raise InputError(f"{label}: {error}") from None
-    masked = any(Configuration(label, one).is_masked for label, one in spec.configurations.items())
+    crossed = spec.components or spec.seeds
+    if crossed is None:
+        return
+    own = spec.configurations if spec.seeds else {"": spec.first}
+    masked = any(map(is_masked, own.values()))
     if not masked:
         warn(
-            "no configuration has a random mask (p > 0): each is run once per init and data seed, "
-            "and mask seeds have no effect"
+            "no random mask (p > 0) in the crossed runs: mask seeds have no effect, and there is "
+            "one run per init and data seed"
         )
     for factor in FACTORS:
-        if len(getattr(spec.seeds, factor)) == 1 and (masked or factor != "mask"):
+        if len(getattr(crossed, factor)) == 1 and (masked or factor != "mask"):
             warn(f"only one {factor} seed: {UNKNOWN[factor]} cannot be estimated")
 
 
@@ -86,11 +90,8 @@ def preview(comparison: ComparisonRequest, rows: int) -> None:
     steps = {label: _steps(one, rows) for label, one in _by_label(runs).items()}
     total = sum(steps[run.configuration.label] for run in runs)
     saved = Prefixes(rows).saving(runs)
-    counts = " x ".join(f"{len(getattr(spec.seeds, factor))} {factor}" for factor in FACTORS)
-    seeds = ", ".join(f"{f} from {getattr(spec.seeds, f)[0]}" for f in FACTORS)
     lines = [
-        f"runs       {len(runs)}: {len(spec.configurations)} configurations with {counts} seeds "
-        f"({seeds}); without a random mask one run per init and data seed",
+        f"runs       {len(runs)}: {'; '.join(_designs(spec))}",
         f"steps      {total:,}, of which {saved:,} ({saved / total:.0%}) are shared: runs that "
         "differ only in their mask share the steps before the first mask event",
         f"resources  {describe(spec.first.resources)} per run",
@@ -99,6 +100,29 @@ def preview(comparison: ComparisonRequest, rows: int) -> None:
     _print_table(console, runs, steps)
     for label, notes in comparison.notes.items():
         print_lines(console, [f"{label}: {note}" for note in notes])
+
+
+def _designs(spec: ComparisonSpec) -> list[str]:
+    """Returns what is run, and the first seeds."""
+    several, texts = len(spec.configurations), []
+    if spec.pairs is not None:
+        of = "runs of the configuration" if several == 1 else f"runs of {several} configurations"
+        texts.append(
+            f"{len(spec.pairs.init)} {of}, each with fresh seeds ({_first_seeds(spec.pairs)})"
+        )
+    crossed = spec.components or spec.seeds
+    if crossed is not None:
+        counts = " x ".join(f"{len(getattr(crossed, factor))} {factor}" for factor in FACTORS)
+        of = f"{several} configurations" if spec.seeds else next(iter(spec.configurations))
+        texts.append(
+            f"{of} with {counts} seeds, crossed ({_first_seeds(crossed)}); without a random mask "
+            "one run per init and data seed"
+        )
+    return texts
+
+
+def _first_seeds(seeds: FactorSeeds) -> str:
+    return ", ".join(f"{factor} from {own[0]}" for factor, own in seeds)
 
 
 def _print_table(console: Console, runs: Sequence[ComparisonRun], steps: dict[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,8 @@ from study.engine.console.lines import warn
 from study.errors import InputError, instead_of
 from study.spec import StudySpec, dump_spec, load_spec, read_spec, resolve, single_trial
 from study.spec.comparison.opponents import opponent, varied
-from study.spec.comparison.schema import (
-    ComparisonSpec,
-    FactorSeeds,
-    check_comparable,
-    dump_comparison,
-)
+from study.spec.comparison.planning import SeedsPlan, seeds_of_plan
+from study.spec.comparison.schema import ComparisonSpec, check_comparable, dump_comparison
 from study.spec.loading import read_document
 from study.spec.rank_pattern import ranks_of_study
 from study.spec.yaml.reader import MAX_BYTES
@@ -44,8 +40,7 @@ class SeedsOptions:
     against: Sequence[str] = ()
     vary: Sequence[str] = ()
     overrides: Sequence[str] = ()
-    seeds: tuple[int, int, int] = (5, 3, 3)
-    """Number of mask, init and data seeds."""
+    seeds: SeedsPlan = field(default_factory=SeedsPlan)
     lottery: bool = False
     """Whether to run LoRA with the rank pattern of the study's winner; see lottery.py."""
 
@@ -59,8 +54,15 @@ class ComparisonRequest:
     """By label: how settings were chosen."""
 
 
-def read_request(options: SeedsOptions) -> ComparisonRequest:
+def read_request(
+    options: SeedsOptions, stored_comparison: ComparisonSpec | None = None
+) -> ComparisonRequest:
     """Returns the comparison that the options ask for, from studies and YAML files.
+
+    Args:
+        options: the options.
+        stored_comparison: the comparison that is resumed; its seeds stay if no others are asked
+            for.
 
     Raises:
         InputError: a study or file cannot be read, a setting has no single value, a configuration
@@ -87,8 +89,8 @@ def read_request(options: SeedsOptions) -> ComparisonRequest:
     check_comparable(by_label)
     spec = ComparisonSpec(
         configurations=by_label,
-        seeds=FactorSeeds.fresh(seeds_of.seeds, *options.seeds),
         lottery=seeds_of.seeds.init if options.lottery else None,
+        **seeds_of_plan(options.seeds, by_label, seeds_of.seeds, stored_comparison),
     )
     size = len(dump_comparison(spec).encode())
     if size > MAX_BYTES:

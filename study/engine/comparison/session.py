@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from study.engine.cluster import study_cluster
-from study.engine.comparison.design import changes_of_comparison, runs_of
+from study.engine.comparison.design import changes_of_comparison
 from study.engine.comparison.execution import RunContext, execute_runs, open_comparison, savings
 from study.engine.comparison.results import write_results
 from study.engine.comparison.runs import ComparisonRun
+from study.engine.comparison.until import Growth, PlannedRuns
 from study.engine.console.display import Display
 from study.engine.console.lines import print_lines
 from study.engine.driver import MLFLOW_STATUS, SessionStatus, check_data, session_status
@@ -31,23 +32,26 @@ def run_comparison(
     address: str | None,
     tracking_uri: str | None,
     display: Display,
+    growth: Growth | None = None,
 ) -> SessionStatus:
     """Runs the comparison in a folder, read as `stored`, or the runs that are left of it.
 
-    Every run is evaluated on dev and test when it ends.
+    Every run is evaluated on dev and test when it ends. With a `growth` pairs are added until a
+    decision.
 
     Raises:
         InputError: the folder has another comparison, or weights, data or cluster are not usable.
     """
     folder = stored.folder
-    runs, metric = runs_of(spec), spec.first.objective
+    metric = spec.first.objective
+    runs = PlannedRuns(folder, spec, metric, growth)
     tracking_uri = tracking_address(stored, tracking_uri)
     if folder.journal.exists():
         with locked(folder):
             stored = stored.current()
             check_data(stored, data)
             ledger = Ledger(folder, metric, stored)
-            if not unfinished_runs(runs, ledger.record):
+            if not unfinished_runs(runs(ledger.record), ledger.record):
                 tracker = Tracker(ledger, tracking_uri, of_comparison(ledger, spec.first))
                 return _finish(ledger, runs, tracker, display)
     with (
@@ -60,7 +64,8 @@ def run_comparison(
         stored = stored.current()
         if folder.spec.exists():  # Another driver may have started meanwhile.
             changes_of_comparison(spec)(stored)
-        text = dump_comparison(spec)
+        runs.ahead += -(-share.concurrent // len(spec.configurations))
+        text = dump_comparison(runs.spec)
         ledger = open_comparison(
             stored, text, metric, info, data, tracking_uri, experiment_name(spec.first)
         )
@@ -69,12 +74,17 @@ def run_comparison(
             context = RunContext(info, data, share, lambda run: ("dev", "test"))
             gave_up = execute_runs(
                 ledger,
-                lambda record: runs,
+                runs,
                 context,
                 tracker,
                 display,
                 lambda now: runs_snapshot(
-                    "comparison", folder.path.name, ledger.record, len(runs), now, share.concurrent
+                    "comparison",
+                    folder.path.name,
+                    ledger.record,
+                    len(runs(ledger.record)),
+                    now,
+                    share.concurrent,
                 ),
             )
             return _finish(ledger, runs, tracker, display, gave_up)
@@ -82,13 +92,14 @@ def run_comparison(
 
 def _finish(
     ledger: Ledger,
-    runs: Sequence[ComparisonRun],
+    source: PlannedRuns,
     tracker: Tracker,
     display: Display,
     gave_up: str = "",
 ) -> SessionStatus:
     """Writes results.csv, completes MLflow and prints the number of runs by state."""
     ledger.drop_torn_line()
+    runs = source(ledger.record)
     write_results(ledger.folder, runs, ledger.record, ledger.metric)
     ended = SessionStatus.FAILED if gave_up else session_status(runs, ledger.record)
     tracker.close(ledger.record, MLFLOW_STATUS[ended])

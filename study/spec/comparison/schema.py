@@ -1,32 +1,45 @@
 """The spec.yaml of a comparison: configurations by label, and the seeds each of them is run with.
 
-The race of a study's finalists is a comparison whose seeds are not fixed in advance: its spec.yaml
-has configurations only.
+Two designs, each for its question:
+
+    pairs        Is a better than b? Run i of every configuration has the i-th seed of each factor.
+                 All pairs of runs have fresh seeds, so that they are independent
+    components   Which seeds cause the variance? Every combination of the seeds, of the first
+                 configuration only
+
+A comparison has one of them or both. Comparisons of earlier versions have `seeds` instead, every
+combination of them for all configurations. The race of a study's finalists is a comparison whose
+seeds are not fixed in advance: its spec.yaml has configurations only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from study.errors import InputError
 from study.spec.leaves import Seed, Seeds
 from study.spec.loading import dump_document, read_document, spec_document
 from study.spec.methods import add_absent
-from study.spec.rules import Section
+from study.spec.rules import Section, refuse
 from study.spec.schema import SeedsSpec, StudySpec
 from study.spec.yaml.messages import input_error
 
 FACTORS = ("mask", "init", "data")
 """The seeds that a comparison varies, in the order of table columns and keys of runs."""
+DESIGNS = ("pairs", "components", "seeds")
+"""Keys of a comparison's spec.yaml that hold seeds; a race has none of them."""
+SeedKey = tuple[int | None, int, int]
+"""Mask seed, None without a random mask; init seed; data seed."""
 FIRST_SEED = 2000
 """Offset of the first seed from the study's own, from which the seeds of trials count up."""
 
 
 class FactorSeeds(Section):
-    """The seeds of each factor. They are crossed: every combination is run."""
+    """The seeds of each factor: crossed, or the i-th of each for run i."""
 
     mask: Seeds
     init: Seeds
@@ -52,6 +65,28 @@ class FactorSeeds(Section):
             }
         )
 
+    def extended(self, count: int) -> "FactorSeeds":
+        """Returns `count` seeds of every factor, those after the last one counting up."""
+        return FactorSeeds(
+            **{
+                factor: seeds
+                + tuple((seeds[-1] + n + 1) % 2**32 for n in range(count - len(seeds)))
+                for factor, seeds in self
+            }
+        )
+
+    @property
+    def crossed(self) -> list[SeedKey]:
+        """Every combination, the mask seed changing fastest."""
+        return [
+            (mask, init, data) for data, init, mask in product(self.data, self.init, self.mask)
+        ]
+
+    @property
+    def parallel(self) -> list[SeedKey]:
+        """The i-th seed of each factor, for every i."""
+        return list(zip(self.mask, self.init, self.data, strict=True))
+
 
 class ConfigurationsSpec(Section):
     """Configurations of one task and one backbone; without `seeds`, the spec of a race."""
@@ -66,11 +101,56 @@ class ConfigurationsSpec(Section):
 
 
 class ComparisonSpec(ConfigurationsSpec):
-    """Configurations that are run with crossed seeds."""
+    """Configurations and the seeds with which they are run."""
 
-    seeds: FactorSeeds
+    pairs: FactorSeeds | None = None
+    """Fresh seeds of every run, the same for all configurations; the lists are equally long."""
+    components: FactorSeeds | None = None
+    """Crossed seeds of the first configuration."""
+    seeds: FactorSeeds | None = None
+    """Crossed seeds of all configurations, in comparisons of earlier versions."""
     lottery: Seed | None = None
     """Seed of the random ranks of `study.seeds --lottery`, whose question is answered apart."""
+
+    @model_validator(mode="after")
+    def _one_design(self) -> "ComparisonSpec":
+        if (self.seeds is None) == (self.pairs is None and self.components is None):
+            both = "both" if self.seeds else "neither"
+            text = f"must be given without pairs and components, or these instead, but got {both}"
+            refuse(("seeds",), f"{text}; restore the file", self.seeds)
+        if self.pairs is not None:
+            counts = {len(seeds) for _, seeds in self.pairs}
+            if len(counts) > 1:
+                numbers = ", ".join(f"{len(seeds)} {name}" for name, seeds in self.pairs)
+                text = f"must have as many seeds of every factor, but got {numbers}"
+                refuse(("pairs",), f"{text}; restore the file", numbers)
+        return self
+
+    def planned(self) -> Iterator[tuple[str, SeedKey]]:
+        """Yields the label and the seeds of every run in the order of training, each run once.
+
+        Mask is None for a configuration without a random mask. Pairs come first, one after
+        another, so that an interrupted comparison has complete ones.
+        """
+        first = next(iter(self.configurations))
+        every = list(self.configurations)
+        given = [(key, every) for key in (self.pairs.parallel if self.pairs else ())]
+        given += [(key, [first]) for key in (self.components.crossed if self.components else ())]
+        runs = [(label, key) for key, labels in given for label in labels]
+        if self.seeds is not None:
+            runs += _in_blocks(self.seeds, every)
+        masked = {label: is_masked(spec) for label, spec in self.configurations.items()}
+        yield from dict.fromkeys(
+            (label, key if masked[label] else (None, *key[1:])) for label, key in runs
+        )
+
+
+def _in_blocks(seeds: FactorSeeds, labels: list[str]) -> list[tuple[str, SeedKey]]:
+    """Every configuration with one init and one data seed, then the next block."""
+    return [
+        (label, (mask, init, data))
+        for data, init, label, mask in product(seeds.data, seeds.init, labels, seeds.mask)
+    ]
 
 
 Spec = TypeVar("Spec", bound=ConfigurationsSpec)
@@ -84,8 +164,7 @@ def is_masked(spec: StudySpec) -> bool:
 
 def count_runs(spec: ComparisonSpec) -> int:
     """Returns the number of runs: a configuration without a random mask has no mask seeds."""
-    masks = sum(len(spec.seeds.mask) if is_masked(s) else 1 for s in spec.configurations.values())
-    return masks * len(spec.seeds.init) * len(spec.seeds.data)
+    return sum(1 for _ in spec.planned())
 
 
 def check_comparable(configurations: Mapping[str, StudySpec]) -> None:
@@ -124,10 +203,11 @@ def dump_comparison(spec: ConfigurationsSpec) -> str:
     if isinstance(spec, ComparisonSpec):
         if spec.lottery is not None:
             document["lottery"] = spec.lottery
-        document["seeds"] = CommentedMap()
-        for factor, seeds in spec.seeds:
-            document["seeds"][factor] = CommentedSeq(seeds)
-            document["seeds"][factor].fa.set_flow_style()
+        for name in DESIGNS:
+            for factor, seeds in getattr(spec, name) or ():
+                own = document.setdefault(name, CommentedMap())
+                own[factor] = CommentedSeq(seeds)
+                own[factor].fa.set_flow_style()
     return dump_document(document)
 
 
@@ -141,12 +221,12 @@ def load_comparison(file: Path) -> ComparisonSpec:
 
 
 def load_configurations(file: Path) -> ConfigurationsSpec:
-    """Returns the spec of a comparison, or of a race if the file has no `seeds`.
+    """Returns the spec of a comparison, or of a race if the file has no seeds.
 
     Raises:
         InputError: the file is neither.
     """
-    has_seeds = "seeds" in read_document(file, str(file)).values
+    has_seeds = any(name in read_document(file, str(file)).values for name in DESIGNS)
     return _load(file, ComparisonSpec if has_seeds else ConfigurationsSpec)
 
 
@@ -156,9 +236,10 @@ def is_comparison(file: Path) -> bool:
     Raises:
         InputError: the file is not a mapping.
     """
-    return file.is_file() and {"configurations", "seeds"} <= set(
-        read_document(file, str(file)).values
-    )
+    if not file.is_file():
+        return False
+    keys = set(read_document(file, str(file)).values)
+    return "configurations" in keys and not keys.isdisjoint(DESIGNS)
 
 
 def _load(file: Path, kind: type[Spec]) -> Spec:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.cli import parse_study, study_path
-from study.seeds import parse as parse_seeds
+from study.seeds.__main__ import parse as parse_seeds
 from study.storage.commands import compare_seeds, export, predict, reproduce, resume
 
 

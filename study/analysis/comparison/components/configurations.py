@@ -1,35 +1,26 @@
-"""Variance components of the configurations of a folder; runs needed to decide a pair.
+"""Variance components of the configurations of a folder, from the runs with crossed seeds.
 
 Near the limits of a metric, components are those on Fisher's z or the logit scale (scale.py).
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from study.analysis.comparison.components.components import Components, variance_components
 from study.analysis.comparison.components.sample_size import (
-    POWER,
     RunsNeeded,
-    Z,
-    runs_for_difference,
     runs_for_share,
 )
-from study.analysis.comparison.design import NO_MASK, Design, read_design
+from study.analysis.comparison.design import Design, read_design
 from study.analysis.comparison.results import ComparisonResults
 from study.analysis.comparison.scale import Scale, scale_of
-from study.analysis.comparison.scores.crossed import LEVEL
-from study.analysis.comparison.scores.paired import Pair
 from study.spec.comparison.schema import FACTORS
 
 SHOWN = 6
 """With more configurations than this only the first has separate components."""
 POOLED = "all configurations with a mask"
 """In place of a label: the configurations with a random mask, pooled."""
-_DRAWS = 200
-"""Draws of the intervals of the components of a difference, which are not reported."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,9 @@ def components_by_configuration(
         rows: number of rows of the split that was scored; None if not known.
         rng: draws the intervals.
     """
-    runs = comparison.runs
+    runs = comparison.crossed
+    if not runs:
+        return []
     scores = np.array([run.values.get(metric, np.nan) for run in runs])
     scale = scale_of(metric, scores, rows or 1000)
     keys = np.array([run.key for run in runs])
@@ -84,41 +77,6 @@ def components_by_configuration(
         if len(own.scored) > 1:
             estimates.append(_components_of(label, own, scale, rng))
     return estimates
-
-
-def runs_to_decide(pair: Pair, rng: np.random.Generator) -> RunsNeeded | None:
-    """Returns the number of runs that would decide an undecided pair at the corrected level.
-
-    None if the present runs give no interval, or if some of them have not ended.
-    """
-    low, high = pair.difference.low, pair.difference.high
-    if low is None or high is None or low == high or pair.pending:
-        return None
-    mean, half = pair.difference.mean, (high - low) / 2
-    # The difference in standard errors, by its interval and its p-value, and its critical value.
-    now = abs(mean) / half * Z
-    if pair.p_two_sided is not None:
-        now = min(now, float(norm.isf(pair.p_two_sided / 2)))
-    if now <= 0:
-        return RunsNeeded(
-            reason="failed runs decide it" if pair.imputed_difference else "no difference"
-        )
-    critical = float(norm.isf((1 - LEVEL) / 2 / pair.tests))
-    half = abs(mean) * critical / now
-    keys = np.array(list(pair.differences))
-    masked = keys[:, 0] != NO_MASK
-    design = read_design(
-        ["difference"] * len(keys), keys[:, 0], keys[:, 1], keys[:, 2],
-        list(pair.differences.values()),
-    )  # fmt: skip
-    if not design.crossed:
-        shrinkage = now / (critical + norm.ppf(POWER))
-        return RunsNeeded(
-            independent=math.ceil(len(keys) / shrinkage**2), reason="the seeds are not crossed"
-        )
-    components = variance_components(design, rng, draws=_DRAWS)
-    count = pair.masked if masked.all() else 0
-    return runs_for_difference(components, mean, half, count, 2 - count, critical=critical)
 
 
 def _components_of(

@@ -1,32 +1,22 @@
-"""Number of runs needed to decide a difference, or to estimate a share of the variance.
+"""Number of crossed runs needed to estimate a share of the variance.
 
-The mean over a crossed design of m mask, i init and d data seeds has the variance
-
-    Var(m, i, d) = mask / m + init / i + data / d + mask:init / (m i) + ... + residual / (m i d)
-
-and the half-width of its interval is proportional to its square root. All designs that contain the
-present one are tried, up to a number of runs, and the one with the fewest runs is returned. The
-variance components are estimates, and so is the result.
-
-A crossed design separates the sources of variance, but is expensive for deciding a difference: the
-mean of n runs, all with new seeds, has the variance total / n. Their number is given as well.
+All crossed designs that contain the present one are tried, up to a number of runs, and the one
+with the fewest runs is returned. The variance components are estimates, and so is the result.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
 
 from study.analysis.comparison.components.components import Components
 from study.analysis.comparison.components.strata import expectations, strata_of
-from study.analysis.comparison.components.terms import CONFIGURATION, TERMS
+from study.analysis.comparison.components.terms import CONFIGURATION
 from study.spec.comparison.schema import FACTORS
 
 MAX_RUNS = 1000
 """Largest design that is tried, in runs."""
-POWER = 0.8
 POINTS = 0.15
 """Wanted half-width of a share, as a fraction."""
 Z = float(norm.ppf(0.975))
@@ -34,7 +24,7 @@ Z = float(norm.ppf(0.975))
 
 @dataclass(frozen=True)
 class RunsNeeded:
-    """The crossed design with the fewest runs that decides a question."""
+    """The crossed design with the fewest runs that estimates a share well enough."""
 
     mask: int = 0
     """Seeds in all, the present ones included; 1 if no configuration has a random mask."""
@@ -43,53 +33,9 @@ class RunsNeeded:
     runs: int = 0
     """Runs in all."""
     further: int = 0
-    """Runs in addition to the present design; 0 if the question is decided."""
-    independent: int = 0
-    """For a difference: the number of runs of each configuration that would decide it if every
-    pair had its own three seeds; 0 if it is decided, or unknown."""
+    """Runs in addition to the present design."""
     reason: str = ""
-    """Why no crossed design decides it; its numbers are 0 in this case."""
-
-
-def runs_for_difference(
-    components: Components,
-    difference: float,
-    half_width: float,
-    masked: int = 1,
-    unmasked: int = 1,
-    power: float = POWER,
-    max_runs: int = MAX_RUNS,
-    critical: float = Z,
-) -> RunsNeeded:
-    """Returns the smallest design in which the interval of a difference excludes zero.
-
-    Args:
-        components: of the paired differences, as `variance_components` of a design with one
-            configuration whose score is the difference of two at the same seeds.
-        difference: its estimate now, assumed to be the true value.
-        half_width: of its interval now.
-        masked: how many of the two configurations have a random mask: m i d runs each.
-        unmasked: how many have none: i d runs each.
-        power: probability that the new interval excludes zero; 0.5 is enough if the new estimate
-            equals the present one.
-        max_runs: largest number of runs.
-        critical: half-width of an interval in standard errors: 1.96 at 95 %, larger if several
-            questions are corrected together.
-    """
-    designs = _larger_designs(components, masked, unmasked, max_runs)
-    if abs(difference) > half_width:
-        return _smallest(designs, designs["runs"] > 0, max_runs)
-    if unknown := _unknown(components):
-        return RunsNeeded(reason=unknown)
-    if not difference or not components.total:
-        return RunsNeeded(reason="no difference" if components.total else "the scores do not vary")
-    variances = _variance(components, designs)
-    # The present design comes first. The factor by which its standard error has to shrink:
-    shrinkage = difference / half_width / (1 + norm.ppf(power) / critical)
-    target = variances[0] * shrinkage**2
-    independent = math.ceil(components.total / target)
-    smallest = _smallest(designs, variances <= target, max_runs)
-    return replace(smallest, independent=independent)
+    """Why there is no such design; the numbers are 0 in this case."""
 
 
 def runs_for_share(
@@ -112,8 +58,7 @@ def runs_for_share(
         return RunsNeeded(reason=unknown)
     if not components.total:
         return RunsNeeded(reason="the scores do not vary")
-    masked = components.counts[CONFIGURATION]
-    designs = _larger_designs(components, masked, 0, max_runs)
+    designs = _larger_designs(components, components.counts[CONFIGURATION], max_runs)
     return _smallest(designs, share_error(components, designs, term) * Z <= points, max_runs)
 
 
@@ -157,28 +102,19 @@ def _unknown(components: Components) -> str:
     return ""
 
 
-def _variance(components: Components, seeds: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the variance of the mean of all scores, (n,), in n designs."""
-    variance = np.zeros(1)
-    for part in components.components:
-        levels = [seeds[axis] for axis in FACTORS if axis in TERMS[part.name]]
-        variance = variance + (part.estimate or 0.0) / np.prod(levels, axis=0)
-    return variance
-
-
 def _larger_designs(
-    components: Components, masked: int, unmasked: int, max_runs: int
+    components: Components, configurations: int, max_runs: int
 ) -> dict[str, np.ndarray]:
     """Returns the designs that contain the present one, by number of runs: seeds and runs."""
     m, i, d = _levels(components).values()
     most = max_runs if components.counts["mask"] else m
     designs = [
-        ((masked * mask + unmasked) * init * data, mask, init, data)
+        (configurations * mask * init * data, mask, init, data)
         for init in range(i, max_runs + 1)
         for data in range(d, max_runs // init + 1)
         for mask in range(m, min(most, max_runs // (init * data)) + 1)
     ]
-    now = ((masked * m + unmasked) * i * d, m, i, d)
+    now = (configurations * m * i * d, m, i, d)
     columns = np.array(sorted({now, *(row for row in designs if row[0] <= max_runs)})).T
     return dict(zip(("runs", *FACTORS), columns, strict=True))
 

@@ -75,14 +75,13 @@ def strips(task: TaskAnalysis) -> Strips:
 
 
 def differences(task: TaskAnalysis) -> list[Bar]:
-    """Returns the paired differences, significant ones in bold, questions on p first."""
+    """Returns the differences with the intervals that decide, decided ones in bold."""
     bars = []
     for pair in [p for p in task.pairs if p.differences][:SHOWN]:
-        own = pair.difference
-        p = "" if pair.p_corrected_two_sided is None else f"p = {pair.p_corrected_two_sided:.2g}"
-        bars.append(
-            Bar(pair.question.text, own.mean, own.low, own.high, pair.winner is not None, p)
-        )
+        low, high = pair.deciding or (None, None)
+        decided = pair.decision != "undecided"
+        text = pair.question.text
+        bars.append(Bar(text, pair.over_seeds.mean, low, high, decided, pair.decision))
     return bars
 
 

@@ -1,6 +1,7 @@
 """The rows of every csv in tables/."""
 
 import csv
+from collections import Counter
 from dataclasses import asdict
 from io import StringIO
 from typing import Any
@@ -43,6 +44,7 @@ def as_csv(records: list[Record]) -> str:
 
 def _configuration(summary: Summary, metric: str) -> Record:
     low, high = summary.iqm_limits or (None, None)
+    sets_low, sets_high = summary.over_test_sets or (None, None)
     worst = summary.worst_run
     return {
         "configuration": summary.label,
@@ -55,6 +57,8 @@ def _configuration(summary: Summary, metric: str) -> Record:
         "mean": summary.mean.mean if summary.n else None,
         "mean_low": summary.mean.low,
         "mean_high": summary.mean.high,
+        "over_test_sets_low": sets_low,
+        "over_test_sets_high": sets_high,
         "sd": summary.sd,
         "iqm": summary.iqm,
         "iqm_low": low,
@@ -66,33 +70,60 @@ def _configuration(summary: Summary, metric: str) -> Record:
     }
 
 
+def decisions(analysis: Analysis) -> Record:
+    """Returns what --json prints: the decision on every pair, its intervals, and the cost."""
+    return {
+        "decided": analysis.decided,
+        "metric": analysis.metric,
+        "tasks": [
+            {
+                "task": task.name,
+                "folder": str(task.comparison.folder),
+                "first": task.leader,
+                "runs": dict(Counter(run.state for run in task.comparison.runs)),
+                "seconds": sum(run.values.get("seconds", 0.0) for run in task.comparison.runs),
+                "pairs": [_comparison(pair, task) for pair in task.pairs],
+            }
+            for task in analysis.tasks
+        ],
+    }
+
+
 def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
-    difference, imputed = pair.difference, pair.imputed_difference
-    needed = task.runs_needed.get(pair.question.text)
-    low, high = pair.improvement_limits or (None, None)
+    known, own = bool(pair.differences), pair.over_seeds
+    low, high = pair.deciding or (None, None)
+    sets_low, sets_high = pair.over_test_sets or (None, None)
+    better_low, better_high = pair.improvement_limits or (None, None)
+    needed = task.further_pairs.get(pair.question.text)
     return {
         "kind": pair.question.kind,
         "question": pair.question.text,
         "a": pair.question.a,
         "b": pair.question.b,
+        "decision": pair.decision,
+        "rope": pair.rope,
+        "comparisons": pair.family,
         "pairs": len(pair.differences),
-        "pairs_with_failure": pair.failed_pairs,
-        "difference": difference.mean if pair.differences else None,
-        "low": difference.low,
-        "high": difference.high,
-        "difference_with_failures": None if imputed is None else imputed.mean,
-        "p_two_sided": pair.p_two_sided,
-        "p_two_sided_corrected": pair.p_corrected_two_sided,
-        "p_one_sided": pair.p_one_sided if pair.question.directed else None,
-        "p_one_sided_corrected": pair.p_corrected if pair.question.directed else None,
-        "better": pair.winner,
+        "difference": own.mean if known else None,
+        "low": low,
+        "high": high,
+        "over_seeds_low": own.low,
+        "over_seeds_high": own.high,
+        "over_test_sets_low": sets_low,
+        "over_test_sets_high": sets_high,
+        "tau": pair.tau,
+        "p_single_look": own.p_value,
+        "p_any_look": pair.anytime.p_value if pair.anytime and known else None,
+        "e_value": pair.anytime.e_value if pair.anytime and known else None,
+        "unusable_a": pair.hurdle.a.k,
+        "unusable_b": pair.hurdle.b.k,
+        "p_unusable": pair.hurdle.p_value if pair.hurdle.any else None,
         "p_improvement": pair.improvement,
-        "p_improvement_low": low,
-        "p_improvement_high": high,
-        "further_runs": None if needed is None or needed.reason else needed.further,
-        "further_fresh_runs": None
-        if needed is None or not needed.independent
-        else needed.independent,
+        "p_improvement_low": better_low,
+        "p_improvement_high": better_high,
+        "further_pairs": None if needed is None else needed.median,
+        "further_pairs_low": None if needed is None else needed.low,
+        "further_pairs_high": None if needed is None else needed.high,
     }
 
 

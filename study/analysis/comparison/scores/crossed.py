@@ -1,4 +1,7 @@
-"""Mean of scores in a crossed random-effects design: 95 % interval and p-values against zero.
+"""Mean of scores of runs that may share seeds: interval and p-value against zero.
+
+Runs that share no seed are independent: the interval is Student's, the p-value that of the exact
+sign-flip test (verdict/flips.py). Runs that share seeds form a crossed random-effects design.
 
     symbol     meaning                                                             shape
     y          score of a run, or paired difference of two runs                    (n,)
@@ -22,7 +25,7 @@ so its null distribution is simulated, and the components are estimated again in
   or blocks would break the mask effect apart and reject far too often.
 
 If a factor with few levels has most of the variance, few sign patterns exist and no p-value can
-be small.
+be small. None is below 2^(1 - groups) of the finest term: 0.125 for 2 x 2 runs.
 
 Accuracy with 5 x 3 x 3 seeds (table: tests/benchmarks/bench_comparisons.py). If only single runs
 and (init, data) cells vary, with or without a mask effect of mean zero, 4 to 7 % of tests at 5 %
@@ -38,28 +41,28 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import stdtrit
 
+from study.analysis.comparison.verdict.flips import sign_flip_p
 from study.spec.comparison.schema import FACTORS
 
 LEVEL = 0.95
 """Confidence level of intervals."""
+DRAWS = 9999
+"""Draws of a null distribution: a p-value of 0.05 is known to within 0.004."""
 _SWEEPS = 4  # One sweep is exact in a complete design.
 
 
 @dataclass(frozen=True)
 class MeanEstimate:
-    """A mean with its 95 % interval and p-values against zero; None if n is too small."""
+    """A mean with its interval and p-value against zero; None if n is too small."""
 
     n: int
     mean: float
     low: float | None = None
     high: float | None = None
     p_value: float | None = None
-    """Two-sided."""
-    p_greater: float | None = None
-    """One-sided, of the alternative mean > 0."""
-    one_sided_reach: float | None = None
-    """Distance from the mean to a one-sided 95 % bound."""
+    """Two-sided, for a single look."""
 
 
 class Layout:
@@ -70,6 +73,9 @@ class Layout:
 
     def __init__(self, seeds: Int[np.ndarray, "n factors"]) -> None:
         self.n = len(seeds)
+        own = [column for column in seeds.T if (column >= 0).any()]
+        self.independent = all(len(np.unique(column)) == self.n for column in own)
+        """Whether no two runs share a seed; a factor that no run has does not count."""
         self.terms: list[str] = []
         self.groups: list[Int[np.ndarray, " n"]] = []
         effects: list[Float[np.ndarray, "n n"]] = []
@@ -134,25 +140,29 @@ def estimate_mean(
     y: Float[np.ndarray, " n"],
     layout: Layout,
     rng: np.random.Generator,
-    draws: int = 1999,
+    draws: int = DRAWS,
+    level: float = LEVEL,
 ) -> MeanEstimate:
-    """Returns the mean of `y` with its 95 % interval and p-values in a crossed random design.
+    """Returns the mean of `y` with its interval and its p-value.
 
-    Without interval and p-values for fewer than two runs, or if the scores do not vary.
+    Without both for fewer than two runs, or if the scores do not vary.
 
     Args:
         y: one score or difference per run.
         layout: the seeds of these runs. A factor with the same seed in all runs has no component.
         rng: draws the null distributions.
-        draws: number of draws of each; the smallest possible p-value is 1 / (draws + 1).
+        draws: number of draws of each.
+        level: confidence level of the interval.
     """
     mean = float(y.mean()) if len(y) else float("nan")
     if len(y) < 2:
         return MeanEstimate(len(y), mean)
     if np.ptp(y) <= 1e-12 * max(1.0, abs(mean)):
         # No variance was observed, so none can be estimated.
-        p_values = (1.0, 1.0) if mean == 0 else (None, None)
-        return MeanEstimate(len(y), mean, None, None, *p_values)
+        return MeanEstimate(len(y), mean, p_value=1.0 if mean == 0 else None)
+    if layout.independent:
+        half = float(stdtrit(len(y) - 1, (1 + level) / 2) * y.std(ddof=1)) / len(y) ** 0.5
+        return MeanEstimate(len(y), mean, mean - half, mean + half, sign_flip_p(y, rng))
     sigma = layout.components(y)
     error = float(np.sqrt(sigma @ layout.weights))
     if error == 0:
@@ -160,17 +170,12 @@ def estimate_mean(
     t = mean / error
     normal = _studentised(layout, normal_draws(layout, sigma, rng, draws), error)
     flipped = _studentised(layout, flipped_draws(layout, y, sigma, rng, draws), error)
-    one_sided, half = np.quantile(np.abs(normal), [2 * LEVEL - 1, LEVEL]) * error
-    tie = 1e-9 * max(1.0, abs(t))
-    return MeanEstimate(
-        n=len(y),
-        mean=mean,
-        low=mean - float(half),
-        high=mean + float(half),
-        p_value=(1 + int((np.abs(flipped) >= abs(t) - tie).sum())) / (draws + 1),
-        p_greater=(1 + int((flipped >= t - tie).sum())) / (draws + 1),
-        one_sided_reach=float(one_sided),
+    half = float(np.quantile(np.abs(normal), level)) * error
+    p = (1 + int((np.abs(flipped) >= abs(t) * (1 - 1e-9)).sum())) / (draws + 1)
+    finest = max(
+        int(group.max()) + 1 for group, own in zip(layout.groups, sigma, strict=True) if own > 0
     )
+    return MeanEstimate(len(y), mean, mean - half, mean + half, max(p, 2.0 ** (1 - finest)))
 
 
 def normal_draws(
@@ -206,7 +211,8 @@ def flipped_draws(
         values[group] = effect
         size = float(np.sqrt((values**2).mean()))
         if size > 0 and sigma[place] > 0:
-            values *= np.sqrt(sigma[place] * (1 - 1 / groups)) / size
+            freedom = np.trace(layout.effects[place])
+            values *= np.sqrt(sigma[place] * freedom / groups) / size
             values += shares[place] * y.mean()
             scores += (rng.choice([-1.0, 1.0], size=(draws, groups)) * values)[:, group]
     return scores

@@ -1,45 +1,50 @@
-"""Paired comparison of two configurations: mean difference, interval, p-value, P(improvement).
+"""Comparison of two configurations on equal seeds: difference, intervals, decision.
 
 Both configurations are run with the same seeds, and differences are taken seed by seed (common
-random numbers), so that the effect of a seed on both of them cancels. A configuration without a
-random mask has one run for each (init, data) pair of seeds. That run is paired with every mask
-seed of the other configuration; pairs that share it are not independent, which the interval
-accounts for (crossed.py).
+random numbers), so that the effect of a seed on both of them cancels. Scores are compared over
+pairs in which both runs have a usable score: neither failed nor collapsed. Runs without one are
+counted apart (hurdle/), and "better" is withheld from a configuration that has significantly more
+of them.
 
-Failed runs. `difference` is over pairs in which both runs finished. Where runs failed, it is
-computed a second time with the score of a failed run imputed (`failure_score`). A configuration
-wins only if both estimates are significant. In P(improvement) a failed run loses against every
-finished one.
+Pairs with fresh seeds are independent. Their confidence sequence (verdict/sequence.py) decides:
+it may be looked at after every pair, it counts the test set, and all pairs that are analysed
+together share the error of 5 %. In comparisons of earlier versions all configurations have crossed
+seeds; there the interval of a crossed design (crossed.py), widened by the test set, decides, which
+holds for a single look. There is no decision in them if a factor has only one seed: the variance
+due to that factor is then unknown.
 
-No winner is named if a factor (mask, init, data) has finished pairs with one seed only: the
-variance due to that factor is then unknown. A winner needs a corrected p-value of at most 0.05 and
-an interval that excludes zero: 95 % two-sided intervals for two-sided tests, one-sided 95 % bounds
-for one-sided tests.
+Beside the decision every pair has two intervals for a single look, both 95 %: over seeds, on this
+test set; and over seeds and test sets.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtri, stdtrit
 
 from study.analysis.comparison.design import NO_MASK
+from study.analysis.comparison.hurdle.rates import Hurdle, Rate
 from study.analysis.comparison.results import ComparisonResults, RunResult, SeedKey
-from study.analysis.comparison.scores.crossed import MeanEstimate, estimate_mean, layout_of
-from study.analysis.comparison.scores.questions import Kind, Question
+from study.analysis.comparison.scores.crossed import LEVEL, MeanEstimate, estimate_mean, layout_of
+from study.analysis.comparison.scores.questions import Question
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
-    holm,
     limits,
     probability_of_improvement,
     weighted_improvement,
     win_matrix,
 )
-from study.analysis.comparison.scores.summary import failure_score, seeds_of
+from study.analysis.comparison.scores.summary import seeds_of
+from study.analysis.comparison.verdict.decision import FAMILY_LEVEL, Decision, decide
+from study.analysis.comparison.verdict.sequence import AnytimeEstimate, anytime_estimate
+from study.influence import error_of_difference
 from study.spec.comparison.schema import FACTORS
 from study.spec.metrics import direction
 
-LEVEL = 0.05
-"""Significance level of corrected p-values."""
+Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -47,39 +52,72 @@ class Pair:
     """Comparison of configurations a and b on one task; differences are a - b, in metric units."""
 
     question: Question
+    sign: int
+    """1 if a higher score is better, -1 if a lower one is."""
     differences: dict[SeedKey, float]
-    """By seeds; pairs in which both runs finished."""
-    imputed_differences: dict[SeedKey, float]
-    """By seeds; all pairs that ended, a failed run at `failure_score`."""
+    """By seeds, in planned order; pairs in which both runs have a usable score."""
     pending: int
     """Pairs that have not ended yet."""
     runs: tuple[int, int]
-    failed: tuple[int, int]
-    """Runs of a and of b, whatever their seeds, and how many of them ended without a score."""
-    difference: MeanEstimate
-    """`p_greater` is one-sided for "a is better", whichever direction of the metric is better."""
-    imputed_difference: MeanEstimate | None
-    """Mean of `imputed_differences`; None if no run failed."""
+    """Runs of a and of b."""
+    hurdle: Hurdle
+    over_seeds: MeanEstimate
+    """The mean difference on this test set, with its 95 % interval and p-value for one look."""
+    tau: float | None
+    """sd over test sets of the mean difference; None if not known."""
+    independent: bool
+    """Whether all pairs have fresh seeds, so that the decision holds at every look."""
     improvement: float | None
     """P(a run of a is better than a run of b), over all pairs of runs; failed runs lose."""
-    improvement_limits: tuple[float, float] | None
+    improvement_limits: Limits | None
     """95 % bootstrap interval."""
-    better: bool | None
-    """Whether a has the better mean; None without a difference."""
     masks: tuple[bool, bool]
     """Whether a, and whether b, has a random mask."""
-    tests: int = 1
-    """Number of p-values that are corrected together."""
-    p_corrected: float | None = None
-    """Holm's correction of `p_value`, over all pairs of the same kind in all tasks; None before
-    the correction, or without a p-value."""
-    p_corrected_two_sided: float | None = None
-    """Holm's correction of `p_two_sided`."""
+    rope: float = 0.0
+    """Half-width of the region in which a difference does not matter."""
+    family: int = 1
+    """Number of pairs that share the error of 5 %."""
+    anytime: AnytimeEstimate | None = None
+    """Over seeds and test sets, at the level of the family; None for crossed seeds."""
+    deciding: Limits | None = None
+    """The interval that decides; None without one."""
 
     @property
-    def failed_pairs(self) -> int:
-        """Number of pairs in which at least one run failed."""
-        return len(self.imputed_differences) - len(self.differences)
+    def decision(self) -> Decision:
+        """Whether a is better or worse than b, or equal within the rope."""
+        low, high = self.deciding or (None, None)
+        found = decide(low, high, self.rope, self.sign)
+        return "undecided" if self.withheld else found
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the better configuration has significantly more runs without a usable score."""
+        low, high = self.deciding or (None, None)
+        better = {"better": "a", "worse": "b"}.get(decide(low, high, self.rope, self.sign))
+        return better is not None and self.hurdle.worse == better
+
+    @property
+    def winner(self) -> str | None:
+        """The label of the better configuration; None if equal or undecided."""
+        decision = self.decision
+        if decision == "better":
+            return self.question.a
+        return self.question.b if decision == "worse" else None
+
+    @property
+    def over_test_sets(self) -> Limits | None:
+        """The 95 % interval over seeds and test sets for a single look; None if not known."""
+        return _over_test_sets(self.over_seeds, self.tau, LEVEL, self.independent)
+
+    @property
+    def better(self) -> bool | None:
+        """Whether a has the better mean; None without a difference."""
+        return self.sign * self.over_seeds.mean > 0 if self.differences else None
+
+    @property
+    def best(self) -> str:
+        """The label of the configuration with the better mean."""
+        return self.question.a if self.better else self.question.b
 
     @property
     def masked(self) -> int:
@@ -88,14 +126,14 @@ class Pair:
 
     @property
     def unmasked(self) -> str | None:
-        """The label of the configuration without a mask, if exactly one has a mask."""
-        if self.masked != 1:
+        """The label of the one without a mask, if its runs are paired with several mask seeds."""
+        if self.masked != 1 or self.independent:
             return None
         return self.question.b if self.masks[0] else self.question.a
 
     @property
     def seeds(self) -> dict[str, int]:
-        """Number of seeds with finished pairs, by factor; without `mask` if neither has one."""
+        """Number of seeds with usable pairs, by factor; without `mask` if neither has one."""
         counts = {
             factor: len({key[column] for key in self.differences})
             for column, factor in enumerate(FACTORS)
@@ -103,134 +141,94 @@ class Pair:
         return {f: number for f, number in counts.items() if f != "mask" or self.masked}
 
     @property
-    def p_two_sided(self) -> float | None:
-        """Two-sided p-value before correction; None if nothing can be decided.
-
-        With failures the larger of two p-values; 1 if imputation reverses the sign.
-        """
-        own, imputed = self.difference, self.imputed_difference
-        if imputed and own.mean * imputed.mean <= 0 and self.differences:
-            return self._larger(own.p_value, 1.0)
-        return self._larger(own.p_value, imputed.p_value if imputed else own.p_value)
-
-    @property
-    def p_one_sided(self) -> float | None:
-        """One-sided p-value of "a is better", uncorrected; None if nothing can be decided."""
-        own, imputed = self.difference, self.imputed_difference
-        return self._larger(own.p_greater, imputed.p_greater if imputed else own.p_greater)
-
-    @property
-    def p_value(self) -> float | None:
-        """The p-value that decides, before correction: one-sided for a directed question."""
-        return self.p_one_sided if self.question.directed else self.p_two_sided
-
-    @property
-    def winner(self) -> str | None:
-        """The label of the significantly better configuration; None if undecided.
-
-        For a directed question "a is better" is tested one-sided, "b is better" two-sided.
-        """
-        if not (self.question.directed and self.better):
-            return self.two_sided_winner
-        bounds = [
-            estimate.one_sided_reach is not None and abs(estimate.mean) > estimate.one_sided_reach
-            for estimate in self._estimates
-        ]
-        p = self.p_corrected
-        return self.best if p is not None and p <= LEVEL and all(bounds) else None
-
-    @property
-    def two_sided_winner(self) -> str | None:
-        """The label of the significantly better configuration by two-sided tests; else None."""
-        excludes_zero = [
-            estimate.low is not None
-            and estimate.high is not None
-            and (estimate.low > 0 or estimate.high < 0)
-            for estimate in self._estimates
-        ]
-        p = self.p_corrected_two_sided
-        return self.best if p is not None and p <= LEVEL and all(excludes_zero) else None
-
-    @property
-    def best(self) -> str:
-        """The label of the configuration with the better mean."""
-        return self.question.a if self.better else self.question.b
-
-    @property
     def wins(self) -> tuple[int, int]:
         """On how many equal seeds the better configuration is ahead, and the number of these."""
-        sign = 1 if self.difference.mean > 0 else -1
-        ahead = [sign * difference > 0 for difference in self.imputed_differences.values()]
+        sign = 1 if self.over_seeds.mean > 0 else -1
+        ahead = [sign * difference > 0 for difference in self.differences.values()]
         return sum(ahead), len(ahead)
 
     @property
-    def _estimates(self) -> list[MeanEstimate]:
-        return [self.difference, *([self.imputed_difference] if self.imputed_difference else [])]
-
-    def _larger(self, *p_values: float | None) -> float | None:
-        """The larger p-value; None if one is unknown or a factor has a single seed."""
-        known = [p for p in p_values if p is not None]
-        if len(known) < len(p_values) or min(self.seeds.values()) < 2:
-            return None
-        return max(known)
+    def values(self) -> Float[np.ndarray, " n"]:
+        """The differences in planned order."""
+        return np.array(list(self.differences.values()))
 
     def includes(self, label: str) -> bool:
         """Whether a configuration is one of the two."""
         return label in (self.question.a, self.question.b)
-
-    def relative_to(self, label: str, imputed: bool = False) -> MeanEstimate:
-        """Returns the mean difference as `label` minus the other configuration."""
-        estimate = self.difference
-        if imputed and self.imputed_difference:
-            estimate = self.imputed_difference
-        return estimate if label == self.question.a else negated(estimate)
 
 
 def compare(
     comparison: ComparisonResults,
     metric: str,
     question: Question,
+    usable: Mapping[str, Sequence[RunResult]],
+    influences: Mapping[int | None, Float[np.ndarray, " rows"]],
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> Pair:
-    """Returns the comparison of two configurations; its p-values are not corrected yet."""
+    """Returns the comparison of two configurations; `decided` adds the decision.
+
+    Args:
+        comparison: the runs.
+        metric: a column of results.csv.
+        question: the two configurations.
+        usable: by label, the runs that neither failed nor collapsed.
+        influences: by run number, the influence of every row of the split on the metric.
+        bootstrap: of the seeds.
+        rng: draws null distributions.
+    """
     sign = direction(metric)
     first, second = (comparison.configurations[label] for label in (question.a, question.b))
+    numbers = {run.number for label in (question.a, question.b) for run in usable[label]}
     pairs = paired(first, second)
-    ended = {key: pair for key, pair in pairs.items() if all(map(_ended, pair))}
-    floor = failure_score(comparison, metric)
-    imputed = {
-        key: one.values.get(metric, floor) - other.values.get(metric, floor)
-        for key, (one, other) in ended.items()
-    }
-    differences = {
-        key: imputed[key]
-        for key, pair in ended.items()
-        if all(metric in run.values for run in pair)
-    }
-    difference = _mean_difference(differences, sign, rng)
+    independent = layout_of(tuple(pairs)).independent
+    ended = _ended_pairs(pairs, independent)
+    good = {key: p for key, p in ended.items() if all(run.number in numbers for run in p)}
+    differences = {key: a.values[metric] - b.values[metric] for key, (a, b) in good.items()}
     improvement, improvement_limits = _improvement((first, second), metric, sign, bootstrap)
-    any_failed = len(imputed) > len(differences)
     return Pair(
         question=question,
+        sign=sign,
         differences=differences,
-        imputed_differences=imputed,
-        pending=len(pairs) - len(ended),
+        pending=sum(not all(map(_ended, pair)) for pair in pairs.values()),
         runs=(len(first), len(second)),
-        failed=(_failed(first, metric), _failed(second, metric)),
-        difference=difference,
-        imputed_difference=_mean_difference(imputed, sign, rng) if any_failed else None,
+        hurdle=_hurdle((first, second), ended if independent else None, numbers),
+        over_seeds=estimate_mean(
+            np.array(list(differences.values())), layout_of(tuple(differences)), rng
+        ),
+        tau=_tau(list(good.values()), influences),
+        independent=independent,
         improvement=improvement,
         improvement_limits=improvement_limits,
-        better=sign * difference.mean > 0 if differences else None,
         masks=(_has_mask(first), _has_mask(second)),
     )
+
+
+def decided(pairs: Sequence[Pair], rope: float, rng: np.random.Generator) -> list[Pair]:
+    """Returns the pairs with their decisions; together they share the error of 5 %."""
+    return [_decided(pair, rope, len(pairs), rng) for pair in pairs]
+
+
+def _decided(pair: Pair, rope: float, family: int, rng: np.random.Generator) -> Pair:
+    pair = replace(pair, rope=rope, family=family)
+    level, values = FAMILY_LEVEL / family, pair.values
+    if pair.independent:
+        anytime = anytime_estimate(values, pair.tau or 0.0, level)
+        known = anytime.low is not None and anytime.high is not None
+        own = (anytime.low or 0.0, anytime.high or 0.0) if known else None
+        return replace(pair, anytime=anytime, deciding=own)
+    if min(pair.seeds.values(), default=0) < 2:
+        return pair
+    layout = layout_of(tuple(pair.differences))
+    estimate = estimate_mean(values, layout, rng, level=1 - level)
+    own = _over_test_sets(estimate, pair.tau or 0.0, 1 - level, independent=False)
+    return replace(pair, deciding=own)
 
 
 def paired(
     a: Sequence[RunResult], b: Sequence[RunResult]
 ) -> dict[SeedKey, tuple[RunResult, RunResult]]:
-    """Returns the pairs of runs with equal seeds, by these seeds.
+    """Returns the pairs of runs with equal seeds, by these seeds, in the order of `a`.
 
     A run without a mask seed is paired with every run of the same init and data seeds.
     """
@@ -243,56 +241,80 @@ def paired(
     own = {run.key[1:]: run for run in a if run.key[0] == NO_MASK}
     for run in b:
         if run.key[0] != NO_MASK and (partner := own.get(run.key[1:])) is not None:
+            pairs.pop(partner.key, None)
             pairs.setdefault(run.key, (partner, run))
     return pairs
 
 
-def corrected(pairs: Sequence[Pair]) -> list[Pair]:
-    """Returns the pairs with Holm-corrected p-values, one family for each kind of question."""
-    result = list(pairs)
-    kinds: set[Kind] = {pair.question.kind for pair in pairs}
-    for kind in kinds:
-        places = [place for place, pair in enumerate(pairs) if pair.question.kind == kind]
-        decisive = holm([pairs[place].p_value for place in places])
-        two_sided = holm([pairs[place].p_two_sided for place in places])
-        tests = max(1, sum(p is not None for p in two_sided))
-        for place, p, both in zip(places, decisive, two_sided, strict=True):
-            result[place] = replace(
-                pairs[place], p_corrected=p, p_corrected_two_sided=both, tests=tests
-            )
-    return result
+def _ended_pairs(
+    pairs: dict[SeedKey, tuple[RunResult, RunResult]], independent: bool
+) -> dict[SeedKey, tuple[RunResult, RunResult]]:
+    """Returns the pairs that have ended; of independent ones those before the first that has not.
+
+    How long a run takes may depend on how it goes, so that pairs are not taken as they end.
+    """
+    ended: dict[SeedKey, tuple[RunResult, RunResult]] = {}
+    for key, pair in pairs.items():
+        if all(map(_ended, pair)):
+            ended[key] = pair
+        elif independent:
+            break
+    return ended
 
 
-def negated(estimate: MeanEstimate) -> MeanEstimate:
-    """Returns the estimate with the sign of mean and limits reversed; p-values are unchanged."""
-    low, high = estimate.low, estimate.high
-    return replace(
-        estimate,
-        mean=-estimate.mean,
-        low=None if high is None else -high,
-        high=None if low is None else -low,
-    )
+def _hurdle(
+    runs: tuple[Sequence[RunResult], Sequence[RunResult]],
+    pairs: Mapping[SeedKey, tuple[RunResult, RunResult]] | None,
+    usable: set[int | None],
+) -> Hurdle:
+    """Returns the runs of both without a usable score; by pair if pairs are independent."""
+    ended = [[run for run in own if _ended(run)] for own in runs]
+    a, b = (Rate(sum(run.number not in usable for run in own), len(own)) for own in ended)
+    if pairs is None:
+        return Hurdle(a, b, None, None)
+    lost = [tuple(run.number not in usable for run in pair) for pair in pairs.values()]
+    return Hurdle(a, b, lost.count((True, False)), lost.count((False, True)))
+
+
+def _tau(
+    pairs: Sequence[tuple[RunResult, RunResult]],
+    influences: Mapping[int | None, Float[np.ndarray, " rows"]],
+) -> float | None:
+    known = [
+        (influences[a.number], influences[b.number])
+        for a, b in pairs
+        if a.number in influences and b.number in influences
+    ]
+    if not known:
+        return None
+    return error_of_difference(np.array([a for a, _ in known]), np.array([b for _, b in known]))
+
+
+def _over_test_sets(
+    estimate: MeanEstimate, tau: float | None, level: float, independent: bool
+) -> Limits | None:
+    """Returns the interval with the error of the test set added to that of the seeds."""
+    if tau is None or estimate.low is None or estimate.high is None:
+        return None
+    if not independent:
+        z = float(ndtri((1 + level) / 2))
+        half = math.hypot(estimate.high - estimate.mean, z * tau)
+        return estimate.mean - half, estimate.mean + half
+    quantile = float(stdtrit(estimate.n - 1, (1 + LEVEL) / 2))
+    of_seeds = ((estimate.high - estimate.mean) / quantile) ** 2
+    total = of_seeds + tau**2
+    # Welch and Satterthwaite: only the part of the seeds is estimated from few values.
+    freedom = (estimate.n - 1) * (total / of_seeds) ** 2
+    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total)
+    return estimate.mean - half, estimate.mean + half
 
 
 def _ended(run: RunResult) -> bool:
     return run.state in ("complete", "failed")
 
 
-def _failed(runs: Sequence[RunResult], metric: str) -> int:
-    return sum(_ended(run) and metric not in run.values for run in runs)
-
-
 def _has_mask(runs: Sequence[RunResult]) -> bool:
     return any(run.key[0] != NO_MASK for run in runs)
-
-
-def _mean_difference(
-    differences: dict[SeedKey, float], sign: int, rng: np.random.Generator
-) -> MeanEstimate:
-    """Returns the mean difference; the one-sided test is for the better direction (`sign`)."""
-    values = sign * np.array(list(differences.values()))
-    estimate = estimate_mean(values, layout_of(tuple(differences)), rng)
-    return estimate if sign > 0 else negated(estimate)
 
 
 def _improvement(
@@ -300,7 +322,7 @@ def _improvement(
     metric: str,
     sign: int,
     bootstrap: SeedBootstrap,
-) -> tuple[float | None, tuple[float, float] | None]:
+) -> tuple[float | None, Limits | None]:
     """Returns P(improvement) with its 95 % bootstrap interval."""
     ended = [[run for run in own if _ended(run)] for own in runs]
     if not all(ended):

@@ -1,13 +1,11 @@
 """The pairs of configurations that are compared, by the settings in which they differ.
 
 A pair that differs in one setting only is a question about that setting. The method `adalora` is
-AdaLoRA+RS with p = 0 and a deterministic final mask. Every pair has one kind, and p-values are
-corrected within a kind:
+AdaLoRA+RS with p = 0 and a deterministic final mask. Every pair has one kind:
 
-    p         p > 0 against p = 0. Directed: "p > 0 is better" is tested one-sided at 5 %, as the
-              hypothesis precedes the data
-    setting   one other setting: p_reintroduce, final_mask, prune_mode, two p > 0, ...; two-sided
-    other     more than one setting differs; two-sided
+    p         p > 0 against p = 0
+    setting   one other setting: p_reintroduce, final_mask, prune_mode, two p > 0, ...
+    other     more than one setting differs
 
 All pairs are compared; with more than `ALL_PAIRS` configurations only the leader with each other
 one.
@@ -32,11 +30,6 @@ class Question:
     kind: Kind
     text: str
     """The question as a noun phrase: "p = 0.1 against p = 0"."""
-
-    @property
-    def directed(self) -> bool:
-        """Whether "a is better" is the hypothesis, which is tested one-sided."""
-        return self.kind == "p"
 
 
 def questions(comparison: ComparisonResults, leader: str) -> list[Question]:

@@ -1,27 +1,25 @@
 """Summary statistics of each configuration over its runs; failed and collapsed runs.
 
-No run is dropped silently. A failed run has no score: mean, sd and IQM are over the finished runs,
-and the failures are counted beside them. For the worst score, CVaR and imputed means a failed run
-has the score of guessing (MCC 0, AUC 0.5, AUPRC, F1 and accuracy 0), or the worst score of the
-folder if that is worse or the metric has no such value. In P(improvement) a failed run loses
-against every finished run.
-
-A run has collapsed if it predicts one class only, or if its MCC is within the range of guessing:
-|MCC| <= 1.96 / sqrt(rows), as n MCC^2 is chi-square with one degree of freedom for independent
-predictions; with k classes 1.96 / sqrt((k - 1) rows). Collapsed runs are finished runs and count
-everywhere.
+No run is dropped silently. Mean, sd and IQM are over the usable runs, those that neither failed
+nor collapsed; the others are counted beside them, with an exact interval of their rate (hurdle/).
+For the worst score, CVaR and imputed means a failed run has the score of guessing (MCC 0, AUC 0.5,
+AUPRC, F1 and accuracy 0), or the worst score of the folder if that is worse or the metric has no
+such value; a collapsed run has its own. In P(improvement) a failed run loses against every
+finished run.
 """
 
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
-from study.analysis.comparison.outputs import Outputs, split_of
+from study.analysis.comparison.hurdle.collapsed import collapsed_runs
+from study.analysis.comparison.hurdle.rates import Rate
+from study.analysis.comparison.outputs import Outputs
 from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, RunState
 from study.analysis.comparison.scores.crossed import MeanEstimate, estimate_mean, layout_of
 from study.analysis.comparison.scores.statistics import (
@@ -31,10 +29,8 @@ from study.analysis.comparison.scores.statistics import (
     limits,
     weighted_iqm,
 )
+from study.influence import error_of_mean
 from study.spec.metrics import GUESSING, base_name, direction, limits_of
-
-_NO_ROWS_BOUND = 0.01
-"""Bound on |MCC| if the number of rows is not known."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +41,16 @@ class Summary:
     method: str
     states: dict[RunState, int]
     collapsed: list[RunResult]
+    unusable: Rate
+    """Runs that failed or collapsed, of those that ended."""
+    usable: list[RunResult]
+    """In the order of results.csv."""
     scores: list[float]
-    """Of the finished runs, in the order of results.csv."""
+    """Of the usable runs."""
     mean: MeanEstimate
-    """Over the finished runs; its interval is clipped to the limits of the metric."""
+    """Over the usable runs, on this test set; clipped to the limits of the metric."""
+    tau: float | None
+    """sd over test sets of the mean; None if not known."""
     imputed_mean: float | None
     """Mean over all runs that ended, a failed run at `failure_score`."""
     iqm: float | None
@@ -62,18 +64,28 @@ class Summary:
 
     @property
     def n(self) -> int:
-        """Number of finished runs with a score."""
+        """Number of usable runs."""
         return len(self.scores)
 
     @property
     def sd(self) -> float | None:
-        """Sample standard deviation over the finished runs; None for fewer than two."""
+        """Sample standard deviation over the usable runs; None for fewer than two."""
         return statistics.stdev(self.scores) if self.n > 1 else None
 
     @property
     def failed(self) -> int:
         """Number of runs that ended without a score."""
-        return self.states["failed"] + self.states["complete"] - self.n
+        return self.unusable.k - len(self.collapsed)
+
+    @property
+    def over_test_sets(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean over seeds and test sets; None if not known."""
+        low, high = self.mean.low, self.mean.high
+        if self.tau is None or low is None or high is None:
+            return None
+        z = 1.96 * self.tau
+        mean = self.mean.mean
+        return mean - math.hypot(mean - low, z), mean + math.hypot(high - mean, z)
 
     @property
     def pending(self) -> int:
@@ -90,14 +102,20 @@ def summaries(
     comparison: ComparisonResults,
     metric: str,
     outputs: Outputs,
+    influences: Mapping[int | None, Float[np.ndarray, " rows"]],
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> list[Summary]:
     """Returns the statistics of every configuration, in the order of results.csv."""
-    floor = failure_score(comparison, metric)
     return [
         _summary(
-            comparison, label, metric, floor, _collapsed(runs, outputs, metric), bootstrap, rng
+            comparison,
+            label,
+            metric,
+            collapsed_runs([run for run in runs if metric in run.values], outputs, metric),
+            influences,
+            bootstrap,
+            rng,
         )
         for label, runs in comparison.configurations.items()
     ]
@@ -117,30 +135,33 @@ def _summary(
     comparison: ComparisonResults,
     label: str,
     metric: str,
-    floor: float,
     collapsed: list[RunResult],
+    influences: Mapping[int | None, Float[np.ndarray, " rows"]],
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> Summary:
-    runs = comparison.configurations[label]
-    finished = [run for run in runs if metric in run.values]
-    scores = [run.values[metric] for run in finished]
+    runs, floor = comparison.configurations[label], failure_score(comparison, metric)
+    ended = [run for run in runs if run.state in ("complete", "failed")]
+    usable = [run for run in ended if metric in run.values and run not in collapsed]
+    scores = [run.values[metric] for run in usable]
     sign = direction(metric)
-    failed = [r for r in runs if r.state in ("complete", "failed") and metric not in r.values]
-    ended = [(sign * run.values.get(metric, floor), run) for run in (*finished, *failed)]
-    worst = min(ended, key=lambda pair: pair[0], default=None)
-    values, seeds = np.array(scores), seeds_of(finished)
+    signed = [sign * run.values.get(metric, floor) for run in ended]
+    worst = min(zip(signed, ended, strict=True), key=lambda one: one[0], default=None)
+    values, seeds = np.array(scores), seeds_of(usable)
     drawn = weighted_iqm(values, bootstrap.weights(seeds)) if len(scores) > 1 else None
     states = Counter(run.state for run in runs)
-    layout = layout_of(tuple(run.key for run in finished))
-    signed = [score for score, _ in ended]
+    known = [influences[run.number] for run in usable if run.number in influences]
+    layout = layout_of(tuple(run.key for run in usable))
     return Summary(
         label=label,
         method=runs[0].method,
         states={state: states[state] for state in STATES},
         collapsed=collapsed,
+        unusable=Rate(len(ended) - len(usable), len(ended)),
+        usable=usable,
         scores=scores,
-        mean=_clipped(estimate_mean(values, layout, rng), metric),
+        mean=_clipped(estimate_mean(values, layout, rng, 1999), metric),
+        tau=error_of_mean(np.array(known)) if known else None,
         imputed_mean=sign * statistics.fmean(signed) if signed else None,
         iqm=iqm(scores) if scores else None,
         iqm_limits=None if drawn is None else limits(drawn),
@@ -157,19 +178,3 @@ def _clipped(estimate: MeanEstimate, metric: str) -> MeanEstimate:
         return estimate
     least, most = limits_of(metric)
     return replace(estimate, low=max(least, estimate.low), high=min(most, estimate.high))
-
-
-def _collapsed(runs: Iterable[RunResult], outputs: Outputs, metric: str) -> list[RunResult]:
-    labels = outputs.labels
-    # Of k classes guessed at random, the MCC has the variance 1 / ((k - 1) rows).
-    size = 0 if labels is None else len(labels) * max(1, int(labels.max()))
-    bound = 1.96 / math.sqrt(size) if size else _NO_ROWS_BOUND
-    collapsed = []
-    for run in runs:
-        mcc = run.values.get(f"{split_of(metric)}_mcc")
-        output = outputs.runs.get(run.number) if run.number is not None else None
-        predicted = None if output is None else output.predicted
-        constant = predicted is not None and len(predicted) > 0 and not np.ptp(predicted)
-        if run.state == "complete" and (constant or (mcc is not None and abs(mcc) <= bound)):
-            collapsed.append(run)
-    return collapsed

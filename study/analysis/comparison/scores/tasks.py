@@ -19,6 +19,7 @@ from study.analysis.comparison.results import ComparisonResults, RunResult
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
     holm,
+    iqm,
     limits,
     weighted_improvement,
     weighted_iqm,
@@ -36,6 +37,8 @@ class TaskPair:
     b: str
     wins: int
     """Number of tasks on which a is better."""
+    better: str
+    """The configuration on whose side the sum of signed ranks is; empty if it is zero."""
     difference: float
     """Median over tasks of the difference of means, a - b."""
     p_value: float
@@ -118,11 +121,29 @@ def _task_pairs(
     differences = [signed[:, a] - signed[:, b] for a, b in pairs]
     p_values = [float(wilcoxon(d).pvalue) if np.any(d) else 1.0 for d in differences]
     return [
-        TaskPair(names[a], names[b], int((d > 0).sum()), sign * float(np.median(d)), p, corrected)
+        TaskPair(
+            a=names[a],
+            b=names[b],
+            wins=int((d > 0).sum()),
+            better=_better(d, names[a], names[b]),
+            difference=sign * float(np.median(d)),
+            p_value=p,
+            p_corrected=corrected,
+        )
         for (a, b), d, p, corrected in zip(
             pairs, differences, p_values, holm(p_values), strict=True
         )
     ]
+
+
+def _better(d: Float[np.ndarray, " tasks"], a: str, b: str) -> str:
+    """Returns the side of the signed-rank sum, which is what the test is about.
+
+    The number of wins may be on the other side: half of the tasks may tie.
+    """
+    known = d[d != 0]
+    total = float(np.sign(known) @ rankdata(np.abs(known))) if len(known) else 0.0
+    return "" if total == 0 else a if total > 0 else b
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,7 @@ class Pooled:
 
     label: str
     iqm: float
+    """Mean over tasks of the interquartile mean of each."""
     iqm_limits: tuple[float, float]
     improvement: float
     """P(improvement) over the first configuration, mean over tasks; 0.5 for the first itself."""
@@ -182,11 +204,8 @@ def _ended(comparison: ComparisonResults, label: str) -> list[RunResult]:
 
 
 def _pooled(label: str, own: list[_Scored], first: list[_Scored], sign: int) -> Pooled:
-    scores = np.concatenate([task.scores for task in own])
-    # Tasks have equal weights in every draw, however many runs were drawn.
-    weights = np.concatenate([_evened(task) for task in own], axis=1)
-    whole = np.concatenate([np.full(len(t.scores), 1 / len(t.scores)) for t in own])
-    low, high = sorted(sign * limit for limit in limits(weighted_iqm(scores, weights)))
+    drawn_iqm = np.mean([weighted_iqm(task.scores, task.weights) for task in own], axis=0)
+    low, high = sorted(sign * limit for limit in limits(drawn_iqm))
     wins = [win_matrix(t.ranked, f.ranked) for t, f in zip(own, first, strict=True)]
     drawn = [
         weighted_improvement(win, task.weights, other.weights)
@@ -194,14 +213,8 @@ def _pooled(label: str, own: list[_Scored], first: list[_Scored], sign: int) -> 
     ]
     return Pooled(
         label=label,
-        iqm=sign * float(weighted_iqm(scores, whole)),
+        iqm=sign * float(np.mean([iqm(list(task.scores)) for task in own])),
         iqm_limits=(low, high),
         improvement=float(np.mean([win.mean() for win in wins])),
         improvement_limits=limits(np.mean(drawn, axis=0)),
     )
-
-
-def _evened(task: _Scored) -> Float[np.ndarray, "draws n"]:
-    with np.errstate(invalid="ignore"):
-        weights: Float[np.ndarray, "draws n"] = task.weights / task.weights.sum(1, keepdims=True)
-    return weights

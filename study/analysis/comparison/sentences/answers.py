@@ -14,13 +14,15 @@ from study.analysis.comparison.sentences.numbers import (
     Answer,
     count,
     first_few,
+    further,
     interval,
     listed,
     percent,
-    runs_needed,
+    rate,
 )
 from study.analysis.comparison.sentences.pairs import (
     few_seeds_warning,
+    how_decided,
     other,
     verdict,
     versus,
@@ -89,7 +91,7 @@ def best(task: TaskAnalysis) -> list[str]:
     """Returns the scores of the leading configuration, and how it compares with the others."""
     leader = next(s for s in task.summaries if s.label == task.leader)
     if not leader.n:
-        failed = f"no score: {count(leader.failed, 'run')} failed"
+        failed = f"no usable score: {rate(leader.unusable)} failed or collapsed"
         why = "no score yet" if leader.pending else failed
         return [f"{leader.label} has {why}."]
     sentences = [_scores(leader, task)]
@@ -112,42 +114,38 @@ def best(task: TaskAnalysis) -> list[str]:
 
 
 def _decisions(leader: str, pairs: Sequence[Pair], is_incomplete: bool) -> list[str]:
-    """Returns which configurations are better or worse than the leader by two-sided tests."""
-    beaten = [pair for pair in pairs if pair.two_sided_winner == leader]
-    better = [pair for pair in pairs if pair.two_sided_winner not in (leader, None)]
-    undecided = [versus(pair, leader) for pair in pairs if pair.two_sided_winner is None]
-    sentences = []
+    """Returns which configurations are better than, equal to or worse than the leader."""
+    beaten = [pair for pair in pairs if pair.winner == leader]
+    better = [pair for pair in pairs if pair.winner not in (leader, None)]
+    equal = [pair for pair in pairs if pair.decision == "equal"]
+    undecided = [versus(pair, leader) for pair in pairs if pair.decision == "undecided"]
+    sentences = [how_decided(pairs)]
     if better:
         named = first_few([versus(pair, leader) for pair in better])
         verb = "is" if len(better) == 1 else "are"
-        sentences.append(f"No: {named} {verb} significantly better.{few_seeds_warning(better)}")
+        sentences.append(f"No: {named} {verb} better.{few_seeds_warning(better)}")
     elif undecided:
-        sentences.append(f"Undecided: no significant difference from {first_few(undecided)}.")
+        sentences.append(f"Undecided against {first_few(undecided)}.")
     elif is_incomplete:
         sentences.append("Undecided, as it is not compared with all others.")
-    else:
+    elif not equal:
         sentences.append(
-            "Yes: it is significantly better than every other configuration on equal seeds."
-            f"{few_seeds_warning(beaten)}"
+            f"Yes: it is better than every other configuration.{few_seeds_warning(beaten)}"
         )
-    if beaten and (better or undecided or is_incomplete):
+    else:
+        sentences.append("No other configuration is better by more than what matters.")
+    if equal:
+        named = first_few([versus(pair, leader) for pair in equal])
+        sentences.append(f"It is practically equal to {named}.")
+    if beaten and (better or undecided or equal or is_incomplete):
         named = first_few([versus(pair, leader) for pair in beaten])
-        sentences.append(f"It is significantly better than {named}.{few_seeds_warning(beaten)}")
+        sentences.append(f"It is better than {named}.{few_seeds_warning(beaten)}")
     return sentences
 
 
 def verdicts(task: TaskAnalysis, kind: Kind) -> list[str]:
-    """Returns the verdict on each question of a kind: difference, interval, corrected p-value."""
-    pairs = [pair for pair in task.pairs if pair.question.kind == kind]
-    sentences = [verdict(pair) for pair in pairs]
-    if kind == "p" and pairs:
-        sentences.insert(
-            1,
-            '"Better" is decided by a one-sided sign-flip test at 5 %, with mask, init and data '
-            "seeds as crossed random factors. If only three init or data seeds vary, and these "
-            "affect the difference strongly, up to 9 % of such verdicts are false positives.",
-        )
-    return sentences
+    """Returns the verdict on each question of a kind."""
+    return [verdict(pair) for pair in task.pairs if pair.question.kind == kind]
 
 
 def ranks(task: TaskAnalysis) -> list[str]:
@@ -196,20 +194,15 @@ def disagreement(task: TaskAnalysis) -> list[str]:
 
 
 def further_runs(task: TaskAnalysis) -> list[str]:
-    """Returns how many runs would decide each undecided question, or the share of the mask."""
+    """Returns how many pairs would decide each undecided question; runs for the mask's share."""
     undecided: dict[str, list[str]] = {}
-    for question, needed in task.runs_needed.items():
-        undecided.setdefault(runs_needed(needed), []).append(question)
+    for question, needed in task.further_pairs.items():
+        undecided.setdefault(further(needed), []).append(question)
     sentences = [f"{first_few(questions)}: {text}." for text, questions in undecided.items()]
     pending = sum(summary.pending for summary in task.summaries)
     if not pending:
         sentences += runs_for_mask_share(task)
-    if sentences:
-        sentences.append(
-            "These numbers are computed from the estimated variance components, and are as "
-            "uncertain as these."
-        )
-    if pending:
+    else:
         have = "has" if pending == 1 else "have"
         sentences.append(
             f"{count(pending, 'planned run')} {have} not finished: finish these first."
@@ -218,28 +211,29 @@ def further_runs(task: TaskAnalysis) -> list[str]:
 
 
 def _scores(leader: Summary, task: TaskAnalysis) -> str:
-    ended = leader.n + leader.failed
-    failed = f", {leader.failed} of {ended} failed" if leader.failed else ""
+    lost = "" if not leader.unusable.k else f", {rate(leader.unusable)} failed or collapsed"
     sd = "" if leader.sd is None else f", sd {shown(leader.sd)}"
     sign = direction(task.metric)
     highest = sign * max(sign * score for score in leader.scores)
     run = leader.worst_run
     seeds = f" ({run.name})" if run is not None else ""
     reason = ", as it failed" if run is not None and task.metric not in run.values else ""
+    over = leader.over_test_sets
+    sets = "" if over is None else f"; over test sets as well {shown(over[0])} to {shown(over[1])}"
     return (
-        f"{leader.label}: mean {task.metric} {interval(leader.mean)} over "
-        f"{count(leader.n, 'finished run')}{failed}{sd}; best run {shown(highest)}, worst "
+        f"{leader.label}: mean {task.metric} {interval(leader.mean)} over seeds on this test set, "
+        f"{count(leader.n, 'usable run')}{lost}{sd}{sets}; best run {shown(highest)}, worst "
         f"run{seeds} {shown(leader.worst)}{reason}."
     )
 
 
 def _times_best(task: TaskAnalysis, pairs: Sequence[Pair]) -> list[str]:
-    """Returns on how many of the seeds common to all pairs the leader is best; failures lose."""
+    """Returns on how many of the seeds common to all pairs the leader is best."""
     sign = direction(task.metric)
     ahead: dict[SeedKey, list[bool]] = {}
     for pair in pairs:
         own = sign if pair.question.a == task.leader else -sign
-        for key, difference in pair.imputed_differences.items():
+        for key, difference in pair.differences.items():
             ahead.setdefault(key, []).append(own * difference > 0)
     common = {key: those for key, those in ahead.items() if len(those) == len(pairs)}
     if not common or len(pairs) < 2:

@@ -32,8 +32,8 @@ def lottery(task: TaskAnalysis) -> list[str]:
 
 
 def _pattern(pairs: Sequence[Pair]) -> str:
-    better = [pair for pair in pairs if pair.two_sided_winner == PATTERN]
-    worse = [pair for pair in pairs if pair.two_sided_winner not in (PATTERN, None)]
+    better = [pair for pair in pairs if pair.winner == PATTERN]
+    worse = [pair for pair in pairs if pair.winner not in (PATTERN, None)]
     if worse:
         named = listed([_ranks(pair) for pair in worse])
         return f"The pattern does not help: LoRA is better with {named}."
@@ -57,12 +57,12 @@ def _pattern(pairs: Sequence[Pair]) -> str:
 
 
 def _path(pair: Pair) -> str:
-    if pair.two_sided_winner == WINNER:
+    if pair.winner == WINNER:
         return (
             "The path matters: the winner, which begins with more triplets and prunes them, is "
             "better than LoRA with its final ranks from the start."
         )
-    if pair.two_sided_winner == PATTERN:
+    if pair.winner == PATTERN:
         return (
             "The path costs: LoRA with the winner's final ranks from the start is better than the "
             "winner, which prunes to them."

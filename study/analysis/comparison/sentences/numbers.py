@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.comparison.components.sample_size import RunsNeeded
+from study.analysis.comparison.hurdle.rates import Rate
 from study.analysis.comparison.scores.crossed import MeanEstimate
+from study.analysis.comparison.verdict.power import MOST, FurtherPairs
 from study.analysis.text import shown
 
 NAMED = 4
@@ -27,17 +29,31 @@ def interval(estimate: MeanEstimate) -> str:
 
 
 def runs_needed(needed: RunsNeeded) -> str:
-    """Returns the additional runs needed, or why no crossed design is named."""
+    """Returns the additional crossed runs needed, or why no design is named."""
     if needed.reason:
-        text = f"no crossed design is suggested ({needed.reason})"
-    else:
-        text = (
-            f"about {needed.further} further runs, for a total of {needed.mask} mask x "
-            f"{needed.init} init x {needed.data} data seeds"
+        return f"no crossed design is suggested ({needed.reason})"
+    return (
+        f"about {needed.further} further runs, for a total of {needed.mask} mask x "
+        f"{needed.init} init x {needed.data} data seeds"
+    )
+
+
+def further(needed: FurtherPairs) -> str:
+    """Returns how many more pairs decide a question, with an interval, or that none may."""
+    if needed.never >= 0.5:
+        return (
+            f"more pairs are not expected to decide it: with probability {needed.never:.2f} the "
+            "difference is smaller than the error of this test set"
         )
-    if needed.independent:
-        text += f"; or {needed.independent} runs of each configuration, all with new seeds"
-    return text
+    if needed.median is None:
+        return f"more than {MOST:,} further pairs"
+    high = f"{needed.high:,}" if needed.high is not None else f"more than {MOST:,}"
+    return f"about {count(needed.median, 'further pair')} (80 % interval {needed.low:,} to {high})"
+
+
+def rate(found: Rate) -> str:
+    """Returns `3 of 27 (2.4 % to 29 %)`, a number of runs with the exact interval of its rate."""
+    return f"{found.k} of {found.n} ({percent(found.low)} to {percent(found.high)})"
 
 
 def percent(share: float) -> str:

@@ -1,48 +1,57 @@
-"""Sentences on a pair of configurations: verdict, difference, interval, p-value, failures."""
+"""Sentences on a pair of configurations: decision, difference, intervals, failures."""
 
 from collections.abc import Sequence
 
-from study.analysis.comparison.scores.crossed import MeanEstimate
-from study.analysis.comparison.scores.paired import Pair
-from study.analysis.comparison.sentences.numbers import count, listed
+from study.analysis.comparison.scores.paired import Limits, Pair
+from study.analysis.comparison.sentences.numbers import count, listed, rate
 
 FEW = 3
-"""With fewer seeds of a factor the error rate of tests at 5 % is far higher than 5 %."""
+"""With fewer crossed seeds of a factor the error rate of tests at 5 % is far higher than 5 %."""
 
 
 def verdict(pair: Pair) -> str:
-    """Returns the sentence on a pair: verdict, difference, p-value, number of seeds ahead."""
+    """Returns the sentences on a pair: decision, difference, intervals, pairs ahead."""
     head = pair.question.text
     if not pair.differences:
         return f"{head}: {why_not_compared(pair)}."
+    parts = [f"{head}: {_answer(pair)}.", f"Difference (first - second) {_difference(pair)}."]
     wins, of = pair.wins
-    numbers = (
-        f"difference (first - second) {_difference(pair)}; {pair.best} is better on {wins} of "
-        f"{of} equal seeds"
-    )
+    equal = "pairs of runs" if pair.independent else "equal seeds"
+    ahead = f"{pair.best} is better on {wins} of {of} {equal}"
     if pair.unmasked:
-        runs = count(len({key[1:] for key in pair.imputed_differences}), "run")
-        numbers += f" ({runs} of {pair.unmasked}, each paired with every mask seed)"
+        runs = count(len({key[1:] for key in pair.differences}), "run")
+        ahead += f" ({runs} of {pair.unmasked}, each paired with every mask seed)"
     if pair.improvement is not None:
-        numbers += f", P(improvement) {_improvement(pair)}"
-    if pair.imputed_difference is not None:
-        numbers += (
-            f"; {count(pair.failed_pairs, 'pair')} with a failed run: if failed runs score as "
-            f"guessing, the difference is {signed(pair.imputed_difference)}, and a verdict needs "
-            "both differences to be significant"
-        )
-    return f"{head}: {_answer(pair)}; {numbers}.{few_seeds_warning([pair]) if pair.winner else ''}"
+        ahead += f"; P(improvement) {_improvement(pair)}"
+    parts.append(f"For a single look: {_single_look(pair)}; {ahead}.")
+    if pair.hurdle.any:
+        parts.append(_unusable(pair))
+    return " ".join(parts) + (few_seeds_warning([pair]) if pair.winner else "")
+
+
+def how_decided(pairs: Sequence[Pair]) -> str:
+    """Returns what the deciding intervals hold for, of pairs that are analysed together."""
+    of = "" if pairs[0].family == 1 else f" for all {pairs[0].family} comparisons together"
+    known = all(pair.tau is not None for pair in pairs if pair.differences)
+    over = "seeds and test sets" if known else "seeds on this test set"
+    if all(pair.independent for pair in pairs):
+        when = "however often they are looked at while pairs are added"
+    else:
+        when = "for a single look, as the seeds are crossed"
+    return (
+        f"The intervals that decide hold with 95 % probability{of}, over {over}, {when}. A "
+        f"difference below {pairs[0].rope:g} does not matter."
+    )
 
 
 def versus(pair: Pair, leader: str) -> str:
-    """Returns `b (a - b = +0.0123 [+0.0010, +0.0236], p = 0.03)`; the p-value is two-sided."""
-    rest = other(pair, leader)
-    difference = f"{leader} - {rest} = {signed(pair.relative_to(leader))}"
-    text = f"{rest} ({difference}, {_p_two_sided(pair)}"
-    if pair.imputed_difference is not None:
-        imputed = pair.relative_to(leader, imputed=True)
-        text += f"; if failed runs score as guessing {signed(imputed)}"
-    return text + ")"
+    """Returns `b (a - b = +0.0123 [+0.0010, +0.0236])`, with the interval that decides."""
+    rest, sign = other(pair, leader), 1 if leader == pair.question.a else -1
+    mean = sign * pair.over_seeds.mean
+    limits = pair.deciding
+    if limits is not None and sign < 0:
+        limits = (-limits[1], -limits[0])
+    return f"{rest} ({leader} - {rest} = {mean:+.4f}{_limits(limits)})"
 
 
 def other(pair: Pair, leader: str) -> str:
@@ -52,33 +61,86 @@ def other(pair: Pair, leader: str) -> str:
 
 def why_not_compared(pair: Pair) -> str:
     """Returns why a pair has no difference."""
-    labels = (pair.question.a, pair.question.b)
-    all_failed = [
-        f"all {count(runs, 'run')} of {label} failed"
-        for label, runs, failed in zip(labels, pair.runs, pair.failed, strict=True)
-        if runs and runs == failed
+    labels, rates = (pair.question.a, pair.question.b), (pair.hurdle.a, pair.hurdle.b)
+    lost = [
+        f"all {count(own.n, 'run')} of {label} failed or collapsed"
+        for label, own in zip(labels, rates, strict=True)
+        if own.n and own.k == own.n
     ]
-    if all_failed:
-        return listed(all_failed)
-    if pair.imputed_differences and not pair.pending:
-        return f"each of the {count(len(pair.imputed_differences), 'pair')} has a failed run"
+    if lost:
+        return listed(lost)
+    if not pair.pending and all(pair.runs):
+        return "each of the pairs has a run that failed or collapsed"
     return "no runs on equal seeds have finished yet"
 
 
 def few_seeds_warning(pairs: Sequence[Pair]) -> str:
-    """Returns a sentence, after a blank, on verdicts from fewer than three seeds; or empty."""
-    few = {name: number for pair in pairs for name, number in pair.seeds.items() if number < FEW}
+    """Returns a sentence, after a blank, on decisions from fewer than three crossed seeds."""
+    few = {
+        name: number
+        for pair in pairs
+        if not pair.independent
+        for name, number in pair.seeds.items()
+        if number < FEW
+    }
     if not few:
         return ""
     named = listed([count(number, f"{name} seed") for name, number in few.items()])
     return f" With only {named}, up to about 20 % of such verdicts are false positives, not 5 %."
 
 
-def signed(estimate: MeanEstimate) -> str:
-    """Returns `+0.0123 [+0.0010, +0.0236]`, a difference with its 95 % interval."""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.mean:+.4f}, no interval"
-    return f"{estimate.mean:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
+def _answer(pair: Pair) -> str:
+    if pair.winner is not None:
+        return f"{pair.winner} is better"
+    if pair.decision == "equal":
+        return f"practically equal, within {pair.rope:g}"
+    return f"undecided{_why_undecided(pair)}"
+
+
+def _why_undecided(pair: Pair) -> str:
+    """Returns why no difference, however large, could be decided; empty otherwise."""
+    if pair.withheld:
+        return (
+            f", as {pair.best} scores better but has significantly more runs that failed or "
+            "collapsed"
+        )
+    if pair.deciding is not None:
+        return ""
+    if pair.independent:
+        return f", as {count(len(pair.differences), 'pair')} are too few for an interval"
+    single = [f"one {name} seed" for name, number in pair.seeds.items() if number < 2]
+    if single:
+        return f", as only {listed(single)} {'have' if len(single) > 1 else 'has'} finished pairs"
+    return f", as all {pair.over_seeds.n} differences are equal, so that their variance is unknown"
+
+
+def _difference(pair: Pair) -> str:
+    """Returns `+0.0123 [+0.0010, +0.0236]` with the interval that decides."""
+    return f"{pair.over_seeds.mean:+.4f}{_limits(pair.deciding)}"
+
+
+def _limits(limits: Limits | None) -> str:
+    return ", no interval" if limits is None else f" [{limits[0]:+.4f}, {limits[1]:+.4f}]"
+
+
+def _single_look(pair: Pair) -> str:
+    own = pair.over_seeds
+    if own.low is None or own.high is None:
+        return "no interval"
+    text = f"95 % over seeds{_limits((own.low, own.high))}"
+    if pair.over_test_sets is not None:
+        text += f", over seeds and test sets{_limits(pair.over_test_sets)}"
+    else:
+        text += ", test set not counted, as there are no stored predictions"
+    return text + ("" if own.p_value is None else f", p = {own.p_value:.2g}")
+
+
+def _unusable(pair: Pair) -> str:
+    hurdle = pair.hurdle
+    return (
+        f"Runs that failed or collapsed: {pair.question.a} {rate(hurdle.a)}, {pair.question.b} "
+        f"{rate(hurdle.b)}, p = {hurdle.p_value:.2g}; scores are compared over the others."
+    )
 
 
 def _improvement(pair: Pair) -> str:
@@ -87,47 +149,3 @@ def _improvement(pair: Pair) -> str:
         return f"{pair.improvement:.2f}"
     low, high = pair.improvement_limits
     return f"{pair.improvement:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _answer(pair: Pair) -> str:
-    if pair.winner is None:
-        return f"undecided{_why_undecided(pair)}"
-    if pair.question.directed:
-        return f"{'yes' if pair.better else 'no'}, {pair.winner} is better"
-    return f"{pair.winner} is better"
-
-
-def _why_undecided(pair: Pair) -> str:
-    """Returns why no difference, however large, could be significant; empty otherwise."""
-    single = [f"one {name} seed" for name, number in pair.seeds.items() if number < 2]
-    if single:
-        return f", as only {listed(single)} {'have' if len(single) > 1 else 'has'} finished pairs"
-    own, imputed = pair.difference, pair.imputed_difference
-    if own.p_value is None and own.n > 1:
-        return f", as all {own.n} differences are equal, so that their variance is unknown"
-    if imputed is not None and own.mean * imputed.mean <= 0:
-        return ", as failed runs reverse the sign of the difference"
-    return ""
-
-
-def _difference(pair: Pair) -> str:
-    """Returns difference and p-value: with a one-sided bound if that decides, else two-sided."""
-    own = pair.difference
-    if not (pair.question.directed and pair.better) or own.one_sided_reach is None:
-        return f"{signed(own)}, {_p_two_sided(pair)}"
-    positive = own.mean > 0
-    bound = own.mean - own.one_sided_reach if positive else own.mean + own.one_sided_reach
-    p = _p("one-sided p", pair.p_one_sided, pair.p_corrected)
-    side = "lower" if positive else "upper"
-    return f"{own.mean:+.4f} (one-sided 95 % {side} bound {bound:+.4f}), {p}"
-
-
-def _p_two_sided(pair: Pair) -> str:
-    return _p("p", pair.p_two_sided, pair.p_corrected_two_sided)
-
-
-def _p(kind: str, p: float | None, corrected: float | None) -> str:
-    """Returns a p-value, and the corrected one if it differs."""
-    if p is None or corrected is None:
-        return "no p-value"
-    return f"{kind} = {p:.2g}" + ("" if corrected == p else f", corrected {corrected:.2g}")

@@ -30,7 +30,7 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
         named = [
             f"{r.configuration} ({r.name}): {r.reason or 'no reason known'}" for r in failures
         ]
-        sentences.append(f"Failed, and counted as failures everywhere: {first_few(named)}.")
+        sentences.append(f"Failed: {first_few(named)}.")
     scoreless = [r for r in runs if r.state == "complete" and task.metric not in r.values]
     if scoreless:
         named = [f"{run.configuration} ({run.name})" for run in scoreless]
@@ -41,8 +41,8 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
     if collapsed:
         named = [f"{label} ({run.name})" for label, run in collapsed]
         sentences.append(
-            f"Collapsed, and included in every mean: {first_few(named)}. A collapsed run predicts "
-            "one class only, or its MCC is within the range of guessing."
+            f"Collapsed: {first_few(named)}. A collapsed run predicts one class only, or its MCC "
+            "is within the range of guessing. Means and differences are over the other runs."
         )
     if pending := [f"{r.configuration} ({r.name})" for r in runs if r.state in STATES[:2]]:
         sentences.append(

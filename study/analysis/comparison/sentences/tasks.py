@@ -3,8 +3,8 @@
 import numpy as np
 
 from study.analysis.comparison.analysis import Analysis
-from study.analysis.comparison.scores.paired import LEVEL
 from study.analysis.comparison.sentences.numbers import Answer
+from study.analysis.comparison.verdict.decision import FAMILY_LEVEL as LEVEL
 from study.analysis.text import shown
 
 
@@ -27,8 +27,7 @@ def over_tasks(analysis: Analysis) -> Answer:
         if pair.p_corrected is not None and pair.p_corrected <= LEVEL
     ]
     for pair in significant:
-        ahead = 2 * pair.wins > len(ranking.tasks)
-        best, other = (pair.a, pair.b) if ahead else (pair.b, pair.a)
+        best, other = (pair.a, pair.b) if pair.better == pair.a else (pair.b, pair.a)
         sentences.append(
             f"{best} is better than {other} over tasks (Wilcoxon signed-rank test, median "
             f"difference {pair.difference:+.4f}, p = {pair.p_value:.2g}, corrected "
@@ -49,7 +48,7 @@ def over_tasks(analysis: Analysis) -> Answer:
         f"{len(ranking.configurations)} configurations on {len(ranking.tasks)} tasks."
     )
     sentences += [
-        f"{one.label}: IQM over all tasks {shown(one.iqm)} (95 % bootstrap interval "
+        f"{one.label}: mean over tasks of the IQM {shown(one.iqm)} (95 % bootstrap interval "
         f"{shown(one.iqm_limits[0])} to {shown(one.iqm_limits[1])})."
         for one in analysis.pooled
     ]

@@ -65,6 +65,23 @@ def crossed(
     return rows
 
 
+def pairs_of(
+    configurations: Iterable[Made], pairs: int, seed: int = 0, metric: str = "test_mcc"
+) -> list[Row]:
+    """Rows of pairs with fresh seeds, one pair after another.
+
+    The effects of a pair's seeds, sd 0.02, are common to all configurations.
+    """
+    rng, rows = np.random.default_rng(seed), []
+    for place in range(pairs):
+        common = 0.02 * rng.standard_normal()
+        for made in configurations:
+            score = made.level + common + made.sd.get("rest", 0.0) * rng.standard_normal()
+            seeds = (2000 + place if made.masked else "", 2000 + place, 2000 + place)
+            rows.append(row(made, *seeds, len(rows), score, metric))
+    return rows
+
+
 def row(
     made: Made, mask: Any, init: int, data: int, run: int, score: float, metric: str = "test_mcc"
 ) -> Row:

@@ -21,6 +21,7 @@ from tests.study.analysis.comparison.made_comparisons import (
     crossed,
     failed,
     finalists,
+    pairs_of,
     planned,
     write,
     write_outputs,
@@ -55,27 +56,29 @@ def report_text(found: Analysis) -> str:
 
 
 def test_a_clear_winner_is_still_best(tmp_path: Path) -> None:
+    text = words(write(tmp_path, pairs_of(CLEAR, 24)))
+    assert "Yes: it is better than every other configuration." in text
+    assert "p = 0.1 against p = 0: adalora_rs is better. Difference (first - second) +0.0" in text
+    assert "is better on 24 of 24 pairs of runs" in text
+    assert "best of 3 configurations on 24 of 24 equal seeds" in text
+
+
+def test_a_clear_winner_of_an_earlier_version_is_still_best(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed(CLEAR)))
-    assert "Yes: it is significantly better than every other configuration on equal seeds." in text
-    assert (
-        "p = 0.1 against p = 0: yes, adalora_rs is better; difference (first - second) +0.0"
-        in text
-    )
+    assert "p = 0.1 against p = 0: adalora_rs is better. Difference (first - second) +0.0" in text
     assert "is better on 45 of 45 equal seeds" in text
-    assert "best of 3 configurations on 45 of 45 equal seeds" in text
 
 
 def test_a_clear_loser_is_named(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([replace(RS, level=0.5), ADALORA])))
-    assert "p = 0.1 against p = 0: no, adalora is better; difference (first - second) -0.1" in text
+    assert "p = 0.1 against p = 0: adalora is better. Difference (first - second) -0.1" in text
     assert "No: adalora (adalora_rs - adalora = -0.1" in text
 
 
 def test_equal_configurations_are_undecided(tmp_path: Path) -> None:
     text = words(write(tmp_path, crossed([RS, replace(ADALORA, level=RS.level)])))
     assert "p = 0.1 against p = 0: undecided" in text
-    assert "Undecided: no significant difference from adalora" in text
-    assert "further runs, " in text or "no crossed design is suggested" in text
+    assert "Undecided against adalora (adalora_rs - adalora = " in text
 
 
 def test_failed_collapsed_planned_and_missing_runs_are_named(report_text: str) -> None:
@@ -84,13 +87,13 @@ def test_failed_collapsed_planned_and_missing_runs_are_named(report_text: str) -
     )
     assert "1 planned, 68 complete, 2 failed" in report_text
     assert "adalora_rs (mask 0, init 1, data 0): diverged at step 120" in report_text
-    assert "Collapsed, and included in every mean: fmft (init 0, data 2)" in report_text
+    assert "Collapsed: fmft (init 0, data 2)" in report_text
     assert (
         "Not finished yet, so that all results are preliminary: lora (init 2, data 0)"
         in report_text
     )
     assert "Missing from the crossed design: fmft (init 2, data 1)" in report_text
-    assert "6 pairs with a failed run: if failed runs score as guessing" in report_text
+    assert "Runs that failed or collapsed: adalora_rs 1 of 45 (" in report_text
 
 
 def test_variance_ranks_and_disagreement_have_their_sentences(report_text: str) -> None:
@@ -118,7 +121,7 @@ def test_variance_components_of_finalists_cannot_be_separated(tmp_path: Path) ->
     text = "\n".join(report_lines(analysis))
     assert analysis.metric == "dev_mcc"
     assert "the seeds of a run all change together" in text
-    assert "(the seeds are not crossed); or " in text
+    assert "further pairs (80 % interval " in text
     assert "It was chosen by these scores, so that its mean is biased upwards" in text
     assert analysis.tasks[0].leader in text
     write_analysis(analysis)
@@ -136,10 +139,8 @@ def test_several_tasks_are_ranked_with_a_warning_that_they_are_few(tmp_path: Pat
     assert "3 tasks are too few for this test: its smallest possible p-value is 0.25" in text
     first = analysis.tasks[0].pairs[0]
     alone = analyse(folders[:1]).tasks[0].pairs[0]
-    assert first.difference == alone.difference
-    assert first.p_corrected is not None
-    assert alone.p_corrected is not None
-    assert first.p_corrected >= alone.p_corrected
+    assert first.over_seeds == alone.over_seeds
+    assert (first.family, alone.family) == (9, 3)
     written = write_analysis(analysis)
     assert [path.parent.name for path in written[-3:]] == ["task0", "task1", "task2"]
     assert "critical difference" in (folders[1] / "report.html").read_text().lower()
@@ -158,7 +159,7 @@ def test_tables_have_the_numbers_and_the_page_the_pictures(mixed: Path, found: A
     with (mixed / "tables" / "configurations.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["configuration"], row["n"], row["failed"]) for row in rows] == [
-        ("adalora_rs", "44", "1"), ("adalora", "8", "1"), ("lora", "8", "0"), ("fmft", "8", "0"),
+        ("adalora_rs", "44", "1"), ("adalora", "8", "1"), ("lora", "8", "0"), ("fmft", "7", "0"),
     ]  # fmt: skip
     assert float(rows[0]["mean_low"]) < float(rows[0]["mean"]) < float(rows[0]["mean_high"])
     page = (mixed / "report.html").read_text()
@@ -261,4 +262,4 @@ def test_neither_ray_nor_torch_is_needed(tmp_path: Path) -> None:
 def test_of_many_sentences_the_rest_is_left_to_the_tables(tmp_path: Path) -> None:
     many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(13)]
     text = words(write(tmp_path, crossed(many, (2, 1, 1))))
-    assert "3 more sentences of this kind are left out; the tables have all numbers." in text
+    assert "2 more sentences of this kind are left out; the tables have all numbers." in text

@@ -1,4 +1,4 @@
-"""The crossed design, and which changes a resume allows."""
+"""The runs of a comparison, and which changes a resume allows."""
 
 from pathlib import Path
 
@@ -8,7 +8,13 @@ from study.engine.comparison.design import changes_of_comparison, runs_of
 from study.engine.comparison.preview import check_runs
 from study.errors import InputError
 from study.spec import SeedsSpec
-from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, dump_comparison
+from study.spec.comparison.schema import (
+    ComparisonSpec,
+    FactorSeeds,
+    count_runs,
+    dump_comparison,
+    load_comparison,
+)
 from study.storage.opening import check_folder, open_folder
 from study.training.encoding import EncodedTask, encode_split
 from tests.study.engine.comparison.small import configuration
@@ -37,6 +43,52 @@ def test_all_configurations_of_a_block_come_before_the_next_block() -> None:
     assert [run.configuration.label for run in runs_of(comparison())[:3]] == [
         "best", "best", "never",
     ]  # fmt: skip
+
+
+def paired(pairs: int, crossed: int = 0) -> ComparisonSpec:
+    given = {"components": FactorSeeds.fresh(SeedsSpec(), crossed, 1, 1)} if crossed else {}
+    return ComparisonSpec(
+        configurations={"best": BEST.spec, "never": NEVER.spec},
+        pairs=FactorSeeds.fresh(SeedsSpec(), pairs, pairs, pairs),
+        **given,
+    )
+
+
+def test_pairs_have_fresh_seeds_that_all_configurations_share() -> None:
+    runs = runs_of(paired(3))
+    assert [(r.configuration.label, r.mask, r.init, r.data) for r in runs] == [
+        (label, mask if label == "best" else None, mask, mask)
+        for mask in (2000, 2001, 2002)
+        for label in ("best", "never")
+    ]
+
+
+def test_crossed_runs_come_after_the_pairs_and_no_run_is_made_twice() -> None:
+    runs = runs_of(paired(3, crossed=4))
+    assert len(runs) == len(set(runs)) == 6 + 3
+    assert {run.configuration.label for run in runs[6:]} == {"best"}
+    assert [run.mask for run in runs[6:]] == [2001, 2002, 2003]
+
+
+def test_a_stored_comparison_is_read_as_it_was(tmp_path: Path) -> None:
+    for spec in (paired(3, crossed=4), paired(2), comparison(2, 2, 2)):
+        file = tmp_path / "spec.yaml"
+        file.write_text(dump_comparison(spec))
+        assert load_comparison(file) == spec
+        assert count_runs(spec) == len(runs_of(spec))
+
+
+@pytest.mark.parametrize(("now", "allowed"), [(paired(5), True), (paired(2, 3), True),
+    (paired(1), False), (comparison(2, 2, 2), False)])  # fmt: skip
+def test_pairs_may_be_added_and_the_design_may_not_change(
+    now: ComparisonSpec, allowed: bool, tmp_path: Path
+) -> None:
+    open_folder(tmp_path / "a", dump_comparison(paired(2)))
+    if allowed:
+        check_folder(tmp_path / "a", changes_of_comparison(now), resume=True)
+    else:
+        with pytest.raises(InputError, match="pairs"):
+            check_folder(tmp_path / "a", changes_of_comparison(now), resume=True)
 
 
 def test_class_weights_of_every_configuration_must_fit_the_classes() -> None:

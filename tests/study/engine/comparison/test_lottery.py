@@ -12,8 +12,9 @@ from study.engine.comparison.lottery import lottery_arms, shuffled, uniform
 from study.engine.comparison.request import SeedsOptions, read_request
 from study.errors import InputError
 from study.models import empty_backbone, inspect_backbone
-from study.seeds import main
+from study.seeds.__main__ import main
 from study.spec import LoraSpec, StudySpec, dump_spec, load_spec, resolve
+from study.spec.comparison.planning import SeedsPlan
 from study.spec.comparison.schema import dump_comparison, load_comparison
 from study.storage.events import StudyOpened
 from study.storage.folder import StudyFolder
@@ -97,7 +98,7 @@ def test_the_random_ranks_depend_on_the_seed_and_keep_the_number_of_parameters()
 def test_the_command_compares_them_with_the_winner_on_equal_seeds(
     study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = read_request(SeedsOptions(study=study, lottery=True, seeds=(2, 2, 1))).spec
+    spec = read_request(SeedsOptions(study=study, lottery=True, seeds=SeedsPlan(pairs=2))).spec
     assert list(spec.configurations) == ["pattern", "shuffled", "uniform", "best"]
     file = tmp_path / "spec.yaml"
     file.write_text(dump_comparison(spec))
@@ -106,7 +107,9 @@ def test_the_command_compares_them_with_the_winner_on_equal_seeds(
     plan = ("--study", study, "--lottery", "--dry-run", "--storage", str(tmp_path / "runs"))
     assert main(plan) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "runs 72: 4 configurations with 5 mask x 3 init x 3 data seeds" in printed
+    assert (
+        "runs 108: 27 runs of 4 configurations, each with fresh seeds (mask from 2000" in printed
+    )
     total = sum(ranks_of().values())
     assert re.search(rf"pattern: ranks 0 to 6, {total} triplets in \d+ of 24 layers", printed)
 

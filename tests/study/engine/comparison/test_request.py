@@ -11,6 +11,7 @@ from study.engine.comparison.request import ComparisonRequest, SeedsOptions, lab
 from study.engine.winner import write_best_spec
 from study.errors import InputError
 from study.spec import dump_spec, load_spec, resolve
+from study.spec.comparison.planning import SeedsPlan
 from study.storage.events import StudyOpened, TrialCreated
 from study.storage.folder import StudyFolder
 from study.storage.ledger import StudyLedger
@@ -59,11 +60,12 @@ def test_a_study_gives_its_best_trial_with_seeds_distinct_from_its_own(
     make_study: MakeStudy,
 ) -> None:
     study = make_study([(0.1, 0.3), (0.2, 0.5)])
-    found = read_request(SeedsOptions(study=study, seeds=(2, 1, 1)))
+    found = read_request(SeedsOptions(study=study, seeds=SeedsPlan(crossing=(2, 1, 1))))
     assert labels(found) == ["best"]
     first = found.spec.first
     assert (first.adapter.p, first.training.reports) == (0.2, 2)  # type: ignore[union-attr]
-    assert found.spec.seeds.mask == (2005, 2006)
+    assert found.spec.components is not None
+    assert found.spec.components.mask == (2005, 2006)
 
 
 @pytest.mark.parametrize("file", ["", "/best.yaml"])
@@ -74,9 +76,9 @@ def test_seeds_do_not_depend_on_how_a_configuration_is_given(
     by_study = read_request(SeedsOptions(study=study)).spec
     by_file = read_request(SeedsOptions(configs=[study + file])).spec
     assert by_file.first.seeds.mask == 6  # The seed of the trial, not of the study.
-    assert by_file.seeds == by_study.seeds
+    assert by_file.components == by_study.components
     both = SeedsOptions(study=study, configs=[study + file])
-    assert read_request(both).spec.seeds == by_study.seeds
+    assert read_request(both).spec.components == by_study.components
 
 
 def test_the_scores_of_a_study_of_an_older_version_are_of_the_total_loss(

@@ -1,4 +1,4 @@
-"""Sample sizes against the formula and simulations, and edge cases."""
+"""Sample sizes of shares against simulations, and edge cases."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from study.analysis.comparison.components.components import Component, Components
 from study.analysis.comparison.components.sample_size import (
     RunsNeeded,
-    runs_for_difference,
     runs_for_share,
     share_error,
 )
@@ -32,69 +31,8 @@ def given(
     return Components(parts, levels, int(np.prod(counts)), [])
 
 
-def variance(plan: RunsNeeded) -> float:
-    m, i, d = plan.mask, plan.init, plan.data
-    return 0.2 / m + 0.05 / i + 0.05 / d + 1.0 / (m * i * d)
-
-
-def test_the_cheapest_design_has_the_variance_that_is_asked_for_and_no_cheaper_one_has() -> None:
-    found = given(SIZES)
-    now = variance(RunsNeeded(5, 3, 3))
-    half_width, difference = 1.96 * now**0.5, 0.45
-    plan = runs_for_difference(found, difference, half_width, power=0.5)
-    assert 1.96 * variance(plan) ** 0.5 <= difference
-    assert plan.runs == (plan.mask + 1) * plan.init * plan.data
-    assert plan.further == plan.runs - 6 * 9
-    for m in range(5, 40):
-        for i in range(3, 40):
-            for d in range(3, 40):
-                if (m + 1) * i * d < plan.runs:
-                    assert 1.96 * variance(RunsNeeded(m, i, d)) ** 0.5 > difference
-    assert 1.3 / plan.independent <= variance(plan) * 1.1
-    assert (
-        1.96 * (1.3 / plan.independent) ** 0.5
-        <= difference
-        < 1.96 * (1.3 / (plan.independent - 1)) ** 0.5
-    )
-
-
-def test_an_interval_of_the_planned_design_excludes_zero_as_often_as_asked() -> None:
-    now = variance(RunsNeeded(5, 3, 3)) ** 0.5
-    plan = runs_for_difference(given(SIZES), 0.5, 1.96 * now, power=0.8)
-    estimates = np.random.default_rng(0).normal(0.5, variance(plan) ** 0.5, 20_000)
-    excluded = np.mean(np.abs(estimates) > 1.96 * variance(plan) ** 0.5)
-    assert excluded == pytest.approx(0.8, abs=0.02)
-
-
-def test_a_decided_question_needs_no_runs() -> None:
-    assert runs_for_difference(given(SIZES), -0.5, 0.4) == RunsNeeded(5, 3, 3, 54)
-    assert runs_for_difference(given(SIZES), 0.5, 0.4, max_runs=10) == RunsNeeded(5, 3, 3, 54)
+def test_a_share_that_is_known_well_needs_no_runs() -> None:
     assert runs_for_share(given({"residual": 1.0}, (1, 9, 4, 4))) == RunsNeeded(9, 4, 4, 144)
-
-
-def test_a_design_that_no_mask_touches_gets_no_mask_seeds() -> None:
-    plain = given({"init": 1.0, "residual": 0.2}, (1, 0, 3, 3))
-    plan = runs_for_difference(plain, 1.0, 1.2, masked=0, unmasked=2)
-    assert (plan.mask, plan.data) == (1, 3)
-    assert plan.init > 3
-    assert plan.runs == 2 * plan.init * plan.data
-
-
-@pytest.mark.parametrize(
-    ("found", "difference", "reason"),
-    [
-        (given(SIZES), 1e-4, "more than 1,000 runs"),
-        (given(SIZES), 0.0, "no difference"),
-        (given({}), 0.1, "the scores do not vary"),
-        (given(SIZES, (1, 5, 1, 3), "init"), 0.3, "init is unknown: one init seed"),
-    ],
-)
-def test_without_a_design_there_is_a_reason(
-    found: Components, difference: float, reason: str
-) -> None:
-    plan = runs_for_difference(found, difference, 0.5)
-    assert plan.reason.startswith(reason)
-    assert (plan.mask, plan.runs, plan.further) == (0, 0, 0)
 
 
 def test_a_share_that_cannot_be_known_has_a_reason() -> None:

@@ -60,28 +60,34 @@ def test_components_are_unbiased_if_cells_are_missing() -> None:
 
 def test_independent_runs_have_students_interval() -> None:
     y = rng(2).standard_normal(12)
-    found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(12)])), rng(), 20_000)
+    found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(12)])), rng())
     half = t.ppf(0.975, 11) * y.std(ddof=1) / np.sqrt(12)
     assert found.low is not None
     assert found.high is not None
-    assert (found.low, found.high) == pytest.approx((y.mean() - half, y.mean() + half), rel=0.03)
+    assert (found.low, found.high) == pytest.approx((y.mean() - half, y.mean() + half))
     assert found.p_value == pytest.approx(ttest_1samp(y, 0).pvalue, abs=0.03)
 
 
 def test_sign_flips_of_independent_runs_are_the_exact_test() -> None:
     y = np.array([0.3, 0.1, 0.45, 0.2])
-    found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(4)])), rng(), 20_000)
-    assert found.p_value == pytest.approx(2 / 16, abs=0.01)
-    assert found.p_greater == pytest.approx(1 / 16, abs=0.01)
+    found = estimate_mean(y, Layout(np.array([(n, n, n) for n in range(4)])), rng())
+    assert found.p_value == 2 / 16
 
 
-def test_a_clear_difference_has_a_small_p_value_and_the_other_side_a_large_one() -> None:
+def test_a_clear_difference_has_a_small_p_value() -> None:
     y = 1 + 0.1 * simulated(rng(), SCENARIOS["mask effect 1"], 1)[0]
     found = estimate_mean(y, Layout(SEEDS), rng(), 999)
     assert found.p_value == pytest.approx(0.001)
-    assert estimate_mean(-y, Layout(SEEDS), rng(), 999).p_greater == pytest.approx(1, abs=0.01)
     assert found.low is not None
     assert found.low > 0.5
+
+
+def test_two_by_two_runs_cannot_have_a_p_value_below_an_eighth() -> None:
+    seeds = np.array([(n, i, d) for n, (i, d) in enumerate(product(range(2), range(2)))])
+    generator = rng(7)
+    sets = generator.normal(size=(200, 4)) + 3 * generator.normal(size=(200, 1))
+    found = [estimate_mean(y, Layout(seeds[:, 1:]), generator, 199).p_value for y in sets]
+    assert min(p for p in found if p is not None) >= 0.125
 
 
 def test_the_same_generator_gives_the_same_numbers() -> None:
@@ -101,14 +107,13 @@ def test_scores_that_never_differ_have_no_interval_and_no_p_value_unless_they_ar
 
 
 @pytest.mark.parametrize("scenario", ["exchangeable", "mask effect 1"])
-def test_five_percent_of_tests_are_false_positives_without_a_difference(scenario: str) -> None:
+def test_at_most_five_percent_are_false_positives_without_a_difference(
+    scenario: str,
+) -> None:
     # tests/benchmarks/bench_comparisons.py: more data sets and other variance components.
     sets, generator, layout = simulated(rng(11), SCENARIOS[scenario], 600), rng(12), Layout(SEEDS)
     found = [estimate_mean(y, layout, generator, 199) for y in sets]
-    assert np.mean([(one.p_greater or 0) <= 0.05 for one in found]) == pytest.approx(
-        0.05, abs=0.02
-    )
-    assert np.mean([(one.p_value or 0) <= 0.05 for one in found]) == pytest.approx(0.05, abs=0.02)
+    assert 0.01 < np.mean([(one.p_value or 0) <= 0.05 for one in found]) < 0.07
     held = [(one.low or 0) <= 0 <= (one.high or 0) for one in found]
     assert np.mean(held) == pytest.approx(0.95, abs=0.03)
 

@@ -1,44 +1,42 @@
-"""Differences of two configurations on equal seeds, and which pairs are compared."""
+"""Differences of two configurations on equal seeds, their intervals and decisions."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from study.analysis.comparison.results import ComparisonResults, read_results
-from study.analysis.comparison.scores.paired import Pair, compare, corrected, paired
-from study.analysis.comparison.scores.questions import Question, questions
-from study.analysis.comparison.scores.statistics import SeedBootstrap
-from study.analysis.comparison.scores.summary import seeds_of
+from study.analysis.comparison import analyse
+from study.analysis.comparison.results import read_results
+from study.analysis.comparison.scores.paired import Pair, decided, paired
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
-    FMFT,
     LORA,
     RS,
-    Made,
     Row,
     crossed,
     failed,
+    pairs_of,
+    planned,
     write,
+    write_outputs,
 )
 
-
-def read(folder: Path, rows: list[Row]) -> ComparisonResults:
-    return read_results(write(folder, rows))
+BETTER = replace(RS, level=0.66)
 
 
-def compared(
-    comparison: ComparisonResults, a: str, b: str, kind: Any = "p", metric: str = "test_mcc"
+def pair_of(
+    folder: Path, rows: list[Row], outputs: bool = False, metric: str = "test_mcc"
 ) -> Pair:
-    rng = np.random.default_rng(0)
-    bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng, 400)
-    return compare(comparison, metric, Question(a, b, kind, f"{a} against {b}"), bootstrap, rng)
+    """The comparison of the first configuration with the second."""
+    write(folder, rows)
+    if outputs:
+        write_outputs(folder, rows)
+    return analyse([folder], metric).tasks[0].pairs[0]
 
 
 def test_a_run_without_mask_meets_every_mask_of_its_init_and_data_seed(tmp_path: Path) -> None:
-    found = read(tmp_path, crossed([RS, ADALORA]))
+    found = read_results(write(tmp_path, crossed([RS, ADALORA])))
     both = [found.configurations[label] for label in ("adalora_rs", "adalora")]
     pairs = paired(*both)
     assert len(pairs) == 45
@@ -47,155 +45,119 @@ def test_a_run_without_mask_meets_every_mask_of_its_init_and_data_seed(tmp_path:
     assert {key: pair[::-1] for key, pair in turned.items()} == pairs
 
 
-def test_the_difference_is_the_mean_over_equal_seeds(tmp_path: Path) -> None:
-    rows = crossed([RS, ADALORA])
-    pair = compared(read(tmp_path, rows), "adalora_rs", "adalora")
-    expected = np.mean([r["test_mcc"] for r in rows[:45]]) - np.mean(
-        [r["test_mcc"] for r in rows[45:]]
-    )
-    assert pair.difference.mean == pytest.approx(expected)
-    assert (pair.difference.n, pair.failed_pairs, pair.masked, pair.best) == (
-        45,
-        0,
-        1,
-        "adalora_rs",
-    )
+def test_fresh_seeds_are_independent_pairs_and_crossed_ones_are_not(tmp_path: Path) -> None:
+    fresh = pair_of(tmp_path / "a", pairs_of([RS, ADALORA], 20))
+    assert (fresh.independent, len(fresh.differences), fresh.unmasked) == (True, 20, None)
+    old = pair_of(tmp_path / "b", crossed([RS, ADALORA]))
+    assert (old.independent, len(old.differences), old.unmasked) == (False, 45, "adalora")
+    assert old.anytime is None
+
+
+@pytest.mark.parametrize("design", ["pairs", "crossed"])
+def test_the_difference_is_the_mean_over_equal_seeds(design: str, tmp_path: Path) -> None:
+    rows = pairs_of([RS, ADALORA], 20) if design == "pairs" else crossed([RS, ADALORA])
+    pair = pair_of(tmp_path, rows)
+    means = [
+        np.mean([r["test_mcc"] for r in rows if r["configuration"] == label])
+        for label in ("adalora_rs", "adalora")
+    ]
+    assert pair.over_seeds.mean == pytest.approx(means[0] - means[1])
 
 
 def test_effects_of_seeds_on_both_configurations_cancel(tmp_path: Path) -> None:
-    shaken = {"mask": 0.0, "rest": 0.001}
-    rows = crossed([replace(RS, level=0.61, sd=shaken), replace(LORA, level=0.6, sd=shaken)])
-    for row in rows:
-        row["test_mcc"] += 0.05 * row["init"] - 0.03 * row["data"]
-    pair = compared(read(tmp_path, rows), "adalora_rs", "lora")
-    low, high = pair.difference.low, pair.difference.high
-    assert low is not None
-    assert high is not None
-    assert 0.005 < low < 0.01 < high < 0.015
+    rows = pairs_of([replace(RS, sd={"rest": 0.001}), replace(LORA, sd={"rest": 0.001})], 15)
+    low, high = pair_of(tmp_path, rows).deciding or (0.0, 0.0)
+    assert 0.008 < low < 0.01 < high < 0.012
 
 
-def test_a_pair_with_a_failed_run_is_counted_and_loses(tmp_path: Path) -> None:
-    rows = crossed([replace(RS, level=0.9), ADALORA])
-    rows[0] = failed(rows[0])
-    pair = compared(read(tmp_path, rows), "adalora_rs", "adalora")
-    assert (pair.difference.n, pair.failed_pairs) == (44, 1)
-    assert pair.improvement == pytest.approx(44 / 45)
-    both = compared(
-        read(tmp_path, [*rows[:45], failed(rows[45]), *rows[46:]]), "adalora_rs", "adalora"
-    )
-    assert both.failed_pairs == 5
-    # The failed run of each: it loses to eight, and ties with the other.
-    assert both.improvement == pytest.approx((44 * 9 + 0.5) / (45 * 9))
+def test_a_clear_difference_is_decided_and_its_reverse_too(tmp_path: Path) -> None:
+    rows = pairs_of([BETTER, ADALORA], 20)
+    pair = pair_of(tmp_path / "a", rows)
+    assert (pair.decision, pair.winner, pair.wins) == ("better", "adalora_rs", (20, 20))
+    worse = pair_of(tmp_path / "b", pairs_of([replace(RS, level=0.5), ADALORA], 20))
+    assert (worse.decision, worse.winner) == ("worse", "adalora")
+
+
+def test_equal_configurations_become_practically_equal(tmp_path: Path) -> None:
+    same = [replace(RS, sd={"rest": 0.003}), replace(ADALORA, level=0.62, sd={"rest": 0.003})]
+    pair = pair_of(tmp_path, pairs_of(same, 25))
+    assert (pair.decision, pair.winner) == ("equal", None)
+    assert decided([pair], 0.001, np.random.default_rng(0))[0].decision == "undecided"
+
+
+def test_pairs_after_the_first_unfinished_one_do_not_count(tmp_path: Path) -> None:
+    rows = pairs_of([BETTER, ADALORA], 20)
+    rows[10] = planned(rows[10])
+    pair = pair_of(tmp_path, rows)
+    assert (len(pair.differences), pair.pending) == (5, 1)
+
+
+def test_scores_are_compared_over_pairs_without_failed_and_collapsed_runs(tmp_path: Path) -> None:
+    rows = pairs_of([BETTER, ADALORA], 20)
+    whole = pair_of(tmp_path / "a", rows)
+    rows[4] = failed(rows[4])
+    rows[9]["test_mcc"] = 0.001
+    pair = pair_of(tmp_path / "b", rows)
+    assert len(pair.differences) == 18
+    assert (pair.hurdle.a.k, pair.hurdle.b.k) == (1, 1)
+    assert (pair.hurdle.only_a, pair.hurdle.only_b) == (1, 1)
+    assert pair.over_seeds.mean == pytest.approx(whole.over_seeds.mean, abs=0.01)
+    assert pair.winner == "adalora_rs"
+
+
+def test_collapsed_runs_neither_narrow_nor_move_the_interval(tmp_path: Path) -> None:
+    rows = pairs_of([RS, ADALORA], 30)
+    clean = pair_of(tmp_path / "a", rows)
+    for place in (3, 17, 41):
+        rows[place]["test_mcc"] = 0.0
+    pair = pair_of(tmp_path / "b", rows)
+    assert pair.over_seeds.mean == pytest.approx(clean.over_seeds.mean, abs=0.003)
+    assert pair.hurdle.p_value > 0.2
+
+
+def test_better_is_withheld_from_a_configuration_that_fails_more_often(tmp_path: Path) -> None:
+    rows = pairs_of([BETTER, ADALORA], 40)
+    for place in range(0, 20, 2):
+        rows[place] = failed(rows[place])
+    pair = pair_of(tmp_path, rows)
+    assert pair.withheld
+    assert (pair.hurdle.worse, pair.decision, pair.winner) == ("a", "undecided", None)
 
 
 def test_of_a_loss_the_smaller_one_is_better(tmp_path: Path) -> None:
-    rows = crossed([replace(RS, level=0.3), replace(ADALORA, level=0.5)], metric="test_loss")
-    pair = compared(read(tmp_path, rows), "adalora_rs", "adalora", metric="test_loss")
-    assert pair.difference.mean < 0
-    assert pair.difference.low is not None
-    assert pair.difference.high is not None
-    assert pair.difference.low < pair.difference.mean < pair.difference.high < 0
-    assert (pair.best, pair.wins, pair.improvement) == ("adalora_rs", (45, 45), 1.0)
-    assert pair.difference.p_greater is not None
-    assert pair.difference.p_greater < 0.01
+    rows = pairs_of([replace(RS, level=0.3), replace(ADALORA, level=0.5)], 20, metric="test_loss")
+    pair = pair_of(tmp_path, rows, metric="test_loss")
+    assert pair.over_seeds.mean < 0
+    assert (pair.decision, pair.winner, pair.wins) == ("better", "adalora_rs", (20, 20))
+    assert (pair.rope, pair.improvement) == (0, 1.0)
 
 
-def test_a_question_with_a_direction_is_decided_one_sided_and_its_reverse_two_sided(
-    tmp_path: Path,
-) -> None:
-    pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
-    known = replace(pair.difference, mean=0.02, low=-0.001, high=0.041, one_sided_reach=0.018)
-    one = replace(pair, difference=replace(known, p_value=0.08, p_greater=0.04))
-    assert corrected([one])[0].winner == "adalora_rs"
-    assert (
-        corrected([replace(one, question=replace(one.question, kind="other"))])[0].winner is None
-    )
-    worse = replace(
-        one,
-        better=False,
-        difference=replace(
-            known, mean=-0.02, low=-0.04, high=-0.001, p_value=0.04, p_greater=0.98
-        ),
-    )
-    assert corrected([worse])[0].winner == "adalora"
+def test_the_test_set_widens_both_the_interval_and_the_sequence(tmp_path: Path) -> None:
+    rows = pairs_of([BETTER, ADALORA], 20)
+    without = pair_of(tmp_path / "a", rows)
+    pair = pair_of(tmp_path / "b", rows, outputs=True)
+    assert (without.tau, without.over_test_sets) == (None, None)
+    assert pair.tau is not None
+    assert pair.tau > 0
+    assert pair.over_test_sets is not None
+    assert pair.over_seeds.low is not None
+    assert pair.over_test_sets[0] < pair.over_seeds.low
+    assert pair.deciding is not None
+    assert without.deciding is not None
+    assert pair.deciding[0] < without.deciding[0]
 
 
-def test_p_values_are_corrected_within_a_kind_over_all_tasks(tmp_path: Path) -> None:
-    pair = compared(read(tmp_path, crossed([RS, ADALORA])), "adalora_rs", "adalora")
-    ones = [
-        replace(pair, difference=replace(pair.difference, p_greater=p, p_value=2 * p))
-        for n, p in enumerate((0.02, 0.01, 0.3))
-    ]
-    other = replace(ones[0], question=replace(pair.question, kind="other"))
-    found = corrected([*ones, other])
-    assert [one.p_corrected for one in found] == pytest.approx([0.04, 0.03, 0.3, 0.04])
-    assert found[0].p_corrected_two_sided == pytest.approx(0.08)
+def test_pairs_that_are_analysed_together_share_the_error(tmp_path: Path) -> None:
+    one = pair_of(tmp_path / "a", pairs_of([BETTER, ADALORA], 20))
+    several = pair_of(tmp_path / "b", pairs_of([BETTER, ADALORA, LORA, replace(LORA, label="x",
+        settings={"lr": 0.1})], 20))  # fmt: skip
+    assert (one.family, several.family) == (1, 6)
+    assert one.anytime is not None
+    assert several.anytime is not None
+    assert several.anytime.level == pytest.approx(0.05 / 6)
 
 
-def asked(folder: Path, *configurations: Made) -> list[tuple[str, str]]:
-    found = read(folder, crossed(configurations, (2, 1, 1)))
-    return [(q.kind, q.text) for q in questions(found, configurations[0].label)]
-
-
-def with_settings(label: str, **settings: Any) -> Made:
-    return replace(RS, label=label, settings={**RS.settings, **settings})
-
-
-def test_adalora_at_equal_settings_is_the_question_on_p(tmp_path: Path) -> None:
-    assert asked(tmp_path, RS, ADALORA, LORA) == [
-        ("p", "p = 0.1 against p = 0"),
-        ("other", "adalora_rs against lora"),
-        ("other", "adalora against lora"),
-    ]
-
-
-def test_other_settings_of_adalora_make_it_another_configuration(tmp_path: Path) -> None:
-    other = replace(ADALORA, settings={**ADALORA.settings, "lr": 0.01})
-    assert asked(tmp_path, RS, other) == [("other", "adalora_rs against adalora")]
-
-
-@pytest.mark.parametrize(
-    ("settings", "kind", "text"),
-    [
-        ({"p": 0.0}, "p", "p = 0.1 against p = 0"),
-        ({"p": 0.2}, "setting", "p = 0.1 against p = 0.2"),
-        ({"p_reintroduce": 0}, "setting", "p = 0.1 against p = 0.1 (p_reintroduce = 0)"),
-        (
-            {"final_mask": "deterministic"},
-            "setting",
-            "final_mask = stochastic against deterministic",
-        ),
-        ({"prune_mode": "mask"}, "setting", "prune_mode = none against mask"),
-        ({"lr": 0.1, "b0": 4}, "other", "adalora_rs against that"),
-    ],
-)
-def test_a_pair_that_differs_in_one_setting_is_a_question_about_it(
-    tmp_path: Path, settings: dict[str, Any], kind: str, text: str
-) -> None:
-    assert asked(tmp_path, RS, with_settings("that", **settings)) == [(kind, text)]
-
-
-def test_p_0_first_still_asks_for_p_above_0(tmp_path: Path) -> None:
-    found = read(tmp_path, crossed([ADALORA, RS], (2, 1, 1)))
-    (question,) = questions(found, "adalora")
-    assert (question.a, question.b, question.kind) == ("adalora_rs", "adalora", "p")
-
-
-def test_re_introduction_only_is_a_separate_question(tmp_path: Path) -> None:
-    only_reintroduction = with_settings("back", p=0.0, p_reintroduce=0.1)
-    assert asked(tmp_path, only_reintroduction, ADALORA) == [
-        ("setting", "re-introduction only (p_reintroduce = 0.1) against p = 0")
-    ]
-
-
-def test_a_deterministic_last_mask_is_named_in_a_question_about_p(tmp_path: Path) -> None:
-    final = with_settings("final", final_mask="deterministic")
-    assert asked(tmp_path, final, ADALORA) == [
-        ("p", "p = 0.1 (final_mask = deterministic) against p = 0")
-    ]
-
-
-def test_of_many_configurations_each_is_compared_with_the_first(tmp_path: Path) -> None:
-    many = [replace(FMFT, label=f"c{n}", settings={"lr": n, "b0": n}) for n in range(8)]
-    found = read(tmp_path, crossed(many, (1, 1, 1)))
-    assert [(q.a, q.b) for q in questions(found, "c0")] == [("c0", f"c{n}") for n in range(1, 8)]
+def test_two_crossed_seeds_of_two_factors_cannot_have_a_small_p(tmp_path: Path) -> None:
+    pair = pair_of(tmp_path, crossed([replace(ADALORA, level=0.8), LORA], (1, 2, 2)))
+    assert pair.over_seeds.p_value is not None
+    assert pair.over_seeds.p_value >= 0.125

@@ -26,14 +26,15 @@ def summary(folder: Path, rows: list[Row], metric: str = "test_mcc") -> Summary:
     found = read_results(write(folder, rows))
     rng = np.random.default_rng(0)
     bootstrap = SeedBootstrap(seeds_of(found.runs), rng, 500)
-    return summaries(found, metric, read_outputs(found, "test"), bootstrap, rng)[0]
+    outputs = read_outputs(found, "test")
+    return summaries(found, metric, outputs, outputs.influences(metric), bootstrap, rng)[0]
 
 
 def nine(**changes: float) -> list[Row]:
     return [row | changes for row in crossed([LORA])]
 
 
-def test_mean_sd_and_counts_are_over_finished_runs(tmp_path: Path) -> None:
+def test_mean_sd_and_counts_are_over_usable_runs(tmp_path: Path) -> None:
     rows = nine()
     scores = [row["test_mcc"] for row in rows[:7]]
     found = summary(tmp_path, [*rows[:7], failed(rows[7]), planned(rows[8])])
@@ -82,7 +83,7 @@ def test_without_labels_a_run_has_collapsed_below_a_hundredth(
 ) -> None:
     rows = nine()
     found = summary(tmp_path, [rows[0] | {"test_mcc": mcc}, *rows[1:]])
-    assert (len(found.collapsed), found.n) == (collapsed, 9)
+    assert (len(found.collapsed), found.n) == (collapsed, 9 - collapsed)
 
 
 @pytest.mark.parametrize(("mcc", "collapsed"), [(0.079, 1), (0.081, 0)])

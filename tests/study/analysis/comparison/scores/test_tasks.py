@@ -97,13 +97,22 @@ def test_pooled_iqm_counts_every_task_alike(tmp_path: Path) -> None:
         for n in range(2)
     ]
     found = pool(tasks, "test_mcc", np.random.default_rng(0))
-    scores = [run.values["test_mcc"] for task in tasks for run in task.configurations["lora"]]
+    scores = [[run.values["test_mcc"] for run in task.configurations["lora"]] for task in tasks]
     one = found[2]
-    assert (one.label, one.iqm) == ("lora", pytest.approx(iqm(scores)))
+    assert (one.label, one.iqm) == ("lora", pytest.approx(np.mean([iqm(own) for own in scores])))
     assert one.iqm_limits[0] < one.iqm < one.iqm_limits[1]
     assert found[0].improvement == 0.5
     assert found[3].improvement < 0.05
     assert pool(tasks[:1], "test_mcc", np.random.default_rng(0)) == []
+
+
+def test_the_winner_over_tasks_is_that_of_the_signed_ranks_not_of_the_number_of_wins() -> None:
+    ahead = {f"task{n}": {"a": 0.6 + 0.01 * (n + 1) * (n < 6), "b": 0.6} for n in range(13)}
+    ranking = rank_tasks(ahead)
+    assert ranking is not None
+    (pair,) = ranking.pairs
+    assert (pair.wins, pair.better) == (6, "a")
+    assert pair.p_value < 0.05
 
 
 def test_failures_count_in_ranks_and_over_tasks(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Pairs that are added until a decision."""
+
+from pathlib import Path
+
+import pytest
+
+from study.engine.comparison.runs import ComparisonRun
+from study.engine.comparison.until import Growth, PlannedRuns
+from study.spec import SeedsSpec
+from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, load_comparison
+from study.storage.events import Report, StudyOpened, TrialEnded
+from study.storage.folder import StudyFolder
+from study.storage.ledger import Ledger
+from study.storage.opening import open_folder
+from study.storage.runs import created, key_of, latest_trials
+from tests.study.engine.comparison.small import configuration
+
+SPEC = ComparisonSpec(
+    configurations={"best": configuration().spec, "never": configuration("n", "adapter.p=0").spec},
+    pairs=FactorSeeds.fresh(SeedsSpec(), 2, 2, 2),
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = Ledger(open_folder(tmp_path / "a", ""), "dev_mcc")
+    ledger.append(StudyOpened(version=1, name="a", spec="spec.yaml"))
+    return ledger
+
+
+def end(ledger: Ledger, run: ComparisonRun) -> None:
+    number = len(ledger.record.trials)
+    ledger.append(created(number, run, 8, 1))
+    metrics = {"dev_mcc": 0.5, "test_mcc": 0.5}
+    ledger.append(Report(trial=number, report=1, step=8, metrics=metrics))
+    ledger.append(TrialEnded(trial=number, state="complete", reason=""))
+
+
+def run_all(planned: PlannedRuns, ledger: Ledger, most: int = 100) -> int:
+    """Ends one run after another as long as there are any; returns their number."""
+    for ended in range(most):
+        trials = latest_trials(ledger.record)
+        left = [run for run in planned(ledger.record) if key_of(run) not in trials]
+        if not left:
+            return ended
+        end(ledger, left[0])
+    return most
+
+
+def test_pairs_are_added_until_the_decision(ledger: Ledger) -> None:
+    looks: list[Path] = []
+
+    def decided(folder: Path) -> bool:
+        looks.append(folder)
+        assert StudyFolder(folder).results.is_file()
+        return len(looks) == 5
+
+    planned = PlannedRuns(ledger.folder, SPEC, "dev_mcc", Growth(decided, 50))
+    assert run_all(planned, ledger) == 2 * 5
+    stored = load_comparison(ledger.folder.spec)
+    assert stored.pairs is not None
+    assert stored.pairs.parallel == [(n, n, n) for n in range(2000, 2005)]
+
+
+def test_the_budget_ends_an_undecided_comparison(ledger: Ledger) -> None:
+    planned = PlannedRuns(ledger.folder, SPEC, "dev_mcc", Growth(lambda folder: False, 4))
+    assert run_all(planned, ledger) == 8
+
+
+def test_a_resumed_comparison_continues_with_the_same_pairs(ledger: Ledger) -> None:
+    never = Growth(lambda folder: False, 4)
+    planned = PlannedRuns(ledger.folder, SPEC, "dev_mcc", never)
+    run_all(planned, ledger, most=5)
+    again = PlannedRuns(ledger.folder, load_comparison(ledger.folder.spec), "dev_mcc", never)
+    assert run_all(again, ledger) == 3
+    assert {run.init for run in again(ledger.record)} == {2000, 2001, 2002, 2003}
+
+
+def test_without_growth_the_planned_runs_are_all(ledger: Ledger) -> None:
+    planned = PlannedRuns(ledger.folder, SPEC, "dev_mcc", None)
+    assert run_all(planned, ledger) == 4
