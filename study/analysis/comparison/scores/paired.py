@@ -107,7 +107,7 @@ class Pair:
     @property
     def over_test_sets(self) -> Limits | None:
         """The 95 % interval over seeds and test sets for a single look; None if not known."""
-        return _over_test_sets(self.over_seeds, self.tau, LEVEL, self.independent)
+        return with_test_sets(self.over_seeds, self.tau, LEVEL, self.independent)
 
     @property
     def better(self) -> bool | None:
@@ -221,7 +221,7 @@ def _decided(pair: Pair, rope: float, family: int, rng: np.random.Generator) -> 
         return pair
     layout = layout_of(tuple(pair.differences))
     estimate = estimate_mean(values, layout, rng, level=1 - level)
-    own = _over_test_sets(estimate, pair.tau or 0.0, 1 - level, independent=False)
+    own = with_test_sets(estimate, pair.tau or 0.0, 1 - level, independent=False)
     return replace(pair, deciding=own)
 
 
@@ -290,7 +290,7 @@ def _tau(
     return error_of_difference(np.array([a for a, _ in known]), np.array([b for _, b in known]))
 
 
-def _over_test_sets(
+def with_test_sets(
     estimate: MeanEstimate, tau: float | None, level: float, independent: bool
 ) -> Limits | None:
     """Returns the interval with the error of the test set added to that of the seeds."""

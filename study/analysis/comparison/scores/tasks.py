@@ -9,6 +9,7 @@ Pairs are tested by exact Wilcoxon signed-rank tests, Holm-corrected.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -104,6 +105,7 @@ def rank_tasks(
     )
 
 
+@cache
 def critical_difference(configurations: int, tasks: int, level: float = 0.05) -> float:
     """Returns Nemenyi's critical difference of mean ranks, q sqrt(k (k + 1) / (6 N)).
 

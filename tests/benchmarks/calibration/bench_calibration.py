@@ -1,0 +1,32 @@
+"""Whether the comparisons of seeds keep what their pages say, by simulation.
+
+    python -m tests.benchmarks.calibration.bench_calibration [--sets N]
+
+One row per scenario: false alarms at any of nine looks, families of ten pairs, power, coverage,
+small test sets, crossed seeds, collapsing runs, ties over tasks. Ends with status 1 if a rate is
+outside its bounds by more than three standard errors of the simulation.
+"""
+
+# ruff: noqa: T201
+import argparse
+import sys
+
+from tests.benchmarks.calibration.scenarios import scenarios
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=int, default=4000, help="data sets of a scenario")
+    print("| scenario | rate | must be | data sets |\n|---|---|---|---|")
+    failed = False
+    for rate in scenarios(parser.parse_args().sets):
+        bounds = f"{rate.low:.1%} to {rate.high:.1%}"
+        mark = "" if rate.holds else " FAILED"
+        print(f"| {rate.name} | {rate.found:.1%}{mark} | {bounds} | {rate.sets} |", flush=True)
+        failed |= not rate.holds
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
