@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata, studentized_range, wilcoxon
+from scipy.stats import rankdata, studentized_range
 
 from study.analysis.comparison.results import ComparisonResults, RunResult
 from study.analysis.comparison.scores.statistics import (
@@ -27,6 +27,7 @@ from study.analysis.comparison.scores.statistics import (
     win_matrix,
 )
 from study.analysis.comparison.scores.summary import failure_score, seeds_of
+from study.analysis.comparison.verdict.flips import sign_flip_p
 from study.spec.metrics import direction
 
 
@@ -121,7 +122,8 @@ def _task_pairs(
 ) -> list[TaskPair]:
     pairs = list(combinations(range(len(names)), 2))
     differences = [signed[:, a] - signed[:, b] for a, b in pairs]
-    p_values = [float(wilcoxon(d).pvalue) if np.any(d) else 1.0 for d in differences]
+    rng = np.random.default_rng(0)
+    p_values = [sign_flip_p(_signed_ranks(d), rng) or 1.0 for d in differences]
     return [
         TaskPair(
             a=names[a],
@@ -138,13 +140,19 @@ def _task_pairs(
     ]
 
 
+def _signed_ranks(d: Float[np.ndarray, " tasks"]) -> Float[np.ndarray, " untied"]:
+    """Returns the ranks of the sizes of differences with their signs, without ties."""
+    known = d[d != 0]
+    ranks: Float[np.ndarray, " untied"] = np.sign(known) * rankdata(np.abs(known))
+    return ranks
+
+
 def _better(d: Float[np.ndarray, " tasks"], a: str, b: str) -> str:
     """Returns the side of the signed-rank sum, which is what the test is about.
 
     The number of wins may be on the other side: half of the tasks may tie.
     """
-    known = d[d != 0]
-    total = float(np.sign(known) @ rankdata(np.abs(known))) if len(known) else 0.0
+    total = float(_signed_ranks(d).sum())
     return "" if total == 0 else a if total > 0 else b
 
 
