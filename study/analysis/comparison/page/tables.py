@@ -95,6 +95,7 @@ def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
     sets_low, sets_high = pair.over_test_sets or (None, None)
     better_low, better_high = pair.improvement_limits or (None, None)
     needed = task.further_pairs.get(pair.question.text)
+    better, equal, worse = pair.probabilities or (None, None, None)
     return {
         "kind": pair.question.kind,
         "question": pair.question.text,
@@ -115,6 +116,9 @@ def _comparison(pair: Pair, task: TaskAnalysis) -> Record:
         "p_single_look": own.p_value,
         "p_any_look": pair.anytime.p_value if pair.anytime and known else None,
         "e_value": pair.anytime.e_value if pair.anytime and known else None,
+        "p_better": better,
+        "p_equal": equal,
+        "p_worse": worse,
         "unusable_a": pair.hurdle.a.k,
         "unusable_b": pair.hurdle.b.k,
         "p_unusable": pair.hurdle.p_value if pair.hurdle.any else None,

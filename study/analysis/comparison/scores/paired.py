@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from study.analysis.comparison.design import NO_MASK
 from study.analysis.comparison.hurdle.rates import Hurdle, Rate
@@ -39,6 +39,7 @@ from study.analysis.comparison.scores.statistics import (
 )
 from study.analysis.comparison.scores.summary import seeds_of
 from study.analysis.comparison.verdict.decision import FAMILY_LEVEL, Decision, decide
+from study.analysis.comparison.verdict.power import simulated_error
 from study.analysis.comparison.verdict.sequence import AnytimeEstimate, anytime_estimate
 from study.influence import error_of_difference
 from study.spec.comparison.schema import FACTORS
@@ -79,6 +80,9 @@ class Pair:
     """Number of pairs that share the error of 5 %."""
     anytime: AnytimeEstimate | None = None
     """Over seeds and test sets, at the level of the family; None for crossed seeds."""
+    simulated_error: float | None = None
+    """Share of simulated comparisons of this size without any difference in which at least one
+    pair is decided wrongly; None for crossed seeds."""
     deciding: Limits | None = None
     """The interval that decides; None without one."""
 
@@ -108,6 +112,25 @@ class Pair:
     def over_test_sets(self) -> Limits | None:
         """The 95 % interval over seeds and test sets for a single look; None if not known."""
         return with_test_sets(self.over_seeds, self.tau, LEVEL, self.independent)
+
+    @property
+    def probabilities(self) -> tuple[float, float, float] | None:
+        """Posterior probabilities that a is better, equal within the rope, and worse.
+
+        With flat priors the difference over seeds and test sets, where these are known, has
+        Student's distribution around the mean (Benavoli, Corani, Demsar and Zaffalon 2017). It
+        is not corrected for looks or other pairs. None without an interval.
+        """
+        own, limits_ = self.over_seeds, self.over_test_sets
+        high = own.high if limits_ is None else limits_[1]
+        if own.low is None or high is None or not self.independent:
+            return None
+        spread = (high - own.mean) / float(stdtrit(own.n - 1, (1 + LEVEL) / 2))
+        above, below = (
+            float(stdtr(own.n - 1, (side * own.mean - self.rope) / spread))
+            for side in (self.sign, -self.sign)
+        )
+        return above, max(0.0, 1 - above - below), below
 
     @property
     def better(self) -> bool | None:
@@ -206,7 +229,14 @@ def compare(
 
 def decided(pairs: Sequence[Pair], rope: float, rng: np.random.Generator) -> list[Pair]:
     """Returns the pairs with their decisions; together they share the error of 5 %."""
-    return [_decided(pair, rope, len(pairs), rng) for pair in pairs]
+    error = None
+    if pairs and all(pair.independent for pair in pairs):
+        compared = [(pair.question.a, pair.question.b) for pair in pairs]
+        most = max(len(pair.differences) for pair in pairs)
+        error = simulated_error(compared, most, FAMILY_LEVEL / len(pairs), rng)
+    return [
+        replace(_decided(pair, rope, len(pairs), rng), simulated_error=error) for pair in pairs
+    ]
 
 
 def _decided(pair: Pair, rope: float, family: int, rng: np.random.Generator) -> Pair:

@@ -32,6 +32,13 @@ class Question:
     """The question as a noun phrase: "p = 0.1 against p = 0"."""
 
 
+def number_of_questions(configurations: int) -> int:
+    """Returns how many pairs are compared, which share the error of 5 %."""
+    if configurations > ALL_PAIRS:
+        return configurations - 1
+    return configurations * (configurations - 1) // 2
+
+
 def questions(comparison: ComparisonResults, leader: str) -> list[Question]:
     """Returns the pairs to compare, the questions about p first; the leader comes first in a pair.
 

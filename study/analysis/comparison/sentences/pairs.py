@@ -24,6 +24,13 @@ def verdict(pair: Pair) -> str:
     if pair.improvement is not None:
         ahead += f"; P(improvement) {_improvement(pair)}"
     parts.append(f"For a single look: {_single_look(pair)}; {ahead}.")
+    if pair.probabilities is not None:
+        above, within, below = pair.probabilities
+        parts.append(
+            f"With flat priors, and without a correction for looks: probability {above:.2f} that "
+            f"the first is better by more than {pair.rope:g}, {within:.2f} equal, {below:.2f} "
+            "worse."
+        )
     if pair.hurdle.any:
         parts.append(_unusable(pair))
     return " ".join(parts) + (few_seeds_warning([pair]) if pair.winner else "")
@@ -38,9 +45,16 @@ def how_decided(pairs: Sequence[Pair]) -> str:
         when = "however often they are looked at while pairs are added"
     else:
         when = "for a single look, as the seeds are crossed"
+    error = pairs[0].simulated_error
+    simulated = (
+        ""
+        if error is None
+        else f" Without any difference, {error:.1%} of simulated comparisons with this number of "
+        "pairs and configurations have a wrong decision."
+    )
     return (
         f"The intervals that decide hold with 95 % probability{of}, over {over}, {when}. A "
-        f"difference below {pairs[0].rope:g} does not matter."
+        f"difference below {pairs[0].rope:g} does not matter.{simulated}"
     )
 
 

@@ -10,6 +10,7 @@ many further pairs a decision needs; the power of a plan is simulated.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,30 @@ def smallest_effect(n: int, level: float, power: float = POWER) -> float | None:
         middle = (low + high) / 2
         low, high = (low, middle) if found(middle) else (middle, high)
     return high
+
+
+def simulated_error(
+    compared: Sequence[tuple[str, str]], n: int, level: float, rng: np.random.Generator
+) -> float | None:
+    """Returns how often one of several equal configurations is decided to be better at some look.
+
+    Simulated with normal scores, without the error of the test set. None without a pair of runs.
+
+    Args:
+        compared: the labels of the configurations that are compared.
+        n: number of pairs of runs.
+        level: error level of each comparison.
+        rng: draws the scores.
+    """
+    if not n or not compared:
+        return None
+    labels = {label for pair in compared for label in pair}
+    scores = {label: rng.normal(size=(DRAWS, n)) for label in sorted(labels)}
+    wrong = np.zeros(DRAWS, dtype=bool)
+    for a, b in compared:
+        largest = log_e_process(scores[a] - scores[b]).max(axis=1)
+        wrong |= largest >= -math.log(level)
+    return float(wrong.mean())
 
 
 def further_pairs(
