@@ -208,7 +208,8 @@ def test_an_analysis_that_cannot_finish_prints_one_line(
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "study.seeds", "--config", "fixed.yaml", "--name", "c"]
-    command += ["--vary", "adapter.p=0", "--init-seeds", "1", "--mask-seeds", "2"]
+    command += ["--vary", "adapter.p=0", "--mask-seeds", "2"]
+    command += ["--init-seeds", "1", "--data-seeds", "1"]
     command += ["--metric", "test_auc"]  # Which differs where MCC is 0 in all of these.
     return subprocess.Popen(
         [*command, *arguments],
@@ -231,7 +232,7 @@ def events(folder: Path) -> list[dict[str, Any]]:
 def test_an_interrupted_comparison_continues_with_more_seeds_and_repeats_nothing(
     fixed: str, tmp_path: Path
 ) -> None:
-    process = start(tmp_path, "--data-seeds", "1", "--max-concurrent", "1")
+    process = start(tmp_path, "--pairs", "1", "--max-concurrent", "1")
     pause, patience = threading.Event(), time.monotonic() + 120
     while sum(event["event"] == "report" for event in events(tmp_path)) < 3:
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
@@ -244,25 +245,27 @@ def test_an_interrupted_comparison_continues_with_more_seeds_and_repeats_nothing
     assert "--resume" in printed
     before = events(tmp_path)
 
-    process = start(tmp_path, "--data-seeds", "2", "--resume", "--max-concurrent", "1")
+    # Two more runs than one pair and the crossed ones: a second pair, and no decision.
+    until = ("--until", "decided", "--max-runs", "6")
+    process = start(tmp_path, "--resume", "--max-concurrent", "1", *until)
     printed, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, printed
+    assert process.returncode == 3, printed
     assert "Traceback" not in printed
     after = events(tmp_path)
     assert after[: len(before)] == before
     counts = Counter(event["event"] for event in after)
-    assert counts["created"] == counts["ended"] == 2 * 3
+    assert counts["created"] == counts["ended"] == 5
     reports = [(e["trial"], e["report"]) for e in after if e["event"] == "report"]
-    assert len(reports) == len(set(reports)) == 2 * 3 * 2
+    assert len(reports) == len(set(reports)) == 5 * 2
 
     folder = tmp_path / "runs" / "c"
     rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
     assert [(row["configuration"], row["mask"], row["data"]) for row in rows] == [
-        ("fixed", "2000", "2000"), ("fixed", "2001", "2000"), ("p=0", "", "2000"),
-        ("fixed", "2000", "2001"), ("fixed", "2001", "2001"), ("p=0", "", "2001"),
+        ("fixed", "2000", "2000"), ("p=0", "", "2000"),
+        ("fixed", "2001", "2001"), ("p=0", "", "2001"), ("fixed", "2001", "2000"),
     ]  # fmt: skip
     assert {row["state"] for row in rows} == {"complete"}
-    assert sum(float(row["shared_steps"] or 0) for row in rows) >= 2 * 3
+    assert sum(float(row["shared_steps"] or 0) for row in rows) >= 3
     for row in rows:
         outputs = np.load(folder / "outputs" / f"run-{int(row['run']):05d}.npz")
         assert outputs["test"].shape == (32, 2)

@@ -23,7 +23,7 @@ import pytest
         ("run --space smoke more", "unrecognized arguments: more"),
         ("run", "--space is required: a YAML file, or a name such as adalora_rs"),
         ("benchmark --space mini_tables --num-gpus 1", "; did you mean --gpus-per-trial?"),
-        ("seeds runs/x", "; write --study runs/x"),
+        ("seeds.__main__ runs/x", "; write --study runs/x"),
         ("report --study runs/x", "; write DIR without an option"),
         ("cluster.__main__ slurm --time 1 --logs x", ".cluster slurm --help lists the options"),
         ("doctor.__main__ x --tracking-url y", "; did you mean --tracking-uri?"),
