@@ -3,6 +3,7 @@
     study/        a study folder -> report.html: settings, winner, race, learning curves, ranks
     comparison/   results.csv of a comparison -> statistics over seeds, report.html
     benchmark/    results.csv of a benchmark -> the paper's tables and figures, report.html
+    hurdle/       runs without a usable score: rates, the range of guessing
     several/      several studies side by side on one page
     html.py       fills a page template; writes files atomically
     base.html.jinja  the frame of all pages

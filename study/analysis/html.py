@@ -75,13 +75,13 @@ def as_data(value: Any) -> str:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Writes a file atomically, text as UTF-8; creates the folder if its parent exists.
+    """Writes a file atomically, text as UTF-8; creates the folder.
 
     Raises:
         InputError: the file cannot be written.
     """
     with _as_input_error(path):
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(content.encode() if isinstance(content, str) else content)
 

@@ -4,11 +4,11 @@
 
 Simulated differences of 45 runs against 9, 5 x 3 x 3 seeds, whose true mean is zero. One row for
 each set of variance components (standard deviations relative to that of one run); percentages.
-"differ": false positives at 5 %, also at 1 %. "mean": coverage of its 95 % interval; "half": median half-width. "IQM":
-coverage of the bootstrap interval of the interquartile mean. For comparison the two-sided false
-positives of a t-test, and of sign flips of whole (init, data) cells. "P(imp.)": coverage of the
-interval of P(improvement) for two equal configurations. Then the CPU time of an analysis of about
-a thousand runs.
+"differ": false positives at 5 %, also at 1 %. "mean": coverage of its 95 % interval; "half":
+median half-width. "IQM": coverage of the bootstrap interval of the interquartile mean. For
+comparison the false positives of a t-test, and of sign flips of whole (init, data) cells.
+"P(imp.)": coverage of the interval of P(improvement) for two equal configurations. Then the CPU
+time of an analysis of about a thousand runs.
 """
 
 # ruff: noqa: T201

@@ -1,5 +1,6 @@
 """The answer of a benchmark: which method is best in how many cells, and by how much."""
 
+import math
 from dataclasses import dataclass
 
 from study.analysis.benchmark.reading import BenchmarkResults, label
@@ -113,8 +114,8 @@ def _sentences(
     ]
     close = sum(_close(own) for own in cells.values())
     sentences.append(
-        f"In {close} of them the best two differ by less than the larger sd between their seeds, "
-        "or have no sd: these are not decided."
+        f"In {close} of them the best two differ by less than 1.96 standard errors over seeds and "
+        "test sets, or have a single seed: these are not decided."
     )
     baselines = {
         task: max(scores)
@@ -140,6 +141,7 @@ def _sentences(
 
 def _close(own: dict[str, CellScores]) -> bool:
     best, second = sorted(own.values(), key=lambda cell: -(cell.mean or 0.0))[:2]
-    if best.sd is None or second.sd is None:
+    errors = best.error_of_mean, second.error_of_mean
+    if errors[0] is None or errors[1] is None:
         return True
-    return (best.mean or 0.0) - (second.mean or 0.0) < max(best.sd, second.sd)
+    return (best.mean or 0.0) - (second.mean or 0.0) < 1.96 * math.hypot(errors[0], errors[1])

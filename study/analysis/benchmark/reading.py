@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from study.analysis.hurdle.guessing import bound_of_guessing, has_collapsed
 from study.csv_table import Column, finite, not_empty, number, one_of, read_csv
 from study.errors import InputError, instead_of
 from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS
@@ -14,8 +15,6 @@ RESULTS = "results.csv"
 Metric = Literal["mcc", "auc"]
 ResultState = Literal["complete", "failed", "running", "planned", "unavailable"]
 STATES: tuple[ResultState, ...] = get_args(ResultState)
-COLLAPSED = 0.01
-"""A run has collapsed if its |MCC| on the test split is below this: no better than chance."""
 BASELINES = ("majority", "gc", "kmer", "cnn")
 _FIX = "write the file with study.benchmark"
 _SCHEMA = (
@@ -57,9 +56,10 @@ class BenchmarkResult:
 
     @property
     def collapsed(self) -> bool:
-        """Whether |MCC| is below `COLLAPSED`; always False for the majority baseline."""
-        mcc = self.scores.get("mcc")
-        return mcc is not None and abs(mcc) < COLLAPSED and self.method != "majority"
+        """Whether |MCC| is within the range of guessing; False for the majority baseline."""
+        rows = None if self.test_rows is None else int(self.test_rows)
+        bound = bound_of_guessing(rows, int(self.classes or 2))
+        return self.method != "majority" and has_collapsed(self.scores.get("mcc"), bound)
 
 
 @dataclass(frozen=True)

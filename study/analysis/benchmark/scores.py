@@ -21,6 +21,7 @@ from study.analysis.benchmark.reading import (
 )
 from study.paper import reference
 from study.paper.reference import Anchor
+from study.spec.metrics import GUESSING
 from study.storage.result.sampling import half_width
 
 
@@ -69,6 +70,20 @@ class CellScores:
             return None
         return math.sqrt(math.fsum((x - self.mean) ** 2 for x in self.scores) / (self.n - 1))
 
+    @cached_property
+    def ranked_mean(self) -> float | None:
+        """Mean over the runs that ended, a failed run at the score of guessing."""
+        ended = [*self.scores, *[GUESSING[self.metric]] * self.failed]
+        return statistics.fmean(ended) if ended else None
+
+    @property
+    def error_of_mean(self) -> float | None:
+        """Standard error of the mean over seeds and test sets; None for fewer than two scores."""
+        if self.sd is None:
+            return None
+        of_rows = 0.0 if self.sampling_error is None else self.sampling_error / 1.96
+        return math.hypot(self.sd / math.sqrt(self.n), of_rows)
+
     @property
     def sampling_error(self) -> float | None:
         """95 % half-width of the sampling error of one run; None if it is not known."""
@@ -102,6 +117,11 @@ class ScoreTable:
     def means(self) -> dict[tuple[str, str, str], float]:
         """Returns the means by (task, backbone, method), without the cells that have none."""
         return {key: cell.mean for key, cell in self.cells.items() if cell.mean is not None}
+
+    def ranked_means(self) -> dict[tuple[str, str, str], float]:
+        """Returns the means in which failed runs count as guessing."""
+        known = {key: cell.ranked_mean for key, cell in self.cells.items()}
+        return {key: mean for key, mean in known.items() if mean is not None}
 
 
 def score_table(benchmark: BenchmarkResults, metric: Metric, tasks: Sequence[str]) -> ScoreTable:

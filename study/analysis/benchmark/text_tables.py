@@ -91,7 +91,10 @@ def top_two_cell(count: TopTwoCount) -> TextCell:
         published.append(f"paper {paper}")
     if recounted and recounted != paper:
         published.append(f"recounted {recounted}")
-    return TextCell(_fraction(count.measured), ", ".join(published))
+    measured = _fraction(count.measured)
+    if count.interval is not None:
+        measured += f" ({count.interval[0]}-{count.interval[1]})"
+    return TextCell(measured, ", ".join(published))
 
 
 def markdown(table: TextTable) -> str:

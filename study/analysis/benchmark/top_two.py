@@ -11,14 +11,22 @@ Those without a mean on any task are not compared. A task counts if all that are
 mean on it; `Top2.of` is the number of such tasks, and without any there is no count. A mean is
 among the top two if fewer than two means are strictly larger, so all tied means count. With fewer
 than three to compare, all would be among the top two, so there is no count.
+
+A failed run counts as guessing in these means. Every count has a 95 % interval: means are drawn
+around those measured, with the variance between seeds and that of the test set, and counted again.
+The errors of the test set are drawn independently for each cell, although all cells of a task
+share its rows, so that the intervals are rather too wide.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Float
+
 from study.analysis.benchmark.reading import BenchmarkResults, Metric
-from study.analysis.benchmark.scores import score_table
+from study.analysis.benchmark.scores import ScoreTable, score_table
 from study.paper import reference
 from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS, Top2
 
@@ -26,6 +34,8 @@ Group = Literal["pd", "emp", "other"]
 Among = Literal["methods", "backbones"]
 """What a backbone with a method is compared among."""
 BackboneMethod = tuple[str, str]
+Draws = Float[np.ndarray, " draws"]
+DRAWS = 2000
 
 METRICS: dict[Group, Metric] = {"pd": "auc", "emp": "mcc", "other": "mcc"}
 _AMONG: tuple[Among, ...] = ("methods", "backbones")
@@ -54,6 +64,8 @@ class TopTwoCount:
     """The count printed in the paper's Table 3."""
     paper_recounted: Top2 | None
     """The same count computed from the paper's Tables 2 and S2."""
+    interval: tuple[int, int] | None = None
+    """95 % interval of the measured count; None if a cell has a single seed."""
 
 
 def groups(benchmark: BenchmarkResults) -> dict[Group, list[str]]:
@@ -73,9 +85,10 @@ def top_two_counts(benchmark: BenchmarkResults) -> list[TopTwoCount]:
     rows = [(b, method) for b in benchmark.backbones for method in benchmark.methods(b)]
     counts = []
     for group, tasks in groups(benchmark).items():
-        means = score_table(benchmark, METRICS[group], tasks).means()
+        table = score_table(benchmark, METRICS[group], tasks)
+        drawn = _drawn(table, np.random.default_rng(0))
         for among in _AMONG:
-            column = [_count(row, group, among, tasks, means, rows) for row in rows]
+            column = [_count(row, group, among, table, drawn, rows) for row in rows]
             if any(c.measured or c.paper or c.paper_recounted for c in column):
                 counts += column
     return counts
@@ -95,11 +108,7 @@ def top_two(
         tasks: the tasks to count.
         scores: by (task, backbone, method); larger is better.
     """
-    tasks = list(tasks)
-    compared = [peer for peer in peers if any((task, *peer) in scores for task in tasks)]
-    if row not in compared or len(compared) < 3:
-        return len(compared), None
-    shared = [task for task in tasks if all((task, *peer) in scores for peer in compared)]
+    compared, shared = _compared(row, peers, tasks, scores)
     if not shared:
         return len(compared), None
     # Rounded, so that means of the same scores summed in another order tie.
@@ -108,6 +117,46 @@ def top_two(
         sum(rounded[task, *peer] > rounded[task, *row] for peer in compared) for task in shared
     ]
     return len(compared), Top2(sum(above < 2 for above in better), len(shared))
+
+
+def _compared(
+    row: BackboneMethod,
+    peers: Iterable[BackboneMethod],
+    tasks: Iterable[str],
+    scores: Mapping[tuple[str, str, str], object],
+) -> tuple[list[BackboneMethod], list[str]]:
+    """Returns the peers with a score, and the tasks on which all of them have one."""
+    tasks = list(tasks)
+    compared = [peer for peer in peers if any((task, *peer) in scores for task in tasks)]
+    if row not in compared or len(compared) < 3:
+        return compared, []
+    return compared, [task for task in tasks if all((task, *p) in scores for p in compared)]
+
+
+def _drawn(table: ScoreTable, rng: np.random.Generator) -> dict[tuple[str, str, str], Draws]:
+    """Returns draws of the means of all cells with two seeds or more."""
+    return {
+        key: mean + cell.error_of_mean * rng.normal(size=DRAWS)
+        for key, cell in table.cells.items()
+        if (mean := cell.ranked_mean) is not None and cell.error_of_mean is not None
+    }
+
+
+def _interval(
+    row: BackboneMethod,
+    peers: Iterable[BackboneMethod],
+    tasks: Iterable[str],
+    drawn: Mapping[tuple[str, str, str], Draws],
+) -> tuple[int, int] | None:
+    compared, shared = _compared(row, peers, tasks, drawn)
+    if not shared:
+        return None
+    counts = np.zeros(DRAWS, dtype=int)
+    for task in shared:
+        own = drawn[task, *row]
+        counts += sum((drawn[task, *peer] > own).astype(int) for peer in compared) < 2
+    low, high = np.quantile(counts, [0.025, 0.975], method="nearest")
+    return int(low), int(high)
 
 
 def records(counts: list[TopTwoCount]) -> list[dict[str, Any]]:
@@ -122,6 +171,8 @@ def records(counts: list[TopTwoCount]) -> list[dict[str, Any]]:
             "compared": count.compared,
             "top2": count.measured and count.measured.count,
             "of": count.measured and count.measured.of,
+            "top2_low": count.interval and count.interval[0],
+            "top2_high": count.interval and count.interval[1],
             "tasks": count.tasks,
             "paper": count.paper and count.paper.count,
             "paper_of": count.paper and count.paper.of,
@@ -136,14 +187,20 @@ def _count(
     row: BackboneMethod,
     group: Group,
     among: Among,
-    tasks: list[str],
-    means: Mapping[tuple[str, str, str], float],
+    table: ScoreTable,
+    drawn: Mapping[tuple[str, str, str], Draws],
     rows: list[BackboneMethod],
 ) -> TopTwoCount:
-    compared, measured = top_two(row, _peers(row, rows, among), tasks, means)
+    tasks, peers = table.tasks, _peers(row, rows, among)
+    compared, measured = top_two(row, peers, tasks, table.ranked_means())
+    interval = _interval(row, peers, tasks, drawn) if measured else None
+    if interval and measured:  # Where cells without a second seed were left out of the draws.
+        interval = min(interval[0], measured.count), max(interval[1], measured.count)
     paper = reference.top2(*row, group) if among == "backbones" else None
     recounted = paper_recount(row, group, among)
-    return TopTwoCount(*row, group, among, len(tasks), compared, measured, paper, recounted)
+    return TopTwoCount(
+        *row, group, among, len(tasks), compared, measured, paper, recounted, interval
+    )
 
 
 def paper_recount(row: BackboneMethod, group: Group, among: Among) -> Top2 | None:

@@ -15,6 +15,7 @@ from study.analysis.comparison.agreement.stability import (
     overlaps,
     rank_patterns,
 )
+from study.analysis.comparison.benchmark import is_benchmark_folder, read_benchmark_results
 from study.analysis.comparison.components.configurations import (
     ConfigurationComponents,
     components_by_configuration,
@@ -91,7 +92,7 @@ def analyse(
     """Returns the analysis of comparison folders, one per task.
 
     Args:
-        folders: comparison folders, finished or not.
+        folders: comparison folders, finished or not, or those of benchmarks.
         metric: a column of results.csv. None: the metric of the search, on the test split if every
             configuration has it, else on dev (in a race only the winner is tested).
         seed: of all random draws. The same folders and seed give the same numbers.
@@ -102,7 +103,7 @@ def analyse(
         InputError: a folder is not a comparison folder or is given twice, or lacks the metric.
     """
     _check_distinct(folders)
-    comparisons = [read_results(folder, metric) for folder in folders]
+    comparisons = [one for folder in folders for one in _read(folder, metric)]
     metric = metric or _default_metric(comparisons)
     for comparison in comparisons:
         _check_scored(comparison, metric)
@@ -121,6 +122,13 @@ def analyse(
         ranking=rank_tasks(means, lower_is_better(metric)),
         pooled=pool(comparisons, metric, np.random.default_rng([seed, 3])),
     )
+
+
+def _read(folder: Path, metric: str | None) -> list[ComparisonResults]:
+    """Returns the comparison of a folder; of a benchmark one for each task and backbone."""
+    if is_benchmark_folder(folder):
+        return read_benchmark_results(folder, metric)
+    return [read_results(folder, metric)]
 
 
 def _task_names(comparisons: Sequence[ComparisonResults]) -> list[str]:

@@ -26,7 +26,6 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtr, stdtrit
 
 from study.analysis.comparison.design import NO_MASK
-from study.analysis.comparison.hurdle.rates import Hurdle, Rate
 from study.analysis.comparison.results import ComparisonResults, RunResult, SeedKey
 from study.analysis.comparison.scores.crossed import LEVEL, MeanEstimate, estimate_mean, layout_of
 from study.analysis.comparison.scores.questions import Question
@@ -41,6 +40,7 @@ from study.analysis.comparison.scores.summary import seeds_of
 from study.analysis.comparison.verdict.decision import FAMILY_LEVEL, Decision, decide
 from study.analysis.comparison.verdict.power import simulated_error
 from study.analysis.comparison.verdict.sequence import AnytimeEstimate, anytime_estimate
+from study.analysis.hurdle.rates import Hurdle, Rate
 from study.influence import error_of_difference
 from study.spec.comparison.schema import FACTORS
 from study.spec.metrics import direction

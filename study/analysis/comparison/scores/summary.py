@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from study.analysis.comparison.hurdle.collapsed import collapsed_runs
-from study.analysis.comparison.hurdle.rates import Rate
 from study.analysis.comparison.outputs import Outputs
 from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, RunState
+from study.analysis.comparison.scores.collapsed import collapsed_runs
 from study.analysis.comparison.scores.crossed import MeanEstimate, estimate_mean, layout_of
 from study.analysis.comparison.scores.statistics import (
     SeedBootstrap,
@@ -29,6 +28,7 @@ from study.analysis.comparison.scores.statistics import (
     limits,
     weighted_iqm,
 )
+from study.analysis.hurdle.rates import Rate
 from study.influence import error_of_mean
 from study.spec.metrics import GUESSING, base_name, direction, limits_of
 

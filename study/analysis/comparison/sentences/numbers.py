@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.comparison.components.sample_size import RunsNeeded
-from study.analysis.comparison.hurdle.rates import Rate
 from study.analysis.comparison.scores.crossed import MeanEstimate
 from study.analysis.comparison.verdict.power import MOST, FurtherPairs
+from study.analysis.hurdle.rates import Rate
 from study.analysis.text import shown
 
 NAMED = 4

@@ -1,6 +1,7 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study.analysis.benchmark.reading import read_benchmark
@@ -157,3 +158,30 @@ def test_a_recount_uses_the_papers_tables(
     assert paper_recount(("mine", "lora"), "pd", "methods") is None
     assert paper_recount(row, "other", "methods") is None
     assert len(PD_TASKS) == 3
+
+
+def test_counts_of_equal_methods_have_wide_intervals_and_failed_runs_count_as_guessing(
+    tmp_path: Path,
+) -> None:
+    rng, rows = np.random.default_rng(0), []
+    for task in EMP_TASKS:
+        for method in ("fmft", "lora", "adalora", "adalora_rs"):
+            for seed in range(5):
+                row = run("opt-125m", task, method, seed)
+                rows.append(row | {"test_mcc": 0.5 + 0.03 * rng.normal(), "test_rows": 1500})
+    counts = [
+        c for c in top_two_counts(read_benchmark(write(tmp_path, rows))) if c.among == "methods"
+    ]
+    assert {c.measured.count for c in counts if c.measured} != {5}
+    for count in counts:
+        assert count.measured is not None
+        assert count.interval is not None
+        low, high = count.interval
+        assert low <= count.measured.count <= high
+        assert high - low >= 4
+    lost = {"state": "failed", "test_mcc": "", "test_auc": ""}
+    failing = [r | lost if r["method"] == "lora" and r["seed"] < 4 else r for r in rows]
+    found = top_two_counts(read_benchmark(write(tmp_path, failing)))
+    [lora] = [c for c in found if c.method == "lora" and c.among == "methods"]
+    assert lora.measured is not None
+    assert lora.measured.count == 0

@@ -5,5 +5,5 @@ the rate of such runs is compared apart, with exact tests, and scores are compar
 runs.
 
 rates.py        rates with exact intervals; exact tests of two rates
-collapsed.py    which runs have collapsed
+guessing.py     the range of guessing: which runs have collapsed
 """

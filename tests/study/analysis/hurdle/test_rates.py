@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from study.analysis.comparison.hurdle.rates import Hurdle, Rate
+from study.analysis.hurdle.rates import Hurdle, Rate
 
 
 def test_limits_are_those_of_clopper_and_pearson() -> None:

@@ -5,13 +5,9 @@ with one degree of freedom for independent predictions; with k classes 1.96 / sq
 """
 
 import math
-from collections.abc import Iterable
 
 from jaxtyping import Int
 from numpy import ndarray, ptp
-
-from study.analysis.comparison.outputs import Outputs, split_of
-from study.analysis.comparison.results import RunResult
 
 NO_ROWS_BOUND = 0.01
 """Bound on |MCC| if the number of rows is not known."""
@@ -34,18 +30,3 @@ def has_collapsed(
     """
     constant = predicted is not None and bool(len(predicted)) and not ptp(predicted)
     return constant or (mcc is not None and abs(mcc) <= bound)
-
-
-def collapsed_runs(runs: Iterable[RunResult], outputs: Outputs, metric: str) -> list[RunResult]:
-    """Returns the complete runs that have collapsed on the split of a metric."""
-    labels = outputs.labels
-    classes = 2 if labels is None else 1 + int(labels.max())
-    bound = bound_of_guessing(None if labels is None else len(labels), classes)
-    mcc = f"{split_of(metric)}_mcc"
-    collapsed = []
-    for run in runs:
-        output = outputs.runs.get(run.number) if run.number is not None else None
-        predicted = None if output is None else output.predicted
-        if run.state == "complete" and has_collapsed(run.values.get(mcc), bound, predicted):
-            collapsed.append(run)
-    return collapsed

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.analysis.comparison.hurdle.collapsed import bound_of_guessing, has_collapsed
+from study.analysis.hurdle.guessing import bound_of_guessing, has_collapsed
 
 
 @pytest.mark.parametrize(("classes", "spread"), [(2, 1), (5, 4)])

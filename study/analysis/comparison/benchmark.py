@@ -1,0 +1,75 @@
+"""Reads a benchmark folder as comparisons: its methods, for each task and backbone.
+
+Runs with the same seed are a pair: the seed is that of mask, init and data. Pages and tables are
+written to comparisons/TASK-BACKBONE/ in the folder of the benchmark.
+"""
+
+from pathlib import Path
+
+from study.analysis.benchmark.reading import BenchmarkResult, label, read_benchmark
+from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, RunState
+from study.csv_table import has_column
+from study.errors import InputError
+from study.storage.folder import StudyFolder
+
+FOLDER = "comparisons"
+"""In the folder of the benchmark: a folder for each task and backbone."""
+
+_STATES: dict[str, RunState] = {state: state for state in STATES}
+
+
+def is_benchmark_folder(folder: Path) -> bool:
+    """Returns whether a folder has the results.csv of a benchmark."""
+    path = StudyFolder(folder).results
+    return path.is_file() and all(has_column(path, name) for name in ("backbone", "task"))
+
+
+def read_benchmark_results(folder: Path, metric: str | None = None) -> list[ComparisonResults]:
+    """Returns a comparison for each task and backbone with two methods or more.
+
+    Raises:
+        InputError: results.csv is invalid, lacks the metric, or has no two methods to compare.
+    """
+    if metric not in (None, "test_mcc", "test_auc"):
+        raise InputError(
+            f"{folder}: --metric must be test_mcc or test_auc for a benchmark, but got {metric}; "
+            "give one of these"
+        )
+    cells: dict[tuple[str, str], list[BenchmarkResult]] = {}
+    for one in read_benchmark(folder).results:
+        if one.backbone and one.state != "unavailable":
+            cells.setdefault((one.task, one.backbone), []).append(one)
+    found = [
+        ComparisonResults(folder / FOLDER / _name(task, backbone), _runs(results))
+        for (task, backbone), results in cells.items()
+        if len({one.method for one in results}) > 1
+        and any(one.state == "complete" for one in results)
+    ]
+    if not found:
+        raise InputError(
+            f"{folder}: a benchmark must have two methods with runs on a task and backbone, but "
+            "got none; continue it with study.benchmark --resume"
+        )
+    return found
+
+
+def _name(task: str, backbone: str) -> str:
+    return f"{task}-{label(backbone)}".replace("/", "-")
+
+
+def _runs(results: list[BenchmarkResult]) -> list[RunResult]:
+    """Returns the runs, those of equal seeds one after another."""
+    order = sorted(results, key=lambda one: int(one.seed))
+    return [
+        RunResult(
+            number=place,
+            configuration=one.method,
+            method=one.method,
+            key=(int(one.seed), int(one.seed), int(one.seed)),
+            state=_STATES[one.state],
+            reason=one.reason,
+            settings={},
+            values={f"test_{name}": score for name, score in one.scores.items()},
+        )
+        for place, one in enumerate(order)
+    ]
