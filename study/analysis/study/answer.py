@@ -188,7 +188,10 @@ def _scores(result: StudyResult, best: Headline) -> list[Score]:
 def _score(name: str, one: Estimate, result: StudyResult, best: Headline) -> Score:
     split, metric = name.split("_", 1)
     if one.low is not None and one.high is not None:
-        seeds = f"{shown3(one.low)} to {shown3(one.high)}: 95 % interval over {one.count} seeds"
+        seeds = (
+            f"{shown3(one.low)} to {shown3(one.high)}: 95 % interval over {one.count} seeds on "
+            f"these rows of {split}"
+        )
     else:
         seeds = "a single run: its spread over seeds is not known"
     if one.failed:
@@ -196,6 +199,12 @@ def _score(name: str, one: Estimate, result: StudyResult, best: Headline) -> Sco
     half = one.sampling_half_width
     count = result.rows.get(split)
     rows = "" if half is None else f"± {shown3(half)}: 95 % from the {count:,} rows of {split}"
+    if one.over_splits is not None:
+        low, high = one.over_splits
+        rows = (
+            f"{shown3(low)} to {shown3(high)}: 95 % interval over seeds and {split} sets of "
+            f"{count:,} rows (± {shown3(half or 0.0)} from the rows alone)"
+        )
     baselines = {
         BASELINES.get(key, key): scores[name]
         for key, scores in result.baselines.items()

@@ -96,12 +96,13 @@ def _mean(metric: str, scores: Mapping[str, Sequence[float | None]]) -> str:
 def _optimism(study: StudyData, candidates: list[Candidate], confirming: int) -> str:
     """Returns sentences that compare search scores with means over fresh seeds.
 
-    For the winner only the confirming seeds count, because the others affected the choice.
+    For the winner only the confirming seeds count, because the others affected the choice; for
+    the others only the first fresh seed, because whether they got more depended on their scores.
     """
     sign = 1 if study.maximize else -1
     gaps = {}
     for one in candidates:
-        fresh = one.fresh[-confirming:] if one.won else one.fresh
+        fresh = one.fresh[-confirming:] if one.won else one.fresh[:1]
         if fresh:
             gaps[one.trial] = (one.search, sum(fresh) / len(fresh), len(fresh))
     text = ""

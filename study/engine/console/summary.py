@@ -137,7 +137,7 @@ def _score_lines(result: StudyResult, headline: Headline) -> list[str]:
         f"dev        {dev}",
         f"test       {test}",
         f"           ({len(headline.seeds)} fresh seeds{failed}; mean and 95 % interval over seeds"
-        f"{_sampling(headline.score(result.test_metric))})",
+        f" on these rows{_over_splits(headline.score(result.test_metric))})",
     ]
     if result.race is not None and headline.search is not None:
         lines.append(
@@ -151,11 +151,12 @@ def _score_lines(result: StudyResult, headline: Headline) -> list[str]:
     return lines
 
 
-def _sampling(score: Estimate | None) -> str:
-    """Returns the part of the interval that comes from the rows of test, as text."""
-    if score is None or score.sampling_half_width is None:
+def _over_splits(score: Estimate | None) -> str:
+    """Returns the interval that also counts the rows of test, as text."""
+    if score is None or score.over_splits is None:
         return ""
-    return f"; the rows of test add ± {score.sampling_half_width:.3f}"
+    low, high = score.over_splits
+    return f"; over seeds and test sets {low:.4f} to {high:.4f}"
 
 
 def _scores(scores: Mapping[str, Estimate], objective: str) -> str:

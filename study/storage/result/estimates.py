@@ -1,5 +1,6 @@
 """Scores of several runs of the same settings with different seeds."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,26 @@ class Estimate:
     iqm: float | None
     """Interquartile mean, the mean of the middle half; None for a single run."""
     low: float | None
-    """The 95 % interval of the mean over seeds (Student's t); None for a single run."""
+    """The 95 % interval of the mean over seeds, on these rows (Student's t); None for one run."""
     high: float | None
     sampling_half_width: float | None
     """The half-width of the 95 % interval that comes from the number of rows of the split: with
     other rows of the same kind the score would be within it. None if not known."""
+
+    @property
+    def over_splits(self) -> tuple[float, float] | None:
+        """The 95 % interval over seeds and splits: with other seeds and other rows.
+
+        None for a single run, or if the error of the rows is not known.
+        """
+        if self.low is None or self.high is None or self.sampling_half_width is None:
+            return None
+        half = self.sampling_half_width
+        least, most = limits_of(self.metric)
+        return (
+            max(least, self.mean - math.hypot(self.mean - self.low, half)),
+            min(most, self.mean + math.hypot(self.high - self.mean, half)),
+        )
 
     @property
     def count(self) -> int:

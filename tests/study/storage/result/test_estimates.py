@@ -50,3 +50,20 @@ def test_the_interquartile_mean_is_of_the_middle_half(
 def test_the_interquartile_mean_of_many_values_is_the_mean_between_the_quartiles() -> None:
     values = [float(i * i) for i in range(100)]
     assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25))
+
+
+def test_the_interval_over_seeds_and_splits_has_both_errors() -> None:
+    one = estimate("test_mcc", [0.5, 0.52, 0.48, 0.51], rows=600)
+    assert one is not None
+    assert one.low is not None
+    assert one.over_splits is not None
+    assert one.sampling_half_width is not None
+    low, high = one.over_splits
+    of_seeds = one.mean - one.low
+    assert one.mean - low == pytest.approx((of_seeds**2 + one.sampling_half_width**2) ** 0.5)
+    assert high - one.mean == pytest.approx(one.mean - low)
+    alone, unknown = estimate("test_mcc", [0.5], rows=600), estimate("test_mcc", [0.5, 0.52])
+    assert alone is not None
+    assert unknown is not None
+    assert alone.over_splits is None
+    assert unknown.over_splits is None
