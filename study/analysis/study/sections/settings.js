@@ -194,7 +194,7 @@
       });
       for (const item of plot.querySelectorAll(".bars > *")) {
         const row = rows[item.__data__];
-        item.dataset.tip = `${row.setting}: ${row.verdict}\n${page.shown(100 * row.share, 2)} % (${page.shown(100 * row.low, 2)} to ${page.shown(100 * row.high, 2)} %)\nabove all shuffled settings in ${page.shown(100 * row.above_chance, 2)} % of samples`;
+        item.dataset.tip = `${row.setting}: ${row.verdict}\n${page.shown(100 * row.share, 2)} % (${page.shown(100 * row.low, 2)} to ${page.shown(100 * row.high, 2)} %)\np = ${page.shown(row.p_value, 2)}: a share this large for any setting, if none matters`;
       }
       return plot;
     },
