@@ -22,6 +22,7 @@ from study.analysis.comparison.components.configurations import (
 )
 from study.analysis.comparison.outputs import read_outputs, split_of
 from study.analysis.comparison.results import ComparisonResults, read_results
+from study.analysis.comparison.scores.collapsed import collapsed_runs
 from study.analysis.comparison.scores.paired import Pair, compare, decided
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
@@ -162,7 +163,9 @@ def _analyse_task(
             for question in questions(comparison, leader)
         ],
         further_pairs={},
-        variance_components=components_by_configuration(comparison, metric, rows, rng),
+        variance_components=components_by_configuration(
+            comparison, metric, rows, rng, collapsed_runs(comparison.crossed, outputs, metric)
+        ),
         overlaps=overlaps(comparison, outputs),
         patterns=rank_patterns(comparison, outputs),
         disagreements=disagreements(comparison, outputs),

@@ -3,6 +3,7 @@
 Near the limits of a metric, components are those on Fisher's z or the logit scale (scale.py).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from study.analysis.comparison.components.sample_size import (
     runs_for_share,
 )
 from study.analysis.comparison.design import Design, read_design
-from study.analysis.comparison.results import ComparisonResults
+from study.analysis.comparison.results import ComparisonResults, RunResult
 from study.analysis.comparison.scale import Scale, scale_of
 from study.spec.comparison.schema import FACTORS
 
@@ -48,22 +49,31 @@ class ConfigurationComponents:
 
 
 def components_by_configuration(
-    comparison: ComparisonResults, metric: str, rows: int | None, rng: np.random.Generator
+    comparison: ComparisonResults,
+    metric: str,
+    rows: int | None,
+    rng: np.random.Generator,
+    collapsed: Collection[RunResult] = (),
 ) -> list[ConfigurationComponents]:
     """Returns the components of all masked configurations pooled, then of each configuration.
 
-    Configurations with fewer than two scores are left out.
+    Configurations with fewer than two scores are left out. Collapsed runs count as missing: one of
+    them among few runs would be most of the variance, of which nothing could be said.
 
     Args:
         comparison: the runs.
         metric: a column of results.csv.
         rows: number of rows of the split that was scored; None if not known.
         rng: draws the intervals.
+        collapsed: runs whose scores are left out.
     """
     runs = comparison.crossed
     if not runs:
         return []
-    scores = np.array([run.values.get(metric, np.nan) for run in runs])
+    lost = {run.number for run in collapsed}
+    scores = np.array(
+        [np.nan if run.number in lost else run.values.get(metric, np.nan) for run in runs]
+    )
     scale = scale_of(metric, scores, rows or 1000)
     keys = np.array([run.key for run in runs])
     labels = [run.configuration for run in runs]

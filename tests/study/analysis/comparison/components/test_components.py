@@ -1,9 +1,13 @@
 """Variance components: estimates, components that cannot be estimated, and missing scores."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from study.analysis.comparison import analyse
 from study.analysis.comparison.components.components import (
     Component,
     Components,
@@ -18,6 +22,7 @@ from study.analysis.comparison.components.intervals import (
 from study.analysis.comparison.components.strata import grid_indices, strata_of
 from study.analysis.comparison.components.terms import TERMS, incidence
 from study.analysis.comparison.design import Design, read_design
+from tests.study.analysis.comparison.made_comparisons import RS, crossed, write
 from tests.study.analysis.comparison.made_scores import KINDS, changed, made_design
 
 ONE = [name for name in TERMS if "configuration" not in name]
@@ -219,3 +224,15 @@ def gapped() -> tuple[object, IncompleteGrid, np.ndarray, np.ndarray]:
     strata = strata_of((1, 5, 3, 3, 1), ONE)
     assert strata is not None
     return strata, incomplete_grid(strata, index, design.scores), whole.score, gaps
+
+
+def test_a_collapsed_run_is_not_the_variance_of_all_others(tmp_path: Path) -> None:
+    made = replace(RS, sd={"mask": 0.02, "rest": 0.005})
+    rows = crossed([made], rng=np.random.default_rng(2))
+    clean = analyse([write(tmp_path / "a", rows)]).tasks[0].variance_components[0]
+    rows[7]["test_mcc"] = 0.001
+    found = analyse([write(tmp_path / "b", rows)]).tasks[0].variance_components[0]
+    before, after = clean.components["mask"].share, found.components["mask"].share
+    assert before is not None
+    assert after == pytest.approx(before, abs=0.05)
+    assert found.components.runs == 44
