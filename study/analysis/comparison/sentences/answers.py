@@ -119,7 +119,7 @@ def _decisions(leader: str, pairs: Sequence[Pair], is_incomplete: bool) -> list[
     better = [pair for pair in pairs if pair.winner not in (leader, None)]
     equal = [pair for pair in pairs if pair.decision == "equal"]
     undecided = [versus(pair, leader) for pair in pairs if pair.decision == "undecided"]
-    sentences = [how_decided(pairs)]
+    sentences = []
     if better:
         named = first_few([versus(pair, leader) for pair in better])
         verb = "is" if len(better) == 1 else "are"
@@ -140,7 +140,7 @@ def _decisions(leader: str, pairs: Sequence[Pair], is_incomplete: bool) -> list[
     if beaten and (better or undecided or equal or is_incomplete):
         named = first_few([versus(pair, leader) for pair in beaten])
         sentences.append(f"It is better than {named}.{few_seeds_warning(beaten)}")
-    return sentences
+    return [*sentences, how_decided(pairs)]
 
 
 def verdicts(task: TaskAnalysis, kind: Kind) -> list[str]:
