@@ -76,6 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
     _check_metric(arguments.metric)
     path = study_path(arguments)
     comparison = read_request(_options(arguments), _stored(path) if arguments.resume else None)
+    if arguments.until and len(comparison.spec.configurations) < 2:
+        raise InputError(
+            "--until decided: at least two configurations must be compared, but got one; add "
+            "another with --against or --vary"
+        )
     if arguments.resume and not (path / "spec.yaml").exists():
         raise InputError(
             f"{path}: --resume must name the folder of a comparison, but got "

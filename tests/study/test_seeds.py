@@ -87,6 +87,8 @@ def test_mask_seeds_without_a_random_mask_cause_a_warning(
           "--metric", "test_mc"), "did you mean `test_mcc`"),
         (("--config", "FIXED", "--name", "a/b"), "--name: must be the name of a folder"),
         (("--config", "FIXED", "--resume"), "--resume must name the folder of a comparison"),
+        (("--config", "FIXED", "--until", "decided"), "at least two configurations must"),
+        (("--config", "FIXED", "--vary", "adapter.p=0", "--runs", "9"), "at least 8 pairs"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(
