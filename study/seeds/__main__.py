@@ -204,11 +204,11 @@ def _growth(arguments: argparse.Namespace, spec: ComparisonSpec, metric: str) ->
     """Returns how long pairs are added; None without --until."""
     if arguments.until is None:
         return None
-    from study.analysis.comparison import analyse
+    from study.analysis.comparison.analysis import is_decided
     from study.engine.comparison.until import Growth
 
     def decided(folder: Path) -> bool:
-        return analyse([folder], metric, rope=arguments.rope).decided
+        return is_decided(folder, metric, arguments.rope)
 
     most = MOST_PAIRS
     if arguments.max_runs is not None:

@@ -22,7 +22,7 @@ from study.analysis.comparison.components.configurations import (
 )
 from study.analysis.comparison.outputs import read_outputs, split_of
 from study.analysis.comparison.results import ComparisonResults, read_results
-from study.analysis.comparison.scores.collapsed import collapsed_runs
+from study.analysis.comparison.scores.collapsed import collapsed_runs, usable_runs
 from study.analysis.comparison.scores.paired import Pair, compare, decided
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
@@ -130,6 +130,39 @@ def _read(folder: Path, metric: str | None) -> list[ComparisonResults]:
     if is_benchmark_folder(folder):
         return read_benchmark_results(folder, metric)
     return [read_results(folder, metric)]
+
+
+def is_decided(folder: Path, metric: str, rope: float | None = None, seed: int = 0) -> bool:
+    """Returns whether every comparison with the first configuration is decided by now.
+
+    Computes only what decides, so that it can be asked after every pair. False before any run has
+    a score.
+
+    Args:
+        folder: a comparison folder.
+        metric: a column of results.csv.
+        rope: half-width of the region in which a difference does not matter; None: the metric's.
+        seed: of all random draws.
+    """
+    try:
+        comparison = read_results(folder, metric)
+    except InputError:  # No run is complete yet, or none has the metric.
+        return False
+    rng = np.random.default_rng([seed, 1])
+    outputs = read_outputs(comparison, split_of(metric))
+    influences = outputs.influences(metric)
+    usable = {
+        label: usable_runs(runs, outputs, metric)
+        for label, runs in comparison.configurations.items()
+    }
+    leader = next(iter(usable))
+    bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng, draws=2)
+    pairs = [
+        compare(comparison, metric, question, usable, influences, bootstrap, rng)
+        for question in questions(comparison, leader)
+    ]
+    found = decided(pairs, default_rope(metric) if rope is None else rope, rng)
+    return all(pair.decision != "undecided" for pair in found if pair.includes(leader))
 
 
 def _task_names(comparisons: Sequence[ComparisonResults]) -> list[str]:

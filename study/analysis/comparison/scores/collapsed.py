@@ -1,4 +1,4 @@
-"""Which runs of a comparison have collapsed."""
+"""Which runs of a comparison have collapsed, and which have a usable score."""
 
 from collections.abc import Iterable
 
@@ -20,3 +20,10 @@ def collapsed_runs(runs: Iterable[RunResult], outputs: Outputs, metric: str) -> 
         if run.state == "complete" and has_collapsed(run.values.get(mcc), bound, predicted):
             collapsed.append(run)
     return collapsed
+
+
+def usable_runs(runs: Iterable[RunResult], outputs: Outputs, metric: str) -> list[RunResult]:
+    """Returns the runs with a score of the metric that have not collapsed."""
+    scored = [run for run in runs if metric in run.values]
+    collapsed = {run.number for run in collapsed_runs(scored, outputs, metric)}
+    return [run for run in scored if run.number not in collapsed]

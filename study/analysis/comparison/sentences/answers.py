@@ -94,7 +94,7 @@ def best(task: TaskAnalysis) -> list[str]:
         failed = f"no usable score: {rate(leader.unusable)} failed or collapsed"
         why = "no score yet" if leader.pending else failed
         return [f"{leader.label} has {why}."]
-    sentences = [_scores(leader, task)]
+    sentences = [*_most_unusable(task), _scores(leader, task)]
     if not task.comparison.fixed_before:
         sentences.append(
             "It was chosen by these scores, so that its mean is biased upwards; an unbiased mean "
@@ -111,6 +111,18 @@ def best(task: TaskAnalysis) -> list[str]:
         return sentences
     is_incomplete = len(pairs) < len(own)
     return sentences + _times_best(task, pairs) + _decisions(task.leader, pairs, is_incomplete)
+
+
+def _most_unusable(task: TaskAnalysis) -> list[str]:
+    """Returns a sentence if most runs of the task failed or collapsed; else []."""
+    rates = [summary.unusable for summary in task.summaries]
+    lost, ended = sum(one.k for one in rates), sum(one.n for one in rates)
+    if 2 * lost <= ended:
+        return []
+    return [
+        f"Most runs gave no usable score: {lost} of {ended} failed or collapsed. What follows is "
+        "about the others."
+    ]
 
 
 def _decisions(leader: str, pairs: Sequence[Pair], is_incomplete: bool) -> list[str]:

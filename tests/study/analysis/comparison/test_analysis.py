@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from study.analysis.comparison import Analysis, analyse, write_analysis
-from study.analysis.comparison.sentences.answers import report_lines
+from study.analysis.comparison.analysis import is_decided
+from study.analysis.comparison.sentences.answers import answers, report_lines
 from study.errors import InputError
 from tests.study.analysis.comparison.made_comparisons import (
     ADALORA,
@@ -263,3 +264,24 @@ def test_of_many_sentences_the_rest_is_left_to_the_tables(tmp_path: Path) -> Non
     many = [replace(RS, label=f"rs{n}", settings={**RS.settings, "p": n / 100}) for n in range(13)]
     text = words(write(tmp_path, crossed(many, (2, 1, 1))))
     assert "2 more sentences of this kind are left out; the tables have all numbers." in text
+
+
+def test_a_look_gives_the_decision_of_the_whole_analysis(tmp_path: Path) -> None:
+    for n, level in enumerate((0.7, 0.607)):
+        rows = pairs_of([replace(RS, level=level), ADALORA], 20)
+        folder = write_outputs(write(tmp_path / str(n), rows), rows)
+        found = analyse([folder])
+        assert is_decided(folder, "test_mcc") is found.decided is (n == 0)
+
+
+def test_before_any_score_nothing_is_decided(tmp_path: Path) -> None:
+    rows = [failed(row) for row in pairs_of([RS, ADALORA], 3)]
+    assert not is_decided(write(tmp_path, rows), "test_mcc")
+
+
+def test_if_most_runs_collapse_that_is_said_first(tmp_path: Path) -> None:
+    rows = pairs_of([RS, ADALORA], 10)
+    for row in rows[:14]:
+        row["test_mcc"] = 0.001
+    (task,) = analyse([write(tmp_path, rows)]).tasks
+    assert answers(task)[1].sentences[0].startswith("Most runs gave no usable score: 14 of 20")
