@@ -8,7 +8,7 @@ importance.py  importance scores of the triplets: EMAs of |weight · gradient|
 score_loss.py  the part of a gradient that is the task's, without the penalty's
 """
 
-from adapters.allocator.allocator import FinalMask, RankAllocator, ScoreLoss
+from adapters.allocator.allocator import FinalMask, RankAllocator, ScoreLoss, UpcomingEvent
 from adapters.allocator.pruning import PruneMode
 
-__all__ = ["FinalMask", "PruneMode", "RankAllocator", "ScoreLoss"]
+__all__ = ["FinalMask", "PruneMode", "RankAllocator", "ScoreLoss", "UpcomingEvent"]

@@ -1,8 +1,8 @@
 """Rank allocation over a whole model: importance scores, budget and masks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -20,6 +20,17 @@ from adapters.svd import SVDLinear
 
 FinalMask = Literal["stochastic", "deterministic"]
 ScoreLoss = Literal["task", "total"]
+
+
+class UpcomingEvent(NamedTuple):
+    """A mask event that is about to be applied."""
+
+    number: int
+    """0 for the first one."""
+    top: Bool[Tensor, " n"]
+    """The triplets with the largest scores, as many as the budget allows."""
+    keep: Bool[Tensor, " n"]
+    """Those that the event keeps, after the Bernoulli mask."""
 
 
 class RankAllocator(AllocatorState):
@@ -102,6 +113,8 @@ class RankAllocator(AllocatorState):
         self._costs = _per_triplet(budget, device)
         self._record = EventRecord(budget, list(adapters), device)
         self._gradients = GradientCheck(self._modules, budget)
+        self.before_event: Callable[[UpcomingEvent], None] = lambda event: None
+        """Is called at every mask event before its mask is applied; must not change the model."""
 
     @torch.no_grad()
     def step(self, *, skipped: bool = False) -> None:
@@ -219,6 +232,20 @@ class RankAllocator(AllocatorState):
         with self._pruning.only(self._top(self.scores(), self.budget.end)):
             yield
 
+    def other_mask(self, event: UpcomingEvent, seed: int) -> Bool[Tensor, " n"]:
+        """Returns the triplets that an event would keep with another seed of its mask."""
+        uniforms = event_uniforms(seed, event.number, self.budget.triplets)
+        return flip(event.top, uniforms, self.p, self.p_reintroduce)
+
+    @contextmanager
+    def keeping(self, keep: Bool[Tensor, " n"]) -> Iterator[None]:
+        """Excludes all triplets but `keep` from the forward pass within the context.
+
+        In `before_event` the model is then as the event would leave it with this mask.
+        """
+        with self._pruning.only(keep):
+            yield
+
     def trace(self) -> list[dict[str, Any]]:
         """Returns one dict per mask event so far; synchronises.
 
@@ -250,6 +277,7 @@ class RankAllocator(AllocatorState):
         event, scores = self.budget.event_number(self.t), self.scores()
         top = self._top(scores, self.budget.budget(self.t))
         keep = self._apply_bernoulli_mask(top, event)
+        self.before_event(UpcomingEvent(event, top, keep))
         self._pruning.apply(keep)
         self._record.write(event, scores, top, keep, self._pruning.rank_counts())
 

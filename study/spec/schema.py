@@ -127,6 +127,16 @@ class FinalistsSpec(Section):
     """Number of further seeds with which the winner's reported score is measured."""
 
 
+class MaskProbeSpec(Section):
+    """Other masks are evaluated at some mask events of every trial; see training/mask_probe.py."""
+
+    events: Annotated[
+        tuple[Literal["first", "middle", "last"], ...], Field(strict=False, min_length=1)
+    ] = ("first", "middle", "last")
+    masks: Annotated[int, Field(ge=2, le=64)] = 8
+    """Number of other masks at each of these events."""
+
+
 class SeedsSpec(Section):
     """Seeds of the three independent random streams of a trial."""
 
@@ -184,6 +194,8 @@ class StudySpec(Section):
     """Known good configurations that are tried first: values of leaves, by name."""
     scheduler: SchedulerSpec = SchedulerSpec()
     finalists: FinalistsSpec = FinalistsSpec()
+    mask_probe: MaskProbeSpec | None = None
+    """None: no other masks are evaluated."""
     seeds: SeedsSpec = SeedsSpec()
     resources: ResourcesSpec = ResourcesSpec()
     tracking: TrackingSpec = TrackingSpec()
@@ -257,6 +269,14 @@ class StudySpec(Section):
         if isinstance(self.backbone, CnnSpec) and method != "fmft":
             text = "must be fmft for backbone.name cnn, whose weights are not pretrained, but got"
             refuse(("adapter", method, "method"), f"{text} {method}; write method: fmft", method)
+        return self
+
+    @model_validator(mode="after")
+    def _probed_masks_are_random(self) -> "StudySpec":
+        method = self.adapter.method
+        if self.mask_probe is not None and method != "adalora_rs":
+            text = f"must be given with adapter.method adalora_rs, but got {method}; remove it"
+            refuse(("mask_probe",), text, method)
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ Map, in the order in which a trial uses them:
     peft/            the adapters of Hugging Face's PEFT
     optimizer.py     AdamW over these parameters; gradient clipping
     trial.py         Trial: training loop, evaluation, checkpoint
+    mask_probe.py    other masks at the mask events of a trial: what one mask costs
     facts.py         parameter counts and ranks, reported with the scores
     memory.py        peak memory, out-of-memory errors
     precision.py     the dtype of matrix products

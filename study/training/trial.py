@@ -18,11 +18,13 @@ from torch import nn
 from adapters import orthogonality, penalty_backward
 from study.models import Backbone
 from study.spec import StudySpec
+from study.spec.metrics import direction
 from study.tasks.metrics import classification_metrics
 from study.training.batches import BatchOrder, collate, evaluation_batches
 from study.training.class_weights import class_weights
 from study.training.encoding import EncodedSplit, EncodedTask
 from study.training.facts import parameter_facts, rank_facts
+from study.training.mask_probe import probe_of
 from study.training.memory import keep_freed_memory, peak_memory_gib, reset_peak_memory
 from study.training.methods import PreparedModel, make_allocator, prepare, release
 from study.training.optimizer import clip_gradients, make_optimizer
@@ -91,6 +93,7 @@ class Trial:
         self.model = self.prepared.model
         self.plan: TrainingPlan = make_plan(spec, len(data.train), len(self.prepared.adapters))
         self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
+        self.probe = probe_of(spec.mask_probe, self.allocator, self._dev_score)
         self.optimizer = make_optimizer(spec, self.prepared)
         self._base_lr = [group["lr"] for group in self.optimizer.param_groups]
         self._parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
@@ -225,6 +228,13 @@ class Trial:
         with self.allocator.at_final_budget():
             return self.evaluate(split)
 
+    def _dev_score(self) -> float:
+        """Returns the search metric on dev, higher is better; leaves the model in train mode."""
+        metric = self.spec.search.metric
+        score = direction(metric) * self.evaluate(self.data.dev)[metric]
+        self.model.train()
+        return score
+
     @torch.no_grad()
     def logits(self, split: EncodedSplit) -> np.ndarray:
         """Returns the float32 logits (rows, classes) of a split, in the order of its rows.
@@ -255,6 +265,7 @@ class Trial:
             "train_seconds": self.seconds,
             "peak_memory_gib": peak_memory_gib(self.device),
             **rank_facts(self.allocator),
+            **({} if self.probe is None else self.probe.results),
         }
 
     # State
@@ -269,6 +280,7 @@ class Trial:
             "scaler": self.scaler.state_dict(),
             "allocator": None if self.allocator is None else self.allocator.state_dict(),
             "peft": None if self.prepared.peft is None else self.prepared.peft.state_dict(),
+            "probe": None if self.probe is None else dict(self.probe.results),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -285,6 +297,8 @@ class Trial:
             self.allocator.load_state_dict(state["allocator"])
         if self.prepared.peft is not None:
             self.prepared.peft.load_state_dict(state["peft"])
+        if self.probe is not None:
+            self.probe.results = dict(state.get("probe") or {})
         self.step, self.seconds = state["step"], state["seconds"]
 
     def close(self) -> None:

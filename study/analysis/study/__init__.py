@@ -11,6 +11,7 @@ Map, in the order in which a folder becomes a page:
     winner.py            the winner's numbers of parameters; budget, kept and rank
     finalists.py         the race of the finalists: scores with fresh seeds
     curves.py            learning curves, rungs, best score so far
+    mask_probe.py        what one mask costs: the probes of the trials
     mask_events.py       which triplets the mask events of a run kept
     front.py             several objectives: the Pareto front of the trials
     trial_table.py       all trials, best first

@@ -21,6 +21,7 @@ from study.analysis.study.figures.importance import why_no_importance
 from study.analysis.study.figures.triplets import why_no_triplets
 from study.analysis.study.finalists import finalists
 from study.analysis.study.front import pareto_front
+from study.analysis.study.mask_probe import mask_costs
 from study.analysis.study.page_data import page_data, shown_trials
 from study.analysis.study.reading import StudyData, read_study
 from study.storage.commands import (
@@ -117,6 +118,7 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "warnings": failures.warnings(study),
         "parameters": winner.parameters(study),
         "triplets": winner.triplets(study),
+        "mask_costs": mask_costs(study),
         "phase": study.result.phase,
         "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,

@@ -69,7 +69,8 @@ class Candidates:
         spec = resolve(self.ledger.spec, trial.params)
         reports = min(REPORTS, spec.training.reports)
         training = spec.training.model_copy(update={"reports": reports})
-        return Configuration(label_of_trial(trial), spec.model_copy(update={"training": training}))
+        changes = {"training": training, "mask_probe": None}
+        return Configuration(label_of_trial(trial), spec.model_copy(update=changes))
 
     @property
     def configurations(self) -> list[Configuration]:
