@@ -336,6 +336,7 @@ def with_test_sets(
     # Welch and Satterthwaite: only the part of the seeds is estimated from few values.
     freedom = (estimate.n - 1) * (total / of_seeds) ** 2
     half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(total)
+    half = max(half, estimate.high - estimate.mean)  # More rows never narrow it.
     return estimate.mean - half, estimate.mean + half
 
 
