@@ -23,6 +23,7 @@ from study.analysis.comparison.components.configurations import (
 from study.analysis.comparison.outputs import read_outputs, split_of
 from study.analysis.comparison.results import ComparisonResults, read_results
 from study.analysis.comparison.scores.collapsed import collapsed_runs, usable_runs
+from study.analysis.comparison.scores.hierarchy import OverTasks, common_pairs, over_tasks
 from study.analysis.comparison.scores.paired import Pair, compare, decided
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
@@ -67,6 +68,8 @@ class Analysis:
     """None for a single task, or without two common configurations."""
     pooled: list[Pooled]
     """Statistics over tasks; empty for a single task."""
+    over_tasks: list[OverTasks]
+    """The hierarchical model of every pair that all tasks have; empty for a single task."""
 
     @property
     def decided(self) -> bool:
@@ -122,7 +125,24 @@ def analyse(
         tasks=tasks,
         ranking=rank_tasks(means, lower_is_better(metric)),
         pooled=pool(comparisons, metric, np.random.default_rng([seed, 3])),
+        over_tasks=_over_tasks(tasks, np.random.default_rng([seed, 4])),
     )
+
+
+def _over_tasks(tasks: Sequence[TaskAnalysis], rng: np.random.Generator) -> list[OverTasks]:
+    """Returns the pairs that all tasks have, over all tasks; [] for a single task."""
+    if len(tasks) < 2:
+        return []
+    known = [{(p.question.a, p.question.b): p for p in task.pairs if p.error} for task in tasks]
+    found = []
+    for a, b in common_pairs([list(pairs) for pairs in known]):
+        pairs = [own[a, b] for own in known]
+        d = np.array([pair.over_seeds.mean for pair in pairs])
+        s = np.array([pair.error for pair in pairs], dtype=float)
+        overall, own_beliefs = over_tasks(d, s, pairs[0].rope, pairs[0].sign, rng)
+        names = [task.name for task in tasks]
+        found.append(OverTasks(a, b, overall, dict(zip(names, own_beliefs, strict=True))))
+    return found
 
 
 def _read(folder: Path, metric: str | None) -> list[ComparisonResults]:

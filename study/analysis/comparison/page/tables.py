@@ -14,7 +14,7 @@ from study.analysis.comparison.scores.summary import Summary
 Record = dict[str, Any]
 STEMS = (
     "configurations", "comparisons", "components", "stability", "ranks", "disagreement", "tasks",
-    "task_pairs",
+    "task_pairs", "over_tasks",
 )  # fmt: skip
 
 
@@ -172,7 +172,15 @@ def _over_tasks(analysis: Analysis) -> dict[str, list[Record]]:
                 **dict(zip(ranking.tasks, map(float, ranking.means[:, place]), strict=True)),
             }
         )
-    return {"tasks": rows, "task_pairs": [asdict(pair) for pair in ranking.pairs]}
+    return {
+        "tasks": rows,
+        "task_pairs": [asdict(pair) for pair in ranking.pairs],
+        "over_tasks": [
+            {"a": one.a, "b": one.b, "task": task, **asdict(belief)}
+            for one in analysis.over_tasks
+            for task, belief in {"all tasks": one.overall, **one.tasks}.items()
+        ],
+    }
 
 
 def _rounded(value: Any) -> Any:

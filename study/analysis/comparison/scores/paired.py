@@ -114,6 +114,15 @@ class Pair:
         return with_test_sets(self.over_seeds, self.tau, LEVEL, self.independent)
 
     @property
+    def error(self) -> float | None:
+        """Standard error of the difference over seeds and, where known, test sets."""
+        own, sets = self.over_seeds, self.over_test_sets
+        high = own.high if sets is None else sets[1]
+        if high is None or own.n < 2:
+            return None
+        return (high - own.mean) / float(stdtrit(own.n - 1, (1 + LEVEL) / 2))
+
+    @property
     def probabilities(self) -> tuple[float, float, float] | None:
         """Posterior probabilities that a is better, equal within the rope, and worse.
 
@@ -121,11 +130,9 @@ class Pair:
         Student's distribution around the mean (Benavoli, Corani, Demsar and Zaffalon 2017). It
         is not corrected for looks or other pairs. None without an interval.
         """
-        own, limits_ = self.over_seeds, self.over_test_sets
-        high = own.high if limits_ is None else limits_[1]
-        if own.low is None or high is None or not self.independent:
+        own, spread = self.over_seeds, self.error
+        if spread is None or not self.independent:
             return None
-        spread = (high - own.mean) / float(stdtrit(own.n - 1, (1 + LEVEL) / 2))
         above, below = (
             float(stdtr(own.n - 1, (side * own.mean - self.rope) / spread))
             for side in (self.sign, -self.sign)

@@ -3,9 +3,13 @@
 import numpy as np
 
 from study.analysis.comparison.analysis import Analysis
+from study.analysis.comparison.scores.hierarchy import OverTasks
 from study.analysis.comparison.sentences.numbers import Answer
 from study.analysis.comparison.verdict.decision import FAMILY_LEVEL as LEVEL
 from study.analysis.text import shown
+
+MOST = 6
+"""Largest number of pairs with a sentence; the table has all of them."""
 
 
 def over_tasks(analysis: Analysis) -> Answer:
@@ -47,12 +51,24 @@ def over_tasks(analysis: Analysis) -> Answer:
         f"Nemenyi's critical difference is {ranking.critical_difference:.2f} ranks, for "
         f"{len(ranking.configurations)} configurations on {len(ranking.tasks)} tasks."
     )
+    sentences += [_believed(one) for one in analysis.over_tasks[:MOST]]
     sentences += [
         f"{one.label}: mean over tasks of the IQM {shown(one.iqm)} (95 % bootstrap interval "
         f"{shown(one.iqm_limits[0])} to {shown(one.iqm_limits[1])})."
         for one in analysis.pooled
     ]
     return Answer(question, sentences)
+
+
+def _believed(one: OverTasks) -> str:
+    """Returns the sentence on the hierarchical model of a pair."""
+    mean = one.overall
+    return (
+        f"{one.a} - {one.b} over tasks like these: {mean.mean:+.4f} ({mean.low:+.4f} to "
+        f"{mean.high:+.4f}); probability {mean.better:.2f} better by more than what matters, "
+        f"{mean.equal:.2f} equal, {mean.worse:.2f} worse (hierarchical model, without a "
+        "correction for looks and several pairs)."
+    )
 
 
 def _failures(analysis: Analysis, labels: list[str]) -> str:

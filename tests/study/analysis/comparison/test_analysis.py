@@ -285,3 +285,20 @@ def test_if_most_runs_collapse_that_is_said_first(tmp_path: Path) -> None:
         row["test_mcc"] = 0.001
     (task,) = analyse([write(tmp_path, rows)]).tasks
     assert answers(task)[1].sentences[0].startswith("Most runs gave no usable score: 14 of 20")
+
+
+def test_pairs_over_tasks_have_a_hierarchical_model(tmp_path: Path) -> None:
+    folders = [
+        write(tmp_path / f"t{n}", pairs_of([replace(RS, level=0.64 + 0.01 * n), ADALORA], 15, n))
+        for n in range(3)
+    ]
+    found = analyse(folders)
+    (one,) = found.over_tasks
+    assert (one.a, one.b, list(one.tasks)) == ("adalora_rs", "adalora", ["t0", "t1", "t2"])
+    assert one.overall.better > 0.9
+    text = "\n".join(report_lines(found))
+    assert "adalora_rs - adalora over tasks like these: +0.04" in text
+    write_analysis(found)
+    rows = (folders[0] / "tables" / "over_tasks.csv").read_text().splitlines()
+    assert len(rows) == 1 + 4
+    assert analyse(folders[:1]).over_tasks == []
