@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,12 @@ NO_PAIRS = {"pairs": None}
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = parse(argv)
-    if not arguments.analyse:
-        return run_command(run, arguments, resumable="seeds")
-    return run_command(run_analysis, arguments)
+    arguments.output = sys.stdout
+    # With --json a script reads standard output: everything else is for standard error.
+    with redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        if not arguments.analyse:
+            return run_command(run, arguments, resumable="seeds")
+        return run_command(run_analysis, arguments)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -241,7 +245,8 @@ def analyse(
         print(f"warning: {one_line(warning)}", file=sys.stderr)  # noqa: T201
     files = write_analysis(analysis)  # Files are written before anything is printed.
     if arguments.json:
-        print(json.dumps(decisions(analysis), indent=2, allow_nan=False))  # noqa: T201
+        text = json.dumps(decisions(analysis), indent=2, allow_nan=False)
+        print(text, file=arguments.output)
     else:
         print(*report_lines(analysis), "", *files, sep="\n")  # noqa: T201
     return analysis

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ import pytest
 from study.errors import InputError
 from study.seeds import __main__ as seeds
 from study.seeds.__main__ import main
+from tests.study.analysis.comparison.made_comparisons import (
+    ADALORA,
+    RS,
+    pairs_of,
+    write,
+    write_outputs,
+)
 from tests.study.phases import without_phases
 
 FIXED = """
@@ -179,6 +187,19 @@ def test_the_analysis_is_called_with_the_folders_and_the_metric(
     monkeypatch.setattr(seeds, "analyse", lambda *given: asked.append(given[:2]))
     assert main(["--analyse", str(tmp_path), "b", "--metric", "dev_auc"]) == 0
     assert asked == [([tmp_path, Path("b").absolute()], "dev_auc")]
+
+
+def test_json_is_all_that_standard_output_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pairs_of([replace(RS, level=0.7), ADALORA], 14)
+    folder = write_outputs(write(tmp_path, rows), rows)
+    assert main(["--analyse", str(folder), "--json", "--rope", "0.02"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["decided"]
+    [pair] = found["tasks"][0]["pairs"]
+    assert (pair["decision"], pair["rope"], pair["pairs"]) == ("better", 0.02, 14)
+    assert 0 < pair["low"] < pair["difference"] < pair["high"]
 
 
 @pytest.mark.parametrize(
