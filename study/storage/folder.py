@@ -118,7 +118,7 @@ class StudyFolder:
 
     @property
     def outputs(self) -> Path:
-        """Of a comparison: the outputs of complete runs on dev and test."""
+        """The outputs of complete runs: of a comparison on dev and test, of a benchmark on test."""
         return self.path / "outputs"
 
     @property

@@ -53,6 +53,8 @@ class BenchmarkResult:
     test_rows: float | None
     classes: float | None = None
     """Of the task; None in folders of older versions, and before a run has ended."""
+    run: int | None = None
+    """The number of its trial, by which its outputs are named; None before it has begun."""
 
     @property
     def collapsed(self) -> bool:
@@ -148,6 +150,7 @@ def _result(row: dict[str, str]) -> BenchmarkResult:
         kept_parameters=_kept_parameters(row),
         test_rows=finite(row.get("test_rows", "")),
         classes=finite(row.get("classes", "")),
+        run=None if (run := finite(row.get("run", ""))) is None else int(run),
     )
 
 

@@ -40,7 +40,7 @@ def read_benchmark_results(folder: Path, metric: str | None = None) -> list[Comp
         if one.backbone and one.state != "unavailable":
             cells.setdefault((one.task, one.backbone), []).append(one)
     found = [
-        ComparisonResults(folder / FOLDER / _name(task, backbone), _runs(results))
+        ComparisonResults(folder / FOLDER / _name(task, backbone), _runs(results), outputs=folder)
         for (task, backbone), results in cells.items()
         if len({one.method for one in results}) > 1
         and any(one.state == "complete" for one in results)
@@ -60,9 +60,10 @@ def _name(task: str, backbone: str) -> str:
 def _runs(results: list[BenchmarkResult]) -> list[RunResult]:
     """Returns the runs, those of equal seeds one after another."""
     order = sorted(results, key=lambda one: int(one.seed))
+    first = 1 + max((one.run for one in results if one.run is not None), default=-1)
     return [
         RunResult(
-            number=place,
+            number=first + place if one.run is None else one.run,
             configuration=one.method,
             method=one.method,
             key=(int(one.seed), int(one.seed), int(one.seed)),

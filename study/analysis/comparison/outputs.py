@@ -71,9 +71,11 @@ def read_outputs(comparison: ComparisonResults, split: str) -> Outputs:
     Raises:
         InputError: a file cannot be read, or an array has the wrong shape, type or number of rows.
     """
-    files = StudyFolder(comparison.folder)
+    files = StudyFolder(comparison.outputs or comparison.folder)
     path = files.labels
     labels = _load(path).get(split)
+    if comparison.outputs is not None:
+        labels = _labels_of_runs(comparison, files, split)
     if labels is not None and not (labels.ndim == 1 and labels.size and labels.dtype.kind in "iu"):
         raise _wrong_array(path, f"{split} must be a vector of integer classes", labels)
     outputs = {}
@@ -83,6 +85,16 @@ def read_outputs(comparison: ComparisonResults, split: str) -> Outputs:
             if arrays := _load(path):
                 outputs[run.number] = _output(path, arrays, split, labels)
     return Outputs(split, labels, outputs)
+
+
+def _labels_of_runs(comparison: ComparisonResults, files: StudyFolder, split: str) -> Any:
+    """Returns the labels stored with the outputs of the first run that has them; else None."""
+    found = (
+        _load(files.output(run.number)).get(f"labels_{split}")
+        for run in comparison.runs
+        if run.state == "complete" and run.number is not None
+    )
+    return next((labels for labels in found if labels is not None), None)
 
 
 def _load(path: Path) -> dict[str, Any]:

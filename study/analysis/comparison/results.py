@@ -99,6 +99,8 @@ class ComparisonResults:
     warnings: list[str] = field(default_factory=list)
     spec: ConfigurationsSpec | None = None
     """None if the folder has no spec.yaml."""
+    outputs: Path | None = None
+    """The folder of a benchmark, whose runs have their labels with their outputs."""
 
     @property
     def name(self) -> str:

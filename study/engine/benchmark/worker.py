@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from study.engine.benchmark.inputs import BenchmarkInputs
 from study.engine.benchmark.runs import BenchmarkRun
+from study.engine.comparison.outputs import evaluate_run
 from study.engine.nodes import check_study_folder, naming_the_node
 from study.engine.reporting import result_of
 from study.engine.worker import TrainingWorker, scores
@@ -87,9 +88,10 @@ class RunWorker(TrainingWorker):
 
     @override
     def _scores(self, trial: Trial) -> dict[str, float]:
-        """Returns the dev scores; with the last report also the test scores."""
+        """Returns the dev scores; with the last report also those of test, and writes outputs."""
         metrics = scores(trial, "dev")
         if self.report == len(trial.plan.report_steps):
             facts = {"test_rows": len(trial.data.test), "classes": trial.data.num_labels}
-            metrics |= scores(trial, "test") | facts
+            outputs = evaluate_run(self.folder, self.number, trial, ["test"], with_labels=True)
+            metrics |= outputs | facts
         return metrics

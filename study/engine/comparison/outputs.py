@@ -26,19 +26,22 @@ def write_labels(folder: StudyFolder, data: EncodedTask) -> None:
 
 
 def evaluate_run(
-    folder: StudyFolder, run: int, trial: Trial, splits: Sequence[str]
+    folder: StudyFolder, run: int, trial: Trial, splits: Sequence[str], with_labels: bool = False
 ) -> dict[str, float]:
     """Evaluates a trained run on `splits`, writes its outputs and returns its metrics.
 
-    If logits are not finite, no outputs are written and the metrics are NaN.
+    If logits are not finite, no outputs are written and the metrics are NaN. `with_labels`: the
+    file has the true classes too, `labels_test` for test, as the runs of a benchmark have several
+    tasks.
 
     Raises:
         OSError: the file cannot be written.
     """
     logits = {split: trial.logits(getattr(trial.data, split)) for split in splits}
-    if all(np.isfinite(rows).all() for rows in logits.values()):
-        _write(folder, run, trial, logits)
     labels = {split: getattr(trial.data, split).labels for split in splits}
+    if all(np.isfinite(rows).all() for rows in logits.values()):
+        stored = {f"labels_{split}": own for split, own in labels.items()} if with_labels else {}
+        _write(folder, run, trial, logits, stored)
     return {
         f"{split}_{name}": value
         for split, rows in logits.items()
@@ -64,6 +67,7 @@ def _write(
     run: int,
     trial: Trial,
     logits: Mapping[str, Float[np.ndarray, "rows classes"]],
+    others: Mapping[str, np.ndarray],
 ) -> None:
     """Writes outputs/run-NNNNN.npz atomically.
 
@@ -71,7 +75,7 @@ def _write(
     also `kept`, bool (matrices, b0), the triplets kept at the last mask event, `modules`, the
     names of the matrices in the same order, and the other arrays of `mask_event_arrays`.
     """
-    arrays: dict[str, Any] = {
+    arrays: dict[str, Any] = dict(others) | {
         split: torch.from_numpy(rows).softmax(dim=1).numpy() for split, rows in logits.items()
     }
     if trial.allocator is not None:

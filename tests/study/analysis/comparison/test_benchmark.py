@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study.analysis.comparison import analyse, write_analysis
@@ -39,6 +40,25 @@ def test_every_task_and_backbone_is_a_comparison_with_its_own_page(tmp_path: Pat
     pages = [path for path in write_analysis(analysis) if path.name == "report.html"]
     assert pages[0] == tmp_path / "comparisons" / "prom-tata-mini" / "report.html"
     assert not (tmp_path / "report.html").exists()
+
+
+def test_stored_predictions_count_the_test_set(tmp_path: Path) -> None:
+    rows = rows_of("a", 0.05)
+    header = HEADER.replace("backbone", "run,backbone")
+    numbered = [f"{n},{row}" for n, row in enumerate(rows)]
+    (tmp_path / "results.csv").write_text(header + "\n".join(numbered) + "\n")
+    assert analyse([tmp_path]).tasks[0].pairs[0].tau is None
+    (tmp_path / "outputs").mkdir()
+    labels, rng = np.arange(400) % 2, np.random.default_rng(0)
+    for n in range(len(rows)):
+        right = rng.random(400) < 0.75
+        probabilities = np.eye(2)[np.where(right, labels, 1 - labels)]
+        arrays = {"test": probabilities, "labels_test": labels}
+        np.savez(tmp_path / "outputs" / f"run-{n:05d}.npz", **arrays)
+    (task,) = analyse([tmp_path]).tasks
+    assert task.rows == 400
+    assert task.pairs[0].tau is not None
+    assert task.pairs[0].over_test_sets is not None
 
 
 def test_runs_that_failed_or_wait_are_counted(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 from mlflow import MlflowClient
@@ -76,6 +77,8 @@ def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
     assert float(rows[2]["kept_parameters"]) < float(rows[2]["adapter_parameters"])
 
     folder = StudyFolder(tmp_path / "runs" / "small")
+    outputs = np.load(folder.output(int(rows[2]["run"])))
+    assert outputs["test"].shape == (len(outputs["labels_test"]), 2)
     [data] = [e for e in Journal(folder.journal).read() if isinstance(e, DataRead)]
     [facts] = data.tasks
     assert (facts.backbone, facts.task) == ("opt-dna-mini", "mine")
