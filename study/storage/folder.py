@@ -118,7 +118,7 @@ class StudyFolder:
 
     @property
     def outputs(self) -> Path:
-        """The outputs of complete runs: of a comparison on dev and test, of a benchmark on test."""
+        """The outputs of complete runs: of comparisons on dev and test, of benchmarks on test."""
         return self.path / "outputs"
 
     @property
