@@ -67,7 +67,7 @@ def run_command(
     the command line for that is then printed after everything but bad input.
     """
     # Slurm, Kubernetes and `kill` send SIGTERM to end a command; it ends as after Ctrl-C.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return command(arguments)
     except InputError as error:
@@ -88,6 +88,17 @@ def run_command(
         return COULD_NOT_FINISH
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    """Ends the command as Ctrl-C does, also where SIGINT is ignored: in the background of a script.
+
+    Raises:
+        KeyboardInterrupt: SIGINT is ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _print_error(message: str) -> None:

@@ -181,14 +181,22 @@ def test_settings_that_do_not_fit_the_classes_are_refused_before_anything_is_wri
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("ignored", [False, True])
 def test_sigterm_ends_a_command_as_an_interruption_does(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ignored: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
+    # In the background of a script SIGINT is ignored.
+    of_sigint = signal.signal(
+        signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler
+    )
     monkeypatch.setattr(
         command, "load_spec", lambda *given, **options: signal.raise_signal(signal.SIGTERM)
     )
-    assert main(["--space", "smoke"]) == 130
+    try:
+        assert main(["--space", "smoke"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, of_sigint)
     assert capsys.readouterr().err == "\ninterrupted\n"
     assert signal.getsignal(signal.SIGTERM) is before
 
