@@ -91,7 +91,7 @@ def run_command(
 
 
 def _interrupt(*_: object) -> None:
-    """Ends the command as Ctrl-C does, also where SIGINT is ignored: in the background of a script.
+    """Ends the command as Ctrl-C does, also where a script in the background ignores SIGINT.
 
     Raises:
         KeyboardInterrupt: SIGINT is ignored.
