@@ -44,6 +44,7 @@ def check_batch(trial: Trial, session: onnxruntime.InferenceSession, bases: list
     assert abs(expected).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "pooling"), CASES)
 def test_onnx_gives_the_winners_logits(family: str, pooling: str, tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "backbone", family)

@@ -76,6 +76,7 @@ def test_a_preset_is_downloaded_once_and_then_read_from_the_cache(
         assert requested == []
 
 
+@pytest.mark.slow
 def test_presets_revisions_and_refusals_of_the_hub(
     checkpoint: Callable[..., Path], load: Load
 ) -> None:

@@ -44,6 +44,7 @@ def test_every_key_is_explained(name: str) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "family"),
     [

@@ -97,7 +97,7 @@ def test_other_masks_differ_from_each_other_and_are_drawn_with_the_rates() -> No
 
 
 def test_a_resumed_trial_has_the_costs_of_earlier_events() -> None:
-    whole, first, second = trial(), trial(), trial()
+    whole, first, second = (trial(PROBE | {"masks": 2}) for _ in range(3))
     whole.train_until(12)
     first.train_until(5)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
@@ -107,7 +107,8 @@ def test_a_resumed_trial_has_the_costs_of_earlier_events() -> None:
     assert second.probe.results == whole.probe.results
     old = first.state_dict()
     del old["probe"]  # A checkpoint of an earlier version.
-    trial().load_state_dict(old)
+    second.load_state_dict(old)
+    assert second.probe.results == {}
 
 
 def test_events_without_a_random_mask_have_no_cost() -> None:
