@@ -85,6 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
             "--until decided: at least two configurations must be compared, but got one; add "
             "another with --against or --vary"
         )
+    planned = count_runs(comparison.spec)
+    if arguments.max_runs is not None and arguments.max_runs < planned:
+        raise InputError(
+            f"--max-runs {arguments.max_runs}: must be at least the number of runs that are "
+            f"planned at first, {planned}, but got {arguments.max_runs}; give more, or plan fewer "
+            "(--pairs, without crossed runs)"
+        )
     if arguments.resume and not (path / "spec.yaml").exists():
         raise InputError(
             f"{path}: --resume must name the folder of a comparison, but got "
@@ -118,14 +125,25 @@ def run(arguments: argparse.Namespace) -> int:
         check_weights_of_plan(first, info, data, stored)
     if arguments.dry_run or not arguments.quiet:
         preview(comparison, len(data.train))
-        print_lines(display.end, _power(comparison.spec))
+        print_lines(display.end, _power(comparison.spec, _most_pairs(arguments, comparison.spec)))
     if arguments.dry_run:
         return DONE
     return execute(arguments, stored, comparison.spec, info, data, display)
 
 
-def _power(spec: ComparisonSpec) -> list[str]:
-    """Returns what the planned pairs can decide; [] without a comparison."""
+def _most_pairs(arguments: argparse.Namespace, spec: ComparisonSpec) -> int:
+    """Returns the largest number of pairs that may be run."""
+    if arguments.until is None:
+        return 0 if spec.pairs is None else len(spec.pairs.init)
+    if arguments.max_runs is None:
+        return MOST_PAIRS
+    crossed = 0 if spec.components is None else count_runs(spec.model_copy(update=NO_PAIRS))
+    left: int = arguments.max_runs - crossed
+    return max(1, left // len(spec.configurations))
+
+
+def _power(spec: ComparisonSpec, pairs: int) -> list[str]:
+    """Returns what so many pairs can decide; [] without a comparison."""
     count = len(spec.configurations)
     if spec.pairs is None or count < 2:
         return []
@@ -133,7 +151,7 @@ def _power(spec: ComparisonSpec) -> list[str]:
     from study.analysis.comparison.verdict.decision import FAMILY_LEVEL
     from study.analysis.comparison.verdict.power import smallest_effect
 
-    pairs, asked = len(spec.pairs.init), number_of_questions(count)
+    asked = number_of_questions(count)
     effect = smallest_effect(pairs, FAMILY_LEVEL / asked)
     what = f"{asked} comparison{'s' * (asked > 1)}, which share an error of 5 %"
     if effect is None:
@@ -214,11 +232,7 @@ def _growth(arguments: argparse.Namespace, spec: ComparisonSpec, metric: str) ->
     def decided(folder: Path) -> bool:
         return is_decided(folder, metric, arguments.rope)
 
-    most = MOST_PAIRS
-    if arguments.max_runs is not None:
-        crossed = 0 if spec.components is None else count_runs(spec.model_copy(update=NO_PAIRS))
-        most = max(1, (arguments.max_runs - crossed) // len(spec.configurations))
-    return Growth(decided, most)
+    return Growth(decided, _most_pairs(arguments, spec))
 
 
 def run_analysis(arguments: argparse.Namespace) -> int:

@@ -97,6 +97,8 @@ def test_mask_seeds_without_a_random_mask_cause_a_warning(
         (("--config", "FIXED", "--resume"), "--resume must name the folder of a comparison"),
         (("--config", "FIXED", "--until", "decided"), "at least two configurations must"),
         (("--config", "FIXED", "--vary", "adapter.p=0", "--runs", "9"), "at least 8 pairs"),
+        (("--config", "FIXED", "--vary", "adapter.p=0", "--until", "decided", "--max-runs", "15"),
+         "--max-runs 15: must be at least the number of runs that are planned at first, 16"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(

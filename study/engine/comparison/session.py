@@ -63,7 +63,7 @@ def run_comparison(
     ):
         stored = stored.current()
         if folder.spec.exists():  # Another driver may have started meanwhile.
-            changes_of_comparison(spec)(stored)
+            changes_of_comparison(runs.spec)(stored)
         runs.ahead += -(-share.concurrent // len(spec.configurations))
         text = dump_comparison(runs.spec)
         ledger = open_comparison(

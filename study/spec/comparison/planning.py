@@ -135,7 +135,9 @@ def _pairs(
 ) -> int:
     before = 0 if stored is None or stored.pairs is None else len(stored.pairs.init)
     if plan.runs is None:
-        return plan.pairs or before or (FEWEST_PAIRS if plan.until_decided else PAIRS)
+        pairs = plan.pairs or before or (FEWEST_PAIRS if plan.until_decided else PAIRS)
+        # The same command line continues a comparison to which pairs have been added.
+        return max(pairs, before) if plan.until_decided else pairs
     count, first = len(configurations), next(iter(configurations.values()))
     pairs = (plan.runs - (_count(crossing, first) if crossing else 0)) // count
     if pairs < FEWEST_PAIRS:
@@ -149,15 +151,16 @@ def _pairs(
 
 def _earlier_version(plan: SeedsPlan, study: SeedsSpec, before: FactorSeeds) -> FactorSeeds:
     """Returns the crossed seeds of a comparison in which all configurations have them."""
-    if plan.design in ("paired", "both") or plan.pairs is not None or plan.runs is not None:
+    asked = plan.pairs is not None or plan.runs is not None or plan.until_decided
+    if asked or plan.design in ("paired", "both"):
         raise InputError(
             "--resume: a comparison of an earlier version must keep its crossed seeds, but got "
-            "another design; leave --design, --pairs and --runs out, or start a comparison with "
-            "another --name"
+            "another design; leave --design, --pairs, --runs and --until out, or start a "
+            "comparison with another --name"
         )
     sizes = (len(before.mask), len(before.init), len(before.data))
     return FactorSeeds.fresh(
-        study, *(asked or size for asked, size in zip(plan.crossing, sizes, strict=True))
+        study, *(given or size for given, size in zip(plan.crossing, sizes, strict=True))
     )
 
 

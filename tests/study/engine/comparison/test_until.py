@@ -1,18 +1,29 @@
 """Pairs that are added until a decision."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from study.engine.comparison import session
 from study.engine.comparison.runs import ComparisonRun
 from study.engine.comparison.until import Growth, PlannedRuns
+from study.engine.console.display import Display
 from study.spec import SeedsSpec
-from study.spec.comparison.schema import ComparisonSpec, FactorSeeds, load_comparison
+from study.spec.comparison.schema import (
+    ComparisonSpec,
+    FactorSeeds,
+    dump_comparison,
+    load_comparison,
+)
 from study.storage.events import Report, StudyOpened, TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.ledger import Ledger
 from study.storage.opening import open_folder
 from study.storage.runs import created, key_of, latest_trials
+from study.storage.stored import StoredStudy
 from tests.study.engine.comparison.small import configuration
 
 SPEC = ComparisonSpec(
@@ -74,6 +85,42 @@ def test_a_resumed_comparison_continues_with_the_same_pairs(ledger: Ledger) -> N
     again = PlannedRuns(ledger.folder, load_comparison(ledger.folder.spec), "dev_mcc", never)
     assert run_all(again, ledger) == 3
     assert {run.init for run in again(ledger.record)} == {2000, 2001, 2002, 2003}
+
+
+def test_an_undecided_comparison_is_resumed_with_a_larger_budget(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(most: int) -> Growth:
+        return Growth(lambda folder: False, most)
+
+    folder = ledger.folder
+    folder.spec.write_text(dump_comparison(SPEC))
+    run_all(PlannedRuns(folder, SPEC, "dev_mcc", never(3)), ledger)
+
+    def opened(*given: Any) -> None:
+        raise OpenedError(given[1])
+
+    def cluster(*given: Any) -> AbstractContextManager[Any]:
+        return nullcontext((None, SimpleNamespace(concurrent=1)))
+
+    monkeypatch.setattr(session, "check_data", lambda *given: None)
+    monkeypatch.setattr(session, "study_cluster", cluster)
+    monkeypatch.setattr(session, "open_comparison", opened)
+    none: Any = None
+    with pytest.raises(OpenedError) as reached:
+        session.run_comparison(
+            StoredStudy.read(folder), load_comparison(folder.spec), none, none, None, None,
+            Display(), never(9),
+        )  # fmt: skip
+    # A fourth pair is in spec.yaml before its runs exist, and is no change of the comparison.
+    assert str(reached.value) == folder.spec.read_text()
+    grown = load_comparison(folder.spec).pairs
+    assert grown is not None
+    assert len(grown.init) == 4
+
+
+class OpenedError(Exception):
+    """The session got as far as its runs."""
 
 
 def test_without_growth_the_planned_runs_are_all(ledger: Ledger) -> None:

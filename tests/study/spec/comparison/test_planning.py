@@ -57,6 +57,8 @@ def test_a_resumed_comparison_keeps_what_is_not_asked_for() -> None:
     assert sizes(TWO, stored) == {"pairs": (9, 9, 9), "components": (5, 3, 3)}
     assert sizes(TWO, stored, pairs=12)["pairs"] == (12, 12, 12)
     assert sizes(TWO, stored, crossing=(7, None, None))["components"] == (7, 3, 3)
+    assert sizes(TWO, stored, pairs=8)["pairs"] == (8, 8, 8)  # Which the folder then refuses.
+    assert sizes(TWO, stored, pairs=8, until_decided=True)["pairs"] == (9, 9, 9)
 
 
 def test_a_comparison_of_an_earlier_version_keeps_its_crossed_seeds() -> None:
@@ -68,6 +70,7 @@ def test_a_comparison_of_an_earlier_version_keeps_its_crossed_seeds() -> None:
     ("configurations", "stored", "asked", "message"),
     [
         (TWO, OLD, {"pairs": 9}, "must keep its crossed seeds"),
+        (TWO, OLD, {"until_decided": True}, "must keep its crossed seeds"),
         (TWO, None, {"pairs": 9, "design": "crossed"}, "--pairs 9: must be given with --design"),
         (TWO, None, {"crossing": (8, 3, 3), "design": "paired"}, "must be given with crossed"),
         (TWO, None, {"runs": 10}, "at least 8 pairs of 2 configurations, but got 5"),
