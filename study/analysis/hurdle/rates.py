@@ -64,4 +64,6 @@ class Hurdle:
         """ "a" or "b", whichever has significantly more such runs at 5 %; None if neither."""
         if self.p_value > LEVEL:
             return None
+        if self.only_a is not None and self.only_b is not None:
+            return "a" if self.only_a > self.only_b else "b"
         return "a" if self.a.share > self.b.share else "b"

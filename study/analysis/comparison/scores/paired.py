@@ -4,7 +4,7 @@ Both configurations are run with the same seeds, and differences are taken seed 
 random numbers), so that the effect of a seed on both of them cancels. Scores are compared over
 pairs in which both runs have a usable score: neither failed nor collapsed. Runs without one are
 counted apart (hurdle/), and "better" is withheld from a configuration that has significantly more
-of them.
+of them; so is "equal" from both.
 
 Pairs with fresh seeds are independent. Their confidence sequence (verdict/sequence.py) decides:
 it may be looked at after every pair, it counts the test set, and all pairs that are analysed
@@ -87,18 +87,24 @@ class Pair:
     """The interval that decides; None without one."""
 
     @property
+    def by_scores(self) -> Decision:
+        """What the usable scores alone decide."""
+        low, high = self.deciding or (None, None)
+        return decide(low, high, self.rope, self.sign)
+
+    @property
     def decision(self) -> Decision:
         """Whether a is better or worse than b, or equal within the rope."""
-        low, high = self.deciding or (None, None)
-        found = decide(low, high, self.rope, self.sign)
-        return "undecided" if self.withheld else found
+        return "undecided" if self.withheld else self.by_scores
 
     @property
     def withheld(self) -> bool:
-        """Whether the better configuration has significantly more runs without a usable score."""
-        low, high = self.deciding or (None, None)
-        better = {"better": "a", "worse": "b"}.get(decide(low, high, self.rope, self.sign))
-        return better is not None and self.hurdle.worse == better
+        """Whether significantly more runs without a usable score contradict the scores.
+
+        They do if the better configuration has them, or either of two that score equally.
+        """
+        against = {"better": "a", "worse": "b", "equal": "ab"}.get(self.by_scores, "")
+        return self.hurdle.worse is not None and self.hurdle.worse in against
 
     @property
     def winner(self) -> str | None:

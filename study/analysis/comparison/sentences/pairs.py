@@ -114,9 +114,10 @@ def _answer(pair: Pair) -> str:
 def _why_undecided(pair: Pair) -> str:
     """Returns why no difference, however large, could be decided; empty otherwise."""
     if pair.withheld:
+        more = pair.question.a if pair.hurdle.worse == "a" else pair.question.b
+        scores = "equally well" if pair.by_scores == "equal" else "better"
         return (
-            f", as {pair.best} scores better but has significantly more runs that failed or "
-            "collapsed"
+            f", as {more} scores {scores} but has significantly more runs that failed or collapsed"
         )
     if pair.deciding is not None:
         return ""

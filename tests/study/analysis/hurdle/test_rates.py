@@ -38,3 +38,10 @@ def test_pairs_are_judged_by_those_that_differ() -> None:
     assert Hurdle(Rate(6, 20), Rate(0, 20), 6, 0).p_value == pytest.approx(2 / 2**6)
     assert Hurdle(Rate(6, 20), Rate(0, 20), 6, 0).worse == "a"
     assert Hurdle(Rate(9, 20), Rate(9, 20), 0, 0).p_value == 1
+
+
+def test_the_worse_one_is_that_of_the_pairs_that_differ() -> None:
+    """Runs after the first pair that has not ended count in the rates, not in the test."""
+    assert Hurdle(Rate(6, 20), Rate(6, 20), 6, 0).worse == "a"
+    assert Hurdle(Rate(6, 20), Rate(7, 22), 6, 0).worse == "a"
+    assert Hurdle(Rate(7, 22), Rate(6, 20), 0, 6).worse == "b"

@@ -124,6 +124,16 @@ def test_better_is_withheld_from_a_configuration_that_fails_more_often(tmp_path:
     assert (pair.hurdle.worse, pair.decision, pair.winner) == ("a", "undecided", None)
 
 
+def test_equal_is_withheld_if_one_fails_more_often(tmp_path: Path) -> None:
+    same = [replace(RS, sd={"rest": 0.003}), replace(ADALORA, level=0.62, sd={"rest": 0.003})]
+    rows = pairs_of(same, 40)
+    for place in range(0, 20, 2):
+        rows[place] = failed(rows[place])
+    pair = pair_of(tmp_path, rows)
+    assert pair.hurdle.worse == "a"
+    assert (pair.withheld, pair.decision, pair.winner) == (True, "undecided", None)
+
+
 def test_of_a_loss_the_smaller_one_is_better(tmp_path: Path) -> None:
     rows = pairs_of([replace(RS, level=0.3), replace(ADALORA, level=0.5)], 20, metric="test_loss")
     pair = pair_of(tmp_path, rows, metric="test_loss")

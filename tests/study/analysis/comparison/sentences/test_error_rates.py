@@ -30,7 +30,8 @@ def texts(folder: Path, rows: Callable[[int], list[Row]], sets: int = SETS) -> l
         lines = report_lines(analyse([write(folder / str(seed), rows(seed))]))
         # "x is better on 9 of 12 pairs" and "probability" sentences are no verdicts.
         verdicts = [line for text in lines for line in re.split(r"(?<=[.;:]) ", text)]
-        found.append("\n".join(line for line in verdicts if " is better on " not in line))
+        beside = (" is better on ", "probability ")
+        found.append("\n".join(x for x in verdicts if not any(word in x for word in beside)))
     return found
 
 
