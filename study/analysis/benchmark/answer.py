@@ -71,7 +71,7 @@ def _cells(table: ScoreTable) -> dict[tuple[str, str], dict[str, CellScores]]:
     """Returns (task, backbone) -> method -> scores, where at least two methods have a mean."""
     cells: dict[tuple[str, str], dict[str, CellScores]] = {}
     for (task, backbone, method), cell in table.cells.items():
-        if backbone and cell.mean is not None:
+        if backbone and cell.ranked_mean is not None:
             cells.setdefault((task, backbone), {})[method] = cell
     return {key: own for key, own in cells.items() if len(own) > 1}
 
@@ -79,7 +79,8 @@ def _cells(table: ScoreTable) -> dict[tuple[str, str], dict[str, CellScores]]:
 def _standings(cells: dict[tuple[str, str], dict[str, CellScores]]) -> list[Standing]:
     places: dict[str, list[tuple[float, float, float]]] = {}
     for own in cells.values():
-        means = {method: cell.mean or 0.0 for method, cell in own.items()}
+        # A failed run counts as guessing, as in Table 3.
+        means = {method: cell.ranked_mean or 0.0 for method, cell in own.items()}
         top = max(means.values())
         for method, mean in means.items():
             above = sum(other > mean for other in means.values())
@@ -140,8 +141,10 @@ def _sentences(
 
 
 def _close(own: dict[str, CellScores]) -> bool:
-    best, second = sorted(own.values(), key=lambda cell: -(cell.mean or 0.0))[:2]
+    best, second = sorted(own.values(), key=lambda cell: -(cell.ranked_mean or 0.0))[:2]
     errors = best.error_of_mean, second.error_of_mean
     if errors[0] is None or errors[1] is None:
         return True
-    return (best.mean or 0.0) - (second.mean or 0.0) < 1.96 * math.hypot(errors[0], errors[1])
+    return (best.ranked_mean or 0.0) - (second.ranked_mean or 0.0) < 1.96 * math.hypot(
+        errors[0], errors[1]
+    )

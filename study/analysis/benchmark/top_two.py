@@ -12,10 +12,10 @@ mean on it; `Top2.of` is the number of such tasks, and without any there is no c
 among the top two if fewer than two means are strictly larger, so all tied means count. With fewer
 than three to compare, all would be among the top two, so there is no count.
 
-A failed run counts as guessing in these means. Every count has a 95 % interval: means are drawn
-around those measured, with the variance between seeds and that of the test set, and counted again.
-The errors of the test set are drawn independently for each cell, although all cells of a task
-share its rows, so that the intervals are rather too wide.
+A failed run counts as guessing in these means. Every count has a range: means are drawn around
+those measured, with the variance between seeds and that of the test set, and counted again; 95 %
+of these counts are in it. It is no confidence interval: the means measured are noisy already, so
+that redrawing pulls counts towards the middle.
 """
 
 from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ class TopTwoCount:
     paper_recounted: Top2 | None
     """The same count computed from the paper's Tables 2 and S2."""
     interval: tuple[int, int] | None = None
-    """95 % interval of the measured count; None if a cell has a single seed."""
+    """Range of 95 % of the counts of redrawn means; None if a cell has a single seed."""
 
 
 def groups(benchmark: BenchmarkResults) -> dict[Group, list[str]]:

@@ -105,7 +105,8 @@ def further_pairs(
     true = d.mean() + spread / math.sqrt(n) * rng.normal(size=DRAWS)
     for_seeds, wider = spent(tau, level)
     room = np.maximum(np.abs(true) - wider, rope - np.abs(true) - wider)
-    needed = np.where(room > 0, _pairs_for(room / spread, for_seeds), np.inf)
+    needed = np.maximum(_pairs_for(room / spread, for_seeds), fewest_pairs(for_seeds))
+    needed = np.where(room > 0, needed, np.inf)
     more = np.maximum(needed - n, 1)
     low, median, high = np.quantile(more, [0.1, 0.5, 0.9], method="higher")
     return FurtherPairs(
@@ -114,6 +115,11 @@ def further_pairs(
         None if high > MOST else int(high),
         float((room <= 0).mean()),
     )
+
+
+def fewest_pairs(level: float) -> int:
+    """Returns the smallest number of pairs that can decide, however large the difference."""
+    return 1 + int(np.argmax(log_e_process(np.ones(200)) >= -math.log(level)))
 
 
 def _pairs_for(half: Float[np.ndarray, " draws"], level: float) -> Float[np.ndarray, " draws"]:
