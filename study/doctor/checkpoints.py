@@ -75,7 +75,7 @@ def _content(
 def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
     """Finds files of trials that have ended, of unknown trials, and half-written files."""
     study = subject.kind == "study" and subject.spec is not None
-    finalists = {trial.number for trial in subject.ledger().finalists()} if study else set()
+    needed = subject.ledger().needed if study else set()
     ended: list[int] = []
     for file in sorted(subject.folder.checkpoints.glob("*")):
         match = re.match(r"trial-(\d+)\.", file.name)
@@ -90,7 +90,7 @@ def _left_over(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
                 f"nothing needs to be done, or: rm {file}",
                 unfinished=True,
             )
-        elif trial.state != "running" and trial.number not in finalists:
+        elif trial.state != "running" and trial.number not in needed:
             ended += [] if trial.number in ended else [trial.number]
     if ended:
         yield finding(

@@ -137,10 +137,12 @@ def read_subject(path: Path, tracking_uri: str | None) -> Subject:
             "<storage>/<name>"
         )
     study = StudyFolder(path.absolute().parent)
-    if study.finalists == path.absolute() and study.spec.is_file():
+    parts = {study.finalists: "the race of its finalists", study.audit: "its audit"}
+    part = parts.get(path.absolute())
+    if part and study.spec.is_file():
         raise InputError(
-            f"{path}: must be a study folder, but got the race of its finalists, which is resumed "
-            f"with the study; give {study.path}"
+            f"{path}: must be a study folder, but got {part}, which is resumed with the study; "
+            f"give {study.path}"
         )
     running = is_locked(folder)
     stored = StoredStudy.read(folder)

@@ -6,6 +6,7 @@ from functools import partial
 from study.doctor.finding import Finding, some
 from study.doctor.subject import Subject
 from study.spec.space import planned_trials
+from study.storage.auditing import awaiting
 from study.storage.record import STATE_AFTER, StudyRecord, TrialRecord
 from study.storage.stalls import stall_text
 
@@ -74,7 +75,15 @@ def _unfinished(subject: Subject, record: StudyRecord) -> Iterator[Finding]:
 def _winner(subject: Subject) -> Iterator[Finding]:
     """Finds a study that is over and has no winner yet, or one among fewer finalists."""
     ledger = subject.ledger()
-    if not ledger.complete or not ledger.finalists() or ledger.winner_is_current:
+    if not ledger.complete or not ledger.finalists():
+        return
+    waiting = [trial.number for trial in awaiting(ledger.record, ledger.spec)]
+    if ledger.winner_is_current and waiting:
+        yield finding(
+            f"{some(waiting)}: stopped early, and not yet trained to the end for the audit",
+            f"resuming trains them: {subject.resume}",
+        )
+    if ledger.winner_is_current:
         return
     yield finding(
         "all trials have ended, but the winner was not chosen from "

@@ -17,6 +17,7 @@ Map, in the order of use:
     reporting.py    conversion of reports to Ray's results and back
     checkpoints.py  the last two checkpoints of a trial
     winner.py       evaluates the winner once; best.yaml, best/
+    audit.py        trains some stopped trials to their end
     stored_winner.py  the winner of a stored study, for export and prediction; needs no Ray
     scheduling/     Ray's Searcher and scheduler, Optuna's samplers, ASHA
     tracking/       MLflow

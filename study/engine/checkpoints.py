@@ -102,6 +102,17 @@ def discard(folder: StudyFolder, trial: int) -> None:
             file.unlink(missing_ok=True)
 
 
+def move(source: StudyFolder, trial: int, target: StudyFolder, number: int) -> None:
+    """Gives a trial's checkpoints to trial `number` of another folder; those missing are left out.
+
+    Files that cannot be moved stay; the trial then starts from its beginning.
+    """
+    here, there = source.checkpoint(trial), target.checkpoint(number)
+    for file, moved in ((previous(here), previous(there)), (here, there)):
+        with suppress(OSError):
+            file.replace(moved)
+
+
 def discard_partial(folder: StudyFolder) -> None:
     """Deletes partial files of processes that were killed."""
     with suppress(OSError):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from study.engine.audit import run_audit
 from study.engine.baselines import Baselines
 from study.engine.cluster import study_cluster
 from study.engine.comparison.finalists import bring_race_up_to_date, run_race
@@ -32,6 +33,7 @@ from study.models import empty_backbone
 from study.models.info import BackboneInfo
 from study.spec import StudySpec, dump_spec, resolve
 from study.spec.space import planned_trials
+from study.storage.auditing import awaiting
 from study.storage.events import WarmStart
 from study.storage.growth import contained, grow, growth
 from study.storage.ledger import StudyLedger
@@ -85,7 +87,7 @@ def run_study(
             ledger = StudyLedger(folder, stored.spec, stored)
             check_data(stored, data)
             enough = planned_trials(spec) <= planned_trials(ledger.spec)
-            if enough and ledger.complete and _is_evaluated(ledger):
+            if enough and _is_over(ledger):
                 if growth(ledger.spec, spec).space:
                     warn("the space has grown, but no trial is left for it; see --extend")
                 if tensorboard:
@@ -125,6 +127,12 @@ def run_study(
 def _is_evaluated(ledger: StudyLedger) -> bool:
     """Whether the winner was chosen among the present finalists, and its scores are stored."""
     return ledger.winner_is_current and ledger.folder.scores.exists()
+
+
+def _is_over(ledger: StudyLedger) -> bool:
+    """Whether nothing is left to do: trials, winner, audit."""
+    ended = ledger.complete and _is_evaluated(ledger)
+    return ended and not awaiting(ledger.record, ledger.spec)
 
 
 def _bring_up_to_date(ledger: StudyLedger, tracking_uri: str | None, display: Display) -> None:
@@ -202,6 +210,10 @@ def _run(
             ledger, record.trials[outcome.winner], info, data, trial_resources, outcome.race
         )
         write_trials(ledger)
+    if not run_audit(ledger, info, data, trial_resources, display):
+        tracker.close(record, "KILLED")
+        return SessionStatus.INTERRUPTED
+    write_trials(ledger)
     try:
         display.write_last_page()
     finally:

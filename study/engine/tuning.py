@@ -1,6 +1,5 @@
 """Runs Ray's Tuner with searcher, scheduler, workers, tracking and the live table."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,7 @@ from study.spec import StudySpec
 from study.storage.events import Event, TrialEnded
 from study.storage.ledger import Ledger, StudyLedger
 from study.storage.live.building import study_snapshot
-from study.storage.record import StudyRecord, TrialRecord
+from study.storage.record import StudyRecord
 from study.training.encoding import EncodedTask
 from study.training.plan import make_plan
 
@@ -129,35 +128,31 @@ class _Planner:
 
 
 def discard_unneeded(ledger: StudyLedger) -> None:
-    """Deletes partial files, and the checkpoints of ended trials that are no finalists.
+    """Deletes partial files, and the checkpoints of ended trials that are not needed any more.
 
     Must not be called while workers are running.
     """
     discard_partial(ledger.folder)
-    finalists = _numbers(ledger.finalists())
+    kept = ledger.needed
     for trial in ledger.record.in_state("complete", "pruned", "failed"):
-        if trial.number not in finalists:
+        if trial.number not in kept:
             discard(ledger.folder, trial.number)
 
 
 class _Checkpoints:
-    """A listener that deletes the checkpoints of ended trials that are no finalists."""
+    """A listener that deletes the checkpoints of ended trials that are not needed any more."""
 
     def __init__(self, ledger: StudyLedger) -> None:
         self.ledger = ledger
-        self._finalists = _numbers(ledger.finalists())
+        self._needed = ledger.needed
         discard_unneeded(ledger)  # An earlier driver may have died before it did.
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if not isinstance(event, TrialEnded):
             return
-        before, self._finalists = self._finalists, _numbers(self.ledger.finalists())
-        for number in (before | {event.trial}) - self._finalists:
+        before, self._needed = self._needed, self.ledger.needed
+        for number in (before | {event.trial}) - self._needed:
             discard(self.ledger.folder, number)
-
-
-def _numbers(trials: Iterable[TrialRecord]) -> set[int]:
-    return {trial.number for trial in trials}
 
 
 def _trial_dirname(trial: Any) -> str:

@@ -115,6 +115,16 @@ class SchedulerSpec(Section):
     """The score that rungs compare: of the model as it is, or of the model pruned to the final
     budget (`dev_<metric>_at_bT`), which is one more evaluation at every rung. Without early
     stopping it is recorded at every report."""
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The probability that a stopped trial trains to its end after the search, to measure what
+    early stopping costs; the sampler never knows, and it cannot win."""
+
+    @model_validator(mode="after")
+    def _only_stopped_trials_are_audited(self) -> "SchedulerSpec":
+        if self.audit and self.name == "none":
+            text = "must be 0 or left out with scheduler.name none, which stops no trial, but got"
+            refuse(("audit",), f"{text} {self.audit:g}; remove it", self.audit)
+        return self
 
 
 class FinalistsSpec(Section):

@@ -98,7 +98,7 @@ def resolve(
 def single_trial(spec: StudySpec) -> StudySpec:
     """Returns a resolved spec as a study of one trial, without scheduler, objectives, probes."""
     search = spec.search.model_copy(update={"trials": 1})
-    scheduler = spec.scheduler.model_copy(update={"name": "none"})
+    scheduler = spec.scheduler.model_copy(update={"name": "none", "audit": 0.0})
     choice = {"objectives": (), "constraints": ConstraintsSpec(), "mask_probe": None}
     return spec.model_copy(update={"search": search, "scheduler": scheduler, **choice})
 

@@ -15,6 +15,7 @@ Map:
     growth.py      more trials, points or a wider space when a study is resumed
     warm_start.py  results of an earlier study for the sampler
     race.py        the race of the finalists, as a function of their scores
+    auditing.py    which stopped trials train to their end
     runs.py        runs of a benchmark or comparison and their trials
     tables.py      trials.csv and pareto.csv
     commands.py    command lines for a stored study: train the winner again, resume, export

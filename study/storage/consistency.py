@@ -17,6 +17,7 @@ from study.storage.events import (
     RaceDecided,
     Report,
     StudyOpened,
+    TrialAudited,
     TrialCrashed,
     TrialCreated,
     TrialEnded,
@@ -130,6 +131,15 @@ def _warning(event: TrialWarning, record: StudyRecord) -> Iterator[str]:
 @_faults.register
 def _stalled(event: TrialStalled, record: StudyRecord) -> Iterator[str]:
     yield from _not_running(event, record)
+
+
+@_faults.register
+def _audited(event: TrialAudited, record: StudyRecord) -> Iterator[str]:
+    yield from _unknown([event.trial], record)
+    trial = record.trials[event.trial]
+    if trial.state != "pruned" or trial.audited is not None:
+        found = "a second audit of" if trial.audited else f"the {trial.state}"
+        yield f"an audited trial must have been stopped early, but got {found} trial {event.trial}"
 
 
 @_faults.register

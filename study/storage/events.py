@@ -332,6 +332,20 @@ class TrialEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TrialAudited(Event):
+    """A trial that was stopped early has been trained to its end; see `study.storage.auditing`."""
+
+    event: ClassVar[str] = "audited"
+    trial: Index
+    step: Index
+    """At its end."""
+    metrics: MetricValues
+    """Of its last report."""
+    reason: str
+    """Why it failed; empty if it is complete."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RaceDecided(Event):
     """The race has chosen the winner, whose scores are not yet measured."""
 

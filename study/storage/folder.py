@@ -52,6 +52,11 @@ class StudyFolder:
         return self.path / "finalists"
 
     @property
+    def audit(self) -> Path:
+        """The trials that run on although they were stopped early: journal and checkpoints."""
+        return self.path / "audit"
+
+    @property
     def best_spec(self) -> Path:
         """The winner as a space, which study.run reads."""
         return self.path / "best.yaml"

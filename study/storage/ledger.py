@@ -13,6 +13,7 @@ from typing_extensions import override
 from study.spec import StudySpec
 from study.spec.goals import Goals
 from study.spec.space import planned_trials
+from study.storage.auditing import awaiting
 from study.storage.events import EndState, Event, TrialEnded
 from study.storage.folder import StudyFolder
 from study.storage.journal import Append, Journal
@@ -163,6 +164,12 @@ class StudyLedger(Ledger):
         """Returns the candidates for the winner, the best first; see `study.storage.race`."""
         best = self.best()
         return candidates(self.record, self.spec) or ([] if best is None else [best])
+
+    @property
+    def needed(self) -> set[int]:
+        """The ended trials whose checkpoints are needed: they may win, or run on for the audit."""
+        needed = [*self.finalists(), *awaiting(self.record, self.spec)]
+        return {trial.number for trial in needed}
 
     @property
     def winner_is_current(self) -> bool:

@@ -18,6 +18,7 @@ from study.storage.events import (
     RaceDecided,
     Report,
     State,
+    TrialAudited,
     TrialStalled,
     WarmStart,
     WinnerEvaluated,
@@ -61,6 +62,8 @@ class TrialRecord:
     """The number of crashes that were errors of the trial, and not the end of its process."""
     stalled: TrialStalled | None = None
     """That its worker gives no sign of life, if so."""
+    audited: TrialAudited | None = None
+    """What it reached at its end, if it was stopped early and trained on all the same."""
     idle: float = 0.0
     """Seconds between the last event before an interruption and the resumption."""
 
@@ -184,6 +187,8 @@ class StudyRecord:
                 trial = self.trials[event.trial]
                 trial.state, trial.reason = event.state, event.reason
                 trial.ended, trial.stalled = event.time, None
+            case TrialAudited():
+                self.trials[event.trial].audited = event
             case RaceDecided():
                 self.finalists = event
             case WinnerEvaluated():

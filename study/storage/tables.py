@@ -115,4 +115,12 @@ def _row(trial: TrialRecord) -> dict[str, Any]:
         **trial.settings,
         **{f"seed_{name}": seed for name, seed in trial.seeds.items()},
         **outcome(trial),
+        **_audit_cells(trial),
     }
+
+
+def _audit_cells(trial: TrialRecord) -> dict[str, Any]:
+    """Returns the score that a stopped trial reached at its end, if it was audited."""
+    if trial.audited is None:
+        return {}
+    return {f"{trial.metric}_audited": trial.audited.metrics.get(trial.metric)}

@@ -110,6 +110,8 @@ def status(study: StudyData) -> str:
             return f"All trials have ended; the race of the best is not finished{runs}."
         case "winner":
             return "The winner is chosen, but not yet evaluated on the test split."
+        case "audit":
+            return "The audit of early stopping is not finished: some of its trials still train."
         case "failed":
             return f"The study ended without a winner: {result.why_none}."
     return ""

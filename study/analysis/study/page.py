@@ -32,6 +32,7 @@ from study.storage.commands import (
     reproduce,
     shown,
 )
+from study.storage.result.stopping_words import stopping_lines
 from study.storage.stored import StoredStudy
 
 HERE = Path(__file__).parent
@@ -122,6 +123,7 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "phase": study.result.phase,
         "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,
+        "stopping": stopping_lines(study.result),
         "all_trials": len(study.trials),
         "table": trial_table.trial_table(study, shown_trials(study)),
         "about": overview.times(study) + overview.durations(study) + overview.machines(study),

@@ -13,6 +13,7 @@ from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord
 from study.storage.result import Estimate, Headline, StudyResult, study_result
 from study.storage.result.fields import Level
+from study.storage.result.stopping_words import stopping_lines
 from study.storage.result.words import STATE_WORDS
 
 SHOWN = ("mcc", "auc", "f1", "accuracy", "loss")
@@ -43,6 +44,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         _parameters_line(trial.metrics),
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",
+        *titled("stopping", stopping_lines(result)),
         f"earlier    started with {record.began_with}" if record.began_with else None,
         _constraints_line(ledger),
         _front_line(ledger),

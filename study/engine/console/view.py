@@ -117,6 +117,7 @@ def _state(snapshot: Snapshot) -> Iterable[ViewLine]:
         "search": "search",
         "race": "race of the finalists",
         "winner": "evaluation of the winner",
+        "audit": "audit of early stopping",
         "runs": "runs",
         "finished": "finished",
         "failed": "finished without a winner",

@@ -46,7 +46,7 @@ class Duration:
     low: float
     high: float
     parts: dict[str, float]
-    """Start, search, race and winner -> expected seconds."""
+    """Start, search, race, winner and audit -> expected seconds."""
 
 
 Segments = list[tuple[int, float]]
@@ -73,6 +73,8 @@ def duration(spec: StudySpec, measured: Calibration, concurrent: int, start: flo
         "race": race,
         "winner": ALONE * measured.start + of_one + END,
     }
+    if spec.scheduler.audit:
+        parts["audit"] = _audit(spec, costs, concurrent, measured.start)
     total = sum(parts.values())
     # The race trains the best of the space, wherever they are.
     means = [sum(seconds for _, seconds in cost) for cost in costs]
@@ -153,6 +155,14 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     place = share * (len(ordered) - 1)
     low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
     return low + (place % 1) * (high - low)
+
+
+def _audit(spec: StudySpec, costs: Sequence[Segments], workers: int, start: float) -> float:
+    """Returns the expected seconds of stopped trials after their stop at the first rung."""
+    factor = float(spec.scheduler.reduction_factor)
+    runs = spec.scheduler.audit * planned_trials(spec) * (1 - 1 / factor) if rungs(spec) else 0.0
+    rest = statistics.fmean(sum(seconds for _, seconds in cost[1:]) for cost in costs)
+    return start + math.ceil(runs / workers) * rest if runs else 0.0
 
 
 def _race(spec: StudySpec, measured: Calibration, workers: int) -> tuple[float, float]:

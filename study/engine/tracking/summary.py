@@ -103,6 +103,9 @@ def _scores(result: StudyResult, headline: Headline) -> dict[str, float]:
     scores[f"search_{result.metric}"] = headline.search
     if headline.confirmed:  # The weights in best/ are of one run.
         scores |= {f"weights_{name}": value for name, value in headline.weights.items()}
+    if result.stopping is not None and result.stopping.audited:
+        names = ("audited", "better", "better_low", "better_high", "loss", "loss_low", "loss_high")
+        scores |= {f"stopping_{name}": getattr(result.stopping, name) for name in names}
     for baseline, own in result.baselines.items():
         for name in (result.metric, result.test_metric):
             scores[f"baseline_{baseline}_{name}"] = own.get(name)

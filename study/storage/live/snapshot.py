@@ -9,7 +9,7 @@ from study.storage.result.fields import Headline, Light
 from study.storage.result.time_left import TimeLeft
 
 Kind = Literal["study", "race", "benchmark", "comparison"]
-Phase = Literal["search", "race", "winner", "runs", "finished", "failed"]
+Phase = Literal["search", "race", "winner", "audit", "runs", "finished", "failed"]
 """What is done now: the trials of the search, the race of the finalists, the evaluation of the
 winner, the runs of a benchmark or a comparison, or nothing any more; `failed`: no trial can win.
 """

@@ -9,6 +9,8 @@ Map:
     health.py     lights: what a reader must know before believing the answer
     allocation.py lights on schedule, mask and rank
     estimates.py  scores over seeds: mean, sd, interquartile mean, interval
+    stopping.py   what early stopping saved and cost
+    stopping_words.py  the same in sentences
     sampling.py   the error of a score that comes from the size of the test set
     words.py      the words for the states of trials and studies
 """

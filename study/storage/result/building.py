@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from study.spec import StudySpec
 from study.spec.space import planned_trials
+from study.storage.auditing import awaiting
 from study.storage.events import MetricValues, WinnerEvaluated
 from study.storage.folder import StudyFolder
 from study.storage.race import candidates, finalists_of
@@ -14,6 +15,7 @@ from study.storage.result.estimates import Estimate, estimate
 from study.storage.result.fields import Headline, Phase, StudyResult, TrialResult
 from study.storage.result.health import with_health
 from study.storage.result.racing import RaceSoFar, race_scores
+from study.storage.result.stopping import early_stopping
 from study.storage.result.words import STATE_WORDS
 from study.storage.stored import StoredStudy
 
@@ -63,7 +65,7 @@ def study_result(
     headline = _headline(record, spec, samples)
     trials = [_trial(one, spec, scores) for _, one in sorted(record.trials.items())]
     equal = as_good(trials, headline, scores, spec.goals.objectives[0])
-    phase = _phase(record, spec)
+    phase, stopping = _phase(record, spec), early_stopping(record, spec)
     result = StudyResult(
         name=(record.opened and record.opened.name) or name,
         phase=phase,
@@ -78,10 +80,12 @@ def study_result(
         baselines=_baselines(record),
         rows=samples.rows,
         as_good=equal,
+        stopping=stopping,
         health=(),
         began=record.began,
         last=max((one.last for one in (record, race) if one and one.last), default=None),
-        steps=sum(_steps(trial) for one in (record, race) if one for trial in one.trials.values()),
+        steps=sum(_steps(trial) for one in (record, race) if one for trial in one.trials.values())
+        + (stopping.audit_steps if stopping else 0),
         tracking=record.tracking,
     )
     return with_health(result, spec, record)
@@ -97,7 +101,7 @@ def _phase(record: StudyRecord, spec: StudySpec) -> Phase:
         return "failed"
     racing = {trial.number for trial in candidates(record, spec)} or {best.number}
     if record.winner is not None and set(finalists_of(record.winner)) == racing:
-        return "finished"
+        return "audit" if awaiting(record, spec) else "finished"
     decision = record.finalists
     decided = len(racing) == 1 or (decision is not None and set(decision.candidates) == racing)
     return "winner" if decided else "race"
@@ -199,6 +203,7 @@ def _trial(trial: TrialRecord, spec: StudySpec, race: RaceSoFar | None) -> Trial
         estimate=race.estimates.get(trial.number) if race else None,
         error=race.error(trial.number) if race else None,
         rounds=race.rounds(trial.number) if race else 0,
+        audited=trial.audited.metrics.get(trial.metric) if trial.audited else None,
     )
 
 

@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from study.storage.events import State, Value
 from study.storage.result.estimates import Estimate
+from study.storage.result.stopping import EarlyStopping
 
-Phase = Literal["search", "race", "winner", "finished", "failed"]
+Phase = Literal["search", "race", "winner", "audit", "finished", "failed"]
 """What the journal says: trials are to be run; the race runs; the winner is chosen and not yet
-measured; all is done; no trial can win. Whether a driver is at work, only the lock knows."""
+measured; it is measured, and stopped trials train to their end; all is done; no trial can win.
+Whether a driver is at work, only the lock knows."""
 Level = Literal["ok", "warn", "bad", "unknown"]
 
 
@@ -55,6 +57,8 @@ class TrialResult:
     """The number of rounds of the race it took part in."""
     as_good: bool = False
     """Whether it cannot be told from the winner."""
+    audited: float | None = None
+    """Of a stopped trial that was trained to its end all the same: the objective there."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ class StudyResult:
     as_good: tuple[int, ...] | None
     """The trials that cannot be told from the winner, the best first, without itself; None if not
     known, which needs a race that is over. See `as_good.py`."""
+    stopping: EarlyStopping | None
+    """What early stopping saved and what it cost; None if it stopped no trial."""
     health: tuple[Light, ...]
     """The checks that apply, the worst first; see `health.py`."""
     began: float | None
@@ -149,7 +155,7 @@ class StudyResult:
     last: float | None
     """The time of the last event of the study or its race, in seconds since the epoch."""
     steps: int
-    """Optimizer steps of all trials and runs of the race."""
+    """Optimizer steps of all trials, of the runs of the race and of the audit."""
     tracking: str | None
     """MLflow's address; None for a database in the folder."""
 

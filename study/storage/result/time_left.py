@@ -1,10 +1,10 @@
 """The time that is left of a study, a benchmark or a comparison, from its journal.
 
-A study has three parts: the rest of the search, the race of its finalists, and the evaluation of
-the winner. The search is simulated with mean costs: the running trials and those to come are put
-on the workers one after the other. A trial costs its steps times the seconds per step so far,
-less what early stopping saves: the share of trials that the rungs let through so far. The race
-costs whole trials, round after round, and new workers.
+A study has four parts: the rest of the search, the race of its finalists, the evaluation of the
+winner, and the audit of early stopping. The search is simulated with mean costs: the running
+trials and those to come are put on the workers one after the other. A trial costs its steps times
+the seconds per step so far, less what early stopping saves: the share of trials that the rungs let
+through so far. The race costs whole trials, round after round, and new workers.
 
 Nothing is said before the third trial has ended. All times are in seconds.
 """
@@ -19,6 +19,7 @@ from itertools import accumulate
 from study.spec import StudySpec
 from study.spec.rungs import rungs
 from study.spec.space import planned_trials
+from study.storage.auditing import steps_to_come
 from study.storage.race import candidates, planned_candidates, rounds
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.result.pace import Pace, Survival, busy_seconds, measure, survival, worker_start
@@ -48,7 +49,7 @@ class TimeLeft:
     low: float
     high: float
     parts: dict[str, float] = field(default_factory=dict)
-    """Part (search, race, winner) -> its seconds."""
+    """Part (search, race, winner, audit) -> its seconds."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,12 @@ def study_time_left(
         "race": race_wall,
         "winner": 0.0 if record.winner else _winner(pace, start, workers),
     }
+    if spec.scheduler.audit:
+        rests = steps_to_come(record, spec, 1 - alive.complete)
+        parts["audit"] = _audit(rests, pace, start, workers)
     share = alive.fraction()
     stops = alive.deviation / share / alive.trials**0.5 if share else 0.0
-    own, late = pace.spread / pace.trials**0.5, parts["race"] + parts["winner"]
+    own, late = pace.spread / pace.trials**0.5, sum(parts.values()) - parts["search"]
     of_search = parts["search"] * math.hypot(own, stops, DRIFT)
     of_rest = late * math.hypot(own, pace.spread / 2, DRIFT)
     one_run = pace.spread * pace.train_step * _mean_steps(ended) if parts["race"] else 0.0
@@ -263,6 +267,14 @@ def _winner(pace: Pace, start: float, workers: int) -> float:
     """Returns the seconds of the winner's evaluation, by one new worker."""
     alone = start * (ALONE if workers > 1 else 1.0)
     return alone + FINAL_EVALUATIONS * pace.evaluation
+
+
+def _audit(steps: Sequence[float], pace: Pace, start: float, workers: int) -> float:
+    """Returns the seconds that stopped trials still train after their stop, by new workers."""
+    if not steps:
+        return 0.0
+    cost = pace.step * statistics.fmean(steps)
+    return start + _Work([], len(steps), cost, pace.spread * cost).wall(workers)
 
 
 def _mean_steps(trials: Sequence[TrialRecord]) -> float:

@@ -275,6 +275,8 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe, peft"
             "write for example rank: {type: categorical, choices: [1, 500000000, 1000000000]}",
         ),
         # the rest
+        ("scheduler: {name: none, audit: 0.1}", "must be 0 or left out with scheduler.name none"),
+        ("scheduler: {audit: 1.5}", "scheduler.audit: must be"),
         ("scheduler: {name: hyperband}", "must be one of asha, none, but got 'hyperband'"),
         ("scheduler: {reduction_factor: 1}", "reduction_factor > 1 must hold"),
         ("scheduler: {grace_fraction: 0}", "grace_fraction > 0 must hold"),

@@ -51,6 +51,8 @@ LINES = """\
 {"event": "created", "time": 1764400008.5, "trial": 1, "params": {"backbone": "x", "seed": null}, \
 "settings": {}, "seeds": {}, "total_steps": 1, "reports": 1, "optuna": {}}
 {"event": "baseline", "time": 1764400008.75, "name": "cnn", "scores": {"dev_mcc": 0.5}}
+{"event": "audited", "time": 1764400008.8, "trial": 1, "step": 40, "metrics": {"dev_mcc": 0.2}, \
+"reason": ""}
 {"event": "finalists", "time": 1764400009.0, "candidates": [0, 1], "rounds": [[0, 1]], "winner": 0}
 {"event": "winner", "time": 1764400010.0, "trial": 0, "dev": {"dev_mcc": 0.1}, \
 "test": {"test_mcc": null}, "race": {"candidates": [{"trial": 0, "search": 0.1, "fresh": [0.2, \
