@@ -276,7 +276,7 @@ METHODS = "adalora_rs, adalora, lora, fmft, linear_probe, peft"
         ),
         # the rest
         ("scheduler: {name: none, audit: 0.1}", "must be 0 or left out with scheduler.name none"),
-        ("scheduler: {audit: 1.5}", "scheduler.audit: must be"),
+        ("scheduler: {audit: 1.5}", "scheduler.audit: audit <= 1 must hold, but got"),
         ("scheduler: {name: hyperband}", "must be one of asha, none, but got 'hyperband'"),
         ("scheduler: {reduction_factor: 1}", "reduction_factor > 1 must hold"),
         ("scheduler: {grace_fraction: 0}", "grace_fraction > 0 must hold"),
