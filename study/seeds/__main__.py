@@ -32,7 +32,7 @@ from study.engine.console.display import Display
 from study.engine.console.lines import print_lines
 from study.errors import InputError, instead_of, one_line
 from study.seeds.options import parse_comparison
-from study.spec.comparison.planning import SeedsPlan
+from study.spec.comparison.planning import SeedsPlan, number_of_questions
 from study.spec.comparison.schema import (
     ComparisonSpec,
     count_runs,
@@ -147,7 +147,6 @@ def _power(spec: ComparisonSpec, pairs: int) -> list[str]:
     count = len(spec.configurations)
     if spec.pairs is None or count < 2:
         return []
-    from study.analysis.comparison.scores.questions import number_of_questions
     from study.analysis.comparison.verdict.decision import FAMILY_LEVEL
     from study.analysis.comparison.verdict.power import smallest_effect
 

@@ -23,7 +23,7 @@ from study.analysis.comparison.components.configurations import (
 from study.analysis.comparison.outputs import read_outputs, split_of
 from study.analysis.comparison.results import ComparisonResults, read_results
 from study.analysis.comparison.scores.collapsed import collapsed_runs, usable_runs
-from study.analysis.comparison.scores.hierarchy import OverTasks, common_pairs, over_tasks
+from study.analysis.comparison.scores.hierarchy import Cells, OverTasks, common_pairs, over_tasks
 from study.analysis.comparison.scores.paired import Pair, compare, decided
 from study.analysis.comparison.scores.questions import questions
 from study.analysis.comparison.scores.statistics import SeedBootstrap
@@ -56,6 +56,11 @@ class TaskAnalysis:
     overlaps: list[Overlap]
     patterns: list[RankPattern]
     disagreements: list[Disagreement]
+
+    @property
+    def group(self) -> str:
+        """What it shares with comparisons of the same or related data: its own name if alone."""
+        return self.comparison.group or self.name
 
 
 @dataclass(frozen=True)
@@ -116,32 +121,52 @@ def analyse(
         for name, comparison in zip(_task_names(comparisons), comparisons, strict=True)
     ]
     tasks = _decided_over_tasks(tasks, default_rope(metric) if rope is None else rope, seed)
-    means = {
-        task.name: {s.label: s.imputed_mean for s in task.summaries if s.imputed_mean is not None}
-        for task in tasks
-    }
     return Analysis(
         metric=metric,
         tasks=tasks,
-        ranking=rank_tasks(means, lower_is_better(metric)),
+        ranking=rank_tasks(_means(tasks), lower_is_better(metric)),
         pooled=pool(comparisons, metric, np.random.default_rng([seed, 3])),
         over_tasks=_over_tasks(tasks, np.random.default_rng([seed, 4])),
     )
+
+
+def _means(tasks: Sequence[TaskAnalysis]) -> dict[str, dict[str, float]]:
+    """Returns group -> configuration -> mean, over the comparisons of a group that all have it."""
+    groups: dict[str, list[dict[str, float]]] = {}
+    for task in tasks:
+        own = {s.label: s.imputed_mean for s in task.summaries if s.imputed_mean is not None}
+        groups.setdefault(task.group, []).append(own)
+    return {
+        group: {
+            label: float(np.mean([one[label] for one in own]))
+            for label in own[0]
+            if all(label in one for one in own)
+        }
+        for group, own in groups.items()
+    }
 
 
 def _over_tasks(tasks: Sequence[TaskAnalysis], rng: np.random.Generator) -> list[OverTasks]:
     """Returns the pairs that all tasks have, over all tasks; [] for a single task."""
     if len(tasks) < 2:
         return []
-    known = [{(p.question.a, p.question.b): p for p in task.pairs if p.error} for task in tasks]
+    known = [
+        {(p.question.a, p.question.b): p for p in task.pairs if p.error_over_seeds}
+        for task in tasks
+    ]
     found = []
     for a, b in common_pairs([list(pairs) for pairs in known]):
         pairs = [own[a, b] for own in known]
-        d = np.array([pair.over_seeds.mean for pair in pairs])
-        s = np.array([pair.error for pair in pairs], dtype=float)
-        overall, own_beliefs = over_tasks(d, s, pairs[0].rope, pairs[0].sign, rng)
-        names = [task.name for task in tasks]
-        found.append(OverTasks(a, b, overall, dict(zip(names, own_beliefs, strict=True))))
+        cells = Cells(
+            d=np.array([pair.over_seeds.mean for pair in pairs]),
+            s=np.array([pair.error_over_seeds for pair in pairs], dtype=float),
+            freedom=np.array([pair.over_seeds.n - 1 for pair in pairs]),
+            tau=np.array([pair.tau or 0.0 for pair in pairs]),
+            groups=[task.group for task in tasks],
+        )
+        overall, own_beliefs = over_tasks(cells, pairs[0].rope, pairs[0].sign, rng)
+        names, groups = [task.name for task in tasks], len({task.group for task in tasks})
+        found.append(OverTasks(a, b, groups, overall, dict(zip(names, own_beliefs, strict=True))))
     return found
 
 

@@ -15,6 +15,14 @@ from study.storage.folder import StudyFolder
 FOLDER = "comparisons"
 """In the folder of the benchmark: a folder for each task and backbone."""
 
+RELATED = {
+    f"{kind}/{subset}": "promoters"
+    for kind in ("prom", "prom_core")
+    for subset in ("all", "notata", "tata")
+}
+"""Tasks that share sequences: `all` holds `tata` and `notata`, and the core promoters are parts of
+the others. Over tasks they count once."""
+
 _STATES: dict[str, RunState] = {state: state for state in STATES}
 
 
@@ -40,7 +48,12 @@ def read_benchmark_results(folder: Path, metric: str | None = None) -> list[Comp
         if one.backbone and one.state != "unavailable":
             cells.setdefault((one.task, one.backbone), []).append(one)
     found = [
-        ComparisonResults(folder / FOLDER / _name(task, backbone), _runs(results), outputs=folder)
+        ComparisonResults(
+            folder / FOLDER / _name(task, backbone),
+            _runs(results),
+            outputs=folder,
+            group=RELATED.get(task, task),
+        )
         for (task, backbone), results in cells.items()
         if len({one.method for one in results}) > 1
         and any(one.state == "complete" for one in results)

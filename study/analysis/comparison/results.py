@@ -101,6 +101,8 @@ class ComparisonResults:
     """None if the folder has no spec.yaml."""
     outputs: Path | None = None
     """The folder of a benchmark, whose runs have their labels with their outputs."""
+    group: str = ""
+    """What comparisons of the same or of related data share; empty if it is alone."""
 
     @property
     def name(self) -> str:

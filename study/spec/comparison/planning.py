@@ -5,6 +5,7 @@ With as many runs a crossed design finds a difference far less often, because it
 factor are shared by many runs; it is made for the question which seeds cause the variance.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -21,9 +22,26 @@ CROSSING = (5, 3, 3)
 """Default number of mask, init and data seeds of the crossed runs."""
 SMALLER = ((4, 3, 3), (3, 3, 3), (3, 3, 2), (3, 2, 2))
 """Crossings for a budget that is too small for the default one."""
+ALL_PAIRS = 6
 FEWEST_PAIRS = 8
 """With fewer pairs nothing can be decided: their signs alone are not evidence enough."""
+
 Crossing = tuple[int, int, int]
+
+
+def number_of_questions(configurations: int) -> int:
+    """Returns how many pairs are compared, which share the error of 5 %."""
+    if configurations > ALL_PAIRS:
+        return configurations - 1
+    return configurations * (configurations - 1) // 2
+
+
+def fewest_pairs(comparisons: int) -> int:
+    """Returns how many pairs are enough to decide a large difference.
+
+    `comparisons` share the error of 5 %; twice as many need one pair more.
+    """
+    return FEWEST_PAIRS + math.ceil(math.log2(max(1, comparisons)))
 
 
 @dataclass(frozen=True)
@@ -134,16 +152,17 @@ def _pairs(
     stored: ComparisonSpec | None,
 ) -> int:
     before = 0 if stored is None or stored.pairs is None else len(stored.pairs.init)
+    least = fewest_pairs(number_of_questions(len(configurations)))
     if plan.runs is None:
-        pairs = plan.pairs or before or (FEWEST_PAIRS if plan.until_decided else PAIRS)
+        pairs = plan.pairs or before or (least if plan.until_decided else PAIRS)
         # The same command line continues a comparison to which pairs have been added.
         return max(pairs, before) if plan.until_decided else pairs
     count, first = len(configurations), next(iter(configurations.values()))
     pairs = (plan.runs - (_count(crossing, first) if crossing else 0)) // count
-    if pairs < FEWEST_PAIRS:
+    if pairs < least:
         raise InputError(
-            f"--runs {plan.runs}: must give at least {FEWEST_PAIRS} pairs of {count} "
-            f"configurations, but got {max(pairs, 0)}; give at least {FEWEST_PAIRS * count} with "
+            f"--runs {plan.runs}: must give at least {least} pairs of {count} "
+            f"configurations, but got {max(pairs, 0)}; give at least {least * count} with "
             "--design paired"
         )
     return max(pairs, before)

@@ -1,28 +1,38 @@
 """Two configurations over several tasks: a hierarchical model of their differences.
 
     symbol     meaning                                                            shape
-    d          mean difference a - b on each task                                  (tasks,)
-    s          its standard error over seeds and test sets                         (tasks,)
-    delta      true difference on each task, normal around mu with sd omega        (tasks,)
-    mu         mean difference over tasks like these
-    omega      sd of the true difference between tasks
+    d          mean difference a - b on each comparison, on its test set           (cells,)
+    s          its standard error over seeds                                       (cells,)
+    tau        sd over test sets of d                                              (cells,)
+    g          group of each comparison: one task, or tasks that share sequences   (cells,)
+    delta      true difference of each comparison, over seeds and test sets        (cells,)
+    mu         mean difference over groups like these
+    omega      sd of the true difference between groups
+    kappa      sd between the comparisons of a group, such as its backbones
+    c          level of a group on its test rows: mu, its own deviation, and the error of the rows
 
-    d_t ~ N(delta_t, s_t^2)    delta_t ~ N(mu, omega^2)    mu flat    omega half-Cauchy(A)
+    d = c_g + kappa v + s w    c_g = mu + omega y + tau_g z    delta = mu + omega y + kappa v
 
-A is the larger of the sd of d and the median of s. The posterior of omega is computed on a grid;
-given omega, mu and delta are normal (Gelman 2006). A single task that differs by chance is drawn
-towards the others, the more the larger its error. The reported probabilities are not corrected for
-looks or for several pairs.
+with independent standard normal v, w, y, z. mu is flat, omega and kappa are half-Cauchy(A), where
+A is twice the larger of the sd of d and the median error. The posterior of omega and kappa is
+computed on a grid; given them everything is normal (Gelman 2006). Comparisons of one group are no
+independent evidence on tasks: they share their data, so that the error of their test rows is taken
+to be common, and a group counts once. A comparison that differs by chance is drawn towards the
+others.
+
+s is estimated from few pairs of runs: it is multiplied by the quotient of the 97.5 % quantiles of
+Student's and the normal distribution. The reported probabilities are not corrected for looks or
+for several pairs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import ndtr
+from jaxtyping import Float, Int
+from scipy.special import ndtr, ndtri, stdtrit
 
-GRID, DRAWS = 200, 4000
+GRID, DRAWS = 60, 4000
 
 
 @dataclass(frozen=True)
@@ -45,47 +55,102 @@ class OverTasks:
 
     a: str
     b: str
+    groups: int
+    """The number of groups of comparisons; what is said of all tasks counts each once."""
     overall: Belief
-    """Of mu, the mean difference over tasks like these."""
+    """Of mu, the mean difference over groups like these."""
     tasks: dict[str, Belief]
-    """Of delta, by task."""
+    """Of delta, by comparison."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The comparisons of two configurations, one per task and backbone."""
+
+    d: Float[np.ndarray, " cells"]
+    s: Float[np.ndarray, " cells"]
+    """Above 0."""
+    freedom: Int[np.ndarray, " cells"]
+    """Degrees of freedom of `s`, at least 1."""
+    tau: Float[np.ndarray, " cells"]
+    """0 where it is not known."""
+    groups: Sequence[str]
+
+    @property
+    def error(self) -> Float[np.ndarray, " cells"]:
+        """`s`, wider for few degrees of freedom."""
+        wider = stdtrit(self.freedom, 0.975) / float(ndtri(0.975))
+        error: Float[np.ndarray, " cells"] = self.s * wider
+        return error
 
 
 def over_tasks(
-    d: Float[np.ndarray, " tasks"],
-    s: Float[np.ndarray, " tasks"],
-    rope: float,
-    sign: int,
-    rng: np.random.Generator,
+    cells: Cells, rope: float, sign: int, rng: np.random.Generator
 ) -> tuple[Belief, list[Belief]]:
-    """Returns what is believed of mu, and of the difference on each task.
+    """Returns what is believed of mu, and of delta of each comparison.
 
     Args:
-        d: mean differences a - b.
-        s: their standard errors, above 0.
+        cells: the comparisons.
         rope: half-width of the region in which a difference does not matter.
         sign: 1 if a higher score is better, -1 if a lower one is.
         rng: draws from the posterior, for the limits.
     """
-    scale = max(float(d.std()), float(np.median(s)))
-    omega = np.concatenate([[0.0], scale * np.geomspace(0.01, 30, GRID - 1)])
-    total = omega[:, None] ** 2 + s**2
+    d, s = cells.d, cells.error
+    names = list(dict.fromkeys(cells.groups))
+    if len(names) == 1:  # Nothing is known of other groups: its comparisons are the groups.
+        names, own = [str(n) for n in range(len(d))], np.arange(len(d))
+    else:
+        own = np.array([names.index(group) for group in cells.groups])
+    member = np.equal.outer(own, np.arange(len(names))).astype(float)
+    tau = (cells.tau @ member) / member.sum(axis=0)
+    scale = 2 * max(float(d.std()), float(np.median(np.hypot(s, cells.tau))))
+    omega, kappa, steps = _grid(scale, within=len(names) < len(d))
+    # Given omega and kappa: (grid, cells) and (grid, groups).
+    inner = kappa[:, None] ** 2 + s**2
+    precision = (1 / inner) @ member
+    level = ((d / inner) @ member) / precision
+    outer = omega[:, None] ** 2 + tau**2
+    total = 1 / precision + outer
     variance = 1 / (1 / total).sum(axis=1)
-    centre = variance * (d / total).sum(axis=1)
-    logs = -0.5 * (np.log(total) + (d - centre[:, None]) ** 2 / total).sum(axis=1)
-    logs += 0.5 * np.log(variance) - np.log1p((omega / scale) ** 2)
-    # The grid is not even: each point stands for its share of the line.
-    weights = np.exp(logs - logs.max()) * np.gradient(omega)
+    centre = variance * (level / total).sum(axis=1)
+    logs = -0.5 * (np.log(inner) + (d - level[:, own]) ** 2 / inner).sum(axis=1)
+    logs -= 0.5 * (np.log(precision) + np.log(total)).sum(axis=1)
+    logs -= 0.5 * ((level - centre[:, None]) ** 2 / total).sum(axis=1)
+    logs += 0.5 * np.log(variance)
+    logs -= np.log1p((omega / scale) ** 2) + np.log1p((kappa / scale) ** 2)
+    weights = np.exp(logs - logs.max()) * steps
     weights /= weights.sum()
-    chosen = rng.choice(GRID, DRAWS, p=weights)
+    chosen = rng.choice(len(weights), DRAWS, p=weights)
     overall = _belief(centre, np.sqrt(variance), weights, chosen, rope, sign, rng)
-    own = []
-    for t in range(len(d)):
-        kept = omega**2 / total[:, t]
-        mean = centre + kept * (d[t] - centre)
-        spread = np.sqrt(kept * s[t] ** 2 + (1 - kept) ** 2 * variance)
-        own.append(_belief(mean, spread, weights, chosen, rope, sign, rng))
-    return overall, own
+    beliefs = []
+    for cell, group in enumerate(own):
+        between, known = outer[:, group], precision[:, group]
+        of_level = 1 / (known + 1 / between)
+        # The part of the level that is no error of the test rows; the part of the cell's own.
+        real = omega**2 / between
+        kept = kappa**2 / inner[:, cell]
+        through = (real - kept) * of_level
+        of_mu = 1 - real + through / between
+        mean = kept * d[cell] + through * known * level[:, group] + of_mu * centre
+        spread = real * tau[group] ** 2 + kept * s[cell] ** 2
+        spread += (real - kept) ** 2 * of_level + of_mu**2 * variance
+        beliefs.append(_belief(mean, np.sqrt(spread), weights, chosen, rope, sign, rng))
+    return overall, beliefs
+
+
+def _grid(
+    scale: float, within: bool
+) -> tuple[Float[np.ndarray, " grid"], Float[np.ndarray, " grid"], Float[np.ndarray, " grid"]]:
+    """Returns omega, kappa and the share of the plane that each point stands for.
+
+    kappa is 0 if every comparison is a group of its own (`within` is False).
+    """
+    line = scale * np.concatenate([[0.001], np.geomspace(0.01, 30, GRID - 1)])
+    width = np.gradient(line)
+    if not within:
+        return line, np.zeros(GRID), width
+    omega, kappa = np.meshgrid(line, line, indexing="ij")
+    return omega.ravel(), kappa.ravel(), np.outer(width, width).ravel()
 
 
 def _belief(

@@ -120,6 +120,14 @@ class Pair:
         return with_test_sets(self.over_seeds, self.tau, LEVEL, self.independent)
 
     @property
+    def error_over_seeds(self) -> float | None:
+        """Standard error of the difference over seeds, on this test set."""
+        own = self.over_seeds
+        if own.high is None or own.n < 2:
+            return None
+        return (own.high - own.mean) / float(stdtrit(own.n - 1, (1 + LEVEL) / 2))
+
+    @property
     def error(self) -> float | None:
         """Standard error of the difference over seeds and, where known, test sets."""
         own, sets = self.over_seeds, self.over_test_sets
@@ -253,8 +261,8 @@ def decided(pairs: Sequence[Pair], rope: float, rng: np.random.Generator) -> lis
 
 
 def _decided(pair: Pair, rope: float, family: int, rng: np.random.Generator) -> Pair:
-    pair = replace(pair, rope=rope, family=family)
     level, values = FAMILY_LEVEL / family, pair.values
+    pair = replace(pair, rope=rope, family=family, hurdle=replace(pair.hurdle, level=level))
     if pair.independent:
         anytime = anytime_estimate(values, pair.tau or 0.0, level)
         known = anytime.low is not None and anytime.high is not None

@@ -8,7 +8,7 @@ AdaLoRA+RS with p = 0 and a deterministic final mask. Every pair has one kind:
     other     more than one setting differs
 
 All pairs are compared; with more than `ALL_PAIRS` configurations only the leader with each other
-one.
+one, as study/spec/comparison/planning.py counts them.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from itertools import combinations
 from typing import Literal
 
 from study.analysis.comparison.results import ComparisonResults
+from study.spec.comparison.planning import ALL_PAIRS
 
-ALL_PAIRS = 6
 Kind = Literal["p", "setting", "other"]
 
 
@@ -30,13 +30,6 @@ class Question:
     kind: Kind
     text: str
     """The question as a noun phrase: "p = 0.1 against p = 0"."""
-
-
-def number_of_questions(configurations: int) -> int:
-    """Returns how many pairs are compared, which share the error of 5 %."""
-    if configurations > ALL_PAIRS:
-        return configurations - 1
-    return configurations * (configurations - 1) // 2
 
 
 def questions(comparison: ComparisonResults, leader: str) -> list[Question]:

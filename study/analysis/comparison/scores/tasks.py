@@ -86,7 +86,8 @@ def rank_tasks(
 ) -> TaskRanking | None:
     """Returns the ranking over tasks by `means[task][configuration]`.
 
-    None for fewer than two tasks, or fewer than two configurations that all tasks have.
+    A task may be a group of comparisons, of which the means are taken. None for fewer than two
+    tasks, or fewer than two configurations that all tasks have.
     """
     tasks = list(means)
     everywhere = [name for name in means[tasks[0]] if all(name in means[task] for task in tasks)]

@@ -14,7 +14,8 @@ MOST = 6
 
 def over_tasks(analysis: Analysis) -> Answer:
     """Returns mean ranks, tests over tasks, critical difference and pooled IQM."""
-    question = f"Which configuration is best over the {len(analysis.tasks)} tasks?"
+    count = len({task.group for task in analysis.tasks})
+    question = f"Which configuration is best over the {count} tasks?"
     ranking = analysis.ranking
     if ranking is None:
         return Answer(question, ["Fewer than two configurations were run on all tasks."])
@@ -64,10 +65,10 @@ def _believed(one: OverTasks) -> str:
     """Returns the sentence on the hierarchical model of a pair."""
     mean = one.overall
     return (
-        f"{one.a} - {one.b} over tasks like these: {mean.mean:+.4f} ({mean.low:+.4f} to "
-        f"{mean.high:+.4f}); probability {mean.better:.2f} better by more than what matters, "
-        f"{mean.equal:.2f} equal, {mean.worse:.2f} worse (hierarchical model, without a "
-        "correction for looks and several pairs)."
+        f"{one.a} - {one.b} over tasks like these {one.groups}: {mean.mean:+.4f} "
+        f"({mean.low:+.4f} to {mean.high:+.4f}); probability {mean.better:.2f} better by more "
+        f"than what matters, {mean.equal:.2f} equal, {mean.worse:.2f} worse (hierarchical model, "
+        "without a correction for looks and several pairs)."
     )
 
 

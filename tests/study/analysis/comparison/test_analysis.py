@@ -297,7 +297,7 @@ def test_pairs_over_tasks_have_a_hierarchical_model(tmp_path: Path) -> None:
     assert (one.a, one.b, list(one.tasks)) == ("adalora_rs", "adalora", ["t0", "t1", "t2"])
     assert one.overall.better > 0.9
     text = "\n".join(report_lines(found))
-    assert "adalora_rs - adalora over tasks like these: +0.04" in text
+    assert "adalora_rs - adalora over tasks like these 3: +0.04" in text
     write_analysis(found)
     rows = (folders[0] / "tables" / "over_tasks.csv").read_text().splitlines()
     assert len(rows) == 1 + 4

@@ -36,12 +36,37 @@ def test_seven_of_45_against_none_of_9_differ_no_more_than_by_chance() -> None:
 
 def test_pairs_are_judged_by_those_that_differ() -> None:
     assert Hurdle(Rate(6, 20), Rate(0, 20), 6, 0).p_value == pytest.approx(2 / 2**6)
-    assert Hurdle(Rate(6, 20), Rate(0, 20), 6, 0).worse == "a"
+    assert Hurdle(Rate(8, 20), Rate(0, 20), 8, 0).worse == "a"
+    assert Hurdle(Rate(7, 20), Rate(0, 20), 7, 0).worse is None
     assert Hurdle(Rate(9, 20), Rate(9, 20), 0, 0).p_value == 1
 
 
 def test_the_worse_one_is_that_of_the_pairs_that_differ() -> None:
     """Runs after the first pair that has not ended count in the rates, not in the test."""
-    assert Hurdle(Rate(6, 20), Rate(6, 20), 6, 0).worse == "a"
-    assert Hurdle(Rate(6, 20), Rate(7, 22), 6, 0).worse == "a"
-    assert Hurdle(Rate(7, 22), Rate(6, 20), 0, 6).worse == "b"
+    assert Hurdle(Rate(8, 20), Rate(8, 20), 8, 0).worse == "a"
+    assert Hurdle(Rate(8, 20), Rate(9, 22), 8, 0).worse == "a"
+    assert Hurdle(Rate(9, 22), Rate(8, 20), 0, 8).worse == "b"
+
+
+def test_many_looks_at_equal_rates_cause_at_most_five_percent_false_alarms() -> None:
+    rng, looks, studies = np.random.default_rng(0), 120, 2000
+    lost = rng.random((studies, looks, 2)) < 0.2
+    only_a = np.cumsum(lost[:, :, 0] & ~lost[:, :, 1], axis=1)
+    only_b = np.cumsum(lost[:, :, 1] & ~lost[:, :, 0], axis=1)
+    anything = Rate(1, 2)
+    # The verdict depends on the two numbers only.
+    most = int(max(only_a.max(), only_b.max())) + 1
+    alarm = np.array(
+        [
+            [Hurdle(anything, anything, a, b).worse is not None for b in range(most)]
+            for a in range(most)
+        ]
+    )
+    assert 0.005 < alarm[only_a, only_b].any(axis=1).mean() <= 0.05
+
+
+def test_a_family_of_comparisons_needs_more_evidence() -> None:
+    rates = Rate(8, 20), Rate(0, 20)
+    assert Hurdle(*rates, 8, 0).worse == "a"
+    assert Hurdle(*rates, 8, 0, level=0.05 / 6).worse is None
+    assert Hurdle(*rates, 0, 12, level=0.05 / 6).worse == "b"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from study.analysis.comparison.verdict.power import fewest_pairs, further_pairs, smallest_effect
-from study.analysis.comparison.verdict.sequence import anytime_estimate
+from study.analysis.comparison.verdict.sequence import anytime_estimate, spent
+from study.spec.comparison.planning import fewest_pairs as planned_fewest
 
 
 @pytest.mark.parametrize("comparisons", [1, 6, 36])
@@ -25,3 +26,9 @@ def test_more_pairs_find_smaller_effects() -> None:
     assert many is not None
     assert few is not None
     assert many < few
+
+
+@pytest.mark.parametrize("comparisons", [1, 2, 3, 6, 10, 21, 45])
+def test_a_plan_has_enough_pairs_to_decide_with_the_test_set_counted(comparisons: int) -> None:
+    of_seeds, _ = spent(0.01, 0.05 / comparisons)
+    assert 0 <= planned_fewest(comparisons) - fewest_pairs(of_seeds) <= 1
