@@ -44,9 +44,9 @@ def test_the_error_of_one_run_is_that_of_the_bootstrap(metric: str) -> None:
     psi = influence(metric, probabilities, labels)
     assert psi is not None
     rng = np.random.default_rng(2)
-    drawn = [rng.integers(0, 400, 400) for _ in range(400)]
+    drawn = [rng.integers(0, 400, 400) for _ in range(160)]
     spread = np.std([score(metric, probabilities[rows], labels[rows]) for rows in drawn])
-    assert error_of_mean(psi[None]) == pytest.approx(spread, rel=0.12)
+    assert error_of_mean(psi[None]) == pytest.approx(spread, rel=0.2)
 
 
 def test_two_methods_that_err_on_the_same_rows_have_a_small_error_of_the_difference() -> None:

@@ -208,7 +208,16 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
             display=Display(),
         )
 
-    # A driver that died in the race, and whose checkpoints are lost.
+
+@pytest.mark.slow
+def test_a_race_whose_checkpoints_are_lost_is_run_again_to_the_same_scores(
+    tmp_path: Path,
+) -> None:
+    racing = ("search.trials=8", "scheduler.name=none", "finalists.confirm=2")
+    _, folder, record = run(tmp_path / "study", *racing)
+    assert record.winner is not None
+    confirming = StoredWinner.read(folder.path).confirming()
+    # A driver that died in the race.
     journals = (folder.journal, StudyFolder(folder.finalists).journal)
     for journal, lost in zip(journals, (1, 4), strict=True):
         lines = journal.read_text().splitlines(keepends=True)
