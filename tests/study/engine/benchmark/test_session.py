@@ -86,10 +86,10 @@ def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
     assert facts.reports["quality"]
     before = Journal(folder.journal).read()
     again = "{label: adalora_rs_again, set: {adapter.method: adalora_rs}}"
-    ended, more = go(f"methods=[linear_probe,adalora_rs,{again}]", "baselines=[majority,kmer]")
+    ended, more = go(f"methods=[linear_probe,adalora_rs,{again}]", "baselines=[majority,kmer,cnn]")
     assert ended is SessionStatus.DONE
     scores = {(r["method"], r["seed"]): r["test_loss"] for r in more}
-    assert len(scores) == 8
+    assert len(scores) == 9
     assert scores["adalora_rs_again", "0"] == scores["adalora_rs", "0"]
     assert scores["adalora_rs_again", "1"] == scores["adalora_rs", "1"]
     assert scores["adalora_rs", "0"] != scores["adalora_rs", "1"]
@@ -100,7 +100,7 @@ def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
     client = MlflowClient(f"sqlite:///{folder.mlflow}")
     [experiment] = client.search_experiments(filter_string="name = 'adalora-rs/benchmarks'")
     found = client.search_runs([experiment.experiment_id])
-    assert len(found) == 9  # Eight runs and their parent.
+    assert len(found) == 10  # Nine runs and their parent.
     assert {r.info.status for r in found} == {"FINISHED"}
     assert "opt-dna-mini" in {r.data.params.get("backbone") for r in found}
 
