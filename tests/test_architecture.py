@@ -45,6 +45,7 @@ LAYERS = {
 # Used by layers and commands, and import no layer; only commands may import `cli`.
 SHARED = {
     *("classification", "cli", "csv_table", "deadline", "errors", "hub", "influence", "paths"),
+    "rates",
 }
 HOMES = {
     "datasets": ("study/tasks/reading/parquet.py",),

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 from study.spec import StudySpec
 from study.spec.goals import Goals
-from study.spec.metrics import limits_of
 from study.spec.space import planned_trials
 from study.storage.events import RaceDecided, WinnerEvaluated
 from study.storage.record import StudyRecord, TrialRecord
@@ -120,33 +119,6 @@ def current_race(
     confirming = tuple(range(had, had + confirm))
     runs += [(winner, repeat) for repeat in confirming]
     return Race(runs, past, winner, confirming)
-
-
-@dataclass(frozen=True)
-class Reported:
-    """A mean over runs with its 95 % interval (Student's t), in the metric's unit."""
-
-    mean: float
-    low: float
-    high: float
-    count: int
-
-
-def reported(metric: str, values: Sequence[float | None]) -> Reported | None:
-    """Returns the mean of a metric over runs; None unless two of them have a value.
-
-    The interval is clipped to the range of the metric, e.g. dev_mcc.
-    """
-    known = [value for value in values if value is not None]
-    if len(known) < 2:
-        return None
-    from scipy import special  # Not scipy.stats, which takes seconds to import.
-
-    quantile = float(special.stdtrit(len(known) - 1, 0.975))
-    half = quantile * statistics.stdev(known) / len(known) ** 0.5
-    mean = statistics.fmean(known)
-    least, most = limits_of(metric)
-    return Reported(mean, max(least, mean - half), min(most, mean + half), len(known))
 
 
 def planned_runs(count: int, confirm: int) -> int:

@@ -1,4 +1,4 @@
-"""Rates of runs without a usable score: exact intervals, exact tests of two of them.
+"""Runs without a usable score of two configurations: exact tests of their rates.
 
 Of pairs that are looked at again and again only those count in which one run of the two has no
 usable score. If both configurations lose runs equally often, it is a fair coin whose run that is.
@@ -13,34 +13,9 @@ fair, so that it ever exceeds 1 / alpha with probability at most alpha (Ville 19
 import math
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
 from scipy.stats import binomtest, fisher_exact
 
-LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class Rate:
-    """k of n runs, with the exact 95 % interval of their probability (Clopper, Pearson 1934)."""
-
-    k: int
-    n: int
-
-    @property
-    def share(self) -> float:
-        """k / n; 0 without runs."""
-        return self.k / self.n if self.n else 0.0
-
-    @property
-    def low(self) -> float:
-        """Lower limit of the probability."""
-        return float(betaincinv(self.k, self.n - self.k + 1, LEVEL / 2)) if self.k else 0.0
-
-    @property
-    def high(self) -> float:
-        """Upper limit of the probability."""
-        k, n = self.k, self.n
-        return float(betaincinv(k + 1, n - k, 1 - LEVEL / 2)) if k < n else 1.0
+from study.rates import LEVEL, Rate
 
 
 @dataclass(frozen=True)

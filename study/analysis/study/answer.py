@@ -10,6 +10,7 @@ from study.analysis.study.reading import StudyData
 from study.analysis.text import duration, shown
 from study.spec.schema import SEARCHED
 from study.storage.result import Estimate, Headline, StudyResult
+from study.storage.result.collapse import lost_text
 
 METRICS = {
     "mcc": "MCC",
@@ -196,8 +197,8 @@ def _score(name: str, one: Estimate, result: StudyResult, best: Headline) -> Sco
         )
     else:
         seeds = "a single run: its spread over seeds is not known"
-    if one.failed:
-        seeds += f"; {one.failed} more run{'s' * (one.failed > 1)} failed"
+    if one.scored > 1 or one.failed or one.collapsed:
+        seeds += f"; {lost_text(one)}"
     half = one.sampling_half_width
     count = result.rows.get(split)
     rows = "" if half is None else f"± {shown3(half)}: 95 % from the {count:,} rows of {split}"

@@ -1,12 +1,12 @@
 """The race of the finalists on the page: scores with fresh seeds, and the search's optimism."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis.study.reading import StudyData
 from study.analysis.text import shown
-from study.storage.events import RaceResult
-from study.storage.race import reported
+from study.storage.result import Estimate
+from study.storage.result.collapse import lost_text
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Finalists:
     """Number of confirming seeds."""
     failed: int
     """Number of runs with confirming seeds that failed."""
+    collapsed: str
+    """How many of them collapsed, with the interval of the rate; empty if none did."""
     optimism: str
     """Sentences on the difference between search scores and means with fresh seeds."""
 
@@ -67,9 +69,10 @@ def finalists(study: StudyData) -> Finalists | None:
     ]
     return Finalists(
         candidates=candidates,
-        scores=_scores(study, race),
+        scores=_scores(study),
         seeds=len(race.seeds),
         failed=race.failed,
+        collapsed=_collapsed(study),
         optimism=_optimism(study, candidates, len(race.seeds) - race.failed),
     )
 
@@ -79,18 +82,27 @@ def _average(scores: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _scores(study: StudyData, race: RaceResult) -> list[tuple[str, ...]]:
-    names = [name.removeprefix("dev_") for name in race.dev]
-    first = study.spec.search.metric
-    names = sorted(names, key=lambda name: name != first)
+def _scores(study: StudyData) -> list[tuple[str, ...]]:
+    best = study.result.headline
+    if best is None or not best.confirmed:
+        return []
+    names = [name.removeprefix("dev_") for name in best.dev]
     return [
-        (name, _mean(f"dev_{name}", race.dev), _mean(f"test_{name}", race.test)) for name in names
+        (name, _mean(best.dev.get(f"dev_{name}")), _mean(best.test.get(f"test_{name}")))
+        for name in names
     ]
 
 
-def _mean(metric: str, scores: Mapping[str, Sequence[float | None]]) -> str:
-    one = reported(metric, scores.get(metric, []))
-    return "" if one is None else f"{shown(one.mean)} ({shown(one.low)} to {shown(one.high)})"
+def _collapsed(study: StudyData) -> str:
+    best = study.result.headline
+    score = None if best is None else best.score(study.result.metric)
+    return lost_text(score) if score is not None and score.collapsed else ""
+
+
+def _mean(one: Estimate | None) -> str:
+    if one is None or one.low is None or one.high is None:
+        return ""
+    return f"{shown(one.mean)} ({shown(one.low)} to {shown(one.high)})"
 
 
 def _optimism(study: StudyData, candidates: list[Candidate], confirming: int) -> str:

@@ -12,6 +12,7 @@ from study.storage.commands import compare_seeds, predict, reproduce, shown
 from study.storage.ledger import StudyLedger
 from study.storage.record import StudyRecord
 from study.storage.result import Estimate, Headline, StudyResult, study_result
+from study.storage.result.collapse import lost_text
 from study.storage.result.fields import Level
 from study.storage.result.stopping_words import stopping_lines
 from study.storage.result.words import STATE_WORDS
@@ -134,11 +135,11 @@ def _score_lines(result: StudyResult, headline: Headline) -> list[str]:
             f"test       {test}   (evaluated once, for the winner)",
         ]
     score, own = headline.dev[result.metric], headline.weights.get(result.test_metric)
-    failed = f", {score.failed} of them failed" if score.failed else ""
+    lost = f"; {lost_text(score)}"
     lines = [
         f"dev        {dev}",
         f"test       {test}",
-        f"           ({len(headline.seeds)} fresh seeds{failed}; mean and 95 % interval over seeds"
+        f"           ({len(headline.seeds)} fresh seeds{lost}; mean and 95 % interval over seeds"
         f" on these rows{_over_splits(headline.score(result.test_metric))})",
     ]
     if result.race is not None and headline.search is not None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from study.engine.console.lines import format_value
 from study.storage.live.snapshot import Ended, Group, Running, Snapshot
+from study.storage.result.collapse import lost_text
 from study.storage.result.estimates import Estimate
 from study.storage.result.fields import Headline
 from study.storage.result.time_left import TimeLeft
@@ -159,8 +160,9 @@ def _best(snapshot: Snapshot, width: int) -> Iterable[ViewLine]:
 
 
 def _source(best: Headline) -> str:
-    failed = next((one.failed for one in best.dev.values()), 0)
-    return f"{len(best.seeds)} fresh seeds" + (f", {failed} of them failed" if failed else "")
+    score = next(iter(best.dev.values()), None)
+    lost = "" if score is None or not (score.failed or score.collapsed) else lost_text(score)
+    return f"{len(best.seeds)} fresh seeds" + (f", {lost}" if lost else "")
 
 
 def _estimate(one: Estimate) -> str:

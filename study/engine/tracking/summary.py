@@ -99,7 +99,8 @@ def _scores(result: StudyResult, headline: Headline) -> dict[str, float]:
         scores |= {f"{name}_{what}": value for what, value in spread.items()}
     dev = headline.score(result.metric)
     scores[SCORE] = None if dev is None else dev.mean
-    scores["seeds"] = None if dev is None else float(dev.count)
+    scores["seeds"] = None if dev is None else float(dev.scored)
+    scores["collapsed"] = None if dev is None else float(dev.collapsed)
     scores[f"search_{result.metric}"] = headline.search
     if headline.confirmed:  # The weights in best/ are of one run.
         scores |= {f"weights_{name}": value for name, value in headline.weights.items()}

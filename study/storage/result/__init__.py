@@ -8,6 +8,7 @@ Map:
     as_good.py    which trials cannot be told from the winner
     health.py     lights: what a reader must know before believing the answer
     allocation.py lights on schedule, mask and rank
+    collapse.py   runs that predict one class, which are counted apart
     estimates.py  scores over seeds: mean, sd, interquartile mean, interval
     stopping.py   what early stopping saved and cost
     stopping_words.py  the same in sentences

@@ -11,6 +11,7 @@ from study.storage.folder import StudyFolder
 from study.storage.race import candidates, finalists_of
 from study.storage.record import StudyRecord, TrialRecord
 from study.storage.result.as_good import as_good
+from study.storage.result.collapse import Scores, collapsed
 from study.storage.result.estimates import Estimate, estimate
 from study.storage.result.fields import Headline, Phase, StudyResult, TrialResult
 from study.storage.result.health import with_health
@@ -127,14 +128,16 @@ def _single(
 ) -> Headline:
     """Returns a headline of the one run in the search, by whose score the trial was chosen."""
     dev = {name: value for name, value in dev.items() if name.startswith("dev_")}
+    ones = [{name: [value] for name, value in split.items()} for split in (dev, test)]
+    out = collapsed(*ones)
     return Headline(
         trial=trial.number,
         settings=dict(trial.settings),
         params=dict(trial.params),
         confirmed=False,
         final=bool(test),
-        dev=_estimates({name: [value] for name, value in dev.items()}, spec, samples),
-        test=_estimates({name: [value] for name, value in test.items()}, spec, samples),
+        dev=_estimates(ones[0], out, spec, samples),
+        test=_estimates(ones[1], out, spec, samples),
         seeds=(dict(trial.seeds),),
         search=trial.value,
         optimism=None,
@@ -148,7 +151,8 @@ def _confirmed(
     """Returns a headline of the runs with seeds that did not choose the winner."""
     race = winner.race
     assert race
-    dev = _estimates(race.dev, spec, samples)
+    out = collapsed(race.dev, race.test)
+    dev = _estimates(race.dev, out, spec, samples)
     search = next(one.search for one in race.candidates if one.trial == winner.trial)
     sign = 1 if spec.goals.objectives[0].maximize else -1
     return Headline(
@@ -158,7 +162,7 @@ def _confirmed(
         confirmed=True,
         final=True,
         dev=dev,
-        test=_estimates(race.test, spec, samples),
+        test=_estimates(race.test, out, spec, samples),
         seeds=tuple(race.seeds),
         search=search,
         optimism=sign * (search - dev[spec.objective].mean),
@@ -167,11 +171,11 @@ def _confirmed(
 
 
 def _estimates(
-    scores: Mapping[str, Sequence[float | None]], spec: StudySpec, samples: Samples
+    scores: Scores, out: Sequence[bool], spec: StudySpec, samples: Samples
 ) -> dict[str, Estimate]:
     """Returns the estimates of all metrics that have one, the search metric first."""
     known = {
-        name: estimate(name, values, samples.rows.get(name.split("_")[0]), samples.classes)
+        name: estimate(name, values, samples.rows.get(name.split("_")[0]), samples.classes, out)
         for name, values in scores.items()
     }
     names = sorted(known, key=lambda name: name.split("_", 1)[1] != spec.search.metric)

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from study.rates import Rate
 from study.spec.metrics import limits_of
 from study.storage.result.sampling import half_width
 
@@ -16,9 +17,13 @@ class Estimate:
     metric: str
     """With its split: dev_mcc, test_auc."""
     scores: tuple[float, ...]
-    """Of the runs that have one."""
+    """Of the runs that have one and did not collapse; of all with one if every one did."""
     failed: int
     """The number of runs without a score."""
+    collapsed: int
+    """The number of runs that predict one class for all sequences; see `collapse.py`."""
+    scored: int
+    """The number of runs with a score."""
     mean: float
     sd: float | None
     """Sample standard deviation; None for a single run."""
@@ -48,12 +53,21 @@ class Estimate:
 
     @property
     def count(self) -> int:
-        """The number of runs that have a score."""
+        """The number of runs that the mean is taken over."""
         return len(self.scores)
+
+    @property
+    def rate(self) -> Rate:
+        """The rate of collapse among the runs with a score, with its exact 95 % interval."""
+        return Rate(self.collapsed, self.scored)
 
 
 def estimate(
-    metric: str, values: Sequence[float | None], rows: int | None = None, classes: int = 2
+    metric: str,
+    values: Sequence[float | None],
+    rows: int | None = None,
+    classes: int = 2,
+    collapsed: Sequence[bool] = (),
 ) -> Estimate | None:
     """Returns the estimate of a metric from its values of some runs; None without a value.
 
@@ -62,17 +76,23 @@ def estimate(
         values: one for each run; None for a run without a score.
         rows: of the split; None if not known.
         classes: of the task.
+        collapsed: for each run whether it collapsed; empty if none did.
     """
-    known = tuple(value for value in values if value is not None)
-    if not known:
+    marked = zip(values, collapsed or [False] * len(values), strict=True)
+    scored = [(value, lost) for value, lost in marked if value is not None]
+    if not scored:
         return None
+    lost = sum(lost for _, lost in scored)
+    known = tuple(value for value, out in scored if not out or lost == len(scored))
     mean = statistics.fmean(known)
     several = len(known) > 1
     low, high = _interval(metric, known, mean) if several else (None, None)
     return Estimate(
         metric=metric,
         scores=known,
-        failed=len(values) - len(known),
+        failed=len(values) - len(scored),
+        collapsed=lost,
+        scored=len(scored),
         mean=mean,
         sd=statistics.stdev(known) if several else None,
         iqm=interquartile_mean(known) if several else None,

@@ -9,6 +9,7 @@ from study.spec.domains import CategoricalDomain, Domain
 from study.storage.events import StudyOpened
 from study.storage.record import StudyRecord
 from study.storage.result.allocation import allocation_lights
+from study.storage.result.collapse import NAMES, is_one_class
 from study.storage.result.fields import Headline, Level, Light, StudyResult
 
 ENOUGH = 16
@@ -71,42 +72,20 @@ def _failures(result: StudyResult) -> Iterator[Light]:
 
 
 def _collapse(result: StudyResult) -> Iterator[Light]:
+    names = [f"dev_{name}" for name in NAMES]
     scored = [t for t in result.trials if t.metrics.get("dev_mcc") is not None]
-    alike = [t.number for t in scored if _is_one_class(*map(t.metrics.get, _COLLAPSE))]
+    alike = [t.number for t in scored if is_one_class(*map(t.metrics.get, names))]
     if not scored:
         return
-    winner = result.headline and result.headline.score("dev_mcc")
-    runs = sum(_is_one_class(*one) for one in _runs_of(result.headline))
-    if winner and runs:
-        what = "" if winner.count == 1 else f" in {runs} of {winner.count} runs"
-        text = f"The best trial predicts one class for all dev sequences{what} (MCC 0)."
+    winner = result.headline and result.headline.score(result.metric)
+    if winner and winner.collapsed:
+        runs = winner.scored
+        what = "" if runs == 1 else f" in {winner.collapsed} of {runs} runs"
+        text = f"The best trial predicts one class for all sequences{what} (MCC 0)."
         yield Light("collapse", "bad", text)
     else:
         text = f"{len(alike)} of {len(scored)} trials predict one class for all dev sequences."
         yield Light("collapse", "warn" if 4 * len(alike) >= len(scored) else "ok", text)
-
-
-_COLLAPSE = ("dev_mcc", "dev_accuracy", "dev_f1_weighted")
-
-
-def _is_one_class(
-    mcc: float | None, accuracy: float | None = None, f1: float | None = None
-) -> bool:
-    """Whether scores are those of predicting one class for all sequences.
-
-    Then MCC is exactly 0, which a model that guesses can have too. If the class has a share a of
-    the rows, the accuracy is a, its F1 2 a / (1 + a), and the weighted F1 a times that; without
-    these two, as in journals of older versions, the MCC decides.
-    """
-    if mcc != 0 or accuracy is None or f1 is None:
-        return mcc == 0
-    return math.isclose(f1, 2 * accuracy**2 / (1 + accuracy), rel_tol=1e-6)
-
-
-def _runs_of(headline: Headline | None) -> Iterator[tuple[float | None, ...]]:
-    """Yields the scores of `_COLLAPSE` of each run of the winner, those that are known."""
-    found = [headline.score(name) for name in _COLLAPSE] if headline else []
-    yield from zip(*(one.scores for one in found if one is not None), strict=False)
 
 
 def _floor(result: StudyResult) -> Iterator[Light]:

@@ -40,8 +40,9 @@ from study.analysis.comparison.scores.summary import seeds_of
 from study.analysis.comparison.verdict.decision import FAMILY_LEVEL, Decision, decide
 from study.analysis.comparison.verdict.power import simulated_error
 from study.analysis.comparison.verdict.sequence import AnytimeEstimate, anytime_estimate
-from study.analysis.hurdle.rates import Hurdle, Rate
+from study.analysis.hurdle.rates import Hurdle
 from study.influence import error_of_difference
+from study.rates import Rate
 from study.spec.comparison.schema import FACTORS
 from study.spec.metrics import direction
 

@@ -28,8 +28,8 @@ from study.analysis.comparison.scores.statistics import (
     limits,
     weighted_iqm,
 )
-from study.analysis.hurdle.rates import Rate
 from study.influence import error_of_mean
+from study.rates import Rate
 from study.spec.metrics import GUESSING, base_name, direction, limits_of
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from study.analysis.comparison.components.sample_size import RunsNeeded
 from study.analysis.comparison.scores.crossed import MeanEstimate
 from study.analysis.comparison.verdict.power import MOST, FurtherPairs
-from study.analysis.hurdle.rates import Rate
 from study.analysis.text import shown
+from study.rates import Rate
 
 NAMED = 4
 """How many items are named before "and n more"."""

@@ -111,7 +111,7 @@ def test_a_sick_study_is_named_before_its_winner(open_ledger: OpenLedger) -> Non
     lines = printed(ledger)
     assert lines[1] == "WARNING    7 of 8 trials failed."
     assert lines[2].startswith(
-        "           The best trial predicts one class for all dev sequences"
+        "           The best trial predicts one class for all sequences"
     )
     assert lines[3].startswith("winner     trial 0")
 
@@ -125,7 +125,8 @@ def test_the_confirmed_scores_come_first_and_the_search_score_apart(
     assert lines[place + 1 : place + 7] == [
         "dev        dev_mcc 0.4200 (0.1659 to 0.6741)",
         "test       test_mcc 0.4000 (0.1459 to 0.6541)",
-        "           (2 fresh seeds; mean and 95 % interval over seeds on these rows)",
+        "           (2 fresh seeds; none collapsed, a rate of 0% to 84% (95 %); mean and 95 % "
+        "interval over seeds on these rows)",
         "race       of 2 candidates; its score in the search, 0.5000, was off by +0.0800",
         "best/      the weights of the run in the search: test_mcc 0.3000",
         "as good    trials 0, 1 cannot be told from the winner",

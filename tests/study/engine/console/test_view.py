@@ -58,12 +58,15 @@ def test_a_study_without_a_sign_of_life_has_no_time_left(open_ledger: OpenLedger
 
 def test_the_best_is_given_with_the_seeds_that_failed(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    dev = Estimate("dev_mcc", (0.4, 0.6), 1, 0.5, 0.1, 0.5, 0.3, 0.7, None)
+    dev = Estimate("dev_mcc", (0.4, 0.6), 1, 0, 2, 0.5, 0.1, 0.5, 0.3, 0.7, None)
     seeds = ({"init": 1}, {"init": 2}, {"init": 3})
     best = Headline(4, {}, {}, True, True, {"dev_mcc": dev}, {}, seeds, 0.6, 0.1, {})
     snapshot = study_snapshot("s", ledger.spec, ledger.record, None, 0.0)
     text = plain(view(replace(snapshot, headline=best), width=100))
-    assert "trial 4: dev_mcc 0.500 (0.300 to 0.700); 3 fresh seeds, 1 of them failed" in text
+    assert (
+        "trial 4: dev_mcc 0.500 (0.300 to 0.700); 3 fresh seeds, 1 of 3 failed, none collapsed"
+        in text
+    )
 
 
 def test_rungs_running_and_stalled_trials_are_shown(open_ledger: OpenLedger) -> None:

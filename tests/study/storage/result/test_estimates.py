@@ -1,5 +1,6 @@
 """Estimates over seeds: mean, sd, interquartile mean, intervals."""
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -67,3 +68,29 @@ def test_the_interval_over_seeds_and_splits_has_both_errors() -> None:
     assert unknown is not None
     assert alone.over_splits is None
     assert unknown.over_splits is None
+
+
+def test_a_collapsed_run_is_counted_and_not_averaged() -> None:
+    values = [0.5, 0.0, None, 0.6]
+    one = estimate("test_mcc", values, collapsed=[False, True, False, False])
+    assert one is not None
+    assert (one.mean, one.scores, one.failed, one.collapsed) == (
+        pytest.approx(0.55), (0.5, 0.6), 1, 1,
+    )  # fmt: skip
+    assert (one.rate.k, one.rate.n) == (1, 3)
+    every = estimate("test_mcc", [0.0, 0.0], collapsed=[True, True])
+    assert every is not None
+    assert (every.mean, every.count, every.rate.k, every.rate.n) == (0.0, 2, 2, 2)
+
+
+def test_the_intervals_of_score_and_rate_hold_where_one_run_in_ten_collapses() -> None:
+    rng, score, rate, studies = np.random.default_rng(0), 0, 0, 600
+    for _ in range(studies):
+        lost = rng.random(4) < 0.1
+        values = np.where(lost, 0.0, 0.7 + 0.02 * rng.normal(size=4))
+        one = estimate("test_mcc", [float(v) for v in values], collapsed=[bool(o) for o in lost])
+        assert one is not None
+        score += one.low is None or one.high is None or one.low <= 0.7 <= one.high
+        rate += one.rate.low <= 0.1 <= one.rate.high
+    assert score >= 0.93 * studies
+    assert rate >= 0.95 * studies

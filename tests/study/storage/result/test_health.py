@@ -53,7 +53,7 @@ def test_a_sick_study_says_so_first(open_ledger: OpenLedger) -> None:
     assert [light.level for light in health[:2]] == ["bad", "bad"]
     found = lights(ledger)
     assert found["failures"].text == "7 of 8 trials failed."
-    assert "predicts one class for all dev sequences (MCC 0)" in found["collapse"].text
+    assert "predicts one class for all sequences (MCC 0)" in found["collapse"].text
     assert found["trials"].level == "warn"
     assert "1 complete trials are too few" in found["trials"].text
 
