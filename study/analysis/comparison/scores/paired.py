@@ -385,6 +385,8 @@ def _improvement(
     ]
     wins = win_matrix(*scores)
     weights = [bootstrap.weights(seeds_of(own)) for own in ended]
-    enough = min(map(len, ended)) > 1
-    drawn = limits(weighted_improvement(wins, *weights)) if enough else None
-    return probability_of_improvement(wins), drawn
+    probability = probability_of_improvement(wins)
+    if min(map(len, ended)) < 2:
+        return probability, None
+    drawn = weighted_improvement(wins, *weights)
+    return probability, limits(drawn, probability, bootstrap.widening, 0.0, 1.0)

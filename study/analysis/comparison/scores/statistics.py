@@ -7,15 +7,20 @@ Runs that share a mask, init or data seed are not independent, and resampling th
 intervals that are far too narrow. Here the seeds of each factor are resampled with replacement,
 and a run is weighted by the product of the counts of its seeds (pigeonhole bootstrap, Owen 2007).
 All configurations of a task share the draws, as they share the seeds; tasks are drawn
-independently. With 5 x 3 x 3 seeds 91 to 99 % of these 95 % intervals contain the true value, for
-the IQM and for P(improvement): they are too wide if single runs vary most, and coverage falls to
-80 % if three init seeds cause nearly all of the variance.
+independently. Resampling n seeds underestimates their spread, so that the distances of the
+quantiles from the estimate are multiplied by t(n - 1) / z sqrt(n / (n - 1)), with the 97.5 %
+quantiles of Student's and the normal distribution and n the smallest number of seeds of a factor.
+With fresh seeds for every run 92 to 98 % of these 95 % intervals contain the true value, from 5 to
+45 runs with normal scores or t3; with 5 x 3 x 3 seeds 94 to 100 %, as what acts most may be a
+factor with more seeds.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import ndtri, stdtrit
 
 
 def weighted_iqm(
@@ -88,6 +93,10 @@ class SeedBootstrap:
     ) -> None:
         """Draws the counts; a seed below 0 marks a factor that does not apply to the run."""
         self.draws = draws
+        fewest = [len(np.unique(own[own >= 0])) for own in seeds.T]
+        n = min((count for count in fewest if count > 1), default=2)
+        self.widening = float(stdtrit(n - 1, 0.975) / ndtri(0.975)) * math.sqrt(n / (n - 1))
+        """Of the distances of quantiles from the estimate."""
         self._counts: dict[int, dict[int, Float[np.ndarray, " draws"]]] = {}
         for factor in range(seeds.shape[1]):
             levels = [int(seed) for seed in np.unique(seeds[:, factor]) if seed >= 0]
@@ -106,10 +115,26 @@ class SeedBootstrap:
         return weights
 
 
-def limits(drawn: Float[np.ndarray, " draws"]) -> tuple[float, float]:
-    """Returns the 95 % percentile interval of the draws; NaN draws are ignored."""
+def limits(
+    drawn: Float[np.ndarray, " draws"],
+    estimate: float,
+    widening: float,
+    least: float = -math.inf,
+    most: float = math.inf,
+) -> tuple[float, float]:
+    """Returns the 95 % interval by the quantiles of the draws; NaN draws are ignored.
+
+    Args:
+        drawn: of the statistic.
+        estimate: the statistic of all runs.
+        widening: of a `SeedBootstrap`.
+        least: smallest possible value.
+        most: largest possible value.
+    """
     low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
+    ends = (estimate + widening * (end - estimate) for end in (low, high))
+    low, high = (float(min(most, max(least, end))) for end in ends)
+    return low, high
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

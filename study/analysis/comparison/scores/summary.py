@@ -149,6 +149,7 @@ def _summary(
     worst = min(zip(signed, ended, strict=True), key=lambda one: one[0], default=None)
     values, seeds = np.array(scores), seeds_of(usable)
     drawn = weighted_iqm(values, bootstrap.weights(seeds)) if len(scores) > 1 else None
+    middle = iqm(scores) if scores else None
     states = Counter(run.state for run in runs)
     known = [influences[run.number] for run in usable if run.number in influences]
     layout = layout_of(tuple(run.key for run in usable))
@@ -163,8 +164,12 @@ def _summary(
         mean=_clipped(estimate_mean(values, layout, rng, 1999), metric),
         tau=error_of_mean(np.array(known)) if known else None,
         imputed_mean=sign * statistics.fmean(signed) if signed else None,
-        iqm=iqm(scores) if scores else None,
-        iqm_limits=None if drawn is None else limits(drawn),
+        iqm=middle,
+        iqm_limits=(
+            None
+            if drawn is None or middle is None
+            else limits(drawn, middle, bootstrap.widening, *limits_of(metric))
+        ),
         worst=sign * worst[0] if worst else None,
         worst_run=worst[1] if worst else None,
         cvar10=sign * cvar(signed, 0.1) if signed else None,

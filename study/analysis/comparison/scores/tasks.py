@@ -179,6 +179,8 @@ class _Scored:
     ranked: Float[np.ndarray, " n"]
     """The same with failed runs at -inf."""
     weights: Float[np.ndarray, "draws n"]
+    widening: float
+    """Of the bootstrap of the task."""
 
 
 def pool(
@@ -205,7 +207,8 @@ def pool(
             known = [run.values.get(metric) for run in runs]
             scores = np.array([sign * (floor if score is None else score) for score in known])
             ranked = np.array([-np.inf if score is None else sign * score for score in known])
-            scored[label].append(_Scored(scores, ranked, bootstrap.weights(seeds_of(runs))))
+            weights = bootstrap.weights(seeds_of(runs))
+            scored[label].append(_Scored(scores, ranked, weights, bootstrap.widening))
     return [_pooled(label, scored[label], scored[labels[0]], sign) for label in labels]
 
 
@@ -215,17 +218,20 @@ def _ended(comparison: ComparisonResults, label: str) -> list[RunResult]:
 
 
 def _pooled(label: str, own: list[_Scored], first: list[_Scored], sign: int) -> Pooled:
+    widening = max(task.widening for task in own)
+    middle = float(np.mean([iqm(list(task.scores)) for task in own]))
     drawn_iqm = np.mean([weighted_iqm(task.scores, task.weights) for task in own], axis=0)
-    low, high = sorted(sign * limit for limit in limits(drawn_iqm))
+    low, high = sorted(sign * limit for limit in limits(drawn_iqm, middle, widening))
     wins = [win_matrix(t.ranked, f.ranked) for t, f in zip(own, first, strict=True)]
+    probability = float(np.mean([win.mean() for win in wins]))
     drawn = [
         weighted_improvement(win, task.weights, other.weights)
         for win, task, other in zip(wins, own, first, strict=True)
     ]
     return Pooled(
         label=label,
-        iqm=sign * float(np.mean([iqm(list(task.scores)) for task in own])),
+        iqm=sign * middle,
         iqm_limits=(low, high),
-        improvement=float(np.mean([win.mean() for win in wins])),
-        improvement_limits=limits(np.mean(drawn, axis=0)),
+        improvement=probability,
+        improvement_limits=limits(np.mean(drawn, axis=0), probability, widening, 0.0, 1.0),
     )

@@ -110,9 +110,7 @@ def test_a_sick_study_is_named_before_its_winner(open_ledger: OpenLedger) -> Non
     ledger.append(WinnerEvaluated(trial=0, dev={"dev_mcc": 0.0}, test={"test_mcc": 0.0}))
     lines = printed(ledger)
     assert lines[1] == "WARNING    7 of 8 trials failed."
-    assert lines[2].startswith(
-        "           The best trial predicts one class for all sequences"
-    )
+    assert lines[2].startswith("           The best trial predicts one class for all sequences")
     assert lines[3].startswith("winner     trial 0")
 
 

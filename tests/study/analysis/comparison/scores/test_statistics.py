@@ -115,8 +115,31 @@ def test_seeds_that_always_change_together_are_drawn_once() -> None:
     weights = SeedBootstrap(seeds, rng(2), 4000).weights(seeds)
     means = weights @ scores / weights.sum(axis=1)
     assert means.std() == pytest.approx(scores.std() / np.sqrt(40), rel=0.1)
-    low, high = limits(means)
+    low, high = limits(means, float(scores.mean()), 1.0)
     assert high - low == pytest.approx(2 * 1.96 * scores.std() / np.sqrt(40), rel=0.1)
+
+
+@pytest.mark.parametrize("runs", [5, 12])
+def test_intervals_of_few_runs_hold(runs: int) -> None:
+    draw, middle, improvement, studies = rng(3), 0, 0, 200
+    seeds = np.array([(n, n, n) for n in range(runs)])
+    for _ in range(studies):
+        a, b = draw.standard_normal((2, runs))
+        bootstrap = SeedBootstrap(seeds, draw, 300)
+        weights = bootstrap.weights(seeds)
+        own = iqm(list(a))
+        low, high = limits(weighted_iqm(a, weights), own, bootstrap.widening)
+        middle += low <= 0 <= high
+        wins = win_matrix(a, b)
+        drawn = weighted_improvement(wins, weights, weights)
+        low, high = limits(drawn, float(wins.mean()), bootstrap.widening, 0.0, 1.0)
+        improvement += low <= 0.5 <= high
+    assert middle >= 0.92 * studies
+    assert improvement >= 0.92 * studies
+
+
+def test_intervals_stay_in_the_range_of_the_statistic() -> None:
+    assert limits(np.array([0.9, 0.95, 1.0]), 0.95, 3.0, 0.0, 1.0)[1] == 1.0
 
 
 def test_holms_correction_equals_hand_computed_values() -> None:
