@@ -29,7 +29,8 @@ class Growth:
 class PlannedRuns:
     """The runs of a comparison so far; with a `growth`, more pairs while nothing is decided.
 
-    A `Source` of `execute_runs`. spec.yaml is written again before the runs of a new pair exist,
+    A `Source` of `execute_runs`. After the decision pairs of which no run has begun are planned no
+    more. spec.yaml is written again before the runs of a new pair exist,
     so that a driver that is killed continues with the same pairs.
     """
 
@@ -59,12 +60,22 @@ class PlannedRuns:
         assert self.spec.pairs is not None
         planned = len(self.spec.pairs.init)
         target = min(growth.most, max(planned, ended + self.ahead))
-        if not self._decided and target > planned:
-            pairs = self.spec.pairs.extended(target)
+        if self._decided:
+            target = self._begun_pairs(record)
+        if target != planned:
+            pairs = self.spec.pairs.resized(target)
             self.spec = self.spec.model_copy(update={"pairs": pairs})
             self._runs = runs_of(self.spec)
             with replacing(self.folder.spec) as file:
                 file.write(dump_comparison(self.spec).encode())
+
+    def _begun_pairs(self, record: StudyRecord) -> int:
+        """Returns the number of pairs up to the last one with a run that has begun."""
+        assert self.spec.pairs is not None
+        trials, of_pair = latest_trials(record), len(self.spec.configurations)
+        runs = self._runs[: of_pair * len(self.spec.pairs.init)]
+        begun = [place for place, run in enumerate(runs) if key_of(run) in trials]
+        return 1 + max(begun) // of_pair
 
     def _ended_pairs(self, record: StudyRecord) -> int:
         """Returns the number of pairs before the first one with a run that has not ended."""

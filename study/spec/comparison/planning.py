@@ -171,11 +171,12 @@ def _pairs(
 def _earlier_version(plan: SeedsPlan, study: SeedsSpec, before: FactorSeeds) -> FactorSeeds:
     """Returns the crossed seeds of a comparison in which all configurations have them."""
     asked = plan.pairs is not None or plan.runs is not None or plan.until_decided
+    asked = asked or plan.components
     if asked or plan.design in ("paired", "both"):
         raise InputError(
             "--resume: a comparison of an earlier version must keep its crossed seeds, but got "
-            "another design; leave --design, --pairs, --runs and --until out, or start a "
-            "comparison with another --name"
+            "another design; leave --design, --pairs, --components, --runs and --until out, or "
+            "start a comparison with another --name"
         )
     sizes = (len(before.mask), len(before.init), len(before.data))
     return FactorSeeds.fresh(

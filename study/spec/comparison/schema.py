@@ -65,11 +65,11 @@ class FactorSeeds(Section):
             }
         )
 
-    def extended(self, count: int) -> "FactorSeeds":
+    def resized(self, count: int) -> "FactorSeeds":
         """Returns `count` seeds of every factor, those after the last one counting up."""
         return FactorSeeds(
             **{
-                factor: seeds
+                factor: seeds[:count]
                 + tuple((seeds[-1] + n + 1) % 2**32 for n in range(count - len(seeds)))
                 for factor, seeds in self
             }

@@ -73,6 +73,26 @@ def test_pairs_are_added_until_the_decision(ledger: Ledger) -> None:
     assert stored.pairs.parallel == [(n, n, n) for n in range(2000, 2005)]
 
 
+def test_after_the_decision_only_runs_of_pairs_that_have_begun_remain(ledger: Ledger) -> None:
+    spec = SPEC.model_copy(update={"pairs": FactorSeeds.fresh(SeedsSpec(), 9, 9, 9)})
+    ended: list[ComparisonRun] = []
+    planned = PlannedRuns(
+        ledger.folder, spec, "dev_mcc", Growth(lambda folder: len(ended) >= 6, 50)
+    )
+    for run in planned(ledger.record)[:7]:  # Three pairs and a run of the fourth.
+        end(ledger, run)
+        ended.append(run)
+        left = planned(ledger.record)
+    # The first run of the fourth pair ended after the decision: its partner is not begun.
+    assert [key_of(run) for run in left[:6]] == [key_of(run) for run in ended[:6]]
+    assert len(left) == 6
+    stored = load_comparison(ledger.folder.spec)
+    assert stored.pairs is not None
+    assert len(stored.pairs.init) == 3
+    again = PlannedRuns(ledger.folder, spec, "dev_mcc", Growth(lambda folder: True, 50))
+    assert len(again(ledger.record)) == 8  # The pair that has begun is completed.
+
+
 def test_the_budget_ends_an_undecided_comparison(ledger: Ledger) -> None:
     planned = PlannedRuns(ledger.folder, SPEC, "dev_mcc", Growth(lambda folder: False, 4))
     assert run_all(planned, ledger) == 8
