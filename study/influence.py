@@ -15,6 +15,11 @@ The mean influence of n runs still contains what the rows and the seeds do toget
 to the variation between seeds and falls with n. It is removed: with the variance of psi over rows
 of the mean, and that within rows between runs, tau^2 = (mean(psi_mean^2) - within / n) / rows.
 
+Where every run has test rows of its own, drawn from one table, psi is extended to the units of
+the table: 0 outside of the test set, and times units / rows in it. The same formula, a mean of
+products of psi of two different runs, then has only the rows that both have, whose error more
+draws do not reduce. The error of the other rows is in the variation between runs.
+
 Closed forms: R_K and MCC, F1, accuracy by their confusion matrix; AUC by DeLong, DeLong and
 Clarke-Pearson 1988; loss and Brier score are means. Average precision and ECE have none here.
 """
@@ -69,6 +74,22 @@ def error_of_mean(influences: Float[np.ndarray, "n rows"]) -> float:
 def error_of_difference(a: Float[np.ndarray, "n rows"], b: Float[np.ndarray, "n rows"]) -> float:
     """Returns tau of the mean difference of n pairs of runs on the same rows."""
     return error_of_mean(a - b)
+
+
+def error_of_overlap(scores: Float[np.ndarray, " n"], share: float) -> float:
+    """Returns tau of the mean of n scores on test sets drawn again from one table.
+
+    Any two of the test sets have about `share` of their rows in common, so that the mean keeps
+    that share of the error of one test set. This error is at most the variance between the scores
+    / (1 - share), as that between them lacks the common part: tau^2 = variance share / (1 - share)
+    is an upper bound whatever the rows have in common (as the correction of Nadeau and Bengio
+    2003, equation 9, with test and training rows as parts of one table).
+
+    Args:
+        scores: of runs, or differences of pairs.
+        share: of the table that a test set has.
+    """
+    return math.sqrt(float(scores.var(ddof=1)) * share / (1 - share))
 
 
 def _centred(values: Rows) -> Rows:

@@ -1,7 +1,7 @@
 """The `task` section, which selects the labelled sequences, and the names of known tasks."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
@@ -161,6 +161,9 @@ class TaskSpec(Section):
     columns: ColumnsSpec = ColumnsSpec()
     split: SplitSpec | None = None
     """Splits of a user's own data by shares or by values of a column, or the split column."""
+    resplit: bool = False
+    """Whether the data seed of a run also draws its splits: in comparisons, in benchmarks, and in
+    the race of a study, whose test split stays as it is. Not for data with given splits."""
     dedup: Literal["none", "drop_from_train", "near"] = "none"
     """drop_from_train: removes rows of train that are in dev or test on either strand, that have
     conflicting labels, or that repeat a row of train. near: also those with a near copy in dev or
@@ -193,6 +196,25 @@ class TaskSpec(Section):
     def averages_rc(self) -> bool:
         """`rc_average`, or its default."""
         return self.strandless if self.rc_average is None else self.rc_average
+
+    @model_validator(mode="after")
+    def _redrawn_splits_were_drawn(self) -> Self:
+        generated = self.name == GENERATED and self.path is None
+        shares = {} if self.split is None else self.split.shares
+        if self.resplit and not generated and (self.name is not None or len(shares) < 2):
+            self._refuse_resplit()
+        return self
+
+    def _refuse_resplit(self) -> NoReturn:
+        rule = "must be given with dev and test drawn by shares"
+        fix = "set task.split={dev: 0.1, test: 0.1}, with group=COLUMN to keep rows together"
+        parts = {} if self.split is None else {"dev": self.split.dev, "test": self.split.test}
+        given = [f"{name}={quoted(part)}" for name, part in parts.items() if part is not None]
+        found = f"{' and '.join(given) or 'given splits'} of {self.path}"
+        if self.name is not None:
+            found = f"the published splits of {self.name}"
+            fix = "remove it, or give one table of all rows as task.path"
+        refuse(("resplit",), f"{rule}, but got {found}; {fix}", self.resplit)
 
     @model_validator(mode="before")
     @classmethod

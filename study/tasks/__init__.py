@@ -10,6 +10,7 @@ parquet.py    one parquet file as a checked table; csv files are read by study/c
 columns.py    the columns of these tables and the rules of their cells; k-mers are joined
 labels.py     labels as numbers, also those that are names of classes
 drawing.py    dev and test drawn from train by shares and a seed
+resplit.py    all rows of such a task, from which the splits of other seeds are drawn
 checks.py     which classes must exist; what is suspicious but allowed
 quality.py    sizes, classes, GC content, copies on either strand, conflicting labels
 dedup.py      leaked, conflicting and repeated rows removed from train; a dev split cut from it

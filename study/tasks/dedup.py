@@ -14,8 +14,8 @@ SHARE = 0.1
 """The fraction of each class of train that becomes the dev split."""
 
 
-def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[str, int]]:
-    """Returns train without unsuitable rows, and the number of removed rows by reason.
+def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[list[bool], dict[str, int]]:
+    """Returns which rows of train are suitable, and the number of the others by reason.
 
     A row is removed for the first reason that applies:
 
@@ -32,8 +32,8 @@ def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[
     conflicts = conflicting(train)
     dropped = {"in dev or test": 0, "with different labels": 0, "copies": 0}
     seen: set[str] = set()
-    kept = Split([], [])
-    for sequence, label in zip(train.sequences, train.labels, strict=True):
+    kept = [False] * len(train)
+    for row, sequence in enumerate(train.sequences):
         if sequence in held_out:
             dropped["in dev or test"] += 1
         elif sequence in conflicts:
@@ -42,8 +42,7 @@ def drop_from_train(train: Split, dev: Split, test: Split) -> tuple[Split, dict[
             dropped["copies"] += 1
         else:
             seen.add(sequence)
-            kept.sequences.append(sequence)
-            kept.labels.append(label)
+            kept[row] = True
     return kept, dropped
 
 

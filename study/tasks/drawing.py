@@ -82,7 +82,11 @@ def by_values(
 
 
 def by_shares(
-    where: str, whole: Split, shares: Mapping[str, float], seed: int, classes: Sequence[str] = ()
+    where: str,
+    whole: Split,
+    shares: Mapping[str, float],
+    seed: int | str,
+    classes: Sequence[str] = (),
 ) -> list[str]:
     """Returns the split of each row; of each class a split gets its share, and at least one row.
 
@@ -112,7 +116,7 @@ def by_groups(
     where: str,
     whole: Split,
     shares: Mapping[str, float],
-    seed: int,
+    seed: int | str,
     cells: Sequence[str],
     column: str,
 ) -> list[str]:
@@ -136,6 +140,20 @@ def by_groups(
     return chosen
 
 
+def units_of(whole: Split, cells: Sequence[str] | None = None) -> list[int]:
+    """Returns for each row the first row of those from which it is never separated.
+
+    `cells` are the groups; None: rows are drawn by shares.
+    """
+    keys = list(map(_either_strand, whole.sequences))
+    together = _rows_by(keys) if cells is None else _joined_groups(cells, keys)
+    first = [0] * len(whole)
+    for rows in together.values():
+        for row in rows:
+            first[row] = rows[0]
+    return first
+
+
 def _assign(chosen: list[str], groups: list[list[int]], shares: Mapping[str, float]) -> None:
     """Writes into `chosen` the splits that get groups, in their order, up to their shares."""
     total = sum(map(len, groups))
@@ -147,7 +165,7 @@ def _assign(chosen: list[str], groups: list[list[int]], shares: Mapping[str, flo
             chosen[row] = split
 
 
-def _in_drawn_order(groups: Mapping[str, list[int]], seed: int) -> list[list[int]]:
+def _in_drawn_order(groups: Mapping[str, list[int]], seed: int | str) -> list[list[int]]:
     """Returns the rows of all groups in an order that depends on their keys and the seed."""
     keys = sorted(groups, key=lambda key: hashlib.sha256(f"{seed} {key}".encode()).digest())
     return [groups[key] for key in keys]

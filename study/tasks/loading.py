@@ -22,6 +22,7 @@ from study.tasks.quality import measure
 from study.tasks.reading.columns import columns_of
 from study.tasks.reading.parquet import read_parquet
 from study.tasks.reading.sequences import Sequences, of_table, read_sequences
+from study.tasks.resplit import Pool
 from study.tasks.split import SPLITS, Split
 from study.tasks.task import Task
 
@@ -65,29 +66,36 @@ class _Loaded:
     assignment: Assignment | None = None
     rna: Mapping[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    pool: Pool | None = None
 
 
 def _loaded(task: TaskSpec) -> _Loaded:
     if task.name in PUBLISHED:
         return _published(task, PUBLISHED[task.name])
     if task.path is None:
-        return _Loaded(str(task.name), f"task {task.name}", _generate(task))
+        splits = _generate(task)
+        pool = _pool_of_generated(task, splits) if task.resplit else None
+        return _Loaded(str(task.name), f"task {task.name}", splits, pool=pool)
     return _own(task, Path(task.path))
 
 
 def _own(task: TaskSpec, path: Path) -> _Loaded:
     files, split = read_splits(path, task), task.split
     splits, classes = _to_splits(files, task)
-    assignment, warnings = None, []
+    assignment, pool, warnings = None, None, []
     if split is not None and (drawn := split.shares | split.values):
         whole = splits["train"]
         assignment = draw(f"{path}: task.split", split, files["train"], whole, classes)
         for name in ("train", *drawn):
             splits[name] = whole.where(one == name for one in assignment.splits)
+        if task.resplit:
+            cells = None if split.group is None else files["train"].table.cells[split.group]
+            where, first = f"{path}: task.split", assignment.splits
+            pool = Pool(where, whole, split.shares, first, task.dedup, split.group, cells, classes)
     if split is not None and split.column and not split.values and path.is_dir():
         warnings.append("task.split.column is not used: the files of a folder are its splits")
     rna = {name: sum(rows.rna) for name, rows in files.items() if any(rows.rna)}
-    return _Loaded(task_name(path), str(path), splits, classes, assignment, rna, warnings)
+    return _Loaded(task_name(path), str(path), splits, classes, assignment, rna, warnings, pool)
 
 
 def _published(task: TaskSpec, published: PublishedTask) -> _Loaded:
@@ -133,13 +141,25 @@ def _generate(task: TaskSpec) -> dict[str, Split]:
     return dict(zip(SPLITS, splits, strict=True))
 
 
+def _pool_of_generated(task: TaskSpec, splits: Mapping[str, Split]) -> Pool:
+    """Returns all generated rows; shares are those of the numbers of rows."""
+    first = [name for name in SPLITS for _ in splits[name].labels]
+    rows = Split(
+        [sequence for name in SPLITS for sequence in splits[name].sequences],
+        [label for name in SPLITS for label in splits[name].labels],
+    )
+    shares = {name: len(splits[name]) / len(rows) for name in ("dev", "test")}
+    return Pool("task.resplit", rows, shares, first, task.dedup)
+
+
 def _checked(task: TaskSpec, loaded: _Loaded, search: bool) -> Task:
     train, dev, test = (loaded.splits[split] for split in SPLITS)
     where, classes = loaded.where, loaded.classes
     num_labels = require_classes(where, train, dev, test, classes)
     dropped: dict[str, int] = {}
     if task.dedup != "none":
-        train, dropped = drop_from_train(train, dev, test)
+        kept, dropped = drop_from_train(train, dev, test)
+        train = train.where(kept)
     near: dict[str, int] = {}
     if task.dedup == "near" or (search and bases(train, dev, test) <= LIMIT):
         found = near_copies(train, dev, test)
@@ -159,4 +179,5 @@ def _checked(task: TaskSpec, loaded: _Loaded, search: bool) -> Task:
         near=near,
     )
     warnings = [*loaded.warnings, *data_warnings(quality)]
-    return Task(loaded.name, train, dev, test, num_labels, warnings, quality, classes)
+    pool = loaded.pool
+    return Task(loaded.name, train, dev, test, num_labels, warnings, quality, classes, pool)

@@ -10,6 +10,7 @@ from study.tasks.split import SPLITS, Split
 
 if TYPE_CHECKING:
     from study.tasks.quality import Quality
+    from study.tasks.resplit import Pool
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Task:
     quality: Quality | None = None
     classes: tuple[str, ...] = ()
     """Names of the classes 0..k-1; empty if the labels are numbers."""
+    pool: Pool | None = None
+    """All rows, with `task.resplit`."""
 
     def splits(self) -> Iterator[tuple[str, Split]]:
         """Yields ("train", ...), ("dev", ...), ("test", ...)."""

@@ -4,8 +4,8 @@ Imports no torch, so that bad data is refused before anything heavy is imported.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -18,10 +18,12 @@ from study.models.tokenization import Tokenizer, load_tokenizer
 from study.spec import TaskSpec
 from study.tasks import Task
 from study.tasks.quality import Quality
-from study.tasks.split import reverse_complement
+from study.tasks.resplit import Pool
+from study.tasks.split import SPLITS, Split, reverse_complement
 from study.training.token_report import TokenReport, count_tokens
 
 _OTHER_STRAND = "{}, other strand"
+_POOL = "all rows"
 Rows = list[list[int]]
 
 
@@ -63,6 +65,33 @@ def select(split: EncodedSplit, rows: Int[np.ndarray, " some"]) -> EncodedSplit:
 
 
 @dataclass(frozen=True)
+class EncodedPool:
+    """All rows of a task, tokenised, from which splits are drawn again."""
+
+    rows: EncodedSplit
+    pool: Pool
+    units: Int[np.ndarray, " rows"]
+    """The unit of each row; see study/tasks/resplit.py."""
+    both_strands: Collection[str]
+    """The splits of which both strands are read."""
+
+    def select(self, name: str, rows: Int[np.ndarray, " some"]) -> EncodedSplit:
+        """Returns the given rows as the split `name`."""
+        split = select(self.rows, rows)
+        return split if name in self.both_strands else replace(split, reverse_complement=None)
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """From where in the table the rows of splits come that were drawn for a data seed."""
+
+    units: Mapping[str, Int[np.ndarray, " rows"]]
+    """Split -> the unit of each row."""
+    shares: Mapping[str, float]
+    """Split -> its share of the rows from which it was drawn."""
+
+
+@dataclass(frozen=True)
 class EncodedTask:
     """The three splits of a task, tokenised for one backbone."""
 
@@ -76,6 +105,46 @@ class EncodedTask:
     quality: Quality | None = None
     classes: tuple[str, ...] = ()
     """Names of the classes 0..k-1; empty if the labels are numbers."""
+    pool: EncodedPool | None = None
+    """With `task.resplit` all rows; None in a task whose splits were drawn from it."""
+    drawn: DrawnRows | None = None
+    """Of splits that `at` has drawn."""
+    counted_rows: int | None = None
+
+    @property
+    def train_rows(self) -> int:
+        """The rows of train by which steps are counted: the same for all draws of the splits."""
+        return len(self.train) if self.counted_rows is None else self.counted_rows
+
+    def at(self, data_seed: int) -> "EncodedTask":
+        """Returns the task with the splits of a data seed; itself without `task.resplit`.
+
+        Raises:
+            InputError: no draw has the classes that training needs.
+        """
+        if self.pool is None:
+            return self
+        pool, rows = self.pool, self.pool.pool.draw(data_seed)
+        left = len(pool.units) - (len(self.test) if pool.pool.held_out else 0)
+        changing = [name for name in rows if name != "test" or not pool.pool.held_out]
+        return replace(
+            self,
+            train=pool.select("train", rows["train"]),
+            dev=pool.select("dev", rows["dev"]),
+            test=pool.select("test", rows["test"]),
+            pool=None,
+            drawn=DrawnRows(
+                {name: pool.units[rows[name]] for name in changing},
+                {name: len(rows[name]) / left for name in changing},
+            ),
+            counted_rows=self.train_rows,
+        )
+
+    def with_test_held_out(self) -> "EncodedTask":
+        """Returns the task of which a data seed draws only train and dev."""
+        if self.pool is None:
+            return self
+        return replace(self, pool=replace(self.pool, pool=self.pool.pool.with_test_held_out()))
 
     def reports(self) -> dict[str, Any]:
         """Returns `tokens` and `quality` as JSON for the journal, if they were measured."""
@@ -87,7 +156,11 @@ class EncodedTask:
         digest = hashlib.sha256(f"{self.num_labels} {self.pad_id}".encode())
         for name in self.classes:
             digest.update(f"{len(name)} {name}".encode())
-        for split in (self.train, self.dev, self.test):
+        splits = [self.train, self.dev, self.test]
+        if self.pool is not None:
+            digest.update(self.pool.units.tobytes())
+            splits.append(self.pool.rows)
+        for split in splits:
             for strand in (split, split.reverse_complement):
                 if strand is not None:
                     for array in (strand.tokens, strand.offsets, strand.labels):
@@ -112,14 +185,19 @@ def encode_task(spec: TaskSpec, info: BackboneInfo, task: Task) -> EncodedTask:
     limit = spec.max_length or longest
     if info.max_positions is not None and limit > info.max_positions:
         raise _too_long(spec, info, task, lengths)
-    counts = {name: count_tokens(part, limit) for name, part in lengths.items()}
+    counts = {
+        name: count_tokens(part, limit)
+        for name, part in lengths.items()
+        if not name.startswith(_POOL)
+    }
     report = TokenReport(limit, spec.max_length is None, counts)
-    encoded = {
+    encoded: dict[str, Any] = {
         name: _encode(
             tokenizer, limit, split.labels, rows[name], rows.get(_OTHER_STRAND.format(name))
         )
-        for name, split in task.splits()
+        for name, split in _labelled(task).items()
     }
+    whole = encoded.pop(_POOL, None)
     return EncodedTask(
         task.name,
         task.num_labels,
@@ -128,14 +206,31 @@ def encode_task(spec: TaskSpec, info: BackboneInfo, task: Task) -> EncodedTask:
         tokens=report,
         quality=task.quality,
         classes=task.classes,
+        pool=None if whole is None or task.pool is None else _pool(spec, whole, task.pool),
     )
+
+
+def _labelled(task: Task) -> dict[str, Split]:
+    """Returns the splits, and all rows if splits are drawn again."""
+    return dict(task.splits()) | ({} if task.pool is None else {_POOL: task.pool.rows})
+
+
+def _pool(spec: TaskSpec, whole: EncodedSplit, pool: Pool) -> EncodedPool:
+    both = {name for name in SPLITS if _reads_both_strands(spec, name)}
+    return EncodedPool(whole, pool, pool.units(), both)
+
+
+def _reads_both_strands(spec: TaskSpec, name: str) -> bool:
+    if name == _POOL:
+        return spec.augments_rc or spec.averages_rc
+    return spec.augments_rc if name == "train" else spec.averages_rc
 
 
 def _tokenised(spec: TaskSpec, tokenizer: Tokenizer, task: Task) -> dict[str, Rows]:
     rows = {}
-    for name, split in task.splits():
+    for name, split in _labelled(task).items():
         rows[name] = _rows(tokenizer, f"{task.name}, {name}", split.sequences)
-        if spec.augments_rc if name == "train" else spec.averages_rc:
+        if _reads_both_strands(spec, name):
             other = _OTHER_STRAND.format(name)
             reverse = list(map(reverse_complement, split.sequences))
             rows[other] = _rows(tokenizer, f"{task.name}, {other}", reverse)

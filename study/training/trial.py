@@ -79,7 +79,7 @@ class Trial:
 
     def _peft_inputs(self) -> PeftInputs:
         """Returns what adapters of PEFT need: steps, and for EVA the first training batches."""
-        spec, rows = self.spec, len(self.data.train)
+        spec, rows = self.spec, self.data.train_rows
         per_epoch, steps = count_steps(spec.training, spec.training.batch_size, rows)
         batches = []
         if needs_batches(spec):
@@ -91,7 +91,7 @@ class Trial:
     def _set_up(self) -> None:
         spec, data, device = self.spec, self.data, self.device
         self.model = self.prepared.model
-        self.plan: TrainingPlan = make_plan(spec, len(data.train), len(self.prepared.adapters))
+        self.plan: TrainingPlan = make_plan(spec, data.train_rows, len(self.prepared.adapters))
         self.allocator = make_allocator(spec, self.prepared, self.plan.budget)
         self.probe = probe_of(spec.mask_probe, self.allocator, self._dev_score)
         self.optimizer = make_optimizer(spec, self.prepared)

@@ -45,6 +45,8 @@ class TaskAnalysis:
     metric: str
     rows: int | None
     """Number of rows of the split that was scored; None without labels.npz."""
+    redrawn: bool
+    """Whether the data seeds of runs have drawn the splits from one table."""
     leader: str
     """The first configuration; in a race, the one with the best mean."""
     summaries: list[Summary]
@@ -203,7 +205,7 @@ def is_decided(folder: Path, metric: str, rope: float | None = None, seed: int =
     leader = next(iter(usable))
     bootstrap = SeedBootstrap(seeds_of(comparison.runs), rng, draws=2)
     pairs = [
-        compare(comparison, metric, question, usable, influences, bootstrap, rng)
+        compare(comparison, metric, question, usable, influences, outputs.share, bootstrap, rng)
         for question in questions(comparison, leader)
     ]
     found = decided(pairs, default_rope(metric) if rope is None else rope, rng)
@@ -234,10 +236,13 @@ def _analyse_task(
         comparison=comparison,
         metric=metric,
         rows=rows,
+        redrawn=outputs.share is not None,
         leader=leader,
         summaries=statistics,
         pairs=[
-            compare(comparison, metric, question, usable, influences, bootstrap, rng)
+            compare(
+                comparison, metric, question, usable, influences, outputs.share, bootstrap, rng
+            )
             for question in questions(comparison, leader)
         ],
         further_pairs={},

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from study.spec.metrics import base_name
 from study.storage.folder import StudyFolder
 from study.storage.predictions import read_arrays
 
+FEWEST_UNITS = 30
+"""Units of a drawn split from which its influences are used."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -26,6 +30,13 @@ class Output:
     kept: Bool[np.ndarray, "matrices b0"] | None
     """None for methods without a rank allocator."""
     modules: tuple[str, ...]
+    labels: Int[np.ndarray, " rows"] | None = None
+    """True classes."""
+    units: Int[np.ndarray, " rows"] | None = None
+    """What the rows are in the table from which the data seed has drawn them: rows with the same
+    number are never in two splits. None if all runs have the same rows."""
+    share: float | None = None
+    """Share of the rows of that table; None if all runs have the same rows."""
 
     @cached_property
     def predicted(self) -> Int[np.ndarray, " rows"] | None:
@@ -42,22 +53,43 @@ class Outputs:
     runs: dict[int, Output]
     """By run number."""
 
+    @cached_property
+    def share(self) -> float | None:
+        """Mean share of the table that a split has; None if all runs have the same rows."""
+        shares = [output.share for output in self.runs.values() if output.share is not None]
+        return fmean(shares) if shares else None
+
     def influences(self, metric: str) -> dict[int | None, Float[np.ndarray, " rows"]]:
         """Returns the influence of every row on a metric of the split, by run number.
 
-        Runs without probabilities, or for whose score no influence is known, are left out.
+        Of splits that data seeds have drawn that of every unit of the table, 0 if it is not in
+        the split; in parts of the mean of all units, so that means over runs mean the same.
+        Runs without probabilities, or for whose score no influence is known, are left out; all,
+        if the splits have so few units that influences around their own mean say too little.
         """
+        known = [output.units for output in self.runs.values() if output.units is not None]
+        size = 1 + max((int(units.max()) for units in known), default=0)
+        if known and fmean(len(np.unique(units)) for units in known) < FEWEST_UNITS:
+            return {}
         found: dict[int | None, Float[np.ndarray, " rows"]] = {}
         for number, output in self.runs.items():
-            if self.labels is not None and output.probabilities is not None:
-                psi = influence(base_name(metric), output.probabilities, self.labels)
+            if output.labels is not None and output.probabilities is not None:
+                psi = influence(base_name(metric), output.probabilities, output.labels)
                 if psi is not None:
-                    found[number] = psi
+                    units = output.units
+                    found[number] = psi if units is None else _of_table(psi, units, size)
         return found
 
     def of(self, runs: Iterable[RunResult]) -> dict[SeedKey, Output]:
         """Returns the outputs of the given runs, by their seeds."""
         return {run.key: self.runs[run.number] for run in runs if run.number in self.runs}
+
+
+def _of_table(
+    psi: Float[np.ndarray, " rows"], units: Int[np.ndarray, " rows"], size: int
+) -> Float[np.ndarray, " units"]:
+    own: Float[np.ndarray, " units"] = np.bincount(units, psi, minlength=size) * (size / len(psi))
+    return own
 
 
 def split_of(metric: str) -> str:
@@ -76,8 +108,7 @@ def read_outputs(comparison: ComparisonResults, split: str) -> Outputs:
     labels = _load(path).get(split)
     if comparison.outputs is not None:
         labels = _labels_of_runs(comparison, files, split)
-    if labels is not None and not (labels.ndim == 1 and labels.size and labels.dtype.kind in "iu"):
-        raise _wrong_array(path, f"{split} must be a vector of integer classes", labels)
+    labels = _checked_classes(path, split, labels)
     outputs = {}
     for run in comparison.runs:
         if run.state == "complete" and run.number is not None:
@@ -110,6 +141,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _output(path: Path, arrays: dict[str, Any], split: str, labels: Any) -> Output:
+    labels = _checked_classes(path, f"labels_{split}", arrays.get(f"labels_{split}", labels))
     probabilities = arrays.get(split)
     if probabilities is not None:
         _check_table(path, split, probabilities, "fiu", None if labels is None else len(labels))
@@ -120,7 +152,30 @@ def _output(path: Path, arrays: dict[str, Any], split: str, labels: Any) -> Outp
     if kept is not None:
         _check_table(path, "kept", kept, "biu", len(modules))
     names = tuple(map(str, modules))
-    return Output(probabilities, None if kept is None else kept.astype(bool), names)
+    units, share = arrays.get(f"units_{split}"), arrays.get(f"share_{split}")
+    _checked_classes(path, f"units_{split}", units, None if labels is None else len(labels))
+    return Output(
+        probabilities,
+        None if kept is None else kept.astype(bool),
+        names,
+        labels,
+        units,
+        None if share is None else float(share),
+    )
+
+
+def _checked_classes(path: Path, name: str, array: Any, rows: int | None = None) -> Any:
+    """Returns a vector of classes or units, with the expected number of rows; None without one.
+
+    Raises:
+        InputError: the array is something else.
+    """
+    if array is None:
+        return None
+    fits = array.ndim == 1 and array.size and array.dtype.kind in "iu" and array.min() >= 0
+    if not fits or (rows is not None and len(array) != rows):
+        raise _wrong_array(path, f"{name} must be a vector of integer classes", array)
+    return array
 
 
 def _check_table(path: Path, name: str, table: Any, kinds: str, rows: int | None) -> None:

@@ -65,7 +65,8 @@ class RunWorker(TrainingWorker):
                     random_seed=spec.backbone.random_seed,
                 )
             self._backbone = (key, loaded)
-        return Trial(spec, self._backbone[1], encoded, torch.device("cuda" if cuda else "cpu"))
+        data = encoded.at(spec.seeds.data)
+        return Trial(spec, self._backbone[1], data, torch.device("cuda" if cuda else "cpu"))
 
     @override
     def step(self) -> dict[str, Any]:

@@ -165,7 +165,8 @@ def run_race(
 ) -> RaceOutcome:
     """Runs the race of a study whose trials have all ended; resumes an interrupted race.
 
-    Only the runs that estimate the winner's score are evaluated on the test split.
+    Only the runs that estimate the winner's score are evaluated on the test split. With
+    `task.resplit` the data seed of a run draws train and dev from the rows outside of test.
 
     Raises:
         InputError: earlier runs of the race are of other trials.
@@ -173,6 +174,8 @@ def run_race(
     candidates = Candidates(ledger)
     if len(candidates.search) < 2:
         return RaceOutcome(None, next(iter(candidates.search), None))
+    # No row by which settings were chosen may become a test row.
+    data = data.with_test_held_out()
     stored = StoredStudy.read(StudyFolder(ledger.folder.finalists))
     candidates.check(stored.record(ledger.metric))
     spec = {one.label: one.spec for one in candidates.configurations}

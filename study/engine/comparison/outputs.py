@@ -20,7 +20,10 @@ from study.training.trial import Trial
 
 
 def write_labels(folder: StudyFolder, data: EncodedTask) -> None:
-    """Writes labels.npz with the arrays `dev` and `test`, the true class of every row."""
+    """Writes labels.npz with the arrays `dev` and `test`, the true class of every row.
+
+    Where data seeds draw the splits, those of the first ones; the runs have their own.
+    """
     with replacing(folder.labels) as file:
         np.savez(file, dev=data.dev.labels, test=data.test.labels)
 
@@ -32,7 +35,8 @@ def evaluate_run(
 
     If logits are not finite, no outputs are written and the metrics are NaN. `with_labels`: the
     file has the true classes too, `labels_test` for test, as the runs of a benchmark have several
-    tasks.
+    tasks. For splits that a data seed has drawn it always has them, with the unit of every row and
+    the share of the split (`units_test`, `share_test`).
 
     Raises:
         OSError: the file cannot be written.
@@ -40,7 +44,13 @@ def evaluate_run(
     logits = {split: trial.logits(getattr(trial.data, split)) for split in splits}
     labels = {split: getattr(trial.data, split).labels for split in splits}
     if all(np.isfinite(rows).all() for rows in logits.values()):
-        stored = {f"labels_{split}": own for split, own in labels.items()} if with_labels else {}
+        drawn, stored = trial.data.drawn, {}
+        if with_labels or drawn is not None:
+            stored = {f"labels_{split}": own for split, own in labels.items()}
+        if drawn is not None:
+            for split in drawn.units.keys() & logits:
+                stored[f"units_{split}"] = drawn.units[split]
+                stored[f"share_{split}"] = np.array(drawn.shares[split])
         _write(folder, run, trial, logits, stored)
     return {
         f"{split}_{name}": value

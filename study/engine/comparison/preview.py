@@ -30,6 +30,12 @@ UNKNOWN = {
 """What cannot be estimated with a single seed of a factor."""
 
 
+_RESPLIT = (
+    "splits     the data seed of a run draws its train, dev and test rows too (task.resplit); if "
+    "settings were tuned on this table, some test rows were dev or train rows then"
+)
+
+
 def check_runs(spec: ComparisonSpec, data: EncodedTask) -> None:
     """Checks the training settings; warns of variance components that cannot be estimated.
 
@@ -84,7 +90,7 @@ def check_patterns(spec: ComparisonSpec, info: BackboneInfo, num_labels: int) ->
 
 
 def preview(comparison: ComparisonRequest, rows: int) -> None:
-    """Prints what is run on `rows` training sequences."""
+    """Prints what is run on `rows` training sequences, by which steps are counted."""
     console, spec = Console(), comparison.spec
     runs = runs_of(spec)
     steps = {label: _steps(one, rows) for label, one in _by_label(runs).items()}
@@ -95,6 +101,7 @@ def preview(comparison: ComparisonRequest, rows: int) -> None:
         f"steps      {total:,}, of which {saved:,} ({saved / total:.0%}) are shared: runs that "
         "differ only in their mask share the steps before the first mask event",
         f"resources  {describe(spec.first.resources)} per run",
+        *([_RESPLIT] if spec.first.task.resplit else []),
     ]
     print_lines(console, lines)
     _print_table(console, runs, steps)

@@ -12,11 +12,15 @@ from study.engine.comparison.shared_prefixes import SHARED, prefix_state, prefix
 from study.engine.reporting import metrics_of
 from study.engine.worker import TrialWorker
 from study.spec import read_spec
+from study.training.encoding import EncodedTask
 from study.training.trial import Trial
 
 
 class ComparisonWorker(TrialWorker):
     """Trains the runs that Ray assigns to this process, one after another."""
+
+    _drawn: tuple[int, EncodedTask] | None = None
+    """The data of the last run, and its data seed."""
 
     @override
     def _begin(self, config: dict[str, Any]) -> None:
@@ -32,7 +36,13 @@ class ComparisonWorker(TrialWorker):
     @override
     def _prepare(self, config: dict[str, Any]) -> Trial:
         spec = read_spec(config["spec"], f"the spec of run {self.number}")
-        return Trial(spec, self.backbone, self.data, self.device)
+        return Trial(spec, self.backbone, self._data(spec.seeds.data), self.device)
+
+    def _data(self, seed: int) -> EncodedTask:
+        """Returns the data of a run; splits that its seed draws are kept for the next run."""
+        if self._drawn is None or self._drawn[0] != seed:
+            self._drawn = (seed, self.data.at(seed))
+        return self._drawn[1]
 
     @override
     def _scores(self, trial: Trial) -> dict[str, float]:

@@ -28,7 +28,8 @@ def test_each_dropped_row_is_counted_under_its_first_reason():
         [0, 1, 0, 1, 1, 0, 0, 1],
     )
     dev, test = Split(["CCCC", "TTGG"], [0, 1]), Split(["AAGG", "TTTT"], [0, 1])
-    kept, dropped = drop_from_train(train, dev, test)
+    rows, dropped = drop_from_train(train, dev, test)
+    kept = train.where(rows)
     # CCCC is in dev and GGGG its other strand, AAAA the other strand of test's TTTT.
     assert dropped == {"in dev or test": 3, "with different labels": 2, "copies": 1}
     assert (kept.sequences, kept.labels) == (["ACCA", "GTTT"], [0, 1])
@@ -40,7 +41,8 @@ def test_the_remaining_rows_have_no_leaks_conflicts_or_copies(
     train: Split, dev: Split, test: Split
 ):
     before = [Split(list(s.sequences), list(s.labels)) for s in (train, dev, test)]
-    kept, dropped = drop_from_train(train, dev, test)
+    rows, dropped = drop_from_train(train, dev, test)
+    kept = train.where(rows)
     assert [train, dev, test] == before
     assert len(kept) + sum(dropped.values()) == len(train)
     rows = list(zip(train.sequences, train.labels, strict=True))
@@ -51,13 +53,13 @@ def test_the_remaining_rows_have_no_leaks_conflicts_or_copies(
         assert quality.shared["train", "dev"].same == quality.shared["train", "dev"].reverse == 0
         assert quality.shared["train", "test"].same == quality.shared["train", "test"].reverse == 0
         assert (quality.splits["train"].copies, quality.splits["train"].conflicts) == (0, 0)
-    assert drop_from_train(kept, dev, test) == (kept, dict.fromkeys(dropped, 0))
+    assert drop_from_train(kept, dev, test) == ([True] * len(kept), dict.fromkeys(dropped, 0))
 
 
 @settings(max_examples=50)
 @given(train=SPLITS, dev=SPLITS)
 def test_every_remaining_sequence_is_kept_once_and_in_order(train: Split, dev: Split):
-    kept, _ = drop_from_train(train, dev, dev)
+    kept = train.where(drop_from_train(train, dev, dev)[0])
     rows = set(zip(train.sequences, train.labels, strict=True))
     expected = [
         sequence

@@ -44,8 +44,13 @@ class Disagreement:
 
 
 def disagreements(comparison: ComparisonResults, outputs: Outputs) -> list[Disagreement]:
-    """Returns the churn of every configuration, for each factor with at least two seeds."""
-    churn = []
+    """Returns the churn of every configuration, for each factor with at least two seeds.
+
+    None where data seeds have drawn the splits, so that runs do not predict the same examples.
+    """
+    churn: list[Disagreement] = []
+    if outputs.share is not None:
+        return churn
     for label, runs in comparison.configurations.items():
         predicted = {
             key: out.predicted

@@ -41,7 +41,7 @@ from study.analysis.comparison.verdict.decision import FAMILY_LEVEL, Decision, d
 from study.analysis.comparison.verdict.power import simulated_error
 from study.analysis.comparison.verdict.sequence import AnytimeEstimate, anytime_estimate
 from study.analysis.hurdle.rates import Hurdle
-from study.influence import error_of_difference
+from study.influence import error_of_difference, error_of_overlap
 from study.rates import Rate
 from study.spec.comparison.schema import FACTORS
 from study.spec.metrics import direction
@@ -75,6 +75,8 @@ class Pair:
     """95 % bootstrap interval."""
     masks: tuple[bool, bool]
     """Whether a, and whether b, has a random mask."""
+    redrawn: bool = False
+    """Whether each pair has test rows of its own, drawn from one table by the data seed."""
     rope: float = 0.0
     """Half-width of the region in which a difference does not matter."""
     family: int = 1
@@ -208,6 +210,7 @@ def compare(
     question: Question,
     usable: Mapping[str, Sequence[RunResult]],
     influences: Mapping[int | None, Float[np.ndarray, " rows"]],
+    share: float | None,
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> Pair:
@@ -219,6 +222,7 @@ def compare(
         question: the two configurations.
         usable: by label, the runs that neither failed nor collapsed.
         influences: by run number, the influence of every row of the split on the metric.
+        share: of the table, which test sets have that data seeds draw; None: all have the same.
         bootstrap: of the seeds.
         rng: draws null distributions.
     """
@@ -241,11 +245,12 @@ def compare(
         over_seeds=estimate_mean(
             np.array(list(differences.values())), layout_of(tuple(differences)), rng
         ),
-        tau=_tau(list(good.values()), influences),
+        tau=_tau(good, influences, np.array(list(differences.values())), share),
         independent=independent,
         improvement=improvement,
         improvement_limits=improvement_limits,
         masks=(_has_mask(first), _has_mask(second)),
+        redrawn=share is not None,
     )
 
 
@@ -329,17 +334,22 @@ def _hurdle(
 
 
 def _tau(
-    pairs: Sequence[tuple[RunResult, RunResult]],
+    pairs: Mapping[SeedKey, tuple[RunResult, RunResult]],
     influences: Mapping[int | None, Float[np.ndarray, " rows"]],
+    differences: Float[np.ndarray, " n"],
+    share: float | None,
 ) -> float | None:
     known = [
         (influences[a.number], influences[b.number])
-        for a, b in pairs
+        for a, b in pairs.values()
         if a.number in influences and b.number in influences
     ]
-    if not known:
+    if known:
+        a, b = (np.array(own) for own in zip(*known, strict=True))
+        return error_of_difference(a, b)
+    if share is None or len(differences) < 2:
         return None
-    return error_of_difference(np.array([a for a, _ in known]), np.array([b for _, b in known]))
+    return error_of_overlap(differences, share)
 
 
 def with_test_sets(

@@ -28,7 +28,7 @@ from study.analysis.comparison.scores.statistics import (
     limits,
     weighted_iqm,
 )
-from study.influence import error_of_mean
+from study.influence import error_of_mean, error_of_overlap
 from study.rates import Rate
 from study.spec.metrics import GUESSING, base_name, direction, limits_of
 
@@ -114,6 +114,7 @@ def summaries(
             metric,
             collapsed_runs([run for run in runs if metric in run.values], outputs, metric),
             influences,
+            outputs.share,
             bootstrap,
             rng,
         )
@@ -137,6 +138,7 @@ def _summary(
     metric: str,
     collapsed: list[RunResult],
     influences: Mapping[int | None, Float[np.ndarray, " rows"]],
+    share: float | None,
     bootstrap: SeedBootstrap,
     rng: np.random.Generator,
 ) -> Summary:
@@ -162,7 +164,7 @@ def _summary(
         usable=usable,
         scores=scores,
         mean=_clipped(estimate_mean(values, layout, rng, 1999), metric),
-        tau=error_of_mean(np.array(known)) if known else None,
+        tau=_tau(known, values, share),
         imputed_mean=sign * statistics.fmean(signed) if signed else None,
         iqm=middle,
         iqm_limits=(
@@ -175,6 +177,19 @@ def _summary(
         cvar10=sign * cvar(signed, 0.1) if signed else None,
         cvar25=sign * cvar(signed, 0.25) if signed else None,
     )
+
+
+def _tau(
+    influences: list[Float[np.ndarray, " rows"]],
+    scores: Float[np.ndarray, " n"],
+    share: float | None,
+) -> float | None:
+    """Returns the sd over test sets of the mean, `share` is that of drawn test sets."""
+    if influences:
+        return error_of_mean(np.array(influences))
+    if share is None or len(scores) < 2:
+        return None
+    return error_of_overlap(scores, share)
 
 
 def _clipped(estimate: MeanEstimate, metric: str) -> MeanEstimate:

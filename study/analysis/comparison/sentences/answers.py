@@ -231,9 +231,10 @@ def _scores(leader: Summary, task: TaskAnalysis) -> str:
     seeds = f" ({run.name})" if run is not None else ""
     reason = ", as it failed" if run is not None and task.metric not in run.values else ""
     over = leader.over_test_sets
+    here = "seeds and splits of this table" if task.redrawn else "seeds on this test set"
     sets = "" if over is None else f"; over test sets as well {shown(over[0])} to {shown(over[1])}"
     return (
-        f"{leader.label}: mean {task.metric} {interval(leader.mean)} over seeds on this test set, "
+        f"{leader.label}: mean {task.metric} {interval(leader.mean)} over {here}, "
         f"{count(leader.n, 'usable run')}{lost}{sd}{sets}; best run {shown(highest)}, worst "
         f"run{seeds} {shown(leader.worst)}{reason}."
     )

@@ -40,7 +40,10 @@ def how_decided(pairs: Sequence[Pair]) -> str:
     """Returns what the deciding intervals hold for, of pairs that are analysed together."""
     of = "" if pairs[0].family == 1 else f" for all {pairs[0].family} comparisons together"
     known = all(pair.tau is not None for pair in pairs if pair.differences)
+    redrawn = any(pair.redrawn for pair in pairs)
     over = "seeds and test sets" if known else "seeds on this test set"
+    if redrawn:
+        over = "seeds, splits and test rows" if known else "seeds and splits"
     if all(pair.independent for pair in pairs):
         when = "however often they are looked at while pairs are added"
     else:
@@ -142,9 +145,12 @@ def _single_look(pair: Pair) -> str:
     own = pair.over_seeds
     if own.low is None or own.high is None:
         return "no interval"
-    text = f"95 % over seeds{_limits((own.low, own.high))}"
+    over = "seeds and splits of this table" if pair.redrawn else "seeds"
+    text = f"95 % over {over}{_limits((own.low, own.high))}"
     if pair.over_test_sets is not None:
         text += f", over seeds and test sets{_limits(pair.over_test_sets)}"
+    elif pair.redrawn:
+        text += ", other rows than those of this table not counted"
     else:
         text += ", test set not counted, as there are no stored predictions"
     return text + ("" if own.p_value is None else f", p = {own.p_value:.2g}")

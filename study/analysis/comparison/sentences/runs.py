@@ -19,6 +19,12 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
     factors = ", ".join(count(len(s), f"{f} seed") for f, s in zip(FACTORS, seeds, strict=True))
     configurations = count(len(task.summaries), "configuration")
     sentences = [f"{count(len(runs), 'run')} of {configurations} with {factors}: {states}."]
+    if task.redrawn:
+        sentences.append(
+            "The data seed of a run has drawn its train, dev and test rows too (task.resplit); "
+            "paired runs have equal rows. Intervals over test sets count that splits have rows in "
+            "common, and not that all training rows are of one table."
+        )
     saved = {name: sum(run.values.get(name, 0) for run in runs) for name in SHARED}
     if saved["shared_steps"]:
         sentences.append(
