@@ -21,6 +21,7 @@ from study.spec import StudySpec
 from study.spec.rungs import rungs
 from study.spec.space import planned_trials
 from study.storage.race import planned_candidates, rounds
+from study.training.mask_probe import probed_events
 
 REPORT = 0.15
 """Of a report beside its evaluation: checkpoint, journal, Ray."""
@@ -90,15 +91,28 @@ def _segments(spec: StudySpec, point: Point) -> Segments:
     pruned_later, T = final_budget_reports(spec), plan.budget.T if plan.budget else 0
     segments, seconds, before = [], timing.setup, 0
     stops = {*rungs(spec), len(plan.report_steps)}
+    probes = _probes(spec, point)
     for report, step in enumerate(plan.report_steps, 1):
         # Before T a rung may compare scores of the model as it will be pruned at the end.
         evaluations = 1 + (report in pruned_later and step < T)
+        evaluations += sum(count for at, count in probes.items() if before < at <= step)
         seconds += (step - before) * timing.step + evaluations * timing.dev + REPORT
         before = step
         if report in stops:
             segments.append((report, seconds))
             seconds = 0.0
     return segments
+
+
+def _probes(spec: StudySpec, point: Point) -> dict[int, int]:
+    """Returns the evaluations on dev of the mask probe, by the step of their mask event."""
+    budget, probe = point.forecast.plan.budget, spec.mask_probe
+    if probe is None or budget is None:
+        return {}
+    steps = [step for step, _ in budget.events()]
+    # One without a random mask; each other mask with and without re-introduced triplets.
+    count = 1 + 2 * probe.masks
+    return {steps[number]: count for number in probed_events(probe.events, len(steps))}
 
 
 def _search(

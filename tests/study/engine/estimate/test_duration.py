@@ -54,6 +54,24 @@ def test_reports_at_which_the_final_budget_is_scored_are_evaluated_twice() -> No
     assert at_bT - plain == pytest.approx(2 * 2.0)
 
 
+def test_the_evaluations_of_a_mask_probe_are_counted() -> None:
+    settings = ("scheduler.name=none", "search.trials=1")
+    plain, probed = (
+        duration(spec, calibration(spec, COST), concurrent=1, start=0.0).parts["search"]
+        for spec in (space(*settings), space(*settings, "mask_probe.masks=4"))
+    )
+    # The first, the middle and the last event; each one evaluation, and two for each mask.
+    assert probed - plain == pytest.approx(3 * 9 * 2.0)
+
+
+def test_an_audit_costs_the_rest_of_the_stopped_trials() -> None:
+    spec = space("search.trials=16", "scheduler.audit=0.5")
+    one = duration(spec, calibration(spec, COST), concurrent=2, start=0.0)
+    # Half of the trials are expected to stop at the first of four reports, half of these run on.
+    assert one.parts["audit"] == pytest.approx(10.0 + 2 * 3 * (10 * 0.5 + 2.0 + REPORT))
+    assert "audit" not in duration(space(), calibration(space(), COST), 1, 0.0).parts
+
+
 def test_early_stopping_saves_time_and_widens_the_interval() -> None:
     more = ("search.trials=64", "scheduler.score=plain")
     spec = space(*more)
