@@ -1,7 +1,8 @@
-"""The charts that the page draws in the browser: every run, and the mean of its configuration."""
+"""The charts that the page draws in the browser: every run with its mean, and every look."""
 
 from study.analysis.comparison.analysis import TaskAnalysis
 from study.analysis.comparison.design import NO_MASK
+from study.analysis.comparison.page.looks import looks
 from study.analysis.comparison.page.pictures import SHOWN
 from study.analysis.figure import Figure
 from study.spec.comparison.schema import FACTORS
@@ -21,6 +22,7 @@ def figures(task: TaskAnalysis) -> list[Figure]:
         factor: [None if run.key[place] == NO_MASK else run.key[place] for _, run, _ in runs]
         for place, factor in enumerate(FACTORS)
     }
+    sequence = looks(task)
     return [
         Figure(
             name="runs",
@@ -42,5 +44,6 @@ def figures(task: TaskAnalysis) -> list[Figure]:
                     if s.n
                 ],
             },
-        )
+        ),
+        *([] if sequence is None else [sequence]),
     ]  # fmt: skip

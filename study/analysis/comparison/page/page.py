@@ -13,6 +13,7 @@ from study.analysis.comparison.page.tables import STEMS, Record, as_csv, tables
 from study.analysis.comparison.results import STATES
 from study.analysis.comparison.sentences.answers import answers
 from study.analysis.comparison.sentences.tasks import over_tasks
+from study.analysis.figure import Figure
 from study.analysis.text import NOTHING, shown
 
 REPORT, TABLES, FIGURES = "report.html", "tables", "figures"
@@ -42,17 +43,18 @@ def write_analysis(analysis: Analysis) -> list[Path]:
                 written.append(path)
             else:
                 html.remove(path)
-        for chart in figures(task):
+        charts = figures(task)
+        for chart in charts:
             html.write(folder / FIGURES / f"{chart.name}.csv", chart.csv())
-        html.write(folder / REPORT, render(task, analysis))
+        html.write(folder / REPORT, render(task, analysis, charts))
         pages.append(folder / REPORT)
     return written + pages
 
 
-def render(task: TaskAnalysis, analysis: Analysis) -> str:
+def render(task: TaskAnalysis, analysis: Analysis, charts: Sequence[Figure]) -> str:
     """Returns the HTML of one task's page; all text from the folder is escaped."""
     states = Counter(run.state for run in task.comparison.runs)
-    several, charts = len(analysis.tasks) > 1, figures(task)
+    several = len(analysis.tasks) > 1
     content: dict[str, Any] = {
         "name": task.name,
         "folder": task.comparison.folder,
