@@ -28,6 +28,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import ndtri, stdtrit
 from scipy.stats import rankdata
 
 Rows = Float[np.ndarray, " rows"]
@@ -83,13 +84,15 @@ def error_of_overlap(scores: Float[np.ndarray, " n"], share: float) -> float:
     that share of the error of one test set. This error is at most the variance between the scores
     / (1 - share), as that between them lacks the common part: tau^2 = variance share / (1 - share)
     is an upper bound whatever the rows have in common (as the correction of Nadeau and Bengio
-    2003, equation 9, with test and training rows as parts of one table).
+    2003, equation 9, with test and training rows as parts of one table). It is wider by the ratio
+    of Student's quantile to the normal one, as the variance is estimated from few scores.
 
     Args:
         scores: of runs, or differences of pairs.
         share: of the table that a test set has.
     """
-    return math.sqrt(float(scores.var(ddof=1)) * share / (1 - share))
+    wider = float(stdtrit(len(scores) - 1, 0.975) / ndtri(0.975))
+    return wider * math.sqrt(float(scores.var(ddof=1)) * share / (1 - share))
 
 
 def _centred(values: Rows) -> Rows:

@@ -209,7 +209,11 @@ class TaskSpec(Section):
         rule = "must be given with dev and test drawn by shares"
         fix = "set task.split={dev: 0.1, test: 0.1}, with group=COLUMN to keep rows together"
         parts = {} if self.split is None else {"dev": self.split.dev, "test": self.split.test}
-        given = [f"{name}={quoted(part)}" for name, part in parts.items() if part is not None]
+        given = [
+            f"{name}={quoted(list(part) if isinstance(part, tuple) else part)}"
+            for name, part in parts.items()
+            if part is not None
+        ]
         found = f"{' and '.join(given) or 'given splits'} of {self.path}"
         if self.name is not None:
             found = f"the published splits of {self.name}"

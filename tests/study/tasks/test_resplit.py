@@ -141,7 +141,7 @@ def test_draws_that_lack_a_class_are_drawn_again(tmp_path):
         ({"path": "x", "split": {"dev": 0.1}}, "dev=0.1 of x"),
         (
             {"path": "x.csv", "split": {"column": "chrom", "dev": 0.1, "test": ["chr9"]}},
-            r"dev=0.1 and test=\('chr9',\) of x.csv",
+            r"dev=0.1 and test=\['chr9'\] of x.csv",
         ),
     ],
 )

@@ -43,7 +43,7 @@ def further(needed: FurtherPairs) -> str:
     if needed.never >= 0.5:
         return (
             f"more pairs are not expected to decide it: with probability {needed.never:.2f} the "
-            "difference is smaller than the error of this test set"
+            "difference is smaller than the error of the test set"
         )
     if needed.median is None:
         return f"more than {MOST:,} further pairs"

@@ -65,7 +65,7 @@ CLAIMS = {
     f"{HERE}.sentences.test_claims.test_the_number_of_further_pairs_is_in_its_interval": (
         " (80 % interval ", " further pairs", "further pair",
         "more pairs are not expected to decide it: with probability ",
-        " the difference is smaller than the error of this test set",
+        " the difference is smaller than the error of the test set",
     ),
     f"{HERE}.components.test_sample_size.test_the_error_of_a_share_is_that_of_simulated_estimates":
         (" further runs, for a total of ", ", mask's share of the variance within 15",
