@@ -1,6 +1,8 @@
 """95 % intervals of variance components and of their shares, from simulated mean squares.
 
-Expected mean squares are drawn as MS df / chi-square(df) (generalised pivotal quantities). The
+Expected mean squares are drawn as MS df / chi-square(df) (generalised pivotal quantities). Mean
+squares of effects with heavy tails vary more than those of normal ones, and a few seeds do not
+show which they are: the logarithms of the draws are spread by `HEAVY` around their median. The
 interval of a component lies between the 2.5 % and 97.5 % quantiles of its draws, truncated at
 zero. Both limits may be zero: the observed mean squares then occur in at most 1 of 40 designs
 whose component is zero, and more rarely for any other component.
@@ -27,6 +29,10 @@ import numpy as np
 from study.analysis.comparison.components.strata import AXES, Pattern, Strata, contrast_part
 
 CONFIDENCE = 0.95
+HEAVY = 1.2
+"""With it 94 to 99 % of the intervals of shares hold with 5 x 3 x 3 seeds and normal effects, and
+93 to 100 % with effects that have Student's distribution with 3 degrees of freedom; without it 91
+to 99 % and 87 to 99 %."""
 _LEVELS = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
 _SIMULATED = 300
 """Simulated designs of the calibration."""
@@ -42,7 +48,7 @@ def component_limits(strata: Strata, expected: np.ndarray, sigma: np.ndarray) ->
         expected: draws of expected mean squares (b, s).
         sigma: the estimates (t,), which the limits are made to include.
     """
-    drawn = np.maximum(strata.solver @ expected.T, 0.0)
+    drawn = np.maximum(strata.solver @ _spread(expected.T), 0.0)
     return _including(sigma, np.quantile(drawn, _LEVELS, axis=1))
 
 
@@ -54,7 +60,7 @@ def share_limits(
     Arguments as in `component_limits`; at least one of `sigma` must be positive.
     """
     levels = _calibrated(strata, expected, rng)
-    drawn = np.sort(_shares(strata, expected.T), axis=1)
+    drawn = np.sort(_shares(strata, _spread(expected.T)), axis=1)
     places = levels * (drawn.shape[1] - 1)
     low, high = np.floor(places[0]).astype(int), np.ceil(places[1]).astype(int)
     terms = np.arange(len(drawn))
@@ -72,8 +78,8 @@ def _calibrated(strata: Strata, expected: np.ndarray, rng: np.random.Generator) 
     components = np.maximum(strata.solver @ chosen.T, 0.0)
     true = (components / components.sum(axis=0))[..., None]
     df = strata.df[:, None]
-    simulated = strata.weights @ components * rng.chisquare(df, (len(df), _SIMULATED))
-    chi = rng.chisquare(df, (len(df), _DRAWS))
+    simulated = strata.weights @ components * _spread(rng.chisquare(df, (len(df), _SIMULATED)))
+    chi = _spread(rng.chisquare(df, (len(df), _DRAWS)))
     drawn = _shares(strata, simulated[..., None] / chi[:, None])
     at_most = np.count_nonzero(drawn <= true + 1e-9, axis=2) / _DRAWS
     below = np.count_nonzero(drawn < true - 1e-9, axis=2) / _DRAWS
@@ -82,6 +88,13 @@ def _calibrated(strata: Strata, expected: np.ndarray, rng: np.random.Generator) 
     # Quantiles beyond the most extreme draws do not exist.
     wider = np.clip(levels, 1 / _DRAWS, 1 - 1 / _DRAWS)
     return np.stack([np.minimum(low, wider[0]), np.maximum(high, wider[1])])
+
+
+def _spread(draws: np.ndarray) -> np.ndarray:
+    """Returns positive draws, (s, b), whose logarithms are further from their median."""
+    logs = np.log(np.maximum(draws, 1e-300))
+    middle = np.median(logs, axis=1, keepdims=True)
+    return np.asarray(np.exp(middle + HEAVY * (logs - middle)))
 
 
 def _shares(strata: Strata, expected: np.ndarray) -> np.ndarray:
