@@ -3,6 +3,7 @@
 import pytest
 
 from tests.benchmarks.calibration.drawn_test_sets import scenarios_of_drawn_test_sets
+from tests.benchmarks.calibration.further_scenarios import further_scenarios
 from tests.benchmarks.calibration.scenarios import (
     Rate,
     finite_test_set,
@@ -25,6 +26,11 @@ def test_every_scenario_keeps_its_bounds() -> None:
 @pytest.mark.slow
 def test_drawn_splits_keep_their_bounds() -> None:
     assert [rate.name for rate in scenarios_of_drawn_test_sets(400) if not rate.holds] == []
+
+
+@pytest.mark.slow
+def test_what_stands_beside_a_verdict_keeps_its_bounds() -> None:
+    assert [rate.name for rate in further_scenarios(500) if not rate.holds] == []
 
 
 def test_a_small_test_set_causes_no_false_alarms() -> None:
