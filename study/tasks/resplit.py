@@ -14,10 +14,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int
 
+from study.csv_table import listed
 from study.errors import InputError
 from study.tasks.checks import require_classes
 from study.tasks.dedup import drop_from_train
 from study.tasks.drawing import by_groups, by_shares, units_of
+from study.tasks.labels import class_name
 from study.tasks.near_copies import near_copies
 from study.tasks.split import SPLITS, Split
 
@@ -107,4 +109,13 @@ class Pool:
             kept = [not copy for copy in near_copies(train, dev, test).train]
             rows["train"], train = rows["train"][kept], train.where(kept)
         require_classes(self.where, train, dev, test, self.classes)
+        # A metric may need every class, and was checked with the first splits.
+        for name, split in (("dev", dev), ("test", test)):
+            first = self.rows.where(np.array(self.first) == name)
+            if missing := sorted(set(first.labels) - set(split.labels)):
+                found = listed([class_name(label, self.classes) for label in missing])
+                raise InputError(
+                    f"{self.where}: {name} must have the classes of the first {name}, but got "
+                    f"none of {found}; draw again"
+                )
         return rows

@@ -150,3 +150,17 @@ def test_given_splits_are_not_drawn_again(settings, found):
     with pytest.raises(ValueError, match=f"{rule}, but got {found}; ") as caught:
         TaskSpec(resplit=True, **settings)
     assert PATTERN.search("task.resplit: " + str(caught.value).splitlines()[2].strip())
+
+
+def test_a_split_has_every_class_that_the_first_one_had(tmp_path):
+    draw = random.Random(1)
+    lines = [
+        f"{''.join(draw.choices('ACGT', k=20))},{row // 2 % 3},g{row // 2}" for row in range(60)
+    ]
+    path = tmp_path / "all.csv"
+    path.write_text("\n".join(["sequence,label,gene", *lines]))
+    split = {"dev": 0.2, "test": 0.2, "group": "gene", "seed": 0}
+    task = load_task(TaskSpec(path=path, split=split, resplit=True))
+    assert set(task.dev.labels) == {0, 1, 2}
+    labels = np.array(task.pool.rows.labels)
+    assert all(set(labels[task.pool.draw(seed)["dev"]]) == {0, 1, 2} for seed in range(60))

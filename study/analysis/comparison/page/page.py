@@ -60,6 +60,7 @@ def render(task: TaskAnalysis, analysis: Analysis, charts: Sequence[Figure]) -> 
         "folder": task.comparison.folder,
         "metric": task.metric,
         "rows": task.rows,
+        "here": "seeds and splits of this table" if task.redrawn else "seeds on this test set",
         "counts": [(state, states[state]) for state in STATES],
         "collapsed": sum(len(summary.collapsed) for summary in task.summaries),
         "answers": answers(task),

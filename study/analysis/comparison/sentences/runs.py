@@ -21,9 +21,10 @@ def what_was_run(task: TaskAnalysis) -> list[str]:
     sentences = [f"{count(len(runs), 'run')} of {configurations} with {factors}: {states}."]
     if task.redrawn:
         sentences.append(
-            "The data seed of a run has drawn its train, dev and test rows too (task.resplit); "
-            "paired runs have equal rows. Intervals over test sets count that splits have rows in "
-            "common, and not that all training rows are of one table."
+            "The data seed of a run has drawn its train and dev rows too, and its test rows, "
+            "unless this is a race (task.resplit); paired runs have equal rows. Intervals over "
+            "test sets count that splits have rows in common, and not that all training rows are "
+            "of one table."
         )
     saved = {name: sum(run.values.get(name, 0) for run in runs) for name in SHARED}
     if saved["shared_steps"]:

@@ -8,6 +8,7 @@ import pytest
 
 from study.analysis.comparison import analyse
 from study.analysis.comparison.outputs import read_outputs
+from study.analysis.comparison.page.page import render
 from study.analysis.comparison.results import ComparisonResults, RunResult
 from study.analysis.comparison.sentences.answers import report_lines
 from study.errors import InputError
@@ -95,8 +96,10 @@ def test_the_page_says_over_what_its_intervals_are(tmp_path: Path) -> None:
     rows = pairs_of(made, 10)
     known = folder_of_runs(tmp_path / "x", runs=len(rows))
     folder = write(known.folder, rows)
-    text = "\n".join(report_lines(analyse([folder])))
-    assert "has drawn its train, dev and test rows too (task.resplit)" in text
+    analysis = analyse([folder])
+    assert "on this test set" not in render(analysis.tasks[0], analysis, [])
+    text = "\n".join(report_lines(analysis))
+    assert "has drawn its train and dev rows too, and its test rows" in text
     assert "over seeds, splits and test rows" in text
     assert "over seeds and splits of this table" in text
     assert "this test set" not in text
