@@ -290,7 +290,9 @@ def _rung_line(spec: StudySpec, points: Sequence[Forecast], rungs: Sequence[int]
         budget = f", {span} of the triplets left" if shares else ""
         budget += f", budget phase {'/'.join(phases)}" if phases else ""
         parts.append(f"step {step} (report {rung}{budget})")
-    factor = f"{spec.scheduler.reduction_factor:g}"
+    factor, audit = f"{spec.scheduler.reduction_factor:g}", spec.scheduler.audit
+    if audit:
+        parts.append(f"after the search {audit:.0%} of the stopped trials train to the end")
     return f"ASHA rungs, one trial in {factor} continues: " + "; ".join(parts)
 
 

@@ -157,6 +157,8 @@ def test_the_rungs_follow_the_tables() -> None:
         "ASHA rungs, one trial in 2 continues: "
         "step 120 (report 3, 52% of the triplets left, budget phase pruning)"
     )
+    audited = plan_of("adalora_rs", *FIXED, *ASHA, "scheduler.audit=0.1")[-1]
+    assert audited.endswith("; after the search 10% of the stopped trials train to the end")
 
 
 @pytest.mark.parametrize(("trials", "planned"), [(50, 3), (2, 2)])
