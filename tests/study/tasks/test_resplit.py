@@ -13,7 +13,8 @@ from study.errors import InputError
 from study.models.info import inspect_backbone
 from study.spec import TaskSpec
 from study.tasks import load_task
-from study.tasks.split import reverse_complement
+from study.tasks.resplit import Pool
+from study.tasks.split import Split, reverse_complement
 from study.training.encoding import EncodedTask, encode_task
 from tests.error_texts import PATTERN
 
@@ -164,3 +165,13 @@ def test_a_split_has_every_class_that_the_first_one_had(tmp_path):
     assert set(task.dev.labels) == {0, 1, 2}
     labels = np.array(task.pool.rows.labels)
     assert all(set(labels[task.pool.draw(seed)["dev"]]) == {0, 1, 2} for seed in range(60))
+
+
+def test_a_table_of_which_no_draw_has_the_classes_is_refused():
+    rows = Split([f"{'ACGT' * 2}{'A' * row}" for row in range(12)], [0] * 11 + [1])
+    cells = [f"g{row}" for row in range(12)]
+    shares = {"dev": 0.3, "test": 0.3}
+    pool = Pool("x.csv: task.split", rows, shares, ["train"] * 12, group="gene", cells=cells)
+    with pytest.raises(InputError, match="must have the classes that training needs") as caught:
+        pool.draw(0)
+    assert PATTERN.fullmatch(str(caught.value))
