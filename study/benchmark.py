@@ -71,8 +71,8 @@ def execute(
 ) -> int:
     """Runs the benchmark, writes its tables and returns the exit status."""
     display.phase("importing PyTorch, transformers and Ray")
-    from study.analysis.benchmark import write_tables
     from study.analysis.benchmark.closing import closing_lines
+    from study.analysis.benchmark.writing import write_tables
     from study.engine.benchmark.session import run_benchmark
     from study.engine.driver import SessionStatus
 

@@ -85,7 +85,7 @@ def _write_one(stored: "StoredStudy") -> list[Path]:
 
         return write_analysis(analyse([stored.folder.path]))
     if stored.folder.results.is_file():
-        from study.analysis.benchmark import write_tables
+        from study.analysis.benchmark.writing import write_tables
 
         return write_tables(stored.folder.path)
     from study.analysis.study.page import write_report

@@ -9,6 +9,9 @@ Map, in the order in which results.csv becomes a page:
     text_tables.py  scores, counts and points as tables of text, for markdown and the page
     heat_maps.py    scores and counts as heat maps with the numbers in their cells
     heat_map_plots.py, pareto_plots.py  draw heat maps and Figure 1 as PNG with matplotlib
+    method_pairs.py methods in pairs on equal seeds: in every cell and, hierarchically, over tasks
+    ranks.py        mean ranks over tasks with an interval
+    next_runs.py    where further seeds would decide most
     sections.py     ResultSection: title, note, tables, picture, csv rows of a table or figure
     answer.py       which method is best in how many cells; the chart of all scores
     page.py         report.html, from benchmark.html.jinja
@@ -18,7 +21,3 @@ Map, in the order in which results.csv becomes a page:
 Published numbers come from `study.paper`. Neither Ray nor torch is needed. Failed and collapsed
 runs are counted in their cell, and a cell without runs stays empty.
 """
-
-from study.analysis.benchmark.writing import write_tables
-
-__all__ = ["write_tables"]

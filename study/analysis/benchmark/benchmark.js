@@ -25,3 +25,20 @@ page.figures.figure("scores", {
     return page.element("div", {}, legend, plot);
   },
 });
+
+page.figures.figure("profiles", {
+  draw(width, { rows, options }) {
+    const color = { domain: options.methods, range: options.methods.map((_, place) => `var(--hue-${(place % 7) + 1})`) };
+    // Each line ends at the right edge.
+    const widest = options.widest * 1.03 || 0.01;
+    const lines = rows.concat(options.methods.map((method) => ({ method, behind: widest, share: 1 })));
+    const plot = Plot.plot({
+      width, height: 300, marginLeft: 44, marginTop: 8, marginBottom: 40,
+      x: { label: "test MCC below the best", labelAnchor: "center", labelArrow: "none", domain: [0, widest] },
+      y: { label: null, grid: true, domain: [0, 1], tickFormat: "%" },
+      color,
+      marks: [Plot.lineY(lines, { x: "behind", y: "share", stroke: "method", strokeWidth: 1.8, curve: "step-after" })],
+    });
+    return page.element("div", {}, Plot.legend({ color, legend: "swatches" }), plot);
+  },
+});

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.analysis import html
-from study.analysis.benchmark.answer import answer, figure
+from study.analysis.benchmark.answer import answer, figure, profiles
+from study.analysis.benchmark.method_pairs import MethodPair
+from study.analysis.benchmark.next_runs import NextRuns
 from study.analysis.benchmark.reading import (
     STATES,
     BenchmarkResult,
@@ -51,9 +53,15 @@ class TestSplit:
     """(score, half-width) for MCC, then for AUC."""
 
 
-def render(benchmark: BenchmarkResults, sections: Sequence[ResultSection]) -> str:
+def render(
+    benchmark: BenchmarkResults,
+    sections: Sequence[ResultSection],
+    pairs: Sequence[MethodPair],
+    further: NextRuns | None,
+) -> str:
     """Returns the page as HTML; all text from the benchmark is escaped."""
-    states, chart = Counter(result.state for result in benchmark.results), figure(benchmark)
+    states = Counter(result.state for result in benchmark.results)
+    charts = [one for one in (figure(benchmark), profiles(benchmark)) if one is not None]
     content = {
         "name": benchmark.folder.absolute().name,
         "folder": benchmark.folder,
@@ -63,10 +71,11 @@ def render(benchmark: BenchmarkResults, sections: Sequence[ResultSection]) -> st
         "reasons": _reasons(benchmark.results),
         "splits": _splits(benchmark),
         "sections": _without_duplicates(sections),
-        "answer": answer(benchmark),
-        "figures": {chart.name: chart} if chart else {},
+        "answer": answer(benchmark, pairs, further),
+        "further": further,
+        "figures": {chart.name: chart for chart in charts},
     }
-    data = {"figures": {chart.name: chart.as_json()} if chart else {}}
+    data = {"figures": {chart.name: chart.as_json() for chart in charts}}
     return html.page(HERE / "benchmark.html.jinja", content, SCRIPTS, data)
 
 

@@ -16,6 +16,13 @@ Metric = Literal["mcc", "auc"]
 ResultState = Literal["complete", "failed", "running", "planned", "unavailable"]
 STATES: tuple[ResultState, ...] = get_args(ResultState)
 BASELINES = ("majority", "gc", "kmer", "cnn")
+RELATED = {
+    f"{kind}/{subset}": "promoters"
+    for kind in ("prom", "prom_core")
+    for subset in ("all", "notata", "tata")
+}
+"""Tasks that share sequences: `all` holds `tata` and `notata`, and the core promoters are parts of
+the others. Over tasks they count once."""
 _FIX = "write the file with study.benchmark"
 _SCHEMA = (
     Column("backbone", (), _FIX),
@@ -101,6 +108,11 @@ def label(backbone: str) -> str:
     """Returns the name of a backbone in tables: the last two parts of a path, else the name."""
     path = Path(backbone)
     return "/".join(path.parts[-2:]) if path.is_absolute() else backbone
+
+
+def group_of(task: str) -> str:
+    """Returns the group of related tasks that counts once over tasks; the task if it is alone."""
+    return RELATED.get(task, task)
 
 
 def read_benchmark(folder: Path) -> BenchmarkResults:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from scipy.special import ndtri, stdtrit
+
 from study.analysis.benchmark.reading import (
     STATES,
     BenchmarkResult,
@@ -21,6 +23,7 @@ from study.analysis.benchmark.reading import (
 )
 from study.paper import reference
 from study.paper.reference import Anchor
+from study.rates import LEVEL
 from study.spec.metrics import GUESSING
 from study.storage.result.sampling import half_width
 
@@ -77,12 +80,21 @@ class CellScores:
         return statistics.fmean(ended) if ended else None
 
     @property
-    def error_of_mean(self) -> float | None:
-        """Standard error of the mean over seeds and test sets; None for fewer than two scores."""
-        if self.sd is None:
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean over seeds and test sets.
+
+        None for fewer than two scores, or without the number of test rows. None if runs failed or
+        collapsed, too: few seeds do not show how often that happens.
+        """
+        if self.mean is None or self.sampling_error is None or not self.sound:
             return None
-        of_rows = 0.0 if self.sampling_error is None else self.sampling_error / 1.96
-        return math.hypot(self.sd / math.sqrt(self.n), of_rows)
+        half = half_width_of((self,), LEVEL)
+        return None if half is None else (self.mean - half, self.mean + half)
+
+    @property
+    def sound(self) -> bool:
+        """Whether no run failed or collapsed."""
+        return not self.failed and not self.collapsed
 
     @property
     def sampling_error(self) -> float | None:
@@ -90,6 +102,27 @@ class CellScores:
         if self.mean is None or self.test_rows is None:
             return None
         return half_width(self.metric, self.mean, self.test_rows, self.classes)
+
+
+def half_width_of(cells: Sequence[CellScores], level: float) -> float | None:
+    """Returns the half-width of the interval of a mean, or of the difference of two, on all rows.
+
+    The parts of the seeds, with few degrees of freedom, and of the test rows are added as squares
+    of their own half-widths, which never is too narrow (Banerjee 1960). Two means are taken to err
+    independently. None if a cell has fewer than two scores.
+
+    Args:
+        cells: one mean, or two that are compared; of unknown test rows the seeds alone count.
+        level: probability that the interval misses.
+    """
+    parts = []
+    for cell in cells:
+        if cell.sd is None:
+            return None
+        quantile = float(stdtrit(cell.n - 1, 1 - level / 2))
+        parts.append(quantile * cell.sd / math.sqrt(cell.n))
+        parts.append(float(ndtri(1 - level / 2)) * (cell.sampling_error or 0.0) / 1.96)
+    return math.hypot(*parts)
 
 
 @dataclass(frozen=True)
@@ -153,6 +186,8 @@ def records(table: ScoreTable) -> list[dict[str, Any]]:
             "metric": f"test_{table.metric}",
             "mean": cell.mean,
             "sd": cell.sd,
+            "low": cell.interval and cell.interval[0],
+            "high": cell.interval and cell.interval[1],
             "n": cell.n,
             "failed": cell.failed,
             "collapsed": cell.collapsed,

@@ -7,23 +7,34 @@ from typing import Any
 from study.analysis.benchmark import (
     heat_map_plots,
     heat_maps,
+    method_pairs,
     pareto,
     pareto_plots,
     scores,
     text_tables,
     top_two,
 )
+from study.analysis.benchmark.method_pairs import ROPE, MethodPair
 from study.analysis.benchmark.reading import BenchmarkResults, Metric
 from study.analysis.benchmark.text_tables import TextTable
 from study.paper.reference import EMP_TASKS, PD_TASKS
 
-STEMS = ("table2_auc", "tableS2_mcc", "all_mcc", "all_auc", "table3_top2", "figure1_pareto")
+STEMS = (
+    "table2_auc",
+    "tableS2_mcc",
+    "all_mcc",
+    "all_auc",
+    "table3_top2",
+    "figure1_pareto",
+    "method_pairs",
+)
 """File names without suffix, in the order of the report."""
 SCORE_NOTE = (
     "Mean ± standard deviation over seeds. In parentheses: number of runs with a score; 4 of 5: "
     "five runs ended, one without a score; …: runs are pending; †: number of collapsed runs "
-    "(|MCC| below 0.01), which the mean includes. Below: the paper's number, from one seed and "
-    "another protocol."
+    "(within the range of guessing), which the mean includes. Below: the 95 % interval of the "
+    "mean over seeds and test sets, where no run failed or collapsed; and the paper's number, "
+    "from one seed and another protocol."
 )
 ANCHOR_NOTE = " GUE: the published MCC of the backbone, from one seed."
 
@@ -40,10 +51,17 @@ class ResultSection:
     tables: list[TextTable]
     picture: bytes | None
     """PNG; None if there is nothing to draw."""
+    drawn: bool = True
+    """Whether it is a picture with tables of its numbers, and not tables alone."""
 
 
-def sections(benchmark: BenchmarkResults) -> list[ResultSection]:
-    """Returns the sections for which the benchmark has tasks, in the order of `STEMS`."""
+def sections(benchmark: BenchmarkResults, pairs: Sequence[MethodPair] = ()) -> list[ResultSection]:
+    """Returns the sections for which the benchmark has tasks, in the order of `STEMS`.
+
+    Args:
+        benchmark: the runs.
+        pairs: its methods in pairs.
+    """
     tasks = benchmark.tasks
     promoters = [task for task in tasks if task in PD_TASKS]
     marks = [task for task in tasks if task in EMP_TASKS]
@@ -54,6 +72,7 @@ def sections(benchmark: BenchmarkResults) -> list[ResultSection]:
         _scores(benchmark, STEMS[3], "Test AUC on every task", "auc", tasks),
         _top_two(benchmark),
         _pareto(benchmark),
+        _pairs(pairs),
     ]
     return [section for section in all_sections if section is not None]
 
@@ -88,6 +107,8 @@ def _top_two(benchmark: BenchmarkResults) -> ResultSection | None:
             "backbones: compared with the other backbones tuned by the same method, as in the "
             "paper's Table 3. A task counts only if all that are compared have a mean on it; "
             "tied means all count; with fewer than three to compare there is no count. "
+            "In parentheses: the range that holds the count of the true means in 95 % of cases, "
+            "with all comparisons of the row counted together. "
             "Recounted: the same count computed from the paper's Tables 2 and S2."
         ),
         records=top_two.records(counts),
@@ -115,4 +136,26 @@ def _pareto(benchmark: BenchmarkResults) -> ResultSection | None:
         records=pareto.records(panels),
         tables=text_tables.pareto_tables(panels),
         picture=pareto_plots.pareto(panels) if any(panel.drawable for panel in panels) else None,
+    )
+
+
+def _pairs(pairs: Sequence[MethodPair]) -> ResultSection | None:
+    records = method_pairs.records(pairs)
+    if not records:
+        return None
+    return ResultSection(
+        stem=STEMS[6],
+        title="Methods in pairs: test MCC on equal seeds",
+        note=(
+            "Difference of two methods with its 95 % interval over seeds and test sets, and the "
+            f"probability that the first is better by more than {ROPE:g}, equal, or worse: a "
+            "hierarchical model of all cells, in which backbones of a task and related tasks "
+            "count once, and a cell with a large error is drawn towards the others. Over seeds "
+            "with which neither run failed or collapsed. Without a correction for looks and for "
+            "several pairs. Runs that failed or collapsed: share with its exact 95 % interval."
+        ),
+        records=records,
+        tables=text_tables.pair_tables(pairs),
+        picture=None,
+        drawn=False,
     )

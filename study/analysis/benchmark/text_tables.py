@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from study.analysis.benchmark.method_pairs import MethodPair
 from study.analysis.benchmark.pareto import ParetoPanel, ParetoPoint
 from study.analysis.benchmark.reading import label
 from study.analysis.benchmark.scores import CellScores, ScoreTable
 from study.analysis.benchmark.top_two import Group, TopTwoCount
+from study.analysis.comparison.scores.hierarchy import Belief
 from study.paper.reference import Top2
+from study.rates import Rate
 
 GROUP_NAMES: dict[Group, str] = {"pd": "PD", "emp": "EMP", "other": "other tasks"}
 
@@ -18,6 +21,8 @@ class TextCell:
 
     measured: str
     published: str = ""
+    interval: str = ""
+    """Of what was measured, 95 %."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,53 @@ def top_two_table(counts: Iterable[TopTwoCount]) -> TextTable:
     return TextTable("", ["backbone", "method", *columns], rows, names=2)
 
 
+def pair_tables(pairs: Iterable[MethodPair]) -> list[TextTable]:
+    """Returns a table of all pairs over tasks, and one of every pair in each cell."""
+    pairs = list(pairs)
+    numbers = ["difference", "better", "equal", "worse"]
+    known = [(pair, pair.over_tasks) for pair in pairs if pair.over_tasks is not None]
+    rows = [
+        [
+            TextCell(f"{pair.a} - {pair.b}"),
+            TextCell(str(one.groups)),
+            *_belief(one.overall),
+            rate_cell(pair.hurdle.a),
+            rate_cell(pair.hurdle.b),
+        ]
+        for pair, one in known
+    ]
+    columns = ["pair", "groups of tasks", *numbers, "first unusable", "second unusable"]
+    note = "Of tasks like these, each group of related tasks once."
+    tables = [TextTable("Over tasks", columns, rows, note=note)]
+    for pair, _ in known:
+        cells = [
+            [
+                TextCell(cell.task),
+                TextCell(label(cell.backbone)),
+                TextCell(str(len(cell.differences))),
+                *_belief(own),
+            ]
+            for cell, own in pair.beliefs
+        ]
+        names = ["task", "backbone", "seeds", *numbers]
+        tables.append(TextTable(f"{pair.a} - {pair.b}", names, cells, names=2))
+    return tables
+
+
+def rate_cell(rate: Rate) -> TextCell:
+    """Returns `3 of 65` with the exact interval of the rate."""
+    limits = f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
+    return TextCell(f"{rate.k} of {rate.n}", interval=limits if rate.n else "")
+
+
+def _belief(own: Belief) -> list[TextCell]:
+    limits = f"{own.low:+.3f} to {own.high:+.3f}"
+    return [
+        TextCell(f"{own.mean:+.3f}", interval=limits),
+        *(TextCell(f"{share:.2f}") for share in (own.better, own.equal, own.worse)),
+    ]
+
+
 def pareto_tables(panels: Iterable[ParetoPanel]) -> list[TextTable]:
     """Returns a table for each task with the points that have an MCC, here or in the paper."""
     columns = ["backbone", "method", "trainable parameters", "MCC", "on the front"]
@@ -65,7 +117,7 @@ def pareto_tables(panels: Iterable[ParetoPanel]) -> list[TextTable]:
 
 
 def score_cell(cell: CellScores) -> TextCell:
-    """Returns `0.571 ± 0.012 (5)` with the paper's number.
+    """Returns `0.571 ± 0.012 (5)` with its interval and the paper's number.
 
     In parentheses: the number of runs with a score; `4 of 5` if some ended without one; `…` while
     runs are pending; the number of collapsed runs with †.
@@ -80,7 +132,8 @@ def score_cell(cell: CellScores) -> TextCell:
     if cell.mean is None:
         return TextCell(f"failed ({number})", published)
     spread = "" if cell.sd is None else f" ± {cell.sd:.3f}"
-    return TextCell(f"{cell.mean:.3f}{spread} ({number})", published)
+    limits = "" if cell.interval is None else "{:.3f} to {:.3f}".format(*cell.interval)
+    return TextCell(f"{cell.mean:.3f}{spread} ({number})", published, limits)
 
 
 def top_two_cell(count: TopTwoCount) -> TextCell:
@@ -152,7 +205,7 @@ def _fraction(top2: Top2 | None) -> str:
 
 def _markdown(cell: TextCell) -> str:
     published = f"*{_escaped(cell.published)}*" if cell.published else ""
-    return "<br>".join(filter(None, (_escaped(cell.measured), published)))
+    return "<br>".join(filter(None, (_escaped(cell.measured), cell.interval, published)))
 
 
 def _escaped(text: str) -> str:

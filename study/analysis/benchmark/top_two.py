@@ -12,30 +12,29 @@ mean on it; `Top2.of` is the number of such tasks, and without any there is no c
 among the top two if fewer than two means are strictly larger, so all tied means count. With fewer
 than three to compare, all would be among the top two, so there is no count.
 
-A failed run counts as guessing in these means. Every count has a range: means are drawn around
-those measured, with the variance between seeds and that of the test set, and counted again; 95 %
-of these counts are in it. It is no confidence interval: the means measured are noisy already, so
-that redrawing pulls counts towards the middle.
+A failed run counts as guessing in these means. Every count has a range, a rank confidence set:
+the means of a row and of its peers are compared on all tasks, together at an error of 5 %
+(Bonferroni), and the range holds the count that the true means would give in at least 95 % of
+cases (Mogstad, Romano, Shaikh and Wilhelm 2024). The lower end counts the tasks on which fewer
+than two peers may be better, the upper end those on which fewer than two are better for sure. A
+mean with a single seed, or with failed or collapsed runs, may be anywhere.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from jaxtyping import Float
-
 from study.analysis.benchmark.reading import BenchmarkResults, Metric
-from study.analysis.benchmark.scores import ScoreTable, score_table
+from study.analysis.benchmark.scores import CellScores, ScoreTable, half_width_of, score_table
 from study.paper import reference
 from study.paper.reference import EMP_TASKS, METHODS, PD_TASKS, Top2
+from study.rates import LEVEL
 
 Group = Literal["pd", "emp", "other"]
 Among = Literal["methods", "backbones"]
 """What a backbone with a method is compared among."""
 BackboneMethod = tuple[str, str]
-Draws = Float[np.ndarray, " draws"]
-DRAWS = 2000
 
 METRICS: dict[Group, Metric] = {"pd": "auc", "emp": "mcc", "other": "mcc"}
 _AMONG: tuple[Among, ...] = ("methods", "backbones")
@@ -65,7 +64,7 @@ class TopTwoCount:
     paper_recounted: Top2 | None
     """The same count computed from the paper's Tables 2 and S2."""
     interval: tuple[int, int] | None = None
-    """Range of 95 % of the counts of redrawn means; None if a cell has a single seed."""
+    """Range that holds the count of the true means in 95 % of cases; None without a count."""
 
 
 def groups(benchmark: BenchmarkResults) -> dict[Group, list[str]]:
@@ -86,9 +85,8 @@ def top_two_counts(benchmark: BenchmarkResults) -> list[TopTwoCount]:
     counts = []
     for group, tasks in groups(benchmark).items():
         table = score_table(benchmark, METRICS[group], tasks)
-        drawn = _drawn(table, np.random.default_rng(0))
         for among in _AMONG:
-            column = [_count(row, group, among, table, drawn, rows) for row in rows]
+            column = [_count(row, group, among, table, rows) for row in rows]
             if any(c.measured or c.paper or c.paper_recounted for c in column):
                 counts += column
     return counts
@@ -133,30 +131,27 @@ def _compared(
     return compared, [task for task in tasks if all((task, *p) in scores for p in compared)]
 
 
-def _drawn(table: ScoreTable, rng: np.random.Generator) -> dict[tuple[str, str, str], Draws]:
-    """Returns draws of the means of all cells with two seeds or more."""
-    return {
-        key: mean + cell.error_of_mean * rng.normal(size=DRAWS)
-        for key, cell in table.cells.items()
-        if (mean := cell.ranked_mean) is not None and cell.error_of_mean is not None
-    }
-
-
 def _interval(
-    row: BackboneMethod,
-    peers: Iterable[BackboneMethod],
-    tasks: Iterable[str],
-    drawn: Mapping[tuple[str, str, str], Draws],
-) -> tuple[int, int] | None:
-    compared, shared = _compared(row, peers, tasks, drawn)
-    if not shared:
-        return None
-    counts = np.zeros(DRAWS, dtype=int)
+    row: BackboneMethod, peers: Iterable[BackboneMethod], table: ScoreTable
+) -> tuple[int, int]:
+    """Returns the rank confidence set of the count, all comparisons of the row together."""
+    compared, shared = _compared(row, peers, table.tasks, table.ranked_means())
+    others = [peer for peer in compared if peer != row]
+    level = LEVEL / (len(others) * len(shared))
+    surely = maybe = 0
     for task in shared:
-        own = drawn[task, *row]
-        counts += sum((drawn[task, *peer] > own).astype(int) for peer in compared) < 2
-    low, high = np.quantile(counts, [0.025, 0.975], method="nearest")
-    return int(low), int(high)
+        own = table.cells[task, *row]
+        gaps = [_gap(table.cells[task, *peer], own, level) for peer in others]
+        surely += sum(high >= 0 for _, high in gaps) < 2
+        maybe += sum(low > 0 for low, _ in gaps) < 2
+    return surely, maybe
+
+
+def _gap(peer: CellScores, own: CellScores, level: float) -> tuple[float, float]:
+    """Returns the interval of the true mean of a peer minus that of the row."""
+    half = half_width_of((peer, own), level) if peer.sound and own.sound else None
+    wide, gap = math.inf if half is None else half, (peer.mean or 0.0) - (own.mean or 0.0)
+    return gap - wide, gap + wide
 
 
 def records(counts: list[TopTwoCount]) -> list[dict[str, Any]]:
@@ -188,14 +183,11 @@ def _count(
     group: Group,
     among: Among,
     table: ScoreTable,
-    drawn: Mapping[tuple[str, str, str], Draws],
     rows: list[BackboneMethod],
 ) -> TopTwoCount:
     tasks, peers = table.tasks, _peers(row, rows, among)
     compared, measured = top_two(row, peers, tasks, table.ranked_means())
-    interval = _interval(row, peers, tasks, drawn) if measured else None
-    if interval and measured:  # Where cells without a second seed were left out of the draws.
-        interval = min(interval[0], measured.count), max(interval[1], measured.count)
+    interval = _interval(row, peers, table) if measured else None
     paper = reference.top2(*row, group) if among == "backbones" else None
     recounted = paper_recount(row, group, among)
     return TopTwoCount(

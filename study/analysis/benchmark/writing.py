@@ -7,7 +7,9 @@ from typing import Any
 
 from study.analysis import html
 from study.analysis.benchmark import page
-from study.analysis.benchmark.answer import figure
+from study.analysis.benchmark.answer import figure, profiles
+from study.analysis.benchmark.method_pairs import cell_pairs, method_pairs
+from study.analysis.benchmark.next_runs import next_runs
 from study.analysis.benchmark.reading import read_benchmark
 from study.analysis.benchmark.sections import STEMS, ResultSection, sections
 from study.analysis.benchmark.text_tables import markdown
@@ -26,12 +28,15 @@ def write_tables(folder: Path) -> list[Path]:
             written.
     """
     benchmark = read_benchmark(folder)
-    parts = sections(benchmark)
+    cells = cell_pairs(benchmark)
+    pairs = method_pairs(cells)
+    parts = sections(benchmark, pairs)
     tables = folder / "tables"
     files = {tables / name: content for section in parts for name, content in _files(section)}
-    if (chart := figure(benchmark)) is not None:
-        files[folder / "figures" / f"{chart.name}.csv"] = chart.csv()
-    files[folder / "report.html"] = page.render(benchmark, parts)
+    for chart in (figure(benchmark), profiles(benchmark)):
+        if chart is not None:
+            files[folder / "figures" / f"{chart.name}.csv"] = chart.csv()
+    files[folder / "report.html"] = page.render(benchmark, parts, pairs, next_runs(cells))
     for path, content in files.items():
         html.write(path, content)
     for stem in STEMS:

@@ -6,7 +6,13 @@ written to comparisons/TASK-BACKBONE/ in the folder of the benchmark.
 
 from pathlib import Path
 
-from study.analysis.benchmark.reading import BenchmarkResult, label, read_benchmark
+from study.analysis.benchmark.reading import (
+    BenchmarkResult,
+    BenchmarkResults,
+    group_of,
+    label,
+    read_benchmark,
+)
 from study.analysis.comparison.results import STATES, ComparisonResults, RunResult, RunState
 from study.csv_table import has_column
 from study.errors import InputError
@@ -14,14 +20,6 @@ from study.storage.folder import StudyFolder
 
 FOLDER = "comparisons"
 """In the folder of the benchmark: a folder for each task and backbone."""
-
-RELATED = {
-    f"{kind}/{subset}": "promoters"
-    for kind in ("prom", "prom_core")
-    for subset in ("all", "notata", "tata")
-}
-"""Tasks that share sequences: `all` holds `tata` and `notata`, and the core promoters are parts of
-the others. Over tasks they count once."""
 
 _STATES: dict[str, RunState] = {state: state for state in STATES}
 
@@ -43,27 +41,32 @@ def read_benchmark_results(folder: Path, metric: str | None = None) -> list[Comp
             f"{folder}: --metric must be test_mcc or test_auc for a benchmark, but got {metric}; "
             "give one of these"
         )
-    cells: dict[tuple[str, str], list[BenchmarkResult]] = {}
-    for one in read_benchmark(folder).results:
-        if one.backbone and one.state != "unavailable":
-            cells.setdefault((one.task, one.backbone), []).append(one)
-    found = [
-        ComparisonResults(
-            folder / FOLDER / _name(task, backbone),
-            _runs(results),
-            outputs=folder,
-            group=RELATED.get(task, task),
-        )
-        for (task, backbone), results in cells.items()
-        if len({one.method for one in results}) > 1
-        and any(one.state == "complete" for one in results)
-    ]
+    found = list(comparisons_of(read_benchmark(folder)).values())
     if not found:
         raise InputError(
             f"{folder}: a benchmark must have two methods with runs on a task and backbone, but "
             "got none; continue it with study.benchmark --resume"
         )
     return found
+
+
+def comparisons_of(benchmark: BenchmarkResults) -> dict[tuple[str, str], ComparisonResults]:
+    """Returns the comparisons by task and backbone; those of one method, or of no run, not."""
+    cells: dict[tuple[str, str], list[BenchmarkResult]] = {}
+    for one in benchmark.results:
+        if one.backbone and one.state != "unavailable":
+            cells.setdefault((one.task, one.backbone), []).append(one)
+    return {
+        (task, backbone): ComparisonResults(
+            benchmark.folder / FOLDER / _name(task, backbone),
+            _runs(results),
+            outputs=benchmark.folder,
+            group=group_of(task),
+        )
+        for (task, backbone), results in cells.items()
+        if len({one.method for one in results}) > 1
+        and any(one.state == "complete" for one in results)
+    }
 
 
 def _name(task: str, backbone: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from study.analysis import drawing
-from study.analysis.benchmark import write_tables
 from study.analysis.benchmark.sections import STEMS
+from study.analysis.benchmark.writing import write_tables
 from study.errors import InputError
 from study.report import main
 from tests.study.analysis.balanced import Balanced
@@ -69,8 +69,10 @@ def test_the_papers_grid_has_every_file_and_the_page_last(
 ) -> None:
     folder, found = written
     names = [f"{stem}{ending}" for stem in STEMS for ending in ENDINGS]
-    tables, chart = [folder / "tables" / name for name in names], folder / "figures/scores.csv"
-    assert found == [*tables, chart, folder / "report.html"]
+    names.remove("method_pairs.png")
+    tables = [folder / "tables" / name for name in names]
+    charts = [folder / "figures" / f"{name}.csv" for name in ("scores", "profiles")]
+    assert found == [*tables, *charts, folder / "report.html"]
     assert all(path.stat().st_size > 0 for path in found)
     assert sorted(p.name for p in (folder / "tables").iterdir()) == sorted(names)
 
@@ -133,7 +135,13 @@ def test_the_page_explains_how_to_read_and_the_sampling_error(grid: Path) -> Non
 
 def test_the_users_own_tasks_have_the_tables_of_every_task(tmp_path: Path) -> None:
     folder = write(tmp_path, small_benchmark())
-    assert stems(write_tables(folder)) == ["all_mcc", "all_auc", "table3_top2", "figure1_pareto"]
+    assert stems(write_tables(folder)) == [
+        "all_mcc",
+        "all_auc",
+        "table3_top2",
+        "figure1_pareto",
+        "method_pairs",
+    ]
     counts = rows_of(folder / "tables" / "table3_top2.csv")
     assert {(r["group"], r["among"], r["of"], r["paper"]) for r in counts} == {
         ("other", "methods", "3", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.benchmark import write_tables
+from study.analysis.benchmark.writing import write_tables
 from study.analysis.comparison import analyse, write_analysis
 from tests.browser import CHROMIUM, WHY_NOT, Page, browser
 from tests.study.analysis.benchmark.made_results import run, write
