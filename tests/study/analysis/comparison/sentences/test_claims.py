@@ -97,7 +97,7 @@ DESCRIPTIONS = (
     " are too few for an interval", " finished pairs", ", other rows than those of this table",
     ", test set not counted, as there are no", "Undecided against ", "equally well",
     "Undecided, as it is not compared", " not finished: finish these first.",
-    ", up to about 20 % of such verdicts are false positives", "It is not shown that the pat",
+    ", up to about ", " % of such verdicts are false ", "It is not shown that the pat",
     "It is not shown that the path", "; it cannot be told from LoRA with ",
     "these ranks in another order", "no crossed design is suggested (",
     # Counts and means of the runs themselves.
