@@ -116,7 +116,7 @@ def test_a_verdict_from_two_crossed_seeds_of_a_factor_has_a_warning(tmp_path: Pa
     assert "With only 2 data seeds, up to about 20 % of such verdicts are false" in verdict(pair)
     pair = pair_of(tmp_path / "b", crossed([replace(RS, level=0.9), ADALORA], (5, 3, 6)))
     assert "With only 3 init seeds, up to about 13 % of such verdicts are false" in verdict(pair)
-    whole = pair_of(tmp_path, crossed([BEST, ADALORA]))
+    whole = pair_of(tmp_path / "c", crossed([BEST, ADALORA], (5, 5, 5)))
     assert "false positives" not in verdict(whole)
 
 
