@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.benchmarks.calibration.benchmark_scenarios import benchmark_scenarios
 from tests.benchmarks.calibration.drawn_test_sets import scenarios_of_drawn_test_sets
 from tests.benchmarks.calibration.further_scenarios import further_scenarios
 from tests.benchmarks.calibration.scenarios import (
@@ -26,6 +27,10 @@ def test_every_scenario_keeps_its_bounds() -> None:
 @pytest.mark.slow
 def test_drawn_splits_keep_their_bounds() -> None:
     assert [rate.name for rate in scenarios_of_drawn_test_sets(400) if not rate.holds] == []
+
+
+def test_intervals_of_benchmarks_keep_their_bounds() -> None:
+    assert [rate.name for rate in benchmark_scenarios(200) if not rate.holds] == []
 
 
 @pytest.mark.slow
