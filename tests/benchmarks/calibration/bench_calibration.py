@@ -5,8 +5,8 @@
 One row per scenario: false alarms at any of nine looks, families of ten pairs, power, coverage,
 small test sets, splits that data seeds draw, crossed seeds, collapsing runs, ties over tasks,
 several tasks, interquartile means, shares of the variance, the audit of early stopping, tables of
-benchmarks. Ends with status 1 if a rate is outside its bounds by more than three standard errors of
-the simulation.
+benchmarks. Ends with status 1 if a rate is outside its bounds by more than three standard errors
+of the simulation.
 """
 
 # ruff: noqa: T201
