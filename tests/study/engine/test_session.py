@@ -210,6 +210,29 @@ def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_stopped_trials_run_on_after_the_winner_is_known(tmp_path: Path) -> None:
+    spec = ("search.trials=6", "scheduler.audit=1", "finalists.candidates=0")
+    ended, folder, record = run(tmp_path / "study", *spec)
+    assert ended is SessionStatus.DONE
+    stopped = record.in_state("pruned")
+    assert stopped
+    assert all(trial.audited and "dev_mcc" in trial.audited.metrics for trial in stopped)
+    plain, other, without = run(tmp_path / "plain", *spec[:1], *spec[2:])
+    assert plain is SessionStatus.DONE
+    # With one worker the search is that of a study without an audit.
+    states = [(trial.state, trial.value) for trial in record.trials.values()]
+    assert states == [(trial.state, trial.value) for trial in without.trials.values()]
+    assert record.winner is not None
+    assert without.winner is not None
+    assert record.winner.test == without.winner.test
+    rows = list(csv.DictReader(folder.trials.open()))
+    assert [bool(row["dev_mcc_audited"]) for row in rows] == [r["state"] == "pruned" for r in rows]
+    assert examine(folder.path) == examine(other.path) == []
+    again, _, after = run(tmp_path / "study", *spec)
+    assert (again, after) == (SessionStatus.DONE, record)
+
+
+@pytest.mark.slow
 def test_a_race_whose_checkpoints_are_lost_is_run_again_to_the_same_scores(
     tmp_path: Path,
 ) -> None:
