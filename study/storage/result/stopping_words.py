@@ -28,6 +28,12 @@ def _regret(one: EarlyStopping) -> list[str]:
     ]
     if one.loss is None or one.loss_high is None:
         text = f"By how much early stopping lowers the best score needs {FEWEST} such trials."
+    elif one.loss_high == 0 and one.better_high > 0:
+        # A prediction of trials that did not run on, which the exact interval may not exclude.
+        text = (
+            "The best score is predicted to be the same without early stopping, if the other "
+            "stopped trials go on like those that ran on."
+        )
     elif one.loss_high == 0:
         text = "Without early stopping the search would have had the same best score."
     else:

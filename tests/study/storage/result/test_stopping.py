@@ -116,3 +116,21 @@ def test_the_loss_is_known_if_all_stopped_trials_ran_on(open_ledger: OpenLedger)
     assert one.loss_low == one.loss == one.loss_high == pytest.approx(0.3)
     assert lines_of(ledger)[1].startswith("All 6 stopped trials trained to the end all the same")
     assert "better by about 0.3000 (95 % interval 0.3000 to 0.3000)" in lines_of(ledger)[2]
+
+
+def test_an_unchanged_best_score_is_a_prediction_unless_all_stopped_trials_ran_on(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger("scheduler.audit=1", "search.trials=12")
+    trial(ledger, 0, 0.9, None)
+    for number in range(1, 8):
+        trial(ledger, number, 0.1 + 0.01 * number, 2)
+    for number in range(1, 7):
+        audited(ledger, number, 0.2 + 0.01 * number)
+    _, counted, text = lines_of(ledger)
+    assert "Of all 7 stopped trials 0 to 1 would have" in counted
+    assert text.startswith("The best score is predicted to be the same without early stopping, if")
+    audited(ledger, 7, 0.2)
+    assert lines_of(ledger)[2] == (
+        "Without early stopping the search would have had the same best score."
+    )
