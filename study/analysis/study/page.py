@@ -123,7 +123,7 @@ def _content(study: StudyData, charts: list[Figure], live: bool) -> dict[str, An
         "phase": study.result.phase,
         "why_no_winner": study.record.why_no_winner(study.spec.goals),
         "rungs": learned.rungs,
-        "stopping": stopping_lines(study.result),
+        "stopping": stopping_lines(study.result, study.spec.scheduler.audit),
         "all_trials": len(study.trials),
         "table": trial_table.trial_table(study, shown_trials(study)),
         "about": overview.times(study) + overview.durations(study) + overview.machines(study),

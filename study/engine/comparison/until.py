@@ -60,8 +60,8 @@ class PlannedRuns:
         assert self.spec.pairs is not None
         planned = len(self.spec.pairs.init)
         target = min(growth.most, max(planned, ended + self.ahead))
-        if self._decided:
-            target = self._begun_pairs(record)
+        begun = self._begun_pairs(record)
+        target = begun if self._decided else max(target, begun)
         if target != planned:
             pairs = self.spec.pairs.resized(target)
             self.spec = self.spec.model_copy(update={"pairs": pairs})
@@ -75,7 +75,7 @@ class PlannedRuns:
         trials, of_pair = latest_trials(record), len(self.spec.configurations)
         runs = self._runs[: of_pair * len(self.spec.pairs.init)]
         begun = [place for place, run in enumerate(runs) if key_of(run) in trials]
-        return 1 + max(begun) // of_pair
+        return 1 + max(begun) // of_pair if begun else 0
 
     def _ended_pairs(self, record: StudyRecord) -> int:
         """Returns the number of pairs before the first one with a run that has not ended."""

@@ -45,7 +45,7 @@ def print_summary(console: Console, ledger: StudyLedger, tracking_uri: str | Non
         _parameters_line(trial.metrics),
         _budget_line(record, trial.number),
         f"trials     {_counts(record)}",
-        *titled("stopping", stopping_lines(result)),
+        *titled("stopping", stopping_lines(result, ledger.spec.scheduler.audit)),
         f"earlier    started with {record.began_with}" if record.began_with else None,
         _constraints_line(ledger),
         _front_line(ledger),

@@ -85,8 +85,8 @@ def estimate(
     lost = sum(lost for _, lost in scored)
     known = tuple(value for value, out in scored if not out or lost == len(scored))
     mean = statistics.fmean(known)
-    several = len(known) > 1
-    low, high = _interval(metric, known, mean) if several else (None, None)
+    several, all_lost = len(known) > 1, lost == len(scored)
+    low, high = _interval(metric, known, mean) if several and not all_lost else (None, None)
     return Estimate(
         metric=metric,
         scores=known,

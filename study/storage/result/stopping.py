@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING
 from study.spec import StudySpec
 from study.spec.metrics import limits_of
 from study.storage.auditing import awaiting
+from study.storage.events import MetricValues
 from study.storage.record import StudyRecord, TrialRecord
+from study.storage.result.collapse import NAMES, is_one_class
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float
 
 LEVEL = 0.95
-FEWEST = 5
+FEWEST = 8
 """Trials that must have run on to their end before scores of others are predicted."""
 DRAWS = 4000
 
@@ -54,10 +56,12 @@ class EarlyStopping:
     loss: float | None
     """By how much the best score of the search would be better if no trial had been stopped, in
     the metric's unit: the median of its distribution. The mean would be far too large, as it
-    depends on the tails. None if fewer than five trials have run on to their end."""
+    depends on the tails. None if `unknown` says why."""
     loss_low: float | None
     loss_high: float | None
     """Its 95 % interval."""
+    unknown: str
+    """Why the loss is not predicted; else empty."""
 
 
 def early_stopping(record: StudyRecord, spec: StudySpec) -> EarlyStopping | None:
@@ -73,7 +77,9 @@ def early_stopping(record: StudyRecord, spec: StudySpec) -> EarlyStopping | None
     better = sum(score is not None and score > least for score in scores.values())
     low, high = population(len(stopped), len(audited), better)
     ends = limits_of(spec.objective)
-    loss = _loss(stopped, scores, sign, least, max(sign * end for end in ends))
+    unknown = _why_unknown(stopped, scores, least)
+    limit = max(sign * end for end in ends)
+    loss = None if unknown else _loss(stopped, scores, sign, least, limit)
     return EarlyStopping(
         stopped=len(stopped),
         steps=sum(_step(trial) for trial in record.trials.values()),
@@ -87,6 +93,7 @@ def early_stopping(record: StudyRecord, spec: StudySpec) -> EarlyStopping | None
         loss=loss[0] if loss else None,
         loss_low=loss[1] if loss else None,
         loss_high=loss[2] if loss else None,
+        unknown=unknown,
     )
 
 
@@ -127,22 +134,41 @@ def _step(trial: TrialRecord) -> int:
     return trial.reports[-1].step if trial.reports else 0
 
 
+def _why_unknown(
+    stopped: Sequence[TrialRecord], ends: dict[int, float | None], least: float
+) -> str:
+    """Returns why the ends of the other trials cannot be predicted by a line; "" if they can."""
+    if not math.isfinite(least):
+        return "no trial is complete"
+    if len(ends) == len(stopped):
+        return ""  # Nothing has to be predicted.
+    if len(ends) < FEWEST:
+        return f"{FEWEST} trials must have run on"
+    if any(end is None or not math.isfinite(end) for end in ends.values()):
+        return "a trial that ran on failed or breaks a constraint"
+    last: list[MetricValues] = [trial.metrics for trial in stopped]
+    last += [trial.audited.metrics for trial in stopped if trial.audited]
+    if any(is_one_class(*(one.get(f"dev_{name}") for name in NAMES)) for one in last):
+        return "some stopped trials predicted one class for all sequences"
+    return ""
+
+
 def _loss(
     stopped: Sequence[TrialRecord],
     ends: dict[int, float | None],
     sign: float,
     least: float,
     limit: float,
-) -> tuple[float, float, float] | None:
+) -> tuple[float, float, float]:
     """Returns median and interval of the excess of the best of all ends over `least`.
 
     Larger is better; no score exceeds `limit`.
     """
-    known = [(t, end) for t in stopped if (end := ends.get(t.number)) is not None]
-    finite = [(t, end) for t, end in known if math.isfinite(end)]
+    finite = [(t, end) for t in stopped if (end := ends.get(t.number)) is not None]
     others = [t for t in stopped if t.number not in ends and t.value is not None]
-    if len(finite) < FEWEST or not math.isfinite(least):
-        return None
+    if not others:
+        known = max(0.0, max((end for _, end in finite), default=-math.inf) - least)
+        return known, known, known
     import numpy as np  # Not needed to read a study without an audit.
 
     from_stop = np.array([[sign * (t.value or 0.0), _rest(t), end] for t, end in finite])
@@ -167,17 +193,16 @@ def predicted_best(
 
     Args:
         known: score at the stop, remaining share of training, score at the end.
-        others: score at the stop and remaining share of those to predict; -inf without any.
+        others: score at the stop and remaining share of those to predict.
         rng: draws.
     """
     import numpy as np
 
-    if not len(others):
-        return np.full(DRAWS, -np.inf)
     centre = known[:, 0].mean()
     design = np.stack([np.ones(len(known)), known[:, 0] - centre], axis=1)
     gain = (known[:, 2] - known[:, 0]) / known[:, 1]
-    if np.ptp(known[:, 0]) == 0:
+    # Scores at the stop that hardly differ say nothing on a slope.
+    if np.ptp(known[:, 0]) <= 1e-3 * max(np.ptp(known[:, 2]), abs(centre)) or len(known) < 4:
         design = design[:, :1]
     inverse = np.linalg.inv(design.T @ design)
     coefficients = inverse @ design.T @ gain

@@ -97,12 +97,13 @@ def over_tasks(
     """
     d, s = cells.d, cells.error
     names = list(dict.fromkeys(cells.groups))
-    if len(names) == 1:  # Nothing is known of other groups: its comparisons are the groups.
-        names, own = [str(n) for n in range(len(d))], np.arange(len(d))
-    else:
-        own = np.array([names.index(group) for group in cells.groups])
+    own, common = np.array([names.index(group) for group in cells.groups]), 0.0
+    if len(names) == 1:
+        # Nothing is known of other groups: mu is that of comparisons like those of this group,
+        # whose test rows move all of them together.
+        names, own, common = [*map(str, range(len(d)))], np.arange(len(d)), cells.tau.mean()
     member = np.equal.outer(own, np.arange(len(names))).astype(float)
-    tau = (cells.tau @ member) / member.sum(axis=0)
+    tau = np.zeros(len(names)) if common else (cells.tau @ member) / member.sum(axis=0)
     scale = 2 * max(float(d.std()), float(np.median(np.hypot(s, cells.tau))))
     omega, kappa, steps = _grid(scale, within=len(names) < len(d))
     # Given omega and kappa: (grid, cells) and (grid, groups).
@@ -121,7 +122,8 @@ def over_tasks(
     weights = np.exp(logs - logs.max()) * steps
     weights /= weights.sum()
     chosen = rng.choice(len(weights), DRAWS, p=weights)
-    overall = _belief(centre, np.sqrt(variance), weights, chosen, rope, sign, rng)
+    error = np.sqrt(variance + common**2)
+    overall = _belief(centre, error, weights, chosen, rope, sign, rng)
     beliefs = []
     for cell, group in enumerate(own):
         between, known = outer[:, group], precision[:, group]
@@ -133,7 +135,7 @@ def over_tasks(
         of_mu = 1 - real + through / between
         mean = kept * d[cell] + through * known * level[:, group] + of_mu * centre
         spread = real * tau[group] ** 2 + kept * s[cell] ** 2
-        spread += (real - kept) ** 2 * of_level + of_mu**2 * variance
+        spread += (real - kept) ** 2 * of_level + of_mu**2 * variance + common**2
         beliefs.append(_belief(mean, np.sqrt(spread), weights, chosen, rope, sign, rng))
     return overall, beliefs
 

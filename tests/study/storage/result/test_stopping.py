@@ -57,7 +57,7 @@ def test_trials_that_ran_on_are_counted_against_the_best_of_the_search(
     assert (result.headline.trial, result.trial(1).audited) == (0, 0.6)
     _, text, more = lines_of(ledger)
     assert "1 ended better than the best of the search. Of all 8 stopped trials 1 to 6" in text
-    assert "needs 5 such trials" in more
+    assert "not predicted: 8 trials must have run on" in more
 
 
 def test_trials_that_break_a_constraint_are_not_better(open_ledger: OpenLedger) -> None:
@@ -123,14 +123,53 @@ def test_an_unchanged_best_score_is_a_prediction_unless_all_stopped_trials_ran_o
 ) -> None:
     ledger = open_ledger("scheduler.audit=1", "search.trials=12")
     trial(ledger, 0, 0.9, None)
-    for number in range(1, 8):
+    for number in range(1, 10):
         trial(ledger, number, 0.1 + 0.01 * number, 2)
-    for number in range(1, 7):
+    for number in range(1, 9):
         audited(ledger, number, 0.2 + 0.01 * number)
     _, counted, text = lines_of(ledger)
-    assert "Of all 7 stopped trials 0 to 1 would have" in counted
+    assert "Of all 9 stopped trials 0 to 1 would have" in counted
     assert text.startswith("The best score is predicted to be the same without early stopping, if")
-    audited(ledger, 7, 0.2)
-    assert lines_of(ledger)[2] == (
-        "Without early stopping the search would have had the same best score."
+    audited(ledger, 9, 0.3)
+    assert lines_of(ledger)[2].startswith("Without early stopping the search would have had")
+
+
+@pytest.mark.parametrize(
+    ("score", "reason", "why"),
+    [
+        (0.0, "", "some stopped trials predicted one class"),
+        (None, "diverged: the loss is not finite", "a trial that ran on failed or breaks"),
+    ],
+)
+def test_the_loss_is_not_predicted_where_trials_fail_or_collapse(
+    open_ledger: OpenLedger, score: float | None, reason: str, why: str
+) -> None:
+    ledger = open_ledger("scheduler.audit=1", "search.trials=12")
+    trial(ledger, 0, 0.5, None)
+    for number in range(1, 11):
+        trial(ledger, number, 0.1 + 0.01 * number, 2)
+    for number in range(1, 9):
+        audited(ledger, number, 0.2)
+    assert "if the others go on like these" not in lines_of(ledger)[2]
+    audited(ledger, 9, score, reason)
+    assert why in lines_of(ledger)[2]
+    audited(ledger, 10, 0.7)
+    assert "better by about 0.2000 (95 % interval 0.2000 to 0.2000)." in lines_of(ledger)[2]
+
+
+def test_equal_scores_at_the_stop_predict_no_slope() -> None:
+    known = np.array([[0.0, 0.5, 0.3], [0.0, 0.5, 0.32], [0.0, 0.5, 0.31], [1e-12, 0.5, 0.33],
+                      [0.0, 0.5, 0.3]])  # fmt: skip
+    drawn = predicted_best(known, np.array([[0.5, 0.5]]), np.random.default_rng(0))
+    assert np.abs(drawn).max() < 5
+
+
+def test_an_audit_that_drew_no_trial_says_so(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    trial(ledger, 0, 0.5, None)
+    trial(ledger, 1, 0.1, 2)
+    result = study_result(ledger.record, ledger.spec)
+    assert (
+        stopping_lines(result, 0.1)[1]
+        == "None of them was drawn for the audit (scheduler.audit 0.1)."
     )

@@ -132,5 +132,16 @@ def test_its_intervals_hold_with_few_pairs_and_shared_test_sets(
     assert own >= 0.9 * studies * len(names)
 
 
+def test_the_backbones_of_a_single_task_share_its_test_rows() -> None:
+    rng, missed, studies = np.random.default_rng(4), 0, 100
+    for _ in range(studies):
+        d = 0.02 * rng.normal() + 0.005 * rng.normal(size=4)
+        one = cells(d, np.full(4, 0.005), ["a"] * 4, tau=0.02)
+        found, beliefs = over_tasks(one, 0.0, 1, rng)
+        missed += not found.low <= 0 <= found.high
+        assert all(belief.high - belief.low > 0.07 for belief in beliefs)
+    assert missed <= 0.08 * studies
+
+
 def test_only_pairs_of_all_tasks_are_compared() -> None:
     assert common_pairs([[("a", "b"), ("a", "c")], [("a", "c")]]) == [("a", "c")]
