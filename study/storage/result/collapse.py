@@ -3,6 +3,10 @@
 A collapsed run is an outcome of its own, not a low score: where one run in ten collapses the mean
 over a few runs is either that of the others, or far below it, and no interval of it holds. So a
 score is the mean over the runs that did not collapse, and the rate of collapse stands beside it.
+
+Comparisons and benchmarks also leave out runs within the range of guessing (analysis/hurdle),
+where both configurations lose them alike. A score of its own would be biased by that: of a weak
+configuration only the luckier runs would remain.
 """
 
 import math

@@ -28,6 +28,16 @@ def test_the_table_in_the_guide_has_the_recorded_means(tmp_path: Path) -> None:
     assert (lora.winner, lora.family) == ("lora", 6)
 
 
+def test_nothing_is_decided_on_the_recorded_histone_marks(tmp_path: Path) -> None:
+    text = (ROOT / "study/analysis/comparison/README.md").read_text(encoding="utf-8")
+    [task] = recorded("pairs_h3", tmp_path).tasks
+    for one in task.summaries:
+        mean = one.mean
+        assert f"{mean.mean:.3f} ({mean.low:.3f} to {mean.high:.3f}; " in text
+    assert {pair.decision for pair in task.pairs} == {"undecided"}
+    assert {len(pair.differences) for pair in task.pairs} == {12}
+
+
 def test_the_order_of_the_data_has_most_of_the_recorded_variance(tmp_path: Path) -> None:
     message = "\n".join(report_lines(recorded("seeds_tata", tmp_path)))
     assert "72 runs of 4 configurations with 5 mask seeds, 3 init seeds, 3 data seeds" in message
