@@ -25,6 +25,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_small_study_is_run_reported_and_exported(tmp_path: Path) -> None:
     printed = run(tmp_path, "study.run", "--space", "smoke", "--trials", "2")
     assert "winner     trial " in printed

@@ -30,6 +30,7 @@ from study.engine.session import run_study
 from study.engine.stored_winner import StoredWinner
 from study.engine.worker import TrialWorker
 from study.errors import InputError
+from study.run import main
 from study.spec import load_spec
 from study.storage.events import StudyOpened, TrialStalled, WinnerEvaluated
 from study.storage.folder import StudyFolder
@@ -80,10 +81,18 @@ def run(path: Path, *overrides: str) -> tuple[SessionStatus, StudyFolder, StudyR
     return ended, folder, record
 
 
+def by_command(path: Path, *overrides: str) -> tuple[StudyFolder, StudyRecord]:
+    """Runs a new study as `python -m study.run` does, in this process."""
+    settings = [word for setting in (*TINY, *overrides) for word in ("--set", setting)]
+    folder = ["--storage", str(path.parent), "--name", path.name]
+    assert main(["--space", "smoke", *folder, *settings]) == 0
+    return StudyFolder(path), StoredStudy.read(StudyFolder(path)).study_record()
+
+
 def test_a_study_writes_every_file_with_the_same_states(tmp_path: Path) -> None:
     racing = ("search.trials=8", "scheduler.name=none", "finalists.confirm=2")
-    ended, folder, record = run(tmp_path / "study", *racing)
-    assert ended is SessionStatus.DONE
+    folder, record = by_command(tmp_path / "study", *racing)
+    assert folder.report.is_file()
     states = [trial.state for trial in record.trials.values()]
     assert len(states) == 8
     assert set(states) <= {"complete", "pruned"}

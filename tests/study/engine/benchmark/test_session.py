@@ -61,9 +61,7 @@ def go(tmp_path: Path, read_benchmark: ReadBenchmark) -> Go:
     return run
 
 
-def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
-    go: Go, tmp_path: Path
-) -> None:
+def test_a_benchmark_writes_a_row_per_run(go: Go, tmp_path: Path) -> None:
     ended, rows = go()
     assert ended is SessionStatus.DONE
     assert [row["state"] for row in rows] == ["complete"] * 5
@@ -84,6 +82,20 @@ def test_a_benchmark_writes_a_row_per_run_and_resumes_with_more_methods(
     assert (facts.backbone, facts.task) == ("opt-dna-mini", "mine")
     assert facts.reports["tokens"]["splits"]["test"]["truncated"] == 0
     assert facts.reports["quality"]
+    assert not list(folder.checkpoints.iterdir())
+
+    client = MlflowClient(f"sqlite:///{folder.mlflow}")
+    [experiment] = client.search_experiments(filter_string="name = 'adalora-rs/benchmarks'")
+    found = client.search_runs([experiment.experiment_id])
+    assert len(found) == 6  # Five runs and their parent.
+    assert {r.info.status for r in found} == {"FINISHED"}
+    assert "opt-dna-mini" in {r.data.params.get("backbone") for r in found}
+
+
+@pytest.mark.slow
+def test_a_benchmark_is_resumed_with_more_methods(go: Go, tmp_path: Path) -> None:
+    _, rows = go()
+    folder = StudyFolder(tmp_path / "runs" / "small")
     before = Journal(folder.journal).read()
     again = "{label: adalora_rs_again, set: {adapter.method: adalora_rs}}"
     ended, more = go(f"methods=[linear_probe,adalora_rs,{again}]", "baselines=[majority,kmer,cnn]")
