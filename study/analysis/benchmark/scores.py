@@ -1,7 +1,9 @@
 """Scores of each cell (task, backbone, method) over its seeds, with the published numbers.
 
 Mean and sample standard deviation are over all complete runs. Collapsed runs are included, because
-leaving them out would favour a method that collapses.
+leaving them out would favour a method that collapses. Whatever ranks methods takes `ranked_mean`,
+in which a failed run counts as guessing; differences of pairs are over runs that neither failed
+nor collapsed (method_pairs.py), beside the rates of those that did.
 """
 
 import math
@@ -185,6 +187,7 @@ def records(table: ScoreTable) -> list[dict[str, Any]]:
             "method": method,
             "metric": f"test_{table.metric}",
             "mean": cell.mean,
+            "ranked_mean": cell.ranked_mean,
             "sd": cell.sd,
             "low": cell.interval and cell.interval[0],
             "high": cell.interval and cell.interval[1],
